@@ -1,0 +1,145 @@
+"""Fixtures of the end-to-end tests.
+
+`site` is one running Gerve shared by the tests of a process: tests keep apart by fresh names. A test that
+breaks or configures something takes `private_site` instead. `door` is the way in: every test that takes it,
+directly or through a person, runs once for each door of --doors.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.client import Client, Door
+from harness.programs import sanitized
+from harness.site import Repository, Site
+
+DOORS = ("gateway",)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--doors", default="gateway", help=f"comma-separated front doors, of {DOORS}")
+    parser.addoption("--soak", action="store_true", help="run the tests marked soak as well")
+
+
+def pytest_configure(config):
+    unknown = set(config.getoption("doors").split(",")) - set(DOORS)
+    if unknown:
+        raise pytest.UsageError(f"no such door: {', '.join(sorted(unknown))}")
+
+
+def pytest_generate_tests(metafunc):
+    if "door_name" in metafunc.fixturenames:
+        metafunc.parametrize("door_name", metafunc.config.getoption("doors").split(","), scope="session")
+
+
+def pytest_collection_modifyitems(config, items):
+    skip_soak = pytest.mark.skip(reason="long: run with --soak")
+    skip_sanitized = pytest.mark.skip(reason="measures time: not in a sanitizer build")
+    for item in items:
+        if "soak" in item.keywords and not config.getoption("soak"):
+            item.add_marker(skip_soak)
+        if "timing" in item.keywords and sanitized():
+            item.add_marker(skip_sanitized)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Adds what the gateway said meanwhile to the report of a failed test."""
+    report = (yield).get_result()
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Site):
+                report.sections.append(("gateway log (end)", value.gateway.log()[-6000:]))
+
+
+@pytest.fixture(scope="session")
+def workspace():
+    """A directory with a short name: a unix socket's path has 107 bytes at most."""
+    directory = Path(tempfile.mkdtemp(prefix="gerve-e2e-", dir="/tmp"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def site(workspace):
+    """The embedded default, shared by all tests of this process."""
+    (workspace / "shared").mkdir()
+    shared = Site(workspace / "shared").start()
+    yield shared
+    shared.gateway.stop()
+
+
+@pytest.fixture
+def private_sites(workspace):
+    """Makes sites for one test: private_sites(config=…). Each must end cleanly."""
+    made: list[Site] = []
+
+    def make(config: str | None = None, start: bool = True) -> Site:
+        directory = Path(tempfile.mkdtemp(prefix="private-", dir=workspace))
+        made.append(Site(directory, config))
+        return made[-1].start() if start else made[-1]
+
+    yield make
+    try:
+        for one in made:
+            one.gateway.stop()
+    finally:
+        for one in made:
+            one.gateway.kill()
+            shutil.rmtree(one.directory, ignore_errors=True)
+
+
+@pytest.fixture
+def private_site(private_sites) -> Site:
+    """An embedded default of this test's own."""
+    return private_sites()
+
+
+@pytest.fixture(scope="session")
+def doors(site) -> dict[str, Door]:
+    return {"gateway": site.door()}
+
+
+@pytest.fixture
+def door(door_name, doors) -> Door:
+    return doors[door_name]
+
+
+@pytest.fixture
+def alice(site, door) -> Client:
+    return site.person("alice", door)
+
+
+@pytest.fixture
+def bob(site, door) -> Client:
+    return site.person("bob", door)
+
+
+@pytest.fixture
+def stranger(site, door) -> Client:
+    """Somebody with an account and nothing else."""
+    return site.person("stranger", door)
+
+
+@pytest.fixture
+def empty(site, alice) -> Repository:
+    """A public repository of alice's without a commit."""
+    return site.repository(alice)
+
+
+@pytest.fixture
+def project(site, alice) -> Repository:
+    """A public repository of alice's with three commits on main."""
+    repository = site.repository(alice)
+    alice.publish(repository, commits=3)
+    return repository
+
+
+@pytest.fixture
+def secret(site, alice) -> Repository:
+    """A private repository of alice's with three commits on main."""
+    repository = site.repository(alice, "secret", private=True)
+    alice.publish(repository, commits=3)
+    return repository

@@ -1,0 +1,46 @@
+"""SSH keys as ssh-keygen makes them."""
+
+import base64
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key pair in files: `private` and beside it `.pub`."""
+
+    private: Path
+
+    @property
+    def public(self) -> Path:
+        return self.private.with_name(self.private.name + ".pub")
+
+    @property
+    def algorithm(self) -> str:
+        return self.public.read_text().split()[0]
+
+    @property
+    def blob(self) -> bytes:
+        """The public key as SSH sends it."""
+        return base64.b64decode(self.public.read_text().split()[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """As OpenSSH writes it: SHA256:… without padding."""
+        return fingerprint_of(self.blob)
+
+
+def fingerprint_of(blob: bytes) -> str:
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode()
+    return "SHA256:" + digest.rstrip("=")
+
+
+def make_key(private: Path, kind: str = "ed25519", bits: int | None = None) -> Key:
+    """A new key pair without passphrase. bits: for RSA and ECDSA; ssh-keygen's default otherwise."""
+    private.parent.mkdir(parents=True, exist_ok=True)
+    size = ["-b", str(bits)] if bits else []
+    argv = ["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", "test", "-f", str(private)]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+    return Key(private)

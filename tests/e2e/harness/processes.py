@@ -1,0 +1,77 @@
+"""Processes seen through /proc, and waiting for something to become true."""
+
+import os
+import random
+import socket
+import time
+from pathlib import Path
+
+
+def wait_until(condition, what: str, timeout: float = 10.0, every: float = 0.02):
+    """Polls condition until it is true and returns what it returned; AssertionError after timeout seconds."""
+    deadline = time.monotonic() + timeout
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"after {timeout} s still not: {what}"
+        time.sleep(every)
+    return result
+
+
+def free_port() -> int:
+    """A free TCP port of the loopback, below the range that the kernel gives to clients."""
+    while True:
+        port = random.randint(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def command_line(pid: int) -> list[str]:
+    """argv of a process; empty when it has ended or is a zombie."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+    return [word.decode(errors="backslashreplace") for word in words[:-1]]
+
+
+def stat_fields(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third, `state`, on; empty when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def parent_of(pid: int) -> int:
+    fields = stat_fields(pid)
+    return int(fields[1]) if fields else 0
+
+
+def is_alive(pid: int) -> bool:
+    fields = stat_fields(pid)
+    return bool(fields) and fields[0] not in "ZX"
+
+
+def session_members(session: int) -> list[int]:
+    """Living processes of a session (setsid); a zombie that somebody forgot to reap counts as living."""
+    members = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            fields = stat_fields(int(entry))
+            if fields and int(fields[3]) == session:
+                members.append(int(entry))
+    return members
+
+
+def resident_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+def open_files(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
