@@ -1,0 +1,23 @@
+// The two clocks in use: wall time for what is recorded, monotonic time for deadlines between processes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace gerve {
+
+// Milliseconds since the Unix epoch; what tickets, handles and tables carry.
+using UnixMillis = std::int64_t;
+
+[[nodiscard]] inline UnixMillis unix_now() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+// Milliseconds of CLOCK_MONOTONIC: comparable between processes of one machine, and only there.
+[[nodiscard]] inline std::int64_t monotonic_now() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace gerve

@@ -1,0 +1,56 @@
+#include "authz/base/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "authz/base/text.h"
+
+namespace gerve::log {
+namespace {
+
+spdlog::level::level_enum spdlog_level(Level level) {
+    switch (level) {
+        case Level::debug: return spdlog::level::debug;
+        case Level::info: return spdlog::level::info;
+        case Level::warn: return spdlog::level::warn;
+        case Level::error: return spdlog::level::err;
+    }
+    return spdlog::level::err;
+}
+
+bool plain(std::string_view value) {
+    return !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+        return c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '=';
+    });
+}
+
+}  // namespace
+
+void start(std::string_view role, Level least) {
+    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    auto logger = std::make_shared<spdlog::logger>(std::string(role), std::move(sink));
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l [%P] %n: %v");
+    logger->set_level(spdlog_level(least));
+    spdlog::set_default_logger(std::move(logger));
+}
+
+std::string format_line(std::string_view event, std::initializer_list<Field> fields) {
+    std::string line(event);
+    for (const Field& field : fields) {
+        line += ' ';
+        line += field.key;
+        line += '=';
+        line += plain(field.value) ? field.value : '"' + printable(field.value, 1024) + '"';
+    }
+    return line;
+}
+
+void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
+    auto* logger = spdlog::default_logger_raw();
+    if (!logger->should_log(spdlog_level(level))) return;
+    logger->log(spdlog_level(level), spdlog::string_view_t(format_line(event, fields)));
+}
+
+}  // namespace gerve::log

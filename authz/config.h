@@ -1,0 +1,126 @@
+// The configuration of a gateway (gerve.toml) as one immutable value; every key is described in
+// gerve.toml(5).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authz/base/result.h"
+
+namespace gerve {
+
+struct ListenConfig {
+    std::vector<std::string> ssh{"127.0.0.1:2222"};
+    std::vector<std::string> proxy_protocol_from;  // CIDR; a PROXY header is required from these and believed
+    std::string metrics;                           // empty: none
+};
+
+struct SshConfig {
+    std::vector<std::string> host_keys;  // empty: made in the state directory
+    std::vector<std::string> logins{"git"};
+    std::chrono::milliseconds login_grace{30'000};
+    unsigned workers = 0;                            // 0: one per core
+    unsigned max_auth_tries = 64;                    // keys offered on one connection
+    unsigned max_sessions = 16;                      // channels open at once on one connection
+    unsigned max_unauthenticated = 8192;             // connections that have not logged in, per worker
+    unsigned max_unauthenticated_per_source = 4096;  // of these, per IPv4 address or IPv6 /64, per worker
+    std::uint64_t rekey_bytes = 0;                   // 0: the cipher's own limit
+    std::string notice_file;                         // its text is shown to every git client; empty: none
+    std::vector<std::string> ciphers;                // empty: the library's, strongest and fastest first
+    std::vector<std::string> key_exchanges;          // likewise
+    std::chrono::milliseconds idle_timeout{
+        3'600'000};  // no byte either way on a connection without a session
+    std::chrono::milliseconds drain_timeout{3'600'000};  // sessions that outlive SIGTERM this long are ended
+};
+
+struct MysqlConfig {
+    std::string uri;
+    std::string user;
+    std::string password_file;
+    std::string admin_user;  // for schema and administrative commands; empty: `user`
+    std::string admin_password_file;
+    std::string ca_file;
+    std::map<std::string, std::string> queries;  // key, repository, permission, route
+};
+
+struct RedisConfig {
+    std::string address;
+    std::vector<std::string> sentinels;
+    std::string master;
+    std::string user;
+    std::string password_file;
+    std::string prefix = "route:";
+    std::string ca_file;
+};
+
+struct AuthzConfig {
+    std::string socket;  // empty: authz.sock in the state directory
+    std::vector<std::string>
+        ticket_keys;       // files; empty in the embedded default: made in the state directory
+    unsigned threads = 0;  // 0: two per core
+    std::chrono::milliseconds deadline{400};  // a caller waits this long for an answer
+    // User names by which peers are known (SO_PEERCRED). The user that authz runs as may ask everything.
+    std::string worker_user;
+    std::string authorized_keys_user;
+    std::string forced_command_user;
+    std::vector<std::string> administrators{"root"};
+};
+
+struct AuditConfig {
+    std::string file;  // empty: audit.jsonl in the state directory
+};
+
+struct Config {
+    std::string file;      // where it was read from; empty: embedded default
+    std::string state;     // directory
+    bool embedded = true;  // no route to anything but the server `local`: master starts an agent of its own
+    ListenConfig listen;
+    SshConfig ssh;
+    std::string directory_backend = "sqlite";
+    MysqlConfig mysql;
+    std::optional<RedisConfig> redis;
+    AuthzConfig authz;
+    AuditConfig audit;
+
+    [[nodiscard]] std::string authz_socket() const {
+        return authz.socket.empty() ? state + "/authz.sock" : authz.socket;
+    }
+    [[nodiscard]] std::string audit_file() const {
+        return audit.file.empty() ? state + "/audit.jsonl" : audit.file;
+    }
+    [[nodiscard]] std::string sqlite_file() const { return state + "/gerve.db"; }
+    [[nodiscard]] std::string local_agent_socket() const { return state + "/agent.sock"; }
+    [[nodiscard]] std::string local_agent_root() const { return state + "/repositories"; }
+    [[nodiscard]] std::string local_ticket_key() const { return state + "/ticket.key"; }
+};
+
+// One thing wrong with a configuration, and where.
+struct ConfigProblem {
+    std::string file;
+    unsigned line = 0;                         // from 1; 0: no place
+    unsigned column = 0;                       // from 1
+    std::string text;                          // what is wrong, and the remedy
+    std::string source;                        // the line itself, for the caret
+    [[nodiscard]] std::string format() const;  // "FILE:LINE:COLUMN: TEXT", the source line, a caret
+};
+
+// All problems are reported together: unknown keys, wrong types, values out of range, missing files that must
+// exist.
+[[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> load_config(const std::string& file);
+// The same from text in memory; no file that the text names is looked at.
+[[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> parse_config(const std::string& text,
+                                                                            const std::string& name);
+
+// The configuration for a command line: `-c FILE` or GERVE_CONFIG, else /etc/gerve/gerve.toml if it exists,
+// else the embedded default in `state` (default ./gerve-state). An explicit --state overrides the file's.
+struct ConfigChoice {
+    std::string file;   // from -c, or empty
+    std::string state;  // from --state, or empty
+};
+[[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> choose_config(const ConfigChoice& choice);
+
+}  // namespace gerve

@@ -1,0 +1,25 @@
+#include "authz/model/decision.h"
+
+namespace gerve {
+
+std::string_view rule_name(Rule rule) {
+    switch (rule) {
+        case Rule::owner: return "owner";
+        case Rule::public_read: return "public-read";
+        case Rule::collaborator: return "collaborator";
+        case Rule::team: return "team";
+        case Rule::organization: return "organization";
+        case Rule::deploy_key: return "deploy-key";
+        case Rule::suspended: return "suspended";
+        case Rule::no_such_repository: return "no-such-repository";
+        case Rule::no_read_access: return "no-read-access";
+        case Rule::no_write_access: return "no-write-access";
+        case Rule::archived: return "archived";
+        case Rule::disabled: return "disabled";
+        case Rule::other_repository: return "other-repository";
+        case Rule::read_only_deploy_key: return "read-only-deploy-key";
+    }
+    return "unknown";
+}
+
+}  // namespace gerve

@@ -1,0 +1,48 @@
+// Decision: what policy answered, and the rule that decided.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "authz/model/messages.h"
+
+namespace gerve {
+
+// The rule that decided; its name is what `gerve explain` and the audit trail say.
+enum class Rule {
+    owner,
+    public_read,
+    collaborator,
+    team,
+    organization,
+    deploy_key,
+    suspended,
+    no_such_repository,
+    no_read_access,
+    no_write_access,
+    archived,
+    disabled,
+    other_repository,  // a deploy key on a repository that is not its own
+    read_only_deploy_key,
+};
+
+[[nodiscard]] std::string_view rule_name(Rule rule);  // "owner", "public-read", …
+
+struct Allow {
+    Rule because;
+};
+
+struct Deny {
+    std::string told;  // one line for the client, newline included
+    Rule because;
+    ExitStatus exit = ExitStatus::refused;
+};
+
+using Decision = std::variant<Allow, Deny>;
+
+[[nodiscard]] inline bool allowed(const Decision& decision) {
+    return std::holds_alternative<Allow>(decision);
+}
+
+}  // namespace gerve

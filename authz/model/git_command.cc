@@ -1,0 +1,95 @@
+#include "authz/model/git_command.h"
+
+#include <algorithm>
+#include <array>
+
+#include "authz/base/text.h"
+#include "authz/model/messages.h"
+
+namespace gerve {
+namespace {
+
+struct Verb {
+    Service service;
+    std::string_view name;
+};
+constexpr std::array<Verb, 3> verbs{{
+    {Service::upload_pack, "git-upload-pack"},
+    {Service::receive_pack, "git-receive-pack"},
+    {Service::upload_archive, "git-upload-archive"},
+}};
+
+// Takes "git-VERB " or "git VERB " off the front.
+std::optional<Service> take_verb(std::string_view& rest) {
+    for (const Verb& verb : verbs) {
+        const std::string_view bare = verb.name.substr(4);
+        if (!rest.starts_with("git-") && !rest.starts_with("git ")) return std::nullopt;
+        if (!rest.substr(4).starts_with(bare)) continue;
+        const std::string_view behind = rest.substr(4 + bare.size());
+        if (!behind.starts_with(' ')) continue;
+        rest = behind.substr(1);
+        return verb.service;
+    }
+    return std::nullopt;
+}
+
+// One word quoted as sq_quote_buf does it: '…', with ' and ! written as '\'' and '\!'.
+std::optional<std::string> unquote(std::string_view quoted) {
+    if (quoted.size() < 2 || quoted.front() != '\'' || quoted.back() != '\'') return std::nullopt;
+    quoted = quoted.substr(1, quoted.size() - 2);
+    std::string word;
+    while (!quoted.empty()) {
+        if (quoted.starts_with("'\\''") || quoted.starts_with("'\\!'")) {
+            word += quoted[2];
+            quoted.remove_prefix(4);
+            continue;
+        }
+        if (quoted.front() == '\'' || quoted.front() == '!') return std::nullopt;
+        word += quoted.front();
+        quoted.remove_prefix(1);
+    }
+    return word;
+}
+
+}  // namespace
+
+std::string_view service_name(Service service) {
+    for (const Verb& verb : verbs) {
+        if (verb.service == service) return verb.name;
+    }
+    return "admin";
+}
+
+std::optional<Service> parse_service(std::string_view name) {
+    for (const Verb& verb : verbs) {
+        if (verb.name == name) return verb.service;
+    }
+    return std::nullopt;
+}
+
+Result<GitCommand> parse_git_command(std::string_view exec) {
+    std::string_view rest = exec;
+    if (exec.size() > max_command || exec.find('\0') != std::string_view::npos) {
+        return client_error(messages::unknown_command());
+    }
+    const auto service = take_verb(rest);
+    if (!service) return client_error(messages::unknown_command());
+    const auto word = unquote(rest);
+    if (!word) return client_error(messages::unknown_command());
+    auto repo = RepoPath::parse(*word);
+    if (!repo) return fail(ErrorKind::denied, messages::repository_not_found(), describe(repo.error()));
+    return GitCommand{*service, std::move(*repo)};
+}
+
+Result<GitProtocol> GitProtocol::parse(std::string_view text) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '=' || c == ':' || c == '.' ||
+               c == '-';
+    };
+    if (text.empty() || text.size() > 255 || !std::all_of(text.begin(), text.end(), allowed)) {
+        return client_error("GIT_PROTOCOL has a value that is not accepted");
+    }
+    return GitProtocol(text);
+}
+
+}  // namespace gerve

@@ -1,0 +1,68 @@
+#include "authz/model/messages.h"
+
+#include "authz/base/digest.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+
+RequestId RequestId::make() {
+    return RequestId(random_bytes(16));
+}
+
+Result<RequestId> RequestId::parse(std::string_view hex) {
+    auto bytes = from_hex(hex);
+    if (!bytes || bytes->size() != 16) return client_error("a request id has 32 hex digits");
+    return RequestId(std::move(*bytes));
+}
+
+std::string RequestId::text() const {
+    return to_hex(bytes_);
+}
+
+namespace messages {
+namespace {
+std::string with_request(std::string text, const RequestId& request) {
+    return std::move(text) + " (request " + request.text() + ")\n";
+}
+}  // namespace
+
+std::string greeting(std::string_view who) {
+    return "Hi " + std::string(who) +
+           "! You've successfully authenticated, but Gerve does not provide shell access.\n";
+}
+std::string unknown_command() {
+    return "ERROR: Unknown command. Gerve runs git-upload-pack, git-receive-pack and git-upload-archive.\n";
+}
+std::string repository_not_found() {
+    return "ERROR: Repository not found.\n";
+}
+std::string write_denied(const RepoPath& repo, std::string_view who) {
+    return "ERROR: Permission to " + repo.text() + " denied to " + std::string(who) + ".\n";
+}
+std::string archived(const RepoPath& repo) {
+    return "ERROR: " + repo.text() + " is archived and read-only.\n";
+}
+std::string suspended() {
+    return "ERROR: Your account is suspended.\n";
+}
+std::string moved(const RepoPath& from, const RepoPath& to) {
+    return "remote: " + from.text() + " has moved to " + to.text() + "\n";
+}
+std::string cannot_check(const RequestId& request) {
+    return with_request("ERROR: Gerve cannot check your access right now. Try again in a minute.", request);
+}
+std::string server_not_answering(const Login& owner, const RequestId& request) {
+    return with_request(
+        "ERROR: The file server for " + owner.text() + " is not answering. Try again in a minute.", request);
+}
+std::string connection_lost(const RequestId& request) {
+    return with_request("ERROR: The connection to the file server was lost.", request);
+}
+std::string notice(std::string_view text) {
+    std::string line = "remote: ";
+    for (const char c : text) line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+    return line + "\n";
+}
+
+}  // namespace messages
+}  // namespace gerve

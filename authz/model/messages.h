@@ -1,0 +1,50 @@
+// Every text that a git client is told, in one place: the table "what a git client sees" of
+// docs/architecture.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "authz/model/login.h"
+#include "authz/model/repo_path.h"
+
+namespace gerve {
+
+// Exit statuses of a session that Gerve ended.
+enum class ExitStatus : int {
+    refused = 1,
+    unavailable = 75,  // EX_TEMPFAIL of sysexits.h: try again
+    failed = 128,
+};
+
+// 16 random bytes that name one git operation in every message and log.
+class RequestId final {
+  public:
+    [[nodiscard]] static RequestId make();
+    [[nodiscard]] static Result<RequestId> parse(std::string_view hex);  // 32 hex digits
+    [[nodiscard]] const std::string& bytes() const { return bytes_; }
+    [[nodiscard]] std::string text() const;  // 32 hex digits
+
+  private:
+    explicit RequestId(std::string bytes) : bytes_(std::move(bytes)) {}
+    std::string bytes_;
+};
+
+namespace messages {
+
+// `who`: a login, or OWNER/REPO for a deploy key.
+[[nodiscard]] std::string greeting(std::string_view who);
+[[nodiscard]] std::string unknown_command();
+[[nodiscard]] std::string repository_not_found();
+[[nodiscard]] std::string write_denied(const RepoPath& repo,
+                                       std::string_view who);  // who: login | "deploy key"
+[[nodiscard]] std::string archived(const RepoPath& repo);
+[[nodiscard]] std::string suspended();
+[[nodiscard]] std::string moved(const RepoPath& from, const RepoPath& to);
+[[nodiscard]] std::string cannot_check(const RequestId& request);
+[[nodiscard]] std::string server_not_answering(const Login& owner, const RequestId& request);
+[[nodiscard]] std::string connection_lost(const RequestId& request);
+[[nodiscard]] std::string notice(std::string_view text);  // "remote: TEXT", control characters replaced
+
+}  // namespace messages
+}  // namespace gerve

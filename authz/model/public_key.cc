@@ -1,0 +1,169 @@
+#include "authz/model/public_key.h"
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <optional>
+
+#include "authz/base/digest.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+// Takes an RFC 4251 string (uint32 length, bytes) off the front of `rest`.
+std::optional<std::string_view> take_string(std::string_view& rest) {
+    if (rest.size() < 4) return std::nullopt;
+    std::uint32_t size = 0;
+    for (int i = 0; i < 4; ++i)
+        size = size << 8 | static_cast<unsigned char>(rest[static_cast<std::size_t>(i)]);
+    rest.remove_prefix(4);
+    if (size > rest.size()) return std::nullopt;
+    const std::string_view value = rest.substr(0, size);
+    rest.remove_prefix(size);
+    return value;
+}
+
+// Length in bits of a positive RFC 4251 mpint in its shortest form; nothing otherwise.
+std::optional<unsigned> mpint_bits(std::string_view mpint) {
+    if (mpint.empty() || (static_cast<unsigned char>(mpint[0]) & 0x80) != 0) return std::nullopt;
+    if (mpint[0] == '\0') {
+        mpint.remove_prefix(1);
+        if (mpint.empty() || (static_cast<unsigned char>(mpint[0]) & 0x80) == 0) return std::nullopt;
+    }
+    const auto first = static_cast<unsigned char>(mpint[0]);
+    return static_cast<unsigned>(mpint.size() * 8) - static_cast<unsigned>(std::countl_zero(first));
+}
+
+tl::unexpected<Error> malformed() {
+    return client_error("the public key is malformed");
+}
+
+Result<unsigned> check_rsa(std::string_view rest) {
+    const auto exponent = take_string(rest);
+    const auto modulus = take_string(rest);
+    if (!exponent || !modulus || !rest.empty()) return malformed();
+    const auto exponent_bits = mpint_bits(*exponent);
+    const auto bits = mpint_bits(*modulus);
+    if (!exponent_bits || !bits || *exponent_bits < 2 || *exponent_bits > 64) return malformed();
+    if (*bits < 2048) {
+        return client_error("RSA keys under 2048 bits are not accepted (this one has " +
+                            std::to_string(*bits) + ")");
+    }
+    if (*bits > 16384) return client_error("RSA keys over 16384 bits are not accepted");
+    return *bits;
+}
+
+struct Curve {
+    std::string_view algorithm;
+    std::string_view name;
+    unsigned bits;
+    std::size_t point_size;  // uncompressed, SEC 1 2.3.3
+};
+constexpr std::array<Curve, 3> curves{{
+    {"ecdsa-sha2-nistp256", "nistp256", 256, 65},
+    {"ecdsa-sha2-nistp384", "nistp384", 384, 97},
+    {"ecdsa-sha2-nistp521", "nistp521", 521, 133},
+}};
+
+Result<unsigned> check_ecdsa(const Curve& curve, std::string_view rest) {
+    const auto name = take_string(rest);
+    const auto point = take_string(rest);
+    if (!name || !point || !rest.empty() || *name != curve.name) return malformed();
+    if (point->size() != curve.point_size || point->front() != '\x04') return malformed();
+    return curve.bits;
+}
+
+Result<unsigned> check_ed25519(std::string_view rest) {
+    const auto point = take_string(rest);
+    if (!point || !rest.empty() || point->size() != 32) return malformed();
+    return 256U;
+}
+
+tl::unexpected<Error> refuse_algorithm(std::string_view algorithm) {
+    if (algorithm.find("-cert-v0") != std::string_view::npos) {
+        return client_error("certificates are not accepted: register the plain public key");
+    }
+    if (algorithm.starts_with("sk-")) {
+        return client_error("security-key (sk-) keys are not accepted: touch cannot be enforced");
+    }
+    if (algorithm == "ssh-dss") return client_error("DSA keys are not accepted");
+    return client_error(
+        "'" + printable(algorithm, 64) +
+        "' is not a key type accepted here (ssh-ed25519, ecdsa-sha2-nistp256/384/521, ssh-rsa)");
+}
+
+Result<unsigned> check_body(std::string_view algorithm, std::string_view rest) {
+    if (algorithm == "ssh-ed25519") return check_ed25519(rest);
+    if (algorithm == "ssh-rsa") return check_rsa(rest);
+    for (const Curve& curve : curves) {
+        if (algorithm == curve.algorithm) return check_ecdsa(curve, rest);
+    }
+    return refuse_algorithm(algorithm);
+}
+
+}  // namespace
+
+Fingerprint Fingerprint::of_blob(std::string_view blob) {
+    return Fingerprint(sha256(blob));
+}
+
+Result<Fingerprint> Fingerprint::parse(std::string_view text) {
+    constexpr std::string_view prefix = "SHA256:";
+    std::optional<std::string> bytes;
+    if (text.starts_with(prefix)) bytes = from_base64(text.substr(prefix.size()));
+    if (!bytes || bytes->size() != size) {
+        return client_error("'" + printable(text, 80) +
+                            "' is not a fingerprint: the form is SHA256:… as ssh-keygen -l prints it");
+    }
+    return Fingerprint(std::move(*bytes));
+}
+
+Result<Fingerprint> Fingerprint::parse_bytes(std::string_view bytes) {
+    if (bytes.size() != size) return client_error("a fingerprint has 32 bytes");
+    return Fingerprint(std::string(bytes));
+}
+
+std::string Fingerprint::text() const {
+    return "SHA256:" + to_base64_unpadded(bytes_);
+}
+
+Result<PublicKey> PublicKey::parse_blob(std::string_view blob) {
+    if (blob.size() > max_blob) return client_error("the public key is larger than 4096 bytes");
+    std::string_view rest = blob;
+    const auto algorithm = take_string(rest);
+    if (!algorithm) return malformed();
+    const auto bits = check_body(*algorithm, rest);
+    if (!bits) return pass_on(bits);
+    return PublicKey(std::string(*algorithm), std::string(blob), *bits);
+}
+
+Result<PublicKey> PublicKey::parse_line(std::string_view line) {
+    line = trim(line);
+    if (line.find_first_of("\r\n") != std::string_view::npos) {
+        return client_error("more than one line: give one public key at a time");
+    }
+    if (line.find("PRIVATE KEY") != std::string_view::npos) {
+        return client_error(
+            "this is a private key: give the .pub file, and treat the private key as disclosed");
+    }
+    const auto type_end = line.find(' ');
+    if (type_end == std::string_view::npos)
+        return client_error("not a public key: the form is TYPE BASE64 [COMMENT]");
+    const std::string_view type = line.substr(0, type_end);
+    std::string_view rest = trim(line.substr(type_end));
+    const std::string_view encoded = rest.substr(0, rest.find_first_of(" \t"));
+    const auto blob = from_base64(encoded);
+    if (!blob) return client_error("not a public key: the form is TYPE BASE64 [COMMENT]");
+    auto key = parse_blob(*blob);
+    if (!key) return key;
+    if (key->algorithm_ != type) return client_error("the public key's type does not match its content");
+    key->comment_ = printable(trim(rest.substr(encoded.size())), 200);
+    return key;
+}
+
+std::string PublicKey::text() const {
+    return algorithm_ + " " + to_base64(blob_);
+}
+
+}  // namespace gerve

@@ -1,0 +1,33 @@
+// What the directory says of a repository and of somebody's permission on it.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+
+#include "authz/base/clock.h"
+#include "authz/model/ids.h"
+#include "authz/model/repo_path.h"
+
+namespace gerve {
+
+enum class Access : int { none = 0, read = 1, write = 2, admin = 3 };
+
+struct Repository {
+    RepoId id;
+    RepoPath path;  // its name now, spelled as stored
+    AccountId owner;
+    bool is_public = false;
+    bool archived = false;
+    bool disabled = false;
+    bool moved = false;  // found by an old name
+};
+
+// The three ways to a permission, each `none` when there is no such row.
+struct Permission {
+    Access direct = Access::none;
+    Access team = Access::none;
+    Access organization = Access::none;
+    [[nodiscard]] Access strongest() const { return std::max({direct, team, organization}); }
+};
+
+}  // namespace gerve

@@ -1,0 +1,89 @@
+// The OPEN message of GRV1 and the HMAC over it: one operation, one repository, one server, once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "authz/base/clock.h"
+#include "authz/base/digest.h"
+#include "authz/base/result.h"
+#include "authz/model/git_command.h"
+#include "authz/model/ids.h"
+#include "authz/model/messages.h"
+
+namespace gerve {
+
+// A key that authz signs tickets with and agents check. As a file: one line
+// "gerve-ticket-key-v1 KEYID SECRET", KEYID 16 and SECRET 64 hex digits.
+class TicketKey final {
+  public:
+    static constexpr std::size_t id_size = 8;
+    static constexpr std::size_t secret_size = 32;
+
+    [[nodiscard]] static TicketKey make();
+    [[nodiscard]] static Result<TicketKey> parse(std::string_view file_content);
+    [[nodiscard]] std::string file_content() const;
+    [[nodiscard]] const std::string& id() const { return id_; }
+    [[nodiscard]] std::string sign(std::string_view bytes) const;  // 32 bytes
+    // A 32-byte key for another purpose, so that no key serves two.
+    [[nodiscard]] Secret derive(std::string_view purpose) const;
+
+  private:
+    TicketKey(std::string id, std::string secret) : id_(std::move(id)), secret_(std::move(secret)) {}
+    std::string id_;
+    Secret secret_;
+};
+
+constexpr std::uint8_t grv1_version = 1;
+constexpr std::size_t grv1_open_header_size = 12;  // "GRV1", ver_min, ver_max, flags, tlv_len
+constexpr std::size_t grv1_max_tlvs = 65536;       // bytes
+constexpr std::size_t grv1_mac_size = 32;
+
+using NameValue = std::pair<std::string, std::string>;
+
+// What the gateway asks of an agent. With service `admin`, `admin` names the operation.
+struct Open {
+    Service service = Service::upload_pack;
+    std::string owner;
+    std::string storage_path;  // OWNER/NAME.git, spelled as stored; the agent's layout maps it
+    std::optional<std::string> git_protocol;
+    std::string request_id;  // 16 bytes
+    UnixMillis time = 0;
+    std::string nonce;  // 16 bytes
+    std::string audience;
+    std::vector<NameValue> env;     // GERVE_* of the hooks
+    std::vector<NameValue> config;  // git -c key=value
+    std::uint64_t repo_id = 0;      // 0: not given
+    std::string admin;              // "create", "rename", "delete", "fsck", "size"
+    std::string admin_argument;     // rename: the new storage path
+};
+
+// The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without
+// ticket keys accepts that.
+[[nodiscard]] std::string encode_open(const Open& open, const TicketKey* key);
+
+// An OPEN whose form is right. Whether it is *true* is the agent's to check: MAC, audience, clock, nonce.
+struct ReceivedOpen {
+    std::uint8_t version_min = 0;
+    std::uint8_t version_max = 0;
+    Open open;
+    std::string key_id;        // empty: unsigned
+    std::string signed_bytes;  // everything before the MAC
+    std::string mac;
+};
+
+// Size of the whole message once its first 12 bytes are there. Error: client (not GRV1, or too large).
+[[nodiscard]] Result<std::size_t> open_size(std::string_view header);
+
+// `message` holds exactly open_size() bytes. Errors: client. Unknown TLVs are skipped unless bit 15 of their
+// type is set; a TLV that may stand once and stands twice is refused.
+[[nodiscard]] Result<ReceivedOpen> parse_open(std::string_view message);
+
+[[nodiscard]] bool is_signed_by(const ReceivedOpen& received, const TicketKey& key);  // in constant time
+
+}  // namespace gerve

@@ -1,0 +1,66 @@
+#include "authz/policy.h"
+
+namespace gerve {
+namespace {
+
+bool is_owner(const Principal& principal, const Repository& repository) {
+    return principal.user() != nullptr && principal.user()->id == repository.owner;
+}
+
+Deny hidden(Rule because) {
+    return {messages::repository_not_found(), because};
+}
+
+struct Reach {
+    Access access;
+    Rule because;
+};
+
+Reach reach_of_user(const User& user, const Repository& repository, const Permission& permission) {
+    if (user.id == repository.owner) return {Access::admin, Rule::owner};
+    const Access strongest = permission.strongest();
+    if (strongest == Access::none) {
+        return repository.is_public ? Reach{Access::read, Rule::public_read}
+                                    : Reach{Access::none, Rule::no_read_access};
+    }
+    if (permission.direct == strongest) return {strongest, Rule::collaborator};
+    return {strongest, permission.team == strongest ? Rule::team : Rule::organization};
+}
+
+Reach reach_of_deploy_key(const DeployKey& key, const Repository& repository) {
+    if (key.repo_id != repository.id) return {Access::none, Rule::other_repository};
+    return {key.can_write ? Access::write : Access::read, Rule::deploy_key};
+}
+
+Deny refuse_write(const Principal& principal, const Repository& repository) {
+    const bool by_deploy_key = principal.deploy_key() != nullptr;
+    return {messages::write_denied(repository.path, by_deploy_key ? "deploy key" : principal.name()),
+            by_deploy_key ? Rule::read_only_deploy_key : Rule::no_write_access};
+}
+
+}  // namespace
+
+bool needs_permission(const Principal& principal, Service service,
+                      const std::optional<Repository>& repository) {
+    if (!repository || repository->disabled) return false;
+    if (principal.user() == nullptr || principal.suspended() || is_owner(principal, *repository))
+        return false;
+    return !repository->is_public || needs_write(service);
+}
+
+Decision decide(const Principal& principal, Service service, const std::optional<Repository>& repository,
+                const Permission& permission) {
+    if (principal.suspended()) return Deny{messages::suspended(), Rule::suspended};
+    if (!repository) return hidden(Rule::no_such_repository);
+    if (repository->disabled) return hidden(Rule::disabled);
+    const Reach reach = principal.user() != nullptr
+                            ? reach_of_user(*principal.user(), *repository, permission)
+                            : reach_of_deploy_key(*principal.deploy_key(), *repository);
+    if (reach.access < Access::read) return hidden(reach.because);
+    if (!needs_write(service)) return Allow{reach.because};
+    if (reach.access < Access::write) return refuse_write(principal, *repository);
+    if (repository->archived) return Deny{messages::archived(repository->path), Rule::archived};
+    return Allow{reach.because};
+}
+
+}  // namespace gerve

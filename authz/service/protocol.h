@@ -1,0 +1,93 @@
+// The messages between authz and its callers: one JSON object each way over a SOCK_SEQPACKET unix socket.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "authz/base/result.h"
+#include "authz/model/decision.h"
+#include "authz/model/git_command.h"
+#include "authz/model/principal.h"
+#include "authz/model/route.h"
+
+namespace gerve {
+
+constexpr std::size_t max_authz_message = 128 * 1024;  // bytes, either way
+
+// Where a request comes from; recorded, never decisive.
+struct ClientContext {
+    std::string address;     // of the git client, as text, without port
+    std::string version;     // its SSH version string, untrusted
+    std::string connection;  // one id for all that happens on one SSH connection
+    std::string door;        // "gateway" | "sshd"
+};
+
+// Whose key is this? `proven`: a signature by it was verified; otherwise it was only offered.
+struct KeyRequest {
+    PublicKey key;
+    std::string login;  // the SSH user name
+    bool proven = false;
+    ClientContext client;
+};
+
+// A live key, and the sealed handle by which its holder is named in later requests. A handle is bound to the
+// key, its principal and the kind of peer it was given to; it goes stale after a time (seconds for a worker),
+// and a new look-up makes a new one.
+struct KeyFound {
+    KnownKey key;
+    std::string handle;  // base64, at most 1 KB
+};
+
+struct AuthorizeRequest {
+    std::string handle;
+    Service service;
+    RepoPath repo;
+    std::optional<GitProtocol> git_protocol;
+    RequestId request;
+    ClientContext client;
+};
+
+// One endpoint to try, with the OPEN message made for it (used once; a retry elsewhere takes the next one).
+struct Upstream {
+    ServerName server;
+    Endpoint endpoint;
+    std::string open;  // empty for git://
+};
+
+struct Granted {
+    RepoPath repo;       // its name now
+    std::string notice;  // a whole line for the client's stderr, or empty
+    Rule because;
+    std::vector<Upstream> upstreams;  // in the order to be tried, at least one
+};
+struct Refused {
+    std::string told;
+    ExitStatus exit;
+    Rule because;
+};
+struct StaleHandle {};  // look the key up again, then ask again
+using Authorization = std::variant<Granted, Refused, StaleHandle>;
+
+// One git operation that came to its end, whatever the end was.
+struct SessionReport {
+    std::string handle;  // of the principal
+    RequestId request;
+    ClientContext client;
+    std::string service;          // "git-upload-pack" …
+    std::string repo;             // as asked, OWNER/NAME
+    std::string server;           // file server, empty if none was reached
+    std::string git_protocol;     // empty: version 0
+    std::uint64_t bytes_in = 0;   // from the client
+    std::uint64_t bytes_out = 0;  // to the client
+    std::uint64_t duration_ms = 0;
+    int exit = 0;
+    std::string ended;  // why: "exit", "client-gone", "upstream-lost", "refused", "killed", "drained" …
+};
+
+// What a peer may ask, by its kind (DESIGN's table); operations are refused by name when the kind lacks them.
+enum class PeerKind { worker, authorized_keys, forced_command, administrator };
+
+}  // namespace gerve

@@ -1,0 +1,44 @@
+// Messages of protocol.h as JSON text and back: what both ends of the authz socket share.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "authz/base/result.h"
+#include "authz/service/protocol.h"
+
+namespace gerve {
+
+// In front of every request. `deadline` is monotonic_now() of the moment after which nobody waits for the
+// answer: authz drops what is older. Replies carry the id of their request and may come in another order.
+struct RequestHead {
+    std::uint64_t id = 0;
+    std::int64_t deadline = 0;
+};
+
+[[nodiscard]] std::string encode_request(const RequestHead& head, const KeyRequest& request);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const AuthorizeRequest& request);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const SessionReport& report);
+
+// Client side. Errors: unavailable (the reply says so, or is not a reply), internal (refused as not
+// permitted).
+[[nodiscard]] Result<std::uint64_t> parse_reply_id(std::string_view message);
+[[nodiscard]] Result<std::optional<KeyFound>> parse_key_reply(std::string_view message);
+[[nodiscard]] Result<Authorization> parse_authorize_reply(std::string_view message);
+
+// Server side. Errors: client, naming the field that is wrong.
+using Request = std::variant<KeyRequest, AuthorizeRequest, SessionReport>;
+struct ReceivedRequest {
+    RequestHead head;
+    Request request;
+};
+[[nodiscard]] Result<ReceivedRequest> parse_request(std::string_view message);
+[[nodiscard]] std::string encode_key_reply(std::uint64_t id, const Result<std::optional<KeyFound>>& reply);
+[[nodiscard]] std::string encode_authorize_reply(std::uint64_t id, const Result<Authorization>& reply);
+[[nodiscard]] std::string encode_done(std::uint64_t id);
+[[nodiscard]] std::string encode_error(std::uint64_t id, const Error& error);
+
+}  // namespace gerve

@@ -1,0 +1,20 @@
+// The worker process: one event loop that carries thousands of SSH sessions.
+#pragma once
+
+#include <vector>
+
+#include "authz/base/fd.h"
+#include "authz/config.h"
+
+namespace gerve {
+
+struct WorkerSockets {
+    std::vector<Fd> listeners;  // bound and listening, shared with the other workers
+    Fd control;  // SOCK_SEQPACKET to the master: "ready" is sent on it; its end means the master died
+};
+
+// Runs until SIGTERM (drain: accept no more, let sessions end) or until the master is gone; returns the exit
+// status.
+[[nodiscard]] int run_worker(const Config& config, WorkerSockets sockets);
+
+}  // namespace gerve

@@ -1,0 +1,79 @@
+#include "authz/model/git_command.h"
+
+#include <doctest/doctest.h>
+
+using namespace gerve;
+
+TEST_CASE("git's three services are understood in both spellings") {
+    struct Row {
+        const char* exec;
+        Service service;
+        const char* repo;
+    };
+    for (const Row& row : {Row{"git-upload-pack 'mojombo/bert.git'", Service::upload_pack, "mojombo/bert"},
+                           Row{"git upload-pack 'mojombo/bert'", Service::upload_pack, "mojombo/bert"},
+                           Row{"git-receive-pack '/mojombo/bert.git'", Service::receive_pack, "mojombo/bert"},
+                           Row{"git receive-pack 'a/.github'", Service::receive_pack, "a/.github"},
+                           Row{"git-upload-archive 'A/b-c.d_e'", Service::upload_archive, "A/b-c.d_e"}}) {
+        CAPTURE(row.exec);
+        const auto command = parse_git_command(row.exec);
+        REQUIRE(command.has_value());
+        CHECK(command->service == row.service);
+        CHECK(command->repo.text() == row.repo);
+    }
+}
+
+TEST_CASE("anything but one argument in git's own quoting is no command") {
+    for (const char* exec : {"",
+                             "git",
+                             "git-upload-pack",
+                             "git-upload-pack ",
+                             "git-upload-pack o/r",
+                             "git-upload-pack \"o/r\"",
+                             "git-upload-pack 'o/r' 'x'",
+                             "git-upload-pack 'o/r';id",
+                             "git-upload-pack  'o/r'",
+                             " git-upload-pack 'o/r'",
+                             "git-upload-pack 'o/r' ",
+                             "git-upload-pack 'o/r",
+                             "git-upload-pack 'o'/'r'",
+                             "git-upload-pack --help 'o/r'",
+                             "git-upload-pack 'o/r!'",
+                             "git-shell 'o/r'",
+                             "git-upload-packx 'o/r'",
+                             "git-upload-pack\t'o/r'",
+                             "sh -c 'id'",
+                             "GIT-UPLOAD-PACK 'o/r'",
+                             "git-upload-pack 'a'b'",
+                             "git_upload-pack 'o/r'"}) {
+        CAPTURE(exec);
+        const auto command = parse_git_command(exec);
+        REQUIRE_FALSE(command.has_value());
+        CHECK(command.error().kind == ErrorKind::client);
+    }
+    CHECK_FALSE(parse_git_command(std::string("git-upload-pack 'o/r\0'", 22)).has_value());
+    CHECK_FALSE(parse_git_command("git-upload-pack 'o/" + std::string(2000, 'a') + "'").has_value());
+}
+
+TEST_CASE("a path that no repository can have is told as a missing repository") {
+    for (const char* path :
+         {"r",       "/",           "o/",     "/r",       "o//r",     "../r",       "o/..",
+          "o/../r",  "//o/r",       "o/r/",   "o/r/x",    "~o/r",     "o/%2e%2e",   "-o/r",
+          "o/-r",    "o/r.git.git", "o/.git", "o/r.lock", "o\\r",     "\xc3\xb6/r", "o/r\n",
+          "o/r\x1b", ".o/r",        "./o/r",  "o/ r",     "o/'\\''r", "o/'\\!'r",   ""}) {
+        CAPTURE(path);
+        const auto command = parse_git_command("git-upload-pack '" + std::string(path) + "'");
+        REQUIRE_FALSE(command.has_value());
+        CHECK(command.error().kind == ErrorKind::denied);
+        CHECK(command.error().told == "ERROR: Repository not found.\n");
+    }
+}
+
+TEST_CASE("GIT_PROTOCOL keeps to its grammar") {
+    CHECK(GitProtocol::parse("version=2").has_value());
+    CHECK(GitProtocol::parse("version=2:object-format=sha256").has_value());
+    for (const std::string text : {"", "Version=2", "version=2 ", "a;b", "a\nb"})
+        CHECK_FALSE(GitProtocol::parse(text).has_value());
+    CHECK(GitProtocol::parse(std::string(255, 'a')).has_value());
+    CHECK_FALSE(GitProtocol::parse(std::string(256, 'a')).has_value());
+}

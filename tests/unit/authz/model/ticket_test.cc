@@ -1,0 +1,83 @@
+#include "authz/model/ticket.h"
+
+#include <doctest/doctest.h>
+
+using namespace gerve;
+
+namespace {
+
+Open sample() {
+    Open open;
+    open.service = Service::receive_pack;
+    open.owner = "mojombo";
+    open.storage_path = "mojombo/bert.git";
+    open.git_protocol = "version=2";
+    open.request_id = std::string(16, '\x01');
+    open.time = 1'700'000'000'123;
+    open.nonce = std::string("\x00\x01", 2) + std::string(14, 'n');
+    open.audience = "fs1";
+    open.env = {{"GERVE_USER", "alice"}, {"GERVE_REPO", "a=b\nc"}};
+    open.config = {{"receive.maxInputSize", "1"}};
+    open.repo_id = 7;
+    return open;
+}
+
+}  // namespace
+
+TEST_CASE("an OPEN says the same on the other side") {
+    const TicketKey key = TicketKey::make();
+    const std::string message = encode_open(sample(), &key);
+    REQUIRE(open_size(std::string_view(message).substr(0, 12)) == message.size());
+    const auto received = parse_open(message);
+    REQUIRE(received.has_value());
+    CHECK(is_signed_by(*received, key));
+    CHECK_FALSE(is_signed_by(*received, TicketKey::make()));
+    CHECK(received->key_id == key.id());
+    CHECK(received->open.service == Service::receive_pack);
+    CHECK(received->open.storage_path == "mojombo/bert.git");
+    CHECK(received->open.git_protocol == "version=2");
+    CHECK(received->open.time == 1'700'000'000'123);
+    CHECK(received->open.nonce == sample().nonce);
+    CHECK(received->open.env == sample().env);
+    CHECK(received->open.config == sample().config);
+    CHECK(received->open.repo_id == 7);
+}
+
+TEST_CASE("no byte of an OPEN can be altered") {
+    const TicketKey key = TicketKey::make();
+    const std::string message = encode_open(sample(), &key);
+    for (std::size_t i = 0; i < message.size(); ++i) {
+        std::string altered = message;
+        altered[i] = static_cast<char>(altered[i] ^ 0x20);
+        const auto received = parse_open(altered);
+        CHECK_FALSE((received.has_value() && is_signed_by(*received, key)));
+        CHECK_FALSE(parse_open(message.substr(0, i)).has_value());
+    }
+}
+
+TEST_CASE("unknown TLVs: skipped, unless marked critical; a second owner is refused") {
+    const TicketKey key = TicketKey::make();
+    const std::string message = encode_open(sample(), &key);
+    const auto with = [&](std::string tlv) {
+        std::string changed = message;
+        changed.insert(changed.size() - 32, tlv);
+        const std::size_t size = changed.size() - 32 - 12;
+        changed[10] = static_cast<char>(size >> 8);
+        changed[11] = static_cast<char>(size);
+        return parse_open(changed);
+    };
+    CHECK(with(std::string("\x00\x63\x00\x01x", 5)).has_value());
+    CHECK_FALSE(with(std::string("\x80\x63\x00\x01x", 5)).has_value());
+    CHECK_FALSE(with(std::string("\x00\x02\x00\x01x", 5)).has_value());
+    CHECK_FALSE(with(std::string("\x00\x63\x00\x09x", 5)).has_value());
+}
+
+TEST_CASE("a ticket key survives its file, and nothing else is one") {
+    const TicketKey key = TicketKey::make();
+    const auto again = TicketKey::parse(key.file_content());
+    REQUIRE(again.has_value());
+    CHECK(again->sign("x") == key.sign("x"));
+    for (const char* text : {"", "gerve-ticket-key-v1 00 00", "gerve-ticket-key-v2 0011223344556677 aa"}) {
+        CHECK_FALSE(TicketKey::parse(text).has_value());
+    }
+}
