@@ -1,0 +1,87 @@
+"""The walls of the house as tables: who may include what, which calls are forbidden, and the exceptions."""
+
+import re
+from dataclasses import dataclass
+
+PRODUCT = ("authz", "gerve", "sshd-plugin")
+
+
+@dataclass(frozen=True)
+class Wall:
+    """Files that match `inside` never reach an include that matches `forbidden`, by no detour of headers either."""
+
+    name: str
+    inside: tuple[str, ...]
+    forbidden: str
+
+
+@dataclass(frozen=True)
+class SoleIncluder:
+    """In the product, only files that match `inside` include what matches `headers`."""
+
+    name: str
+    headers: str
+    inside: tuple[str, ...]
+
+
+WALLS = [
+    Wall("authz is the floor: it knows neither gateway nor plugin",
+         ("authz/*",), r"(gerve|sshd-plugin)/"),
+    Wall("the relay knows no SSH", ("gerve/relay/*",), r"(gerve/ssh|libssh)/"),
+    Wall("the file server's side knows no SSH", ("gerve/agent/*",), r"(gerve/ssh|libssh)/"),
+    Wall("the plugin knows no SSH server", ("sshd-plugin/*",), r"(gerve/ssh|libssh)/"),
+    Wall("only authz and the commands open the directory",
+         ("gerve/ssh/*", "gerve/relay/*", "gerve/server/*", "gerve/agent/*", "sshd-plugin/*"),
+         r"authz/(store|audit)/"),
+    Wall("the gateway knows no plugin", ("gerve/*",), r"sshd-plugin/"),
+]
+
+SOLE_INCLUDERS = [
+    SoleIncluder("libssh", r"libssh/", ("gerve/ssh/*",)),
+    SoleIncluder("MySQL Connector/C++", r"(cppconn/|mysql|mariadb)", ("authz/store/mysql*",)),
+    SoleIncluder("hiredis", r"hiredis", ("authz/store/redis*",)),
+    SoleIncluder("SQLite", r"sqlite3", ("authz/store/sqlite*",)),
+    SoleIncluder("toml++", r"toml(\+\+|plusplus)?[/.]", ("authz/base/toml.cc",)),
+]
+
+# The model and the policy do no I/O: they include their own kind, and of the rest only what stands here.
+PURE = ("authz/model/*", "authz/policy.*")
+PURE_INCLUDES = {
+    "authz/base/clock.h",  # for UnixMillis; PURE_FORBIDDEN keeps its functions out
+    "authz/base/digest.h",
+    "authz/base/result.h",
+    "authz/base/text.h",
+    *(f"<{name}>" for name in (
+        "algorithm", "array", "bit", "charconv", "compare", "concepts", "cstddef", "cstdint", "cstring",
+        "functional", "initializer_list", "iterator", "limits", "map", "optional", "ranges", "set", "span",
+        "stdexcept", "string", "string_view", "tuple", "type_traits", "unordered_map", "unordered_set",
+        "utility", "variant", "vector", "tl/expected.hpp")),
+}
+PURE_FORBIDDEN = r"\b(unix_now|monotonic_now|getenv)\b"
+
+# No shell, no copy of a process that holds secrets: posix_spawn is the one way to start a program.
+FORBIDDEN_CALLS = r"\b(system|popen|v?fork|exec(?:l|le|lp|v|ve|vp|vpe|veat))\s*\("
+FORBIDDEN_CALL_EXCEPTIONS: dict[str, str] = {}
+FORBIDDEN_STRINGS = r'"(?:/bin/|/usr/bin/)?(?:ba|da)?sh"|"sh -c'
+
+# Whoever can make a Proof can make somebody a principal. Each place that does, and how often.
+PROOF_MINTS: dict[str, dict[str, int]] = {
+    "from_verified_signature": {},
+    "from_sealed_handle": {},
+    "from_administrator": {},
+}
+PROOF_HOME = "authz/model/principal.h"
+
+# A path of somebody's machine is right there and nowhere else.
+MACHINE_PATHS = r"(?<![\w./~${}-])/(?:work|root|home|Users)/[\w.-]+"
+MACHINE_PATH_EXCEPTIONS: dict[str, str] = {}
+
+MAX_FILE_LINES = 350
+LONG_FILES: dict[str, str] = {}  # path: why a reader accepts it
+
+MAX_FUNCTION_LINES = 60
+LONG_FUNCTIONS: dict[str, str] = {}  # "path:first line of the function": why
+
+CXX = re.compile(r"\.(h|cc)$")
+LENGTH_CHECKED = re.compile(r"(\.(h|cc|py|sh)|/quickstart|/run|/format)$")
+TEXT = re.compile(r"(\.(h|cc|py|sh|md|txt|toml|ini|build|sql|conf|service|socket|yml|cfg|[1-8])|/[A-Za-z-]+)$")
