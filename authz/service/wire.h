@@ -23,11 +23,12 @@ struct RequestHead {
 [[nodiscard]] std::string encode_request(const RequestHead& head, const AuthorizeRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const SessionReport& report);
 
-// Client side. Errors: unavailable (the reply says so, or is not a reply), internal (refused as not
+// Client side. parse_reply_id() reads the first few bytes alone. Errors: unavailable (the reply says so, or is not a reply), internal (refused as not
 // permitted).
 [[nodiscard]] Result<std::uint64_t> parse_reply_id(std::string_view message);
 [[nodiscard]] Result<std::optional<KeyFound>> parse_key_reply(std::string_view message);
 [[nodiscard]] Result<Authorization> parse_authorize_reply(std::string_view message);
+[[nodiscard]] Result<void> parse_done_reply(std::string_view message);
 
 // Server side. Errors: client, naming the field that is wrong.
 using Request = std::variant<KeyRequest, AuthorizeRequest, SessionReport>;
@@ -36,6 +37,8 @@ struct ReceivedRequest {
     Request request;
 };
 [[nodiscard]] Result<ReceivedRequest> parse_request(std::string_view message);
+// The id to answer a request with that does not parse; 0 when it has none.
+[[nodiscard]] std::uint64_t parse_request_id(std::string_view message);
 [[nodiscard]] std::string encode_key_reply(std::uint64_t id, const Result<std::optional<KeyFound>>& reply);
 [[nodiscard]] std::string encode_authorize_reply(std::uint64_t id, const Result<Authorization>& reply);
 [[nodiscard]] std::string encode_done(std::uint64_t id);
