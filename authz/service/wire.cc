@@ -132,6 +132,7 @@ class Fields {
     const Json& inner(const char* name) {
         static const Json nothing;
         const Json* value = get(name);
+        if (value == nullptr) note(name);
         return value == nullptr ? nothing : *value;
     }
 
