@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "authz/base/problem.h"
 #include "authz/base/result.h"
 
 namespace gerve {
@@ -96,16 +97,6 @@ struct Config {
     [[nodiscard]] std::string local_agent_socket() const { return state + "/agent.sock"; }
     [[nodiscard]] std::string local_agent_root() const { return state + "/repositories"; }
     [[nodiscard]] std::string local_ticket_key() const { return state + "/ticket.key"; }
-};
-
-// One thing wrong with a configuration, and where.
-struct ConfigProblem {
-    std::string file;
-    unsigned line = 0;                         // from 1; 0: no place
-    unsigned column = 0;                       // from 1
-    std::string text;                          // what is wrong, and the remedy
-    std::string source;                        // the line itself, for the caret
-    [[nodiscard]] std::string format() const;  // "FILE:LINE:COLUMN: TEXT", the source line, a caret
 };
 
 // All problems are reported together: unknown keys, wrong types, values out of range, missing files that must
