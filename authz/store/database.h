@@ -1,0 +1,92 @@
+// Database: the one interface at the I/O edge of the store, over one connection to SQLite or MySQL.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "authz/base/result.h"
+
+namespace gerve {
+
+// SQL that runs unchanged on SQLite, MariaDB and MySQL; `?` marks a bind. A connection prepares it once.
+struct Statement {
+    std::string_view name;  // for errors and counters
+    std::string_view sql;
+};
+
+// Bytes that are no text (a fingerprint, a key blob).
+struct BlobView {
+    std::string_view bytes;
+};
+
+// What stands for one `?`. The views must live until the call returns.
+using Bind = std::variant<std::monostate, std::int64_t, std::string_view, BlobView>;  // monostate: NULL
+using Binds = std::initializer_list<Bind>;
+
+// One column of a row; text and blob are both std::string.
+using Column = std::variant<std::monostate, std::int64_t, std::string>;
+using Row = std::vector<Column>;
+using Rows = std::vector<Row>;
+
+struct Change {
+    std::int64_t rows = 0;         // inserted, updated or deleted
+    std::int64_t inserted_id = 0;  // of the last INSERT into a table with a generated id
+};
+
+enum class Dialect { sqlite, mysql };
+
+// One connection; used by one thread at a time. Errors of every call:
+//   client       a constraint refused the statement (unique, foreign key, check): the backend is well
+//   unavailable  anything else. The connection may be broken: its user drops it and opens another.
+class Database {
+  public:
+    virtual ~Database() = default;
+
+    // Runs a SELECT to its end. Answers of more than `max_rows` rows are unavailable: no statement here
+    // means to hold a table in memory.
+    [[nodiscard]] virtual Result<Rows> query(const Statement& statement, Binds binds) = 0;
+    // Runs anything else.
+    [[nodiscard]] virtual Result<Change> execute(const Statement& statement, Binds binds) = 0;
+    // Runs several statements that take no binds, separated by ';' at a line's end (a schema file).
+    [[nodiscard]] virtual Result<void> run_script(std::string_view sql) = 0;
+
+    // Use Transaction below.
+    [[nodiscard]] virtual Result<void> begin() = 0;
+    [[nodiscard]] virtual Result<void> commit() = 0;
+    virtual void rollback() = 0;
+
+    [[nodiscard]] virtual Dialect dialect() const = 0;
+
+    static constexpr std::size_t max_rows = 1'000'000;
+};
+
+// Opens a connection; called again after one broke.
+using Connect = std::function<Result<std::unique_ptr<Database>>()>;
+
+// Rolls back unless commit() was called. It holds the write lock from its beginning.
+class Transaction {
+  public:
+    [[nodiscard]] static Result<Transaction> begin(Database& database) {
+        if (auto begun = database.begin(); !begun) return pass_on(begun);
+        return Transaction(database);
+    }
+    [[nodiscard]] Result<void> commit() { return std::exchange(database_, nullptr)->commit(); }
+
+    Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+    Transaction& operator=(Transaction&&) = delete;
+    ~Transaction() {
+        if (database_ != nullptr) database_->rollback();
+    }
+
+  private:
+    explicit Transaction(Database& database) : database_(&database) {}
+    Database* database_;
+};
+
+}  // namespace gerve

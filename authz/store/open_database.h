@@ -1,0 +1,23 @@
+// From a configuration to connections: which database the directory is in, and with whose rights.
+#pragma once
+
+#include "authz/config.h"
+#include "authz/store/database.h"
+
+namespace gerve {
+
+enum class DatabaseUse {
+    serve,       // authz: reads; a missing database is an error, waits are short
+    administer,  // commands: reads and writes; an SQLite file is made when missing (mode 0600)
+};
+
+// How connections for `use` are opened; opens none itself. Error: client (a backend that this program was
+// not built for, a password file that cannot be read).
+[[nodiscard]] Result<Connect> choose_database(const Config& config, DatabaseUse use);
+
+// For a command: one connection to administer by, with the schema checked. In the embedded default the
+// schema is brought up to date first; elsewhere that is `gerve schema migrate`'s.
+// Errors: client (as above; a schema that is older or newer), unavailable.
+[[nodiscard]] Result<std::unique_ptr<Database>> open_for_administration(const Config& config);
+
+}  // namespace gerve

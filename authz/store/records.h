@@ -1,0 +1,106 @@
+// What the administrative commands are shown: rows of the directory as plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authz/base/clock.h"
+#include "authz/model/decision.h"
+#include "authz/model/ids.h"
+#include "authz/model/principal.h"
+#include "authz/model/repository.h"
+#include "authz/model/route.h"
+
+namespace gerve {
+
+enum class AccountKind : int { user = 1, organization = 2 };
+
+struct AccountRecord {
+    AccountId id;
+    Login login;
+    AccountKind kind = AccountKind::user;
+    UnixMillis created = 0;
+    std::optional<UnixMillis> suspended;
+};
+
+// ORG/TEAM. The spelling rules of a team's name are those of a login.
+struct TeamPath {
+    Login organization;
+    Login name;
+    [[nodiscard]] static Result<TeamPath> parse(std::string_view text);
+    [[nodiscard]] std::string text() const { return organization.text() + "/" + name.text(); }
+};
+
+struct TeamRecord {
+    TeamPath path;
+    UnixMillis created = 0;
+    std::vector<Login> members;  // by login
+};
+
+enum class OrgRole : int { member = 1, owner = 2 };
+
+struct OrgMemberRecord {
+    Login login;
+    OrgRole role = OrgRole::member;
+};
+
+// A key in any state.
+struct KeyRecord {
+    KeyId id;
+    Fingerprint fingerprint;
+    std::string algorithm;
+    unsigned bits = 0;
+    std::string public_key;  // "TYPE BASE64"
+    std::string title;
+    KeyOwner owner;
+    UnixMillis created = 0;
+    std::optional<UnixMillis> expires;
+    std::optional<UnixMillis> revoked;
+    std::optional<UnixMillis> last_used;
+    std::string last_address;  // where from; empty: never used
+    // "live", "expired", "revoked", "suspended" (the account)
+    [[nodiscard]] std::string_view state(UnixMillis now) const;
+};
+
+struct RepositoryRecord {
+    RepoId id;
+    RepoPath path;
+    AccountId owner;
+    bool is_public = false;
+    UnixMillis created = 0;
+    std::optional<UnixMillis> archived;
+    std::optional<UnixMillis> disabled;
+};
+
+// One repository that a key or an account reaches, and by which rule.
+struct ReachRecord {
+    RepoPath repo;
+    Access access = Access::none;
+    Rule because = Rule::no_read_access;
+};
+
+// Somebody other than the owner who has access to a repository.
+struct GrantRecord {
+    std::string holder;  // LOGIN or ORG/TEAM
+    Access access = Access::none;
+};
+
+struct ServerRecord {
+    ServerName name;
+    std::vector<Endpoint> endpoints;  // in the order they are tried
+};
+
+struct RouteRecord {
+    Login owner;
+    ServerName server;
+};
+
+[[nodiscard]] std::string_view access_name(Access access);           // "none" "read" "write" "admin"
+[[nodiscard]] Result<Access> parse_access(std::string_view text);    // read | write | admin
+[[nodiscard]] std::string_view account_kind_name(AccountKind kind);  // "user" "org"
+[[nodiscard]] std::string_view org_role_name(OrgRole role);          // "member" "owner"
+[[nodiscard]] Result<OrgRole> parse_org_role(std::string_view text);
+
+}  // namespace gerve

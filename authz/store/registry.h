@@ -1,0 +1,109 @@
+// Registry: every change that an administrator makes to the directory, and the lists he is shown.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "authz/store/database.h"
+#include "authz/store/records.h"
+
+namespace gerve {
+
+// Who is given access: an account, or a team of an organisation.
+using GrantHolder = std::variant<Login, TeamPath>;
+[[nodiscard]] Result<GrantHolder> parse_grant_holder(std::string_view text);  // LOGIN or ORG/TEAM
+
+// Errors of every call: client (refused; the text names what is wrong and the remedy, and is meant for the
+// administrator, not for a git client) and unavailable. A change is made whole or not at all.
+// Adding what is there already is refused; taking away what is not there is refused too.
+class Registry {
+  public:
+    // `database` is not owned and must outlive the registry.
+    explicit Registry(Database& database, UnixMillis (*clock)() = unix_now)
+        : database_(database), clock_(clock) {}
+
+    // ---- accounts (registry_accounts.cc)
+    [[nodiscard]] Result<AccountRecord> add_account(const Login& login, AccountKind kind);
+    [[nodiscard]] Result<std::vector<AccountRecord>> list_accounts();
+    [[nodiscard]] Result<AccountRecord> show_account(const Login& login);
+    [[nodiscard]] Result<void> suspend_account(const Login& login);
+    [[nodiscard]] Result<void> unsuspend_account(const Login& login);
+
+    [[nodiscard]] Result<void> set_org_member(const Login& organization, const Login& user, OrgRole role);
+    // Takes him out of the organisation's teams as well.
+    [[nodiscard]] Result<void> remove_org_member(const Login& organization, const Login& user);
+    [[nodiscard]] Result<std::vector<OrgMemberRecord>> list_org_members(const Login& organization);
+
+    [[nodiscard]] Result<TeamRecord> add_team(const TeamPath& team);
+    [[nodiscard]] Result<void> remove_team(const TeamPath& team);
+    [[nodiscard]] Result<std::vector<TeamRecord>> list_teams(const Login& organization);
+    // Makes him a member of the organisation if he is none yet.
+    [[nodiscard]] Result<void> add_team_member(const TeamPath& team, const Login& user);
+    [[nodiscard]] Result<void> remove_team_member(const TeamPath& team, const Login& user);
+
+    // ---- keys (registry_keys.cc)
+    // A key stands once: for one user, or for one repository. An empty title becomes the key's comment.
+    [[nodiscard]] Result<KeyRecord> add_key(const Login& user, const PublicKey& key, std::string title,
+                                            std::optional<UnixMillis> expires);
+    [[nodiscard]] Result<KeyRecord> add_deploy_key(const RepoPath& repo, const PublicKey& key,
+                                                   std::string title, bool can_write,
+                                                   std::optional<UnixMillis> expires);
+    // All keys, or those of one user; revoked and expired ones too.
+    [[nodiscard]] Result<std::vector<KeyRecord>> list_keys(const std::optional<Login>& user = std::nullopt);
+    [[nodiscard]] Result<std::vector<KeyRecord>> list_deploy_keys(const RepoPath& repo);
+    [[nodiscard]] Result<KeyRecord> show_key(const Fingerprint& fingerprint);
+    // For good: a revoked key cannot be added again.
+    [[nodiscard]] Result<KeyRecord> revoke_key(const Fingerprint& fingerprint);
+
+    // ---- repositories (registry_repositories.cc)
+    // The row alone: the caller makes, renames and deletes what is on the file server (by Repository::id and
+    // path), and undoes the row when that fails.
+    [[nodiscard]] Result<RepositoryRecord> create_repository(const RepoPath& repo, bool is_public);
+    [[nodiscard]] Result<std::vector<RepositoryRecord>> list_repositories(
+        const std::optional<Login>& owner = std::nullopt);
+    // By its name now; an old name that redirects is refused, telling the new one.
+    [[nodiscard]] Result<RepositoryRecord> show_repository(const RepoPath& repo);
+    [[nodiscard]] Result<void> archive_repository(const RepoPath& repo);
+    [[nodiscard]] Result<void> unarchive_repository(const RepoPath& repo);
+    [[nodiscard]] Result<void> disable_repository(const RepoPath& repo);
+    [[nodiscard]] Result<void> enable_repository(const RepoPath& repo);
+    [[nodiscard]] Result<void> set_repository_public(const RepoPath& repo, bool is_public);
+    // To another name, or to another owner, or both; the old name leads to it from then on, until a
+    // repository is created there. Returns it under its new name.
+    [[nodiscard]] Result<RepositoryRecord> rename_repository(const RepoPath& from, const RepoPath& to);
+    // With its deploy keys, grants and redirects. Returns what it was.
+    [[nodiscard]] Result<RepositoryRecord> delete_repository(const RepoPath& repo);
+
+    // ---- access (registry_access.cc)
+    // Replaces what the holder had. The owner needs no grant and gets none.
+    [[nodiscard]] Result<void> grant_access(const RepoPath& repo, const GrantHolder& holder, Access access);
+    [[nodiscard]] Result<void> revoke_access(const RepoPath& repo, const GrantHolder& holder);
+    [[nodiscard]] Result<std::vector<GrantRecord>> list_access(const RepoPath& repo);
+    // Every repository that an account, or the holder of a key, reaches: its own, by grant, by team, by
+    // organisation, and for a deploy key its one. Public repositories of others are not listed. Empty for a
+    // key that is not live.
+    [[nodiscard]] Result<std::vector<ReachRecord>> list_reach(const KeyRecord& key);
+    [[nodiscard]] Result<std::vector<ReachRecord>> list_reach(const Login& user);
+
+    // ---- file servers and routes (registry_routes.cc)
+    [[nodiscard]] Result<ServerRecord> add_server(const ServerName& name,
+                                                  const std::vector<Endpoint>& endpoints);
+    // Replaces its endpoints.
+    [[nodiscard]] Result<ServerRecord> set_endpoints(const ServerName& name,
+                                                     const std::vector<Endpoint>& endpoints);
+    // Refused while an owner is routed to it.
+    [[nodiscard]] Result<void> remove_server(const ServerName& name);
+    [[nodiscard]] Result<std::vector<ServerRecord>> list_servers();
+    [[nodiscard]] Result<void> set_route(const Login& owner, const ServerName& server);
+    [[nodiscard]] Result<void> remove_route(const Login& owner);
+    [[nodiscard]] Result<std::vector<RouteRecord>> list_routes();
+    // (where an owner's repositories live now: Directory::find_route)
+
+  private:
+    Database& database_;
+    UnixMillis (*clock_)();
+};
+
+}  // namespace gerve
