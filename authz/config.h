@@ -77,7 +77,8 @@ struct AuditConfig {
 
 struct Config {
     std::string file;      // where it was read from; empty: embedded default
-    std::string state;     // directory
+    std::string source;    // the text it was parsed from: what a child process parses again
+    std::string state;     // directory, absolute
     bool embedded = true;  // no route to anything but the server `local`: master starts an agent of its own
     ListenConfig listen;
     SshConfig ssh;
@@ -97,12 +98,17 @@ struct Config {
     [[nodiscard]] std::string local_agent_socket() const { return state + "/agent.sock"; }
     [[nodiscard]] std::string local_agent_root() const { return state + "/repositories"; }
     [[nodiscard]] std::string local_ticket_key() const { return state + "/ticket.key"; }
+    // The files of the ticket keys; the first signs.
+    [[nodiscard]] std::vector<std::string> ticket_key_files() const {
+        return authz.ticket_keys.empty() ? std::vector{local_ticket_key()} : authz.ticket_keys;
+    }
 };
 
 // All problems are reported together: unknown keys, wrong types, values out of range, missing files that must
-// exist.
+// exist. A relative file name in it starts at the directory of the file.
 [[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> load_config(const std::string& file);
-// The same from text in memory; no file that the text names is looked at.
+// The same from text in memory; no file that the text names is looked at. An empty name is the embedded
+// default's: its state is ./gerve-state, that of a file without one /var/lib/gerve.
 [[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> parse_config(const std::string& text,
                                                                             const std::string& name);
 
@@ -113,5 +119,9 @@ struct ConfigChoice {
     std::string state;  // from --state, or empty
 };
 [[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> choose_config(const ConfigChoice& choice);
+
+// A configuration with another state directory. The problem: a socket's path in it would be too long.
+[[nodiscard]] tl::expected<Config, std::vector<ConfigProblem>> with_state(Config config,
+                                                                          const std::string& state);
 
 }  // namespace gerve

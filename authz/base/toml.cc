@@ -193,7 +193,8 @@ std::optional<std::string> TomlReader::Document::checked_text(const toml::node& 
 TomlReader::TomlReader(std::string text, std::string name) : document_(std::make_unique<Document>()) {
     document_->name = std::move(name);
     std::error_code ignored;
-    document_->directory = std::filesystem::absolute(document_->name, ignored).parent_path();
+    document_->directory = std::filesystem::current_path(ignored);
+    document_->directory = (document_->directory / document_->name).parent_path();
     document_->lines = split_lines(text);
     try {
         document_->root = toml::parse(text);

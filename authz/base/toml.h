@@ -18,7 +18,8 @@ class TomlTable;
 // A parsed file. Read it table by table; what has not been asked for by the time of finish() is unknown.
 class TomlReader final {
   public:
-    // `name` is what problems call the file; relative paths in it start at its directory.
+    // `name` is what problems call the file; relative paths in it start at its directory, those of text
+    // without a name at the working directory.
     // A syntax error is a problem, and all values then keep their defaults.
     TomlReader(std::string text, std::string name);
     ~TomlReader();

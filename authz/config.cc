@@ -1,0 +1,300 @@
+#include "authz/config.h"
+
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+
+#include "authz/base/address.h"
+#include "authz/base/fd.h"
+#include "authz/base/text.h"
+#include "authz/base/toml.h"
+#include "authz/model/route.h"
+
+namespace gerve {
+namespace {
+
+using namespace std::chrono_literals;
+using Problems = std::vector<ConfigProblem>;
+
+constexpr const char* system_file = "/etc/gerve/gerve.toml";
+constexpr std::size_t longest_socket_path = sizeof(sockaddr_un::sun_path) - 1;
+constexpr std::string_view name_characters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+bool is_plain_name(std::string_view text, std::size_t longest, std::string_view characters) {
+    return !text.empty() && text.size() <= longest && text.front() != '-' &&
+           text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+// Reads one file into one Config; the tables are read by a function each.
+class ConfigReader {
+  public:
+    ConfigReader(const std::string& text, const std::string& name, bool look_at_files)
+        : reader_(text, name), look_at_files_(look_at_files) {
+        config_.file = name;
+        config_.source = text;
+    }
+
+    tl::expected<Config, Problems> read() {
+        read_state();
+        read_listen(reader_.root().table("listen"));
+        read_ssh(reader_.root().table("ssh"));
+        read_directory(reader_.root().table("directory"));
+        read_routes(reader_.root().table("routes"));
+        read_authz(reader_.root().table("authz"));
+        config_.audit.file = reader_.root().table("audit").path("file");
+        Problems problems = reader_.finish();
+        if (!problems.empty()) return tl::make_unexpected(std::move(problems));
+        return std::move(config_);
+    }
+
+  private:
+    void read_state() {
+        config_.state = reader_.root().path("state", config_.file.empty() ? "gerve-state" : "/var/lib/gerve");
+    }
+
+    void read_listen(TomlTable table) {
+        ListenConfig& listen = config_.listen;
+        listen.ssh = table.texts("ssh", listen.ssh);
+        if (listen.ssh.empty()) table.complain("ssh", "must name at least one address");
+        for (std::size_t i = 0; i < listen.ssh.size(); ++i) {
+            const auto address = ListenAddress::parse(listen.ssh[i]);
+            if (!address) table.complain("ssh", i, "is wrong: " + address.error().told);
+        }
+        listen.proxy_protocol_from = table.texts("proxy_protocol_from");
+        for (std::size_t i = 0; i < listen.proxy_protocol_from.size(); ++i) {
+            const auto network = Network::parse(listen.proxy_protocol_from[i]);
+            if (!network) table.complain("proxy_protocol_from", i, "is wrong: " + network.error().told);
+        }
+        listen.metrics = table.text("metrics");
+        const auto metrics = ListenAddress::parse(listen.metrics);
+        if (!listen.metrics.empty() && !metrics)
+            table.complain("metrics", "is wrong: " + metrics.error().told);
+    }
+
+    void read_ssh(TomlTable table) {
+        SshConfig& ssh = config_.ssh;
+        ssh.host_keys = table.paths("host_keys");
+        expect_files(table, "host_keys", ssh.host_keys, "make it: ssh-keygen -t ed25519 -N '' -f ");
+        ssh.logins = table.texts("logins", ssh.logins);
+        if (ssh.logins.empty()) table.complain("logins", "must name at least one SSH user name");
+        expect_names(table, "logins", ssh.logins, 32, name_characters);
+        ssh.login_grace = table.duration("login_grace", ssh.login_grace, 1s, 10min);
+        ssh.idle_timeout = table.duration("idle_timeout", ssh.idle_timeout, 1s, 720h);
+        ssh.drain_timeout = table.duration("drain_timeout", ssh.drain_timeout, 0s, 720h);
+        ssh.workers = small_number(table, "workers", ssh.workers, 0, 1024);
+        ssh.max_auth_tries = small_number(table, "max_auth_tries", ssh.max_auth_tries, 1, 1000);
+        ssh.max_sessions = small_number(table, "max_sessions", ssh.max_sessions, 1, 1000);
+        ssh.max_unauthenticated =
+            small_number(table, "max_unauthenticated", ssh.max_unauthenticated, 1, 1'000'000);
+        ssh.max_unauthenticated_per_source = small_number(table, "max_unauthenticated_per_source",
+                                                          ssh.max_unauthenticated_per_source, 1, 1'000'000);
+        ssh.rekey_bytes =
+            table.number("rekey_bytes", ssh.rekey_bytes, 0, std::numeric_limits<std::int64_t>::max());
+        ssh.notice_file = table.path("notice_file");
+        ssh.ciphers = algorithms(table, "ciphers");
+        ssh.key_exchanges = algorithms(table, "key_exchanges");
+    }
+
+    void read_directory(TomlTable table) {
+        config_.directory_backend = table.choice("backend", {"sqlite", "mysql"}, config_.directory_backend);
+        TomlTable mysql_table = table.table("mysql");
+        read_mysql(mysql_table);
+        if (config_.directory_backend == "mysql") {
+            if (config_.mysql.uri.empty()) {
+                mysql_table.complain("uri", "is missing: write uri = \"tcp://HOST:3306/gerve\"");
+            }
+        } else if (mysql_table.present()) {
+            table.complain("backend", "must be \"mysql\" for [directory.mysql] to be used");
+        }
+    }
+
+    void read_mysql(TomlTable& table) {
+        MysqlConfig& mysql = config_.mysql;
+        mysql.uri = table.text("uri");
+        if (!mysql.uri.empty() && !mysql.uri.starts_with("tcp://") && !mysql.uri.starts_with("unix:///")) {
+            table.complain("uri",
+                           "must be \"tcp://HOST:3306/SCHEMA\" or "
+                           "\"unix:///run/mysqld/mysqld.sock?schema=SCHEMA\"");
+        }
+        mysql.user = table.text("user", "gerve");
+        mysql.password_file = existing_file(table, "password_file");
+        mysql.admin_user = table.text("admin_user");
+        mysql.admin_password_file = existing_file(table, "admin_password_file");
+        mysql.ca_file = existing_file(table, "ca_file");
+        TomlTable queries = table.table("queries");
+        for (const char* query : {"key", "repository", "permission", "route"}) {
+            if (queries.has(query)) mysql.queries[query] = queries.text(query);
+        }
+    }
+
+    void read_routes(TomlTable table) {
+        TomlTable redis_table = table.table("redis");
+        RedisConfig redis;
+        redis.address = redis_table.text("address");
+        expect_redis_address(redis_table, "address", redis.address);
+        redis.sentinels = redis_table.texts("sentinels");
+        for (const std::string& sentinel : redis.sentinels)
+            expect_redis_address(redis_table, "sentinels", sentinel);
+        redis.master = redis_table.text("master");
+        redis.user = redis_table.text("user");
+        redis.password_file = existing_file(redis_table, "password_file");
+        redis.prefix = redis_table.text("prefix", redis.prefix);
+        redis.ca_file = existing_file(redis_table, "ca_file");
+        config_.embedded = !table.present();
+        if (!redis_table.present()) return;
+        if (redis.address.empty() == redis.sentinels.empty()) {
+            redis_table.complain("address",
+                                 "or sentinels must be given, and not both: write address = \"HOST:6379\"");
+        }
+        if (redis.sentinels.empty() != redis.master.empty()) {
+            redis_table.complain("master",
+                                 "and sentinels go together: the sentinels know the master by that name");
+        }
+        config_.redis = std::move(redis);
+    }
+
+    void read_authz(TomlTable table) {
+        AuthzConfig& authz = config_.authz;
+        authz.socket = table.path("socket");
+        if (authz.socket.size() > longest_socket_path) {
+            table.complain("socket", "is too long: the path of a unix socket has at most " +
+                                         std::to_string(longest_socket_path) + " bytes");
+        }
+        authz.ticket_keys = table.paths("ticket_keys");
+        expect_files(table, "ticket_keys", authz.ticket_keys, "make it: gerve ticket-key new ");
+        if (!authz.ticket_keys.empty()) config_.embedded = false;
+        if (!config_.embedded && authz.ticket_keys.empty()) {
+            table.complain("ticket_keys",
+                           "is missing: with [routes] the file servers check tickets; make a key with "
+                           "`gerve ticket-key new FILE`, name it here and on each file server");
+        }
+        authz.threads = small_number(table, "threads", authz.threads, 0, 256);
+        authz.deadline = table.duration("deadline", authz.deadline, 10ms, 30s);
+        authz.worker_user = user_name(table, "worker_user");
+        authz.authorized_keys_user = user_name(table, "authorized_keys_user");
+        authz.forced_command_user = user_name(table, "forced_command_user");
+        authz.administrators = table.texts("administrators", authz.administrators);
+        expect_names(table, "administrators", authz.administrators, 32, name_characters);
+    }
+
+    static unsigned small_number(TomlTable& table, std::string_view key, unsigned fallback, unsigned least,
+                                 unsigned most) {
+        return static_cast<unsigned>(table.number(key, fallback, least, most));
+    }
+
+    static void expect_names(TomlTable& table, std::string_view key, const std::vector<std::string>& names,
+                             std::size_t longest, std::string_view characters) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (is_plain_name(names[i], longest, characters)) continue;
+            table.complain(key, i, "holds \"" + printable(names[i], 80) + "\", which is not such a name");
+        }
+    }
+
+    static std::vector<std::string> algorithms(TomlTable& table, std::string_view key) {
+        std::vector<std::string> names = table.texts(key);
+        expect_names(table, key, names, 64, std::string(name_characters) + "@");
+        return names;
+    }
+
+    static std::string user_name(TomlTable& table, std::string_view key) {
+        std::string name = table.text(key);
+        if (!name.empty() && !is_plain_name(name, 32, name_characters)) {
+            table.complain(key, "must be the name of a user of this machine");
+        }
+        return name;
+    }
+
+    static void expect_redis_address(TomlTable& table, std::string_view key, const std::string& address) {
+        if (address.empty()) return;
+        const auto endpoint = Endpoint::parse(address);
+        if (!endpoint || endpoint->kind() == Endpoint::Kind::git_daemon) {
+            table.complain(key, "must be \"HOST:6379\" or \"unix:/run/redis/redis.sock\", not \"" +
+                                    printable(address, 80) + "\"");
+        }
+    }
+
+    // Only what is certainly not there is told: who reads the configuration may not see into every directory.
+    [[nodiscard]] bool is_missing(const std::string& path) const {
+        struct stat status {};
+        return look_at_files_ && ::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    }
+
+    std::string existing_file(TomlTable& table, std::string_view key) {
+        std::string path = table.path(key);
+        if (!path.empty() && is_missing(path))
+            table.complain(key, "names " + path + ", which does not exist");
+        return path;
+    }
+
+    void expect_files(TomlTable& table, std::string_view key, const std::vector<std::string>& paths,
+                      const std::string& remedy) {
+        for (std::size_t i = 0; i < paths.size(); ++i) {
+            if (!is_missing(paths[i])) continue;
+            table.complain(key, i, "names " + paths[i] + ", which does not exist; " + remedy + paths[i]);
+        }
+    }
+
+    TomlReader reader_;
+    bool look_at_files_;
+    Config config_;
+};
+
+tl::unexpected<Problems> one_problem(const std::string& file, std::string text) {
+    return tl::make_unexpected(Problems{ConfigProblem{file, 0, 0, std::move(text), ""}});
+}
+
+bool exists(const char* path) {
+    struct stat status {};
+    return ::stat(path, &status) == 0;
+}
+
+std::string chosen_file(const ConfigChoice& choice) {
+    if (!choice.file.empty()) return choice.file;
+    const char* from_environment = std::getenv("GERVE_CONFIG");
+    if (from_environment != nullptr && *from_environment != '\0') return from_environment;
+    return exists(system_file) ? system_file : "";
+}
+
+}  // namespace
+
+tl::expected<Config, Problems> parse_config(const std::string& text, const std::string& name) {
+    return ConfigReader(text, name, false).read();
+}
+
+tl::expected<Config, Problems> load_config(const std::string& file) {
+    const auto text = read_file(file);
+    if (!text) return one_problem("", describe(text.error()));
+    return ConfigReader(*text, file, true).read();
+}
+
+tl::expected<Config, Problems> with_state(Config config, const std::string& state) {
+    std::error_code ignored;
+    if (!state.empty()) {
+        config.state = std::filesystem::absolute(state, ignored).lexically_normal().string();
+    }
+    while (config.state.size() > 1 && config.state.ends_with('/')) config.state.pop_back();
+    const std::string longest = std::max(config.authz_socket(), config.local_agent_socket(),
+                                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    if (longest.size() > longest_socket_path) {
+        return one_problem(config.file, "the state directory's path is too long: " + longest + " has " +
+                                            std::to_string(longest.size()) +
+                                            " bytes, and a unix socket's path has " + "at most " +
+                                            std::to_string(longest_socket_path) +
+                                            "; choose a shorter one with --state");
+    }
+    return config;
+}
+
+tl::expected<Config, Problems> choose_config(const ConfigChoice& choice) {
+    const std::string file = chosen_file(choice);
+    auto config = file.empty() ? parse_config("", "") : load_config(file);
+    if (!config) return config;
+    return with_state(std::move(*config), choice.state);
+}
+
+}  // namespace gerve
