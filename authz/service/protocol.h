@@ -51,7 +51,7 @@ struct AuthorizeRequest {
 };
 
 // One endpoint to try, with the OPEN message made for it (used once; a retry elsewhere takes the next one).
-struct Upstream {
+struct Destination {
     ServerName server;
     Endpoint endpoint;
     std::string open;  // empty for git://
@@ -61,7 +61,7 @@ struct Granted {
     RepoPath repo;       // its name now
     std::string notice;  // a whole line for the client's stderr, or empty
     Rule because;
-    std::vector<Upstream> upstreams;  // in the order to be tried, at least one
+    std::vector<Destination> destinations;  // in the order to be tried, at least one
 };
 struct Refused {
     std::string told;

@@ -15,7 +15,7 @@ using Json = nlohmann::json;
 constexpr std::size_t max_word = 255;     // a login, an address, an SSH version string
 constexpr std::size_t max_handle = 1024;  // base64
 constexpr std::size_t max_notice = 4096;
-constexpr std::size_t max_upstreams = 64;
+constexpr std::size_t max_destinations = 64;
 
 // ---- writing
 
@@ -63,17 +63,17 @@ Json encode_key(const KnownKey& key) {
 }
 
 Json encode_authorization(const Granted& granted) {
-    Json upstreams = Json::array();
-    for (const Upstream& upstream : granted.upstreams) {
-        upstreams.push_back({{"server", upstream.server.text()},
-                             {"endpoint", upstream.endpoint.text()},
-                             {"open", to_base64(upstream.open)}});
+    Json destinations = Json::array();
+    for (const Destination& destination : granted.destinations) {
+        destinations.push_back({{"server", destination.server.text()},
+                                {"endpoint", destination.endpoint.text()},
+                                {"open", to_base64(destination.open)}});
     }
     return {{"is", "granted"},
             {"repo", granted.repo.text()},
             {"notice", granted.notice.substr(0, max_notice)},
             {"because", rule_name(granted.because)},
-            {"upstreams", std::move(upstreams)}};
+            {"destinations", std::move(destinations)}};
 }
 Json encode_authorization(const Refused& refused) {
     return {{"is", "refused"},
@@ -285,27 +285,27 @@ std::optional<Rule> parse_rule(std::string_view name) {
     return std::nullopt;
 }
 
-Result<Upstream> parse_upstream(const Json& object) {
+Result<Destination> parse_destination(const Json& object) {
     Fields fields(object);
     auto server = ServerName::parse(fields.text("server"));
     auto endpoint = Endpoint::parse(fields.text("endpoint", 300));
     auto open = from_base64(fields.text("open", max_authz_message));
     if (!server || !endpoint || !open || !fields.good()) return not_a_reply();
-    return Upstream{std::move(*server), std::move(*endpoint), std::move(*open)};
+    return Destination{std::move(*server), std::move(*endpoint), std::move(*open)};
 }
 
 Result<Authorization> parse_granted(Fields& fields) {
     auto repo = RepoPath::parse(fields.text("repo"));
     std::string notice(fields.text("notice", max_notice));
     const auto because = parse_rule(fields.text("because"));
-    const Json& upstreams = fields.inner("upstreams");
-    if (!repo || !because || !fields.good() || !upstreams.is_array()) return not_a_reply();
-    if (upstreams.empty() || upstreams.size() > max_upstreams) return not_a_reply();
+    const Json& destinations = fields.inner("destinations");
+    if (!repo || !because || !fields.good() || !destinations.is_array()) return not_a_reply();
+    if (destinations.empty() || destinations.size() > max_destinations) return not_a_reply();
     Granted granted{std::move(*repo), std::move(notice), *because, {}};
-    for (const Json& object : upstreams) {
-        auto upstream = parse_upstream(object);
-        if (!upstream) return pass_on(upstream);
-        granted.upstreams.push_back(std::move(*upstream));
+    for (const Json& object : destinations) {
+        auto destination = parse_destination(object);
+        if (!destination) return pass_on(destination);
+        granted.destinations.push_back(std::move(*destination));
     }
     return granted;
 }

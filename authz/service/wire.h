@@ -23,8 +23,8 @@ struct RequestHead {
 [[nodiscard]] std::string encode_request(const RequestHead& head, const AuthorizeRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const SessionReport& report);
 
-// Client side. parse_reply_id() reads the first few bytes alone. Errors: unavailable (the reply says so, or is not a reply), internal (refused as not
-// permitted).
+// Client side. parse_reply_id() reads the first few bytes alone. Errors: unavailable (the reply says so, or
+// is not a reply), internal (refused as not permitted).
 [[nodiscard]] Result<std::uint64_t> parse_reply_id(std::string_view message);
 [[nodiscard]] Result<std::optional<KeyFound>> parse_key_reply(std::string_view message);
 [[nodiscard]] Result<Authorization> parse_authorize_reply(std::string_view message);

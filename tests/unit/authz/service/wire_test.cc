@@ -140,20 +140,20 @@ TEST_CASE("key replies: found for a user and for a repository, missing, unavaila
 
 TEST_CASE("authorize replies: granted, refused, stale, unavailable") {
     Granted granted{*RepoPath::parse("Alice/Site"), "remote: a has moved to b\n", Rule::owner, {}};
-    granted.upstreams.push_back(
+    granted.destinations.push_back(
         {*ServerName::parse("fs1"), *Endpoint::parse("[::1]:9419"), std::string("\0\xff", 2)});
-    granted.upstreams.push_back({*ServerName::parse("fs1"), *Endpoint::parse("git://h:9418"), ""});
+    granted.destinations.push_back({*ServerName::parse("fs1"), *Endpoint::parse("git://h:9418"), ""});
     auto got = parse_authorize_reply(encode_authorize_reply(9, granted));
     REQUIRE(got.has_value());
     const auto& back = std::get<Granted>(*got);
     CHECK(back.repo.text() == "Alice/Site");
     CHECK(back.notice == granted.notice);
     CHECK(back.because == Rule::owner);
-    REQUIRE(back.upstreams.size() == 2);
-    CHECK(back.upstreams[0].server.text() == "fs1");
-    CHECK(back.upstreams[0].endpoint.text() == "[::1]:9419");
-    CHECK(back.upstreams[0].open == std::string("\0\xff", 2));
-    CHECK(back.upstreams[1].open.empty());
+    REQUIRE(back.destinations.size() == 2);
+    CHECK(back.destinations[0].server.text() == "fs1");
+    CHECK(back.destinations[0].endpoint.text() == "[::1]:9419");
+    CHECK(back.destinations[0].open == std::string("\0\xff", 2));
+    CHECK(back.destinations[1].open.empty());
 
     got = parse_authorize_reply(encode_authorize_reply(
         9, Refused{messages::repository_not_found(), ExitStatus::refused, Rule::read_only_deploy_key}));

@@ -1,0 +1,170 @@
+#include "gerve/relay/relay.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
+#include <asio/this_coro.hpp>
+#include <exception>
+#include <optional>
+
+namespace gerve {
+namespace {
+
+// Bytes read at once from the agent. Larger reads cost more cache than they save system calls.
+constexpr std::size_t receive_size = 256 * 1024;
+
+class Relay {
+  public:
+    Relay(ClientStreams& client, Upstream& upstream, Scratch& scratch, const asio::any_io_executor& executor)
+        : client_(client), upstream_(upstream), scratch_(scratch), upload_ended_(executor) {}
+
+    asio::awaitable<RelayOutcome> run() {
+        const auto executor = co_await asio::this_coro::executor;
+        asio::co_spawn(executor, upload(), [this](const std::exception_ptr& thrown) {
+            if (thrown) failed_ = thrown;
+            upload_ended_.notify();
+        });
+        try {
+            co_await download();
+        } catch (...) {
+            failed_ = std::current_exception();
+        }
+        over_ = true;
+        upstream_.close();
+        client_.interrupt();
+        co_await upload_ended_.wait();
+        if (failed_) std::rethrow_exception(failed_);
+        co_return std::move(outcome_);
+    }
+
+  private:
+    asio::awaitable<void> upload() {
+        bool agent_reads = true;  // until git has closed its input; what comes then is of no use to anybody
+        bool eof_sent = false;
+        while (!over_) {
+            if (client_.gone()) co_return give_up();
+            const auto buffer = scratch_.bytes();
+            const std::size_t got = client_.take_input(buffer.subspan(grv1::header_size));
+            if (got > 0) {
+                outcome_.bytes_in += got;
+                if (agent_reads) agent_reads = co_await send_stdin(buffer.first(grv1::header_size + got));
+            } else if (client_.input_ended() && !eof_sent) {
+                eof_sent = true;
+                if (agent_reads) co_await upstream_.send(grv1::encode_frame(grv1::FrameType::stdin_eof));
+            } else {
+                co_await client_.wait_input(no_deadline);
+            }
+        }
+    }
+
+    // `framed` has room for a header in front. Bytes beyond one frame's limit go in further frames.
+    asio::awaitable<bool> send_stdin(std::span<char> framed) {
+        const std::size_t size = framed.size() - grv1::header_size;
+        if (size <= grv1::max_payload) {
+            grv1::encode_header(grv1::FrameType::stdin_data, size, framed.data());
+            co_return co_await upstream_.send({framed.data(), framed.size()});
+        }
+        // More than a frame holds came at once: the scratch is not ours across a suspension, so keep a copy.
+        const std::string all(framed.data() + grv1::header_size, size);
+        for (std::string_view rest = all; !rest.empty();) {
+            const std::string_view piece = rest.substr(0, grv1::max_payload);
+            char header[grv1::header_size];
+            grv1::encode_header(grv1::FrameType::stdin_data, piece.size(), header);
+            if (!co_await upstream_.send({header, sizeof header}) || !co_await upstream_.send(piece))
+                co_return false;
+            rest.remove_prefix(piece.size());
+        }
+        co_return true;
+    }
+
+    void give_up() {
+        if (over_) return;
+        outcome_.end = RelayEnd::client_gone;
+        over_ = true;
+        upstream_.close();
+    }
+
+    asio::awaitable<void> download() {
+        const std::string early = upstream_.take_early();
+        if (!co_await deliver(early)) co_return;
+        while (!over_) {
+            const auto buffer = scratch_.bytes().first(receive_size);
+            const auto got = upstream_.receive(buffer);
+            if (!got) {
+                if (!co_await upstream_.wait_readable()) co_return;
+                continue;
+            }
+            if (*got == 0) co_return;  // without EXIT: upstream_lost, as the outcome says already
+            if (!co_await deliver({buffer.data(), *got})) co_return;
+            if (*got == receive_size) co_await yield();
+        }
+    }
+
+    // Others have their turn between two full buffers.
+    static asio::awaitable<void> yield() {
+        co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    }
+
+    // False: the session is over.
+    asio::awaitable<bool> deliver(std::string_view bytes) {
+        std::string held;
+        while (true) {
+            const auto part = upstream_.frames().next(bytes);
+            if (!part) co_return false;
+            if (!*part) co_return true;
+            if (!grv1::is_data((*part)->type)) {
+                if (take_control(**part)) co_return false;
+                continue;
+            }
+            const OutputStream stream =
+                (*part)->type == grv1::FrameType::stdout_data ? OutputStream::out : OutputStream::err;
+            std::string_view rest = (*part)->payload;
+            while (!rest.empty()) {
+                const std::size_t put = client_.put_output(stream, rest);
+                outcome_.bytes_out += put;
+                rest.remove_prefix(put);
+                if (rest.empty()) break;
+                if (client_.gone()) {
+                    give_up();
+                    co_return false;
+                }
+                if (held.empty()) {  // rest and bytes point into the scratch, which is not ours while we wait
+                    held.assign(rest.data(),
+                                static_cast<std::size_t>(bytes.data() + bytes.size() - rest.data()));
+                    bytes = std::string_view(held).substr(rest.size());
+                    rest = std::string_view(held).substr(0, rest.size());
+                }
+                co_await client_.wait_output(no_deadline);
+                if (over_) co_return false;
+            }
+        }
+    }
+
+    // True when this was the last frame.
+    bool take_control(const grv1::FramePart& part) {
+        if (part.type != grv1::FrameType::exit) return false;
+        const auto exit = grv1::parse_exit(part.payload);
+        if (!exit) return true;
+        outcome_.end = RelayEnd::exited;
+        outcome_.exit_status =
+            exit->code == grv1::Exit::no_code ? 128 + exit->signal : static_cast<int>(exit->code);
+        outcome_.reason = exit->reason;
+        return true;
+    }
+
+    ClientStreams& client_;
+    Upstream& upstream_;
+    Scratch& scratch_;
+    Signal upload_ended_;
+    RelayOutcome outcome_;
+    std::exception_ptr failed_;
+    bool over_ = false;
+};
+
+}  // namespace
+
+asio::awaitable<RelayOutcome> relay(ClientStreams& client, Upstream& upstream, Scratch& scratch) {
+    Relay relay(client, upstream, scratch, co_await asio::this_coro::executor);
+    co_return co_await relay.run();
+}
+
+}  // namespace gerve

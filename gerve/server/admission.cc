@@ -1,0 +1,44 @@
+#include "gerve/server/admission.h"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+
+namespace gerve {
+
+std::string source_of(const std::string& address) {
+    in6_addr parsed{};
+    if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
+    std::memset(&parsed.s6_addr[8], 0, 8);
+    char text[INET6_ADDRSTRLEN];
+    return std::string(::inet_ntop(AF_INET6, &parsed, text, sizeof text)) + "/64";
+}
+
+std::optional<UnauthenticatedLimit::Place> UnauthenticatedLimit::admit(const std::string& address,
+                                                                       Refusal& refusal) {
+    if (waiting_ >= in_all_) {
+        refusal.text = "Too many connections are logging in (limit " + std::to_string(in_all_) +
+                       "). Try again in a few seconds.";
+        return std::nullopt;
+    }
+    std::string source = source_of(address);
+    unsigned& count = by_source_[source];
+    if (count >= per_source_) {
+        refusal.text = "Too many connections from " + source + " are logging in (limit " +
+                       std::to_string(per_source_) + "). Try again in a few seconds.";
+        return std::nullopt;
+    }
+    ++count;
+    ++waiting_;
+    return Place(*this, std::move(source));
+}
+
+void UnauthenticatedLimit::Place::give_back() {
+    if (limit_ == nullptr) return;
+    --limit_->waiting_;
+    const auto count = limit_->by_source_.find(source_);
+    if (--count->second == 0) limit_->by_source_.erase(count);
+    limit_ = nullptr;
+}
+
+}  // namespace gerve

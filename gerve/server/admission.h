@@ -1,0 +1,48 @@
+// Bounds on connections that have not logged in yet: in all, and per source.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace gerve {
+
+// Whom a connection is counted for: an IPv4 address, or the /64 of an IPv6 address.
+[[nodiscard]] std::string source_of(const std::string& address);
+
+class UnauthenticatedLimit {
+  public:
+    UnauthenticatedLimit(unsigned in_all, unsigned per_source) : in_all_(in_all), per_source_(per_source) {}
+
+    // A place that is given back when it goes out of scope. The limit must outlive it.
+    class Place {
+      public:
+        Place(UnauthenticatedLimit& limit, std::string source) : limit_(&limit), source_(std::move(source)) {}
+        Place(Place&& other) noexcept
+            : limit_(std::exchange(other.limit_, nullptr)), source_(std::move(other.source_)) {}
+        Place& operator=(Place&&) = delete;
+        ~Place() { give_back(); }
+        void give_back();
+
+      private:
+        UnauthenticatedLimit* limit_;
+        std::string source_;
+    };
+
+    struct Refusal {
+        std::string text;  // one line for the client, telling which limit and when to retry
+    };
+
+    [[nodiscard]] std::optional<Place> admit(const std::string& address, Refusal& refusal);
+    [[nodiscard]] unsigned waiting() const { return waiting_; }
+
+  private:
+    unsigned in_all_;
+    unsigned per_source_;
+    unsigned waiting_ = 0;
+    std::unordered_map<std::string, unsigned> by_source_;
+};
+
+}  // namespace gerve

@@ -1,0 +1,56 @@
+// AuthzLink: a worker's conversation with authz, many questions at a time over one connection.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "authz/service/protocol.h"
+#include "authz/service/wire.h"
+#include "gerve/relay/wakeup.h"
+
+namespace gerve {
+
+// Every question is answered within its deadline, if only by `unavailable`. A question whose connection broke
+// is put again on a new one: questions change nothing, so asking twice is harmless.
+class AuthzLink {
+  public:
+    AuthzLink(asio::io_context& loop, std::string socket_path);
+
+    asio::awaitable<Result<std::optional<KeyFound>>> key(const KeyRequest& request);
+    asio::awaitable<Result<Authorization>> authorize(const AuthorizeRequest& request);
+    // Kept until authz has confirmed it, in order; the oldest go first when there are too many.
+    void report(SessionReport report);
+
+  private:
+    struct Question {
+        explicit Question(const asio::any_io_executor& executor) : settled(executor) {}
+        Signal settled;
+        std::optional<std::string> reply;  // none: the connection broke
+    };
+
+    template <class Request>
+    asio::awaitable<Result<std::string>> ask(const Request& request, std::chrono::milliseconds patience);
+    asio::awaitable<std::optional<std::string>> ask_once(std::uint64_t id, const std::string& message,
+                                                         Deadline deadline);
+    [[nodiscard]] bool connect();
+    asio::awaitable<void> receive(std::shared_ptr<asio::posix::stream_descriptor> socket);
+    void settle(std::string message);
+    void disconnected();
+    asio::awaitable<void> send_reports();
+
+    asio::io_context& loop_;
+    std::string path_;
+    std::shared_ptr<asio::posix::stream_descriptor> socket_;
+    std::unordered_map<std::uint64_t, Question*> asked_;
+    std::deque<SessionReport> reports_;
+    std::uint64_t last_id_ = 0;
+    bool reporting_ = false;
+};
+
+}  // namespace gerve

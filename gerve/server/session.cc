@@ -1,0 +1,349 @@
+#include "gerve/server/session.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <optional>
+
+#include "authz/base/clock.h"
+#include "authz/base/digest.h"
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+#include "authz/model/git_command.h"
+#include "authz/model/messages.h"
+#include "gerve/relay/relay.h"
+#include "gerve/ssh/channel.h"
+
+namespace gerve {
+namespace {
+
+using ssh::AuthAttempt;
+using ssh::Channel;
+using ssh::Connection;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds connect_patience{5};    // for one endpoint
+constexpr std::chrono::seconds farewell_patience{10};  // for the client to read a last text
+
+// A look-up is good for so long; within it, probe and signature of one key cost one look-up.
+constexpr std::chrono::seconds lookup_lifetime{5};
+
+// Who logged in on this connection. Without `found`, authz was out of reach: the client was let in only to be
+// told.
+struct LoggedIn {
+    std::string user;
+    PublicKey key;
+    std::optional<KeyFound> found;
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+  public:
+    Session(WorkerContext& worker, std::shared_ptr<Connection> connection, std::string address)
+        : worker_(worker), connection_(std::move(connection)) {
+        client_.address = std::move(address);
+        client_.connection = to_hex(random_bytes(8));
+        client_.door = "gateway";
+        worker_.connections.insert(connection_.get());
+    }
+    ~Session() { worker_.connections.erase(connection_.get()); }
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    asio::awaitable<void> run(UnauthenticatedLimit::Place place);
+
+  private:
+    asio::awaitable<std::optional<LoggedIn>> authenticate(Deadline deadline);
+    asio::awaitable<std::optional<LoggedIn>> answer(const AuthAttempt& attempt);
+    asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
+                                                             bool proven);
+    asio::awaitable<void> serve(std::shared_ptr<Channel> channel);
+    asio::awaitable<Result<KeyFound>> principal();
+    asio::awaitable<void> greet(Channel& channel, const RequestId& request);
+    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question);
+    asio::awaitable<Result<Upstream>> reach(const Granted& granted, SessionReport& report);
+    asio::awaitable<void> serve_git(Channel& channel, const RequestId& request, SessionReport& report);
+    asio::awaitable<void> refuse(Channel& channel, const Error& error, const RequestId& request);
+    asio::awaitable<int> carry(Channel& channel, Upstream upstream, SessionReport& report);
+    void tell_end(const SessionReport& report);
+
+    WorkerContext& worker_;
+    std::shared_ptr<Connection> connection_;
+    ClientContext client_;
+    std::optional<LoggedIn> login_;
+    struct {
+        std::string user;
+        std::string blob;
+        Result<std::optional<KeyFound>> result = std::optional<KeyFound>();
+        steady_clock::time_point at;
+    } last_lookup_;
+};
+
+int exit_status_of(ErrorKind kind) {
+    switch (kind) {
+        case ErrorKind::denied: return static_cast<int>(ExitStatus::refused);
+        case ErrorKind::unavailable: return static_cast<int>(ExitStatus::unavailable);
+        case ErrorKind::client:
+        case ErrorKind::internal: break;
+    }
+    return static_cast<int>(ExitStatus::failed);
+}
+
+std::string name_of(const KnownKey& key) {
+    const auto* user = std::get_if<User>(&key.owner);
+    return user != nullptr ? user->login.text() : std::get<DeployKey>(key.owner).repo.text();
+}
+
+asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
+    const auto self = shared_from_this();
+    login_ = co_await authenticate(steady_clock::now() + worker_.config.login_grace);
+    place.give_back();
+    if (!login_) {
+        if (!connection_->ended()) connection_->disconnect("Login took too long. Connect again.");
+        co_return;
+    }
+    client_.version = connection_->client_version();
+    while (!connection_->ended()) {
+        auto channel = co_await connection_->next_request(steady_clock::now() + worker_.config.idle_timeout);
+        if (channel != nullptr) {
+            asio::co_spawn(worker_.loop, serve(std::move(channel)), asio::detached);
+        } else if (!connection_->ended() && !connection_->open_channels()) {
+            connection_->disconnect("Nothing was asked for a long time.");
+        }
+    }
+}
+
+// Identity comes from a proven attempt and from nothing else; what was probed before it decides nothing.
+asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline) {
+    unsigned tries = 0;
+    while (auto attempt = co_await connection_->next_attempt(deadline)) {
+        client_.version = connection_->client_version();
+        if (attempt->key && ++tries > worker_.config.max_auth_tries) {
+            connection_->disconnect("Too many keys were offered. Name one with -i and IdentitiesOnly=yes.");
+            co_return std::nullopt;
+        }
+        if (auto login = co_await answer(*attempt)) co_return login;
+    }
+    co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& attempt) {
+    const auto& logins = worker_.config.logins;
+    if (!attempt.key || std::find(logins.begin(), logins.end(), attempt.user) == logins.end()) {
+        log::debug("refused an attempt",
+                   {{"addr", client_.address}, {"user", attempt.user}, {"why", attempt.refusal}});
+        connection_->refuse_attempt();
+        co_return std::nullopt;
+    }
+    const auto found = co_await look_up(attempt.user, *attempt.key, attempt.proven);
+    if (connection_->ended()) co_return std::nullopt;
+    if (found && !*found) {
+        log::debug("unknown key", {{"addr", client_.address}, {"key", attempt.key->fingerprint().text()}});
+        connection_->refuse_attempt();
+        co_return std::nullopt;
+    }
+    if (!attempt.proven) {
+        connection_->accept_probe();
+        co_return std::nullopt;
+    }
+    LoggedIn login{attempt.user, *attempt.key, std::nullopt};
+    if (found) login.found = **found;
+    connection_->accept_login();
+    co_return login;
+}
+
+asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::string& user,
+                                                                  const PublicKey& key, bool proven) {
+    const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
+    if (!same || !last_lookup_.result || steady_clock::now() - last_lookup_.at > lookup_lifetime) {
+        last_lookup_.result = co_await worker_.authz.key(KeyRequest{key, user, proven, client_});
+        last_lookup_.user = user;
+        last_lookup_.blob = key.blob();
+        last_lookup_.at = steady_clock::now();
+    }
+    co_return last_lookup_.result;
+}
+
+asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
+    const auto self = shared_from_this();
+    const RequestId request = RequestId::make();
+    if (!channel->command()) co_return co_await greet(*channel, request);
+    SessionReport report{.handle = {}, .request = request, .client = client_};
+    const auto started = steady_clock::now();
+    co_await serve_git(*channel, request, report);
+    report.bytes_in = channel->bytes_in();
+    report.bytes_out = channel->bytes_out();
+    report.duration_ms = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started).count());
+    tell_end(report);
+}
+
+void Session::tell_end(const SessionReport& report) {
+    log::info("session", {{"request", report.request.text()},
+                          {"addr", client_.address},
+                          {"client", client_.version},
+                          {"who", login_->found ? name_of(login_->found->key) : "?"},
+                          {"key", login_->key.fingerprint().text()},
+                          {"service", report.service},
+                          {"repo", report.repo},
+                          {"server", report.server},
+                          {"in", report.bytes_in},
+                          {"out", report.bytes_out},
+                          {"ms", report.duration_ms},
+                          {"exit", report.exit},
+                          {"ended", report.ended}});
+    if (!report.handle.empty()) worker_.authz.report(report);
+}
+
+// The way of the data: command → principal → decision, route and ticket → upstream → relay → exit status.
+asio::awaitable<void> Session::serve_git(Channel& channel, const RequestId& request, SessionReport& report) {
+    const auto command = parse_git_command(*channel.command());
+    report.ended = "refused";
+    if (!command) {
+        report.exit = exit_status_of(command.error().kind);
+        report.repo = *channel.command();
+        co_return co_await refuse(channel, command.error(), request);
+    }
+    report.service = service_name(command->service);
+    report.repo = command->repo.text();
+    const auto protocol = GitProtocol::parse(channel.git_protocol());
+    if (protocol) report.git_protocol = protocol->text();
+
+    AuthorizeRequest question{.handle = {},
+                              .service = command->service,
+                              .repo = command->repo,
+                              .git_protocol = protocol ? std::optional(*protocol) : std::nullopt,
+                              .request = request,
+                              .client = client_};
+    const auto granted = co_await authorize(question);
+    if (login_->found) report.handle = login_->found->handle;
+    if (!granted) {
+        report.exit = exit_status_of(granted.error().kind);
+        co_return co_await refuse(channel, granted.error(), request);
+    }
+    auto upstream = co_await reach(*granted, report);
+    if (!upstream) {
+        report.ended = "upstream-unreachable";
+        report.exit = static_cast<int>(ExitStatus::unavailable);
+        const Error error{ErrorKind::unavailable,
+                          messages::server_not_answering(granted->repo.owner(), request),
+                          describe(upstream.error())};
+        co_return co_await refuse(channel, error, request);
+    }
+    co_await channel.say(granted->notice + worker_.notice, steady_clock::now() + farewell_patience);
+    report.exit = co_await carry(channel, std::move(*upstream), report);
+    channel.finish(report.exit);
+}
+
+// The handle of a connection that lives long goes stale; a new look-up finds out whether the key still is
+// one.
+asio::awaitable<Result<KeyFound>> Session::principal() {
+    auto found = co_await worker_.authz.key(KeyRequest{login_->key, login_->user, true, client_});
+    if (!found) co_return pass_on(found);
+    if (*found) {
+        login_->found = **found;
+        co_return **found;
+    }
+    // Let in while authz was away, and not known now that it is back: nothing was ever granted by that login.
+    if (!login_->found) co_return unavailable("the key that logged in while authz was away is not known");
+    co_return fail(ErrorKind::denied, messages::withdrawn(), "the key is not known any more");
+}
+
+asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& question) {
+    AuthorizeRequest asked = question;
+    for (int round = 0; round < 2; ++round) {
+        if (!login_->found || round > 0) {
+            const auto fresh = co_await principal();
+            if (!fresh) co_return pass_on(fresh);
+        }
+        asked.handle = login_->found->handle;
+        auto answer = co_await worker_.authz.authorize(asked);
+        if (!answer) co_return pass_on(answer);
+        if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
+        if (auto* refused = std::get_if<Refused>(&*answer)) {
+            co_return fail(ErrorKind::denied, refused->told, std::string(rule_name(refused->because)));
+        }
+    }
+    co_return unavailable("authz calls every handle stale");
+}
+
+// Tries the endpoints in order. Nothing of the client has been read yet, so each starts from the beginning.
+asio::awaitable<Result<Upstream>> Session::reach(const Granted& granted, SessionReport& report) {
+    Error last{ErrorKind::unavailable, "", "the route has no endpoint"};
+    for (const auto& candidate : granted.destinations) {
+        auto upstream = co_await Upstream::open(candidate.endpoint, candidate.open,
+                                                steady_clock::now() + connect_patience);
+        report.server = candidate.server.text();
+        if (upstream) co_return std::move(upstream);
+        last = upstream.error();
+        log::warn("file server refused or not reached", {{"request", report.request.text()},
+                                                         {"server", report.server},
+                                                         {"endpoint", candidate.endpoint.text()},
+                                                         {"why", describe(last)}});
+        if (last.kind == ErrorKind::denied) break;
+    }
+    co_return tl::make_unexpected(last);
+}
+
+asio::awaitable<int> Session::carry(Channel& channel, Upstream upstream, SessionReport& report) {
+    const RelayOutcome outcome = co_await relay(channel, upstream, worker_.scratch);
+    switch (outcome.end) {
+        case RelayEnd::exited: report.ended = "exit"; co_return outcome.exit_status;
+        case RelayEnd::client_gone: report.ended = "client-gone"; break;
+        case RelayEnd::upstream_lost:
+            report.ended = "upstream-lost";
+            co_await channel.say(messages::connection_lost(report.request),
+                                 steady_clock::now() + farewell_patience);
+            break;
+    }
+    co_return static_cast<int>(ExitStatus::failed);
+}
+
+asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request) {
+    if (!login_->found) {
+        const auto fresh = co_await principal();
+        if (!fresh) co_return co_await refuse(channel, fresh.error(), request);
+    }
+    const auto* user = std::get_if<User>(&login_->found->key.owner);
+    const bool suspended = user != nullptr && user->suspended;
+    const std::string text =
+        suspended ? messages::suspended() : messages::greeting(name_of(login_->found->key));
+    co_await channel.say(text, steady_clock::now() + farewell_patience);
+    channel.finish(static_cast<int>(ExitStatus::refused));
+}
+
+// What is refused goes to stderr alone: git then shows it, and not a protocol error of its own.
+asio::awaitable<void> Session::refuse(Channel& channel, const Error& error, const RequestId& request) {
+    std::string text = error.told;
+    if (text.empty()) {
+        log::warn("cannot serve", {{"request", request.text()}, {"why", error.detail}});
+        text = messages::cannot_check(request);
+    }
+    co_await channel.say(text, steady_clock::now() + farewell_patience);
+    channel.finish(exit_status_of(error.kind));
+}
+
+// RFC 4253 section 4.2 lets a server speak before its version string; nothing was spent on a handshake yet.
+void refuse_connection(const Fd& socket, const std::string& text, const std::string& address) {
+    log::warn("connection refused", {{"addr", address}, {"why", text}});
+    const std::string line = text + "\r\n";
+    (void)::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+}  // namespace
+
+asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, std::string address) {
+    UnauthenticatedLimit::Refusal refusal;
+    auto place = worker.unauthenticated.admit(address, refusal);
+    if (!place) co_return refuse_connection(socket, refusal.text, address);
+    const ssh::ConnectionLimits limits{.max_channels = worker.config.max_sessions,
+                                       .rekey_bytes = worker.config.rekey_bytes};
+    auto connection = Connection::open(worker.loop, worker.identity, std::move(socket), limits);
+    if (!connection)
+        co_return log::warn("connection failed", {{"addr", address}, {"why", describe(connection.error())}});
+    co_await std::make_shared<Session>(worker, std::move(*connection), std::move(address))
+        ->run(std::move(*place));
+}
+
+}  // namespace gerve

@@ -1,0 +1,36 @@
+// One SSH connection from its first byte to its last: the way of the data, told in order.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+#include "authz/base/fd.h"
+#include "authz/config.h"
+#include "gerve/relay/scratch.h"
+#include "gerve/server/admission.h"
+#include "gerve/server/authz_link.h"
+#include "gerve/ssh/connection.h"
+#include "gerve/ssh/server_identity.h"
+
+namespace gerve {
+
+// What all sessions of one worker share. Outlives them.
+struct WorkerContext {
+    asio::io_context& loop;
+    const SshConfig& config;
+    ssh::ServerIdentity identity;
+    AuthzLink authz;
+    UnauthenticatedLimit unauthenticated;
+    Scratch scratch;
+    std::string notice;  // lines for every git client, or empty
+    std::unordered_set<ssh::Connection*> connections;
+    bool draining = false;
+};
+
+// Serves the connection until it ends. `address` is the client's, as text, without port.
+asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, std::string address);
+
+}  // namespace gerve

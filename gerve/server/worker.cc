@@ -1,0 +1,225 @@
+#include "gerve/server/worker.h"
+
+#include <grp.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/signal_set.hpp>
+#include <cerrno>
+
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+#include "gerve/server/session.h"
+#include "gerve/ssh/host_keys.h"
+
+namespace gerve {
+namespace {
+
+// Few per wake-up, so that workers share a burst.
+constexpr int accepts_per_wake = 4;
+
+std::string address_of(const sockaddr_storage& peer) {
+    char host[NI_MAXHOST];
+    if (::getnameinfo(reinterpret_cast<const sockaddr*>(&peer), sizeof peer, host, sizeof host, nullptr, 0,
+                      NI_NUMERICHOST) != 0) {
+        return "unknown";
+    }
+    const std::string_view text(host);
+    constexpr std::string_view mapped = "::ffff:";
+    return std::string(text.starts_with(mapped) ? text.substr(mapped.size()) : text);
+}
+
+std::string read_notice(const std::string& file) {
+    if (file.empty()) return {};
+    const auto text = read_file(file, 4096);
+    if (!text) {
+        log::warn("no operator notice", {{"why", describe(text.error())}});
+        return {};
+    }
+    std::string lines;
+    for (const std::string_view line : split(trim(*text), '\n')) {
+        if (!line.empty()) lines += messages::notice(line);
+    }
+    return lines;
+}
+
+Result<void> become(const std::string& user) {
+    if (user.empty() || ::geteuid() != 0) return {};
+    const passwd* account = ::getpwnam(user.c_str());
+    if (account == nullptr) return internal_error("no system user " + user + " (authz.worker_user)");
+    if (::initgroups(user.c_str(), account->pw_gid) != 0 || ::setgid(account->pw_gid) != 0 ||
+        ::setuid(account->pw_uid) != 0) {
+        return internal_error(errno_text("cannot become " + user));
+    }
+    return {};
+}
+
+// What this process can do to others is nothing: no other program, no look into other processes, no core file
+// with the host key in it.
+Result<void> confine() {
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    if (::prctl(PR_SET_DUMPABLE, 0) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return internal_error(errno_text("prctl"));
+    }
+    scmp_filter_ctx filter = ::seccomp_init(SCMP_ACT_ALLOW);
+    if (filter == nullptr) return internal_error("seccomp_init failed");
+    int failed = 0;
+    for (const int call : {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
+                           SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(bpf), SCMP_SYS(listen)}) {
+        failed |= ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0);
+    }
+    failed |= ::seccomp_load(filter);
+    ::seccomp_release(filter);
+    return failed == 0 ? Result<void>{} : internal_error("cannot load the seccomp filter");
+}
+
+class Worker {
+  public:
+    Worker(asio::io_context& loop, const Config& config, ssh::ServerIdentity identity, WorkerSockets sockets)
+        : loop_(loop),
+          config_(config),
+          context_{.loop = loop,
+                   .config = config.ssh,
+                   .identity = std::move(identity),
+                   .authz = AuthzLink(loop, config.authz_socket()),
+                   .unauthenticated = UnauthenticatedLimit(config.ssh.max_unauthenticated,
+                                                           config.ssh.max_unauthenticated_per_source),
+                   .scratch = {},
+                   .notice = read_notice(config.ssh.notice_file),
+                   .connections = {}},
+          signals_(loop, SIGTERM, SIGINT),
+          control_(loop, sockets.control.release()) {
+        for (Fd& listener : sockets.listeners) listeners_.emplace_back(loop, listener.release());
+    }
+
+    void start() {
+        for (auto& listener : listeners_) asio::co_spawn(loop_, accept(listener), asio::detached);
+        asio::co_spawn(loop_, watch_signals(), asio::detached);
+        asio::co_spawn(loop_, watch_master(), asio::detached);
+        (void)::send(control_.native_handle(), "ready", 5, MSG_NOSIGNAL);
+    }
+
+  private:
+    asio::awaitable<void> accept(asio::posix::stream_descriptor& listener) {
+        while (!context_.draining) {
+            asio::error_code failed;
+            co_await listener.async_wait(listener.wait_read,
+                                         asio::redirect_error(asio::use_awaitable, failed));
+            if (failed) co_return;
+            if (!accept_some(listener.native_handle())) {
+                asio::steady_timer pause(loop_, std::chrono::milliseconds(100));
+                co_await pause.async_wait(asio::use_awaitable);
+            }
+        }
+    }
+
+    // False: the system has no more descriptors or memory; try again later rather than at once.
+    bool accept_some(int listener) {
+        for (int i = 0; i < accepts_per_wake; ++i) {
+            sockaddr_storage peer{};
+            socklen_t size = sizeof peer;
+            Fd socket(
+                ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+            if (socket) {
+                asio::co_spawn(loop_, serve_connection(context_, std::move(socket), address_of(peer)),
+                               asio::detached);
+            } else if (errno == EAGAIN) {
+                return true;
+            } else if (errno != EINTR && errno != ECONNABORTED) {
+                log::warn("cannot accept", {{"why", errno_text("accept4")}});
+                return false;
+            }
+        }
+        return true;
+    }
+
+    asio::awaitable<void> watch_signals() {
+        asio::error_code failed;
+        co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, failed));
+        if (!failed) drain("signal");
+    }
+
+    // The master says nothing; that it closes its end is the news.
+    asio::awaitable<void> watch_master() {
+        asio::error_code failed;
+        co_await control_.async_wait(control_.wait_read, asio::redirect_error(asio::use_awaitable, failed));
+        if (!failed) drain("master is gone");
+    }
+
+    void drain(const char* why) {
+        if (std::exchange(context_.draining, true)) return;
+        log::info("draining", {{"why", why}, {"connections", context_.connections.size()}});
+        for (auto& listener : listeners_) {
+            asio::error_code ignored;
+            listener.close(ignored);
+        }
+        asio::co_spawn(loop_, await_end(), asio::detached);
+    }
+
+    asio::awaitable<void> await_end() {
+        const auto deadline = std::chrono::steady_clock::now() + config_.ssh.drain_timeout;
+        while (!context_.connections.empty() && std::chrono::steady_clock::now() < deadline) {
+            close_idle();
+            asio::steady_timer pause(loop_, std::chrono::milliseconds(50));
+            co_await pause.async_wait(asio::use_awaitable);
+        }
+        loop_.stop();
+    }
+
+    void close_idle() {
+        std::vector<std::shared_ptr<ssh::Connection>> idle;
+        for (ssh::Connection* connection : context_.connections) {
+            if (!connection->open_channels() && connection->logged_in())
+                idle.push_back(connection->shared_from_this());
+        }
+        for (const auto& connection : idle) connection->disconnect("Gerve is restarting. Connect again.");
+    }
+
+    asio::io_context& loop_;
+    const Config& config_;
+    WorkerContext context_;
+    asio::signal_set signals_;
+    asio::posix::stream_descriptor control_;
+    std::vector<asio::posix::stream_descriptor> listeners_;
+};
+
+Result<ssh::ServerIdentity> load_identity(const Config& config) {
+    if (!config.ssh.host_keys.empty()) return ssh::ServerIdentity::load(config.ssh, config.ssh.host_keys);
+    const auto made = make_host_keys(config.state);
+    if (!made) return pass_on(made);
+    return ssh::ServerIdentity::load(config.ssh, *made);
+}
+
+}  // namespace
+
+int run_worker(const Config& config, WorkerSockets sockets) {
+    log::start("worker");
+    raise_open_files_limit();
+    auto identity = load_identity(config);
+    if (!identity) {
+        log::error("cannot start", {{"why", describe(identity.error())}});
+        return 1;
+    }
+    asio::io_context loop(1);
+    Worker worker(loop, config, std::move(*identity), std::move(sockets));
+    auto confined = become(config.authz.worker_user);
+    if (confined) confined = confine();
+    if (!confined) {
+        log::error("cannot start", {{"why", describe(confined.error())}});
+        return 1;
+    }
+    worker.start();
+    loop.run();
+    return 0;
+}
+
+}  // namespace gerve

@@ -1,0 +1,187 @@
+#include "gerve/ssh/channel.h"
+
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+
+#include <algorithm>
+
+#include "gerve/ssh/connection.h"
+
+namespace gerve::ssh {
+namespace {
+
+// libssh buffers what its socket does not take: so much is put into it at most before it has to drain.
+constexpr std::size_t max_write = 128 * 1024;
+constexpr std::size_t max_read = 256 * 1024;
+
+// The receive window, in bytes. libssh 0.10 opens 64,000 and refills to 1.28 MB; a push over a long line
+// needs more. The window doubles each time twice its size was received, up to the cap; all windows of the
+// process together stay below the budget, since a stalled file server makes each cost its full size in
+// memory.
+constexpr std::uint32_t first_window = 2 << 20;
+constexpr std::uint32_t max_window = 8 << 20;
+constexpr std::uint64_t window_budget = 512ULL << 20;
+std::uint64_t windows_granted = 0;
+
+Channel& self_of(void* user) {
+    return *static_cast<Channel*>(user);
+}
+
+}  // namespace
+
+// The callbacks of libssh only note what came; all work is done by the coroutines they wake.
+Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned max_env_requests)
+    : connection_(&connection),
+      channel_(channel),
+      callbacks_(std::make_unique<ssh_channel_callbacks_struct>()),
+      input_(connection.socket_.get_executor()),
+      output_(connection.socket_.get_executor()),
+      env_left_(max_env_requests) {
+    callbacks_->userdata = this;
+    callbacks_->channel_data_function = [](ssh_session, ssh_channel, void*, uint32_t, int, void* user) {
+        self_of(user).input_.notify();
+        return 0;  // stays in libssh's buffer until take_input()
+    };
+    callbacks_->channel_eof_function = [](ssh_session, ssh_channel, void* user) {
+        self_of(user).input_.notify();
+    };
+    callbacks_->channel_close_function = [](ssh_session, ssh_channel, void* user) {
+        self_of(user).input_.notify();
+        self_of(user).output_.notify();
+    };
+    callbacks_->channel_env_request_function = [](ssh_session, ssh_channel, const char* name,
+                                                  const char* value, void* user) {
+        Channel& self = self_of(user);
+        if (self.env_left_ == 0) return 1;
+        --self.env_left_;
+        if (std::string_view(name) != "GIT_PROTOCOL" || self.command_ || self.requested_) return 1;
+        self.git_protocol_ = value;
+        return 0;
+    };
+    callbacks_->channel_exec_request_function = [](ssh_session, ssh_channel, const char* command,
+                                                   void* user) {
+        Channel& self = self_of(user);
+        if (self.callbacks_->channel_shell_request_function == nullptr) return 1;
+        self.command_ = command;
+        self.requested();
+        return 0;
+    };
+    callbacks_->channel_shell_request_function = [](ssh_session, ssh_channel, void* user) {
+        self_of(user).requested();
+        return 0;
+    };
+    ssh_callbacks_init(callbacks_.get());
+    ssh_set_channel_callbacks(channel_, callbacks_.get());
+}
+
+Channel::~Channel() {
+    windows_granted -= window_;
+    if (channel_ == nullptr) return;
+    ssh_remove_channel_callbacks(channel_, callbacks_.get());
+    ssh_channel_free(channel_);
+}
+
+void Channel::detach() {
+    if (channel_ != nullptr) {
+        ssh_remove_channel_callbacks(channel_, callbacks_.get());
+        ssh_channel_free(std::exchange(channel_, nullptr));
+    }
+    connection_ = nullptr;
+    interrupt();
+}
+
+// One request per channel (RFC 4254 section 6.5): a second is refused from here on.
+void Channel::requested() {
+    callbacks_->channel_shell_request_function = nullptr;
+    requested_ = true;
+}
+
+void Channel::wake() {
+    if (gone()) input_.notify();
+    if (gone() || room() > 0) output_.notify();
+}
+
+bool Channel::gone() const {
+    return channel_ == nullptr || ssh_channel_is_closed(channel_) != 0;
+}
+
+asio::awaitable<bool> Channel::wait_input(Deadline deadline) {
+    co_return co_await input_.wait(deadline);
+}
+
+asio::awaitable<bool> Channel::wait_output(Deadline deadline) {
+    co_return co_await output_.wait(deadline);
+}
+
+void Channel::interrupt() {
+    input_.notify();
+    output_.notify();
+}
+
+std::size_t Channel::take_input(std::span<char> into) {
+    if (gone()) return 0;
+    const std::uint32_t wanted = window_ == 0 ? first_window : window_;
+    const bool grow = since_grown_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window && into.size() >= wanted;
+    if (grow) grow_window();
+    const std::span<char> some = into.first(std::min<std::size_t>(into.size(), max_read));
+    // Asking libssh for more than its window holds is what makes it offer a larger one; see
+    // docs/performance.md.
+    const int got = grow && window_ != 0 ? ssh_channel_read_timeout(channel_, into.data(), window_, 0, 0)
+                                         : ssh_channel_read_nonblocking(
+                                               channel_, some.data(), static_cast<uint32_t>(some.size()), 0);
+    if (connection_ != nullptr) connection_->arm();  // a window adjustment may be waiting to go out
+    if (got <= 0) return 0;
+    bytes_in_ += static_cast<std::uint64_t>(got);
+    since_grown_ += static_cast<std::uint64_t>(got);
+    return static_cast<std::size_t>(got);
+}
+
+void Channel::grow_window() {
+    since_grown_ = 0;
+    std::uint32_t next = window_ == 0 ? first_window : window_;
+    if (window_ != 0 && window_ < max_window && bytes_in_ >= 4ULL * window_) next = window_ * 2;
+    if (next == window_ || windows_granted + (next - window_) > window_budget) return;
+    windows_granted += next - window_;
+    window_ = next;
+}
+
+bool Channel::input_ended() {
+    return channel_ != nullptr && ssh_channel_is_eof(channel_) != 0;
+}
+
+std::size_t Channel::room() const {
+    if (channel_ == nullptr || connection_ == nullptr || connection_->session_ == nullptr) return 0;
+    if ((ssh_get_poll_flags(connection_->session_) & SSH_WRITE_PENDING) != 0) return 0;
+    return std::min<std::size_t>(ssh_channel_window_size(channel_), max_write);
+}
+
+std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
+    if (gone() || finished_) return 0;
+    const auto size = static_cast<uint32_t>(std::min(bytes.size(), room()));
+    if (size == 0) return 0;
+    const int put = stream == OutputStream::out ? ssh_channel_write(channel_, bytes.data(), size)
+                                                : ssh_channel_write_stderr(channel_, bytes.data(), size);
+    if (connection_ != nullptr) connection_->arm();
+    if (put <= 0) return 0;
+    bytes_out_ += static_cast<std::uint64_t>(put);
+    return static_cast<std::size_t>(put);
+}
+
+asio::awaitable<void> Channel::say(std::string_view text, Deadline deadline) {
+    while (!text.empty() && !gone()) {
+        text.remove_prefix(put_output(OutputStream::err, text));
+        if (!text.empty() && !co_await wait_output(deadline)) co_return;
+    }
+}
+
+void Channel::finish(int exit_status) {
+    if (gone() || finished_) return;
+    finished_ = true;
+    ssh_channel_request_send_exit_status(channel_, exit_status);
+    ssh_channel_send_eof(channel_);
+    ssh_channel_close(channel_);
+    if (connection_ != nullptr) connection_->arm();
+}
+
+}  // namespace gerve::ssh

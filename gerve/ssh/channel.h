@@ -1,0 +1,70 @@
+// Channel: one "session" channel of a connection (RFC 4254 section 6): its request, its streams, its exit
+// status.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "gerve/relay/client_streams.h"
+
+struct ssh_channel_struct;
+struct ssh_session_struct;
+struct ssh_channel_callbacks_struct;
+
+namespace gerve::ssh {
+
+class Connection;
+
+class Channel final : public ClientStreams, public std::enable_shared_from_this<Channel> {
+  public:
+    Channel(Connection& connection, ssh_channel_struct* channel, unsigned max_env_requests);
+    ~Channel() override;
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+
+    // What was asked to run: an exec string, or nothing for a shell.
+    [[nodiscard]] const std::optional<std::string>& command() const { return command_; }
+    [[nodiscard]] const std::string& git_protocol() const { return git_protocol_; }  // as sent, unchecked
+
+    asio::awaitable<bool> wait_input(Deadline deadline) override;
+    std::size_t take_input(std::span<char> into) override;
+    [[nodiscard]] bool input_ended() override;
+    asio::awaitable<bool> wait_output(Deadline deadline) override;
+    std::size_t put_output(OutputStream stream, std::string_view bytes) override;
+    void interrupt() override;
+    [[nodiscard]] bool gone() const override;
+
+    // Sends all of `text` on stderr, waiting for room until `deadline`.
+    asio::awaitable<void> say(std::string_view text, Deadline deadline);
+    // exit-status, EOF, close, in that order; nothing can be sent behind.
+    void finish(int exit_status);
+
+    [[nodiscard]] std::uint64_t bytes_in() const { return bytes_in_; }
+    [[nodiscard]] std::uint64_t bytes_out() const { return bytes_out_; }
+
+  private:
+    friend class Connection;
+    void requested();  // the one request of this channel is complete
+    void detach();     // the connection is going: forget the libssh object
+    void wake();
+    [[nodiscard]] std::size_t room() const;
+    void grow_window();
+
+    Connection* connection_;
+    ssh_channel_struct* channel_;
+    std::unique_ptr<ssh_channel_callbacks_struct> callbacks_;
+    std::optional<std::string> command_;
+    std::string git_protocol_;
+    Signal input_;
+    Signal output_;
+    std::uint64_t bytes_in_ = 0;
+    std::uint64_t bytes_out_ = 0;
+    std::uint64_t since_grown_ = 0;
+    std::uint32_t window_ = 0;
+    unsigned env_left_;
+    bool requested_ = false;
+    bool finished_ = false;
+};
+
+}  // namespace gerve::ssh

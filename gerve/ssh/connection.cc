@@ -1,0 +1,311 @@
+#include "gerve/ssh/connection.h"
+
+#include <fcntl.h>
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "authz/base/text.h"
+#include "gerve/ssh/channel.h"
+
+namespace gerve::ssh {
+namespace {
+
+// libssh reads 4,096 bytes per poll and recv: so many per wake-up are 256 KB, then others have their turn.
+constexpr int polls_per_turn = 64;
+
+struct FreeString {
+    void operator()(char* text) const { ssh_string_free_char(text); }
+};
+
+// The message queue is deprecated in favour of callbacks; but a callback has to answer at once, and our
+// answer comes from another process.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+Result<PublicKey> key_of_message(ssh_message message) {
+    ssh_key key = ssh_message_auth_pubkey(message);
+    char* base64 = nullptr;
+    if (key == nullptr || ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK) {
+        return client_error("a public key that libssh cannot read");
+    }
+    const std::unique_ptr<char, FreeString> owned(base64);
+    const auto blob = from_base64(base64);
+    if (!blob) return client_error("a public key that libssh cannot write");
+    return PublicKey::parse_blob(*blob);
+}
+
+bool signature_verified(ssh_message message) {
+    return ssh_message_auth_publickey_state(message) == SSH_PUBLICKEY_STATE_VALID;
+}
+
+#pragma GCC diagnostic pop
+
+void set_socket_option(int fd, int level, int option, int value) {
+    ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+void prepare_socket(int fd) {
+    set_socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 30);
+    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
+}  // namespace
+
+struct Connection::Counters {
+    ssh_counter_struct sent{};
+    ssh_counter_struct received{};
+};
+
+Connection::Connection(asio::io_context& loop, const ConnectionLimits& limits)
+    : limits_(limits), socket_(loop), counters_(std::make_unique<Counters>()), news_(loop.get_executor()) {}
+
+Connection::~Connection() {
+    close("destroyed");
+}
+
+Result<std::shared_ptr<Connection>> Connection::open(asio::io_context& loop, const ServerIdentity& identity,
+                                                     Fd socket, const ConnectionLimits& limits) {
+    std::shared_ptr<Connection> connection(new Connection(loop, limits));
+    if (auto started = connection->start(identity, std::move(socket)); !started) return pass_on(started);
+    return connection;
+}
+
+Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
+    prepare_socket(socket.get());
+    asio::error_code failed;
+    Fd own(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
+    if (!own) return internal_error(errno_text("dup"));
+    socket_.assign(own.get(), failed);
+    if (failed) return internal_error("event loop: " + failed.message());
+    (void)own.release();
+    session_ = ssh_new();
+    event_ = ssh_event_new();
+    if (session_ == nullptr || event_ == nullptr) return internal_error("libssh: out of memory");
+    const bool process_config = false;
+    ssh_options_set(session_, SSH_OPTIONS_PROCESS_CONFIG, &process_config);
+    ssh_options_set(session_, SSH_OPTIONS_COMPRESSION, "no");
+    if (limits_.rekey_bytes != 0) ssh_options_set(session_, SSH_OPTIONS_REKEY_DATA, &limits_.rekey_bytes);
+    if (ssh_bind_accept_fd(identity.bind(), session_, socket.get()) != SSH_OK) {
+        return internal_error(std::string("libssh: ") + ssh_get_error(identity.bind()));
+    }
+    (void)socket.release();
+    ssh_set_blocking(session_, 0);
+    ssh_set_counters(session_, &counters_->sent, &counters_->received);
+    ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY);
+    if (ssh_handle_key_exchange(session_) == SSH_ERROR) return client_error(ssh_get_error(session_));
+    if (ssh_event_add_session(event_, session_) != SSH_OK)
+        return internal_error("libssh: ssh_event_add_session");
+    arm();
+    return {};
+}
+
+void Connection::turn() {
+    if (session_ == nullptr) return;
+    turning_ = true;
+    for (int i = 0; i < polls_per_turn && pending_ == nullptr; ++i) {
+        const int polled = ssh_event_dopoll(event_, 0);
+        if (!logged_in_) collect_message();
+        if (polled != SSH_OK || !ssh_is_connected(session_)) break;
+    }
+    // Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement.
+    set_socket_option(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, 1);
+    turning_ = false;
+    check_state();
+    wake_channels();
+    drop_closed_channels();
+    arm();
+}
+
+void Connection::arm() {
+    if (session_ == nullptr) return;
+    if (!waiting_read_ && pending_ == nullptr) {
+        waiting_read_ = true;
+        socket_.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [self = shared_from_this()](const asio::error_code& failed) {
+                               self->waiting_read_ = false;
+                               if (!failed) self->turn();
+                           });
+    }
+    if (!waiting_write_ && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0) {
+        waiting_write_ = true;
+        socket_.async_wait(asio::posix::stream_descriptor::wait_write,
+                           [self = shared_from_this()](const asio::error_code& failed) {
+                               self->waiting_write_ = false;
+                               if (!failed) self->turn();
+                           });
+    }
+}
+
+void Connection::check_state() {
+    if (session_ == nullptr) return;
+    if (!ssh_is_connected(session_) || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) {
+        const std::string error = ssh_get_error(session_);
+        close(error.empty() ? "client closed the connection" : error);
+    } else if (!logged_in_ && counters_->received.in_bytes > limits_.bytes_before_login) {
+        disconnect("Too many bytes before authentication.");
+    } else if (channels_in_all_ > limits_.max_channels_in_all) {
+        disconnect("Too many sessions on one connection.");
+    }
+}
+
+void Connection::collect_message() {
+    while (pending_ == nullptr && ssh_is_connected(session_)) {
+        ssh_message message = ssh_message_get(session_);
+        if (message == nullptr) return;
+        if (ssh_message_type(message) == SSH_REQUEST_AUTH) {
+            take_auth_request(message);
+            return;
+        }
+        const char* service = ssh_message_service_service(message);
+        if (service != nullptr && std::string_view(service) == "ssh-userauth") {
+            ssh_message_service_reply_success(message);
+        } else {
+            ssh_message_reply_default(message);
+        }
+        ssh_message_free(message);
+    }
+}
+
+void Connection::take_auth_request(ssh_message_struct* message) {
+    pending_ = message;
+    AuthAttempt attempt;
+    const char* user = ssh_message_auth_user(message);
+    attempt.user = user == nullptr ? "" : user;
+    if (ssh_message_subtype(message) == SSH_AUTH_METHOD_PUBLICKEY) {
+        auto key = key_of_message(message);
+        if (key) {
+            attempt.key = std::move(*key);
+            attempt.proven = signature_verified(message);
+        } else {
+            attempt.refusal = describe(key.error());
+        }
+    } else {
+        attempt.refusal = "not the publickey method";
+    }
+    attempt_ = std::move(attempt);
+    news_.notify();
+}
+
+asio::awaitable<std::optional<AuthAttempt>> Connection::next_attempt(Deadline deadline) {
+    while (!attempt_ && !ended()) {
+        if (!co_await news_.wait(deadline)) co_return std::nullopt;
+    }
+    co_return std::exchange(attempt_, std::nullopt);
+}
+
+void Connection::refuse_attempt() {
+    if (pending_ == nullptr) return;
+    ssh_message_auth_set_methods(pending_, SSH_AUTH_METHOD_PUBLICKEY);
+    ssh_message_reply_default(pending_);
+    ssh_message_free(std::exchange(pending_, nullptr));
+    turn();
+}
+
+void Connection::accept_probe() {
+    if (pending_ == nullptr) return;
+    ssh_message_auth_reply_pk_ok_simple(pending_);
+    ssh_message_free(std::exchange(pending_, nullptr));
+    turn();
+}
+
+void Connection::accept_login() {
+    if (pending_ == nullptr || !signature_verified(pending_)) return;
+    callbacks_ = std::make_unique<ssh_server_callbacks_struct>();
+    callbacks_->userdata = this;
+    callbacks_->channel_open_request_session_function = on_channel_open;
+    ssh_callbacks_init(callbacks_.get());
+    ssh_set_server_callbacks(session_, callbacks_.get());
+    logged_in_ = true;
+    ssh_message_auth_reply_success(pending_, 0);
+    ssh_message_free(std::exchange(pending_, nullptr));
+    turn();
+}
+
+ssh_channel_struct* Connection::on_channel_open(ssh_session_struct* /*session*/, void* self) {
+    return static_cast<Connection*>(self)->accept_channel();
+}
+
+ssh_channel_struct* Connection::accept_channel() {
+    ++channels_in_all_;
+    if (channels_.size() >= limits_.max_channels) return nullptr;
+    ssh_channel channel = ssh_channel_new(session_);
+    if (channel == nullptr) return nullptr;
+    channels_.push_back(std::make_shared<Channel>(*this, channel, limits_.max_env_requests));
+    return channel;
+}
+
+asio::awaitable<std::shared_ptr<Channel>> Connection::next_request(Deadline deadline) {
+    while (requests_.empty() && !ended()) {
+        if (!co_await news_.wait(deadline)) co_return nullptr;
+    }
+    if (requests_.empty()) co_return nullptr;
+    auto channel = std::move(requests_.front());
+    requests_.pop_front();
+    co_return channel;
+}
+
+void Connection::wake_channels() {
+    for (const auto& channel : channels_) {
+        if (std::exchange(channel->requested_, false)) {
+            requests_.push_back(channel);
+            news_.notify();
+        }
+        channel->wake();
+    }
+}
+
+void Connection::drop_closed_channels() {
+    std::erase_if(channels_, [](const std::shared_ptr<Channel>& channel) { return channel->gone(); });
+}
+
+bool Connection::open_channels() const {
+    return !channels_.empty();
+}
+
+std::string Connection::client_version() const {
+    const char* version = session_ == nullptr ? nullptr : ssh_get_clientbanner(session_);
+    if (version == nullptr) return {};
+    std::string_view text(version);
+    if (text.starts_with("SSH-2.0-")) text.remove_prefix(8);
+    return std::string(text.substr(0, 255));
+}
+
+std::string Connection::key_exchange() const {
+    const char* name = session_ == nullptr ? nullptr : ssh_get_kex_algo(session_);
+    return name == nullptr ? "" : name;
+}
+
+void Connection::disconnect(const std::string& text) {
+    if (session_ == nullptr) return;
+    for (const auto& channel : channels_) channel->detach();
+    ssh_session_set_disconnect_message(session_, text.c_str());
+    ssh_disconnect(session_);
+    close(text);
+}
+
+void Connection::close(std::string why) {
+    if (session_ == nullptr && event_ == nullptr) return;
+    why_ = std::move(why);
+    for (const auto& channel : channels_) channel->detach();
+    channels_.clear();
+    if (pending_ != nullptr) ssh_message_free(std::exchange(pending_, nullptr));
+    asio::error_code ignored;
+    socket_.close(ignored);
+    if (event_ != nullptr) {
+        if (session_ != nullptr) ssh_event_remove_session(event_, session_);
+        ssh_event_free(std::exchange(event_, nullptr));
+    }
+    if (session_ != nullptr) ssh_free(std::exchange(session_, nullptr));
+    news_.notify();
+}
+
+}  // namespace gerve::ssh

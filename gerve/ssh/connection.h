@@ -1,0 +1,117 @@
+// Connection: one SSH connection of a git client, driven by the event loop and never blocking.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authz/base/fd.h"
+#include "authz/model/public_key.h"
+#include "gerve/relay/wakeup.h"
+#include "gerve/ssh/server_identity.h"
+
+struct ssh_session_struct;
+struct ssh_channel_struct;
+struct ssh_event_struct;
+struct ssh_message_struct;
+struct ssh_server_callbacks_struct;
+
+namespace gerve::ssh {
+
+class Channel;
+
+struct ConnectionLimits {
+    std::uint64_t bytes_before_login = 512 * 1024;  // received, key exchange included
+    unsigned max_channels = 16;                     // open at once
+    unsigned max_channels_in_all = 10'000;          // over the life of the connection
+    unsigned max_env_requests = 32;                 // per channel
+    std::uint64_t rekey_bytes = 0;                  // 0: the library's own limit
+};
+
+// One publickey request of RFC 4252 section 7. With `proven`, its signature was verified; the key and the
+// user name of a proven attempt stand on their own and owe nothing to earlier attempts.
+struct AuthAttempt {
+    std::string user;
+    std::optional<PublicKey>
+        key;  // nothing: another method, or a key that is not accepted here (`refusal` says why)
+    std::string refusal;
+    bool proven = false;
+};
+
+// Owned through shared_ptr: the event loop's handlers hold it until close() has taken effect. Not
+// thread-safe; all calls come from the event loop's thread.
+class Connection : public std::enable_shared_from_this<Connection> {
+  public:
+    // Takes over a connected, non-blocking TCP socket. Errors: internal.
+    [[nodiscard]] static Result<std::shared_ptr<Connection>> open(asio::io_context& loop,
+                                                                  const ServerIdentity& identity, Fd socket,
+                                                                  const ConnectionLimits& limits);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    // The next authentication request. While one is unanswered the socket is not read. Nothing when the
+    // connection has ended or the deadline has come.
+    asio::awaitable<std::optional<AuthAttempt>> next_attempt(Deadline deadline);
+    void refuse_attempt();
+    void accept_probe();  // "that key would do: sign"
+    void accept_login();  // answers a proven attempt; channels can be opened from here on
+
+    // The next channel on which the client asked to run something. Nothing when the connection has ended or
+    // the deadline has come.
+    asio::awaitable<std::shared_ptr<Channel>> next_request(Deadline deadline);
+
+    [[nodiscard]] std::string client_version() const;  // untrusted, without "SSH-2.0-"
+    [[nodiscard]] std::string key_exchange() const;    // name of the algorithm in use
+    [[nodiscard]] bool open_channels() const;
+    [[nodiscard]] bool logged_in() const { return logged_in_; }
+    [[nodiscard]] bool ended() const { return session_ == nullptr; }
+    [[nodiscard]] const std::string& why_ended() const { return why_; }
+
+    // Tells the client `text` as the reason of a disconnect (RFC 4253 section 11.1) and closes.
+    void disconnect(const std::string& text);
+    // Closes without a word. Idempotent.
+    void close(std::string why);
+
+  private:
+    friend class Channel;
+    Connection(asio::io_context& loop, const ConnectionLimits& limits);
+
+    [[nodiscard]] Result<void> start(const ServerIdentity& identity, Fd socket);
+    void turn();             // reads, writes and dispatches what the socket has for us now
+    void collect_message();  // takes an authentication request off the queue
+    void take_auth_request(ssh_message_struct* message);
+    void arm();          // asks the event loop for the next readiness
+    void check_state();  // notices the end, and limits that were passed
+    void wake_channels();
+    void drop_closed_channels();
+    [[nodiscard]] ssh_channel_struct* accept_channel();  // in libssh's callback
+    static ssh_channel_struct* on_channel_open(ssh_session_struct* session, void* self);
+
+    ConnectionLimits limits_;
+    asio::posix::stream_descriptor socket_;  // our own duplicate: libssh closes its descriptor when it likes
+    ssh_session_struct* session_ = nullptr;
+    ssh_event_struct* event_ = nullptr;
+    ssh_message_struct* pending_ = nullptr;  // the authentication request that waits for an answer
+    std::unique_ptr<ssh_server_callbacks_struct> callbacks_;
+    struct Counters;
+    std::unique_ptr<Counters> counters_;
+    std::vector<std::shared_ptr<Channel>> channels_;
+    std::deque<std::shared_ptr<Channel>> requests_;
+    std::optional<AuthAttempt> attempt_;
+    Signal news_;
+    std::string why_;
+    unsigned channels_in_all_ = 0;
+    bool logged_in_ = false;
+    bool turning_ = false;
+    bool waiting_read_ = false;
+    bool waiting_write_ = false;
+};
+
+}  // namespace gerve::ssh
