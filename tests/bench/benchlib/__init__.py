@@ -1,0 +1,1 @@
+"""The benchmark's own modules; `run` beside this directory is the command."""

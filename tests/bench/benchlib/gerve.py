@@ -1,0 +1,54 @@
+"""Gerve with its embedded default: one state directory, SQLite, authz and agent on unix sockets."""
+
+import os
+import subprocess
+
+from benchlib import building, processes
+from benchlib.system import BenchError, System
+
+SUBCOMMAND_ROLES = ("worker", "authz", "agent")
+
+
+class Gerve(System):
+    name = "gerve"
+    title = "Gerve"
+
+    def __init__(self, workspace, build):
+        super().__init__(workspace, build)
+        self._binary = building.program(build, "gerve")
+        self._state = os.path.join(self.directory, "state")
+
+    def unavailable(self):
+        return None if self._binary else f"{self.build} has no program gerve"
+
+    def install(self):
+        self._gerve("user", "add", self.owner)
+        self._gerve("key", "add", self.owner, self.workspace.key + ".pub")
+
+    def command(self, stock_limits):
+        return [self._binary, "--state", self._state, "serve", "--listen", f"127.0.0.1:{self.port}"]
+
+    def create_repository(self, name):
+        self._gerve("repo", "create", f"{self.owner}/{name}")
+
+    def delete_repository(self, name):
+        self._gerve("repo", "delete", f"{self.owner}/{name}")
+
+    def role_of(self, pid):
+        """worker, authz, agent or master, by program and subcommand; git for everything git runs."""
+        name = processes.executable(pid)
+        if name is None or processes.is_git(name):
+            return "git" if name else None
+        if not name.startswith("gerve"):
+            return name
+        if name == "gerve-agent":
+            return "agent"
+        words = processes.arguments(pid)[1:]
+        return next((word for word in words if word in SUBCOMMAND_ROLES), "master")
+
+    def _gerve(self, *arguments):
+        result = subprocess.run([self._binary, "--state", self._state, *arguments], capture_output=True, text=True,
+                                stdin=subprocess.DEVNULL, timeout=30, cwd=self.directory, env=self.environment())
+        if result.returncode != 0:
+            raise BenchError(f"gerve {' '.join(arguments[:2])} exited {result.returncode}: "
+                             f"{(result.stderr or result.stdout).strip()[-400:]}")
