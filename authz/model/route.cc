@@ -1,5 +1,7 @@
 #include "authz/model/route.h"
 
+#include <algorithm>
+
 #include "authz/base/text.h"
 #include "authz/model/name_rules.h"
 
@@ -9,6 +11,14 @@ namespace {
 tl::unexpected<Error> not_an_endpoint(std::string_view text) {
     return client_error("'" + printable(text, 120) +
                         "' is not an endpoint: the forms are HOST:PORT, unix:/PATH and git://HOST:PORT");
+}
+
+// sun_path of sockaddr_un holds 107 bytes and a NUL. A control character would reach logs, a NUL cut the
+// name.
+bool is_socket_path(std::string_view path) {
+    return path.starts_with('/') && path.size() <= 107 && std::all_of(path.begin(), path.end(), [](char c) {
+               return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+           });
 }
 
 bool is_host(std::string_view host) {
@@ -24,8 +34,7 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     if (rest.starts_with("unix:")) {
         rest.remove_prefix(5);
         while (rest.starts_with("//")) rest.remove_prefix(1);
-        // sun_path of sockaddr_un holds 107 bytes and a NUL.
-        if (!rest.starts_with('/') || rest.size() > 107) return not_an_endpoint(text);
+        if (!is_socket_path(rest)) return not_an_endpoint(text);
         return Endpoint(Kind::unix_socket, std::string(rest), 0);
     }
     Kind kind = Kind::tcp;
@@ -51,7 +60,10 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
 std::string Endpoint::text() const {
     if (kind_ == Kind::unix_socket) return "unix:" + host_;
     const std::string host = host_.find(':') == std::string::npos ? host_ : "[" + host_ + "]";
-    return (kind_ == Kind::git_daemon ? "git://" : "") + host + ":" + std::to_string(port_);
+    std::string scheme;
+    if (kind_ == Kind::git_daemon) scheme = "git://";
+    if (kind_ == Kind::tcp && host_ == "unix") scheme = "tcp://";  // "unix:9419" would name a socket
+    return scheme + host + ":" + std::to_string(port_);
 }
 
 Result<ServerName> ServerName::parse(std::string_view text) {

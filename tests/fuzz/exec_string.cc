@@ -1,0 +1,28 @@
+// The command that an SSH client asks to run, and the one environment variable it may set.
+#include "authz/model/git_command.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace gerve;
+using fuzz::require;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input = fuzz::text_of(data, size);
+    if (const auto command = parse_git_command(input)) {
+        require(command->service != Service::admin, "no client asks for the admin service");
+        const std::string plain =
+            std::string(service_name(command->service)) + " '" + command->repo.text() + "'";
+        const auto again = parse_git_command(plain);
+        require(again && again->service == command->service && again->repo == command->repo,
+                "a command means the same when it is written plainly");
+        require(plain.find_first_of(";&|$`\\\"<>(){}*?~!#\n") == std::string::npos,
+                "nothing for a shell to see");
+    } else {
+        require(command.error().kind == ErrorKind::client || command.error().kind == ErrorKind::denied,
+                "a bad command is the client's fault");
+        fuzz::require_one_clean_line(command.error().told);
+        fuzz::require_one_clean_line(command.error().detail);
+    }
+    if (const auto protocol = GitProtocol::parse(input))
+        require(protocol->text() == input, "passed as it is");
+    return 0;
+}

@@ -1,0 +1,54 @@
+// The OPEN message of GRV1. The input is taken as a whole message, and as the TLVs of one whose frame is
+// right.
+#include "authz/model/ticket.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace gerve;
+using fuzz::require;
+
+namespace {
+
+std::string framed(std::string_view tlvs) {
+    std::string message = "GRV1";
+    message += std::string{grv1_version, grv1_version, 0, 0};
+    for (int shift = 24; shift >= 0; shift -= 8) message += static_cast<char>(tlvs.size() >> shift & 0xff);
+    message += tlvs;
+    return message + std::string(grv1_mac_size, '\0');
+}
+
+void require_same(const Open& a, const Open& b) {
+    require(a.service == b.service && a.owner == b.owner && a.storage_path == b.storage_path,
+            "same operation");
+    require(a.git_protocol == b.git_protocol && a.request_id == b.request_id, "same request");
+    require(a.time == b.time && a.nonce == b.nonce && a.audience == b.audience, "same ticket");
+    require(a.env == b.env && a.config == b.config, "same environment");
+    require(a.repo_id == b.repo_id && a.admin == b.admin && a.admin_argument == b.admin_argument,
+            "same rest");
+}
+
+void check(std::string_view message) {
+    const auto received = parse_open(message);
+    if (!received) {
+        require(received.error().kind == ErrorKind::client, "a bad OPEN is the peer's fault");
+        return fuzz::require_one_clean_line(received.error().told);
+    }
+    static const TicketKey key = TicketKey::make();
+    require(!is_signed_by(*received, key), "nobody guesses a signature");
+    require(received->open.request_id.size() == 16 && received->open.nonce.size() == 16, "ids have 16 bytes");
+    const std::string encoded = encode_open(received->open, &key);
+    const auto again = parse_open(encoded);
+    require(again && is_signed_by(*again, key), "what was understood can be said again");
+    require_same(received->open, again->open);
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input = fuzz::text_of(data, size);
+    check(input);
+    check(framed(input));
+    if (const auto key = TicketKey::parse(input)) {
+        require(TicketKey::parse(key->file_content())->id() == key->id(), "a key file goes there and back");
+    }
+    return 0;
+}
