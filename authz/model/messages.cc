@@ -45,7 +45,9 @@ std::string archived(const RepoPath& repo) {
 std::string suspended() {
     return "ERROR: Your account is suspended.\n";
 }
-std::string withdrawn() { return "ERROR: Your access was withdrawn.\n"; }
+std::string withdrawn() {
+    return "ERROR: Your access was withdrawn.\n";
+}
 std::string moved(const RepoPath& from, const RepoPath& to) {
     return "remote: " + from.text() + " has moved to " + to.text() + "\n";
 }

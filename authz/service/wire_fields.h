@@ -1,0 +1,91 @@
+// What both halves of wire.h share: limits, the form of JSON sent, and a reader of its fields. Only they
+// include it.
+#pragma once
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "authz/base/result.h"
+#include "authz/service/protocol.h"
+
+namespace gerve::wire {
+
+using Json = nlohmann::json;
+
+// Untrusted text is cut to these many bytes when sent and refused beyond them when received.
+constexpr std::size_t max_word = 255;     // a login, an address, an SSH version string
+constexpr std::size_t max_handle = 1024;  // base64
+constexpr std::size_t max_notice = 4096;
+constexpr std::size_t max_destinations = 64;
+
+// Bytes that are not UTF-8 (a client's version string may hold any) become U+FFFD.
+inline std::string dump(const Json& message) {
+    return message.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+inline std::string cut(const std::string& text) {
+    return text.substr(0, max_word);
+}
+
+// Takes fields out of one JSON object and remembers the first that is missing or of the wrong form, so that
+// a parser below can read all it needs and ask once.
+class Fields {
+  public:
+    explicit Fields(const Json& object) : object_(object) {
+        if (!object.is_object()) note("object");
+    }
+
+    std::string_view text(const char* name, std::size_t limit = max_word) {
+        const Json* value = get(name);
+        const auto* text = value == nullptr ? nullptr : value->get_ptr<const std::string*>();
+        if (text != nullptr && text->size() <= limit) return *text;
+        note(name);
+        return {};
+    }
+    bool boolean(const char* name) {
+        const Json* value = get(name);
+        if (value != nullptr && value->is_boolean()) return value->get<bool>();
+        note(name);
+        return false;
+    }
+    template <class Number>
+    Number number(const char* name) {
+        const Json* value = get(name);
+        const auto* number = value == nullptr ? nullptr : value->get_ptr<const Json::number_unsigned_t*>();
+        if (number != nullptr && *number <= static_cast<std::uint64_t>(std::numeric_limits<Number>::max()))
+            return static_cast<Number>(*number);
+        note(name);
+        return 0;
+    }
+    bool has(const char* name) const { return object_.is_object() && object_.contains(name); }
+    const Json& inner(const char* name) {
+        static const Json nothing;
+        const Json* value = get(name);
+        if (value == nullptr) note(name);
+        return value == nullptr ? nothing : *value;
+    }
+
+    void note(const char* name) {
+        if (wrong_.empty()) wrong_ = name;
+    }
+    [[nodiscard]] bool good() const { return wrong_.empty(); }
+    [[nodiscard]] tl::unexpected<Error> error() const { return client_error("bad field: " + wrong_); }
+
+  private:
+    const Json* get(const char* name) const {
+        if (!object_.is_object()) return nullptr;
+        const auto found = object_.find(name);
+        return found == object_.end() ? nullptr : &*found;
+    }
+    const Json& object_;
+    std::string wrong_;
+};
+
+inline Json parse_json(std::string_view message) {
+    if (message.size() > max_authz_message) return {};
+    return Json::parse(message, nullptr, false);
+}
+
+}  // namespace gerve::wire

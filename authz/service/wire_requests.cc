@@ -1,0 +1,164 @@
+#include "authz/base/text.h"
+#include "authz/service/wire.h"
+#include "authz/service/wire_fields.h"
+
+namespace gerve {
+
+using namespace wire;
+
+namespace {
+
+Json encode_client(const ClientContext& client) {
+    return {{"address", cut(client.address)},
+            {"version", cut(client.version)},
+            {"connection", cut(client.connection)},
+            {"door", client.door}};
+}
+
+Json encode_head(const RequestHead& head, const char* ask) {
+    return {{"id", head.id}, {"deadline", head.deadline}, {"ask", ask}};
+}
+
+Result<ClientContext> parse_client(const Json& object) {
+    Fields fields(object);
+    ClientContext client;
+    client.address = fields.text("address");
+    client.version = fields.text("version");
+    client.connection = fields.text("connection");
+    client.door = fields.text("door");
+    if (client.door != "gateway" && client.door != "sshd") fields.note("door");
+    if (!fields.good()) return fields.error();
+    return client;
+}
+
+Result<Request> parse_key_request(Fields& fields, ClientContext client) {
+    const auto blob = from_base64(fields.text("blob", 2 * PublicKey::max_blob));
+    std::string login(fields.text("login"));
+    const bool proven = fields.boolean("proven");
+    if (!blob) fields.note("blob");
+    if (!fields.good()) return fields.error();
+    auto key = PublicKey::parse_blob(*blob);
+    if (!key) return pass_on(key);
+    return KeyRequest{std::move(*key), std::move(login), proven, std::move(client)};
+}
+
+Result<std::optional<GitProtocol>> parse_protocol(Fields& fields) {
+    if (!fields.has("git_protocol")) return std::nullopt;
+    auto protocol = GitProtocol::parse(fields.text("git_protocol"));
+    if (!protocol) return pass_on(protocol);
+    return std::move(*protocol);
+}
+
+Result<Request> parse_authorize_request(Fields& fields, ClientContext client) {
+    std::string handle(fields.text("handle", max_handle));
+    const auto service = parse_service(fields.text("service"));
+    auto repo = RepoPath::parse(fields.text("repo"));
+    auto protocol = parse_protocol(fields);
+    auto request = RequestId::parse(fields.text("request"));
+    if (!service || *service == Service::admin) fields.note("service");
+    if (!repo) fields.note("repo");
+    if (!protocol) fields.note("git_protocol");
+    if (!request) fields.note("request");
+    if (!fields.good()) return fields.error();
+    return AuthorizeRequest{std::move(handle),   *service,         std::move(*repo), std::move(*protocol),
+                            std::move(*request), std::move(client)};
+}
+
+Result<Request> parse_report(Fields& fields, ClientContext client) {
+    auto request = RequestId::parse(fields.text("request"));
+    if (!request) fields.note("request");
+    std::string handle(fields.text("handle", max_handle));
+    std::string service(fields.text("service"));
+    std::string repo(fields.text("repo"));
+    std::string server(fields.text("server"));
+    std::string protocol(fields.text("git_protocol"));
+    const auto bytes_in = fields.number<std::uint64_t>("bytes_in");
+    const auto bytes_out = fields.number<std::uint64_t>("bytes_out");
+    const auto duration = fields.number<std::uint64_t>("duration_ms");
+    const auto exit = fields.number<int>("exit");
+    std::string ended(fields.text("ended"));
+    if (!fields.good()) return fields.error();
+    return SessionReport{std::move(handle),
+                         std::move(*request),
+                         std::move(client),
+                         std::move(service),
+                         std::move(repo),
+                         std::move(server),
+                         std::move(protocol),
+                         bytes_in,
+                         bytes_out,
+                         duration,
+                         exit,
+                         std::move(ended)};
+}
+
+Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext client) {
+    if (ask == "key") return parse_key_request(fields, std::move(client));
+    if (ask == "authorize") return parse_authorize_request(fields, std::move(client));
+    if (ask == "report") return parse_report(fields, std::move(client));
+    fields.note("ask");
+    return fields.error();
+}
+
+}  // namespace
+
+std::string encode_request(const RequestHead& head, const KeyRequest& request) {
+    Json message = encode_head(head, "key");
+    message["blob"] = to_base64(request.key.blob());
+    message["login"] = cut(request.login);
+    message["proven"] = request.proven;
+    message["client"] = encode_client(request.client);
+    return dump(message);
+}
+
+std::string encode_request(const RequestHead& head, const AuthorizeRequest& request) {
+    Json message = encode_head(head, "authorize");
+    message["handle"] = request.handle;
+    message["service"] = service_name(request.service);
+    message["repo"] = request.repo.text();
+    if (request.git_protocol) message["git_protocol"] = request.git_protocol->text();
+    message["request"] = request.request.text();
+    message["client"] = encode_client(request.client);
+    return dump(message);
+}
+
+std::string encode_request(const RequestHead& head, const SessionReport& report) {
+    Json message = encode_head(head, "report");
+    message["handle"] = report.handle;
+    message["request"] = report.request.text();
+    message["service"] = cut(report.service);
+    message["repo"] = cut(report.repo);
+    message["server"] = cut(report.server);
+    message["git_protocol"] = cut(report.git_protocol);
+    message["bytes_in"] = report.bytes_in;
+    message["bytes_out"] = report.bytes_out;
+    message["duration_ms"] = report.duration_ms;
+    message["exit"] = report.exit;
+    message["ended"] = cut(report.ended);
+    message["client"] = encode_client(report.client);
+    return dump(message);
+}
+
+Result<ReceivedRequest> parse_request(std::string_view message) {
+    const Json json = parse_json(message);
+    Fields fields(json);
+    RequestHead head;
+    head.id = fields.number<std::uint64_t>("id");
+    head.deadline = fields.number<std::int64_t>("deadline");
+    const std::string_view ask = fields.text("ask");
+    const Json& context = fields.inner("client");
+    if (!fields.good()) return fields.error();
+    auto client = parse_client(context);
+    if (!client) return pass_on(client);
+    auto request = parse_body(fields, ask, std::move(*client));
+    if (!request) return pass_on(request);
+    return ReceivedRequest{head, std::move(*request)};
+}
+
+std::uint64_t parse_request_id(std::string_view message) {
+    const Json json = parse_json(message);
+    Fields fields(json);
+    return fields.number<std::uint64_t>("id");
+}
+
+}  // namespace gerve
