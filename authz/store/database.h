@@ -43,7 +43,8 @@ enum class Dialect { sqlite, mysql };
 
 // One connection; used by one thread at a time. Errors of every call:
 //   client       a constraint refused the statement (unique, foreign key, check): the backend is well
-//   unavailable  anything else. The connection may be broken: its user drops it and opens another.
+//   unavailable  anything else
+// A connection that is broken() is dropped by its user, with all that it prepared, and another one opened.
 class Database {
   public:
     virtual ~Database() = default;
@@ -63,7 +64,13 @@ class Database {
 
     [[nodiscard]] virtual Dialect dialect() const = 0;
 
+    // After an error: whether the connection itself is in doubt and has to be replaced.
+    [[nodiscard]] bool broken() const { return broken_; }
+
     static constexpr std::size_t max_rows = 1'000'000;
+
+  protected:
+    bool broken_ = false;
 };
 
 // Opens a connection; called again after one broke.

@@ -15,8 +15,8 @@ enum class DatabaseUse {
 // not built for, a password file that cannot be read).
 [[nodiscard]] Result<Connect> choose_database(const Config& config, DatabaseUse use);
 
-// For a command: one connection to administer by, with the schema checked. In the embedded default the
-// schema is brought up to date first; elsewhere that is `gerve schema migrate`'s.
+// For a command: one connection to administer by, with the schema checked. An SQLite schema is made and
+// brought up to date first; that of a database server is `gerve schema migrate`'s to change.
 // Errors: client (as above; a schema that is older or newer), unavailable.
 [[nodiscard]] Result<std::unique_ptr<Database>> open_for_administration(const Config& config);
 

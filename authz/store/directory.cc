@@ -1,0 +1,263 @@
+#include "authz/store/directory.h"
+
+#include "authz/store/row_reader.h"
+
+namespace gerve {
+namespace {
+
+constexpr Statement key_statement{"key",
+                                  "SELECT k.id, k.key_blob, k.expires_at, k.revoked_at, k.can_write,"
+                                  " a.id, a.login, a.suspended_at, r.id, o.login, r.name"
+                                  " FROM public_keys k"
+                                  " LEFT JOIN accounts a ON a.id = k.account_id"
+                                  " LEFT JOIN repositories r ON r.id = k.repo_id"
+                                  " LEFT JOIN accounts o ON o.id = r.owner_id"
+                                  " WHERE k.fingerprint = ?"};
+
+constexpr Statement repository_statement{
+    "repository",
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at"
+    " FROM accounts o JOIN repositories r ON r.owner_id = o.id"
+    " WHERE o.login_folded = ? AND r.name_folded = ?"};
+
+constexpr Statement redirect_statement{
+    "redirect",
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at"
+    " FROM accounts was JOIN repo_redirects d ON d.owner_id = was.id"
+    " JOIN repositories r ON r.id = d.repo_id JOIN accounts o ON o.id = r.owner_id"
+    " WHERE was.login_folded = ? AND d.name_folded = ?"};
+
+constexpr Statement permission_statement{
+    "permission",
+    "SELECT"
+    " (SELECT c.level FROM collaborators c WHERE c.repo_id = ? AND c.account_id = ?),"
+    " (SELECT MAX(tr.level) FROM team_repos tr JOIN team_members tm"
+    " ON tm.team_id = tr.team_id AND tm.account_id = ? WHERE tr.repo_id = ?),"
+    " (SELECT m.role FROM org_members m WHERE m.org_id = ? AND m.account_id = ?)"};
+
+// Always at least one row: its last column tells whether any server was added.
+constexpr Statement route_statement{"route",
+                                    "SELECT s.name, e.address, (SELECT MIN(id) FROM servers)"
+                                    " FROM (SELECT 1 AS one) always"
+                                    " LEFT JOIN accounts o ON o.login_folded = ?"
+                                    " LEFT JOIN routes t ON t.owner_id = o.id"
+                                    " LEFT JOIN servers s ON s.id = t.server_id"
+                                    " LEFT JOIN endpoints e ON e.server_id = s.id"
+                                    " ORDER BY e.position"};
+
+template <class T>
+Answer answer_of(const Result<std::optional<T>>& result) {
+    if (!result) return Answer::unavailable;
+    return *result ? Answer::found : Answer::missing;
+}
+Answer answer_of(const Result<Permission>& result) {
+    if (!result) return Answer::unavailable;
+    return result->strongest() == Access::none ? Answer::missing : Answer::found;
+}
+
+Result<std::optional<Row>> at_most_one(Result<Rows> rows, const Statement& statement) {
+    if (!rows) return pass_on(rows);
+    if (rows->empty()) return std::nullopt;
+    if (rows->size() > 1) return unavailable(std::string(statement.name) + ": more than one row");
+    return std::move(rows->front());
+}
+
+Result<KeyOwner> read_user(RowReader& row, bool can_write) {
+    const auto id = row.integer();
+    auto login = row.text_as(Login::parse);
+    const bool suspended = row.maybe_integer().has_value();
+    // A key of a user and of a repository at once, or a write flag on a user's key, is nothing we wrote.
+    if (!row.good() || !row.next_is_null() || can_write) return row.malformed();
+    return User{AccountId{id}, std::move(*login), suspended};
+}
+
+Result<KeyOwner> read_deploy_key(RowReader& row, bool can_write) {
+    row.skip(3);
+    const auto id = row.integer();
+    auto owner = row.text_as(Login::parse);
+    auto name = row.text_as(RepoName::parse);
+    if (!row.good()) return row.malformed();
+    return DeployKey{RepoId{id}, RepoPath(std::move(*owner), std::move(*name)), can_write};
+}
+
+// `blob`: what the row's has to be. A key with the same hash and another blob is not that key.
+Result<std::optional<KnownKey>> read_key(const Row& columns, const Fingerprint& fingerprint,
+                                         const std::string* blob, UnixMillis now) {
+    RowReader row(columns, key_statement);
+    const auto id = row.integer();
+    const std::string& stored = row.text();
+    const auto expires = row.maybe_integer();
+    const auto revoked = row.maybe_integer();
+    const bool can_write = row.flag();
+    if (!row.good() || Fingerprint::of_blob(stored) != fingerprint) return row.malformed();
+    if (blob != nullptr && *blob != stored) return std::nullopt;
+    if (revoked || (expires && *expires <= now)) return std::nullopt;
+    auto owner = row.next_is_null() ? read_deploy_key(row, can_write) : read_user(row, can_write);
+    if (!owner) return pass_on(owner);
+    return KnownKey{KeyId{id}, fingerprint, std::move(*owner)};
+}
+
+Result<std::optional<Repository>> read_repository(const Row& columns, const Statement& statement,
+                                                  bool moved) {
+    RowReader row(columns, statement);
+    const auto id = row.integer();
+    const auto owner_id = row.integer();
+    auto owner = row.text_as(Login::parse);
+    auto name = row.text_as(RepoName::parse);
+    const bool is_public = row.flag();
+    const bool archived = row.maybe_integer().has_value();
+    const bool disabled = row.maybe_integer().has_value();
+    if (!row.good()) return row.malformed();
+    return Repository{RepoId{id},
+                      RepoPath(std::move(*owner), std::move(*name)),
+                      AccountId{owner_id},
+                      is_public,
+                      archived,
+                      disabled,
+                      moved};
+}
+
+Access read_level(RowReader& row) {
+    if (row.next_is_null()) {
+        row.skip();
+        return Access::none;
+    }
+    return static_cast<Access>(row.integer_within(1, 3));
+}
+
+Result<Permission> read_permission(const Row& columns) {
+    RowReader row(columns, permission_statement);
+    Permission permission;
+    permission.direct = read_level(row);
+    permission.team = read_level(row);
+    const auto role = row.maybe_integer();
+    if (!row.good() || (role && (*role < 1 || *role > 2))) return row.malformed();
+    // Members of an organisation reach its repositories by teams; its owners own them all.
+    if (role == 2) permission.organization = Access::admin;
+    return permission;
+}
+
+bool same_owner(const KeyOwner& a, const KeyOwner& b) {
+    const auto* user = std::get_if<User>(&a);
+    const auto* other_user = std::get_if<User>(&b);
+    if (user != nullptr && other_user != nullptr) return user->id == other_user->id;
+    const auto* key = std::get_if<DeployKey>(&a);
+    const auto* other_key = std::get_if<DeployKey>(&b);
+    return key != nullptr && other_key != nullptr && key->repo_id == other_key->repo_id;
+}
+
+Result<std::optional<Route>> read_route(const Rows& rows, const Route& local) {
+    if (rows.empty()) return unavailable("route: no row");
+    std::optional<Route> route;
+    for (const Row& columns : rows) {
+        RowReader row(columns, route_statement);
+        if (row.next_is_null()) {
+            row.skip(2);
+            const bool any_server = row.maybe_integer().has_value();
+            if (!row.good()) return row.malformed();
+            if (any_server) return std::nullopt;
+            return local;
+        }
+        auto server = row.text_as(ServerName::parse);
+        auto endpoint = row.text_as(Endpoint::parse);
+        if (!row.good()) return row.malformed();
+        if (!route) route = Route{std::move(*server), {}};
+        route->endpoints.push_back(std::move(*endpoint));
+    }
+    return route;
+}
+
+}  // namespace
+
+std::string_view query_name(Query query) {
+    switch (query) {
+        case Query::key: return "key";
+        case Query::repository: return "repository";
+        case Query::redirect: return "redirect";
+        case Query::permission: return "permission";
+        case Query::route: return "route";
+    }
+    return "";
+}
+
+std::string_view answer_name(Answer answer) {
+    switch (answer) {
+        case Answer::found: return "found";
+        case Answer::missing: return "missing";
+        case Answer::unavailable: return "unavailable";
+    }
+    return "";
+}
+
+const std::array<Statement, 5>& directory_statements() {
+    static const std::array<Statement, 5> statements{key_statement, repository_statement, redirect_statement,
+                                                     permission_statement, route_statement};
+    return statements;
+}
+
+template <class T>
+T Directory::counted(Query query, T result) {
+    counters_.count(query, answer_of(result));
+    return result;
+}
+
+Result<std::optional<KnownKey>> Directory::look_up_key(const Fingerprint& key, const std::string* blob,
+                                                       UnixMillis now) {
+    const auto row = at_most_one(database_.query(key_statement, {BlobView{key.bytes()}}), key_statement);
+    if (!row) return pass_on(row);
+    if (!*row) return std::nullopt;
+    return read_key(**row, key, blob, now);
+}
+
+Result<std::optional<KnownKey>> Directory::find_key(const PublicKey& key, UnixMillis now) {
+    return counted(Query::key, look_up_key(key.fingerprint(), &key.blob(), now));
+}
+
+Result<std::optional<KnownKey>> Directory::find_key(const Fingerprint& key, UnixMillis now) {
+    return counted(Query::key, look_up_key(key, nullptr, now));
+}
+
+Result<std::optional<KnownKey>> Directory::find_key_again(const KnownKey& key, UnixMillis now) {
+    auto found = counted(Query::key, look_up_key(key.fingerprint, nullptr, now));
+    if (!found || !*found) return found;
+    if ((*found)->id != key.id || !same_owner((*found)->owner, key.owner)) return std::nullopt;
+    return found;
+}
+
+Result<std::optional<Repository>> Directory::look_up_repository(const Statement& statement,
+                                                                const RepoPath& path, bool moved) {
+    const std::string_view owner = path.owner().folded();
+    const std::string_view name = path.name().folded();
+    const auto row = at_most_one(database_.query(statement, {owner, name}), statement);
+    if (!row) return pass_on(row);
+    if (!*row) return std::nullopt;
+    return read_repository(**row, statement, moved);
+}
+
+Result<std::optional<Repository>> Directory::find_repository(const RepoPath& path) {
+    auto found = counted(Query::repository, look_up_repository(repository_statement, path, false));
+    if (!found || *found) return found;
+    return counted(Query::redirect, look_up_repository(redirect_statement, path, true));
+}
+
+Result<Permission> Directory::find_permission(AccountId account, const Repository& repository) {
+    const std::int64_t who = number_of(account);
+    const std::int64_t what = number_of(repository.id);
+    const std::int64_t owner = number_of(repository.owner);
+    const auto row = at_most_one(database_.query(permission_statement, {what, who, who, what, owner, who}),
+                                 permission_statement);
+    const auto permission = [&]() -> Result<Permission> {
+        if (!row) return pass_on(row);
+        if (!*row) return unavailable("permission: no row");
+        return read_permission(**row);
+    };
+    return counted(Query::permission, permission());
+}
+
+Result<std::optional<Route>> Directory::find_route(const Login& owner) {
+    const auto rows = database_.query(route_statement, {std::string_view(owner.folded())});
+    if (!rows) return counted(Query::route, Result<std::optional<Route>>(pass_on(rows)));
+    return counted(Query::route, read_route(*rows, local_));
+}
+
+}  // namespace gerve

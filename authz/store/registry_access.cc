@@ -1,0 +1,178 @@
+#include <map>
+
+#include "authz/store/registry.h"
+#include "authz/store/registry_rows.h"
+
+namespace gerve {
+namespace {
+
+constexpr Statement insert_collaborator{
+    "insert-collaborator", "INSERT INTO collaborators (repo_id, account_id, level) VALUES (?, ?, ?)"};
+constexpr Statement delete_collaborator{"delete-collaborator",
+                                        "DELETE FROM collaborators WHERE repo_id = ? AND account_id = ?"};
+constexpr Statement insert_team_grant{"insert-team-grant",
+                                      "INSERT INTO team_repos (repo_id, team_id, level) VALUES (?, ?, ?)"};
+constexpr Statement delete_team_grant{"delete-team-grant",
+                                      "DELETE FROM team_repos WHERE repo_id = ? AND team_id = ?"};
+
+constexpr Statement select_collaborators{"list-collaborators",
+                                         "SELECT a.login, c.level FROM collaborators c"
+                                         " JOIN accounts a ON a.id = c.account_id WHERE c.repo_id = ?"
+                                         " ORDER BY a.login_folded"};
+constexpr Statement select_team_grants{"list-team-grants",
+                                       "SELECT o.login, t.name, tr.level FROM team_repos tr"
+                                       " JOIN teams t ON t.id = tr.team_id JOIN accounts o ON o.id = t.org_id"
+                                       " WHERE tr.repo_id = ? ORDER BY o.login_folded, t.name_folded"};
+
+// Every way by which an account reaches repositories: 0 owner, 1 direct, 2 team, 3 organisation (its owners).
+constexpr Statement select_reach{
+    "list-reach",
+    "SELECT o.login, r.name, w.way, w.level FROM ("
+    " SELECT id AS repo_id, 0 AS way, 3 AS level FROM repositories WHERE owner_id = ?"
+    " UNION ALL SELECT repo_id, 1, level FROM collaborators WHERE account_id = ?"
+    " UNION ALL SELECT tr.repo_id, 2, tr.level FROM team_members tm JOIN team_repos tr ON tr.team_id = "
+    "tm.team_id"
+    " WHERE tm.account_id = ?"
+    " UNION ALL SELECT x.id, 3, 3 FROM org_members m JOIN repositories x ON x.owner_id = m.org_id"
+    " WHERE m.account_id = ? AND m.role = 2"
+    ") w JOIN repositories r ON r.id = w.repo_id JOIN accounts o ON o.id = r.owner_id"
+    " WHERE r.disabled_at IS NULL"};
+
+// The rows that one grant stands in, whoever holds it.
+struct GrantPlace {
+    const Statement& insert;
+    const Statement& remove;
+    std::int64_t holder;
+    std::string name;
+};
+
+Result<GrantPlace> place_of(Database& database, const RepositoryRecord& repository, const Login& login) {
+    const auto account = need_account(database, login);
+    if (!account) return pass_on(account);
+    if (account->kind == AccountKind::organization) {
+        return client_error(account->login.text() + " is an organisation: give access to one of its teams, " +
+                            account->login.text() + "/TEAM");
+    }
+    if (account->id == repository.owner) {
+        return client_error(account->login.text() + " owns " + repository.path.text() +
+                            " and needs no grant");
+    }
+    return GrantPlace{insert_collaborator, delete_collaborator, number_of(account->id),
+                      account->login.text()};
+}
+
+Result<GrantPlace> place_of(Database& database, const RepositoryRecord&, const TeamPath& team) {
+    const auto id = need_team(database, team);
+    if (!id) return pass_on(id);
+    return GrantPlace{insert_team_grant, delete_team_grant, *id, team.text()};
+}
+
+struct Way {
+    RepoPath repo;
+    Rule because;
+    Access access;
+};
+
+std::optional<Way> read_way(RowReader& row) {
+    auto owner = row.text_as(Login::parse);
+    auto name = row.text_as(RepoName::parse);
+    const auto way = row.integer_within(0, 3);
+    const auto access = static_cast<Access>(row.integer_within(1, 3));
+    if (!row.good()) return std::nullopt;
+    constexpr Rule rules[] = {Rule::owner, Rule::collaborator, Rule::team, Rule::organization};
+    return Way{RepoPath(std::move(*owner), std::move(*name)), rules[way], access};
+}
+
+// As decide() does: ownership first, then the strongest, and among equals the most direct.
+bool beats(const Way& way, const ReachRecord& held) {
+    if (held.because == Rule::owner || way.because == Rule::owner) return way.because == Rule::owner;
+    if (way.access != held.access) return way.access > held.access;
+    return way.because < held.because;
+}
+
+Result<std::vector<ReachRecord>> reach_of(Database& database, AccountId account) {
+    const std::int64_t id = number_of(account);
+    auto ways = read_all<Way>(database, select_reach, {id, id, id, id}, read_way);
+    if (!ways) return pass_on(ways);
+    std::map<std::string, ReachRecord> best;
+    for (Way& way : *ways) {
+        const auto [place, added] =
+            best.try_emplace(way.repo.folded(), ReachRecord{way.repo, way.access, way.because});
+        if (!added && beats(way, place->second)) place->second = {way.repo, way.access, way.because};
+    }
+    std::vector<ReachRecord> reach;
+    reach.reserve(best.size());
+    for (auto& [name, record] : best) reach.push_back(std::move(record));
+    return reach;
+}
+
+}  // namespace
+
+Result<void> Registry::grant_access(const RepoPath& repo, const GrantHolder& holder, Access access) {
+    if (access == Access::none) return client_error("a grant gives read, write or admin");
+    auto transaction = Transaction::begin(database_);
+    if (!transaction) return pass_on(transaction);
+    const auto record = need_repository(database_, repo);
+    if (!record) return pass_on(record);
+    const auto place = std::visit([&](const auto& who) { return place_of(database_, *record, who); }, holder);
+    if (!place) return pass_on(place);
+    const std::int64_t id = number_of(record->id);
+    const auto removed = database_.execute(place->remove, {id, place->holder});
+    if (!removed) return pass_on(removed);
+    const auto added = must_change(database_, place->insert, {id, place->holder, std::int64_t(access)},
+                                   "access was changed at the same time: try again");
+    if (!added) return pass_on(added);
+    return transaction->commit();
+}
+
+Result<void> Registry::revoke_access(const RepoPath& repo, const GrantHolder& holder) {
+    const auto record = need_repository(database_, repo);
+    if (!record) return pass_on(record);
+    const auto place = std::visit([&](const auto& who) { return place_of(database_, *record, who); }, holder);
+    if (!place) return pass_on(place);
+    const auto removed = must_change(database_, place->remove, {number_of(record->id), place->holder},
+                                     place->name + " has no grant on " + record->path.text());
+    if (!removed) return pass_on(removed);
+    return {};
+}
+
+Result<std::vector<GrantRecord>> Registry::list_access(const RepoPath& repo) {
+    const auto record = need_repository(database_, repo);
+    if (!record) return pass_on(record);
+    const auto read_level = [](RowReader& row) { return static_cast<Access>(row.integer_within(1, 3)); };
+    auto grants = read_all<GrantRecord>(database_, select_collaborators, {number_of(record->id)},
+                                        [&](RowReader& row) -> std::optional<GrantRecord> {
+                                            std::string login = row.text();
+                                            return GrantRecord{std::move(login), read_level(row)};
+                                        });
+    if (!grants) return grants;
+    auto teams = read_all<GrantRecord>(database_, select_team_grants, {number_of(record->id)},
+                                       [&](RowReader& row) -> std::optional<GrantRecord> {
+                                           std::string name = row.text() + "/";
+                                           name += row.text();
+                                           return GrantRecord{std::move(name), read_level(row)};
+                                       });
+    if (!teams) return teams;
+    for (GrantRecord& grant : *teams) grants->push_back(std::move(grant));
+    return grants;
+}
+
+Result<std::vector<ReachRecord>> Registry::list_reach(const Login& user) {
+    const auto account = need_user(database_, user);
+    if (!account) return pass_on(account);
+    if (account->suspended) return std::vector<ReachRecord>{};
+    return reach_of(database_, account->id);
+}
+
+Result<std::vector<ReachRecord>> Registry::list_reach(const KeyRecord& key) {
+    if (key.state(clock_()) != "live") return std::vector<ReachRecord>{};
+    if (const auto* user = std::get_if<User>(&key.owner)) return reach_of(database_, user->id);
+    const auto& bound = std::get<DeployKey>(key.owner);
+    const auto record = need_repository(database_, bound.repo);
+    if (!record) return pass_on(record);
+    if (record->disabled) return std::vector<ReachRecord>{};
+    return std::vector{
+        ReachRecord{record->path, bound.can_write ? Access::write : Access::read, Rule::deploy_key}};
+}
+
+}  // namespace gerve

@@ -1,0 +1,62 @@
+// What the parts of Registry share: how its rows read, and the look-ups that refuse with a remedy.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "authz/store/database.h"
+#include "authz/store/records.h"
+#include "authz/store/row_reader.h"
+
+namespace gerve {
+
+// Reads each row by `read(RowReader&)`; the first that does not read makes the whole list unavailable.
+template <class Record, class Read>
+[[nodiscard]] Result<std::vector<Record>> read_all(Database& database, const Statement& statement,
+                                                   Binds binds, Read read) {
+    const auto rows = database.query(statement, binds);
+    if (!rows) return pass_on(rows);
+    std::vector<Record> records;
+    records.reserve(rows->size());
+    for (const Row& columns : *rows) {
+        RowReader row(columns, statement);
+        std::optional<Record> record = read(row);
+        if (!record || !row.good()) return row.malformed();
+        records.push_back(std::move(*record));
+    }
+    return records;
+}
+
+// As read_all for at most one row, nothing when there is none.
+template <class Record, class Read>
+[[nodiscard]] Result<std::optional<Record>> read_one(Database& database, const Statement& statement,
+                                                     Binds binds, Read read) {
+    auto records = read_all<Record>(database, statement, binds, read);
+    if (!records) return pass_on(records);
+    if (records->size() > 1) return unavailable(std::string(statement.name) + ": more than one row");
+    if (records->empty()) return std::nullopt;
+    return std::move(records->front());
+}
+
+// Each takes the columns of the SELECT beside it in this order.
+//   account     id, login, kind, created_at, suspended_at
+//   repository  id, owner's id, owner's login, name, is_public, created_at, archived_at, disabled_at
+[[nodiscard]] std::optional<AccountRecord> read_account(RowReader& row);
+[[nodiscard]] std::optional<RepositoryRecord> read_repository_record(RowReader& row);
+
+// Errors: client (there is none such, and how to make one; or it is of the other kind), unavailable.
+[[nodiscard]] Result<AccountRecord> need_account(Database& database, const Login& login);
+[[nodiscard]] Result<AccountRecord> need_user(Database& database, const Login& login);
+[[nodiscard]] Result<AccountRecord> need_organization(Database& database, const Login& login);
+[[nodiscard]] Result<std::int64_t> need_team(Database& database, const TeamPath& team);
+// By its name now: a name it had is refused, telling the new one.
+[[nodiscard]] Result<RepositoryRecord> need_repository(Database& database, const RepoPath& repo);
+
+// Runs a change; refused with `refusal` when it changed no row, or when a constraint stood against it.
+[[nodiscard]] Result<Change> must_change(Database& database, const Statement& statement, Binds binds,
+                                         const std::string& refusal);
+
+// "2026-05-01 12:00 UTC"
+[[nodiscard]] std::string time_text(UnixMillis time);
+
+}  // namespace gerve

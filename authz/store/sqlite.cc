@@ -1,0 +1,236 @@
+#include "authz/store/sqlite.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <unordered_map>
+
+#include "authz/base/clock.h"
+#include "authz/base/fd.h"
+
+namespace gerve {
+namespace {
+
+struct CloseConnection {
+    void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+};
+struct Finalize {
+    void operator()(sqlite3_stmt* prepared) const { sqlite3_finalize(prepared); }
+};
+using Connection = std::unique_ptr<sqlite3, CloseConnection>;
+using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+// Leaves a prepared statement ready for its next use, whatever way its run took.
+class Reset {
+  public:
+    explicit Reset(sqlite3_stmt* prepared) : prepared_(prepared) {}
+    Reset(const Reset&) = delete;
+    Reset& operator=(const Reset&) = delete;
+    ~Reset() {
+        sqlite3_reset(prepared_);
+        sqlite3_clear_bindings(prepared_);
+    }
+
+  private:
+    sqlite3_stmt* prepared_;
+};
+
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+
+// A null pointer would bind NULL.
+const char* data_of(std::string_view bytes) {
+    return bytes.data() == nullptr ? "" : bytes.data();
+}
+
+int bind_one(sqlite3_stmt* prepared, int place, const Bind& bind) {
+    struct Visitor {
+        sqlite3_stmt* prepared;
+        int place;
+        int operator()(std::monostate) const { return sqlite3_bind_null(prepared, place); }
+        int operator()(std::int64_t number) const { return sqlite3_bind_int64(prepared, place, number); }
+        int operator()(std::string_view text) const {
+            return sqlite3_bind_text64(prepared, place, data_of(text), text.size(), SQLITE_STATIC,
+                                       SQLITE_UTF8);
+        }
+        int operator()(BlobView blob) const {
+            return sqlite3_bind_blob64(prepared, place, data_of(blob.bytes), blob.bytes.size(),
+                                       SQLITE_STATIC);
+        }
+    };
+    return std::visit(Visitor{prepared, place}, bind);
+}
+
+std::string column_bytes(sqlite3_stmt* prepared, int place, const void* bytes) {
+    if (bytes == nullptr) return {};
+    return {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(prepared, place))};
+}
+
+// Nothing for a real number: no column of ours holds one.
+bool read_column(sqlite3_stmt* prepared, int place, Column& column) {
+    switch (sqlite3_column_type(prepared, place)) {
+        case SQLITE_NULL: return true;
+        case SQLITE_INTEGER: column = sqlite3_column_int64(prepared, place); return true;
+        case SQLITE_TEXT:
+            column = column_bytes(prepared, place, sqlite3_column_text(prepared, place));
+            return true;
+        case SQLITE_BLOB:
+            column = column_bytes(prepared, place, sqlite3_column_blob(prepared, place));
+            return true;
+        default: return false;
+    }
+}
+
+class Sqlite final : public Database {
+  public:
+    Sqlite(std::string file, Connection connection)
+        : file_(std::move(file)), connection_(std::move(connection)) {
+        // Its identity, to notice when another file takes its name.
+        if (struct stat status{}; ::stat(file_.c_str(), &status) == 0) {
+            device_ = status.st_dev;
+            inode_ = status.st_ino;
+        }
+        looked_at_ = monotonic_now();
+    }
+
+    Result<Rows> query(const Statement& statement, Binds binds) override {
+        auto prepared = prepare(statement, binds);
+        if (!prepared) return pass_on(prepared);
+        const Reset reset(*prepared);
+        Rows rows;
+        int code = 0;
+        while ((code = sqlite3_step(*prepared)) == SQLITE_ROW) {
+            if (rows.size() == max_rows) return unavailable(place(statement) + ": too many rows");
+            Row& row = rows.emplace_back(static_cast<std::size_t>(sqlite3_column_count(*prepared)));
+            for (int i = 0; i < static_cast<int>(row.size()); ++i) {
+                if (!read_column(*prepared, i, row[static_cast<std::size_t>(i)])) {
+                    return unavailable(place(statement) + ": a column holds a real number");
+                }
+            }
+        }
+        if (code != SQLITE_DONE) return error(code, place(statement));
+        return rows;
+    }
+
+    Result<Change> execute(const Statement& statement, Binds binds) override {
+        auto prepared = prepare(statement, binds);
+        if (!prepared) return pass_on(prepared);
+        const Reset reset(*prepared);
+        int code = 0;
+        while ((code = sqlite3_step(*prepared)) == SQLITE_ROW) {
+        }
+        if (code != SQLITE_DONE) return error(code, place(statement));
+        return Change{sqlite3_changes64(connection_.get()), sqlite3_last_insert_rowid(connection_.get())};
+    }
+
+    Result<void> run_script(std::string_view sql) override { return run(std::string(sql), "script"); }
+    Result<void> begin() override { return run("BEGIN IMMEDIATE", "begin"); }
+    Result<void> commit() override { return run("COMMIT", "commit"); }
+    // When it fails, the transaction ends with the connection.
+    void rollback() override { sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
+    [[nodiscard]] Dialect dialect() const override { return Dialect::sqlite; }
+
+    Result<void> run(const std::string& sql, std::string_view name) {
+        const int code = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+        if (code != SQLITE_OK) return error(code, file_ + ": " + std::string(name));
+        return {};
+    }
+
+  private:
+    [[nodiscard]] std::string place(const Statement& statement) const {
+        return file_ + ": " + std::string(statement.name);
+    }
+
+    [[nodiscard]] tl::unexpected<Error> error(int code, const std::string& place) {
+        const std::string detail = place + ": " + sqlite3_errmsg(connection_.get());
+        if ((code & 0xff) == SQLITE_CONSTRAINT) return fail(ErrorKind::client, "", detail);
+        broken_ = true;
+        return unavailable(detail);
+    }
+
+    Result<sqlite3_stmt*> prepare(const Statement& statement, Binds binds) {
+        if (auto here = check_file(); !here) return pass_on(here);
+        auto found = prepared_.find(statement.sql);
+        if (found == prepared_.end()) {
+            sqlite3_stmt* prepared = nullptr;
+            const int code = sqlite3_prepare_v3(connection_.get(), statement.sql.data(),
+                                                static_cast<int>(statement.sql.size()),
+                                                SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
+            if (code != SQLITE_OK) return error(code, place(statement));
+            found = prepared_.emplace(std::string(statement.sql), Prepared(prepared)).first;
+        }
+        sqlite3_stmt* prepared = found->second.get();
+        if (sqlite3_bind_parameter_count(prepared) != static_cast<int>(binds.size())) {
+            return internal_error(place(statement) + ": another number of binds than of '?'");
+        }
+        int place_of_bind = 0;
+        for (const Bind& bind : binds) {
+            if (const int code = bind_one(prepared, ++place_of_bind, bind); code != SQLITE_OK) {
+                return error(code, place(statement));
+            }
+        }
+        return prepared;
+    }
+
+    // SQLite goes on reading a file that was unlinked: after a restore from a backup, authz would serve
+    // yesterday's keys.
+    Result<void> check_file() {
+        const std::int64_t now = monotonic_now();
+        if (now - looked_at_ < 1000) return {};
+        struct stat status {};
+        if (::stat(file_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
+            looked_at_ = now;
+            return {};
+        }
+        broken_ = true;
+        return unavailable(file_ + ": the file was removed or replaced");
+    }
+
+    std::string file_;
+    Connection connection_;  // outlives what it prepared
+    std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> prepared_;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+    std::int64_t looked_at_ = 0;  // monotonic_now() of the last check_file() that looked
+};
+
+// Only the first open of a new directory comes here: SQLite itself would make it 0644. Its side files get
+// the mode of the file.
+Result<void> make_file(const std::string& file) {
+    const Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!made) return unavailable(errno_text("cannot create " + file));
+    return {};
+}
+
+// `PRAGMA schema_version` reads the first page: a file that is no database is told at once.
+constexpr const char* settings =
+    "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA "
+    "schema_version;";
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_sqlite(const std::string& file, SqliteMode mode,
+                                              std::chrono::milliseconds patience) {
+    const bool writes = mode == SqliteMode::read_write;
+    if (writes) {
+        if (auto made = make_file(file); !made) return pass_on(made);
+    }
+    sqlite3* raw = nullptr;
+    const int flags =
+        (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const int code = sqlite3_open_v2(file.c_str(), &raw, flags, nullptr);
+    Connection connection(raw);
+    if (code != SQLITE_OK) return unavailable(file + ": " + sqlite3_errstr(code));
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_busy_timeout(raw, static_cast<int>(patience.count()));
+    auto database = std::make_unique<Sqlite>(file, std::move(connection));
+    auto ready = database->run(settings, "open");
+    if (ready && writes) ready = database->run("PRAGMA journal_mode = WAL", "open");
+    if (!ready) return pass_on(ready);
+    return database;
+}
+
+}  // namespace gerve

@@ -1,0 +1,44 @@
+#include "tests/unit/authz/store/fixture.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "authz/base/text.h"
+#include "authz/store/schema.h"
+#include "authz/store/sqlite.h"
+
+namespace gerve::testing {
+
+UnixMillis test_now = 1'700'000'000'000;
+
+TemporaryDirectory::TemporaryDirectory() {
+    std::string pattern = std::filesystem::temp_directory_path() / "gerve-test-XXXXXX";
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    path_ = pattern;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+Store::Store() : database_(connect()) {
+    REQUIRE(must(migrate_schema(*database_)) == 0);
+}
+
+std::unique_ptr<Database> Store::connect() const {
+    return must(open_sqlite(directory_.file("gerve.db"), SqliteMode::read_write, std::chrono::seconds(5)));
+}
+
+void Store::by_hand(const std::string& sql) {
+    must(database_->run_script(sql));
+}
+
+PublicKey make_key(unsigned n, const std::string& comment) {
+    std::string blob("\0\0\0\x0bssh-ed25519\0\0\0\x20", 19);
+    blob += std::string(28, 'k');
+    for (int shift = 24; shift >= 0; shift -= 8) blob += static_cast<char>(n >> shift & 0xff);
+    return PublicKey::parse_line("ssh-ed25519 " + to_base64(blob) + " " + comment).value();
+}
+
+}  // namespace gerve::testing
