@@ -1,0 +1,391 @@
+#include "authz/store/registry.h"
+
+#include "authz/policy.h"
+#include "tests/unit/authz/store/fixture.h"
+
+using namespace gerve;
+using namespace gerve::testing;
+
+namespace {
+
+struct Site : Store {
+    Registry registry_{registry()};
+    Registry* operator->() { return &registry_; }
+    Site() {
+        must(registry_.add_account(login("Alice"), AccountKind::user));
+        must(registry_.add_account(login("bob"), AccountKind::user));
+        must(registry_.add_account(login("acme"), AccountKind::organization));
+        must(registry_.create_repository(repo("alice/site"), false));
+    }
+};
+
+const ServerName fs1 = *ServerName::parse("fs1");
+const ServerName fs2 = *ServerName::parse("fs2");
+
+bool says(const std::string& text, std::string_view part) {
+    const bool found = text.find(part) != std::string::npos;
+    if (!found) MESSAGE(text);
+    return found;
+}
+
+std::string reach_text(const std::vector<ReachRecord>& reach) {
+    std::string text;
+    for (const ReachRecord& one : reach) {
+        text += one.repo.text() + " " + std::string(access_name(one.access)) + " " +
+                std::string(rule_name(one.because)) + "\n";
+    }
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("accounts: one name, whatever its case and kind") {
+    Site site;
+    CHECK(says(refusal(site->add_account(login("ALICE"), AccountKind::organization)), "a user called Alice"));
+    CHECK(says(refusal(site->add_account(login("Acme"), AccountKind::user)), "an organisation called acme"));
+    const auto accounts = must(site->list_accounts());
+    REQUIRE(accounts.size() == 3);
+    CHECK(accounts[0].login.text() == "acme");
+    CHECK(accounts[0].kind == AccountKind::organization);
+    CHECK(accounts[1].login.text() == "Alice");
+    CHECK(accounts[1].created == test_now);
+    CHECK(says(refusal(site->show_account(login("carol"))), "gerve user add"));
+}
+
+TEST_CASE("accounts: suspended and back, each once") {
+    Site site;
+    must(site->suspend_account(login("bob")));
+    CHECK(must(site->show_account(login("bob"))).suspended == test_now);
+    CHECK(says(refusal(site->suspend_account(login("bob"))), "already"));
+    must(site->unsuspend_account(login("bob")));
+    CHECK_FALSE(must(site->show_account(login("bob"))).suspended.has_value());
+    CHECK(says(refusal(site->unsuspend_account(login("bob"))), "not suspended"));
+    CHECK(says(refusal(site->suspend_account(login("acme"))), "is an organisation"));
+}
+
+TEST_CASE("teams belong to organisations, and their members to both") {
+    Site site;
+    CHECK(says(refusal(site->add_team(team("alice/devs"))), "not an organisation"));
+    must(site->add_team(team("acme/Devs")));
+    CHECK(says(refusal(site->add_team(team("acme/devs"))), "already a team"));
+    CHECK(says(refusal(site->add_team_member(team("acme/ops"), login("bob"))), "gerve team add"));
+    CHECK(says(refusal(site->add_team_member(team("acme/devs"), login("acme"))), "not a user"));
+    must(site->add_team_member(team("acme/devs"), login("bob")));
+    CHECK(says(refusal(site->add_team_member(team("acme/devs"), login("bob"))), "already"));
+    const auto members = must(site->list_org_members(login("acme")));
+    REQUIRE(members.size() == 1);
+    CHECK(members[0].login.text() == "bob");
+    CHECK(members[0].role == OrgRole::member);
+    const auto teams = must(site->list_teams(login("acme")));
+    REQUIRE(teams.size() == 1);
+    CHECK(teams[0].path.text() == "acme/Devs");
+    CHECK(teams[0].members == std::vector{login("bob")});
+    must(site->remove_org_member(login("acme"), login("bob")));
+    CHECK(must(site->list_teams(login("acme")))[0].members.empty());
+    CHECK(says(refusal(site->remove_org_member(login("acme"), login("bob"))), "not a member"));
+    CHECK(says(refusal(site->remove_team_member(team("acme/devs"), login("bob"))), "not a member"));
+}
+
+TEST_CASE("joining a team does not take an owner's role") {
+    Site site;
+    must(site->add_team(team("acme/devs")));
+    must(site->set_org_member(login("acme"), login("bob"), OrgRole::owner));
+    must(site->add_team_member(team("acme/devs"), login("bob")));
+    CHECK(must(site->list_org_members(login("acme")))[0].role == OrgRole::owner);
+    must(site->set_org_member(login("acme"), login("bob"), OrgRole::member));
+    CHECK(must(site->list_org_members(login("acme")))[0].role == OrgRole::member);
+}
+
+TEST_CASE("keys: added, listed, shown and revoked for good") {
+    Site site;
+    const auto added = must(site->add_key(login("alice"), make_key(1, "alice@laptop"), "", std::nullopt));
+    CHECK(added.title == "alice@laptop");
+    CHECK(added.algorithm == "ssh-ed25519");
+    CHECK(added.bits == 256);
+    CHECK(added.public_key == make_key(1).text());
+    CHECK(added.state(test_now) == "live");
+    must(site->add_key(login("alice"), make_key(2), "M\xc3\xbcnchen", test_now + 5));
+    must(site->add_key(login("bob"), make_key(3), "", std::nullopt));
+    CHECK(must(site->list_keys()).size() == 3);
+    const auto keys = must(site->list_keys(login("alice")));
+    REQUIRE(keys.size() == 2);
+    CHECK(keys[1].title == "M\xc3\xbcnchen");
+    CHECK(keys[1].expires == test_now + 5);
+    CHECK(keys[1].state(test_now + 4) == "live");
+    CHECK(keys[1].state(test_now + 5) == "expired");
+
+    CHECK(must(site->revoke_key(make_key(1).fingerprint())).revoked == test_now);
+    CHECK(must(site->show_key(make_key(1).fingerprint())).state(test_now) == "revoked");
+    CHECK(says(refusal(site->revoke_key(make_key(1).fingerprint())), "already, on 2023-11-14"));
+    CHECK(says(refusal(site->show_key(make_key(9).fingerprint())), "gerve key list"));
+    CHECK(says(refusal(site->add_key(login("bob"), make_key(1), "", std::nullopt)), "does not come back"));
+    must(site->suspend_account(login("bob")));
+    CHECK(must(site->show_key(make_key(3).fingerprint())).state(test_now) == "suspended");
+}
+
+TEST_CASE("a key stands once, and the refusal tells where") {
+    Site site;
+    must(site->add_key(login("bob"), make_key(1), "laptop", std::nullopt));
+    CHECK(says(refusal(site->add_key(login("alice"), make_key(1), "", std::nullopt)),
+               "key already in use by bob (key 1, \"laptop\")"));
+    CHECK(says(refusal(site->add_deploy_key(repo("alice/site"), make_key(1), "", false, std::nullopt)),
+               "key already in use by bob (key 1, \"laptop\")"));
+    must(site->add_deploy_key(repo("alice/site"), make_key(2), "ci", true, std::nullopt));
+    CHECK(says(refusal(site->add_key(login("bob"), make_key(2), "", std::nullopt)),
+               "key already in use by Alice/site as a deploy key"));
+    const auto deploy = must(site->list_deploy_keys(repo("alice/site")));
+    REQUIRE(deploy.size() == 1);
+    CHECK(std::get<DeployKey>(deploy[0].owner).can_write);
+    must(site->add_key(login("bob"), make_key(3), "", test_now + 1));
+    test_now += 2;
+    CHECK(says(refusal(site->add_key(login("bob"), make_key(3), "", std::nullopt)), "expired on"));
+    test_now -= 2;
+}
+
+TEST_CASE("a key is refused to an organisation, to nobody, with a bad title, with an expiry in the past") {
+    Site site;
+    CHECK(says(refusal(site->add_key(login("acme"), make_key(1), "", std::nullopt)), "belong to users"));
+    CHECK(says(refusal(site->add_key(login("carol"), make_key(1), "", std::nullopt)), "no account"));
+    CHECK(says(refusal(site->add_deploy_key(repo("alice/x"), make_key(1), "", false, std::nullopt)),
+               "no repository"));
+    CHECK(says(refusal(site->add_key(login("bob"), make_key(1), "", test_now)), "in the past"));
+    for (const char* title : {"a\nb", "\x1b[2J", "\xc3", "\xff", "\xc2\x9bJ", "\xc0\xaf", "\x7f"}) {
+        CHECK(says(refusal(site->add_key(login("bob"), make_key(1), title, std::nullopt)),
+                   "control characters"));
+    }
+    CHECK(
+        says(refusal(site->add_key(login("bob"), make_key(1), std::string(201, 't'), std::nullopt)), "200"));
+    CHECK(must(site->list_keys()).empty());
+}
+
+TEST_CASE("the database itself refuses a key for a user and a repository at once, or for neither") {
+    Site site;
+    const std::string insert =
+        "INSERT INTO public_keys (fingerprint, algorithm, key_blob, title, account_id, repo_id, can_write,"
+        " created_at) VALUES (X'0000000000000000000000000000000000000000000000000000000000000000',"
+        " 'ssh-ed25519', X'00', '', ";
+    for (const char* owners : {"1, 1, 0, 0)", "NULL, NULL, 0, 0)", "99, NULL, 0, 0)", "1, NULL, 2, 0)"}) {
+        const auto done = site.database().run_script(insert + owners);
+        REQUIRE_FALSE(done.has_value());
+        CHECK(done.error().kind == ErrorKind::client);
+    }
+    must(site.database().run_script(insert + "1, NULL, 0, 0)"));
+    CHECK_FALSE(site.database().broken());
+}
+
+TEST_CASE("repositories: created once, listed, marked once") {
+    Site site;
+    CHECK(says(refusal(site->create_repository(repo("ALICE/Site"), true)), "already a repository"));
+    CHECK(says(refusal(site->create_repository(repo("carol/x"), true)), "gerve user add"));
+    must(site->create_repository(repo("acme/engine"), true));
+    const auto all = must(site->list_repositories());
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].path.text() == "acme/engine");
+    CHECK(all[0].is_public);
+    CHECK(all[1].created == test_now);
+    CHECK(must(site->list_repositories(login("alice"))).size() == 1);
+    must(site->archive_repository(repo("alice/site")));
+    CHECK(must(site->show_repository(repo("alice/site"))).archived == test_now);
+    CHECK(says(refusal(site->archive_repository(repo("alice/site"))), "Alice/site is archived already"));
+    CHECK(says(refusal(site->enable_repository(repo("alice/site"))), "not disabled"));
+    CHECK(says(refusal(site->set_repository_public(repo("alice/site"), false)), "private already"));
+}
+
+TEST_CASE("renaming: the new name must be free, the old one is told, case alone leaves no redirect") {
+    Site site;
+    must(site->create_repository(repo("alice/web"), false));
+    CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("alice/WEB"))),
+               "already a repository"));
+    CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("alice/site"))),
+               "has that name already"));
+    CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("carol/x"))), "no account"));
+    CHECK(must(site->rename_repository(repo("alice/site"), repo("alice/SITE"))).path.text() == "Alice/SITE");
+    CHECK(must(site->show_repository(repo("alice/site"))).path.text() == "Alice/SITE");
+    must(site->rename_repository(repo("alice/site"), repo("alice/home")));
+    CHECK(says(refusal(site->archive_repository(repo("alice/site"))), "now called Alice/home"));
+    // and back again: the redirect of the first name gives way
+    must(site->rename_repository(repo("alice/home"), repo("alice/site")));
+    CHECK(must(site->show_repository(repo("alice/site"))).path.text() == "Alice/site");
+}
+
+TEST_CASE("a transfer takes the new owner's grant and the old owner's teams away") {
+    Site site;
+    must(site->create_repository(repo("acme/engine"), false));
+    must(site->add_team(team("acme/devs")));
+    must(site->grant_access(repo("acme/engine"), team("acme/devs"), Access::write));
+    must(site->grant_access(repo("acme/engine"), login("bob"), Access::read));
+    must(site->grant_access(repo("acme/engine"), login("alice"), Access::read));
+    CHECK(must(site->rename_repository(repo("acme/engine"), repo("bob/engine"))).path.text() == "bob/engine");
+    const auto grants = must(site->list_access(repo("bob/engine")));
+    REQUIRE(grants.size() == 1);
+    CHECK(grants[0].holder == "Alice");
+}
+
+TEST_CASE("a transfer to an owner on another file server is refused") {
+    Site site;
+    must(site->add_server(fs1, {*Endpoint::parse("fs1:1")}));
+    must(site->add_server(fs2, {*Endpoint::parse("fs2:1")}));
+    must(site->set_route(login("alice"), fs1));
+    must(site->set_route(login("bob"), fs2));
+    CHECK(
+        says(refusal(site->rename_repository(repo("alice/site"), repo("bob/site"))), "another file server"));
+    must(site->set_route(login("bob"), fs1));
+    must(site->rename_repository(repo("alice/site"), repo("bob/site")));
+}
+
+TEST_CASE("deleting a repository takes all that hung on it, and its number does not come back") {
+    Site site;
+    const auto first = must(site->show_repository(repo("alice/site")));
+    must(site->add_deploy_key(repo("alice/site"), make_key(1), "", false, std::nullopt));
+    site.by_hand("INSERT INTO key_last_used (key_id, used_at, address) VALUES (1, 5, '::1')");
+    must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
+    must(site->rename_repository(repo("alice/site"), repo("alice/web")));
+    CHECK(must(site->show_key(make_key(1).fingerprint())).last_address == "::1");
+    must(site->delete_repository(repo("alice/web")));
+    CHECK(says(refusal(site->show_repository(repo("alice/site"))), "no repository"));
+    CHECK(says(refusal(site->show_key(make_key(1).fingerprint())), "no key"));
+    CHECK(must(site->create_repository(repo("alice/web"), false)).id > first.id);
+    CHECK(must(site->list_access(repo("alice/web"))).empty());
+}
+
+TEST_CASE("access: granted, replaced, listed and revoked") {
+    Site site;
+    must(site->add_team(team("acme/devs")));
+    must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
+    must(site->grant_access(repo("alice/site"), login("bob"), Access::admin));
+    must(site->grant_access(repo("alice/site"), team("acme/devs"), Access::write));
+    const auto grants = must(site->list_access(repo("alice/site")));
+    REQUIRE(grants.size() == 2);
+    CHECK(grants[0].holder == "bob");
+    CHECK(grants[0].access == Access::admin);
+    CHECK(grants[1].holder == "acme/devs");
+    CHECK(grants[1].access == Access::write);
+    must(site->revoke_access(repo("alice/site"), login("bob")));
+    CHECK(says(refusal(site->revoke_access(repo("alice/site"), login("bob"))),
+               "bob has no grant on Alice/site"));
+    must(site->revoke_access(repo("alice/site"), team("acme/devs")));
+    CHECK(must(site->list_access(repo("alice/site"))).empty());
+    CHECK(says(refusal(site->grant_access(repo("alice/site"), login("alice"), Access::read)),
+               "needs no grant"));
+    CHECK(says(refusal(site->grant_access(repo("alice/site"), login("acme"), Access::read)), "acme/TEAM"));
+    CHECK(says(refusal(site->grant_access(repo("alice/site"), login("bob"), Access::none)), "read, write"));
+}
+
+TEST_CASE("reach lists every way once, by the rule that decides") {
+    Site site;
+    must(site->add_team(team("acme/devs")));
+    must(site->create_repository(repo("acme/a"), false));
+    must(site->create_repository(repo("acme/b"), false));
+    must(site->create_repository(repo("acme/off"), false));
+    must(site->create_repository(repo("bob/mine"), false));
+    must(site->create_repository(repo("alice/open"), true));
+    must(site->disable_repository(repo("acme/off")));
+    must(site->add_team_member(team("acme/devs"), login("bob")));
+    for (const char* path : {"acme/a", "acme/b", "acme/off"}) {
+        must(site->grant_access(repo(path), team("acme/devs"), Access::write));
+    }
+    must(site->grant_access(repo("acme/a"), login("bob"), Access::write));
+    must(site->grant_access(repo("acme/b"), login("bob"), Access::read));
+    must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
+    CHECK(reach_text(must(site->list_reach(login("bob")))) ==
+          "acme/a write collaborator\n"
+          "acme/b write team\n"
+          "Alice/site read collaborator\n"
+          "bob/mine admin owner\n");
+    must(site->set_org_member(login("acme"), login("bob"), OrgRole::owner));
+    CHECK(reach_text(must(site->list_reach(login("bob")))).starts_with("acme/a admin organization\n"));
+
+    // What is listed is what decide() decides.
+    const auto key = must(site->add_key(login("bob"), make_key(1), "", std::nullopt));
+    Directory directory = site.directory();
+    const auto known = must(directory.find_key(make_key(1), test_now));
+    const auto principal = Principal::make(Proof::from_administrator(key.fingerprint), *known);
+    for (const ReachRecord& one : must(site->list_reach(key))) {
+        const auto found = must(directory.find_repository(one.repo));
+        const auto permission = must(directory.find_permission(std::get<User>(known->owner).id, *found));
+        const Decision decision = decide(*principal, Service::upload_pack, found, permission);
+        REQUIRE(allowed(decision));
+        CHECK(std::get<Allow>(decision).because == one.because);
+        CHECK(allowed(decide(*principal, Service::receive_pack, found, permission)) ==
+              (one.access >= Access::write));
+    }
+    must(site->suspend_account(login("bob")));
+    CHECK(must(site->list_reach(login("bob"))).empty());
+}
+
+TEST_CASE("the reach of a deploy key is its repository; that of a dead key is nothing") {
+    Site site;
+    const auto key = must(site->add_deploy_key(repo("alice/site"), make_key(1), "", true, std::nullopt));
+    CHECK(reach_text(must(site->list_reach(key))) == "Alice/site write deploy-key\n");
+    const auto revoked = must(site->revoke_key(make_key(1).fingerprint()));
+    CHECK(must(site->list_reach(revoked)).empty());
+}
+
+TEST_CASE("servers and routes") {
+    Site site;
+    CHECK(says(refusal(site->add_server(fs1, {})), "at least one endpoint"));
+    CHECK(says(refusal(site->add_server(fs1, {*Endpoint::parse("a:1"), *Endpoint::parse("tcp://a:1")})),
+               "twice"));
+    must(site->add_server(fs1, {*Endpoint::parse("a:1"), *Endpoint::parse("b:1")}));
+    CHECK(says(refusal(site->add_server(fs1, {*Endpoint::parse("c:1")})), "already a server"));
+    must(site->set_endpoints(fs1, {*Endpoint::parse("c:1"), *Endpoint::parse("a:1")}));
+    CHECK(says(refusal(site->set_endpoints(fs2, {*Endpoint::parse("c:1")})), "gerve server add"));
+    const auto servers = must(site->list_servers());
+    REQUIRE(servers.size() == 1);
+    REQUIRE(servers[0].endpoints.size() == 2);
+    CHECK(servers[0].endpoints[0].text() == "c:1");
+    CHECK(says(refusal(site->set_route(login("alice"), fs2)), "gerve server add"));
+    CHECK(says(refusal(site->set_route(login("carol"), fs1)), "no account"));
+    must(site->set_route(login("alice"), fs1));
+    const auto routes = must(site->list_routes());
+    REQUIRE(routes.size() == 1);
+    CHECK(routes[0].owner.text() == "Alice");
+    CHECK(routes[0].server == fs1);
+    CHECK(says(refusal(site->remove_server(fs1)), "repositories of Alice"));
+    must(site->remove_route(login("alice")));
+    CHECK(says(refusal(site->remove_route(login("alice"))), "no route"));
+    must(site->remove_server(fs1));
+    CHECK(must(site->list_servers()).empty());
+}
+
+TEST_CASE("a change that is refused half-way leaves nothing behind") {
+    Site site;
+    must(site->add_team(team("acme/devs")));
+    // bob would become a member of the organisation before he is refused
+    site.by_hand("INSERT INTO team_members (team_id, account_id) VALUES (1, 2)");
+    (void)refusal(site->add_team_member(team("acme/devs"), login("bob")));
+    CHECK(must(site->list_org_members(login("acme"))).empty());
+    must(site->create_repository(repo("bob/site"), false));
+    must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
+    (void)refusal(site->rename_repository(repo("alice/site"), repo("bob/site")));
+    CHECK(must(site->list_access(repo("alice/site"))).size() == 1);
+}
+
+TEST_CASE("two connections: what one commits the other sees, and nothing before") {
+    Site site;
+    const auto other = site.connect();
+    Registry registry(*other);
+    {
+        auto transaction = Transaction::begin(site.database());
+        REQUIRE(transaction.has_value());
+        must(site->suspend_account(login("bob")));
+        CHECK_FALSE(must(registry.show_account(login("bob"))).suspended.has_value());
+    }
+    CHECK_FALSE(must(site->show_account(login("bob"))).suspended.has_value());
+    must(site->suspend_account(login("bob")));
+    CHECK(must(registry.show_account(login("bob"))).suspended.has_value());
+}
+
+TEST_CASE("words for levels, roles, teams and grant holders") {
+    CHECK(parse_access("write") == Access::write);
+    CHECK_FALSE(parse_access("none").has_value());
+    CHECK_FALSE(parse_access("Write").has_value());
+    CHECK(parse_org_role("owner") == OrgRole::owner);
+    CHECK_FALSE(parse_org_role("boss").has_value());
+    CHECK(TeamPath::parse("Acme/devs").value().text() == "Acme/devs");
+    for (const char* bad : {"", "acme", "acme/", "/devs", "a/b/c", "acme/-x"})
+        CHECK_FALSE(TeamPath::parse(bad));
+    CHECK(std::holds_alternative<Login>(parse_grant_holder("bob").value()));
+    CHECK(std::holds_alternative<TeamPath>(parse_grant_holder("acme/devs").value()));
+    CHECK_FALSE(parse_grant_holder("acme/devs/x").has_value());
+}
