@@ -20,10 +20,12 @@ spdlog::level::level_enum spdlog_level(Level level) {
     return spdlog::level::err;
 }
 
+constexpr std::size_t longest_value = 1024;  // bytes of one field
+
 bool plain(std::string_view value) {
-    return !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
-        return c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '=';
-    });
+    return !value.empty() && value.size() <= longest_value &&
+           std::all_of(value.begin(), value.end(),
+                       [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '='; });
 }
 
 }  // namespace
@@ -42,7 +44,7 @@ std::string format_line(std::string_view event, std::initializer_list<Field> fie
         line += ' ';
         line += field.key;
         line += '=';
-        line += plain(field.value) ? field.value : '"' + printable(field.value, 1024) + '"';
+        line += plain(field.value) ? field.value : '"' + printable(field.value, longest_value) + '"';
     }
     return line;
 }

@@ -11,8 +11,8 @@ namespace gerve::log {
 
 enum class Level { debug, info, warn, error };
 
-// One key=value of a line. A value is quoted when it holds anything but plain characters, so bytes of a
-// client can be passed as they are.
+// One key=value of a line. A value is quoted when it holds anything but plain characters, and cut
+// after 1024 bytes, so bytes of a client can be passed as they are.
 struct Field {
     Field(std::string_view name, std::string text) : key(name), value(std::move(text)) {}
     Field(std::string_view name, std::string_view text) : key(name), value(text) {}

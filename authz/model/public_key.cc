@@ -111,7 +111,9 @@ Fingerprint Fingerprint::of_blob(std::string_view blob) {
 Result<Fingerprint> Fingerprint::parse(std::string_view text) {
     constexpr std::string_view prefix = "SHA256:";
     std::optional<std::string> bytes;
-    if (text.starts_with(prefix)) bytes = from_base64(text.substr(prefix.size()));
+    constexpr std::size_t digits = 43;  // ssh-keygen does not pad: one spelling
+    if (text.starts_with(prefix) && text.size() == prefix.size() + digits)
+        bytes = from_base64(text.substr(prefix.size()));
     if (!bytes || bytes->size() != size) {
         return client_error("'" + printable(text, 80) +
                             "' is not a fingerprint: the form is SHA256:… as ssh-keygen -l prints it");
