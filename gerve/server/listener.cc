@@ -1,0 +1,95 @@
+#include "gerve/server/listener.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace gerve {
+namespace {
+
+constexpr int backlog = 4096;  // the kernel cuts it to net.core.somaxconn
+
+std::string remedy_for(int error, const ListenAddress& address) {
+    if (error == EADDRINUSE) return "; another program listens there: choose another address with --listen";
+    if (error == EADDRNOTAVAIL) return "; this machine has no such address";
+    if (error == EACCES && address.port < 1024) {
+        return "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose another with --listen";
+    }
+    return "";
+}
+
+void set_option(int socket, int level, int option) {
+    const int on = 1;
+    ::setsockopt(socket, level, option, &on, sizeof on);
+}
+
+Result<ListenAddress> bound_address(int socket, const ListenAddress& wanted) {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof storage;
+    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
+        return internal_error(errno_text("getsockname"));
+    }
+    // sin_port and sin6_port stand at the same place.
+    return ListenAddress{wanted.ip, ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port)};
+}
+
+bool fill(sockaddr_un& address, const std::string& path) {
+    address = {};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return false;
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    return true;
+}
+
+// Whether somebody answers at the socket; a name without a listener is left over.
+bool is_alive(const sockaddr_un& address, int type) {
+    const Fd probe(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+           errno == EAGAIN || errno == EPROTOTYPE;
+}
+
+}  // namespace
+
+Result<TcpListener> listen_tcp(const ListenAddress& address) {
+    sockaddr_storage storage;
+    const socklen_t length = address.to_socket(storage);
+    Fd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return internal_error(errno_text("cannot listen at " + address.text()));
+    set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR);
+    // [::] is IPv6 alone, so that 0.0.0.0 may stand beside it.
+    if (!address.ip.is_v4()) set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0 ||
+        ::listen(socket.get(), backlog) != 0) {
+        const int error = errno;
+        return internal_error(errno_text("cannot listen at " + address.text()) + remedy_for(error, address));
+    }
+    auto bound = bound_address(socket.get(), address);
+    if (!bound) return pass_on(bound);
+    return TcpListener{std::move(socket), address, *bound};
+}
+
+Result<UnixListener> UnixListener::open(const std::string& path, Kind kind, mode_t mode) {
+    sockaddr_un address;
+    if (!fill(address, path)) return internal_error(path + ": too long for a unix socket");
+    const int type = kind == Kind::packets ? SOCK_SEQPACKET : SOCK_STREAM;
+    Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return internal_error(errno_text("cannot listen at " + path));
+    if (is_alive(address, type)) return internal_error(path + ": another process listens there");
+    ::unlink(path.c_str());
+    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        ::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), backlog) != 0) {
+        return internal_error(errno_text("cannot listen at " + path));
+    }
+    return UnixListener(std::move(socket), path);
+}
+
+UnixListener::~UnixListener() {
+    if (socket_) ::unlink(path_.c_str());
+}
+
+}  // namespace gerve

@@ -1,0 +1,47 @@
+// The sockets that the master holds for its children: they outlive any child, so a restart loses no
+// connection.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "authz/base/address.h"
+#include "authz/base/fd.h"
+#include "authz/base/result.h"
+
+namespace gerve {
+
+// A TCP socket that listens.
+struct TcpListener {
+    Fd socket;
+    ListenAddress wanted;  // as configured
+    ListenAddress bound;   // with the port that the kernel chose, if 0 was wanted
+};
+
+// Error: internal, naming the address and the remedy.
+[[nodiscard]] Result<TcpListener> listen_tcp(const ListenAddress& address);
+
+// A unix socket that listens; its name goes when it does.
+class UnixListener {
+  public:
+    enum class Kind { stream, packets };
+
+    // A name left behind by a process that died is replaced; a living one is not. `mode` as for chmod(2).
+    // Error: internal, naming the path.
+    [[nodiscard]] static Result<UnixListener> open(const std::string& path, Kind kind, mode_t mode);
+
+    UnixListener(UnixListener&&) = default;
+    UnixListener& operator=(UnixListener&&) = delete;
+    ~UnixListener();
+
+    [[nodiscard]] int get() const { return socket_.get(); }
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+  private:
+    UnixListener(Fd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}
+    Fd socket_;
+    std::string path_;
+};
+
+}  // namespace gerve

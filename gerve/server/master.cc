@@ -1,0 +1,340 @@
+#include "gerve/server/master.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <limits>
+#include <optional>
+#include <thread>
+
+#include "authz/base/clock.h"
+#include "authz/base/log.h"
+#include "gerve/server/state_directory.h"
+
+namespace gerve {
+namespace {
+
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t predecessor_patience = 5'000;  // ms: a dead master's children let go of its sockets
+constexpr std::int64_t reload_patience = 30'000;      // ms: a new crew must be ready by then
+constexpr std::int64_t drain_margin = 5'000;          // ms past ssh.drain_timeout, which the workers keep
+constexpr std::int64_t hurry_margin = 1'500;          // ms between the second SIGTERM and SIGKILL
+constexpr std::int64_t backstage_margin =
+    3'000;  // ms that authz and agent always have once no worker is left
+constexpr unsigned tolerated_failed_starts = 3;
+
+void report(const std::vector<ConfigProblem>& problems) {
+    for (const ConfigProblem& problem : problems) std::fprintf(stderr, "%s\n", problem.format().c_str());
+}
+
+// Whatever our own parent left open is none of the children's business.
+void keep_inherited_descriptors() {
+    ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+Result<Fd> open_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
+    ::signal(SIGPIPE, SIG_IGN);
+    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return internal_error(errno_text("sigprocmask"));
+    Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals) return internal_error(errno_text("signalfd"));
+    return signals;
+}
+
+class Master {
+  public:
+    explicit Master(const MasterOptions& options) : options_(options) {}
+
+    int run() {
+        const int status = start();
+        if (status != 0) return status;
+        while (phase_ != Phase::over) {
+            wait();
+            handle_signals();
+            crew_->read_controls();
+            if (next_) next_->read_controls();
+            step(monotonic_now());
+        }
+        log::info("stopped");
+        return exit_status_;
+    }
+
+  private:
+    // Draining: workers finish their sessions, for which authz and agent are still needed.
+    // Ending: no worker is left; the others go.
+    enum class Phase { starting, running, draining, ending, over };
+
+    // Processes of an earlier crew that are finishing.
+    struct Leaver {
+        CrewMember member;
+        std::int64_t killed_at;
+    };
+
+    int start() {
+        keep_inherited_descriptors();
+        auto config = options_.load();
+        if (!config) {
+            report(config.error());
+            return 2;
+        }
+        auto started = start_with(std::move(*config));
+        if (started) return 0;
+        std::fprintf(stderr, "gerve: %s\n", describe(started.error()).c_str());
+        return 1;
+    }
+
+    Result<void> start_with(Config config) {
+        if (auto made = make_state_directory(config.state); !made) return made;
+        auto lock = StateLock::take(config.state);
+        if (!lock) return pass_on(lock);
+        lock_ = std::make_unique<StateLock>(std::move(*lock));
+        auto signals = open_signals();
+        if (!signals) return pass_on(signals);
+        signals_ = std::move(*signals);
+        if (auto prepared = options_.prepare(config); !prepared) return prepared;
+        auto sockets = open_first_sockets(config);
+        if (!sockets) return pass_on(sockets);
+        auto crew = Crew::make(std::move(config), std::move(*sockets), options_.programs);
+        if (!crew) return pass_on(crew);
+        crew_ = std::make_unique<Crew>(std::move(*crew));
+        crew_->start_due(monotonic_now());
+        return {};
+    }
+
+    Result<CrewSockets> open_first_sockets(const Config& config) {
+        const std::int64_t deadline =
+            monotonic_now() + (lock_->predecessor_died() ? predecessor_patience : 0);
+        while (true) {
+            auto sockets = open_sockets(config, {});
+            if (sockets || monotonic_now() >= deadline) return sockets;
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }
+    }
+
+    void wait() {
+        std::vector<pollfd> polled{{signals_.get(), POLLIN, 0}};
+        crew_->add_to(polled);
+        if (next_) next_->add_to(polled);
+        const std::int64_t due = next_deadline();
+        const std::int64_t left =
+            due == never ? -1 : std::clamp<std::int64_t>(due - monotonic_now(), 0, 60'000);
+        if (::poll(polled.data(), polled.size(), static_cast<int>(left)) < 0 && errno != EINTR) {
+            log::error(errno_text("poll"));
+        }
+    }
+
+    [[nodiscard]] std::int64_t next_deadline() const {
+        std::int64_t due = std::min(crew_->next_due(), stop_deadline_);
+        if (next_) due = std::min({due, next_->next_due(), reload_deadline_});
+        for (const Leaver& leaver : leavers_) due = std::min(due, leaver.killed_at);
+        return due;
+    }
+
+    void handle_signals() {
+        signalfd_siginfo info{};
+        while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+            if (info.ssi_signo == SIGHUP) reload_asked_ = true;
+            if (info.ssi_signo == SIGTERM) stop(false);
+            if (info.ssi_signo == SIGINT) stop(crew_->config().embedded);
+        }
+        // One SIGCHLD may stand for many children, and as process 1 of a container there are others' as well.
+        int status = 0;
+        for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+            note_end(pid, status);
+        }
+    }
+
+    void note_end(pid_t pid, int status) {
+        const std::int64_t now = monotonic_now();
+        if (crew_->note_end(pid, status, now) || (next_ && next_->note_end(pid, status, now))) return;
+        std::erase_if(leavers_, [&](const Leaver& leaver) { return leaver.member.pid == pid; });
+    }
+
+    void step(std::int64_t now) {
+        kill_overdue(now);
+        switch (phase_) {
+            case Phase::starting: return step_starting(now);
+            case Phase::running: return step_running(now);
+            case Phase::draining: return step_draining(now);
+            case Phase::ending: return step_ending(now);
+            case Phase::over: return;
+        }
+    }
+
+    void step_starting(std::int64_t now) {
+        if (crew_->most_failed_starts() >= tolerated_failed_starts) {
+            log::error("giving up: a child ends again and again before it is ready");
+            exit_status_ = 1;
+            return stop(true);
+        }
+        crew_->start_due(now);
+        if (!crew_->is_ready()) return;
+        phase_ = Phase::running;
+        announce();
+    }
+
+    void announce() {
+        std::vector<ListenAddress> addresses;
+        for (const auto& listener : crew_->sockets().tcp) {
+            addresses.push_back(listener->bound);
+            log::info("serving", {{"address", listener->bound.text()}});
+        }
+        options_.announce(crew_->config(), addresses);
+    }
+
+    void step_running(std::int64_t now) {
+        crew_->start_due(now);
+        if (next_) return step_reload(now);
+        if (reload_asked_) begin_reload(now);
+    }
+
+    // ---- reload
+
+    void begin_reload(std::int64_t now) {
+        reload_asked_ = false;
+        auto config = options_.load();
+        if (!config) return refuse_reload(config.error());
+        auto crew = prepare_next(std::move(*config));
+        if (!crew) return refuse_reload({ConfigProblem{"", 0, 0, describe(crew.error()), ""}});
+        next_ = std::make_unique<Crew>(std::move(*crew));
+        next_->start_due(now);
+        reload_deadline_ = now + reload_patience;
+    }
+
+    Result<Crew> prepare_next(Config config) {
+        if (config.state != crew_->config().state) {
+            return internal_error("the state directory cannot change while gerve serve runs: restart it");
+        }
+        if (auto prepared = options_.prepare(config); !prepared) return pass_on(prepared);
+        auto sockets = open_sockets(config, crew_->sockets());
+        if (!sockets) return pass_on(sockets);
+        return Crew::make(std::move(config), std::move(*sockets), options_.programs);
+    }
+
+    static void refuse_reload(const std::vector<ConfigProblem>& problems) {
+        for (const ConfigProblem& problem : problems) {
+            log::error("reload refused", {{"file", problem.file},
+                                          {"line", problem.line},
+                                          {"column", problem.column},
+                                          {"problem", problem.text}});
+        }
+        log::error("reload refused: going on as before", {{"problems", problems.size()}});
+    }
+
+    void step_reload(std::int64_t now) {
+        if (next_->is_ready()) {
+            dismiss_all(*crew_, now + crew_->config().ssh.drain_timeout.count() + drain_margin);
+            crew_ = std::move(next_);
+            for (const auto& listener : crew_->sockets().tcp) {
+                log::info("reloaded", {{"address", listener->bound.text()}});
+            }
+        } else if (next_->most_failed_starts() > 0 || now >= reload_deadline_) {
+            abandon_reload(now);
+            refuse_reload(
+                {ConfigProblem{crew_->config().file, 0, 0, "the new processes did not become ready", ""}});
+        }
+    }
+
+    void abandon_reload(std::int64_t now) {
+        if (next_) dismiss_all(*next_, now + hurry_margin);
+        next_.reset();
+    }
+
+    void dismiss_all(Crew& crew, std::int64_t killed_at) {
+        for (const CrewMember& member : crew.release()) {
+            ::kill(member.pid, SIGTERM);
+            leavers_.push_back({member, killed_at});
+        }
+    }
+
+    void kill_overdue(std::int64_t now) {
+        for (Leaver& leaver : leavers_) {
+            if (now < leaver.killed_at) continue;
+            log::warn("a child did not end in time",
+                      {{"role", role_name(leaver.member.role)}, {"child", leaver.member.pid}});
+            ::kill(leaver.member.pid, SIGKILL);
+            leaver.killed_at = never;
+        }
+    }
+
+    // ---- end
+
+    void stop(bool at_once) {
+        const std::int64_t now = monotonic_now();
+        if (phase_ == Phase::ending || phase_ == Phase::over) return hurry(now);
+        if (phase_ == Phase::draining) at_once = true;
+        abandon_reload(now);
+        if (phase_ != Phase::draining) {
+            log::info("stopping", {{"drain", at_once ? "no" : "yes"}});
+            crew_->close_tcp();
+            crew_->dismiss(Role::worker);
+            phase_ = Phase::draining;
+            stop_deadline_ = now + crew_->config().ssh.drain_timeout.count() + drain_margin;
+        }
+        if (at_once) hurry(now);
+    }
+
+    // A second SIGTERM tells a process to end what it does; SIGKILL follows.
+    void hurry(std::int64_t now) {
+        for (const Role role : {Role::worker, Role::agent}) crew_->dismiss(role);
+        for (Leaver& leaver : leavers_) {
+            ::kill(leaver.member.pid, SIGTERM);
+            leaver.killed_at = std::min(leaver.killed_at, now + hurry_margin);
+        }
+        stop_deadline_ = std::min(stop_deadline_, now + hurry_margin);
+    }
+
+    void step_draining(std::int64_t now) {
+        if (now >= stop_deadline_) {
+            crew_->signal(Role::worker, SIGKILL);
+            stop_deadline_ = now + hurry_margin;
+        }
+        const bool workers_leave = std::any_of(leavers_.begin(), leavers_.end(), [](const Leaver& leaver) {
+            return leaver.member.role == Role::worker;
+        });
+        if (crew_->is_running(Role::worker) || workers_leave) return crew_->start_due(now);
+        for (const Role role : {Role::agent, Role::authz}) crew_->dismiss(role);
+        phase_ = Phase::ending;
+        // Git operations whose clients are gone may still be at work on the file server's side.
+        stop_deadline_ = std::max(stop_deadline_, now + backstage_margin);
+        step_ending(now);
+    }
+
+    void step_ending(std::int64_t now) {
+        if (now >= stop_deadline_) {
+            for (const Role role : {Role::agent, Role::authz}) crew_->signal(role, SIGKILL);
+            for (const Leaver& leaver : leavers_) ::kill(leaver.member.pid, SIGKILL);
+            stop_deadline_ = never;
+        }
+        if (crew_->is_running(Role::agent) || crew_->is_running(Role::authz) || !leavers_.empty()) return;
+        phase_ = Phase::over;
+    }
+
+    const MasterOptions& options_;
+    Phase phase_ = Phase::starting;
+    std::unique_ptr<StateLock> lock_;
+    Fd signals_;
+    std::unique_ptr<Crew> crew_;
+    std::unique_ptr<Crew> next_;  // of a reload that is under way
+    std::vector<Leaver> leavers_;
+    bool reload_asked_ = false;
+    std::int64_t reload_deadline_ = never;
+    std::int64_t stop_deadline_ = never;
+    int exit_status_ = 0;
+};
+
+}  // namespace
+
+int run_master(const MasterOptions& options) {
+    return Master(options).run();
+}
+
+}  // namespace gerve
