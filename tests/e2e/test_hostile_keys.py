@@ -6,12 +6,8 @@ The class of x/crypto CVE-2024-45337: a key that was only offered must never cou
 import pytest
 
 from harness.keys import make_key
-from harness.rawssh import (
-    CUT, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_SUCCESS, RawClient)
-
-
-def greeting(login: str) -> str:
-    return f"Hi {login}! You've successfully authenticated, but Gerve does not provide shell access.\n"
+from harness.messages import greeting
+from harness.rawssh import CUT, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_SUCCESS, RawClient
 
 
 @pytest.fixture

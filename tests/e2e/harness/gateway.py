@@ -135,7 +135,7 @@ class Gateway:
 
     def git_processes(self) -> list[int]:
         """The git processes that the agent runs now."""
-        return [pid for pid in self.family() if _is_git(processes.command_line(pid))]
+        return [pid for pid in self.family() if processes.is_git(processes.command_line(pid))]
 
     def worker_of(self, local_port: int) -> int:
         """The worker that holds the connection whose client end has this port."""
@@ -158,10 +158,6 @@ def _role(pid: int) -> str:
     if words and Path(words[0]).name == "gerve-agent":
         return "agent"
     return next((word for word in words[1:] if word in ("worker", "authz", "agent")), "")
-
-
-def _is_git(words: list[str]) -> bool:
-    return bool(words) and Path(words[0]).name.startswith("git")
 
 
 def _send(pid: int, number: int) -> None:

@@ -1,5 +1,6 @@
 """What a command did, and the comparison with what it should have done."""
 
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -35,20 +36,26 @@ class Outcome:
     def check(self, *, exit=0, stdout=None, stderr=None, says=None, silent_about=None) -> "Outcome":
         """Compares with what was expected and returns itself.
 
-        exit: the status, or a range of them such as NONZERO. stdout, stderr: the whole text, exactly.
+        exit: the status, or a range of them such as NONZERO. stdout, stderr: the whole text, exactly,
+        or a compiled pattern for the whole text.
         says: a text, or several, found in stdout or stderr. silent_about: the opposite of says.
         """
         expected_exits = exit if isinstance(exit, range) else (exit,)
         both = self.stdout + self.stderr
         assert self.exit in expected_exits, f"exit {self.exit}, expected {exit}\n{self.transcript()}"
         for name, expected, found in (("stdout", stdout, self.stdout), ("stderr", stderr, self.stderr)):
-            if expected is not None:
-                assert found == expected, f"{name} is not {expected!r}\n{self.transcript()}"
+            assert _is(found, expected), f"{name} is not {expected!r}\n{self.transcript()}"
         for text in _several(says):
             assert text in both, f"nowhere {text!r}\n{self.transcript()}"
         for text in _several(silent_about):
             assert text not in both, f"there is {text!r}\n{self.transcript()}"
         return self
+
+
+def _is(found: str, expected: str | re.Pattern | None) -> bool:
+    if expected is None:
+        return True
+    return bool(expected.fullmatch(found)) if isinstance(expected, re.Pattern) else found == expected
 
 
 def _several(texts) -> tuple[str, ...]:

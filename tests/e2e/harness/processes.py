@@ -37,6 +37,11 @@ def command_line(pid: int) -> list[str]:
     return [word.decode(errors="backslashreplace") for word in words[:-1]]
 
 
+def is_git(words: list[str]) -> bool:
+    """Whether a command line is one of git's."""
+    return bool(words) and Path(words[0]).name.startswith("git")
+
+
 def stat_fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the third, `state`, on; empty when there is no such process."""
     try:

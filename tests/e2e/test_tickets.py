@@ -1,0 +1,326 @@
+"""A file server does what a ticket says and nothing else: one operation, one repository, one server, once."""
+
+import struct
+import subprocess
+import time
+
+import pytest
+
+from harness import grv1
+from harness.fileserver import FileServer
+from harness.grv1 import Upstream, converse, frame
+from harness.processes import command_line, is_git, session_members, wait_until
+
+
+@pytest.fixture(scope="module")
+def server(workspace):
+    (workspace / "fs").mkdir()
+    made = FileServer(workspace / "fs", keys=2)
+    made.repository()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def head(server):
+    disk = server.root / "alice/project.git"
+    return subprocess.check_output(["git", "-C", disk, "rev-parse", "main"]).strip()
+
+
+def ask(server, **fields):
+    return converse(server.address, server.open(**fields).encode(server.key))
+
+
+# ---- what is in order
+
+def test_a_ticket_in_order_is_served(server, head):
+    reply = ask(server)
+    assert reply.opened and (reply.exit, reply.signal, reply.fail) == (0, 0, None)
+    assert head in reply.stdout and reply.stderr == b""
+
+
+def test_the_second_key_is_known_as_well(server, head):
+    reply = converse(server.address, server.open().encode(server.keys[1]))
+    assert head in reply.stdout and reply.exit == 0
+
+
+def test_git_protocol_reaches_git(server):
+    reply = ask(server, git_protocol="version=2")
+    assert reply.stdout.startswith(b"000eversion 2\n") and reply.exit == 0
+
+
+def test_the_exit_status_of_git_comes_last_and_as_it_was(server):
+    message = server.open().encode(server.key)
+    reply = converse(server.address, message, frame(grv1.STDIN, b"zzzz") + frame(grv1.STDIN_EOF))
+    assert reply.exit == 128 and b"protocol error" in reply.stderr
+
+
+def test_ping_is_answered_while_git_runs(server):
+    message = server.open().encode(server.key)
+    stdin = frame(grv1.PING, b"12345678") + frame(grv1.STDIN, b"0000") + frame(grv1.STDIN_EOF)
+    reply = converse(server.address, message, stdin)
+    assert reply.pongs == [b"12345678"] and reply.exit == 0
+
+
+def test_cancel_ends_the_operation(server):
+    with Upstream(server.address) as upstream:
+        upstream.send(server.open().encode(server.key))
+        assert upstream.read_frame()[0] == grv1.OPEN_OK
+        upstream.send(frame(grv1.CANCEL))
+        reply = upstream.read_reply()
+    assert reply.exit != 0
+
+
+def test_an_unknown_field_is_skipped_unless_it_is_critical(server):
+    assert ask(server, extra=[(0x0777, b"later")]).exit == 0
+    assert ask(server, extra=[(0x0777 | grv1.CRITICAL, b"later")]).refused
+
+
+def test_a_message_in_single_bytes_is_put_together(server):
+    with Upstream(server.address) as upstream:
+        for byte in server.open().encode(server.key):
+            upstream.send(bytes([byte]))
+        upstream.send(frame(grv1.STDIN, b"0000") + frame(grv1.STDIN_EOF))
+        assert upstream.read_reply().exit == 0
+
+
+# ---- forged and altered
+
+def test_every_altered_byte_is_refused(server):
+    message = bytearray(server.open(git_protocol="version=2", env={"GERVE_USER": "alice"}).encode(server.key))
+    for place in range(len(message)):
+        message[place] ^= 1
+        with Upstream(server.address) as upstream:
+            upstream.send(bytes(message))
+            # A length that grew would make the agent wait for more: end the message here.
+            upstream.socket.shutdown(1)
+            reply = upstream.read_reply()
+        message[place] ^= 1
+        assert reply.refused, f"with byte {place} altered: {reply}"
+
+
+def test_the_unaltered_message_is_accepted(server):
+    """The test above refuses for the alteration, not for something else."""
+    message = server.open(git_protocol="version=2", env={"GERVE_USER": "alice"}).encode(server.key)
+    assert converse(server.address, message).opened
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 11, 12, 13, 40, -33, -32, -1])
+def test_a_truncated_message_is_refused(server, length):
+    message = server.open().encode(server.key)
+    with Upstream(server.address) as upstream:
+        upstream.send(message[:length])
+        upstream.socket.shutdown(1)
+        assert upstream.read_reply().refused
+
+
+def test_a_signature_by_an_unknown_key(server):
+    stranger = grv1.new_ticket_key()
+    reply = converse(server.address, server.open().encode(stranger))
+    assert reply.refused and reply.fail == grv1.FAIL_AUTHENTICATION
+
+
+def test_a_signature_by_another_secret_under_a_known_id(server):
+    forged = grv1.TicketKey(server.key.key_id, bytes(32))
+    reply = converse(server.address, server.open().encode(forged))
+    assert reply.refused and reply.fail == grv1.FAIL_AUTHENTICATION
+
+
+@pytest.mark.parametrize("address", ["tcp", "unix"])
+def test_no_signature_is_refused_by_an_agent_that_has_keys(server, address):
+    target = server.address if address == "tcp" else server.socket
+    assert converse(target, server.open().encode(None)).refused
+
+
+def test_a_ticket_whose_hmac_covers_only_a_part_is_refused(server):
+    opened = server.open()
+    message = grv1.encode_open(opened.pairs(server.key.key_id))
+    partly = message + server.key.sign(message[:-1])
+    assert converse(server.address, partly).refused
+
+
+def test_refusals_give_no_hint(server):
+    """A peer without a key learns neither which repositories there are nor what was wrong with its ticket."""
+    stranger = grv1.new_ticket_key()
+    texts = {converse(server.address, server.open(path).encode(stranger)).text
+             for path in ("alice/project", "alice/missing")}
+    assert len(texts) == 1
+    assert not any(word in texts.pop() for word in ("alice", "project", str(server.root)))
+
+
+# ---- replayed, expired, for another server
+
+def test_a_ticket_works_once(server):
+    message = server.open().encode(server.key)
+    assert converse(server.address, message).exit == 0
+    reply = converse(server.address, message)
+    assert reply.refused and reply.fail == grv1.FAIL_REPLAY_OR_CLOCK
+
+
+def test_a_ticket_works_once_on_all_sockets_together(server):
+    message = server.open().encode(server.key)
+    assert converse(server.address, message).exit == 0
+    assert converse(server.socket, message).refused
+
+
+def test_the_nonce_of_another_ticket_is_refused(server):
+    nonce = bytes(range(16))
+    assert ask(server, nonce=nonce).exit == 0
+    assert ask(server, nonce=nonce).refused
+
+
+@pytest.mark.parametrize("seconds, accepted", [(-25, True), (25, True), (-35, False), (35, False), (-86400, False)])
+def test_a_ticket_is_good_for_thirty_seconds_of_clock(server, seconds, accepted):
+    reply = ask(server, time_ms=int((time.time() + seconds) * 1000))
+    assert reply.opened == accepted
+    assert reply.fail == (None if accepted else grv1.FAIL_REPLAY_OR_CLOCK)
+
+
+@pytest.mark.parametrize("time_ms", [0, 2**63, 2**64 - 1])
+def test_an_absurd_time_is_refused(server, time_ms):
+    assert ask(server, time_ms=time_ms).refused
+
+
+@pytest.mark.parametrize("audience", ["fs2", "FS1", "fs1 ", "fs", "fs11"])
+def test_a_ticket_for_another_server_is_refused(server, audience):
+    assert ask(server, audience=audience).refused
+
+
+# ---- another operation, another repository
+
+def test_a_ticket_to_read_does_not_write(server, head):
+    """The operation is in the signed part: what follows cannot make receive-pack out of upload-pack."""
+    command = b"%s %s refs/heads/evil\0 report-status" % (b"0" * 40, head)
+    packet = b"%04x%s0000" % (len(command) + 4, command)
+    converse(server.address, server.open().encode(server.key), frame(grv1.STDIN, packet) + frame(grv1.STDIN_EOF))
+    disk = server.root / "alice/project.git"
+    assert b"evil" not in subprocess.check_output(["git", "-C", disk, "for-each-ref"])
+
+
+@pytest.mark.parametrize("service", [0, 5, 255])
+def test_an_unknown_service_is_refused(server, service):
+    assert ask(server, service=service).refused
+
+
+def test_two_services_in_one_ticket_are_refused(server):
+    assert ask(server, extra=[(grv1.SERVICE, bytes([grv1.RECEIVE_PACK]))]).refused
+
+
+def test_a_repository_that_is_not_there(server):
+    reply = ask(server, path="alice/missing")
+    assert reply.refused and reply.fail == grv1.FAIL_NO_SUCH_REPOSITORY
+
+
+@pytest.mark.parametrize("storage_path", [
+    "../outside.git", "alice/../../outside.git", "/etc", "alice//project.git", "./alice/project.git", "alice",
+    "alice/project.git/", "alice/project.git/objects", "alice/project.git/../project.git", "", ".", "..",
+    "alice/\x00project.git", "alice/project.git\n", "-x/project.git", "alice/--help", "ALICE/../alice/project.git",
+    "a" * 5000, "alice/link.git", "linked/project.git",
+])
+def test_a_path_out_of_the_root_is_refused_even_with_a_good_signature(server, storage_path):
+    outside = server.directory / "outside.git"
+    if not outside.exists():
+        subprocess.run(["git", "init", "--quiet", "--bare", outside], check=True)
+        (server.root / "alice/link.git").symlink_to(outside)
+        (server.root / "linked").symlink_to(server.root / "alice")
+    assert ask(server, owner="alice", storage_path=storage_path).refused
+
+
+@pytest.mark.parametrize("name, value", [
+    ("LD_PRELOAD", "/tmp/evil.so"), ("PATH", "/tmp"), ("GIT_DIR", "/tmp"), ("GIT_CONFIG_COUNT", "1"),
+    ("GIT_SSH_COMMAND", "id"), ("HOME", "/tmp"), ("gerve_user", "root"), ("", "x"),
+])
+def test_only_listed_variables_are_taken_even_with_a_good_signature(server, name, value):
+    assert ask(server, env={name: value}).refused
+
+
+@pytest.mark.parametrize("name, value", [
+    ("core.hooksPath", "/tmp/evil"), ("uploadpack.packObjectsHook", "/tmp/evil"), ("core.sshCommand", "id"),
+    ("include.path", "/tmp/evil"), ("safe.directory", "*"), ("alias.x", "!id"), ("", "x"),
+])
+def test_only_listed_settings_are_taken_even_with_a_good_signature(server, name, value):
+    assert ask(server, config={name: value}).refused
+
+
+# ---- form
+
+@pytest.mark.parametrize("start", [
+    b"GET / HTTP/1.1\r\n\r\n", b"SSH-2.0-x\r\n", b"GRV2" + bytes(100), b"\0" * 200, b"\x16\x03\x01" + bytes(100)])
+def test_another_protocol_is_refused(server, start):
+    assert converse(server.address, start, b"").refused
+
+
+def test_a_version_that_the_agent_does_not_speak(server):
+    reply = ask(server, versions=(2, 9))
+    assert reply.refused and reply.fail == grv1.FAIL_VERSION
+
+
+def test_a_newer_gateway_that_can_speak_the_old_version_is_served(server):
+    assert ask(server, versions=(1, 9)).exit == 0
+
+
+@pytest.mark.parametrize("field", [grv1.SERVICE, grv1.OWNER, grv1.STORAGE_PATH, grv1.REQUEST_ID, grv1.TIME,
+                                   grv1.NONCE, grv1.AUDIENCE, grv1.KEY_ID])
+def test_a_missing_field_is_refused(server, field):
+    pairs = [pair for pair in server.open().pairs(server.key.key_id) if pair[0] != field]
+    assert converse(server.address, grv1.seal(grv1.encode_open(pairs), server.key)).refused
+
+
+@pytest.mark.parametrize("field, value", [
+    (grv1.SERVICE, b""), (grv1.SERVICE, b"\1\1"), (grv1.REQUEST_ID, bytes(15)), (grv1.NONCE, bytes(17)),
+    (grv1.TIME, bytes(7)), (grv1.KEY_ID, bytes(9)), (grv1.GIT_PROTOCOL, b"version=2\nx"), (grv1.ENV, b"GERVE_USER"),
+    (grv1.ENV, b"GERVE_USER=a\0b"),
+])
+def test_a_field_of_the_wrong_form_is_refused(server, field, value):
+    pairs = [pair for pair in server.open().pairs(server.key.key_id) if pair[0] != field] + [(field, value)]
+    assert converse(server.address, grv1.seal(grv1.encode_open(pairs), server.key)).refused
+
+
+def test_an_announced_length_beyond_the_limit_is_refused_at_once(server):
+    started = time.monotonic()
+    reply = converse(server.address, b"GRV1\1\1\0\0" + struct.pack(">I", 0x7FFFFFFF), b"")
+    assert reply.refused and time.monotonic() - started < 5
+
+
+def test_a_tlv_that_runs_over_the_end_is_refused(server):
+    body = struct.pack(">HH", grv1.OWNER, 60000) + b"alice"
+    message = b"GRV1\1\1\0\0" + struct.pack(">I", len(body)) + body
+    assert converse(server.address, grv1.seal(message, server.key)).refused
+
+
+@pytest.mark.parametrize("kind", [grv1.STDOUT, grv1.EXIT, grv1.OPEN_OK, 0, 99, 255])
+def test_a_frame_that_a_gateway_does_not_send_ends_the_session(server, kind):
+    reply = converse(server.address, server.open().encode(server.key), frame(kind, b"xxxxx"))
+    assert reply.exit != 0
+
+
+def test_a_frame_over_the_limit_ends_the_session(server):
+    header = bytes([grv1.STDIN]) + (262145).to_bytes(3, "big")
+    reply = converse(server.address, server.open().encode(server.key), header + bytes(1000))
+    assert reply.exit != 0
+
+
+# ---- standby, and going away
+
+def test_standby_refuses_and_may_be_tried_elsewhere(server):
+    server.standby.touch()
+    try:
+        reply = ask(server)
+    finally:
+        server.standby.unlink()
+    assert (reply.fail, reply.retryable) == (grv1.FAIL_STANDBY, True)
+    assert ask(server).exit == 0
+
+
+def test_a_gateway_that_vanishes_takes_upload_pack_along(server):
+    before = set(_git_processes(server))
+    with Upstream(server.address) as upstream:
+        upstream.send(server.open().encode(server.key))
+        upstream.read_frame()
+        wait_until(lambda: set(_git_processes(server)) - before, "git runs")
+    wait_until(lambda: not set(_git_processes(server)) - before, "git is over", timeout=10)
+
+
+def _git_processes(server) -> list[int]:
+    return [pid for pid in session_members(server.process.pid) if is_git(command_line(pid))]
