@@ -49,6 +49,24 @@ class Gateway:
         self.config_file.write_text(filled)
 
     def start(self) -> "Gateway":
+        self._spawn()
+        wait_until(self._answers_or_ended, "gerve serve listens", timeout=30)
+        assert self.process.poll() is None, f"gerve serve ended at once:\n{self.log()}"
+        return self
+
+    def fails_to_start(self, says: str, exit: int = 2, timeout: float = 20) -> None:
+        """Starts it and expects that it ends by itself with that status, having said why."""
+        self._spawn()
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"gerve serve runs, and should not:\n{self.log()}") from None
+        finally:
+            self.kill()
+        assert status == exit, f"gerve serve ended with {status}, expected {exit}:\n{self.log()}"
+        assert says in self.log(), f"nowhere {says!r}:\n{self.log()}"
+
+    def _spawn(self) -> None:
         listen = ["--listen", f"{self.host}:{self.port}"] if self._config is None else []
         # The kernel ends the gateway if the test run is killed: no run leaves a server behind.
         argv = ["setpriv", "--pdeathsig", "TERM", str(program("gerve")), *self.options, "serve", *listen]
@@ -56,9 +74,6 @@ class Gateway:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env=_server_environment(), cwd=self.log_file.parent)
-        wait_until(self._answers_or_ended, "gerve serve listens", timeout=30)
-        assert self.process.poll() is None, f"gerve serve ended at once:\n{self.log()}"
-        return self
 
     def _answers_or_ended(self) -> bool:
         return self.process.poll() is not None or self.answers()

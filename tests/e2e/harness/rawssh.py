@@ -155,10 +155,11 @@ class RawClient(paramiko.Transport):
         return self.probe(key.blob, key.algorithm, user)
 
     def prove(self, key: Key, *, user="git", claimed: Key | None = None, algorithm: str | None = None,
-              signed_user=None, signed_session: bytes | None = None, spoil=False):
+              made_with: str | None = None, signed_user=None, signed_session: bytes | None = None, spoil=False):
         """Sends a request with a signature by `key`; the number of the answer.
 
-        claimed: the key that the request names, if it is another. signed_user, signed_session: what the
+        claimed: the key that the request names, if it is another. made_with: the algorithm of the signature,
+        if the request names another. signed_user, signed_session: what the
         signature is made over, where it differs from the request. spoil: alter one bit of the signature.
         """
         named = claimed or key
@@ -168,7 +169,7 @@ class RawClient(paramiko.Transport):
                         named.blob)
         prefix = Message()
         prefix.add_string(signed_session or self.session_id)
-        signature = sign(key, prefix.asbytes() + signed.asbytes(), algorithm)
+        signature = sign(key, prefix.asbytes() + signed.asbytes(), made_with or algorithm)
         if spoil:
             signature = signature[:-1] + bytes([signature[-1] ^ 1])
         request.add_string(signature)

@@ -1,0 +1,212 @@
+"""What the gateway offers and accepts: nothing that is known to be weak, whatever the directory holds."""
+
+import base64
+import hashlib
+import sqlite3
+import struct
+
+import pytest
+
+from harness.keys import Key, make_key
+from harness.messages import greeting
+from harness.rawssh import (
+    CUT, EXT_INFO, SERVICE_REQUEST, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_SUCCESS, RawClient)
+
+REFUSED = (USERAUTH_FAILURE, CUT)
+
+
+def store_key(site, login: str, blob: bytes, algorithm: str) -> None:
+    """Puts a key into the directory that `gerve key add` would refuse, as a foreign program might."""
+    placeholder = make_key(site.directory / site.fresh("placeholder"))
+    site.add_key(login, placeholder)
+    with sqlite3.connect(site.state / "gerve.db", timeout=10) as database:
+        changed = database.execute(
+            "UPDATE public_keys SET fingerprint = ?, key_blob = ?, algorithm = ? WHERE fingerprint = ?",
+            (hashlib.sha256(blob).digest(), blob, algorithm, hashlib.sha256(placeholder.blob).digest()))
+        assert changed.rowcount == 1
+
+
+def string(content: bytes | str) -> bytes:
+    content = content.encode() if isinstance(content, str) else content
+    return struct.pack(">I", len(content)) + content
+
+
+@pytest.fixture
+def raw(door):
+    with RawClient(door) as client:
+        client.request_authentication()
+        yield client
+
+
+@pytest.fixture
+def lists(door) -> dict[str, list[str]]:
+    """The name-lists of the server's KEXINIT."""
+    with RawClient(door) as client:
+        return client.server_lists
+
+
+# ---- what is offered
+
+def test_strict_key_exchange_is_offered(lists):
+    """Against Terrapin, CVE-2023-48795."""
+    assert "kex-strict-s-v00@openssh.com" in lists["kex"]
+
+
+def test_no_compression_is_offered(lists):
+    assert lists["compression_in"] == lists["compression_out"] == ["none"]
+
+
+@pytest.mark.parametrize("kind, weak", [
+    ("kex", ("sha1", "gss-")),
+    ("host_key", ("ssh-dss", "cert-")),
+    ("ciphers_in", ("cbc", "arcfour", "des", "none")),
+    ("ciphers_out", ("cbc", "arcfour", "des", "none")),
+    ("macs_in", ("md5", "sha1", "-96", "none")),
+    ("macs_out", ("md5", "sha1", "-96", "none")),
+])
+def test_nothing_weak_is_offered(lists, kind, weak):
+    assert lists[kind] != []
+    assert [name for name in lists[kind] if any(word in name for word in weak)] == []
+
+
+def test_sha1_host_key_signatures_are_not_offered(lists):
+    assert "ssh-rsa" not in lists["host_key"]
+
+
+def test_ed25519_and_rsa_host_keys_are_offered(lists):
+    assert {"ssh-ed25519", "rsa-sha2-512"} <= set(lists["host_key"])
+
+
+def test_what_hardware_does_fast_is_offered(lists):
+    assert "curve25519-sha256" in lists["kex"]
+    assert {"aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"} <= set(lists["ciphers_in"])
+
+
+@pytest.mark.parametrize("cipher", ["aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr"])
+def test_each_cipher_carries_a_clone(bob, project, cipher):
+    bob.with_ssh_options("-c", cipher).git("clone", "--quiet", project.url)
+
+
+def test_the_signature_algorithms_told_to_the_client_leave_sha1_out(door):
+    with RawClient(door) as client:
+        client.send(SERVICE_REQUEST, "ssh-userauth")
+        while (got := client.receive())[0] != EXT_INFO:
+            assert not isinstance(got, str), "no EXT_INFO came"
+        message = got[1]
+        told = {message.get_text(): message.get_text() for _ in range(message.get_int())}
+    algorithms = told["server-sig-algs"].split(",")
+    assert {"ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512", "ecdsa-sha2-nistp256"} <= set(algorithms)
+    assert [name for name in algorithms if name in ("ssh-rsa", "ssh-dss") or "cert" in name or "sk-" in name] == []
+
+
+# ---- what is accepted
+
+@pytest.fixture
+def rsa(site, door):
+    return site.person("rsa", door, kind="rsa", bits=2048)
+
+
+@pytest.mark.parametrize("algorithm", ["rsa-sha2-256", "rsa-sha2-512"])
+def test_rsa_with_sha2_is_accepted(raw, rsa, algorithm):
+    assert raw.probe(rsa.key.blob, algorithm) == USERAUTH_PK_OK
+    assert raw.prove(rsa.key, algorithm=algorithm) == USERAUTH_SUCCESS
+
+
+def test_rsa_with_sha1_is_refused_when_offered(raw, rsa):
+    assert raw.probe(rsa.key.blob, "ssh-rsa") in REFUSED
+
+
+def test_rsa_with_sha1_is_refused_when_signed(raw, rsa):
+    assert raw.prove(rsa.key, algorithm="ssh-rsa") in REFUSED
+
+
+def test_a_sha1_signature_under_the_name_of_sha2_is_refused(raw, rsa):
+    assert raw.prove(rsa.key, algorithm="rsa-sha2-256", made_with="ssh-rsa") in REFUSED
+
+
+@pytest.mark.parametrize("bits", [1024, 1536, 2047])
+def test_a_short_rsa_key_is_refused_when_offered_although_it_is_stored(site, raw, alice, bits):
+    blob = _rsa_blob(bits)
+    store_key(site, alice.login, blob, "ssh-rsa")
+    assert raw.probe(blob, "rsa-sha2-256") in REFUSED
+
+
+def _rsa_blob(bits: int) -> bytes:
+    """A public key with a modulus of that many bits; it need not be a product of two primes to be offered."""
+    modulus = (1 << (bits - 1)) | int.from_bytes(hashlib.sha512(str(bits).encode()).digest(), "big") | 1
+    size = bits // 8 + 1
+    return string("ssh-rsa") + string(b"\1\0\1") + string(modulus.to_bytes(size, "big"))
+
+
+def test_dsa_is_refused_although_it_is_stored(site, raw, alice):
+    key = make_key(alice.home / "dsa", "dsa")
+    store_key(site, alice.login, key.blob, "ssh-dss")
+    assert raw.probe_key(key) in REFUSED
+
+
+@pytest.mark.parametrize("application", ["ssh:", ""])
+def test_a_hardware_key_is_refused_since_its_touch_cannot_be_checked(site, raw, alice, application):
+    blob = string("sk-ssh-ed25519@openssh.com") + string(bytes(range(32))) + string(application)
+    store_key(site, alice.login, blob, "sk-ssh-ed25519@openssh.com")
+    assert raw.probe(blob, "sk-ssh-ed25519@openssh.com") in REFUSED
+
+
+@pytest.fixture
+def certificate(alice) -> tuple[Key, bytes]:
+    """alice's own key, and a certificate for it by an authority that nobody asked for."""
+    authority = make_key(alice.home / "authority")
+    alice.run("ssh-keygen", "-q", "-s", authority.private, "-I", "anything", "-n", "git", alice.key.public)
+    text = alice.key.private.with_name("id-cert.pub").read_text()
+    return alice.key, base64.b64decode(text.split()[1])
+
+
+def test_a_certificate_is_refused_when_offered(site, raw, certificate):
+    assert raw.probe(certificate[1], "ssh-ed25519-cert-v01@openssh.com") in REFUSED
+
+
+def test_a_certificate_is_refused_although_it_is_stored(site, raw, alice, certificate):
+    store_key(site, alice.login, certificate[1], "ssh-ed25519-cert-v01@openssh.com")
+    assert raw.probe(certificate[1], "ssh-ed25519-cert-v01@openssh.com") in REFUSED
+
+
+def test_a_client_with_a_certificate_gets_in_by_its_plain_key(alice, certificate):
+    alice.ssh(exit=1, stderr=greeting(alice.login))
+
+
+# ---- Gerve's own host keys
+
+CONFIG = """
+state = "{state}"
+[listen]
+ssh = ["127.0.0.1:{port}"]
+[ssh]
+host_keys = ["KEYFILE"]
+"""
+
+
+def test_a_host_key_that_others_can_read_is_refused(private_sites, tmp_path):
+    key = make_key(tmp_path / "host_key")
+    key.private.chmod(0o644)
+    site = private_sites(CONFIG.replace("KEYFILE", str(key.private)), start=False)
+    site.gateway.fails_to_start(says=str(key.private))
+
+
+def test_a_host_key_of_ones_own_is_used(private_sites, tmp_path):
+    key = make_key(tmp_path / "host_key")
+    site = private_sites(CONFIG.replace("KEYFILE", str(key.private)))
+    assert any(key.public.read_text().split()[1] in shown for shown in site.door().host_keys)
+
+
+def test_host_keys_stay_the_same_after_a_restart(private_sites):
+    site = private_sites()
+    before = site.door().host_keys
+    site.gateway.stop()
+    site.start()
+    assert sorted(site.door().host_keys) == sorted(before)
+
+
+def test_host_keys_are_for_the_gateway_alone_to_read(private_site):
+    files = [file for file in private_site.state.rglob("*") if file.is_file()]
+    secrets = [file for file in files if b"PRIVATE KEY" in file.read_bytes()[:100]]
+    assert secrets != []
+    assert [file for file in secrets if file.stat().st_mode & 0o077] == []

@@ -1,0 +1,170 @@
+"""Who may do what: `gerve explain` and the wire say the same for every row, and it is what the table says.
+
+A letter for reading and one for writing: A allowed, N told as not found, D permission denied, R archived and
+read-only, S suspended. Archives need what reading needs.
+"""
+
+import pytest
+
+from harness.client import Client
+from harness.messages import NOT_FOUND, SUSPENDED, archived, write_denied
+from harness.rawssh import Answer, RawClient
+from harness.site import Repository
+
+COLUMNS = [(visibility, state) for visibility in ("public", "private")
+           for state in ("active", "archived", "disabled")] + [("no", "repository")]
+
+#                          public                     private
+#                          active archived disabled   active archived disabled   missing
+TABLE = {
+    "owner":              "AA     AR       NN         AA     AR       NN         NN",
+    "reader":             "AD     AD       NN         AD     AD       NN         NN",
+    "writer":             "AA     AR       NN         AA     AR       NN         NN",
+    "administrator":      "AA     AR       NN         AA     AR       NN         NN",
+    "team-reader":        "AD     AD       NN         AD     AD       NN         NN",
+    "team-writer":        "AA     AR       NN         AA     AR       NN         NN",
+    "team-administrator": "AA     AR       NN         AA     AR       NN         NN",
+    "other-team":         "AD     AD       NN         NN     NN       NN         NN",
+    "stranger":           "AD     AD       NN         NN     NN       NN         NN",
+    "suspended-owner":    "SS     SS       SS         SS     SS       SS         SS",
+    "suspended-writer":   "SS     SS       SS         SS     SS       SS         SS",
+    "suspended-stranger": "SS     SS       SS         SS     SS       SS         SS",
+    "deploy-reader":      "AD     AD       NN         AD     AD       NN         NN",
+    "deploy-writer":      "AA     AR       NN         AA     AR       NN         NN",
+    "deploy-elsewhere":   "NN     NN       NN         NN     NN       NN         NN",
+}
+
+COMMANDS = {"archived": "archive", "disabled": "disable"}
+
+STDIN = {
+    "git-upload-pack": b"0000",
+    "git-receive-pack": b"0000",
+    "git-upload-archive": b"0012argument HEAD\n0000",
+}
+
+
+class World:
+    """Makes the repositories of the columns, and whoever knocks at them, for one row at a time."""
+
+    def __init__(self, site, door):
+        self.site = site
+        self.door = door
+        self.organisation = site.organisation()
+
+    def build(self, row: str) -> tuple[dict, dict]:
+        """By column: who knocks there, with the access that the row's name says, and the repository."""
+        owner = self.site.person("owner", self.door)
+        by_team = row.startswith("team-") or row == "other-team"
+        home = self.organisation if by_team else owner.login
+        repositories = {}
+        for column in COLUMNS[:-1]:
+            name = self.site.fresh("-".join(column))
+            repositories[column] = self.site.repository(home, name, private=column[0] == "private")
+            _seed(repositories[column])
+        repositories[COLUMNS[-1]] = Repository(home, "missing", self.site.state)
+        actors = self._actors(row, owner, repositories)
+        for (_, state), repository in repositories.items():
+            if state in COMMANDS:
+                self.site.gerve("repo", COMMANDS[state], repository.path)
+        return actors, repositories
+
+    def _actors(self, row: str, owner: Client, repositories: dict) -> dict:
+        real = [repository for (_, state), repository in repositories.items() if state != "repository"]
+        if row.startswith("deploy-"):
+            return self._machines(row, owner, repositories)
+        person = owner if row.endswith("owner") else self.site.person(row, self.door)
+        level = {"reader": "read", "writer": "write", "administrator": "admin"}.get(row.rpartition("-")[2])
+        if row.startswith("team-"):
+            team = self.site.team(self.organisation, person)
+            for repository in real:
+                self.site.grant(repository, team, level)
+        elif row == "other-team":
+            self.site.team(self.organisation, person)
+        elif level:
+            for repository in real:
+                self.site.grant(repository, person, level)
+        if row.startswith("suspended-"):
+            self.site.gerve("user", "suspend", person.login)
+        return {column: person for column in repositories}
+
+    def _machines(self, row: str, owner: Client, repositories: dict) -> dict:
+        elsewhere = self.site.repository(owner, "elsewhere")
+        machines = {}
+        for column, repository in repositories.items():
+            bound = elsewhere if row == "deploy-elsewhere" or column == COLUMNS[-1] else repository
+            machines[column] = self.site.deploy_client(bound, self.door, write=row != "deploy-reader")
+        return machines
+
+
+def _seed(repository: Repository) -> None:
+    """One commit, written on the disk."""
+    tree = repository.git("hash-object", "-t", "tree", "-w", "/dev/null")
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    commit = repository.git(*identity, "commit-tree", "-m", "One", tree)
+    repository.git("update-ref", "refs/heads/main", commit)
+
+
+def told_for(letter: str, repository: Repository, client: Client, by_deploy_key: bool) -> str:
+    who = "deploy key" if by_deploy_key else client.login
+    return {"N": NOT_FOUND, "S": SUSPENDED, "R": archived(repository.path),
+            "D": write_denied(repository.path, who)}[letter]
+
+
+def letter_of(answer: Answer, told: dict[str, str]) -> str:
+    """The letter that a client's view amounts to; the whole view if it is none."""
+    if answer.exit == 0 and answer.stdout:
+        return "A"
+    text = answer.stderr.decode()
+    for letter, expected in told.items():
+        if (answer.stdout, text, answer.exit) == (b"", expected, 1):
+            return letter
+    return repr(answer)
+
+
+@pytest.fixture(scope="module")
+def world(site, doors):
+    return World(site, doors["gateway"])
+
+
+@pytest.mark.parametrize("row", TABLE)
+def test_explain_and_the_wire_say_what_the_table_says(world, site, row):
+    actors, repositories = world.build(row)
+    disagreements = []
+    for column, letters in zip(COLUMNS, TABLE[row].split()):
+        repository, client = repositories[column], actors[column]
+        told = {letter: told_for(letter, repository, client, row.startswith("deploy-")) for letter in "NSRD"}
+        with RawClient(client.door) as connection:
+            connection.log_in(client.key)
+            for service, stdin in STDIN.items():
+                expected = letters[service == "git-receive-pack"]
+                command = f"{service} '{repository.path}'"
+                wire = letter_of(connection.open_session().exec(command, stdin), told)
+                explained = explain(site, client, row, command, told)
+                if not wire == explained == expected:
+                    disagreements.append(f"{column} {service}: table {expected}, wire {wire}, explain {explained}")
+    assert not disagreements, "\n".join(disagreements)
+
+
+def explain(site, client: Client, row: str, command: str, told: dict[str, str]) -> str:
+    """The letter that `gerve explain` answers with; the whole text if it is none."""
+    who = client.key.fingerprint if row.startswith("deploy-") else client.login
+    outcome = site.gerve("explain", who, command, exit=range(0, 2))
+    letters = [letter for letter, text in told.items() if text.strip() in outcome.stdout]
+    if outcome.exit == 0 and not letters:
+        return "A"
+    return letters[0] if outcome.exit == 1 and len(letters) == 1 else outcome.transcript()
+
+
+def test_explain_takes_a_fingerprint_as_well_as_a_login(site, alice, project):
+    by_login = site.gerve("explain", alice.login, f"git-upload-pack '{project.path}'").stdout
+    by_key = site.gerve("explain", alice.key.fingerprint, f"git-upload-pack '{project.path}'").stdout
+    assert alice.login in by_login and alice.login in by_key
+
+
+@pytest.mark.parametrize("who, command, says", [
+    ("nobody-at-all", "git-upload-pack 'a/b'", "nobody-at-all"),
+    ("SHA256:" + "A" * 43, "git-upload-pack 'a/b'", "SHA256:" + "A" * 43),
+    ("{alice}", "rm -rf /", "rm -rf /"),
+])
+def test_explain_says_why_there_is_nothing_to_explain(site, alice, who, command, says):
+    site.gerve("explain", who.replace("{alice}", alice.login), command, exit=range(1, 3), says=says)
