@@ -4,6 +4,7 @@ import base64
 import hashlib
 import sqlite3
 import struct
+from contextlib import closing
 
 import pytest
 
@@ -19,7 +20,7 @@ def store_key(site, login: str, blob: bytes, algorithm: str) -> None:
     """Puts a key into the directory that `gerve key add` would refuse, as a foreign program might."""
     placeholder = make_key(site.directory / site.fresh("placeholder"))
     site.add_key(login, placeholder)
-    with sqlite3.connect(site.state / "gerve.db", timeout=10) as database:
+    with closing(sqlite3.connect(site.state / "gerve.db", timeout=10)) as database, database:
         changed = database.execute(
             "UPDATE public_keys SET fingerprint = ?, key_blob = ?, algorithm = ? WHERE fingerprint = ?",
             (hashlib.sha256(blob).digest(), blob, algorithm, hashlib.sha256(placeholder.blob).digest()))

@@ -154,8 +154,9 @@ class Gateway:
 
     def worker_of(self, local_port: int) -> int:
         """The worker that holds the connection whose client end has this port."""
-        inode = _server_socket_inode(self.port, local_port)
-        (pid,) = [pid for pid in self.workers() if inode in _socket_inodes(pid)]
+        (inode,) = [inode for here, there, inode in processes.tcp_connections()
+                    if (here, there) == (self.port, local_port)]
+        (pid,) = [pid for pid in self.workers() if inode in processes.socket_inodes(pid)]
         return pid
 
 
@@ -180,24 +181,3 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
-
-
-def _server_socket_inode(server_port: int, client_port: int) -> str:
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        ports = [int(address.rpartition(":")[2], 16) for address in fields[1:3]]
-        if ports == [server_port, client_port]:
-            return fields[9]
-    raise AssertionError(f"no connection {client_port} → {server_port}")
-
-
-def _socket_inodes(pid: int) -> set[str]:
-    inodes = set()
-    for entry in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            target = os.readlink(f"/proc/{pid}/fd/{entry}")
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            inodes.add(target[len("socket:["):-1])
-    return inodes

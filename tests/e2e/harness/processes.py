@@ -80,3 +80,44 @@ def resident_kib(pid: int) -> int:
 
 def open_files(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all that descend from it, itself first."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            children.setdefault(parent_of(int(entry)), []).append(int(entry))
+    family = [pid]
+    for member in family:
+        family += children.get(member, [])
+    return family
+
+
+def socket_inodes(pid: int) -> set[str]:
+    """The inodes of the sockets that a process has open."""
+    inodes = set()
+    try:
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{entry}")
+            if target.startswith("socket:["):
+                inodes.add(target[len("socket:["):-1])
+    except OSError:
+        pass  # the process, or one of its files, is gone
+    return inodes
+
+
+def tcp_connections() -> list[tuple[int, int, str]]:
+    """The TCP connections over IPv4: port here, port there, inode of the socket."""
+    found = []
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        here, there = (int(address.rpartition(":")[2], 16) for address in fields[1:3])
+        found.append((here, there, fields[9]))
+    return found
+
+
+def connections_to(pid: int, server_port: int) -> list[int]:
+    """The local ports of a process's connections to a port."""
+    own = socket_inodes(pid)
+    return [here for here, there, inode in tcp_connections() if there == server_port and inode in own]

@@ -1,0 +1,228 @@
+"""The processes of the gateway: one dies, the others go on; reload; a clean end."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from harness.messages import greeting
+from harness.outcome import NONZERO
+from harness.processes import connections_to, descendants, is_alive, wait_until
+from harness.rawssh import RawClient
+
+CONFIG = """
+state = "{state}"
+[listen]
+ssh = ["127.0.0.1:{port}"]
+[ssh]
+workers = 2
+"""
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def site(private_sites):
+    return private_sites(CONFIG)
+
+
+@pytest.fixture
+def door(site):
+    return site.door()
+
+
+@pytest.fixture
+def bulky(site, alice):
+    """A repository that takes a while to clone: 64 MB that do not compress."""
+    repository = site.repository(alice, "bulky")
+    alice.publish(repository)
+    work = alice.clone(repository, into="bulky-work")
+    work.commit("noise", os.urandom(64 * MEGABYTE))
+    work.git("push", "--quiet")
+    return repository
+
+
+class PausedClone:
+    """A clone whose ssh is stopped in the middle, so that the session stays open as long as the test likes."""
+
+    def __init__(self, site, person, repository, directory: str):
+        self.running = person.start("git", "clone", "--quiet", "--bare", repository.url, directory)
+        self.ssh, port = wait_until(self._connection_to(site.gateway.port), "ssh is connected")
+        self._wait_for_data(site)
+        os.kill(self.ssh, signal.SIGSTOP)
+        self.worker = site.gateway.worker_of(port)
+
+    def _connection_to(self, server_port: int):
+        def find():
+            for pid in descendants(self.running.pid):
+                for port in connections_to(pid, server_port):
+                    return pid, port
+            return None
+
+        return find
+
+    def _wait_for_data(self, site) -> None:
+        """Until git serves it: the client has been let in and the pack is on its way."""
+        already = getattr(site, "paused", 0)
+        wait_until(lambda: len(site.gateway.git_processes()) > already, "git serves the clone")
+        site.paused = len(site.gateway.git_processes())
+
+    def go_on(self, **expected):
+        os.kill(self.ssh, signal.SIGCONT)
+        return self.running.finish(**expected)
+
+
+def clones_on_both_workers(site, person, repository) -> dict[int, list[PausedClone]]:
+    by_worker: dict[int, list[PausedClone]] = {}
+    for number in range(20):
+        clone = PausedClone(site, person, repository, f"paused-{number}")
+        by_worker.setdefault(clone.worker, []).append(clone)
+        if len(by_worker) == 2:
+            return by_worker
+    raise AssertionError("twenty connections all went to one worker")
+
+
+def test_kill_of_a_worker_leaves_the_clone_of_the_other_alone(site, alice, bulky):
+    (killed, lost), (living, kept) = clones_on_both_workers(site, alice, bulky).items()
+    os.kill(killed, signal.SIGKILL)
+    started = time.monotonic()
+    wait_until(lambda: len(site.gateway.workers()) == 2 and killed not in site.gateway.workers(),
+               "the dead worker is replaced", timeout=1)
+    for clone in kept:
+        clone.go_on()
+    for clone in lost:
+        clone.go_on(exit=NONZERO)
+    assert living in site.gateway.workers()
+    assert time.monotonic() - started < 60
+    wait_until(lambda: site.gateway.git_processes() == [], "no git is left of the dead worker", timeout=10)
+
+
+def test_the_gateway_serves_on_after_each_of_its_processes_was_killed(site, alice, bulky):
+    roles = [*((lambda: site.gateway.workers()[0],) * 2), site.gateway.authz, site.gateway.agent]
+    for find in roles:
+        os.kill(find(), signal.SIGKILL)
+        wait_until(lambda: alice.ssh(f"git-upload-archive '{bulky.path}'", exit=range(0, 256)).exit in (0, 128),
+                   "served again", timeout=2)
+
+
+def test_a_worker_that_dies_again_and_again_does_not_stop_the_gateway(site, alice):
+    for _ in range(5):
+        before = site.gateway.workers()
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: len(site.gateway.workers()) == 2 and before[0] not in site.gateway.workers(),
+                   "replaced", timeout=3)
+    alice.ssh(exit=1, stderr=greeting(alice.login))
+
+
+def test_the_master_dies_and_takes_all_along(site, alice):
+    family = site.gateway.family()
+    os.kill(site.gateway.pid, signal.SIGKILL)
+    wait_until(lambda: not [pid for pid in family if is_alive(pid)], "all of them are over", timeout=5)
+    site.gateway.kill()
+
+
+# ---- reload
+
+def test_reload_takes_the_new_configuration(site, alice, project, tmp_path):
+    notice = tmp_path / "notice"
+    notice.write_text("Maintenance on Sunday\n")
+    site.gateway.configure(CONFIG + f'notice_file = "{notice}"\n')
+    site.gateway.hang_up()
+    wait_until(lambda: "remote: Maintenance on Sunday\n" in alice.git("ls-remote", project.url).stderr,
+               "the notice is shown", timeout=5)
+
+
+def test_reload_of_a_broken_configuration_keeps_the_old_one_and_says_why(site, alice, project):
+    site.gateway.configure(CONFIG + "no_such_key = 1\nlogin_grace = 'soon'\n")
+    site.gateway.hang_up()
+    wait_until(lambda: "no_such_key" in site.gateway.log(), "the log names the key", timeout=5)
+    assert f"{site.gateway.config_file}:8" in site.gateway.log()
+    for _ in range(4):
+        alice.git("ls-remote", project.url, says=project.rev("main"))
+    assert is_alive(site.gateway.pid)
+
+
+def test_reload_does_not_disturb_sessions(site, alice, project):
+    project.hook("pre-receive", "sleep 3")
+    work = alice.clone(project)
+    head = work.commit()
+    push = work.start("git", "push", "--quiet")
+    for _ in range(10):
+        site.gateway.hang_up()
+        time.sleep(0.2)
+        alice.git("ls-remote", project.url)
+    push.finish()
+    assert project.rev("main") == head
+
+
+# ---- the end
+
+def test_sigterm_lets_a_push_finish_and_takes_no_new_connection(site, alice, project):
+    project.hook("pre-receive", "sleep 3")
+    work = alice.clone(project)
+    head = work.commit()
+    push = work.start("git", "push", "--quiet")
+    wait_until(lambda: site.gateway.git_processes(), "git receives the push")
+    site.gateway.process.terminate()
+    wait_until(lambda: not site.gateway.answers(), "no new connection is taken", timeout=2)
+    push.finish()
+    assert project.rev("main") == head
+    assert site.gateway.process.wait(10) == 0
+
+
+def test_sigterm_ends_an_idle_gateway_at_once(site, alice):
+    alice.ssh(exit=1, stderr=greeting(alice.login))
+    started = time.monotonic()
+    site.gateway.stop()
+    assert time.monotonic() - started < 3
+
+
+def test_sigterm_does_not_wait_for_whoever_has_not_logged_in(site, door):
+    with RawClient(door) as client:
+        client.request_authentication()
+        started = time.monotonic()
+        site.gateway.stop()
+        assert time.monotonic() - started < 5
+
+
+def test_interrupt_ends_it_as_sigterm_does(site):
+    """Ctrl-C at the terminal of a demo."""
+    os.kill(site.gateway.pid, signal.SIGINT)
+    assert site.gateway.process.wait(5) == 0
+
+
+def test_drain_has_an_end(private_sites):
+    site = private_sites(CONFIG + 'drain_timeout = "2s"\n')
+    alice = site.person("alice")
+    project = site.repository(alice)
+    alice.publish(project)
+    project.hook("pre-receive", "sleep 60")
+    work = alice.clone(project)
+    work.commit()
+    push = work.start("git", "push", "--quiet")
+    wait_until(lambda: site.gateway.git_processes(), "git receives the push")
+    site.gateway.process.terminate()
+    assert site.gateway.process.wait(10) == 0
+    push.finish(exit=NONZERO)
+    for pid in site.gateway.family():
+        os.kill(pid, signal.SIGKILL)  # the hook that sleeps, with no one to wait for it
+
+
+# ---- start
+
+def test_a_port_that_is_taken_is_told(site, private_sites):
+    second = private_sites(CONFIG, start=False)
+    second.gateway.port = site.gateway.port
+    second.gateway.configure(CONFIG)
+    second.gateway.fails_to_start(says=str(site.gateway.port), exit=1)
+
+
+def test_two_gateways_on_one_state_directory_are_refused(site, private_sites):
+    second = private_sites(start=False)
+    second.gateway.state = site.state
+    second.gateway.fails_to_start(says=str(site.state), exit=1)
+    site.person("still-alive").ssh(exit=1)
+
+
+def test_the_embedded_default_tells_which_url_to_clone(private_site):
+    assert f"ssh://git@127.0.0.1:{private_site.gateway.port}/" in private_site.gateway.log()
