@@ -46,9 +46,10 @@ class PausedClone:
     """A clone whose ssh is stopped in the middle, so that the session stays open as long as the test likes."""
 
     def __init__(self, site, person, repository, directory: str):
+        others = len(site.gateway.git_processes())
         self.running = person.start("git", "clone", "--quiet", "--bare", repository.url, directory)
         self.ssh, port = wait_until(self._connection_to(site.gateway.port), "ssh is connected")
-        self._wait_for_data(site)
+        wait_until(lambda: len(site.gateway.git_processes()) > others, "git serves the clone")
         os.kill(self.ssh, signal.SIGSTOP)
         self.worker = site.gateway.worker_of(port)
 
@@ -60,12 +61,6 @@ class PausedClone:
             return None
 
         return find
-
-    def _wait_for_data(self, site) -> None:
-        """Until git serves it: the client has been let in and the pack is on its way."""
-        already = getattr(site, "paused", 0)
-        wait_until(lambda: len(site.gateway.git_processes()) > already, "git serves the clone")
-        site.paused = len(site.gateway.git_processes())
 
     def go_on(self, **expected):
         os.kill(self.ssh, signal.SIGCONT)

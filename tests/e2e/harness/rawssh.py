@@ -273,13 +273,16 @@ class RawChannel:
             if isinstance(got, str):
                 answer.note(got)
             else:
-                self._take(answer, *got)
+                self.take(answer, *got)
         return answer
 
-    def _take(self, answer: Answer, number: int, message: Message) -> None:
-        if number in (*ASIDES, REQUEST_SUCCESS, REQUEST_FAILURE):
+    def take(self, answer: Answer, number: int, message: Message) -> None:
+        """Adds a message to an answer if it is one for this channel."""
+        if number < CHANNEL_OPEN or number in ASIDES:
             return
-        assert message.get_int() == self.number, f"message {number} for another channel"
+        message.rewind()
+        if message.get_int() != self.number:
+            return
         if number == CHANNEL_DATA:
             answer.stdout += message.get_string()
             answer.note("stdout")

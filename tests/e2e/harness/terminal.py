@@ -42,7 +42,7 @@ class Running:
     def pid(self) -> int:
         return self.process.pid
 
-    def finish(self, input=None, timeout=120, **expected) -> Outcome:
+    def finish(self, input=None, timeout=60, **expected) -> Outcome:
         """Waits for the end and checks it as Outcome.check does; after timeout seconds it is a failure."""
         try:
             out, err = self.process.communicate(input, timeout=timeout)
@@ -98,7 +98,7 @@ class Terminal:
         """Starts a command and does not wait for it."""
         return Running(argv, cwd=self.cwd, env=self.env, stdin=stdin)
 
-    def run(self, *argv, input: bytes | None = None, timeout=120, **expected) -> Outcome:
+    def run(self, *argv, input: bytes | None = None, timeout=60, **expected) -> Outcome:
         """Runs a command to its end; unless `expected` says otherwise it must exit 0 (Outcome.check)."""
         stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
         return self.start(*argv, stdin=stdin).finish(input=input, timeout=timeout, **expected)
