@@ -49,7 +49,8 @@ class Relay {
                 if (agent_reads) agent_reads = co_await send_stdin(buffer.first(grv1::header_size + got));
             } else if (client_.input_ended() && !eof_sent) {
                 eof_sent = true;
-                if (agent_reads) co_await upstream_.send(grv1::encode_frame(grv1::FrameType::stdin_eof));
+                const std::string eof = grv1::encode_frame(grv1::FrameType::stdin_eof);
+                if (agent_reads) agent_reads = co_await upstream_.send(eof);
             } else {
                 co_await client_.wait_input(no_deadline);
             }
@@ -61,16 +62,18 @@ class Relay {
         const std::size_t size = framed.size() - grv1::header_size;
         if (size <= grv1::max_payload) {
             grv1::encode_header(grv1::FrameType::stdin_data, size, framed.data());
-            co_return co_await upstream_.send({framed.data(), framed.size()});
+            const std::string_view frame(framed.data(), framed.size());
+            co_return co_await upstream_.send(frame);
         }
         // More than a frame holds came at once: the scratch is not ours across a suspension, so keep a copy.
         const std::string all(framed.data() + grv1::header_size, size);
         for (std::string_view rest = all; !rest.empty();) {
             const std::string_view piece = rest.substr(0, grv1::max_payload);
-            char header[grv1::header_size];
-            grv1::encode_header(grv1::FrameType::stdin_data, piece.size(), header);
-            if (!co_await upstream_.send({header, sizeof header}) || !co_await upstream_.send(piece))
-                co_return false;
+            std::string frame(grv1::header_size, '\0');
+            grv1::encode_header(grv1::FrameType::stdin_data, piece.size(), frame.data());
+            frame += piece;
+            const bool sent = co_await upstream_.send(frame);
+            if (!sent) co_return false;
             rest.remove_prefix(piece.size());
         }
         co_return true;
@@ -85,16 +88,20 @@ class Relay {
 
     asio::awaitable<void> download() {
         const std::string early = upstream_.take_early();
-        if (!co_await deliver(early)) co_return;
+        bool going = co_await deliver(early);
+        if (!going) co_return;
         while (!over_) {
             const auto buffer = scratch_.bytes().first(receive_size);
             const auto got = upstream_.receive(buffer);
             if (!got) {
-                if (!co_await upstream_.wait_readable()) co_return;
+                going = co_await upstream_.wait_readable();
+                if (!going) co_return;
                 continue;
             }
             if (*got == 0) co_return;  // without EXIT: upstream_lost, as the outcome says already
-            if (!co_await deliver({buffer.data(), *got})) co_return;
+            const std::string_view bytes(buffer.data(), *got);
+            going = co_await deliver(bytes);
+            if (!going) co_return;
             if (*got == receive_size) co_await yield();
         }
     }

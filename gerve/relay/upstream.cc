@@ -109,8 +109,8 @@ asio::awaitable<Result<asio::posix::stream_descriptor>> connect(const Endpoint& 
     if (connected != 0 && errno != EINPROGRESS) co_return not_reached(endpoint, errno_text("connect"));
     asio::posix::stream_descriptor socket(executor, fd.release());
     if (connected != 0) {
-        if (!co_await wait_for(socket, socket.wait_write, deadline))
-            co_return not_reached(endpoint, "no answer");
+        const bool in_time = co_await wait_for(socket, socket.wait_write, deadline);
+        if (!in_time) co_return not_reached(endpoint, "no answer");
         int error = 0;
         socklen_t size = sizeof error;
         ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -127,7 +127,8 @@ asio::awaitable<Result<Upstream>> Upstream::open(Endpoint endpoint, std::string 
     auto socket = co_await connect(endpoint, deadline);
     if (!socket) co_return pass_on(socket);
     Upstream upstream(std::move(*socket));
-    if (!co_await upstream.send(open_message)) co_return not_reached(endpoint, "connection lost");
+    const bool sent = co_await upstream.send(open_message);
+    if (!sent) co_return not_reached(endpoint, "connection lost");
     auto opened = co_await upstream.await_open_ok(deadline);
     if (!opened) {
         opened.error().detail = endpoint.text() + ": " + opened.error().detail;
@@ -141,8 +142,8 @@ asio::awaitable<Result<void>> Upstream::await_open_ok(Deadline deadline) {
     while (true) {
         const auto got = receive(buffer);
         if (!got) {
-            if (!co_await wait_for(socket_, socket_.wait_read, deadline))
-                co_return unavailable("no answer to OPEN");
+            const bool in_time = co_await wait_for(socket_, socket_.wait_read, deadline);
+            if (!in_time) co_return unavailable("no answer to OPEN");
             continue;
         }
         if (*got == 0) co_return unavailable("connection lost before OPEN_OK");

@@ -30,6 +30,10 @@ constexpr std::chrono::seconds farewell_patience{10};  // for the client to read
 // A look-up is good for so long; within it, probe and signature of one key cost one look-up.
 constexpr std::chrono::seconds lookup_lifetime{5};
 
+// GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
+// lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
+// results of co_await are named here, and conditions do not await.
+
 // Who logged in on this connection. Without `found`, authz was out of reach: the client was let in only to be
 // told.
 struct LoggedIn {
@@ -117,15 +121,18 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
 // Identity comes from a proven attempt and from nothing else; what was probed before it decides nothing.
 asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline) {
     unsigned tries = 0;
-    while (auto attempt = co_await connection_->next_attempt(deadline)) {
+    while (true) {
+        const bool asked = co_await connection_->wait_attempt(deadline);
+        if (!asked) co_return std::nullopt;
+        const AuthAttempt attempt = connection_->take_attempt();
         client_.version = connection_->client_version();
-        if (attempt->key && ++tries > worker_.config.max_auth_tries) {
+        if (attempt.key && ++tries > worker_.config.max_auth_tries) {
             connection_->disconnect("Too many keys were offered. Name one with -i and IdentitiesOnly=yes.");
             co_return std::nullopt;
         }
-        if (auto login = co_await answer(*attempt)) co_return login;
+        auto login = co_await answer(attempt);
+        if (login) co_return login;
     }
-    co_return std::nullopt;
 }
 
 asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& attempt) {
@@ -157,7 +164,8 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
                                                                   const PublicKey& key, bool proven) {
     const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
     if (!same || !last_lookup_.result || steady_clock::now() - last_lookup_.at > lookup_lifetime) {
-        last_lookup_.result = co_await worker_.authz.key(KeyRequest{key, user, proven, client_});
+        const KeyRequest question{key, user, proven, client_};
+        last_lookup_.result = co_await worker_.authz.key(question);
         last_lookup_.user = user;
         last_lookup_.blob = key.blob();
         last_lookup_.at = steady_clock::now();
@@ -231,7 +239,8 @@ asio::awaitable<void> Session::serve_git(Channel& channel, const RequestId& requ
                           describe(upstream.error())};
         co_return co_await refuse(channel, error, request);
     }
-    co_await channel.say(granted->notice + worker_.notice, steady_clock::now() + farewell_patience);
+    const std::string notice = granted->notice + worker_.notice;
+    co_await channel.say(notice, steady_clock::now() + farewell_patience);
     report.exit = co_await carry(channel, std::move(*upstream), report);
     channel.finish(report.exit);
 }
@@ -239,7 +248,8 @@ asio::awaitable<void> Session::serve_git(Channel& channel, const RequestId& requ
 // The handle of a connection that lives long goes stale; a new look-up finds out whether the key still is
 // one.
 asio::awaitable<Result<KeyFound>> Session::principal() {
-    auto found = co_await worker_.authz.key(KeyRequest{login_->key, login_->user, true, client_});
+    const KeyRequest question{login_->key, login_->user, true, client_};
+    auto found = co_await worker_.authz.key(question);
     if (!found) co_return pass_on(found);
     if (*found) {
         login_->found = **found;
@@ -288,15 +298,13 @@ asio::awaitable<Result<Upstream>> Session::reach(const Granted& granted, Session
 
 asio::awaitable<int> Session::carry(Channel& channel, Upstream upstream, SessionReport& report) {
     const RelayOutcome outcome = co_await relay(channel, upstream, worker_.scratch);
-    switch (outcome.end) {
-        case RelayEnd::exited: report.ended = "exit"; co_return outcome.exit_status;
-        case RelayEnd::client_gone: report.ended = "client-gone"; break;
-        case RelayEnd::upstream_lost:
-            report.ended = "upstream-lost";
-            co_await channel.say(messages::connection_lost(report.request),
-                                 steady_clock::now() + farewell_patience);
-            break;
+    if (outcome.end == RelayEnd::exited) {
+        report.ended = "exit";
+        co_return outcome.exit_status;
     }
+    report.ended = outcome.end == RelayEnd::client_gone ? "client-gone" : "upstream-lost";
+    const std::string text = messages::connection_lost(report.request);
+    co_await channel.say(text, steady_clock::now() + farewell_patience);
     co_return static_cast<int>(ExitStatus::failed);
 }
 
@@ -324,7 +332,8 @@ asio::awaitable<void> Session::refuse(Channel& channel, const Error& error, cons
     channel.finish(exit_status_of(error.kind));
 }
 
-// RFC 4253 section 4.2 lets a server speak before its version string; nothing was spent on a handshake yet.
+// RFC 4253 section 4.2 lets a server speak before its version string; nothing was spent on a handshake
+// yet.
 void refuse_connection(const Fd& socket, const std::string& text, const std::string& address) {
     log::warn("connection refused", {{"addr", address}, {"why", text}});
     const std::string line = text + "\r\n";

@@ -171,7 +171,9 @@ std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
 asio::awaitable<void> Channel::say(std::string_view text, Deadline deadline) {
     while (!text.empty() && !gone()) {
         text.remove_prefix(put_output(OutputStream::err, text));
-        if (!text.empty() && !co_await wait_output(deadline)) co_return;
+        if (text.empty()) co_return;
+        const bool in_time = co_await wait_output(deadline);
+        if (!in_time) co_return;
     }
 }
 

@@ -195,11 +195,18 @@ void Connection::take_auth_request(ssh_message_struct* message) {
     news_.notify();
 }
 
-asio::awaitable<std::optional<AuthAttempt>> Connection::next_attempt(Deadline deadline) {
+asio::awaitable<bool> Connection::wait_attempt(Deadline deadline) {
     while (!attempt_ && !ended()) {
-        if (!co_await news_.wait(deadline)) co_return std::nullopt;
+        const bool in_time = co_await news_.wait(deadline);
+        if (!in_time) co_return false;
     }
-    co_return std::exchange(attempt_, std::nullopt);
+    co_return !ended();
+}
+
+AuthAttempt Connection::take_attempt() {
+    AuthAttempt attempt = std::move(*attempt_);
+    attempt_.reset();
+    return attempt;
 }
 
 void Connection::refuse_attempt() {
@@ -244,12 +251,15 @@ ssh_channel_struct* Connection::accept_channel() {
 }
 
 asio::awaitable<std::shared_ptr<Channel>> Connection::next_request(Deadline deadline) {
+    std::shared_ptr<Channel> channel;
     while (requests_.empty() && !ended()) {
-        if (!co_await news_.wait(deadline)) co_return nullptr;
+        const bool in_time = co_await news_.wait(deadline);
+        if (!in_time) co_return channel;
     }
-    if (requests_.empty()) co_return nullptr;
-    auto channel = std::move(requests_.front());
-    requests_.pop_front();
+    if (!requests_.empty()) {
+        channel = std::move(requests_.front());
+        requests_.pop_front();
+    }
     co_return channel;
 }
 

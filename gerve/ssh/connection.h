@@ -56,9 +56,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    // The next authentication request. While one is unanswered the socket is not read. Nothing when the
-    // connection has ended or the deadline has come.
-    asio::awaitable<std::optional<AuthAttempt>> next_attempt(Deadline deadline);
+    // Waits for an authentication request. False when the connection has ended or the deadline has come.
+    asio::awaitable<bool> wait_attempt(Deadline deadline);
+    // The request that was waited for. Until it is answered by one of the next three the socket is not read.
+    [[nodiscard]] AuthAttempt take_attempt();
     void refuse_attempt();
     void accept_probe();  // "that key would do: sign"
     void accept_login();  // answers a proven attempt; channels can be opened from here on
