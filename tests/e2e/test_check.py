@@ -1,0 +1,128 @@
+"""`gerve check` and the start: every problem of a configuration at once, each with its place."""
+
+import re
+
+import pytest
+
+from harness.programs import program
+
+SOUND = """\
+state = "{state}"
+
+[listen]
+ssh = ["127.0.0.1:{port}"]
+
+[ssh]
+login_grace = "30s"
+"""
+
+BROKEN = """\
+state = 7
+no_such_key = true
+
+[listen]
+ssh = "127.0.0.1:2222"
+metrics = "nowhere"
+
+[ssh]
+login_grace = "soon"
+workers = -1
+host_keys = ["/no/such/key"]
+
+[no_such_table]
+x = 1
+
+[directory]
+backend = "postgres"
+"""
+
+# line of BROKEN → a word that the problem there is told with
+PROBLEMS = {1: "state", 2: "no_such_key", 5: "ssh", 9: "login_grace", 10: "workers", 11: "/no/such/key",
+            13: "no_such_table", 17: "postgres"}
+
+
+@pytest.fixture
+def check(private_sites):
+    """Runs `gerve check` on a configuration."""
+
+    def check(config: str, **expected):
+        site = private_sites(config, start=False)
+        return site.gateway.config_file, site.gerve("check", **expected)
+
+    return check
+
+
+def test_a_sound_configuration(private_sites):
+    site = private_sites(SOUND)
+    site.gerve("check", exit=0)
+
+
+def test_all_problems_are_reported_together_each_at_its_place(check):
+    file, outcome = check(BROKEN, exit=2)
+    found = dict(re.findall(rf"^{re.escape(str(file))}:(\d+):\d+: (.+)$", outcome.stderr, re.MULTILINE))
+    missing = {line: word for line, word in PROBLEMS.items() if word not in found.get(str(line), "")}
+    assert not missing, outcome.transcript()
+
+
+def test_a_problem_shows_its_line_and_a_caret_below(check):
+    file, outcome = check("[ssh]\nworkers = -1\n", exit=2)
+    lines = outcome.stderr.splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith(f"{file}:2:"))
+    column = int(lines[place].split(":")[2])
+    shown, caret = lines[place + 1], lines[place + 2]
+    assert "workers = -1" in shown
+    assert caret.index("^") - shown.index("workers") == column - 1
+
+
+@pytest.mark.parametrize("config, line", [
+    ("state = \"x\"\nstate = \"y\"\n", 2), ("[ssh\n", 1), ("= 1\n", 1), ("a = \"\x00\"\n", 1), ("a = [1,\n", 2),
+    ("\xff\xfe", 1),
+])
+def test_what_is_no_toml_is_told_with_its_place(check, config, line):
+    file, outcome = check(config, exit=2)
+    assert re.search(rf"^{re.escape(str(file))}:\d+:\d+: ", outcome.stderr, re.MULTILINE), outcome.transcript()
+
+
+def test_a_file_that_is_not_there(private_sites):
+    site = private_sites(SOUND, start=False)
+    site.gateway.config_file.unlink()
+    site.gerve("check", exit=2, says=str(site.gateway.config_file))
+
+
+def test_serve_refuses_a_broken_configuration_with_the_same_words(check, private_sites):
+    site = private_sites(BROKEN, start=False)
+    words = site.gerve("check", exit=2).stderr
+    site.gateway.fails_to_start(says=words, exit=2)
+
+
+def test_every_command_refuses_a_broken_configuration(private_sites):
+    site = private_sites(BROKEN, start=False)
+    site.gerve("user", "list", exit=2, says="no_such_key")
+
+
+def test_check_says_when_authz_is_not_there(private_sites):
+    site = private_sites(SOUND, start=False)
+    outcome = site.gerve("check", exit=range(256))
+    assert "authz" in outcome.stdout + outcome.stderr
+
+
+def test_check_reaches_every_backend_of_a_running_gateway(private_sites):
+    site = private_sites(SOUND)
+    told = site.gerve("check").stdout
+    for part in ("directory", "authz", "local"):
+        assert part in told
+
+
+def test_the_agent_checks_its_configuration_as_well(tmp_path, site):
+    file = tmp_path / "agent.toml"
+    file.write_text('name = "fs1"\nno_such_key = 1\nlayout = "heap"\nlisten = ["127.0.0.1:1"]\n')
+    outcome = site.admin.run(program("gerve-agent"), "-c", file, exit=2)
+    for line, word in ((2, "no_such_key"), (3, "layout")):
+        assert re.search(rf"^{re.escape(str(file))}:{line}:\d+: .*{word}", outcome.stderr, re.MULTILINE), outcome.stderr
+
+
+def test_an_agent_on_tcp_without_ticket_keys_does_not_start(tmp_path, site):
+    """It would serve whoever connects."""
+    file = tmp_path / "agent.toml"
+    file.write_text(f'name = "fs1"\nroot = "{tmp_path}"\nlisten = ["127.0.0.1:1"]\n')
+    site.admin.run(program("gerve-agent"), "-c", file, exit=2, says="ticket_keys")

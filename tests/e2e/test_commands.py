@@ -1,0 +1,322 @@
+"""The administrator's commands: what they print, what they refuse, and their exit status 0, 1 or 2."""
+
+import json
+import os
+import re
+import shlex
+
+import pytest
+
+from harness.keys import make_key
+from harness.messages import NOT_FOUND, greeting
+from harness.processes import wait_until
+from harness.programs import program
+
+GROUPS = {
+    "serve": "", "check": "", "explain": "", "ticket-key": "new", "schema": "print migrate",
+    "user": "add list suspend unsuspend", "team": "add member", "key": "add list revoke show", "deploy-key": "add",
+    "repo": "create list archive disable rename delete", "access": "grant revoke", "route": "set get list",
+    "server": "add",
+}
+
+
+def entries(site, *command) -> list[dict]:
+    """What a list prints with --json: an array of objects."""
+    listed = site.gerve_json(*command)
+    assert isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed), listed
+    return listed
+
+
+def entry_with(site, value: str, *command) -> dict:
+    """The one entry of a list that has this value somewhere."""
+    found = [entry for entry in entries(site, *command) if value in entry.values()]
+    assert len(found) == 1, f"{len(found)} entries with {value!r} in {command}"
+    return found[0]
+
+
+# ---- usage
+
+@pytest.mark.parametrize("command", ["--help", *(f"{group} --help" for group in GROUPS)])
+def test_every_command_has_a_help_text(site, command):
+    outcome = site.admin.run(program("gerve"), *command.split())
+    assert outcome.stderr == ""
+    for subcommand in GROUPS.get(command.split()[0], "").split():
+        assert subcommand in outcome.stdout
+
+
+def test_version(site):
+    assert re.search(r"\d+\.\d+\.\d+", site.admin.run(program("gerve"), "--version").stdout)
+
+
+@pytest.mark.parametrize("command", [
+    "", "no-such-command", "--no-such-option", "user", "user add", "user add one two", "user add x --no-such-option",
+    "key add", "repo create", "access grant a/b c nonsense", "access grant a/b", "ticket-key new", "explain",
+    "repo create x y z", "route set", "schema nonsense",
+])
+def test_wrong_usage_exits_2_and_says_what_is_wrong(site, command):
+    outcome = site.gerve(*command.split(), exit=2)
+    assert outcome.stderr != ""
+
+
+@pytest.mark.parametrize("command", [
+    "user add 'no good'", "user add ../x", "user add -x", "user add ''", "repo create justaname",
+    "repo create a/b/c", "repo create a/..", "key revoke nonsense", "team add justaname",
+])
+def test_a_name_that_cannot_be_is_refused_without_a_change(site, command):
+    before = site.gerve("user", "list").stdout
+    outcome = site.gerve(*shlex.split(command), exit=range(1, 3))
+    assert outcome.stderr != "" and outcome.stdout == ""
+    assert site.gerve("user", "list").stdout == before
+
+
+# ---- accounts
+
+def test_users_are_added_listed_suspended(site):
+    login = site.fresh("carol")
+    site.gerve("user", "add", login)
+    assert login in site.gerve("user", "list").stdout
+    before = entry_with(site, login, "user", "list")
+    site.gerve("user", "suspend", login)
+    assert entry_with(site, login, "user", "list") != before
+    site.gerve("user", "unsuspend", login)
+    assert entry_with(site, login, "user", "list") == before
+
+
+def test_organisations_are_told_from_users(site):
+    login, organisation = site.fresh("carol"), site.organisation()
+    site.gerve("user", "add", login)
+    kinds = [entry_with(site, name, "user", "list")["kind"] for name in (login, organisation)]
+    assert kinds == ["user", "org"]
+
+
+def test_a_login_is_taken_whatever_its_case(site):
+    login = site.fresh("Carol")
+    site.gerve("user", "add", login)
+    for taken in (login, login.upper(), login.lower()):
+        site.gerve("user", "add", taken, exit=1, says=taken)
+
+
+@pytest.mark.parametrize("command", [
+    "user suspend nobody", "key add nobody {key}", "repo create nobody/x", "repo archive nobody/x",
+    "access grant nobody/x nobody read", "access revoke nobody/x nobody", "team add nobody/x",
+    "team member add nobody/x nobody", "route set nobody local", "repo rename nobody/x y", "repo delete nobody/x",
+    "key revoke SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "key show SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "deploy-key add nobody/x {key}",
+])
+def test_what_is_not_there_is_refused_with_exit_1(site, tmp_path, command):
+    key = make_key(tmp_path / "id").public if "{key}" in command else ""
+    outcome = site.gerve(*command.replace("{key}", str(key)).split(), exit=1)
+    assert "nobody" in outcome.stderr or "SHA256:AAAA" in outcome.stderr
+    assert outcome.stdout == ""
+
+
+# ---- keys
+
+def test_a_key_is_listed_with_its_fingerprint_and_title(site, alice):
+    key = make_key(alice.home / "second")
+    site.add_key(alice.login, key, "--title", "the laptop")
+    listed = entry_with(site, key.fingerprint, "key", "list")
+    assert "the laptop" in listed.values()
+    assert key.fingerprint in site.gerve("key", "list").stdout
+
+
+def test_a_key_is_read_from_standard_input(site, alice):
+    key = make_key(alice.home / "second")
+    site.gerve("key", "add", alice.login, "-", input=key.public.read_bytes())
+    alice.with_key(key).ssh(exit=1, stderr=greeting(alice.login))
+
+
+def test_a_key_that_is_in_use_is_refused_naming_its_owner(site, alice, bob, project):
+    site.gerve("key", "add", bob.login, alice.key.public, exit=1, says=alice.login)
+    site.gerve("deploy-key", "add", project.path, alice.key.public, exit=1, says=alice.login)
+
+
+def test_a_deploy_key_in_use_is_refused_naming_its_repository(site, door, alice, project):
+    machine = site.deploy_client(project, door)
+    site.gerve("key", "add", alice.login, machine.key.public, exit=1, says=project.path)
+
+
+def test_a_revoked_key_is_kept_in_the_list_and_does_not_come_back(site, alice):
+    site.gerve("key", "revoke", alice.key.fingerprint)
+    assert entry_with(site, alice.key.fingerprint, "key", "list")
+    site.gerve("key", "add", alice.login, alice.key.public, exit=1)
+    alice.ssh(exit=255, says="Permission denied")
+
+
+def test_key_show_tells_owner_state_and_reach(site, alice, bob, secret):
+    site.grant(secret, bob, "write")
+    shown = site.gerve("key", "show", bob.key.fingerprint).stdout
+    for told in (bob.login, bob.key.fingerprint, secret.path, "write"):
+        assert told in shown
+    assert isinstance(site.gerve_json("key", "show", bob.key.fingerprint), dict)
+
+
+def test_key_show_knows_the_last_use(site, alice):
+    alice.ssh(exit=1)
+    wait_until(lambda: "127.0.0.1" in site.gerve("key", "show", alice.key.fingerprint).stdout, "last use", timeout=15)
+
+
+@pytest.mark.parametrize("kind, bits", [("rsa", 1024), ("dsa", None)])
+def test_a_weak_key_is_refused(site, alice, kind, bits):
+    key = make_key(alice.home / "weak", kind, bits)
+    site.gerve("key", "add", alice.login, key.public, exit=1)
+
+
+@pytest.mark.parametrize("text", [
+    "", "nonsense", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-ed25519 not-base64!",
+    "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
+    'command="id" {key}', "restrict {key}", "{key}\n{key}", "ssh-rsa {blob}",
+    "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ"
+    "GhscHR4fAAAABHNzaDo= x",
+])
+def test_what_is_no_usable_key_is_refused(site, alice, text):
+    second = make_key(alice.home / "second").public.read_text().strip()
+    content = text.replace("{key}", second).replace("{blob}", second.split()[1])
+    outcome = site.gerve("key", "add", alice.login, "-", input=content.encode(), exit=1)
+    assert outcome.stderr != "" and "Traceback" not in outcome.stderr
+
+
+def test_a_certificate_is_refused(site, alice):
+    authority = make_key(alice.home / "authority")
+    key = make_key(alice.home / "second")
+    alice.run("ssh-keygen", "-q", "-s", authority.private, "-I", "x", "-n", "git", key.public)
+    site.gerve("key", "add", alice.login, alice.home / "second-cert.pub", exit=1, says="certificate")
+
+
+def test_a_comment_cannot_forge_a_line(site, alice):
+    """What stands behind the key is shown in lists: it must stay on its line and without control characters."""
+    public = make_key(alice.home / "second").public
+    blob = " ".join(public.read_text().split()[:2])
+    public.write_text(f"{blob} \x1b[2Jevil\x07 \u202e\n")
+    site.gerve("key", "add", alice.login, public, exit=range(2))
+    shown = site.gerve("key", "list").stdout
+    assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2026-13-01", "2026-02-30", "1", ""])
+def test_an_expiry_that_is_no_date_is_refused(site, alice, date):
+    key = make_key(alice.home / "second")
+    site.gerve("key", "add", alice.login, key.public, "--expires", date, exit=range(1, 3))
+
+
+# ---- repositories and access
+
+def test_repositories_are_listed_with_their_visibility(site, alice):
+    public, private = site.repository(alice, "open"), site.repository(alice, "closed", private=True)
+    shown = [entry_with(site, repository.path, "repo", "list") for repository in (public, private)]
+    assert shown[0]["visibility"] == "public" and shown[1]["visibility"] == "private"
+
+
+def test_a_repository_that_is_there_is_not_created_again(site, alice, project):
+    head = project.rev("main")
+    for path in (project.path, project.path.upper()):
+        site.gerve("repo", "create", path, exit=1, says="project")
+    assert project.rev("main") == head
+
+
+def test_a_deleted_repository_is_gone_and_its_name_is_free(site, alice, project):
+    disk = project.disk
+    site.gerve("repo", "delete", project.path, "--yes")
+    alice.ssh(f"git-upload-pack '{project.path}'", exit=1, stderr=NOT_FOUND)
+    assert not disk.exists()
+    site.repository(alice, project.name)
+    alice.git("ls-remote", project.url, stdout="", stderr="")
+
+
+def test_access_is_granted_raised_and_withdrawn(site, bob, secret):
+    attempt = f"git-receive-pack '{secret.path}'"
+    for level, exit in (("read", 1), ("write", 0), ("admin", 0), ("read", 1)):
+        site.grant(secret, bob, level)
+        bob.ssh(attempt, input=b"0000", exit=exit)
+        bob.git("ls-remote", secret.url)
+    site.gerve("access", "revoke", secret.path, bob.login)
+    bob.ssh(attempt, exit=1, stderr=NOT_FOUND)
+
+
+def test_access_by_team(site, door, bob, stranger):
+    organisation = site.organisation()
+    team = site.team(organisation, bob)
+    repository = site.repository(organisation, "shared", private=True)
+    site.grant(repository, team, "write")
+    bob.ssh(f"git-receive-pack '{repository.path}'", input=b"0000", exit=0)
+    stranger.ssh(f"git-receive-pack '{repository.path}'", exit=1, stderr=NOT_FOUND)
+    site.gerve("access", "revoke", repository.path, team)
+    bob.ssh(f"git-receive-pack '{repository.path}'", exit=1, stderr=NOT_FOUND)
+
+
+def test_the_owner_needs_no_grant(site, alice, secret):
+    site.gerve("access", "grant", secret.path, alice.login, "read", exit=1, says=alice.login)
+
+
+# ---- servers, routes, keys of tickets, schema
+
+def test_the_embedded_server_holds_every_owner(site, alice):
+    assert "local" in site.gerve("route", "get", alice.login).stdout
+
+
+def test_a_server_and_a_route_to_it(private_site):
+    private_site.gerve("server", "add", "fs1", "127.0.0.1:9419")
+    alice = private_site.person("alice")
+    private_site.gerve("route", "set", alice.login, "fs1")
+    assert "fs1" in private_site.gerve("route", "get", alice.login).stdout
+    assert entry_with(private_site, "fs1", "route", "list")
+
+
+def test_a_route_to_a_server_that_is_not_there_is_refused(site, alice):
+    site.gerve("route", "set", alice.login, "no-such-server", exit=1, says="no-such-server")
+
+
+def test_a_ticket_key_is_new_each_time_secret_and_never_overwritten(site, tmp_path):
+    files = [tmp_path / "one.key", tmp_path / "two.key"]
+    for file in files:
+        outcome = site.gerve("ticket-key", "new", file)
+        assert re.fullmatch(r"gerve-ticket-key-v1 [0-9a-f]{16} [0-9a-f]{64}\n", file.read_text())
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.read_text().split()[2] not in outcome.stdout + outcome.stderr
+    content = files[0].read_text()
+    assert content != files[1].read_text()
+    site.gerve("ticket-key", "new", files[0], exit=1, says=str(files[0]))
+    assert files[0].read_text() == content
+
+
+def test_the_schema_is_printed_and_migrated_twice(site):
+    assert "CREATE TABLE public_keys" in site.gerve("schema", "print").stdout
+    site.gerve("schema", "migrate")
+    site.gerve("schema", "migrate")
+
+
+def test_the_administrator_works_while_nothing_serves(private_sites):
+    """Accounts can be made before the first start, and everything is there at the start."""
+    site = private_sites(start=False)
+    login = site.fresh("early")
+    site.gerve("schema", "migrate")
+    site.gerve("user", "add", login)
+    site.start()
+    assert entry_with(site, login, "user", "list")
+
+
+def test_the_state_directory_is_closed_to_others(private_site):
+    loose = [path for path in (private_site.state, private_site.state / "gerve.db", private_site.state / "ticket.key")
+             if path.exists() and path.stat().st_mode & 0o077]
+    assert loose == []
+
+
+def test_another_user_of_the_machine_cannot_ask_authz(private_site):
+    """By mode of the directory or by the check of the peer: either way there is no answer."""
+    os.chmod(private_site.directory.parent, 0o755)
+    os.chmod(private_site.directory, 0o755)
+    argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program("gerve"),
+            *private_site.gateway.options, "user", "list"]
+    private_site.admin.run(*argv, exit=range(1, 3), stdout="")
+
+
+def test_what_is_listed_with_json_is_one_document(site, alice, project):
+    for command in ("user list", "key list", "repo list", "route list", "server list"):
+        json.loads(site.gerve(*command.split(), "--json").stdout)
+
+
+def test_an_environment_variable_names_the_configuration(private_sites):
+    site = private_sites('state = "{state}"\n[listen]\nssh = ["127.0.0.1:{port}"]\n')
+    person = site.person("alice")
+    listed = site.admin.with_env(GERVE_CONFIG=str(site.gateway.config_file)).run(program("gerve"), "user", "list")
+    assert person.login in listed.stdout
