@@ -11,7 +11,14 @@ import pytest
 from harness.keys import Key, make_key
 from harness.messages import greeting
 from harness.rawssh import (
-    CUT, EXT_INFO, SERVICE_REQUEST, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_SUCCESS, RawClient)
+    CUT,
+    EXT_INFO,
+    SERVICE_REQUEST,
+    USERAUTH_FAILURE,
+    USERAUTH_PK_OK,
+    USERAUTH_SUCCESS,
+    RawClient,
+)
 
 REFUSED = (USERAUTH_FAILURE, CUT)
 
@@ -23,7 +30,8 @@ def store_key(site, login: str, blob: bytes, algorithm: str) -> None:
     with closing(sqlite3.connect(site.state / "gerve.db", timeout=10)) as database, database:
         changed = database.execute(
             "UPDATE public_keys SET fingerprint = ?, key_blob = ?, algorithm = ? WHERE fingerprint = ?",
-            (hashlib.sha256(blob).digest(), blob, algorithm, hashlib.sha256(placeholder.blob).digest()))
+            (hashlib.sha256(blob).digest(), blob, algorithm, hashlib.sha256(placeholder.blob).digest()),
+        )
         assert changed.rowcount == 1
 
 
@@ -48,6 +56,7 @@ def lists(door) -> dict[str, list[str]]:
 
 # ---- what is offered
 
+
 def test_strict_key_exchange_is_offered(lists):
     """Against Terrapin, CVE-2023-48795."""
     assert "kex-strict-s-v00@openssh.com" in lists["kex"]
@@ -57,14 +66,17 @@ def test_no_compression_is_offered(lists):
     assert lists["compression_in"] == lists["compression_out"] == ["none"]
 
 
-@pytest.mark.parametrize("kind, weak", [
-    ("kex", ("sha1", "gss-")),
-    ("host_key", ("ssh-dss", "cert-")),
-    ("ciphers_in", ("cbc", "arcfour", "des", "none")),
-    ("ciphers_out", ("cbc", "arcfour", "des", "none")),
-    ("macs_in", ("md5", "sha1", "-96", "none")),
-    ("macs_out", ("md5", "sha1", "-96", "none")),
-])
+@pytest.mark.parametrize(
+    "kind, weak",
+    [
+        ("kex", ("sha1", "gss-")),
+        ("host_key", ("ssh-dss", "cert-")),
+        ("ciphers_in", ("cbc", "arcfour", "des", "none")),
+        ("ciphers_out", ("cbc", "arcfour", "des", "none")),
+        ("macs_in", ("md5", "sha1", "-96", "none")),
+        ("macs_out", ("md5", "sha1", "-96", "none")),
+    ],
+)
 def test_nothing_weak_is_offered(lists, kind, weak):
     assert lists[kind] != []
     assert [name for name in lists[kind] if any(word in name for word in weak)] == []
@@ -97,10 +109,13 @@ def test_the_signature_algorithms_told_to_the_client_leave_sha1_out(door):
         told = {message.get_text(): message.get_text() for _ in range(message.get_int())}
     algorithms = told["server-sig-algs"].split(",")
     assert {"ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512", "ecdsa-sha2-nistp256"} <= set(algorithms)
-    assert [name for name in algorithms if name in ("ssh-rsa", "ssh-dss") or "cert" in name or "sk-" in name] == []
+    assert [
+        name for name in algorithms if name in ("ssh-rsa", "ssh-dss") or "cert" in name or "sk-" in name
+    ] == []
 
 
 # ---- what is accepted
+
 
 @pytest.fixture
 def rsa(site, door):

@@ -37,8 +37,16 @@ backend = "postgres"
 """
 
 # line of BROKEN → a word that the problem there is told with
-PROBLEMS = {1: "state", 2: "no_such_key", 5: "ssh", 9: "login_grace", 10: "workers", 11: "/no/such/key",
-            13: "no_such_table", 17: "postgres"}
+PROBLEMS = {
+    1: "state",
+    2: "no_such_key",
+    5: "ssh",
+    9: "login_grace",
+    10: "workers",
+    11: "/no/such/key",
+    13: "no_such_table",
+    17: "postgres",
+}
 
 
 @pytest.fixture
@@ -74,13 +82,22 @@ def test_a_problem_shows_its_line_and_a_caret_below(check):
     assert caret.index("^") - shown.index("workers") == column - 1
 
 
-@pytest.mark.parametrize("config, line", [
-    ("state = \"x\"\nstate = \"y\"\n", 2), ("[ssh\n", 1), ("= 1\n", 1), ("a = \"\x00\"\n", 1), ("a = [1,\n", 2),
-    ("\xff\xfe", 1),
-])
+@pytest.mark.parametrize(
+    "config, line",
+    [
+        ('state = "x"\nstate = "y"\n', 2),
+        ("[ssh\n", 1),
+        ("= 1\n", 1),
+        ('a = "\x00"\n', 1),
+        ("a = [1,\n", 2),
+        ("\xff\xfe", 1),
+    ],
+)
 def test_what_is_no_toml_is_told_with_its_place(check, config, line):
     file, outcome = check(config, exit=2)
-    assert re.search(rf"^{re.escape(str(file))}:\d+:\d+: ", outcome.stderr, re.MULTILINE), outcome.transcript()
+    assert re.search(
+        rf"^{re.escape(str(file))}:\d+:\d+: ", outcome.stderr, re.MULTILINE
+    ), outcome.transcript()
 
 
 def test_a_file_that_is_not_there(private_sites):
@@ -118,7 +135,9 @@ def test_the_agent_checks_its_configuration_as_well(tmp_path, site):
     file.write_text('name = "fs1"\nno_such_key = 1\nlayout = "heap"\nlisten = ["127.0.0.1:1"]\n')
     outcome = site.admin.run(program("gerve-agent"), "-c", file, exit=2)
     for line, word in ((2, "no_such_key"), (3, "layout")):
-        assert re.search(rf"^{re.escape(str(file))}:{line}:\d+: .*{word}", outcome.stderr, re.MULTILINE), outcome.stderr
+        assert re.search(
+            rf"^{re.escape(str(file))}:{line}:\d+: .*{word}", outcome.stderr, re.MULTILINE
+        ), outcome.stderr
 
 
 def test_an_agent_on_tcp_without_ticket_keys_does_not_start(tmp_path, site):

@@ -12,7 +12,19 @@ HARNESS = Path(__file__).parent / "harness"
 def dbclient(person) -> list[str]:
     key = person.home / "id.dropbear"
     person.run("dropbearconvert", "openssh", "dropbear", person.key.private, key)
-    return ["dbclient", "-y", "-y", "-T", "-i", str(key), "-p", str(person.door.port), "-l", "git", person.door.host]
+    return [
+        "dbclient",
+        "-y",
+        "-y",
+        "-T",
+        "-i",
+        str(key),
+        "-p",
+        str(person.door.port),
+        "-l",
+        "git",
+        person.door.host,
+    ]
 
 
 def plink(person) -> list[str]:
@@ -21,18 +33,43 @@ def plink(person) -> list[str]:
     shown = next(line for line in person.door.host_keys if line.startswith("ssh-ed25519"))
     host_key = person.write("host.pub", shown + "\n")
     fingerprint = person.run("ssh-keygen", "-l", "-f", host_key).stdout.split()[1]
-    return ["plink", "-batch", "-ssh", "-T", "-hostkey", fingerprint, "-i", str(key), "-P", str(person.door.port),
-            "-l", "git", person.door.host]
+    return [
+        "plink",
+        "-batch",
+        "-ssh",
+        "-T",
+        "-hostkey",
+        fingerprint,
+        "-i",
+        str(key),
+        "-P",
+        str(person.door.port),
+        "-l",
+        "git",
+        person.door.host,
+    ]
 
 
 def paramiko(person) -> list[str]:
-    return ["/usr/bin/python3", str(HARNESS / "paramiko_ssh.py"), str(person.door.port), str(person.key.private),
-            person.door.host]
+    return [
+        "/usr/bin/python3",
+        str(HARNESS / "paramiko_ssh.py"),
+        str(person.door.port),
+        str(person.key.private),
+        person.door.host,
+    ]
 
 
 def asyncssh(person) -> list[str]:
-    return ["/usr/bin/python3", "-W", "ignore", str(HARNESS / "asyncssh_ssh.py"), str(person.door.port),
-            str(person.key.private), person.door.host]
+    return [
+        "/usr/bin/python3",
+        "-W",
+        "ignore",
+        str(HARNESS / "asyncssh_ssh.py"),
+        str(person.door.port),
+        str(person.key.private),
+        person.door.host,
+    ]
 
 
 CLIENTS = {client.__name__: client for client in (dbclient, plink, paramiko, asyncssh)}
@@ -71,7 +108,9 @@ def test_a_few_megabytes_each_way(site, other, alice):
     work = other.terminal.at("work")
     noise = bytes(range(256)) * 16
     for number in range(40):
-        work.write(f"noise-{number}", bytes((number * 7 + byte * number) % 256 for byte in range(100_003)) + noise)
+        work.write(
+            f"noise-{number}", bytes((number * 7 + byte * number) % 256 for byte in range(100_003)) + noise
+        )
     work.git("add", ".")
     work.git("-c", "core.compression=0", "commit", "--quiet", "--message", "Noise")
     work.git("-c", "pack.compression=0", "push", "--quiet", repository.url, "HEAD:main")
@@ -89,7 +128,9 @@ def test_output_of_hooks_and_their_rejection(other, project):
 
 
 def test_a_refusal_and_its_exit_status(other, alice):
-    alice.run(*other.argv, f"git-upload-pack '{alice.login}/nothing'", exit=1, stdout="", says=NOT_FOUND.strip())
+    alice.run(
+        *other.argv, f"git-upload-pack '{alice.login}/nothing'", exit=1, stdout="", says=NOT_FOUND.strip()
+    )
 
 
 def test_a_large_archive_arrives_whole(other, alice, project):

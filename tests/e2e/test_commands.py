@@ -13,9 +13,18 @@ from harness.processes import wait_until
 from harness.programs import program
 
 GROUPS = {
-    "serve": "", "check": "", "explain": "", "ticket-key": "new", "schema": "print migrate",
-    "user": "add list suspend unsuspend", "team": "add member", "key": "add list revoke show", "deploy-key": "add",
-    "repo": "create list archive disable rename delete", "access": "grant revoke", "route": "set get list",
+    "serve": "",
+    "check": "",
+    "explain": "",
+    "ticket-key": "new",
+    "schema": "print migrate",
+    "user": "add list suspend unsuspend",
+    "team": "add member",
+    "key": "add list revoke show",
+    "deploy-key": "add",
+    "repo": "create list archive disable rename delete",
+    "access": "grant revoke",
+    "route": "set get list",
     "server": "add",
 }
 
@@ -36,6 +45,7 @@ def entry_with(site, value: str, *command) -> dict:
 
 # ---- usage
 
+
 @pytest.mark.parametrize("command", ["--help", *(f"{group} --help" for group in GROUPS)])
 def test_every_command_has_a_help_text(site, command):
     outcome = site.admin.run(program("gerve"), *command.split())
@@ -48,20 +58,46 @@ def test_version(site):
     assert re.search(r"\d+\.\d+\.\d+", site.admin.run(program("gerve"), "--version").stdout)
 
 
-@pytest.mark.parametrize("command", [
-    "", "no-such-command", "--no-such-option", "user", "user add", "user add one two", "user add x --no-such-option",
-    "key add", "repo create", "access grant a/b c nonsense", "access grant a/b", "ticket-key new", "explain",
-    "repo create x y z", "route set", "schema nonsense",
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "no-such-command",
+        "--no-such-option",
+        "user",
+        "user add",
+        "user add one two",
+        "user add x --no-such-option",
+        "key add",
+        "repo create",
+        "access grant a/b c nonsense",
+        "access grant a/b",
+        "ticket-key new",
+        "explain",
+        "repo create x y z",
+        "route set",
+        "schema nonsense",
+    ],
+)
 def test_wrong_usage_exits_2_and_says_what_is_wrong(site, command):
     outcome = site.gerve(*command.split(), exit=2)
     assert outcome.stderr != ""
 
 
-@pytest.mark.parametrize("command", [
-    "user add 'no good'", "user add ../x", "user add -x", "user add ''", "repo create justaname",
-    "repo create a/b/c", "repo create a/..", "key revoke nonsense", "team add justaname",
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "user add 'no good'",
+        "user add ../x",
+        "user add -x",
+        "user add ''",
+        "repo create justaname",
+        "repo create a/b/c",
+        "repo create a/..",
+        "key revoke nonsense",
+        "team add justaname",
+    ],
+)
 def test_a_name_that_cannot_be_is_refused_without_a_change(site, command):
     before = site.gerve("user", "list").stdout
     outcome = site.gerve(*shlex.split(command), exit=range(1, 3))
@@ -70,6 +106,7 @@ def test_a_name_that_cannot_be_is_refused_without_a_change(site, command):
 
 
 # ---- accounts
+
 
 def test_users_are_added_listed_suspended(site):
     login = site.fresh("carol")
@@ -96,13 +133,25 @@ def test_a_login_is_taken_whatever_its_case(site):
         site.gerve("user", "add", taken, exit=1, says=taken)
 
 
-@pytest.mark.parametrize("command", [
-    "user suspend nobody", "key add nobody {key}", "repo create nobody/x", "repo archive nobody/x",
-    "access grant nobody/x nobody read", "access revoke nobody/x nobody", "team add nobody/x",
-    "team member add nobody/x nobody", "route set nobody local", "repo rename nobody/x y", "repo delete nobody/x",
-    "key revoke SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-    "key show SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "deploy-key add nobody/x {key}",
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "user suspend nobody",
+        "key add nobody {key}",
+        "repo create nobody/x",
+        "repo archive nobody/x",
+        "access grant nobody/x nobody read",
+        "access revoke nobody/x nobody",
+        "team add nobody/x",
+        "team member add nobody/x nobody",
+        "route set nobody local",
+        "repo rename nobody/x y",
+        "repo delete nobody/x",
+        "key revoke SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "key show SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "deploy-key add nobody/x {key}",
+    ],
+)
 def test_what_is_not_there_is_refused_with_exit_1(site, tmp_path, command):
     key = make_key(tmp_path / "id").public if "{key}" in command else ""
     outcome = site.gerve(*command.replace("{key}", str(key)).split(), exit=1)
@@ -111,6 +160,7 @@ def test_what_is_not_there_is_refused_with_exit_1(site, tmp_path, command):
 
 
 # ---- keys
+
 
 def test_a_key_is_listed_with_its_fingerprint_and_title(site, alice):
     key = make_key(alice.home / "second")
@@ -153,7 +203,9 @@ def test_key_show_tells_owner_state_and_reach(site, alice, bob, secret):
 
 def test_key_show_knows_the_last_use(site, alice):
     alice.ssh(exit=1)
-    wait_until(lambda: "127.0.0.1" in site.gerve("key", "show", alice.key.fingerprint).stdout, "last use", timeout=15)
+    wait_until(
+        lambda: "127.0.0.1" in site.gerve("key", "show", alice.key.fingerprint).stdout, "last use", timeout=15
+    )
 
 
 @pytest.mark.parametrize("kind, bits", [("rsa", 1024), ("dsa", None)])
@@ -162,13 +214,23 @@ def test_a_weak_key_is_refused(site, alice, kind, bits):
     site.gerve("key", "add", alice.login, key.public, exit=1)
 
 
-@pytest.mark.parametrize("text", [
-    "", "nonsense", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-ed25519 not-base64!",
-    "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
-    'command="id" {key}', "restrict {key}", "{key}\n{key}", "ssh-rsa {blob}",
-    "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ"
-    "GhscHR4fAAAABHNzaDo= x",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "ssh-ed25519",
+        "ssh-ed25519 AAAA",
+        "ssh-ed25519 not-base64!",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
+        'command="id" {key}',
+        "restrict {key}",
+        "{key}\n{key}",
+        "ssh-rsa {blob}",
+        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ"
+        "GhscHR4fAAAABHNzaDo= x",
+    ],
+)
 def test_what_is_no_usable_key_is_refused(site, alice, text):
     second = make_key(alice.home / "second").public.read_text().strip()
     content = text.replace("{key}", second).replace("{blob}", second.split()[1])
@@ -184,7 +246,7 @@ def test_a_certificate_is_refused(site, alice):
 
 
 def test_a_comment_cannot_forge_a_line(site, alice):
-    """What stands behind the key is shown in lists: it must stay on its line and without control characters."""
+    """What stands behind the key is shown in lists: one line, no control characters."""
     public = make_key(alice.home / "second").public
     blob = " ".join(public.read_text().split()[:2])
     public.write_text(f"{blob} \x1b[2Jevil\x07 \u202e\n")
@@ -200,6 +262,7 @@ def test_an_expiry_that_is_no_date_is_refused(site, alice, date):
 
 
 # ---- repositories and access
+
 
 def test_repositories_are_listed_with_their_visibility(site, alice):
     public, private = site.repository(alice, "open"), site.repository(alice, "closed", private=True)
@@ -250,6 +313,7 @@ def test_the_owner_needs_no_grant(site, alice, secret):
 
 # ---- servers, routes, keys of tickets, schema
 
+
 def test_the_embedded_server_holds_every_owner(site, alice):
     assert "local" in site.gerve("route", "get", alice.login).stdout
 
@@ -296,8 +360,11 @@ def test_the_administrator_works_while_nothing_serves(private_sites):
 
 
 def test_the_state_directory_is_closed_to_others(private_site):
-    loose = [path for path in (private_site.state, private_site.state / "gerve.db", private_site.state / "ticket.key")
-             if path.exists() and path.stat().st_mode & 0o077]
+    loose = [
+        path
+        for path in (private_site.state, private_site.state / "gerve.db", private_site.state / "ticket.key")
+        if path.exists() and path.stat().st_mode & 0o077
+    ]
     assert loose == []
 
 
@@ -305,8 +372,16 @@ def test_another_user_of_the_machine_cannot_ask_authz(private_site):
     """By mode of the directory or by the check of the peer: either way there is no answer."""
     os.chmod(private_site.directory.parent, 0o755)
     os.chmod(private_site.directory, 0o755)
-    argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program("gerve"),
-            *private_site.gateway.options, "user", "list"]
+    argv = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        program("gerve"),
+        *private_site.gateway.options,
+        "user",
+        "list",
+    ]
     private_site.admin.run(*argv, exit=range(1, 3), stdout="")
 
 
@@ -318,5 +393,7 @@ def test_what_is_listed_with_json_is_one_document(site, alice, project):
 def test_an_environment_variable_names_the_configuration(private_sites):
     site = private_sites('state = "{state}"\n[listen]\nssh = ["127.0.0.1:{port}"]\n')
     person = site.person("alice")
-    listed = site.admin.with_env(GERVE_CONFIG=str(site.gateway.config_file)).run(program("gerve"), "user", "list")
+    listed = site.admin.with_env(GERVE_CONFIG=str(site.gateway.config_file)).run(
+        program("gerve"), "user", "list"
+    )
     assert person.login in listed.stdout

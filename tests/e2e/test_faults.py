@@ -1,4 +1,4 @@
-"""When a part is away: a bounded answer with a request id, and never an allowance or "not found" by mistake."""
+"""When a part is away: a bounded answer with a request id, never an allowance or "not found" by mistake."""
 
 import os
 import signal
@@ -60,6 +60,7 @@ def serves(person, repository) -> bool:
 
 # ---- authz
 
+
 @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
 def test_authz_hangs(site, alice, stranger, project, service):
     with stopped(site.gateway.authz()):
@@ -81,8 +82,11 @@ def test_authz_hangs_on_a_connection_that_was_let_in_before(site, alice, project
             answer = client.open_session().exec(f"git-upload-pack '{project.path}'")
         assert (answer.stdout, answer.exit) == (b"", 75)
         assert CANNOT_CHECK.fullmatch(answer.stderr.decode())
-        wait_until(lambda: client.open_session().exec(f"git-upload-pack '{project.path}'", b"0000").exit == 0,
-                   "the same connection is served again", timeout=BACK)
+        wait_until(
+            lambda: client.open_session().exec(f"git-upload-pack '{project.path}'", b"0000").exit == 0,
+            "the same connection is served again",
+            timeout=BACK,
+        )
 
 
 def test_a_key_that_is_unknown_is_not_let_in_by_an_outage(site, door, project):
@@ -141,7 +145,9 @@ def test_a_table_is_missing(site, alice, stranger, secret, table):
 def test_the_permission_cannot_be_read(site, alice, bob, stranger, secret):
     """The owner needs no permission: his work goes on."""
     site.grant(secret, bob, "read")
-    with altered(site, "ALTER TABLE collaborators RENAME TO gone", "ALTER TABLE gone RENAME TO collaborators"):
+    with altered(
+        site, "ALTER TABLE collaborators RENAME TO gone", "ALTER TABLE gone RENAME TO collaborators"
+    ):
         alice.git("ls-remote", secret.url)
         cannot_check(bob, secret)
         cannot_check(stranger, secret)
@@ -158,11 +164,18 @@ def test_the_database_is_locked(site, alice, project):
 
 
 MALFORMED = {
-    "login": ("UPDATE accounts SET login = 'not a login!' WHERE login = '{owner}'",
-              "UPDATE accounts SET login = '{owner}' WHERE login = 'not a login!'"),
-    "name": ("UPDATE repositories SET name = '../x' WHERE name = '{name}'",
-             "UPDATE repositories SET name = '{name}' WHERE name = '../x'"),
-    "key": ("UPDATE public_keys SET key_blob = x'00' || key_blob", "UPDATE public_keys SET key_blob = substr(key_blob, 2)"),
+    "login": (
+        "UPDATE accounts SET login = 'not a login!' WHERE login = '{owner}'",
+        "UPDATE accounts SET login = '{owner}' WHERE login = 'not a login!'",
+    ),
+    "name": (
+        "UPDATE repositories SET name = '../x' WHERE name = '{name}'",
+        "UPDATE repositories SET name = '{name}' WHERE name = '../x'",
+    ),
+    "key": (
+        "UPDATE public_keys SET key_blob = x'00' || key_blob",
+        "UPDATE public_keys SET key_blob = substr(key_blob, 2)",
+    ),
 }
 
 
@@ -172,7 +185,9 @@ def test_a_malformed_row_is_an_outage(site, alice, project, field):
     with altered(site, change, undo):
         outcome = alice.ssh(f"git-upload-pack '{project.path}'", exit=NONZERO, stdout="")
         # A stored key that differs from its fingerprint may also be told as unknown: it is not that key.
-        assert CANNOT_CHECK.fullmatch(outcome.stderr) or (field == "key" and outcome.exit == 255), outcome.transcript()
+        assert CANNOT_CHECK.fullmatch(outcome.stderr) or (
+            field == "key" and outcome.exit == 255
+        ), outcome.transcript()
     wait_until(lambda: serves(alice, project), "service is back", timeout=BACK)
 
 
@@ -192,9 +207,14 @@ def test_the_database_file_is_garbage(site, alice, project):
 
 # ---- the file server
 
+
 def not_answering(person, repository):
-    outcome = person.ssh(f"git-upload-pack '{repository.path}'", exit=75, stdout="",
-                         stderr=server_not_answering(repository.owner))
+    outcome = person.ssh(
+        f"git-upload-pack '{repository.path}'",
+        exit=75,
+        stdout="",
+        stderr=server_not_answering(repository.owner),
+    )
     assert outcome.seconds < 2 * BOUND
 
 
@@ -261,6 +281,7 @@ def test_the_repository_is_gone_from_the_disk(site, alice, project):
 
 # ---- the request id
 
+
 def test_the_request_id_that_a_client_is_told_is_in_the_log(site, alice, project):
     with stopped(site.gateway.authz()):
         told = cannot_check(alice, project).stderr
@@ -279,5 +300,7 @@ def test_a_hook_and_the_log_know_the_same_request_id(site, alice, project):
 
 def test_every_refusal_has_a_line_in_the_log(site, stranger, secret):
     stranger.ssh(f"git-upload-pack '{secret.path}'", exit=1)
-    lines = [line for line in site.gateway.log().splitlines() if stranger.login in line and secret.path in line]
+    lines = [
+        line for line in site.gateway.log().splitlines() if stranger.login in line and secret.path in line
+    ]
     assert lines, site.gateway.log()

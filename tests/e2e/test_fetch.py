@@ -57,6 +57,7 @@ def test_progress_of_the_server_arrives_as_remote_lines(bob, project):
 
 # ---- shallow
 
+
 def test_shallow_clone_deepen_and_unshallow(bob, project):
     copy = bob.clone(project, "--depth=1")
     assert copy.git("rev-list", "--count", "HEAD").stdout == "1\n"
@@ -82,6 +83,7 @@ def test_push_from_a_shallow_clone(alice, project):
 
 # ---- partial
 
+
 def test_partial_clone_leaves_blobs_out_and_fetches_them_when_needed(bob, project):
     copy = bob.clone(project, "--filter=blob:none", "--no-checkout")
     missing = copy.git("rev-list", "--objects", "--all", "--missing=print").stdout
@@ -99,6 +101,7 @@ def test_partial_clone_without_trees(bob, project):
 
 # ---- submodules
 
+
 def test_submodule_with_a_relative_url(site, alice, bob, project):
     library = site.repository(alice, "library")
     alice.publish(library)
@@ -111,6 +114,7 @@ def test_submodule_with_a_relative_url(site, alice, bob, project):
 
 
 # ---- archives
+
 
 @pytest.mark.parametrize("form, mode", [("tar", "r:"), ("tar.gz", "r:gz")])
 def test_archive_of_a_remote_repository(bob, project, form, mode):

@@ -41,7 +41,9 @@ REFUSED = {
 }
 
 
-def upload_pack_greeting(client: RawClient, repository, env: list[tuple[str, str | bytes]]) -> tuple[list[bool], bytes]:
+def upload_pack_greeting(
+    client: RawClient, repository, env: list[tuple[str, str | bytes]]
+) -> tuple[list[bool], bytes]:
     """The answers to the requests for variables, and what upload-pack says first."""
     channel = client.open_session()
     granted = [channel.env(name, value) for name, value in env]
@@ -59,22 +61,45 @@ def client(door, alice):
         yield connection.log_in(alice.key)
 
 
-@pytest.mark.parametrize("value, version", [
-    ("version=2", b"000eversion 2\n"), ("version=1", b"000eversion 1\n"), ("version=0", b""),
-    ("version=1:version=2", b"000eversion 2\n"), ("version=2:some.key-x=1", b"000eversion 2\n"),
-    ("version=9", b""), ("x" * 255, b""),
-])
+@pytest.mark.parametrize(
+    "value, version",
+    [
+        ("version=2", b"000eversion 2\n"),
+        ("version=1", b"000eversion 1\n"),
+        ("version=0", b""),
+        ("version=1:version=2", b"000eversion 2\n"),
+        ("version=2:some.key-x=1", b"000eversion 2\n"),
+        ("version=9", b""),
+        ("x" * 255, b""),
+    ],
+)
 def test_git_protocol_in_its_grammar_is_accepted(client, project, value, version):
     granted, first = upload_pack_greeting(client, project, [("GIT_PROTOCOL", value)])
     assert granted == [True]
     assert first.startswith(version) and (version or not first.startswith(b"000eversion"))
 
 
-@pytest.mark.parametrize("value", [
-    b"", b"version=2;id", b"version=2\n", b"version=2\nversion=2", b"version=2\0", b"version=2 ", b"VERSION=2",
-    b"version=2,1", b"version=\"2\"", b"version=$(id)", b"version=2\x1b[2J", b"version=\xff", b"x" * 256,
-    b"version=2/../..", b"a_b=1", b"0010version=2",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"version=2;id",
+        b"version=2\n",
+        b"version=2\nversion=2",
+        b"version=2\0",
+        b"version=2 ",
+        b"VERSION=2",
+        b"version=2,1",
+        b'version="2"',
+        b"version=$(id)",
+        b"version=2\x1b[2J",
+        b"version=\xff",
+        b"x" * 256,
+        b"version=2/../..",
+        b"a_b=1",
+        b"0010version=2",
+    ],
+)
 def test_git_protocol_outside_its_grammar_is_refused_and_has_no_effect(client, project, value):
     granted, first = upload_pack_greeting(client, project, [("GIT_PROTOCOL", value)])
     assert granted == [False]
@@ -83,7 +108,8 @@ def test_git_protocol_outside_its_grammar_is_refused_and_has_no_effect(client, p
 
 def test_a_refused_value_does_not_take_an_accepted_one_away_or_along(client, project):
     granted, first = upload_pack_greeting(
-        client, project, [("GIT_PROTOCOL", "version=2"), ("GIT_PROTOCOL", "version=1;id")])
+        client, project, [("GIT_PROTOCOL", "version=2"), ("GIT_PROTOCOL", "version=1;id")]
+    )
     assert granted == [True, False]
     assert first.startswith(b"000eversion 2\n")
 
@@ -114,12 +140,19 @@ def test_a_push_option_cannot_change_who_pushes(alice, project):
     assert [line for line in seen if line.startswith("GERVE_USER=")] == [f"GERVE_USER={alice.login}"]
 
 
-@pytest.mark.parametrize("version", [
-    "SSH-2.0-x;GERVE_USER=root", "SSH-2.0-\x1b[2J\x07", "SSH-2.0-a b c GERVE_USER=root", "SSH-2.0-" + "v" * 200,
-    "SSH-2.0-\u202eevil", "SSH-2.0-\"quoted\"\\n{}",
-])
+@pytest.mark.parametrize(
+    "version",
+    [
+        "SSH-2.0-x;GERVE_USER=root",
+        "SSH-2.0-\x1b[2J\x07",
+        "SSH-2.0-a b c GERVE_USER=root",
+        "SSH-2.0-" + "v" * 200,
+        "SSH-2.0-\u202eevil",
+        'SSH-2.0-"quoted"\\n{}',
+    ],
+)
 def test_a_client_version_changes_nothing(site, door, alice, project, version):
-    """It goes into the log: whatever it holds, the log stays one line an event, without control characters."""
+    """It goes into the log, which stays one line an event, without control characters."""
     with RawClient(door, version=version) as client:
         client.log_in(alice.key)
         assert client.open_session().exec(f"git-upload-pack '{project.path}'", b"0000").exit == 0

@@ -101,7 +101,9 @@ def test_a_revoked_key_is_refused_at_once(site, raw, alice):
     assert raw.prove(alice.key) in (USERAUTH_FAILURE, CUT)
 
 
-@pytest.mark.parametrize("blob", [b"", b"\0", b"\0\0\0\x0bssh-ed25519", b"\xff" * 64, b"\0\0\0\x0bssh-ed25519\0\0\0\x20"])
+@pytest.mark.parametrize(
+    "blob", [b"", b"\0", b"\0\0\0\x0bssh-ed25519", b"\xff" * 64, b"\0\0\0\x0bssh-ed25519\0\0\0\x20"]
+)
 def test_a_malformed_key_is_refused_and_does_no_harm(raw, door, alice, blob):
     assert raw.probe(blob, "ssh-ed25519") in (USERAUTH_FAILURE, CUT)
     alice.ssh(exit=1, stderr=greeting(alice.login))

@@ -3,9 +3,20 @@
 import pytest
 
 from harness.rawssh import (
-    CHANNEL_DATA, CHANNEL_OPEN, CHANNEL_OPEN_CONFIRMATION, CHANNEL_REQUEST, CHANNEL_WINDOW_ADJUST, CUT,
-    GLOBAL_REQUEST, SERVICE_REQUEST, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_REQUEST, USERAUTH_SUCCESS,
-    RawClient)
+    CHANNEL_DATA,
+    CHANNEL_OPEN,
+    CHANNEL_OPEN_CONFIRMATION,
+    CHANNEL_REQUEST,
+    CHANNEL_WINDOW_ADJUST,
+    CUT,
+    GLOBAL_REQUEST,
+    SERVICE_REQUEST,
+    USERAUTH_FAILURE,
+    USERAUTH_PK_OK,
+    USERAUTH_REQUEST,
+    USERAUTH_SUCCESS,
+    RawClient,
+)
 
 OPEN_SESSION = (CHANNEL_OPEN, "session", 0, 0x7FFFFFFF, 32768)
 CUTTING = {
@@ -70,8 +81,9 @@ def test_open_session_behind_the_signature_without_waiting_is_served_after_it(do
     """RFC 4252 lets a client go on once it has success; one that runs ahead must not get in early."""
     with RawClient(door) as client:
         client.request_authentication()
-        client.send(USERAUTH_REQUEST, "git", "ssh-connection", "publickey", False, alice.key.algorithm,
-                    alice.key.blob)
+        client.send(
+            USERAUTH_REQUEST, "git", "ssh-connection", "publickey", False, alice.key.algorithm, alice.key.blob
+        )
         assert not gets_a_session(client)
 
 
@@ -83,13 +95,16 @@ def test_method_none_lists_publickey_alone(door):
         assert methods.get_list() == ["publickey"]
 
 
-@pytest.mark.parametrize("method, fields", [
-    ("password", (False, "secret")),
-    ("keyboard-interactive", ("", "")),
-    ("hostbased", ("ssh-ed25519", b"", "host", "user", b"")),
-    ("gssapi-with-mic", (1, b"\x06\x09")),
-    ("no-such-method", ()),
-])
+@pytest.mark.parametrize(
+    "method, fields",
+    [
+        ("password", (False, "secret")),
+        ("keyboard-interactive", ("", "")),
+        ("hostbased", ("ssh-ed25519", b"", "host", "user", b"")),
+        ("gssapi-with-mic", (1, b"\x06\x09")),
+        ("no-such-method", ()),
+    ],
+)
 def test_no_other_method_is_served(door, method, fields):
     with RawClient(door) as client:
         client.request_authentication()
@@ -101,5 +116,7 @@ def test_no_other_method_is_served(door, method, fields):
 def test_the_service_after_authentication_is_ssh_connection_only(door, alice):
     with RawClient(door) as client:
         client.request_authentication()
-        client.send(USERAUTH_REQUEST, "git", "ssh-other", "publickey", False, alice.key.algorithm, alice.key.blob)
+        client.send(
+            USERAUTH_REQUEST, "git", "ssh-other", "publickey", False, alice.key.algorithm, alice.key.blob
+        )
         assert client.receive_number() in (USERAUTH_FAILURE, CUT)

@@ -10,8 +10,21 @@ from harness.crowd import Crowd
 from harness.messages import greeting
 from harness.processes import open_files, resident_kib, wait_until
 from harness.rawssh import (
-    CHANNEL_OPEN, CHANNEL_OPEN_CONFIRMATION, CHANNEL_OPEN_FAILURE, CHANNEL_REQUEST, CUT, DEBUG, GLOBAL_REQUEST,
-    IGNORE, KEXINIT, SERVICE_REQUEST, USERAUTH_FAILURE, USERAUTH_REQUEST, USERAUTH_SUCCESS, RawClient)
+    CHANNEL_OPEN,
+    CHANNEL_OPEN_CONFIRMATION,
+    CHANNEL_OPEN_FAILURE,
+    CHANNEL_REQUEST,
+    CUT,
+    DEBUG,
+    GLOBAL_REQUEST,
+    IGNORE,
+    KEXINIT,
+    SERVICE_REQUEST,
+    USERAUTH_FAILURE,
+    USERAUTH_REQUEST,
+    USERAUTH_SUCCESS,
+    RawClient,
+)
 from harness.site import Site
 
 GRACE = 2.0
@@ -68,6 +81,7 @@ def seconds_until_closed(connection: socket.socket, timeout: float = 10) -> floa
 
 # ---- time
 
+
 def test_a_silent_connection_is_closed_after_the_grace(door):
     with socket.create_connection((door.host, door.port)) as connection:
         assert GRACE - 0.5 < seconds_until_closed(connection) < GRACE + 2
@@ -113,6 +127,7 @@ def test_the_grace_is_for_the_login_alone(door, honest):
 
 # ---- attempts
 
+
 def test_attempts_are_bounded(door):
     with RawClient(door) as client:
         client.request_authentication()
@@ -157,6 +172,7 @@ def test_attempts_are_bounded_by_default_too(site, doors):
 
 
 # ---- channels and requests
+
 
 @pytest.fixture
 def logged_in(door, honest):
@@ -205,10 +221,17 @@ def test_a_flood_of_requests_is_cut(strict, logged_in, message):
 
 # ---- bytes
 
-@pytest.mark.parametrize("message", [(IGNORE, b"x" * 30_000), (DEBUG, False, b"x" * 30_000, ""),
-                                     (USERAUTH_REQUEST, "git", "ssh-connection", "x" * 30_000),
-                                     (SERVICE_REQUEST, "ssh-userauth")],
-                         ids=["ignore", "debug", "long-request", "service-requests"])
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        (IGNORE, b"x" * 30_000),
+        (DEBUG, False, b"x" * 30_000, ""),
+        (USERAUTH_REQUEST, "git", "ssh-connection", "x" * 30_000),
+        (SERVICE_REQUEST, "ssh-userauth"),
+    ],
+    ids=["ignore", "debug", "long-request", "service-requests"],
+)
 def test_bytes_before_authentication_are_bounded(door, message):
     with RawClient(door) as client:
         client.request_authentication()
@@ -219,8 +242,11 @@ def test_bytes_before_authentication_are_bounded(door, message):
         assert client.is_cut(1)
 
 
-@pytest.mark.parametrize("junk", [b"x", b"x\r\n", b"SSH-1.99-", b"\0", b"SSH-2.0-x\r\n" + b"\xff"],
-                         ids=["one-line", "many-lines", "version", "zeros", "packets"])
+@pytest.mark.parametrize(
+    "junk",
+    [b"x", b"x\r\n", b"SSH-1.99-", b"\0", b"SSH-2.0-x\r\n" + b"\xff"],
+    ids=["one-line", "many-lines", "version", "zeros", "packets"],
+)
 def test_junk_in_place_of_a_key_exchange_is_bounded(door, junk):
     sent = 0
     with socket.create_connection((door.host, door.port)) as connection:
@@ -247,8 +273,11 @@ def test_a_packet_that_is_too_long_is_refused(door):
 
 # ---- crowds
 
+
 def test_one_source_cannot_take_all_places_and_is_told_so(door, honest):
-    crowd = [socket.create_connection((door.host, door.port), source_address=("127.0.7.7", 0)) for _ in range(20)]
+    crowd = [
+        socket.create_connection((door.host, door.port), source_address=("127.0.7.7", 0)) for _ in range(20)
+    ]
     try:
         with socket.create_connection((door.host, door.port), source_address=("127.0.7.7", 0)) as late:
             told = b""

@@ -11,27 +11,30 @@ from harness.messages import NOT_FOUND, SUSPENDED, archived, write_denied
 from harness.rawssh import Answer, RawClient
 from harness.site import Repository
 
-COLUMNS = [(visibility, state) for visibility in ("public", "private")
-           for state in ("active", "archived", "disabled")] + [("no", "repository")]
+COLUMNS = [
+    (visibility, state)
+    for visibility in ("public", "private")
+    for state in ("active", "archived", "disabled")
+] + [("no", "repository")]
 
 #                          public                     private
 #                          active archived disabled   active archived disabled   missing
 TABLE = {
-    "owner":              "AA     AR       NN         AA     AR       NN         NN",
-    "reader":             "AD     AD       NN         AD     AD       NN         NN",
-    "writer":             "AA     AR       NN         AA     AR       NN         NN",
-    "administrator":      "AA     AR       NN         AA     AR       NN         NN",
-    "team-reader":        "AD     AD       NN         AD     AD       NN         NN",
-    "team-writer":        "AA     AR       NN         AA     AR       NN         NN",
+    "owner": "AA     AR       NN         AA     AR       NN         NN",
+    "reader": "AD     AD       NN         AD     AD       NN         NN",
+    "writer": "AA     AR       NN         AA     AR       NN         NN",
+    "administrator": "AA     AR       NN         AA     AR       NN         NN",
+    "team-reader": "AD     AD       NN         AD     AD       NN         NN",
+    "team-writer": "AA     AR       NN         AA     AR       NN         NN",
     "team-administrator": "AA     AR       NN         AA     AR       NN         NN",
-    "other-team":         "AD     AD       NN         NN     NN       NN         NN",
-    "stranger":           "AD     AD       NN         NN     NN       NN         NN",
-    "suspended-owner":    "SS     SS       SS         SS     SS       SS         SS",
-    "suspended-writer":   "SS     SS       SS         SS     SS       SS         SS",
+    "other-team": "AD     AD       NN         NN     NN       NN         NN",
+    "stranger": "AD     AD       NN         NN     NN       NN         NN",
+    "suspended-owner": "SS     SS       SS         SS     SS       SS         SS",
+    "suspended-writer": "SS     SS       SS         SS     SS       SS         SS",
     "suspended-stranger": "SS     SS       SS         SS     SS       SS         SS",
-    "deploy-reader":      "AD     AD       NN         AD     AD       NN         NN",
-    "deploy-writer":      "AA     AR       NN         AA     AR       NN         NN",
-    "deploy-elsewhere":   "NN     NN       NN         NN     NN       NN         NN",
+    "deploy-reader": "AD     AD       NN         AD     AD       NN         NN",
+    "deploy-writer": "AA     AR       NN         AA     AR       NN         NN",
+    "deploy-elsewhere": "NN     NN       NN         NN     NN       NN         NN",
 }
 
 COMMANDS = {"archived": "archive", "disabled": "disable"}
@@ -106,8 +109,12 @@ def _seed(repository: Repository) -> None:
 
 def told_for(letter: str, repository: Repository, client: Client, by_deploy_key: bool) -> str:
     who = "deploy key" if by_deploy_key else client.login
-    return {"N": NOT_FOUND, "S": SUSPENDED, "R": archived(repository.path),
-            "D": write_denied(repository.path, who)}[letter]
+    return {
+        "N": NOT_FOUND,
+        "S": SUSPENDED,
+        "R": archived(repository.path),
+        "D": write_denied(repository.path, who),
+    }[letter]
 
 
 def letter_of(answer: Answer, told: dict[str, str]) -> str:
@@ -141,7 +148,9 @@ def test_explain_and_the_wire_say_what_the_table_says(world, site, row):
                 wire = letter_of(connection.open_session().exec(command, stdin), told)
                 explained = explain(site, client, row, command, told)
                 if not wire == explained == expected:
-                    disagreements.append(f"{column} {service}: table {expected}, wire {wire}, explain {explained}")
+                    disagreements.append(
+                        f"{column} {service}: table {expected}, wire {wire}, explain {explained}"
+                    )
     assert not disagreements, "\n".join(disagreements)
 
 
@@ -161,10 +170,13 @@ def test_explain_takes_a_fingerprint_as_well_as_a_login(site, alice, project):
     assert alice.login in by_login and alice.login in by_key
 
 
-@pytest.mark.parametrize("who, command, says", [
-    ("nobody-at-all", "git-upload-pack 'a/b'", "nobody-at-all"),
-    ("SHA256:" + "A" * 43, "git-upload-pack 'a/b'", "SHA256:" + "A" * 43),
-    ("{alice}", "rm -rf /", "rm -rf /"),
-])
+@pytest.mark.parametrize(
+    "who, command, says",
+    [
+        ("nobody-at-all", "git-upload-pack 'a/b'", "nobody-at-all"),
+        ("SHA256:" + "A" * 43, "git-upload-pack 'a/b'", "SHA256:" + "A" * 43),
+        ("{alice}", "rm -rf /", "rm -rf /"),
+    ],
+)
 def test_explain_says_why_there_is_nothing_to_explain(site, alice, who, command, says):
     site.gerve("explain", who.replace("{alice}", alice.login), command, exit=range(1, 3), says=says)

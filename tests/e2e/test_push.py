@@ -3,8 +3,14 @@
 import pytest
 
 GERVE_HOOK_VARIABLES = (
-    "GERVE_USER", "GERVE_USER_ID", "GERVE_KEY", "GERVE_REPO", "GERVE_REQUEST_ID", "GERVE_REMOTE_ADDR",
-    "GERVE_PROTOCOL")
+    "GERVE_USER",
+    "GERVE_USER_ID",
+    "GERVE_KEY",
+    "GERVE_REPO",
+    "GERVE_REQUEST_ID",
+    "GERVE_REMOTE_ADDR",
+    "GERVE_PROTOCOL",
+)
 
 
 @pytest.fixture
@@ -55,9 +61,13 @@ def test_atomic_push_is_all_or_nothing(work, project):
 
 def test_push_options_reach_the_hook(work, project):
     project.configure("receive.advertisePushOptions", "true")
-    project.hook("pre-receive", 'echo "options: $GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1"')
+    project.hook(
+        "pre-receive", 'echo "options: $GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1"'
+    )
     work.commit()
-    work.git("push", "-o", "ci.skip", "-o", "reviewer=carol", says="remote: options: 2 ci.skip reviewer=carol")
+    work.git(
+        "push", "-o", "ci.skip", "-o", "reviewer=carol", says="remote: options: 2 ci.skip reviewer=carol"
+    )
 
 
 def test_output_of_a_hook_arrives_as_remote_lines(work, project):
@@ -112,7 +122,20 @@ def test_the_environment_of_git_is_built_from_nothing(work, project):
     work.commit()
     work.git("push", "--quiet")
     seen = _environment(project.disk / "hook-environment")
-    allowed = ("GERVE_", "GIT_", "PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_", "LANG", "LC_ALL", "TZ", "USER")
+    allowed = (
+        "GERVE_",
+        "GIT_",
+        "PATH",
+        "HOME",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "USER",
+    )
     assert [name for name in seen if not name.startswith(allowed)] == []
     assert seen["HOME"] != "/root"
 

@@ -8,8 +8,7 @@ import pytest
 from harness.messages import greeting
 from harness.outcome import NONZERO
 from harness.processes import free_port, wait_until
-from harness.rawssh import (
-    CHANNEL_OPEN, CHANNEL_OPEN_FAILURE, CUT, GLOBAL_REQUEST, REQUEST_FAILURE, RawClient)
+from harness.rawssh import CHANNEL_OPEN, CHANNEL_OPEN_FAILURE, CUT, GLOBAL_REQUEST, REQUEST_FAILURE, RawClient
 
 
 @pytest.fixture
@@ -39,28 +38,34 @@ def test_a_channel_request_is_refused_and_git_still_runs(raw, project, name):
     assert channel.exec(f"git-upload-pack '{project.path}'", b"0000").exit == 0
 
 
-@pytest.mark.parametrize("name, fields", [
-    ("tcpip-forward", ("0.0.0.0", 0)),
-    ("cancel-tcpip-forward", ("0.0.0.0", 0)),
-    ("streamlocal-forward@openssh.com", ("/tmp/gerve-no-such-socket",)),
-    ("hostkeys-prove-00@openssh.com", (b"",)),
-    ("no-such-request@example.org", ()),
-])
+@pytest.mark.parametrize(
+    "name, fields",
+    [
+        ("tcpip-forward", ("0.0.0.0", 0)),
+        ("cancel-tcpip-forward", ("0.0.0.0", 0)),
+        ("streamlocal-forward@openssh.com", ("/tmp/gerve-no-such-socket",)),
+        ("hostkeys-prove-00@openssh.com", (b"",)),
+        ("no-such-request@example.org", ()),
+    ],
+)
 def test_a_global_request_is_refused(raw, alice, name, fields):
     raw.send(GLOBAL_REQUEST, name, True, *fields)
     assert raw.receive_number() == REQUEST_FAILURE
     assert raw.whoami() == greeting(alice.login)
 
 
-@pytest.mark.parametrize("kind, fields", [
-    ("direct-tcpip", ("127.0.0.1", 22, "127.0.0.1", 1)),
-    ("direct-streamlocal@openssh.com", ("/run/authz.sock", "", 0)),
-    ("forwarded-tcpip", ("127.0.0.1", 22, "127.0.0.1", 1)),
-    ("x11", ("127.0.0.1", 6000)),
-    ("auth-agent@openssh.com", ()),
-    ("tun@openssh.com", (1, 0)),
-    ("no-such-channel", ()),
-])
+@pytest.mark.parametrize(
+    "kind, fields",
+    [
+        ("direct-tcpip", ("127.0.0.1", 22, "127.0.0.1", 1)),
+        ("direct-streamlocal@openssh.com", ("/run/authz.sock", "", 0)),
+        ("forwarded-tcpip", ("127.0.0.1", 22, "127.0.0.1", 1)),
+        ("x11", ("127.0.0.1", 6000)),
+        ("auth-agent@openssh.com", ()),
+        ("tun@openssh.com", (1, 0)),
+        ("no-such-channel", ()),
+    ],
+)
 def test_a_channel_that_is_no_session_is_refused(raw, alice, kind, fields):
     raw.send(CHANNEL_OPEN, kind, 77, 65536, 32768, *fields)
     assert raw.receive_number() == CHANNEL_OPEN_FAILURE
@@ -86,6 +91,7 @@ def test_data_before_the_command_does_no_harm(raw, alice):
 
 
 # ---- the same through OpenSSH's client
+
 
 def test_sftp_and_scp_are_refused(alice):
     alice.run("sftp", "-F", alice.ssh_config, "-b", "/dev/null", "gerve", exit=NONZERO)
@@ -116,8 +122,15 @@ def test_forwarding_to_a_port_of_the_server_is_refused(alice):
 
 def test_forwarding_from_a_port_of_the_server_is_refused(alice):
     far = free_port()
-    alice.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{far}:127.0.0.1:1", exit=255,
-              says="remote port forwarding failed")
+    alice.ssh(
+        "-N",
+        "-o",
+        "ExitOnForwardFailure=yes",
+        "-R",
+        f"127.0.0.1:{far}:127.0.0.1:1",
+        exit=255,
+        says="remote port forwarding failed",
+    )
 
 
 def _connected(port: int):

@@ -5,8 +5,7 @@ import pty
 
 import pytest
 
-from harness.messages import (
-    NOT_FOUND, SUSPENDED, UNKNOWN_COMMAND, archived, greeting, moved, write_denied)
+from harness.messages import NOT_FOUND, SUSPENDED, UNKNOWN_COMMAND, archived, greeting, moved, write_denied
 from harness.rawssh import RawClient
 
 SERVICES = ("git-upload-pack", "git-receive-pack", "git-upload-archive")
@@ -39,7 +38,9 @@ def test_typed_at_a_terminal_the_greeting_comes_although_there_is_no_pty(alice):
     assert greeting(alice.login).rstrip() in outcome.stderr
 
 
-@pytest.mark.parametrize("command", ["ls", "git", "git-upload-pack", "git-shell", "rm -rf /", "scp -t x", "sh -c ls"])
+@pytest.mark.parametrize(
+    "command", ["ls", "git", "git-upload-pack", "git-shell", "rm -rf /", "scp -t x", "sh -c ls"]
+)
 def test_what_is_no_git_command(alice, command):
     alice.ssh(command, exit=128, stdout="", stderr=UNKNOWN_COMMAND)
 
@@ -67,31 +68,49 @@ def test_forbidden_and_missing_are_the_same_messages_in_the_same_order(stranger,
 
 
 def test_git_shows_the_refusal_before_its_own_words(stranger, secret):
-    stranger.git("clone", secret.url, exit=128, says=[NOT_FOUND, "fatal: Could not read from remote repository."])
+    stranger.git(
+        "clone", secret.url, exit=128, says=[NOT_FOUND, "fatal: Could not read from remote repository."]
+    )
 
 
 def test_pushing_what_one_may_only_read(stranger, project):
-    stranger.ssh(f"git-receive-pack '{project.path}.git'", exit=1, stdout="",
-                 stderr=write_denied(project.path, stranger.login))
+    stranger.ssh(
+        f"git-receive-pack '{project.path}.git'",
+        exit=1,
+        stdout="",
+        stderr=write_denied(project.path, stranger.login),
+    )
 
 
 def test_a_collaborator_who_may_read_is_told_so_when_pushing(site, bob, secret):
     site.grant(secret, bob, "read")
     bob.git("ls-remote", secret.url, says=secret.rev("main"))
-    bob.ssh(f"git-receive-pack '{secret.path}.git'", exit=1, stdout="",
-            stderr=write_denied(secret.path, bob.login))
+    bob.ssh(
+        f"git-receive-pack '{secret.path}.git'",
+        exit=1,
+        stdout="",
+        stderr=write_denied(secret.path, bob.login),
+    )
 
 
 def test_the_refusal_spells_the_repository_as_it_is_stored(stranger, project):
-    stranger.ssh(f"git-receive-pack '{project.path.upper()}.git'", exit=1, stdout="",
-                 stderr=write_denied(project.path, stranger.login))
+    stranger.ssh(
+        f"git-receive-pack '{project.path.upper()}.git'",
+        exit=1,
+        stdout="",
+        stderr=write_denied(project.path, stranger.login),
+    )
 
 
 def test_a_read_only_deploy_key_cannot_push(site, door, secret):
     machine = site.deploy_client(secret, door)
     machine.git("ls-remote", secret.url, says=secret.rev("main"))
-    machine.ssh(f"git-receive-pack '{secret.path}.git'", exit=1, stdout="",
-                stderr=write_denied(secret.path, "deploy key"))
+    machine.ssh(
+        f"git-receive-pack '{secret.path}.git'",
+        exit=1,
+        stdout="",
+        stderr=write_denied(secret.path, "deploy key"),
+    )
 
 
 def test_a_deploy_key_with_write_pushes(site, door, secret):
@@ -142,6 +161,7 @@ def test_a_suspended_account_learns_nothing_about_repositories(site, stranger, s
 
 # ---- renamed
 
+
 @pytest.fixture
 def renamed(site, project):
     """The project under its new name; `project` has the old one."""
@@ -175,6 +195,7 @@ def test_a_new_repository_takes_the_old_name_back(site, alice, bob, project, ren
 
 # ---- the key
 
+
 def test_an_unknown_key_is_refused(site, door, project):
     unknown = site.stranger("unknown", door)
     unknown.ssh(exit=255, stdout="", says="Permission denied (publickey).")
@@ -204,8 +225,10 @@ def test_unknown_keys_before_the_right_one_do_no_harm(site, door, alice):
     alice.ssh(*identities, exit=1, stderr=greeting(alice.login))
 
 
-@pytest.mark.parametrize("kind, bits", [("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521),
-                                        ("rsa", 2048), ("rsa", 4096)])
+@pytest.mark.parametrize(
+    "kind, bits",
+    [("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521), ("rsa", 2048), ("rsa", 4096)],
+)
 def test_each_kind_of_key_works(site, door, kind, bits):
     person = site.person(kind, door, kind=kind, bits=bits)
     person.ssh(exit=1, stdout="", stderr=greeting(person.login))

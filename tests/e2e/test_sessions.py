@@ -42,6 +42,7 @@ def lonely(private_site):
 
 # ---- several sessions on one connection
 
+
 @pytest.fixture
 def multiplexed(alice):
     """alice with an ssh master connection: her sessions can take no other way."""
@@ -110,6 +111,7 @@ def read_all(client, *channels) -> list[Answer]:
 
 # ---- half-close and exit status
 
+
 def test_output_goes_on_after_the_client_has_ended_its_input(raw, bulky):
     """upload-archive reads its arguments and answers megabytes after that."""
     answer = raw.open_session().exec(f"git-upload-archive '{bulky.path}'", b"0012argument main\n0000")
@@ -133,9 +135,17 @@ INPUTS = {
 @pytest.mark.parametrize("content", INPUTS.values(), ids=INPUTS)
 def test_exit_status_and_stderr_are_those_of_git_itself(alice, project, service, content):
     """The same input to the same git, once through Gerve and once on the disk."""
-    direct = subprocess.run(["git", service, str(project.disk)], input=content, capture_output=True,
-                            env={**alice.env, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
-                                 "GIT_CONFIG_VALUE_0": "*"})
+    direct = subprocess.run(
+        ["git", service, str(project.disk)],
+        input=content,
+        capture_output=True,
+        env={
+            **alice.env,
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+        },
+    )
     through = alice.ssh(f"git-{service} '{project.path}'", input=content, exit=range(256))
     assert through.exit == direct.returncode, through.transcript()
     assert through.stderr_bytes == direct.stderr
@@ -153,6 +163,7 @@ def test_the_client_closes_its_output_early(alice, bulky):
 
 
 # ---- clients that go away
+
 
 def test_a_clone_that_vanishes_takes_upload_pack_along(private_site, lonely):
     repository = make_bulky(private_site, lonely)
@@ -206,10 +217,13 @@ def test_a_connection_that_is_cut_right_after_the_command(private_site, lonely):
 
 # ---- clients that stop
 
+
 def test_a_client_that_stops_reading_costs_little_and_nobody_else_notices(private_site, lonely):
     repository = make_bulky(private_site, lonely)
     before = [resident_kib(pid) for pid in (*private_site.gateway.workers(), private_site.gateway.agent())]
-    clones = [lonely.start("git", "clone", "--quiet", "--bare", repository.url, f"stopped-{n}") for n in range(4)]
+    clones = [
+        lonely.start("git", "clone", "--quiet", "--bare", repository.url, f"stopped-{n}") for n in range(4)
+    ]
     stopped = [wait_until(lambda c=clone: _ssh_of(c.pid), "ssh runs") for clone in clones]
     wait_until(lambda: len(private_site.gateway.git_processes()) >= 4, "git serves all of them")
     for pid in stopped:

@@ -34,6 +34,7 @@ def ask(server, **fields):
 
 # ---- what is in order
 
+
 def test_a_ticket_in_order_is_served(server, head):
     reply = ask(server)
     assert reply.opened and (reply.exit, reply.signal, reply.fail) == (0, 0, None)
@@ -86,6 +87,7 @@ def test_a_message_in_single_bytes_is_put_together(server):
 
 
 # ---- forged and altered
+
 
 def test_every_altered_byte_is_refused(server):
     message = bytearray(server.open(git_protocol="version=2", env={"GERVE_USER": "alice"}).encode(server.key))
@@ -143,13 +145,16 @@ def test_a_ticket_whose_hmac_covers_only_a_part_is_refused(server):
 def test_refusals_give_no_hint(server):
     """A peer without a key learns neither which repositories there are nor what was wrong with its ticket."""
     stranger = grv1.new_ticket_key()
-    texts = {converse(server.address, server.open(path).encode(stranger)).text
-             for path in ("alice/project", "alice/missing")}
+    texts = {
+        converse(server.address, server.open(path).encode(stranger)).text
+        for path in ("alice/project", "alice/missing")
+    }
     assert len(texts) == 1
     assert not any(word in texts.pop() for word in ("alice", "project", str(server.root)))
 
 
 # ---- replayed, expired, for another server
+
 
 def test_a_ticket_works_once(server):
     message = server.open().encode(server.key)
@@ -170,7 +175,9 @@ def test_the_nonce_of_another_ticket_is_refused(server):
     assert ask(server, nonce=nonce).refused
 
 
-@pytest.mark.parametrize("seconds, accepted", [(-25, True), (25, True), (-35, False), (35, False), (-86400, False)])
+@pytest.mark.parametrize(
+    "seconds, accepted", [(-25, True), (25, True), (-35, False), (35, False), (-86400, False)]
+)
 def test_a_ticket_is_good_for_thirty_seconds_of_clock(server, seconds, accepted):
     reply = ask(server, time_ms=int((time.time() + seconds) * 1000))
     assert reply.opened == accepted
@@ -189,11 +196,14 @@ def test_a_ticket_for_another_server_is_refused(server, audience):
 
 # ---- another operation, another repository
 
+
 def test_a_ticket_to_read_does_not_write(server, head):
     """The operation is in the signed part: what follows cannot make receive-pack out of upload-pack."""
     command = b"%s %s refs/heads/evil\0 report-status" % (b"0" * 40, head)
     packet = b"%04x%s0000" % (len(command) + 4, command)
-    converse(server.address, server.open().encode(server.key), frame(grv1.STDIN, packet) + frame(grv1.STDIN_EOF))
+    converse(
+        server.address, server.open().encode(server.key), frame(grv1.STDIN, packet) + frame(grv1.STDIN_EOF)
+    )
     disk = server.root / "alice/project.git"
     assert b"evil" not in subprocess.check_output(["git", "-C", disk, "for-each-ref"])
 
@@ -212,12 +222,31 @@ def test_a_repository_that_is_not_there(server):
     assert reply.refused and reply.fail == grv1.FAIL_NO_SUCH_REPOSITORY
 
 
-@pytest.mark.parametrize("storage_path", [
-    "../outside.git", "alice/../../outside.git", "/etc", "alice//project.git", "./alice/project.git", "alice",
-    "alice/project.git/", "alice/project.git/objects", "alice/project.git/../project.git", "", ".", "..",
-    "alice/\x00project.git", "alice/project.git\n", "-x/project.git", "alice/--help", "ALICE/../alice/project.git",
-    "a" * 5000, "alice/link.git", "linked/project.git",
-])
+@pytest.mark.parametrize(
+    "storage_path",
+    [
+        "../outside.git",
+        "alice/../../outside.git",
+        "/etc",
+        "alice//project.git",
+        "./alice/project.git",
+        "alice",
+        "alice/project.git/",
+        "alice/project.git/objects",
+        "alice/project.git/../project.git",
+        "",
+        ".",
+        "..",
+        "alice/\x00project.git",
+        "alice/project.git\n",
+        "-x/project.git",
+        "alice/--help",
+        "ALICE/../alice/project.git",
+        "a" * 5000,
+        "alice/link.git",
+        "linked/project.git",
+    ],
+)
 def test_a_path_out_of_the_root_is_refused_even_with_a_good_signature(server, storage_path):
     outside = server.directory / "outside.git"
     if not outside.exists():
@@ -227,26 +256,52 @@ def test_a_path_out_of_the_root_is_refused_even_with_a_good_signature(server, st
     assert ask(server, owner="alice", storage_path=storage_path).refused
 
 
-@pytest.mark.parametrize("name, value", [
-    ("LD_PRELOAD", "/tmp/evil.so"), ("PATH", "/tmp"), ("GIT_DIR", "/tmp"), ("GIT_CONFIG_COUNT", "1"),
-    ("GIT_SSH_COMMAND", "id"), ("HOME", "/tmp"), ("gerve_user", "root"), ("", "x"),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("LD_PRELOAD", "/tmp/evil.so"),
+        ("PATH", "/tmp"),
+        ("GIT_DIR", "/tmp"),
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_SSH_COMMAND", "id"),
+        ("HOME", "/tmp"),
+        ("gerve_user", "root"),
+        ("", "x"),
+    ],
+)
 def test_only_listed_variables_are_taken_even_with_a_good_signature(server, name, value):
     assert ask(server, env={name: value}).refused
 
 
-@pytest.mark.parametrize("name, value", [
-    ("core.hooksPath", "/tmp/evil"), ("uploadpack.packObjectsHook", "/tmp/evil"), ("core.sshCommand", "id"),
-    ("include.path", "/tmp/evil"), ("safe.directory", "*"), ("alias.x", "!id"), ("", "x"),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("core.hooksPath", "/tmp/evil"),
+        ("uploadpack.packObjectsHook", "/tmp/evil"),
+        ("core.sshCommand", "id"),
+        ("include.path", "/tmp/evil"),
+        ("safe.directory", "*"),
+        ("alias.x", "!id"),
+        ("", "x"),
+    ],
+)
 def test_only_listed_settings_are_taken_even_with_a_good_signature(server, name, value):
     assert ask(server, config={name: value}).refused
 
 
 # ---- form
 
-@pytest.mark.parametrize("start", [
-    b"GET / HTTP/1.1\r\n\r\n", b"SSH-2.0-x\r\n", b"GRV2" + bytes(100), b"\0" * 200, b"\x16\x03\x01" + bytes(100)])
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"SSH-2.0-x\r\n",
+        b"GRV2" + bytes(100),
+        b"\0" * 200,
+        b"\x16\x03\x01" + bytes(100),
+    ],
+)
 def test_another_protocol_is_refused(server, start):
     assert converse(server.address, start, b"").refused
 
@@ -260,18 +315,38 @@ def test_a_newer_gateway_that_can_speak_the_old_version_is_served(server):
     assert ask(server, versions=(1, 9)).exit == 0
 
 
-@pytest.mark.parametrize("field", [grv1.SERVICE, grv1.OWNER, grv1.STORAGE_PATH, grv1.REQUEST_ID, grv1.TIME,
-                                   grv1.NONCE, grv1.AUDIENCE, grv1.KEY_ID])
+@pytest.mark.parametrize(
+    "field",
+    [
+        grv1.SERVICE,
+        grv1.OWNER,
+        grv1.STORAGE_PATH,
+        grv1.REQUEST_ID,
+        grv1.TIME,
+        grv1.NONCE,
+        grv1.AUDIENCE,
+        grv1.KEY_ID,
+    ],
+)
 def test_a_missing_field_is_refused(server, field):
     pairs = [pair for pair in server.open().pairs(server.key.key_id) if pair[0] != field]
     assert converse(server.address, grv1.seal(grv1.encode_open(pairs), server.key)).refused
 
 
-@pytest.mark.parametrize("field, value", [
-    (grv1.SERVICE, b""), (grv1.SERVICE, b"\1\1"), (grv1.REQUEST_ID, bytes(15)), (grv1.NONCE, bytes(17)),
-    (grv1.TIME, bytes(7)), (grv1.KEY_ID, bytes(9)), (grv1.GIT_PROTOCOL, b"version=2\nx"), (grv1.ENV, b"GERVE_USER"),
-    (grv1.ENV, b"GERVE_USER=a\0b"),
-])
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        (grv1.SERVICE, b""),
+        (grv1.SERVICE, b"\1\1"),
+        (grv1.REQUEST_ID, bytes(15)),
+        (grv1.NONCE, bytes(17)),
+        (grv1.TIME, bytes(7)),
+        (grv1.KEY_ID, bytes(9)),
+        (grv1.GIT_PROTOCOL, b"version=2\nx"),
+        (grv1.ENV, b"GERVE_USER"),
+        (grv1.ENV, b"GERVE_USER=a\0b"),
+    ],
+)
 def test_a_field_of_the_wrong_form_is_refused(server, field, value):
     pairs = [pair for pair in server.open().pairs(server.key.key_id) if pair[0] != field] + [(field, value)]
     assert converse(server.address, grv1.seal(grv1.encode_open(pairs), server.key)).refused
@@ -302,6 +377,7 @@ def test_a_frame_over_the_limit_ends_the_session(server):
 
 
 # ---- standby, and going away
+
 
 def test_standby_refuses_and_may_be_tried_elsewhere(server):
     server.standby.touch()

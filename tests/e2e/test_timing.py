@@ -17,13 +17,18 @@ BOUND = 0.010  # seconds between the medians
 @pytest.mark.timing
 @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
 def test_forbidden_and_missing_take_the_same_time(site, door, stranger, secret, service):
-    commands = [f"{service} '{secret.path}.git'", f"{service} '{secret.owner}/missing.git'",
-                f"{service} 'nobody/missing.git'"]
+    commands = [
+        f"{service} '{secret.path}.git'",
+        f"{service} '{secret.owner}/missing.git'",
+        f"{service} 'nobody/missing.git'",
+    ]
     times = [[] for _ in commands]
     while len(times[0]) < SAMPLES:
         with RawClient(door) as client:
             client.log_in(stranger.key)
-            client.open_session().exec(commands[0])  # the first on a connection pays for what the others share
+            client.open_session().exec(
+                commands[0]
+            )  # the first on a connection pays for what the others share
             for _ in range(PER_CONNECTION):
                 for command, taken in zip(commands, times):
                     channel = client.open_session()

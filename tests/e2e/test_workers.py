@@ -43,7 +43,7 @@ def bulky(site, alice):
 
 
 class PausedClone:
-    """A clone whose ssh is stopped in the middle, so that the session stays open as long as the test likes."""
+    """A clone whose ssh is stopped in the middle: the session stays open as long as the test likes."""
 
     def __init__(self, site, person, repository, directory: str):
         others = len(site.gateway.git_processes())
@@ -81,8 +81,11 @@ def test_kill_of_a_worker_leaves_the_clone_of_the_other_alone(site, alice, bulky
     (killed, lost), (living, kept) = clones_on_both_workers(site, alice, bulky).items()
     os.kill(killed, signal.SIGKILL)
     started = time.monotonic()
-    wait_until(lambda: len(site.gateway.workers()) == 2 and killed not in site.gateway.workers(),
-               "the dead worker is replaced", timeout=1)
+    wait_until(
+        lambda: len(site.gateway.workers()) == 2 and killed not in site.gateway.workers(),
+        "the dead worker is replaced",
+        timeout=1,
+    )
     for clone in kept:
         clone.go_on()
     for clone in lost:
@@ -96,16 +99,22 @@ def test_the_gateway_serves_on_after_each_of_its_processes_was_killed(site, alic
     roles = [*((lambda: site.gateway.workers()[0],) * 2), site.gateway.authz, site.gateway.agent]
     for find in roles:
         os.kill(find(), signal.SIGKILL)
-        wait_until(lambda: alice.ssh(f"git-upload-archive '{bulky.path}'", exit=range(0, 256)).exit in (0, 128),
-                   "served again", timeout=2)
+        wait_until(
+            lambda: alice.ssh(f"git-upload-archive '{bulky.path}'", exit=range(0, 256)).exit in (0, 128),
+            "served again",
+            timeout=2,
+        )
 
 
 def test_a_worker_that_dies_again_and_again_does_not_stop_the_gateway(site, alice):
     for _ in range(5):
         before = site.gateway.workers()
         os.kill(before[0], signal.SIGKILL)
-        wait_until(lambda: len(site.gateway.workers()) == 2 and before[0] not in site.gateway.workers(),
-                   "replaced", timeout=3)
+        wait_until(
+            lambda: len(site.gateway.workers()) == 2 and before[0] not in site.gateway.workers(),
+            "replaced",
+            timeout=3,
+        )
     alice.ssh(exit=1, stderr=greeting(alice.login))
 
 
@@ -118,13 +127,17 @@ def test_the_master_dies_and_takes_all_along(site, alice):
 
 # ---- reload
 
+
 def test_reload_takes_the_new_configuration(site, alice, project, tmp_path):
     notice = tmp_path / "notice"
     notice.write_text("Maintenance on Sunday\n")
     site.gateway.configure(CONFIG + f'notice_file = "{notice}"\n')
     site.gateway.hang_up()
-    wait_until(lambda: "remote: Maintenance on Sunday\n" in alice.git("ls-remote", project.url).stderr,
-               "the notice is shown", timeout=5)
+    wait_until(
+        lambda: "remote: Maintenance on Sunday\n" in alice.git("ls-remote", project.url).stderr,
+        "the notice is shown",
+        timeout=5,
+    )
 
 
 def test_reload_of_a_broken_configuration_keeps_the_old_one_and_says_why(site, alice, project):
@@ -151,6 +164,7 @@ def test_reload_does_not_disturb_sessions(site, alice, project):
 
 
 # ---- the end
+
 
 def test_sigterm_lets_a_push_finish_and_takes_no_new_connection(site, alice, project):
     project.hook("pre-receive", "sleep 3")
@@ -204,6 +218,7 @@ def test_drain_has_an_end(private_sites):
 
 
 # ---- start
+
 
 def test_a_port_that_is_taken_is_told(site, private_sites):
     second = private_sites(CONFIG, start=False)

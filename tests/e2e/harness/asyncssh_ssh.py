@@ -19,12 +19,19 @@ async def pump_in(process) -> None:
 async def pump_out(stream, descriptor: int) -> None:
     while piece := await stream.read(65536):
         while piece:
-            piece = piece[os.write(descriptor, piece):]
+            piece = piece[os.write(descriptor, piece) :]
 
 
 async def run(port: str, key: str, command: str) -> None:
-    connection = await asyncssh.connect("127.0.0.1", int(port), username="git", client_keys=[key], known_hosts=None,
-                                        agent_path=None, config=[])
+    connection = await asyncssh.connect(
+        "127.0.0.1",
+        int(port),
+        username="git",
+        client_keys=[key],
+        known_hosts=None,
+        agent_path=None,
+        config=[],
+    )
     process = await connection.create_process(command, encoding=None)
     typing = asyncio.create_task(pump_in(process))
     await asyncio.gather(pump_out(process.stdout, 1), pump_out(process.stderr, 2))

@@ -68,8 +68,11 @@ class Client(Terminal):
         known_hosts = ssh / "known_hosts"
         known_hosts.write_text(self.door.known_hosts())
         self.ssh_config = ssh / "config"
-        self.ssh_config.write_text(SSH_CONFIG.format(
-            host=self.door.host, port=self.door.port, key=self.key.private, known_hosts=known_hosts))
+        self.ssh_config.write_text(
+            SSH_CONFIG.format(
+                host=self.door.host, port=self.door.port, key=self.key.private, known_hosts=known_hosts
+            )
+        )
         self.env = {**self.env, "GIT_SSH_COMMAND": f"ssh -F {self.ssh_config}"}
 
     def with_key(self, key: Key) -> "Client":
@@ -99,7 +102,7 @@ class Client(Terminal):
 
     def ssh_argv(self, *words: str) -> list[str]:
         options = list(_leading_options(words))
-        return ["ssh", "-F", str(self.ssh_config), *options, "gerve", *words[len(options):]]
+        return ["ssh", "-F", str(self.ssh_config), *options, "gerve", *words[len(options) :]]
 
     def clone(self, repository, *options: str, into: str | None = None) -> "Client":
         """Clones and goes into the clone."""

@@ -73,7 +73,7 @@ class Crowd:
     def _drip(self) -> None:
         for connection, sent in self._dripped.items():
             try:
-                connection.send(BAIT[sent % len(BAIT):][:1])
+                connection.send(BAIT[sent % len(BAIT) :][:1])
                 self._dripped[connection] = sent + 1
             except OSError:
                 pass  # the next read finds it closed

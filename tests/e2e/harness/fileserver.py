@@ -40,14 +40,24 @@ class FileServer:
     def start(self) -> "FileServer":
         files = [str(key.write(self.directory / f"ticket-{n}.key")) for n, key in enumerate(self.keys)]
         config = self.directory / "agent.toml"
-        config.write_text(CONFIG.format(
-            name=self.name, port=self.address[1], socket=self.socket, root=self.root, standby=self.standby,
-            keys=", ".join(f'"{file}"' for file in files)))
+        config.write_text(
+            CONFIG.format(
+                name=self.name,
+                port=self.address[1],
+                socket=self.socket,
+                root=self.root,
+                standby=self.standby,
+                keys=", ".join(f'"{file}"' for file in files),
+            )
+        )
         argv = ["setpriv", "--pdeathsig", "TERM", str(program("gerve-agent")), "-c", str(config)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        wait_until(lambda: self.process.poll() is not None or os.path.exists(self.socket), "gerve-agent listens")
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(
+            lambda: self.process.poll() is not None or os.path.exists(self.socket), "gerve-agent listens"
+        )
         assert self.process.poll() is None, f"gerve-agent ended at once:\n{self.log()}"
         return self
 

@@ -72,8 +72,14 @@ class Gateway:
         argv = ["setpriv", "--pdeathsig", "TERM", str(program("gerve")), *self.options, "serve", *listen]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env=_server_environment(), cwd=self.log_file.parent)
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=_server_environment(),
+                cwd=self.log_file.parent,
+            )
 
     def _answers_or_ended(self) -> bool:
         return self.process.poll() is not None or self.answers()
@@ -96,7 +102,9 @@ class Gateway:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"gerve serve is not over {timeout} s after SIGTERM:\n{self.log()}") from None
+            raise AssertionError(
+                f"gerve serve is not over {timeout} s after SIGTERM:\n{self.log()}"
+            ) from None
         left = [pid for pid in {*family, *self.family()} if processes.is_alive(pid)]
         told = {pid: processes.command_line(pid) for pid in left}
         self.kill()
@@ -134,7 +142,9 @@ class Gateway:
 
     def children(self, role: str) -> list[int]:
         """Process ids of the master's children with a role: worker, authz or agent."""
-        own = [pid for pid in self.family() if processes.parent_of(pid) == self.pid and processes.is_alive(pid)]
+        own = [
+            pid for pid in self.family() if processes.parent_of(pid) == self.pid and processes.is_alive(pid)
+        ]
         return sorted(pid for pid in own if _role(pid) == role)
 
     def workers(self) -> list[int]:
@@ -154,8 +164,11 @@ class Gateway:
 
     def worker_of(self, local_port: int) -> int:
         """The worker that holds the connection whose client end has this port."""
-        (inode,) = [inode for here, there, inode in processes.tcp_connections()
-                    if (here, there) == (self.port, local_port)]
+        (inode,) = [
+            inode
+            for here, there, inode in processes.tcp_connections()
+            if (here, there) == (self.port, local_port)
+        ]
         (pid,) = [pid for pid in self.workers() if inode in processes.socket_inodes(pid)]
         return pid
 

@@ -14,13 +14,25 @@ from pathlib import Path
 
 UPLOAD_PACK, RECEIVE_PACK, UPLOAD_ARCHIVE, ADMIN = 1, 2, 3, 4
 
-SERVICE, OWNER, STORAGE_PATH, GIT_PROTOCOL, REQUEST_ID, KEY_ID, TIME, NONCE, AUDIENCE, ENV, CONFIG = range(1, 12)
+SERVICE, OWNER, STORAGE_PATH, GIT_PROTOCOL, REQUEST_ID, KEY_ID, TIME, NONCE, AUDIENCE, ENV, CONFIG = range(
+    1, 12
+)
 CRITICAL = 0x8000
 
 STDIN, STDIN_EOF, STDOUT, STDERR, EXIT, FAIL, CANCEL, PING, PONG, OPEN_OK = range(1, 11)
 
-(FAIL_VERSION, FAIL_AUTHENTICATION, FAIL_REPLAY_OR_CLOCK, FAIL_BAD_REQUEST, FAIL_NO_SUCH_REPOSITORY,
- FAIL_SERVICE_DISABLED, FAIL_BUSY, FAIL_SPAWN, FAIL_DRAINING, FAIL_STANDBY) = range(1, 11)
+(
+    FAIL_VERSION,
+    FAIL_AUTHENTICATION,
+    FAIL_REPLAY_OR_CLOCK,
+    FAIL_BAD_REQUEST,
+    FAIL_NO_SUCH_REPOSITORY,
+    FAIL_SERVICE_DISABLED,
+    FAIL_BUSY,
+    FAIL_SPAWN,
+    FAIL_DRAINING,
+    FAIL_STANDBY,
+) = range(1, 11)
 
 
 @dataclass(frozen=True)
@@ -67,9 +79,14 @@ class Open:
 
     def pairs(self, key_id: bytes | None) -> list[tuple[int, bytes]]:
         pairs = [
-            (SERVICE, bytes([self.service])), (OWNER, self.owner.encode()),
-            (STORAGE_PATH, self.storage_path.encode()), (REQUEST_ID, self.request_id),
-            (TIME, struct.pack(">Q", self.time_ms)), (NONCE, self.nonce), (AUDIENCE, self.audience.encode())]
+            (SERVICE, bytes([self.service])),
+            (OWNER, self.owner.encode()),
+            (STORAGE_PATH, self.storage_path.encode()),
+            (REQUEST_ID, self.request_id),
+            (TIME, struct.pack(">Q", self.time_ms)),
+            (NONCE, self.nonce),
+            (AUDIENCE, self.audience.encode()),
+        ]
         if key_id is not None:
             pairs.append((KEY_ID, key_id))
         if self.git_protocol is not None:

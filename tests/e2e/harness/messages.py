@@ -2,13 +2,18 @@
 
 import re
 
-UNKNOWN_COMMAND = "ERROR: Unknown command. Gerve runs git-upload-pack, git-receive-pack and git-upload-archive.\n"
+UNKNOWN_COMMAND = (
+    "ERROR: Unknown command. Gerve runs git-upload-pack, git-receive-pack and git-upload-archive.\n"
+)
 NOT_FOUND = "ERROR: Repository not found.\n"
 SUSPENDED = "ERROR: Your account is suspended.\n"
 
 CANNOT_CHECK = re.compile(
-    r"ERROR: Gerve cannot check your access right now\. Try again in a minute\. \(request [0-9a-f]{32}\)\n")
-CONNECTION_LOST = re.compile(r"ERROR: The connection to the file server was lost\. \(request [0-9a-f]{32}\)\n")
+    r"ERROR: Gerve cannot check your access right now\. Try again in a minute\. \(request [0-9a-f]{32}\)\n"
+)
+CONNECTION_LOST = re.compile(
+    r"ERROR: The connection to the file server was lost\. \(request [0-9a-f]{32}\)\n"
+)
 
 
 def greeting(who: str) -> str:
@@ -31,4 +36,5 @@ def moved(old: str, new: str) -> str:
 def server_not_answering(owner: str) -> re.Pattern:
     return re.compile(
         rf"ERROR: The file server for {re.escape(owner)} is not answering\. Try again in a minute\. "
-        r"\(request [0-9a-f]{32}\)\n")
+        r"\(request [0-9a-f]{32}\)\n"
+    )

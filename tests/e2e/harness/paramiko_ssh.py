@@ -30,7 +30,7 @@ def main(port: str, key: str, _host: str, command: str) -> int:
     errors.start()
     while piece := channel.recv(65536):
         while piece:
-            piece = piece[os.write(1, piece):]
+            piece = piece[os.write(1, piece) :]
     errors.join()
     status = channel.recv_exit_status()
     client.close()

@@ -101,7 +101,7 @@ def socket_inodes(pid: int) -> set[str]:
         for entry in os.listdir(f"/proc/{pid}/fd"):
             target = os.readlink(f"/proc/{pid}/fd/{entry}")
             if target.startswith("socket:["):
-                inodes.add(target[len("socket:["):-1])
+                inodes.add(target[len("socket:[") : -1])
     except OSError:
         pass  # the process, or one of its files, is gone
     return inodes

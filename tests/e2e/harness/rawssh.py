@@ -28,7 +28,15 @@ CUT = "cut"  # what `receive` gives once the server has ended the connection
 SILENCE = "silence"  # what `receive` gives when nothing came in time
 
 KEX_NAME_LISTS = (
-    "kex", "host_key", "ciphers_in", "ciphers_out", "macs_in", "macs_out", "compression_in", "compression_out")
+    "kex",
+    "host_key",
+    "ciphers_in",
+    "ciphers_out",
+    "macs_in",
+    "macs_out",
+    "compression_in",
+    "compression_out",
+)
 
 
 def encode(number: int, *fields) -> Message:
@@ -154,8 +162,18 @@ class RawClient(paramiko.Transport):
     def probe_key(self, key: Key, user: str = "git"):
         return self.probe(key.blob, key.algorithm, user)
 
-    def prove(self, key: Key, *, user="git", claimed: Key | None = None, algorithm: str | None = None,
-              made_with: str | None = None, signed_user=None, signed_session: bytes | None = None, spoil=False):
+    def prove(
+        self,
+        key: Key,
+        *,
+        user="git",
+        claimed: Key | None = None,
+        algorithm: str | None = None,
+        made_with: str | None = None,
+        signed_user=None,
+        signed_session: bytes | None = None,
+        spoil=False,
+    ):
         """Sends a request with a signature by `key`; the number of the answer.
 
         claimed: the key that the request names, if it is another. made_with: the algorithm of the signature,
@@ -165,8 +183,9 @@ class RawClient(paramiko.Transport):
         named = claimed or key
         algorithm = algorithm or named.algorithm
         request = encode(USERAUTH_REQUEST, user, "ssh-connection", "publickey", True, algorithm, named.blob)
-        signed = encode(USERAUTH_REQUEST, signed_user or user, "ssh-connection", "publickey", True, algorithm,
-                        named.blob)
+        signed = encode(
+            USERAUTH_REQUEST, signed_user or user, "ssh-connection", "publickey", True, algorithm, named.blob
+        )
         prefix = Message()
         prefix.add_string(signed_session or self.session_id)
         signature = sign(key, prefix.asbytes() + signed.asbytes(), made_with or algorithm)
@@ -293,8 +312,12 @@ class RawChannel:
         elif number == CHANNEL_REQUEST:
             self._take_request(answer, message)
         else:
-            names = {CHANNEL_SUCCESS: "success", CHANNEL_FAILURE: "failure", CHANNEL_EOF: "eof",
-                     CHANNEL_CLOSE: "close"}
+            names = {
+                CHANNEL_SUCCESS: "success",
+                CHANNEL_FAILURE: "failure",
+                CHANNEL_EOF: "eof",
+                CHANNEL_CLOSE: "close",
+            }
             answer.note(names.get(number, f"message {number}"))
 
     @staticmethod

@@ -41,8 +41,14 @@ class Repository:
     def git(self, *args: str) -> str:
         """What git says about it, read on the disk and not through Gerve."""
         argv = ["git", "--git-dir", str(self.disk), *args]
-        environment = {**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
-                       "GIT_CONFIG_VALUE_0": "*", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}
+        environment = {
+            **os.environ,
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+        }
         ran = subprocess.run(argv, capture_output=True, text=True, env=environment)
         assert ran.returncode == 0, f"{argv}: {ran.stderr}"
         return ran.stdout.strip()

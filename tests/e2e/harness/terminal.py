@@ -49,7 +49,9 @@ class Running:
         except subprocess.TimeoutExpired as late:
             self.kill()
             told = (late.stderr or b"").decode(errors="backslashreplace")
-            raise AssertionError(f"$ {self.argv}\nnot finished after {timeout} s; stderr so far:\n{told}") from None
+            raise AssertionError(
+                f"$ {self.argv}\nnot finished after {timeout} s; stderr so far:\n{told}"
+            ) from None
         outcome = Outcome(self.argv, self.process.returncode, out, err, time.monotonic() - self.started)
         return outcome.check(**expected)
 
@@ -113,7 +115,9 @@ class Terminal:
         file.chmod(mode)
         return file
 
-    def commit(self, path: str = "README", content: str | bytes = "hello\n", message: str | None = None) -> str:
+    def commit(
+        self, path: str = "README", content: str | bytes = "hello\n", message: str | None = None
+    ) -> str:
         """Writes a file, commits it and returns the commit's name."""
         self.write(path, content)
         self.git("add", path)
