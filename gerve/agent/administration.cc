@@ -1,0 +1,56 @@
+#include "gerve/agent/administration.h"
+
+#include <exception>
+
+#include "authz/base/log.h"
+
+namespace gerve {
+namespace {
+
+AdminResult failed(const Error& error) {
+    // What the disk said is the administrator's business, and the log has it.
+    log::warn("administration failed", {{"error", describe(error)}});
+    return {1, "", (error.told.empty() ? "the file server failed; its log tells why" : error.told) + "\n"};
+}
+
+AdminResult result_of(const Result<void>& done) {
+    return done ? AdminResult{} : failed(done.error());
+}
+
+AdminResult dispatch(const Repositories& repositories, const Operation& operation) {
+    const RepoPath& repo = operation.repo;
+    const std::uint64_t id = operation.repo_id;
+    switch (operation.admin) {
+        case AdminAction::create: return result_of(repositories.create(repo, id));
+        case AdminAction::rename: return result_of(repositories.rename(repo, operation.new_repo.value(), id));
+        case AdminAction::remove: return result_of(repositories.remove(repo, id));
+        case AdminAction::size: break;
+        default: return failed(Error{ErrorKind::internal, "", "not an operation on repositories"});
+    }
+    const auto bytes = repositories.size(repo, id);
+    if (!bytes) return failed(bytes.error());
+    return {0, std::to_string(*bytes) + "\n", ""};
+}
+
+std::string data_frame(grv1::FrameType type, const std::string& payload) {
+    return payload.empty() ? "" : grv1::encode_frame(type, payload);
+}
+
+}  // namespace
+
+AdminResult perform_admin(const AgentConfig& config, const Operation& operation) {
+    try {
+        const Repositories repositories(config.root, config.layout, config.git, config.template_directory);
+        return dispatch(repositories, operation);
+    } catch (const std::exception& error) {
+        return failed(Error{ErrorKind::internal, "", error.what()});
+    }
+}
+
+std::string encode_admin_result(const AdminResult& result) {
+    return data_frame(grv1::FrameType::stdout_data, result.output) +
+           data_frame(grv1::FrameType::stderr_data, result.error) +
+           grv1::encode_exit({static_cast<std::uint32_t>(result.status), 0, ""});
+}
+
+}  // namespace gerve

@@ -1,0 +1,162 @@
+#include "gerve/agent/admission.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+
+#include "authz/base/text.h"
+#include "gerve/agent/environment.h"
+
+namespace gerve {
+namespace {
+
+using grv1::FailCode;
+
+std::string_view told_text(FailCode code) {
+    switch (code) {
+        case FailCode::version: return "this agent speaks GRV1 version 1";
+        case FailCode::authentication: return "not authenticated";
+        case FailCode::replay_or_clock: return "the ticket is not fresh";
+        case FailCode::bad_request: return "bad request";
+        case FailCode::no_such_repository: return "no such repository";
+        case FailCode::service_disabled: return "the service is disabled";
+        case FailCode::busy: return "busy";
+        case FailCode::spawn: return "cannot start git";
+        case FailCode::draining: return "draining";
+        case FailCode::standby: return "on standby";
+    }
+    return "";
+}
+
+Admitted<void> check_version(const ReceivedOpen& received) {
+    if (received.version_min > grv1_version || received.version_max < grv1_version) {
+        return refuse(FailCode::version, "versions " + std::to_string(received.version_min) + " to " +
+                                             std::to_string(received.version_max));
+    }
+    // No flag is defined yet; one that this agent does not know could change the meaning of what follows.
+    if (received.signed_bytes[6] != 0 || received.signed_bytes[7] != 0) {
+        return refuse(FailCode::bad_request, "unknown flags");
+    }
+    return {};
+}
+
+Admitted<void> check_signature(const ReceivedOpen& received, const AgentConfig& config, bool unix_socket) {
+    if (config.ticket_keys.empty()) {
+        if (unix_socket) return {};
+        return refuse(FailCode::authentication, "no ticket key for a peer that is not on a unix socket");
+    }
+    if (received.key_id.empty()) return refuse(FailCode::authentication, "unsigned");
+    const auto key = std::find_if(config.ticket_keys.begin(), config.ticket_keys.end(),
+                                  [&](const TicketKey& known) { return known.id() == received.key_id; });
+    if (key == config.ticket_keys.end()) {
+        return refuse(FailCode::authentication, "unknown ticket key " + to_hex(received.key_id));
+    }
+    if (!is_signed_by(received, *key)) {
+        return refuse(FailCode::authentication, "wrong signature for ticket key " + to_hex(received.key_id));
+    }
+    return {};
+}
+
+Admitted<void> check_freshness(const Open& open, NonceCache& nonces, AdmissionTime now) {
+    const UnixMillis age = now.wall - open.time;
+    if (age > ticket_window.count() || age < -ticket_window.count()) {
+        return refuse(FailCode::replay_or_clock,
+                      "the ticket's time is off by " + std::to_string(age) + " ms");
+    }
+    switch (nonces.insert(open.nonce, now.steady)) {
+        case NonceCache::Verdict::fresh: return {};
+        case NonceCache::Verdict::seen:
+            return refuse(FailCode::replay_or_clock, "the ticket was used before");
+        case NonceCache::Verdict::full: break;
+    }
+    return refuse(FailCode::busy, "the nonce cache is full");
+}
+
+struct ActionName {
+    std::string_view name;
+    AdminAction action;
+};
+constexpr std::array action_names{
+    ActionName{"create", AdminAction::create}, ActionName{"rename", AdminAction::rename},
+    ActionName{"delete", AdminAction::remove}, ActionName{"fsck", AdminAction::fsck},
+    ActionName{"size", AdminAction::size},
+};
+
+AdminAction parse_action(std::string_view name) {
+    for (const auto& known : action_names) {
+        if (known.name == name) return known.action;
+    }
+    return AdminAction::none;
+}
+
+Admitted<void> resolve_admin(const Open& open, Operation& operation) {
+    operation.admin = parse_action(open.admin);
+    if ((open.service == Service::admin) != (operation.admin != AdminAction::none)) {
+        return refuse(FailCode::bad_request, "admin operation '" + printable(open.admin) + "'");
+    }
+    if (operation.admin != AdminAction::rename) return {};
+    auto renamed = RepoPath::parse(open.admin_argument);
+    if (!renamed || renamed->text() + ".git" != open.admin_argument) {
+        return refuse(FailCode::bad_request, "rename to '" + printable(open.admin_argument) + "'");
+    }
+    operation.new_repo = std::move(*renamed);
+    return {};
+}
+
+Admitted<void> check_repository(const AgentConfig& config, const Operation& operation) {
+    auto directory = open_below(config.root, operation.directory);
+    if (!directory && directory.error().kind == ErrorKind::denied) {
+        return refuse(FailCode::no_such_repository, describe(directory.error()));
+    }
+    if (!directory) return refuse(FailCode::spawn, describe(directory.error()));
+    struct stat status {};
+    if (::fstatat(directory->get(), "HEAD", &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return refuse(FailCode::no_such_repository, operation.directory + ": no repository in it");
+    }
+    return {};
+}
+
+}  // namespace
+
+tl::unexpected<Refusal> refuse(FailCode code, std::string why) {
+    const bool retryable = code == FailCode::busy || code == FailCode::draining || code == FailCode::standby;
+    return tl::make_unexpected(Refusal{{code, retryable, std::string(told_text(code))}, std::move(why)});
+}
+
+Admitted<void> check_ticket(const ReceivedOpen& received, const AgentConfig& config, bool unix_socket,
+                            NonceCache& nonces, AdmissionTime now) {
+    if (auto checked = check_version(received); !checked) return checked;
+    if (auto checked = check_signature(received, config, unix_socket); !checked) return checked;
+    if (received.open.audience != config.name) {
+        return refuse(FailCode::authentication,
+                      "the ticket is for the server '" + printable(received.open.audience) + "'");
+    }
+    return check_freshness(received.open, nonces, now);
+}
+
+Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& config) {
+    if (!config.services.contains(open.service))
+        return refuse(FailCode::service_disabled, "service disabled");
+    auto repo = parse_storage_path(open.storage_path, open.owner);
+    if (!repo) return refuse(FailCode::bad_request, describe(repo.error()));
+    auto directory = repository_directory(config.layout, *repo, open.repo_id);
+    if (!directory) return refuse(FailCode::bad_request, describe(directory.error()));
+    Operation operation{
+        open.service, AdminAction::none, std::move(*repo), open.repo_id, {}, *directory, {}, {}};
+    operation.path = config.root + "/" + operation.directory;
+    if (auto resolved = resolve_admin(open, operation); !resolved) {
+        return tl::make_unexpected(std::move(resolved.error()));
+    }
+    auto environment = git_environment(open, operation.path);
+    if (!environment) return refuse(FailCode::bad_request, describe(environment.error()));
+    operation.environment = std::move(*environment);
+    if (operation.admin == AdminAction::create) return operation;
+    if (auto checked = check_repository(config, operation); !checked) {
+        return tl::make_unexpected(std::move(checked.error()));
+    }
+    return operation;
+}
+
+}  // namespace gerve

@@ -1,0 +1,63 @@
+// Whether an OPEN is true and may be served here, and what it then means on this file server.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authz/model/repo_path.h"
+#include "authz/model/ticket.h"
+#include "gerve/agent/config.h"
+#include "gerve/agent/nonce_cache.h"
+#include "gerve/relay/grv1.h"
+
+namespace gerve {
+
+// What the peer is told, and what the log says besides. Before its signature is checked, a peer learns
+// nothing.
+struct Refusal {
+    grv1::Fail fail;
+    std::string why;
+};
+template <class T>
+using Admitted = tl::expected<T, Refusal>;
+
+[[nodiscard]] tl::unexpected<Refusal> refuse(grv1::FailCode code, std::string why);
+
+// Half the time in which a ticket counts: it is accepted from 30 s before to 30 s after its own time.
+constexpr std::chrono::milliseconds ticket_window{30'000};
+
+// A second use of a ticket is noticed for as long as its time can be right.
+constexpr std::chrono::milliseconds nonce_lifetime = 2 * ticket_window;
+
+struct AdmissionTime {
+    UnixMillis wall;
+    std::chrono::steady_clock::time_point steady;
+    [[nodiscard]] static AdmissionTime now() { return {unix_now(), std::chrono::steady_clock::now()}; }
+};
+
+// Version, signature, audience, clock, nonce, in this order. An unsigned OPEN is good only for an agent
+// without keys, and only over a unix socket.
+[[nodiscard]] Admitted<void> check_ticket(const ReceivedOpen& received, const AgentConfig& config,
+                                          bool unix_socket, NonceCache& nonces, AdmissionTime now);
+
+enum class AdminAction { none, create, rename, remove, fsck, size };
+
+// An OPEN in terms of this machine.
+struct Operation {
+    Service service;
+    AdminAction admin = AdminAction::none;
+    RepoPath repo;
+    std::uint64_t repo_id = 0;
+    std::optional<RepoPath> new_repo;      // rename: its name from now on
+    std::string directory;                 // relative to the root
+    std::string path;                      // absolute
+    std::vector<std::string> environment;  // of git
+};
+
+// Service, path, environment; the repository must exist unless it is to be created. Touches the file system.
+[[nodiscard]] Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& config);
+
+}  // namespace gerve

@@ -1,0 +1,185 @@
+#include "gerve/agent/agent.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <asio/post.hpp>
+#include <asio/signal_set.hpp>
+#include <csignal>
+#include <thread>
+
+#include "authz/base/log.h"
+#include "gerve/agent/git_process.h"
+#include "gerve/agent/lane.h"
+#include "gerve/agent/repositories.h"
+
+namespace gerve {
+namespace {
+
+std::size_t open_files_limit() {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+Result<std::vector<Listener>> open_listeners(const AgentConfig& config, AgentSockets& sockets) {
+    std::vector<Listener> listeners;
+    for (const std::string& endpoint : config.listen) {
+        auto listener = open_listener(endpoint, config.limits);
+        if (!listener) return pass_on(listener);
+        listeners.push_back(std::move(*listener));
+    }
+    for (Fd& socket : sockets.listeners) {
+        auto listener = inherit_listener(std::move(socket), config.limits);
+        if (!listener) return pass_on(listener);
+        listeners.push_back(std::move(*listener));
+    }
+    return listeners;
+}
+
+// What only shows once the sockets are known.
+std::string_view cannot_work(const AgentConfig& config, const std::vector<Listener>& listeners) {
+    if (listeners.empty()) return "nowhere to listen: set `listen`, or start it with --listen-fd";
+    for (const Listener& listener : listeners) {
+        if (!listener.unix_socket && config.ticket_keys.empty()) {
+            return "a listener that is not a unix socket needs ticket_keys";
+        }
+    }
+    return "";
+}
+
+// The whole process: the lanes in their threads, and the signals and the master in the first one.
+class Agent {
+  public:
+    Agent(AgentConfig config, std::size_t open_files, std::vector<Listener> listeners, Fd control,
+          std::function<ConfigResult<AgentConfig>()> reload)
+        : state_(std::move(config), open_files),
+          listeners_(std::move(listeners)),
+          reload_(std::move(reload)) {
+        for (unsigned i = 0; i < state_.config()->thread_count(); ++i) {
+            lanes_.push_back(std::make_unique<AcceptingLane>(state_, listeners_));
+        }
+        if (control) master_.emplace(loop_, control.release());
+    }
+
+    void run() {
+        wait_for_signal();
+        for (const auto& lane : lanes_) threads_.emplace_back([this, &lane] { run_lane(*lane); });
+        if (master_) watch_master();
+        const auto config = state_.config();
+        log::info("serving", {{"name", config->name},
+                              {"root", config->root},
+                              {"layout", layout_name(config->layout)},
+                              {"threads", lanes_.size()}});
+        asio::post(state_.admin, [config] { Repositories(config->root, config->layout).clean_up(); });
+        loop_.run();
+        for (std::thread& thread : threads_) thread.join();
+        state_.admin.join();
+        log::info("over");
+    }
+
+  private:
+    void run_lane(AcceptingLane& lane) {
+        lane.run();
+        asio::post(loop_, [this] {
+            if (++lanes_over_ == lanes_.size()) loop_.stop();
+        });
+    }
+
+    void wait_for_signal() {
+        signals_.async_wait([this](std::error_code error, int number) {
+            if (error) return;
+            wait_for_signal();
+            if (number == SIGHUP) return reload();
+            state_.draining ? end_sessions() : drain();
+        });
+    }
+
+    // It says nothing; its end is all that can come.
+    void watch_master() {
+        static_cast<void>(::send(master_->native_handle(), "ready", 5, MSG_NOSIGNAL));
+        wait_for_master();
+    }
+    void wait_for_master() {
+        master_->async_wait(asio::posix::stream_descriptor::wait_read, [this](std::error_code error) {
+            char message[64];
+            const ssize_t got = ::recv(master_->native_handle(), message, sizeof message, MSG_DONTWAIT);
+            if (!error && (got > 0 || (got < 0 && errno == EAGAIN))) return wait_for_master();
+            if (!state_.draining) drain();
+        });
+    }
+
+    void drain() {
+        log::info("draining", {{"operations", state_.operations.running()}});
+        state_.draining = true;
+        remove_sockets();
+        for (const auto& lane : lanes_) asio::post(lane->loop(), [&lane] { lane->drain(); });
+        patience_.arm(state_.config()->limits.drain_timeout, [this] { end_sessions(); });
+    }
+
+    void end_sessions() {
+        log::warn("ending what still runs", {{"operations", state_.operations.running()}});
+        for (const auto& lane : lanes_) {
+            asio::post(lane->loop(), [&lane] { lane->end_sessions("the agent stops"); });
+        }
+    }
+
+    void remove_sockets() {
+        for (const Listener& listener : listeners_) {
+            if (!listener.path.empty()) ::unlink(listener.path.c_str());
+        }
+        listeners_.clear();
+    }
+
+    void reload() {
+        auto next = reload_();
+        if (!next) {
+            for (const ConfigProblem& problem : next.error()) {
+                log::error("configuration not reloaded", {{"problem", problem.format()}});
+            }
+            return;
+        }
+        const auto now = state_.config();
+        if (next->name != now->name || next->root != now->root || next->layout != now->layout ||
+            next->listen != now->listen || next->thread_count() != now->thread_count()) {
+            log::error("configuration not reloaded: name, root, layout, listen and threads need a restart");
+            return;
+        }
+        state_.replace_config(std::move(*next));
+        log::info("configuration reloaded");
+    }
+
+    AgentState state_;
+    asio::io_context loop_{1};
+    asio::signal_set signals_{loop_, SIGTERM, SIGINT, SIGHUP};
+    std::optional<asio::posix::stream_descriptor> master_;
+    Deadline patience_{loop_};
+    std::vector<Listener> listeners_;
+    std::function<ConfigResult<AgentConfig>()> reload_;
+    std::vector<std::unique_ptr<AcceptingLane>> lanes_;
+    std::vector<std::thread> threads_;
+    std::size_t lanes_over_ = 0;
+};
+
+}  // namespace
+
+int run_agent(AgentConfig config, AgentSockets sockets, std::function<ConfigResult<AgentConfig>()> reload) {
+    ::signal(SIGPIPE, SIG_IGN);
+    const std::size_t open_files = open_files_limit();
+    raise_open_files_limit();
+    auto listeners = open_listeners(config, sockets);
+    if (!listeners) {
+        log::error("cannot serve", {{"error", describe(listeners.error())}});
+        return 1;
+    }
+    if (const auto why = cannot_work(config, *listeners); !why.empty()) {
+        log::error("cannot serve", {{"error", why}});
+        return 2;
+    }
+    Agent agent(std::move(config), open_files, std::move(*listeners), std::move(sockets.control),
+                std::move(reload));
+    agent.run();
+    return 0;
+}
+
+}  // namespace gerve

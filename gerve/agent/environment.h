@@ -1,0 +1,25 @@
+// The environment of git and its hooks, built from nothing but the OPEN message.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "authz/base/result.h"
+#include "authz/model/ticket.h"
+
+namespace gerve {
+
+// "NAME=value" for each variable, in a fixed order: PATH, HOME, LANG, GIT_CONFIG_*, GIT_PROTOCOL, GERVE_*.
+// `path` is the repository's absolute path, the one directory that git may find owned by somebody else.
+// Errors: client, for a variable or a configuration key that is not on the list, stands twice, or holds
+// control characters.
+[[nodiscard]] Result<std::vector<std::string>> git_environment(const Open& open, const std::string& path);
+
+// The part that does not depend on an operation: what `git init` and `git fsck` get.
+[[nodiscard]] std::vector<std::string> plain_git_environment(const std::string& path);
+
+[[nodiscard]] bool is_allowed_variable(std::string_view name);    // GERVE_USER, …
+[[nodiscard]] bool is_allowed_git_config(std::string_view name);  // without regard to case
+
+}  // namespace gerve

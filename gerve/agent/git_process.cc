@@ -1,0 +1,169 @@
+#include "gerve/agent/git_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace gerve {
+namespace {
+
+struct Pipe {
+    Fd ours;
+    Fd childs;
+};
+
+// Non-blocking on our side alone: each end has its own file status flags.
+Result<Pipe> make_pipe(bool child_reads) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return internal_error(errno_text("pipe2"));
+    Fd reader(ends[0]);
+    Fd writer(ends[1]);
+    Pipe pipe =
+        child_reads ? Pipe{std::move(writer), std::move(reader)} : Pipe{std::move(reader), std::move(writer)};
+    if (auto done = set_nonblocking(pipe.ours.get(), true); !done) return pass_on(done);
+    return pipe;
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+// The streams and nothing else: whatever is open here, even by mistake without CLOEXEC, stays here.
+class FileActions {
+  public:
+    FileActions(const Fd& in, const Fd& out, const Fd& err) {
+        ::posix_spawn_file_actions_init(&actions_);
+        ::posix_spawn_file_actions_adddup2(&actions_, in.get(), 0);
+        ::posix_spawn_file_actions_adddup2(&actions_, out.get(), 1);
+        ::posix_spawn_file_actions_adddup2(&actions_, err.get(), 2);
+        ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
+    }
+    ~FileActions() { ::posix_spawn_file_actions_destroy(&actions_); }
+    FileActions(const FileActions&) = delete;
+    FileActions& operator=(const FileActions&) = delete;
+    [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+  private:
+    posix_spawn_file_actions_t actions_{};
+};
+
+// A group of its own, and every signal as the system gives it: what this process ignores or blocks, git does
+// not.
+class SpawnAttributes {
+  public:
+    SpawnAttributes() {
+        sigset_t all;
+        sigset_t none;
+        ::sigfillset(&all);
+        ::sigemptyset(&none);
+        ::posix_spawnattr_init(&attributes_);
+        ::posix_spawnattr_setpgroup(&attributes_, 0);
+        ::posix_spawnattr_setsigdefault(&attributes_, &all);
+        ::posix_spawnattr_setsigmask(&attributes_, &none);
+        ::posix_spawnattr_setflags(&attributes_,
+                                   POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    }
+    ~SpawnAttributes() { ::posix_spawnattr_destroy(&attributes_); }
+    SpawnAttributes(const SpawnAttributes&) = delete;
+    SpawnAttributes& operator=(const SpawnAttributes&) = delete;
+    [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
+
+  private:
+    posix_spawnattr_t attributes_{};
+};
+
+// This process raised its own limit; programs that walk through all possible descriptors should not.
+void limit_open_files(pid_t pid, std::size_t soft) {
+    rlimit limit{};
+    if (soft == 0 || ::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) != 0) return;
+    limit.rlim_cur = soft;
+    ::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr);
+}
+
+}  // namespace
+
+Result<GitProcess> GitProcess::start(const GitStart& start) {
+    auto in = make_pipe(true);
+    auto out = make_pipe(false);
+    auto err = make_pipe(false);
+    for (const auto* made : {&in, &out, &err}) {
+        if (!*made) return pass_on(*made);
+    }
+    std::vector<std::string> words{"git"};
+    words.insert(words.end(), start.arguments.begin(), start.arguments.end());
+    const auto argv = pointers_to(words);
+    const auto envp = pointers_to(start.environment);
+    const FileActions actions(in->childs, out->childs, err->childs);
+    const SpawnAttributes attributes;
+    pid_t pid = 0;
+    errno =
+        ::posix_spawn(&pid, start.program.c_str(), actions.get(), attributes.get(), argv.data(), envp.data());
+    if (errno != 0) return internal_error(errno_text("cannot start " + start.program));
+    limit_open_files(pid, start.open_files);
+    GitProcess process(pid);
+    process.in = std::move(in->ours);
+    process.out = std::move(out->ours);
+    process.err = std::move(err->ours);
+    return process;
+}
+
+GitProcess::GitProcess(GitProcess&& other) noexcept
+    : in(std::move(other.in)),
+      out(std::move(other.out)),
+      err(std::move(other.err)),
+      pid_(other.pid_),
+      reaped_(std::exchange(other.reaped_, true)) {}
+
+GitProcess::~GitProcess() {
+    if (reaped_) return;
+    signal_group(SIGKILL);
+    static_cast<void>(reap());
+}
+
+Result<Fd> GitProcess::open_pidfd() const {
+    Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));  // sets CLOEXEC by itself
+    if (!pidfd) return internal_error(errno_text("pidfd_open"));
+    return pidfd;
+}
+
+bool GitProcess::has_ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == pid_;
+}
+
+void GitProcess::signal_group(int number) const {
+    if (!reaped_) ::kill(-pid_, number);
+}
+
+GitEnd GitProcess::reap() {
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {
+    }
+    reaped_ = true;
+    if (info.si_code == CLD_EXITED) return {info.si_status & 0xff, 0};
+    return {0, info.si_status};
+}
+
+void reserve_standard_descriptors() {
+    while (true) {
+        const int number = ::open("/dev/null", O_RDWR);
+        if (number < 0 || number > 2) {
+            if (number > 2) ::close(number);
+            return;
+        }
+    }
+}
+
+}  // namespace gerve

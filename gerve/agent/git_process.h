@@ -1,0 +1,67 @@
+// One git process with its three pipes, in a process group of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authz/base/fd.h"
+#include "authz/base/result.h"
+
+namespace gerve {
+
+struct GitStart {
+    std::string program;                   // absolute path of git
+    std::vector<std::string> arguments;    // behind "git"
+    std::vector<std::string> environment;  // "NAME=value"; nothing else is inherited
+    std::size_t open_files = 0;            // soft limit of open files for git; 0: that of this process
+};
+
+// How a process ended: by a signal (then `code` is 0) or with a status of 0..255.
+struct GitEnd {
+    int code = 0;
+    int signal = 0;
+};
+
+class GitProcess {
+  public:
+    // Error: internal, when the system cannot give pipes or a process. Blocks for a fraction of a
+    // millisecond.
+    [[nodiscard]] static Result<GitProcess> start(const GitStart& start);
+
+    GitProcess(GitProcess&& other) noexcept;
+    GitProcess& operator=(GitProcess&&) = delete;
+    GitProcess(const GitProcess&) = delete;
+    // Kills the whole group and waits for it if nobody has reaped the process.
+    ~GitProcess();
+
+    // The ends of the pipes that belong to this side: non-blocking, to be taken by whoever relays them.
+    Fd in;
+    Fd out;
+    Fd err;
+
+    [[nodiscard]] pid_t pid() const { return pid_; }
+    [[nodiscard]] bool reaped() const { return reaped_; }
+
+    // Readable once the process has ended.
+    [[nodiscard]] Result<Fd> open_pidfd() const;
+    [[nodiscard]] bool has_ended() const;
+
+    // To every member of the group. Without effect after the process was reaped, for then the number of the
+    // group may already be another's.
+    void signal_group(int number) const;
+
+    [[nodiscard]] GitEnd reap();  // blocks until the process has ended
+
+  private:
+    explicit GitProcess(pid_t pid) : pid_(pid) {}
+    pid_t pid_;
+    bool reaped_ = false;
+};
+
+// Reserves descriptors 0, 1 and 2, if they are closed, so that no pipe of a GitProcess can land there.
+void reserve_standard_descriptors();
+
+}  // namespace gerve

@@ -1,0 +1,39 @@
+// One thread of an agent: its event loop, the connections it accepted, and how it ends.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "gerve/agent/listener.h"
+#include "gerve/agent/state.h"
+#include "gerve/agent/waiting.h"
+
+namespace gerve {
+
+// A Lane that accepts. All but the constructor belongs to the thread that runs its loop.
+class AcceptingLane {
+  public:
+    // Shares the listeners with the other lanes: each has descriptors of its own for the same sockets.
+    AcceptingLane(AgentState& state, const std::vector<Listener>& listeners);
+
+    void run();                                 // until drained and idle
+    void drain();                               // accept no more; refuse those without an OPEN
+    void end_sessions(const std::string& why);  // cut what is left
+
+    [[nodiscard]] asio::io_context& loop() { return lane_.loop; }  // to post to from other threads
+
+  private:
+    struct Door {
+        Stream socket;
+        bool unix_socket;
+    };
+    [[nodiscard]] asio::awaitable<void> accept_from(Door& door);
+    [[nodiscard]] bool accept_some(Door& door);
+    void adopt(Fd socket, bool unix_socket);
+
+    Lane lane_;
+    asio::steady_timer pause_{lane_.loop};
+    std::vector<std::unique_ptr<Door>> doors_;
+};
+
+}  // namespace gerve

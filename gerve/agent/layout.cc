@@ -1,0 +1,113 @@
+#include "gerve/agent/layout.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "authz/base/digest.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+struct LayoutName {
+    Layout layout;
+    std::string_view name;
+};
+constexpr std::array layout_names{LayoutName{Layout::flat, "flat"},
+                                  LayoutName{Layout::md5_owner, "md5-owner"},
+                                  LayoutName{Layout::hashed_id, "hashed-id"}};
+
+constexpr int directory_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+std::string md5_owner_directory(const RepoPath& repo) {
+    const std::string hash = md5_hex(repo.owner().text());
+    return hash.substr(0, 1) + "/" + hash.substr(0, 2) + "/" + hash.substr(2, 2) + "/" + hash.substr(4, 2) +
+           "/" + repo.text() + ".git";
+}
+
+std::string hashed_directory(std::uint64_t id) {
+    const std::string hash = to_hex(sha256(std::to_string(id)));
+    return "@hashed/" + hash.substr(0, 2) + "/" + hash.substr(2, 2) + "/" + hash + ".git";
+}
+
+Result<Fd> open_root(const std::string& root) {
+    Fd directory(::open(root.c_str(), directory_flags));
+    if (!directory) return internal_error(errno_text("cannot open " + root));
+    return directory;
+}
+
+// ELOOP and ENOTDIR are what a symbolic link on the way gives.
+tl::unexpected<Error> not_there(const std::string& relative) {
+    const bool link = errno == ELOOP || errno == ENOTDIR || errno == EXDEV;
+    return fail(ErrorKind::denied, "no such repository",
+                link ? relative + ": a symbolic link or a file on the way" : errno_text(relative));
+}
+
+}  // namespace
+
+std::optional<Layout> parse_layout(std::string_view name) {
+    for (const auto& known : layout_names) {
+        if (known.name == name) return known.layout;
+    }
+    return std::nullopt;
+}
+
+std::string_view layout_name(Layout layout) {
+    for (const auto& known : layout_names) {
+        if (known.layout == layout) return known.name;
+    }
+    return "";
+}
+
+Result<RepoPath> parse_storage_path(std::string_view storage_path, std::string_view owner) {
+    auto repo = RepoPath::parse(storage_path);
+    if (!repo) return repo;
+    if (repo->text() + ".git" != storage_path) return client_error("the storage path is not OWNER/NAME.git");
+    if (repo->owner().text() != owner) return client_error("the storage path is not the owner's");
+    return repo;
+}
+
+Result<std::string> repository_directory(Layout layout, const RepoPath& repo, std::uint64_t id) {
+    switch (layout) {
+        case Layout::flat: return repo.text() + ".git";
+        case Layout::md5_owner: return md5_owner_directory(repo);
+        case Layout::hashed_id: break;
+    }
+    if (id == 0) return client_error("the layout hashed-id needs the repository's id");
+    return hashed_directory(id);
+}
+
+Result<Fd> open_below(const std::string& root, const std::string& relative) {
+    auto directory = open_root(root);
+    if (!directory) return directory;
+    open_how how{};
+    how.flags = directory_flags;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    Fd found(static_cast<int>(::syscall(SYS_openat2, directory->get(), relative.c_str(), &how, sizeof how)));
+    // A kernel without openat2, or a seccomp filter that does not know it.
+    if (!found && (errno == ENOSYS || errno == EPERM)) return walk_below(root, relative);
+    if (!found) return not_there(relative);
+    return found;
+}
+
+Result<Fd> walk_below(const std::string& root, const std::string& relative) {
+    auto directory = open_root(root);
+    if (!directory) return directory;
+    for (const std::string_view name : split(relative, '/')) {
+        if (name.empty() || name == "." || name == "..") {
+            return fail(ErrorKind::denied, "no such repository", "a path that leads elsewhere");
+        }
+        // With O_DIRECTORY a symbolic link is refused (ENOTDIR), not opened as itself.
+        Fd next(::openat(directory->get(), std::string(name).c_str(), directory_flags | O_NOFOLLOW));
+        if (!next) return not_there(relative);
+        *directory = std::move(next);
+    }
+    return directory;
+}
+
+}  // namespace gerve

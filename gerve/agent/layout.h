@@ -1,0 +1,37 @@
+// Where a repository lies below an agent's root, and opening that place without following a symbolic link.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "authz/base/fd.h"
+#include "authz/base/result.h"
+#include "authz/model/repo_path.h"
+
+namespace gerve {
+
+enum class Layout {
+    flat,       // OWNER/NAME.git
+    md5_owner,  // h0/h0h1/h2h3/h4h5/OWNER/NAME.git, h the hex MD5 of OWNER as it is spelled
+    hashed_id,  // @hashed/aa/bb/<SHA-256 of the decimal repository id>.git, aa and bb its first four digits
+};
+
+[[nodiscard]] std::optional<Layout> parse_layout(std::string_view name);  // "flat", "md5-owner", "hashed-id"
+[[nodiscard]] std::string_view layout_name(Layout layout);
+
+// OWNER/NAME.git exactly, with `owner` equal to its first half. Error: client.
+[[nodiscard]] Result<RepoPath> parse_storage_path(std::string_view storage_path, std::string_view owner);
+
+// The repository's directory relative to the root. Error: client, when the layout needs an id and `id` is 0.
+[[nodiscard]] Result<std::string> repository_directory(Layout layout, const RepoPath& repo, std::uint64_t id);
+
+// Opens a directory strictly below `root` (O_PATH): no component is a symbolic link, a "..", or empty.
+// Errors: denied (no such directory; `detail` tells a link from a missing name), internal (root unreadable).
+[[nodiscard]] Result<Fd> open_below(const std::string& root, const std::string& relative);
+
+// As open_below, component by component, for kernels older than 5.6.
+[[nodiscard]] Result<Fd> walk_below(const std::string& root, const std::string& relative);
+
+}  // namespace gerve

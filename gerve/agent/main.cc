@@ -1,0 +1,102 @@
+// gerve-agent: the file server's side of Gerve.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "authz/base/log.h"
+#include "gerve/agent/agent.h"
+#include "gerve/agent/git_process.h"
+
+namespace gerve {
+namespace {
+
+constexpr int usage_status = 2;
+
+struct Options {
+    std::string file;
+    std::string name;
+    std::string root;
+    std::string ticket_key;
+    std::vector<int> listen_fds;
+    int control_fd = -1;
+    bool check = false;
+};
+
+void declare(CLI::App& app, Options& options) {
+    app.set_version_flag("--version", GERVE_VERSION);
+    auto* file = app.add_option("-c,--config", options.file, "The configuration: see gerve-agent.toml(5)");
+    app.add_option("--name", options.name, "The file server's name, where there is no configuration file")
+        ->excludes(file);
+    app.add_option("--root", options.root, "The directory of the repositories, likewise")->excludes(file);
+    app.add_option("--ticket-key", options.ticket_key, "The ticket key, likewise")->excludes(file);
+    app.add_option("--listen-fd", options.listen_fds, "An inherited listening socket; may be repeated");
+    app.add_option("--control-fd", options.control_fd,
+                   "A SOCK_SEQPACKET to a master: told \"ready\"; its end means drain");
+    app.add_flag("--check", options.check, "Only validate the configuration");
+}
+
+ConfigResult<AgentConfig> load(const Options& options) {
+    if (!options.file.empty()) return load_agent_config(options.file);
+    auto config = make_agent_config(options.name, options.root, options.ticket_key);
+    if (config) return std::move(*config);
+    ConfigProblem problem;
+    problem.file = "gerve-agent";
+    problem.text = describe(config.error()) + "; give -c FILE, or --name and --root";
+    return tl::make_unexpected(std::vector{problem});
+}
+
+// Ticket keys are in this memory: no core, no debugger of the same user, no privilege regained by a program
+// that git or a hook runs.
+void confine() {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifndef __SANITIZE_ADDRESS__  // LeakSanitizer looks at the process from outside
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+AgentSockets inherited(const Options& options) {
+    AgentSockets sockets;
+    for (const int number : options.listen_fds) sockets.listeners.emplace_back(number);
+    if (options.control_fd >= 0) {
+        sockets.control = Fd(options.control_fd);
+        ::fcntl(options.control_fd, F_SETFD, FD_CLOEXEC);
+    }
+    return sockets;
+}
+
+int run(const Options& options) {
+    const auto config = load(options);
+    if (!config) {
+        for (const ConfigProblem& problem : config.error())
+            std::fprintf(stderr, "%s\n", problem.format().c_str());
+        return usage_status;
+    }
+    if (options.check) return 0;
+    if (::chdir("/") != 0) return 1;
+    return run_agent(*config, inherited(options), [options] { return load(options); });
+}
+
+}  // namespace
+}  // namespace gerve
+
+int main(int argc, char** argv) {
+    gerve::reserve_standard_descriptors();
+    gerve::confine();
+    gerve::log::start("agent");
+    CLI::App app("Serves the repositories of this machine to the gateways of Gerve.", "gerve-agent");
+    gerve::Options options;
+    gerve::declare(app, options);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : gerve::usage_status;
+    }
+    return gerve::run(options);
+}

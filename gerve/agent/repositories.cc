@@ -1,0 +1,232 @@
+#include "gerve/agent/repositories.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+
+#include "authz/base/digest.h"
+#include "authz/base/text.h"
+#include "gerve/agent/environment.h"
+#include "gerve/agent/git_process.h"
+
+namespace gerve {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Below the root, where no layout puts a repository: no login starts with a '.'.
+constexpr std::string_view work_directory = ".gerve";
+constexpr std::size_t max_output = 1 << 20;
+
+// What partial clones and push options need; a template with a `config` of its own decides by itself.
+constexpr std::string_view default_config =
+    "[uploadpack]\n\tallowFilter = true\n[receive]\n\tadvertisePushOptions = true\n";
+
+struct GitRun {
+    GitEnd end;
+    std::string output;
+};
+
+// Appends what has come; false at the end of the stream.
+bool read_some(int fd, std::string& output) {
+    char chunk[16384];
+    const ssize_t got = ::read(fd, chunk, sizeof chunk);
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    const std::size_t room = max_output - std::min(max_output, output.size());
+    output.append(chunk, std::min(room, static_cast<std::size_t>(got)));
+    return got > 0;
+}
+
+Result<GitRun> run_git(const GitStart& start) {
+    auto git = GitProcess::start(start);
+    if (!git) return pass_on(git);
+    git->in.reset();
+    std::string output;
+    pollfd streams[] = {{git->out.get(), POLLIN, 0}, {git->err.get(), POLLIN, 0}};
+    while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+        if (::poll(streams, 2, -1) < 0 && errno != EINTR) return internal_error(errno_text("poll"));
+        for (pollfd& stream : streams) {
+            if (stream.fd >= 0 && stream.revents != 0 && !read_some(stream.fd, output)) stream.fd = -1;
+        }
+    }
+    return GitRun{git->reap(), std::move(output)};
+}
+
+std::string unique_name(std::string_view kind) {
+    return std::string(kind) + "-" + to_hex(random_bytes(8)) + ".git";
+}
+
+tl::unexpected<Error> exists_already(const RepoPath& repo) {
+    return fail(ErrorKind::denied, repo.text() + " exists already");
+}
+
+// From one place below the root to another, never over something.
+Result<void> rename_exclusively(const std::string& from, const Fd& directory, const std::string& name,
+                                const RepoPath& repo) {
+    if (::renameat2(AT_FDCWD, from.c_str(), directory.get(), name.c_str(), RENAME_NOREPLACE) == 0) return {};
+    if (errno == EEXIST || errno == ENOTEMPTY) return exists_already(repo);
+    return internal_error(errno_text("cannot rename " + from));
+}
+
+std::string last_name(const std::string& relative) {
+    return relative.substr(relative.rfind('/') + 1);
+}
+
+}  // namespace
+
+std::vector<std::string> fsck_arguments(const std::string& path) {
+    return {"--git-dir=" + path, "fsck", "--no-progress", "--no-dangling"};
+}
+
+Result<std::string> Repositories::existing(const RepoPath& repo, std::uint64_t id) const {
+    auto relative = repository_directory(layout_, repo, id);
+    if (!relative) return relative;
+    auto directory = open_below(root_, *relative);
+    if (!directory && directory.error().kind == ErrorKind::denied) {
+        return fail(ErrorKind::denied, repo.text() + " does not exist", directory.error().detail);
+    }
+    if (!directory) return pass_on(directory);
+    return relative;
+}
+
+// Opens the directory in which `relative` is to stand, making those on the way. Follows no symbolic link.
+Result<Fd> Repositories::make_parents(const std::string& relative) const {
+    constexpr int flags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+    Fd directory(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) return internal_error(errno_text("cannot open " + root_));
+    auto names = split(relative, '/');
+    names.pop_back();
+    for (const std::string_view name : names) {
+        const std::string text(name);
+        if (::mkdirat(directory.get(), text.c_str(), 0777) != 0 && errno != EEXIST) {
+            return internal_error(errno_text("cannot make a directory for " + relative));
+        }
+        Fd next(::openat(directory.get(), text.c_str(), flags));
+        if (!next) return internal_error(errno_text("cannot open a directory for " + relative));
+        directory = std::move(next);
+    }
+    return directory;
+}
+
+Result<std::string> Repositories::make_work_directory() const {
+    std::string path = root_ + "/" + std::string(work_directory);
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+        return internal_error(errno_text("cannot make " + path));
+    }
+    return path;
+}
+
+Result<void> Repositories::initialise(const std::string& path) const {
+    GitStart start;
+    start.program = git_;
+    start.arguments = {
+        "init", "--quiet", "--bare", "--initial-branch=main", "--template=" + template_directory_, path};
+    start.environment = plain_git_environment(path);
+    auto run = run_git(start);
+    if (!run) return pass_on(run);
+    if (run->end.signal != 0 || run->end.code != 0) {
+        return internal_error("git init failed: " + printable(trim(run->output), 512));
+    }
+    if (!template_directory_.empty() && ::access((template_directory_ + "/config").c_str(), F_OK) == 0)
+        return {};
+    auto config = read_file(path + "/config");
+    if (!config) return pass_on(config);
+    return write_file(path + "/config", config->append(default_config), 0666);
+}
+
+Result<void> Repositories::create(const RepoPath& repo, std::uint64_t id) const {
+    auto relative = repository_directory(layout_, repo, id);
+    if (!relative) return pass_on(relative);
+    struct stat status {};
+    if (::lstat((root_ + "/" + *relative).c_str(), &status) == 0) return exists_already(repo);
+    auto work = make_work_directory();
+    if (!work) return pass_on(work);
+    const std::string fresh = *work + "/" + unique_name("new");
+    auto made = initialise(fresh);
+    if (made) {
+        auto parent = make_parents(*relative);
+        made = parent ? rename_exclusively(fresh, *parent, last_name(*relative), repo)
+                      : Result<void>(pass_on(parent));
+    }
+    if (!made) {
+        std::error_code ignored;
+        fs::remove_all(fresh, ignored);
+    }
+    return made;
+}
+
+Result<void> Repositories::rename(const RepoPath& from, const RepoPath& to, std::uint64_t id) const {
+    auto old_place = existing(from, id);
+    if (!old_place) return pass_on(old_place);
+    auto new_place = repository_directory(layout_, to, id);
+    if (!new_place) return pass_on(new_place);
+    if (*old_place == *new_place) return {};
+    auto parent = make_parents(*new_place);
+    if (!parent) return pass_on(parent);
+    return rename_exclusively(root_ + "/" + *old_place, *parent, last_name(*new_place), to);
+}
+
+Result<void> Repositories::remove(const RepoPath& repo, std::uint64_t id) const {
+    auto place = existing(repo, id);
+    if (!place) return pass_on(place);
+    auto work = make_work_directory();
+    if (!work) return pass_on(work);
+    const std::string trash = *work + "/" + unique_name("deleted");
+    if (::rename((root_ + "/" + *place).c_str(), trash.c_str()) != 0) {
+        return internal_error(errno_text("cannot move " + *place + " away"));
+    }
+    std::error_code error;
+    fs::remove_all(trash, error);
+    if (error) return internal_error("cannot remove " + trash + ": " + error.message());
+    return {};
+}
+
+Result<std::uint64_t> Repositories::size(const RepoPath& repo, std::uint64_t id) const {
+    auto place = existing(repo, id);
+    if (!place) return pass_on(place);
+    constexpr std::uint64_t block = 512;  // the unit of st_blocks (stat(2))
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    // Files come and go under it while git works; what is gone counts nothing.
+    for (fs::recursive_directory_iterator next(root_ + "/" + *place, error), end; !error && next != end;
+         next.increment(error)) {
+        struct stat status {};
+        if (::lstat(next->path().c_str(), &status) == 0)
+            bytes += static_cast<std::uint64_t>(status.st_blocks) * block;
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+        return internal_error("cannot measure " + *place + ": " + error.message());
+    }
+    return bytes;
+}
+
+Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id) const {
+    auto place = existing(repo, id);
+    if (!place) return pass_on(place);
+    const std::string path = root_ + "/" + *place;
+    auto run = run_git({git_, fsck_arguments(path), plain_git_environment(path), 0});
+    if (!run) return pass_on(run);
+    return FsckReport{run->end.signal != 0 ? 128 + run->end.signal : run->end.code, std::move(run->output)};
+}
+
+void Repositories::clean_up() const {
+    std::error_code error;
+    for (fs::directory_iterator next(root_ + "/" + std::string(work_directory), error), end;
+         !error && next != end; next.increment(error)) {
+        std::error_code ignored;
+        const bool deleted = next->path().filename().string().starts_with("deleted-");
+        const auto age = fs::file_time_type::clock::now() - fs::last_write_time(next->path(), ignored);
+        // One that is being made right now, by a command beside the agent, is young.
+        if (deleted || age > std::chrono::hours(1)) fs::remove_all(next->path(), ignored);
+    }
+}
+
+}  // namespace gerve

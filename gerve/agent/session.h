@@ -1,0 +1,68 @@
+// One connection of a gateway from its OPEN to its EXIT.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "authz/model/ticket.h"
+#include "gerve/agent/admission.h"
+#include "gerve/agent/gateway_connection.h"
+#include "gerve/agent/git_relay.h"
+#include "gerve/agent/state.h"
+
+namespace gerve {
+
+// Made by std::make_shared; lives in the event loop of its lane.
+class AgentSession : public std::enable_shared_from_this<AgentSession> {
+  public:
+    // `peer` names the other end in the log.
+    AgentSession(Lane& lane, Fd socket, bool unix_socket, std::string peer);
+    ~AgentSession();
+    AgentSession(const AgentSession&) = delete;
+    AgentSession& operator=(const AgentSession&) = delete;
+
+    // The whole session; ends with the connection closed and no process left. Does not throw.
+    [[nodiscard]] asio::awaitable<void> run();
+
+    // Refuses the session if it has not sent its OPEN yet.
+    void drain();
+
+    // Ends what runs, as if the gateway had gone away.
+    void end(const std::string& reason);
+
+  private:
+    [[nodiscard]] asio::awaitable<void> serve();
+    [[nodiscard]] asio::awaitable<Admitted<ReceivedOpen>> receive_open();
+    [[nodiscard]] asio::awaitable<bool> receive_start(char* bytes);
+    [[nodiscard]] asio::awaitable<bool> answer_ping(std::string_view header);
+    [[nodiscard]] Refusal interrupted() const;
+    [[nodiscard]] std::optional<Refusal> unwilling(const AgentConfig& config) const;
+    [[nodiscard]] Admitted<Operation> admit(const ReceivedOpen& received);
+
+    [[nodiscard]] asio::awaitable<void> perform(const Operation& operation);
+    [[nodiscard]] asio::awaitable<void> run_git(const Operation& operation, Gate::Turn& turn);
+    [[nodiscard]] asio::awaitable<void> relay_git(const Operation& operation, Gate::Turn& turn,
+                                                  GitProcess git);
+    [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
+    [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);
+    [[nodiscard]] asio::awaitable<void> deliver(grv1::Exit report, std::string frames);
+    [[nodiscard]] asio::awaitable<void> close_politely();
+    void handshake_over();
+    void log_end(const grv1::Exit& report, bool delivered) const;
+
+    Lane& lane_;
+    std::shared_ptr<const AgentConfig> config_;
+    std::shared_ptr<GatewayConnection> connection_;
+    std::shared_ptr<GitRelay> relay_;
+    std::string peer_;
+    std::string request_ = "-";  // hex
+    std::string what_;           // "git-upload-pack OWNER/NAME.git"
+    Deadline deadline_;
+    std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+    bool in_handshake_ = true;
+    bool timed_out_ = false;
+};
+
+}  // namespace gerve

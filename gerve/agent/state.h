@@ -1,0 +1,63 @@
+// What the threads of an agent share, and what each has for itself.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/thread_pool.hpp>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "gerve/agent/admission.h"
+#include "gerve/agent/buffers.h"
+#include "gerve/agent/config.h"
+#include "gerve/agent/gate.h"
+#include "gerve/agent/nonce_cache.h"
+#include "gerve/agent/operation_count.h"
+
+namespace gerve {
+
+class AgentState {
+  public:
+    // `files`: the soft limit of open files that git gets.
+    AgentState(AgentConfig config, std::size_t files)
+        : open_files(files), config_(std::make_shared<const AgentConfig>(std::move(config))) {}
+
+    // The configuration now in force; an operation keeps the one that it started with.
+    [[nodiscard]] std::shared_ptr<const AgentConfig> config() const {
+        const std::lock_guard lock(mutex_);
+        return config_;
+    }
+    void replace_config(AgentConfig config) {
+        auto next = std::make_shared<const AgentConfig>(std::move(config));
+        const std::lock_guard lock(mutex_);
+        config_ = std::move(next);
+    }
+
+    // A million tickets within their lifetime of a minute are 17,000 operations a second.
+    NonceCache nonces{nonce_lifetime, 1'000'000};
+    OperationCount operations;
+    std::atomic<unsigned> handshakes{0};  // connections without a whole OPEN
+    std::atomic<bool> draining{false};
+    asio::thread_pool admin{2};  // for calls that block
+    const std::size_t open_files;
+
+  private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const AgentConfig> config_;
+};
+
+class AgentSession;
+
+// The part of one thread. Everything in it is touched by that thread alone.
+struct Lane {
+    explicit Lane(AgentState& shared) : state(shared), gate(loop, shared.operations) {}
+
+    asio::io_context loop{1};
+    AgentState& state;
+    BufferPool buffers;
+    Gate gate;
+    std::set<AgentSession*> sessions;
+};
+
+}  // namespace gerve

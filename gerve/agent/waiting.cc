@@ -1,0 +1,67 @@
+#include "gerve/agent/waiting.h"
+
+#include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+
+namespace gerve {
+
+asio::awaitable<bool> Stream::ready(asio::posix::stream_descriptor::wait_type what) {
+    if (!descriptor_.is_open()) co_return false;
+    std::error_code error;
+    co_await descriptor_.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
+    co_return !error;
+}
+
+asio::awaitable<bool> Stream::readable() {
+    return ready(asio::posix::stream_descriptor::wait_read);
+}
+
+asio::awaitable<bool> Stream::writable() {
+    return ready(asio::posix::stream_descriptor::wait_write);
+}
+
+void Stream::cancel() {
+    std::error_code ignored;
+    descriptor_.cancel(ignored);
+}
+
+void Stream::close() {
+    std::error_code ignored;
+    descriptor_.close(ignored);
+}
+
+void Event::set() {
+    set_ = true;
+    timer_.cancel();
+}
+
+asio::awaitable<void> Event::wait() {
+    while (!set_) {
+        std::error_code woken;
+        co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+}
+
+void Deadline::arm(std::chrono::milliseconds after, std::function<void()> action) {
+    action_ = std::make_shared<std::function<void()>>(std::move(action));
+    timer_.expires_after(after);
+    timer_.async_wait([this, armed = std::weak_ptr(action_)](std::error_code error) {
+        const auto todo = armed.lock();
+        if (error || !todo) return;
+        action_.reset();
+        (*todo)();
+    });
+}
+
+void Deadline::cancel() {
+    action_.reset();
+    timer_.cancel();
+}
+
+asio::awaitable<void> yield_turn() {
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+}
+
+}  // namespace gerve
