@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.client import Client, Door
+from harness.fileserver import FileServer
 from harness.programs import sanitized
 from harness.site import Repository, Site
 
@@ -143,3 +144,13 @@ def secret(site, alice) -> Repository:
     repository = site.repository(alice, "secret", private=True)
     alice.publish(repository, commits=3)
     return repository
+
+
+@pytest.fixture(scope="module")
+def server(workspace):
+    """A file server of its own: an agent on TCP and on a unix socket, with two keys and one repository."""
+    made = FileServer(Path(tempfile.mkdtemp(prefix="fs-", dir=workspace)), keys=2)
+    made.repository()
+    made.start()
+    yield made
+    made.stop()

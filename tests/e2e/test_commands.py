@@ -8,8 +8,7 @@ import shlex
 import pytest
 
 from harness.keys import make_key
-from harness.messages import NOT_FOUND, greeting
-from harness.processes import wait_until
+from harness.messages import NOT_FOUND
 from harness.programs import program
 
 GROUPS = {
@@ -27,20 +26,6 @@ GROUPS = {
     "route": "set get list",
     "server": "add",
 }
-
-
-def entries(site, *command) -> list[dict]:
-    """What a list prints with --json: an array of objects."""
-    listed = site.gerve_json(*command)
-    assert isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed), listed
-    return listed
-
-
-def entry_with(site, value: str, *command) -> dict:
-    """The one entry of a list that has this value somewhere."""
-    found = [entry for entry in entries(site, *command) if value in entry.values()]
-    assert len(found) == 1, f"{len(found)} entries with {value!r} in {command}"
-    return found[0]
 
 
 # ---- usage
@@ -112,17 +97,17 @@ def test_users_are_added_listed_suspended(site):
     login = site.fresh("carol")
     site.gerve("user", "add", login)
     assert login in site.gerve("user", "list").stdout
-    before = entry_with(site, login, "user", "list")
+    before = site.entry(login, "user", "list")
     site.gerve("user", "suspend", login)
-    assert entry_with(site, login, "user", "list") != before
+    assert site.entry(login, "user", "list") != before
     site.gerve("user", "unsuspend", login)
-    assert entry_with(site, login, "user", "list") == before
+    assert site.entry(login, "user", "list") == before
 
 
 def test_organisations_are_told_from_users(site):
     login, organisation = site.fresh("carol"), site.organisation()
     site.gerve("user", "add", login)
-    kinds = [entry_with(site, name, "user", "list")["kind"] for name in (login, organisation)]
+    kinds = [site.entry(name, "user", "list")["kind"] for name in (login, organisation)]
     assert kinds == ["user", "org"]
 
 
@@ -159,114 +144,12 @@ def test_what_is_not_there_is_refused_with_exit_1(site, tmp_path, command):
     assert outcome.stdout == ""
 
 
-# ---- keys
-
-
-def test_a_key_is_listed_with_its_fingerprint_and_title(site, alice):
-    key = make_key(alice.home / "second")
-    site.add_key(alice.login, key, "--title", "the laptop")
-    listed = entry_with(site, key.fingerprint, "key", "list")
-    assert "the laptop" in listed.values()
-    assert key.fingerprint in site.gerve("key", "list").stdout
-
-
-def test_a_key_is_read_from_standard_input(site, alice):
-    key = make_key(alice.home / "second")
-    site.gerve("key", "add", alice.login, "-", input=key.public.read_bytes())
-    alice.with_key(key).ssh(exit=1, stderr=greeting(alice.login))
-
-
-def test_a_key_that_is_in_use_is_refused_naming_its_owner(site, alice, bob, project):
-    site.gerve("key", "add", bob.login, alice.key.public, exit=1, says=alice.login)
-    site.gerve("deploy-key", "add", project.path, alice.key.public, exit=1, says=alice.login)
-
-
-def test_a_deploy_key_in_use_is_refused_naming_its_repository(site, door, alice, project):
-    machine = site.deploy_client(project, door)
-    site.gerve("key", "add", alice.login, machine.key.public, exit=1, says=project.path)
-
-
-def test_a_revoked_key_is_kept_in_the_list_and_does_not_come_back(site, alice):
-    site.gerve("key", "revoke", alice.key.fingerprint)
-    assert entry_with(site, alice.key.fingerprint, "key", "list")
-    site.gerve("key", "add", alice.login, alice.key.public, exit=1)
-    alice.ssh(exit=255, says="Permission denied")
-
-
-def test_key_show_tells_owner_state_and_reach(site, alice, bob, secret):
-    site.grant(secret, bob, "write")
-    shown = site.gerve("key", "show", bob.key.fingerprint).stdout
-    for told in (bob.login, bob.key.fingerprint, secret.path, "write"):
-        assert told in shown
-    assert isinstance(site.gerve_json("key", "show", bob.key.fingerprint), dict)
-
-
-def test_key_show_knows_the_last_use(site, alice):
-    alice.ssh(exit=1)
-    wait_until(
-        lambda: "127.0.0.1" in site.gerve("key", "show", alice.key.fingerprint).stdout, "last use", timeout=15
-    )
-
-
-@pytest.mark.parametrize("kind, bits", [("rsa", 1024), ("dsa", None)])
-def test_a_weak_key_is_refused(site, alice, kind, bits):
-    key = make_key(alice.home / "weak", kind, bits)
-    site.gerve("key", "add", alice.login, key.public, exit=1)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "nonsense",
-        "ssh-ed25519",
-        "ssh-ed25519 AAAA",
-        "ssh-ed25519 not-base64!",
-        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
-        'command="id" {key}',
-        "restrict {key}",
-        "{key}\n{key}",
-        "ssh-rsa {blob}",
-        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ"
-        "GhscHR4fAAAABHNzaDo= x",
-    ],
-)
-def test_what_is_no_usable_key_is_refused(site, alice, text):
-    second = make_key(alice.home / "second").public.read_text().strip()
-    content = text.replace("{key}", second).replace("{blob}", second.split()[1])
-    outcome = site.gerve("key", "add", alice.login, "-", input=content.encode(), exit=1)
-    assert outcome.stderr != "" and "Traceback" not in outcome.stderr
-
-
-def test_a_certificate_is_refused(site, alice):
-    authority = make_key(alice.home / "authority")
-    key = make_key(alice.home / "second")
-    alice.run("ssh-keygen", "-q", "-s", authority.private, "-I", "x", "-n", "git", key.public)
-    site.gerve("key", "add", alice.login, alice.home / "second-cert.pub", exit=1, says="certificate")
-
-
-def test_a_comment_cannot_forge_a_line(site, alice):
-    """What stands behind the key is shown in lists: one line, no control characters."""
-    public = make_key(alice.home / "second").public
-    blob = " ".join(public.read_text().split()[:2])
-    public.write_text(f"{blob} \x1b[2Jevil\x07 \u202e\n")
-    site.gerve("key", "add", alice.login, public, exit=range(2))
-    shown = site.gerve("key", "list").stdout
-    assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
-
-
-@pytest.mark.parametrize("date", ["yesterday", "2026-13-01", "2026-02-30", "1", ""])
-def test_an_expiry_that_is_no_date_is_refused(site, alice, date):
-    key = make_key(alice.home / "second")
-    site.gerve("key", "add", alice.login, key.public, "--expires", date, exit=range(1, 3))
-
-
 # ---- repositories and access
 
 
 def test_repositories_are_listed_with_their_visibility(site, alice):
     public, private = site.repository(alice, "open"), site.repository(alice, "closed", private=True)
-    shown = [entry_with(site, repository.path, "repo", "list") for repository in (public, private)]
+    shown = [site.entry(repository.path, "repo", "list") for repository in (public, private)]
     assert shown[0]["visibility"] == "public" and shown[1]["visibility"] == "private"
 
 
@@ -323,7 +206,7 @@ def test_a_server_and_a_route_to_it(private_site):
     alice = private_site.person("alice")
     private_site.gerve("route", "set", alice.login, "fs1")
     assert "fs1" in private_site.gerve("route", "get", alice.login).stdout
-    assert entry_with(private_site, "fs1", "route", "list")
+    assert private_site.entry("fs1", "route", "list")
 
 
 def test_a_route_to_a_server_that_is_not_there_is_refused(site, alice):
@@ -356,7 +239,7 @@ def test_the_administrator_works_while_nothing_serves(private_sites):
     site.gerve("schema", "migrate")
     site.gerve("user", "add", login)
     site.start()
-    assert entry_with(site, login, "user", "list")
+    assert site.entry(login, "user", "list")
 
 
 def test_the_state_directory_is_closed_to_others(private_site):

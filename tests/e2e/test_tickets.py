@@ -1,25 +1,12 @@
 """A file server does what a ticket says and nothing else: one operation, one repository, one server, once."""
 
-import struct
 import subprocess
 import time
 
 import pytest
 
 from harness import grv1
-from harness.fileserver import FileServer
 from harness.grv1 import Upstream, converse, frame
-from harness.processes import command_line, is_git, session_members, wait_until
-
-
-@pytest.fixture(scope="module")
-def server(workspace):
-    (workspace / "fs").mkdir()
-    made = FileServer(workspace / "fs", keys=2)
-    made.repository()
-    made.start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +15,11 @@ def head(server):
     return subprocess.check_output(["git", "-C", disk, "rev-parse", "main"]).strip()
 
 
-def ask(server, **fields):
-    return converse(server.address, server.open(**fields).encode(server.key))
-
-
 # ---- what is in order
 
 
 def test_a_ticket_in_order_is_served(server, head):
-    reply = ask(server)
+    reply = server.ask()
     assert reply.opened and (reply.exit, reply.signal, reply.fail) == (0, 0, None)
     assert head in reply.stdout and reply.stderr == b""
 
@@ -47,7 +30,7 @@ def test_the_second_key_is_known_as_well(server, head):
 
 
 def test_git_protocol_reaches_git(server):
-    reply = ask(server, git_protocol="version=2")
+    reply = server.ask(git_protocol="version=2")
     assert reply.stdout.startswith(b"000eversion 2\n") and reply.exit == 0
 
 
@@ -74,8 +57,8 @@ def test_cancel_ends_the_operation(server):
 
 
 def test_an_unknown_field_is_skipped_unless_it_is_critical(server):
-    assert ask(server, extra=[(0x0777, b"later")]).exit == 0
-    assert ask(server, extra=[(0x0777 | grv1.CRITICAL, b"later")]).refused
+    assert server.ask(extra=[(0x0777, b"later")]).exit == 0
+    assert server.ask(extra=[(0x0777 | grv1.CRITICAL, b"later")]).refused
 
 
 def test_a_message_in_single_bytes_is_put_together(server):
@@ -171,27 +154,27 @@ def test_a_ticket_works_once_on_all_sockets_together(server):
 
 def test_the_nonce_of_another_ticket_is_refused(server):
     nonce = bytes(range(16))
-    assert ask(server, nonce=nonce).exit == 0
-    assert ask(server, nonce=nonce).refused
+    assert server.ask(nonce=nonce).exit == 0
+    assert server.ask(nonce=nonce).refused
 
 
 @pytest.mark.parametrize(
     "seconds, accepted", [(-25, True), (25, True), (-35, False), (35, False), (-86400, False)]
 )
 def test_a_ticket_is_good_for_thirty_seconds_of_clock(server, seconds, accepted):
-    reply = ask(server, time_ms=int((time.time() + seconds) * 1000))
+    reply = server.ask(time_ms=int((time.time() + seconds) * 1000))
     assert reply.opened == accepted
     assert reply.fail == (None if accepted else grv1.FAIL_REPLAY_OR_CLOCK)
 
 
 @pytest.mark.parametrize("time_ms", [0, 2**63, 2**64 - 1])
 def test_an_absurd_time_is_refused(server, time_ms):
-    assert ask(server, time_ms=time_ms).refused
+    assert server.ask(time_ms=time_ms).refused
 
 
 @pytest.mark.parametrize("audience", ["fs2", "FS1", "fs1 ", "fs", "fs11"])
 def test_a_ticket_for_another_server_is_refused(server, audience):
-    assert ask(server, audience=audience).refused
+    assert server.ask(audience=audience).refused
 
 
 # ---- another operation, another repository
@@ -210,15 +193,15 @@ def test_a_ticket_to_read_does_not_write(server, head):
 
 @pytest.mark.parametrize("service", [0, 5, 255])
 def test_an_unknown_service_is_refused(server, service):
-    assert ask(server, service=service).refused
+    assert server.ask(service=service).refused
 
 
 def test_two_services_in_one_ticket_are_refused(server):
-    assert ask(server, extra=[(grv1.SERVICE, bytes([grv1.RECEIVE_PACK]))]).refused
+    assert server.ask(extra=[(grv1.SERVICE, bytes([grv1.RECEIVE_PACK]))]).refused
 
 
 def test_a_repository_that_is_not_there(server):
-    reply = ask(server, path="alice/missing")
+    reply = server.ask(path="alice/missing")
     assert reply.refused and reply.fail == grv1.FAIL_NO_SUCH_REPOSITORY
 
 
@@ -253,7 +236,7 @@ def test_a_path_out_of_the_root_is_refused_even_with_a_good_signature(server, st
         subprocess.run(["git", "init", "--quiet", "--bare", outside], check=True)
         (server.root / "alice/link.git").symlink_to(outside)
         (server.root / "linked").symlink_to(server.root / "alice")
-    assert ask(server, owner="alice", storage_path=storage_path).refused
+    assert server.ask(owner="alice", storage_path=storage_path).refused
 
 
 @pytest.mark.parametrize(
@@ -270,7 +253,7 @@ def test_a_path_out_of_the_root_is_refused_even_with_a_good_signature(server, st
     ],
 )
 def test_only_listed_variables_are_taken_even_with_a_good_signature(server, name, value):
-    assert ask(server, env={name: value}).refused
+    assert server.ask(env={name: value}).refused
 
 
 @pytest.mark.parametrize(
@@ -286,117 +269,4 @@ def test_only_listed_variables_are_taken_even_with_a_good_signature(server, name
     ],
 )
 def test_only_listed_settings_are_taken_even_with_a_good_signature(server, name, value):
-    assert ask(server, config={name: value}).refused
-
-
-# ---- form
-
-
-@pytest.mark.parametrize(
-    "start",
-    [
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"SSH-2.0-x\r\n",
-        b"GRV2" + bytes(100),
-        b"\0" * 200,
-        b"\x16\x03\x01" + bytes(100),
-    ],
-)
-def test_another_protocol_is_refused(server, start):
-    assert converse(server.address, start, b"").refused
-
-
-def test_a_version_that_the_agent_does_not_speak(server):
-    reply = ask(server, versions=(2, 9))
-    assert reply.refused and reply.fail == grv1.FAIL_VERSION
-
-
-def test_a_newer_gateway_that_can_speak_the_old_version_is_served(server):
-    assert ask(server, versions=(1, 9)).exit == 0
-
-
-@pytest.mark.parametrize(
-    "field",
-    [
-        grv1.SERVICE,
-        grv1.OWNER,
-        grv1.STORAGE_PATH,
-        grv1.REQUEST_ID,
-        grv1.TIME,
-        grv1.NONCE,
-        grv1.AUDIENCE,
-        grv1.KEY_ID,
-    ],
-)
-def test_a_missing_field_is_refused(server, field):
-    pairs = [pair for pair in server.open().pairs(server.key.key_id) if pair[0] != field]
-    assert converse(server.address, grv1.seal(grv1.encode_open(pairs), server.key)).refused
-
-
-@pytest.mark.parametrize(
-    "field, value",
-    [
-        (grv1.SERVICE, b""),
-        (grv1.SERVICE, b"\1\1"),
-        (grv1.REQUEST_ID, bytes(15)),
-        (grv1.NONCE, bytes(17)),
-        (grv1.TIME, bytes(7)),
-        (grv1.KEY_ID, bytes(9)),
-        (grv1.GIT_PROTOCOL, b"version=2\nx"),
-        (grv1.ENV, b"GERVE_USER"),
-        (grv1.ENV, b"GERVE_USER=a\0b"),
-    ],
-)
-def test_a_field_of_the_wrong_form_is_refused(server, field, value):
-    pairs = [pair for pair in server.open().pairs(server.key.key_id) if pair[0] != field] + [(field, value)]
-    assert converse(server.address, grv1.seal(grv1.encode_open(pairs), server.key)).refused
-
-
-def test_an_announced_length_beyond_the_limit_is_refused_at_once(server):
-    started = time.monotonic()
-    reply = converse(server.address, b"GRV1\1\1\0\0" + struct.pack(">I", 0x7FFFFFFF), b"")
-    assert reply.refused and time.monotonic() - started < 5
-
-
-def test_a_tlv_that_runs_over_the_end_is_refused(server):
-    body = struct.pack(">HH", grv1.OWNER, 60000) + b"alice"
-    message = b"GRV1\1\1\0\0" + struct.pack(">I", len(body)) + body
-    assert converse(server.address, grv1.seal(message, server.key)).refused
-
-
-@pytest.mark.parametrize("kind", [grv1.STDOUT, grv1.EXIT, grv1.OPEN_OK, 0, 99, 255])
-def test_a_frame_that_a_gateway_does_not_send_ends_the_session(server, kind):
-    reply = converse(server.address, server.open().encode(server.key), frame(kind, b"xxxxx"))
-    assert reply.exit != 0
-
-
-def test_a_frame_over_the_limit_ends_the_session(server):
-    header = bytes([grv1.STDIN]) + (262145).to_bytes(3, "big")
-    reply = converse(server.address, server.open().encode(server.key), header + bytes(1000))
-    assert reply.exit != 0
-
-
-# ---- standby, and going away
-
-
-def test_standby_refuses_and_may_be_tried_elsewhere(server):
-    server.standby.touch()
-    try:
-        reply = ask(server)
-    finally:
-        server.standby.unlink()
-    assert (reply.fail, reply.retryable) == (grv1.FAIL_STANDBY, True)
-    assert ask(server).exit == 0
-
-
-def test_a_gateway_that_vanishes_takes_upload_pack_along(server):
-    before = set(_git_processes(server))
-    with Upstream(server.address) as upstream:
-        upstream.send(server.open().encode(server.key))
-        upstream.read_frame()
-        wait_until(lambda: set(_git_processes(server)) - before, "git runs")
-    wait_until(lambda: not set(_git_processes(server)) - before, "git is over", timeout=10)
-
-
-def _git_processes(server) -> list[int]:
-    return [pid for pid in session_members(server.process.pid) if is_git(command_line(pid))]
+    assert server.ask(config={name: value}).refused

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from .gateway import SANITIZER_REPORT
-from .grv1 import Open, TicketKey, new_ticket_key
+from .grv1 import Open, Reply, TicketKey, converse, new_ticket_key
 from .processes import free_port, session_members, wait_until
 from .programs import program
 
@@ -90,3 +90,7 @@ class FileServer:
         """An OPEN that is in order in every respect, but for the fields given."""
         values = {"owner": path.split("/")[0], "storage_path": f"{path}.git", "audience": self.name, **fields}
         return Open(**values)
+
+    def ask(self, path: str = "alice/project", **fields) -> Reply:
+        """What it answers to that OPEN, signed with the first key, and to a flush packet for git."""
+        return converse(self.address, self.open(path, **fields).encode(self.key))

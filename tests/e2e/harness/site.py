@@ -99,6 +99,14 @@ class Site:
     def gerve_json(self, *args):
         return json.loads(self.gerve(*args, "--json").stdout)
 
+    def entry(self, value: str, *command) -> dict:
+        """The one entry, of the array that a list prints with --json, which has this value somewhere."""
+        listed = self.gerve_json(*command)
+        assert isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed), listed
+        found = [entry for entry in listed if value in entry.values()]
+        assert len(found) == 1, f"{len(found)} entries with {value!r} in {command}"
+        return found[0]
+
     def fresh(self, name: str) -> str:
         """A name that nobody has on this site: NAME-7."""
         return f"{name}-{next(self._numbers)}"

@@ -1,0 +1,106 @@
+"""Keys in the hands of the administrator: added, shown, revoked; and what is refused as a key."""
+
+import pytest
+
+from harness.keys import make_key
+from harness.messages import greeting
+from harness.processes import wait_until
+
+
+def test_a_key_is_listed_with_its_fingerprint_and_title(site, alice):
+    key = make_key(alice.home / "second")
+    site.add_key(alice.login, key, "--title", "the laptop")
+    listed = site.entry(key.fingerprint, "key", "list")
+    assert "the laptop" in listed.values()
+    assert key.fingerprint in site.gerve("key", "list").stdout
+
+
+def test_a_key_is_read_from_standard_input(site, alice):
+    key = make_key(alice.home / "second")
+    site.gerve("key", "add", alice.login, "-", input=key.public.read_bytes())
+    alice.with_key(key).ssh(exit=1, stderr=greeting(alice.login))
+
+
+def test_a_key_that_is_in_use_is_refused_naming_its_owner(site, alice, bob, project):
+    site.gerve("key", "add", bob.login, alice.key.public, exit=1, says=alice.login)
+    site.gerve("deploy-key", "add", project.path, alice.key.public, exit=1, says=alice.login)
+
+
+def test_a_deploy_key_in_use_is_refused_naming_its_repository(site, door, alice, project):
+    machine = site.deploy_client(project, door)
+    site.gerve("key", "add", alice.login, machine.key.public, exit=1, says=project.path)
+
+
+def test_a_revoked_key_is_kept_in_the_list_and_does_not_come_back(site, alice):
+    site.gerve("key", "revoke", alice.key.fingerprint)
+    assert site.entry(alice.key.fingerprint, "key", "list")
+    site.gerve("key", "add", alice.login, alice.key.public, exit=1)
+    alice.ssh(exit=255, says="Permission denied")
+
+
+def test_key_show_tells_owner_state_and_reach(site, alice, bob, secret):
+    site.grant(secret, bob, "write")
+    shown = site.gerve("key", "show", bob.key.fingerprint).stdout
+    for told in (bob.login, bob.key.fingerprint, secret.path, "write"):
+        assert told in shown
+    assert isinstance(site.gerve_json("key", "show", bob.key.fingerprint), dict)
+
+
+def test_key_show_knows_the_last_use(site, alice):
+    alice.ssh(exit=1)
+    wait_until(
+        lambda: "127.0.0.1" in site.gerve("key", "show", alice.key.fingerprint).stdout, "last use", timeout=15
+    )
+
+
+@pytest.mark.parametrize("kind, bits", [("rsa", 1024), ("dsa", None)])
+def test_a_weak_key_is_refused(site, alice, kind, bits):
+    key = make_key(alice.home / "weak", kind, bits)
+    site.gerve("key", "add", alice.login, key.public, exit=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "ssh-ed25519",
+        "ssh-ed25519 AAAA",
+        "ssh-ed25519 not-base64!",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
+        'command="id" {key}',
+        "restrict {key}",
+        "{key}\n{key}",
+        "ssh-rsa {blob}",
+        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ"
+        "GhscHR4fAAAABHNzaDo= x",
+    ],
+)
+def test_what_is_no_usable_key_is_refused(site, alice, text):
+    second = make_key(alice.home / "second").public.read_text().strip()
+    content = text.replace("{key}", second).replace("{blob}", second.split()[1])
+    outcome = site.gerve("key", "add", alice.login, "-", input=content.encode(), exit=1)
+    assert outcome.stderr != "" and "Traceback" not in outcome.stderr
+
+
+def test_a_certificate_is_refused(site, alice):
+    authority = make_key(alice.home / "authority")
+    key = make_key(alice.home / "second")
+    alice.run("ssh-keygen", "-q", "-s", authority.private, "-I", "x", "-n", "git", key.public)
+    site.gerve("key", "add", alice.login, alice.home / "second-cert.pub", exit=1, says="certificate")
+
+
+def test_a_comment_cannot_forge_a_line(site, alice):
+    """What stands behind the key is shown in lists: one line, no control characters."""
+    public = make_key(alice.home / "second").public
+    blob = " ".join(public.read_text().split()[:2])
+    public.write_text(f"{blob} \x1b[2Jevil\x07 \u202e\n")
+    site.gerve("key", "add", alice.login, public, exit=range(2))
+    shown = site.gerve("key", "list").stdout
+    assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2026-13-01", "2026-02-30", "1", ""])
+def test_an_expiry_that_is_no_date_is_refused(site, alice, date):
+    key = make_key(alice.home / "second")
+    site.gerve("key", "add", alice.login, key.public, "--expires", date, exit=range(1, 3))
