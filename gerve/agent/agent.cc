@@ -24,7 +24,9 @@ std::size_t open_files_limit() {
 
 Result<std::vector<Listener>> open_listeners(const AgentConfig& config, AgentSockets& sockets) {
     std::vector<Listener> listeners;
-    for (const std::string& endpoint : config.listen) {
+    // Inherited sockets stand for the configured ones: whoever passes them has bound them already.
+    const bool bind = sockets.listeners.empty();
+    for (const std::string& endpoint : bind ? config.listen : std::vector<std::string>{}) {
         auto listener = open_listener(endpoint, config.limits);
         if (!listener) return pass_on(listener);
         listeners.push_back(std::move(*listener));

@@ -10,7 +10,7 @@
 namespace gerve {
 
 struct AgentSockets {
-    std::vector<Fd> listeners;  // inherited, besides those of the configuration
+    std::vector<Fd> listeners;  // inherited; if there are any, the configuration's `listen` is not opened
     Fd control;                 // SOCK_SEQPACKET to a master: "ready" is sent on it; its end means drain
 };
 

@@ -34,7 +34,8 @@ void declare(CLI::App& app, Options& options) {
         ->excludes(file);
     app.add_option("--root", options.root, "The directory of the repositories, likewise")->excludes(file);
     app.add_option("--ticket-key", options.ticket_key, "The ticket key, likewise")->excludes(file);
-    app.add_option("--listen-fd", options.listen_fds, "An inherited listening socket; may be repeated");
+    app.add_option("--listen-fd", options.listen_fds,
+                   "An inherited listening socket, in place of `listen`; may be repeated");
     app.add_option("--control-fd", options.control_fd,
                    "A SOCK_SEQPACKET to a master: told \"ready\"; its end means drain");
     app.add_flag("--check", options.check, "Only validate the configuration");
