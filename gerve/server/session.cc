@@ -11,9 +11,8 @@
 #include "authz/base/digest.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
-#include "authz/model/git_command.h"
 #include "authz/model/messages.h"
-#include "gerve/relay/relay.h"
+#include "gerve/relay/git_session.h"
 #include "gerve/ssh/channel.h"
 
 namespace gerve {
@@ -23,9 +22,6 @@ using ssh::AuthAttempt;
 using ssh::Channel;
 using ssh::Connection;
 using std::chrono::steady_clock;
-
-constexpr std::chrono::seconds connect_patience{5};    // for one endpoint
-constexpr std::chrono::seconds farewell_patience{10};  // for the client to read a last text
 
 // A look-up is good for so long; within it, probe and signature of one key cost one look-up.
 constexpr std::chrono::seconds lookup_lifetime{5};
@@ -41,6 +37,8 @@ struct LoggedIn {
     PublicKey key;
     std::optional<KeyFound> found;
 };
+
+class SshDoor;
 
 class Session : public std::enable_shared_from_this<Session> {
   public:
@@ -58,6 +56,7 @@ class Session : public std::enable_shared_from_this<Session> {
     asio::awaitable<void> run(UnauthenticatedLimit::Place place);
 
   private:
+    friend class SshDoor;
     asio::awaitable<std::optional<LoggedIn>> authenticate(Deadline deadline);
     asio::awaitable<std::optional<LoggedIn>> answer(const AuthAttempt& attempt);
     asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
@@ -65,11 +64,7 @@ class Session : public std::enable_shared_from_this<Session> {
     asio::awaitable<void> serve(std::shared_ptr<Channel> channel);
     asio::awaitable<Result<KeyFound>> principal();
     asio::awaitable<void> greet(Channel& channel, const RequestId& request);
-    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question);
-    asio::awaitable<Result<Upstream>> reach(const Granted& granted, SessionReport& report);
-    asio::awaitable<void> serve_git(Channel& channel, const RequestId& request, SessionReport& report);
-    asio::awaitable<void> refuse(Channel& channel, const Error& error, const RequestId& request);
-    asio::awaitable<int> carry(Channel& channel, Upstream upstream, SessionReport& report);
+    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question, SessionReport& report);
     void tell_end(const SessionReport& report);
 
     WorkerContext& worker_;
@@ -84,20 +79,20 @@ class Session : public std::enable_shared_from_this<Session> {
     } last_lookup_;
 };
 
-int exit_status_of(ErrorKind kind) {
-    switch (kind) {
-        case ErrorKind::denied: return static_cast<int>(ExitStatus::refused);
-        case ErrorKind::unavailable: return static_cast<int>(ExitStatus::unavailable);
-        case ErrorKind::client:
-        case ErrorKind::internal: break;
+// One channel as a front door.
+class SshDoor final : public Door {
+  public:
+    SshDoor(Session& session, Channel& channel) : session_(session), channel_(channel) {}
+    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
+                                               SessionReport& report) override {
+        return session_.authorize(question, report);
     }
-    return static_cast<int>(ExitStatus::failed);
-}
+    [[nodiscard]] ClientStreams& streams() override { return channel_; }
 
-std::string name_of(const KnownKey& key) {
-    const auto* user = std::get_if<User>(&key.owner);
-    return user != nullptr ? user->login.text() : std::get<DeployKey>(key.owner).repo.text();
-}
+  private:
+    Session& session_;
+    Channel& channel_;
+};
 
 asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     const auto self = shared_from_this();
@@ -179,7 +174,10 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     if (!channel->command()) co_return co_await greet(*channel, request);
     SessionReport report{.handle = {}, .request = request, .client = client_};
     const auto started = steady_clock::now();
-    co_await serve_git(*channel, request, report);
+    SshDoor door(*this, *channel);
+    const GitWish wish{*channel->command(), channel->git_protocol()};
+    co_await serve_git(door, wish, worker_.notice, worker_.scratch, report);
+    channel->finish(report.exit);
     report.bytes_in = channel->bytes_in();
     report.bytes_out = channel->bytes_out();
     report.duration_ms = static_cast<std::uint64_t>(
@@ -204,47 +202,6 @@ void Session::tell_end(const SessionReport& report) {
     if (!report.handle.empty()) worker_.authz.report(report);
 }
 
-// The way of the data: command → principal → decision, route and ticket → upstream → relay → exit status.
-asio::awaitable<void> Session::serve_git(Channel& channel, const RequestId& request, SessionReport& report) {
-    const auto command = parse_git_command(*channel.command());
-    report.ended = "refused";
-    if (!command) {
-        report.exit = exit_status_of(command.error().kind);
-        report.repo = *channel.command();
-        co_return co_await refuse(channel, command.error(), request);
-    }
-    report.service = service_name(command->service);
-    report.repo = command->repo.text();
-    const auto protocol = GitProtocol::parse(channel.git_protocol());
-    if (protocol) report.git_protocol = protocol->text();
-
-    AuthorizeRequest question{.handle = {},
-                              .service = command->service,
-                              .repo = command->repo,
-                              .git_protocol = protocol ? std::optional(*protocol) : std::nullopt,
-                              .request = request,
-                              .client = client_};
-    const auto granted = co_await authorize(question);
-    if (login_->found) report.handle = login_->found->handle;
-    if (!granted) {
-        report.exit = exit_status_of(granted.error().kind);
-        co_return co_await refuse(channel, granted.error(), request);
-    }
-    auto upstream = co_await reach(*granted, report);
-    if (!upstream) {
-        report.ended = "upstream-unreachable";
-        report.exit = static_cast<int>(ExitStatus::unavailable);
-        const Error error{ErrorKind::unavailable,
-                          messages::server_not_answering(granted->repo.owner(), request),
-                          describe(upstream.error())};
-        co_return co_await refuse(channel, error, request);
-    }
-    const std::string notice = granted->notice + worker_.notice;
-    co_await channel.say(notice, steady_clock::now() + farewell_patience);
-    report.exit = co_await carry(channel, std::move(*upstream), report);
-    channel.finish(report.exit);
-}
-
 // The handle of a connection that lives long goes stale; a new look-up finds out whether the key still is
 // one.
 asio::awaitable<Result<KeyFound>> Session::principal() {
@@ -260,7 +217,7 @@ asio::awaitable<Result<KeyFound>> Session::principal() {
     co_return fail(ErrorKind::denied, messages::withdrawn(), "the key is not known any more");
 }
 
-asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& question) {
+asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& question, SessionReport& report) {
     AuthorizeRequest asked = question;
     for (int round = 0; round < 2; ++round) {
         if (!login_->found || round > 0) {
@@ -268,6 +225,7 @@ asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& ques
             if (!fresh) co_return pass_on(fresh);
         }
         asked.handle = login_->found->handle;
+        report.handle = asked.handle;
         auto answer = co_await worker_.authz.authorize(asked);
         if (!answer) co_return pass_on(answer);
         if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
@@ -278,58 +236,19 @@ asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& ques
     co_return unavailable("authz calls every handle stale");
 }
 
-// Tries the endpoints in order. Nothing of the client has been read yet, so each starts from the beginning.
-asio::awaitable<Result<Upstream>> Session::reach(const Granted& granted, SessionReport& report) {
-    Error last{ErrorKind::unavailable, "", "the route has no endpoint"};
-    for (const auto& candidate : granted.destinations) {
-        auto upstream = co_await Upstream::open(candidate.endpoint, candidate.open,
-                                                steady_clock::now() + connect_patience);
-        report.server = candidate.server.text();
-        if (upstream) co_return std::move(upstream);
-        last = upstream.error();
-        log::warn("file server refused or not reached", {{"request", report.request.text()},
-                                                         {"server", report.server},
-                                                         {"endpoint", candidate.endpoint.text()},
-                                                         {"why", describe(last)}});
-        if (last.kind == ErrorKind::denied) break;
-    }
-    co_return tl::make_unexpected(last);
-}
-
-asio::awaitable<int> Session::carry(Channel& channel, Upstream upstream, SessionReport& report) {
-    const RelayOutcome outcome = co_await relay(channel, upstream, worker_.scratch);
-    if (outcome.end == RelayEnd::exited) {
-        report.ended = "exit";
-        co_return outcome.exit_status;
-    }
-    report.ended = outcome.end == RelayEnd::client_gone ? "client-gone" : "upstream-lost";
-    const std::string text = messages::connection_lost(report.request);
-    co_await channel.say(text, steady_clock::now() + farewell_patience);
-    co_return static_cast<int>(ExitStatus::failed);
-}
-
 asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request) {
+    std::string text;
+    int exit = static_cast<int>(ExitStatus::refused);
     if (!login_->found) {
         const auto fresh = co_await principal();
-        if (!fresh) co_return co_await refuse(channel, fresh.error(), request);
+        if (!fresh) {
+            text = refusal_text(fresh.error(), request);
+            exit = exit_status_of(fresh.error().kind);
+        }
     }
-    const auto* user = std::get_if<User>(&login_->found->key.owner);
-    const bool suspended = user != nullptr && user->suspended;
-    const std::string text =
-        suspended ? messages::suspended() : messages::greeting(name_of(login_->found->key));
-    co_await channel.say(text, steady_clock::now() + farewell_patience);
-    channel.finish(static_cast<int>(ExitStatus::refused));
-}
-
-// What is refused goes to stderr alone: git then shows it, and not a protocol error of its own.
-asio::awaitable<void> Session::refuse(Channel& channel, const Error& error, const RequestId& request) {
-    std::string text = error.told;
-    if (text.empty()) {
-        log::warn("cannot serve", {{"request", request.text()}, {"why", error.detail}});
-        text = messages::cannot_check(request);
-    }
-    co_await channel.say(text, steady_clock::now() + farewell_patience);
-    channel.finish(exit_status_of(error.kind));
+    if (login_->found) text = greeting_text(login_->found->key);
+    co_await say(channel, text);
+    channel.finish(exit);
 }
 
 // RFC 4253 section 4.2 lets a server speak before its version string; nothing was spent on a handshake

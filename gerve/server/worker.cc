@@ -17,6 +17,7 @@
 
 #include "authz/base/log.h"
 #include "authz/base/text.h"
+#include "gerve/relay/git_session.h"
 #include "gerve/server/session.h"
 #include "gerve/ssh/host_keys.h"
 
@@ -35,20 +36,6 @@ std::string address_of(const sockaddr_storage& peer) {
     const std::string_view text(host);
     constexpr std::string_view mapped = "::ffff:";
     return std::string(text.starts_with(mapped) ? text.substr(mapped.size()) : text);
-}
-
-std::string read_notice(const std::string& file) {
-    if (file.empty()) return {};
-    const auto text = read_file(file, 4096);
-    if (!text) {
-        log::warn("no operator notice", {{"why", describe(text.error())}});
-        return {};
-    }
-    std::string lines;
-    for (const std::string_view line : split(trim(*text), '\n')) {
-        if (!line.empty()) lines += messages::notice(line);
-    }
-    return lines;
 }
 
 Result<void> become(const std::string& user) {

@@ -168,15 +168,6 @@ std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
     return static_cast<std::size_t>(put);
 }
 
-asio::awaitable<void> Channel::say(std::string_view text, Deadline deadline) {
-    while (!text.empty() && !gone()) {
-        text.remove_prefix(put_output(OutputStream::err, text));
-        if (text.empty()) co_return;
-        const bool in_time = co_await wait_output(deadline);
-        if (!in_time) co_return;
-    }
-}
-
 void Channel::finish(int exit_status) {
     if (gone() || finished_) return;
     finished_ = true;

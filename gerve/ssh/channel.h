@@ -35,8 +35,6 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     void interrupt() override;
     [[nodiscard]] bool gone() const override;
 
-    // Sends all of `text` on stderr, waiting for room until `deadline`.
-    asio::awaitable<void> say(std::string_view text, Deadline deadline);
     // exit-status, EOF, close, in that order; nothing can be sent behind.
     void finish(int exit_status);
 

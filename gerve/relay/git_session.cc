@@ -1,0 +1,147 @@
+#include "gerve/relay/git_session.h"
+
+#include "authz/base/fd.h"
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+#include "authz/model/messages.h"
+#include "gerve/relay/relay.h"
+#include "gerve/relay/upstream.h"
+
+namespace gerve {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds connect_patience{5};    // for one endpoint
+constexpr std::chrono::seconds farewell_patience{10};  // for the client to read a last text
+
+// GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
+// lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
+// results of co_await are named here, and conditions do not await.
+
+// What is refused goes to stderr alone: git then shows it, and not a protocol error of its own.
+asio::awaitable<void> refuse(Door& door, const Error& error, SessionReport& report) {
+    report.exit = exit_status_of(error.kind);
+    const std::string text = refusal_text(error, report.request);
+    co_await say(door.streams(), text);
+}
+
+// Tries the endpoints in order. Nothing of the client has been read yet, so each starts from the beginning.
+asio::awaitable<Result<Upstream>> reach(const Granted& granted, SessionReport& report) {
+    Error last{ErrorKind::unavailable, "", "the route has no endpoint"};
+    for (const auto& candidate : granted.destinations) {
+        const Deadline deadline = steady_clock::now() + connect_patience;
+        auto upstream = co_await Upstream::open(candidate.endpoint, candidate.open, deadline);
+        report.server = candidate.server.text();
+        if (upstream) co_return std::move(upstream);
+        last = upstream.error();
+        log::warn("file server refused or not reached", {{"request", report.request.text()},
+                                                         {"server", report.server},
+                                                         {"endpoint", candidate.endpoint.text()},
+                                                         {"why", describe(last)}});
+        if (last.kind == ErrorKind::denied) break;
+    }
+    co_return tl::make_unexpected(last);
+}
+
+asio::awaitable<void> carry(ClientStreams& client, Upstream upstream, Scratch& scratch,
+                            SessionReport& report) {
+    const RelayOutcome outcome = co_await relay(client, upstream, scratch);
+    if (outcome.end == RelayEnd::exited) {
+        report.ended = "exit";
+        report.exit = outcome.exit_status;
+        co_return;
+    }
+    report.ended = outcome.end == RelayEnd::client_gone ? "client-gone" : "upstream-lost";
+    report.exit = static_cast<int>(ExitStatus::failed);
+    const std::string text = messages::connection_lost(report.request);
+    co_await say(client, text);
+}
+
+}  // namespace
+
+asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice, Scratch& scratch,
+                                SessionReport& report) {
+    const auto command = parse_git_command(wish.command);
+    report.ended = "refused";
+    if (!command) {
+        report.repo = wish.command;
+        co_return co_await refuse(door, command.error(), report);
+    }
+    report.service = service_name(command->service);
+    report.repo = command->repo.text();
+    const auto protocol = GitProtocol::parse(wish.git_protocol);
+    if (protocol) report.git_protocol = protocol->text();
+
+    const AuthorizeRequest question{.handle = {},
+                                    .service = command->service,
+                                    .repo = command->repo,
+                                    .git_protocol = protocol ? std::optional(*protocol) : std::nullopt,
+                                    .request = report.request,
+                                    .client = report.client};
+    const auto granted = co_await door.authorize(question, report);
+    if (!granted) co_return co_await refuse(door, granted.error(), report);
+    auto upstream = co_await reach(*granted, report);
+    if (!upstream) {
+        report.ended = "upstream-unreachable";
+        const Error error{ErrorKind::unavailable,
+                          messages::server_not_answering(granted->repo.owner(), report.request),
+                          describe(upstream.error())};
+        co_return co_await refuse(door, error, report);
+    }
+    const std::string notices = granted->notice + notice;
+    co_await say(door.streams(), notices);
+    co_await carry(door.streams(), std::move(*upstream), scratch, report);
+}
+
+asio::awaitable<void> say(ClientStreams& client, std::string_view text) {
+    const Deadline deadline = steady_clock::now() + farewell_patience;
+    while (!text.empty() && !client.gone()) {
+        text.remove_prefix(client.put_output(OutputStream::err, text));
+        if (text.empty()) co_return;
+        const bool in_time = co_await client.wait_output(deadline);
+        if (!in_time) co_return;
+    }
+}
+
+int exit_status_of(ErrorKind kind) {
+    switch (kind) {
+        case ErrorKind::denied: return static_cast<int>(ExitStatus::refused);
+        case ErrorKind::unavailable: return static_cast<int>(ExitStatus::unavailable);
+        case ErrorKind::client:
+        case ErrorKind::internal: break;
+    }
+    return static_cast<int>(ExitStatus::failed);
+}
+
+std::string refusal_text(const Error& error, const RequestId& request) {
+    if (!error.told.empty()) return error.told;
+    log::warn("cannot serve", {{"request", request.text()}, {"why", error.detail}});
+    return messages::cannot_check(request);
+}
+
+std::string greeting_text(const KnownKey& key) {
+    const auto* user = std::get_if<User>(&key.owner);
+    return user != nullptr && user->suspended ? messages::suspended() : messages::greeting(name_of(key));
+}
+
+std::string name_of(const KnownKey& key) {
+    const auto* user = std::get_if<User>(&key.owner);
+    return user != nullptr ? user->login.text() : std::get<DeployKey>(key.owner).repo.text();
+}
+
+std::string read_notice(const std::string& file) {
+    if (file.empty()) return {};
+    const auto text = read_file(file, 4096);
+    if (!text) {
+        log::warn("no operator notice", {{"why", describe(text.error())}});
+        return {};
+    }
+    std::string lines;
+    for (const std::string_view line : split(trim(*text), '\n')) {
+        if (!line.empty()) lines += messages::notice(line);
+    }
+    return lines;
+}
+
+}  // namespace gerve

@@ -1,0 +1,54 @@
+// One git operation of a client, from its exec string to its exit status, alike for every front door.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "authz/base/result.h"
+#include "authz/service/protocol.h"
+#include "gerve/relay/client_streams.h"
+#include "gerve/relay/scratch.h"
+
+namespace gerve {
+
+// What a front door brings along: the client's streams, and its own way to authz.
+class Door {
+  public:
+    virtual ~Door() = default;
+    // The question comes without a handle: the door has it, and leaves it in `report` too. Both arguments
+    // outlive the call. Errors: denied (`told` is for the client), unavailable.
+    virtual asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
+                                                       SessionReport& report) = 0;
+    [[nodiscard]] virtual ClientStreams& streams() = 0;
+};
+
+// As the client sent them, unchecked.
+struct GitWish {
+    std::string command;
+    std::string git_protocol;
+};
+
+// command → decision, route and ticket → upstream → relay → exit status. `report` comes with request and
+// client; service, repo, server, git_protocol, exit and ended are filled in. `notice` are whole lines for the
+// stderr of whoever is served, or empty.
+asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice, Scratch& scratch,
+                                SessionReport& report);
+
+// Sends all of `text` on stderr, waiting a while for room. The text outlives the call.
+asio::awaitable<void> say(ClientStreams& client, std::string_view text);
+
+// What ends a session without a file server: its exit status, and its line for stderr. An error that has none
+// is logged, and told as "cannot check your access".
+[[nodiscard]] int exit_status_of(ErrorKind kind);
+[[nodiscard]] std::string refusal_text(const Error& error, const RequestId& request);
+
+// For a client that asked for nothing: who it is, or that it is suspended.
+[[nodiscard]] std::string greeting_text(const KnownKey& key);
+[[nodiscard]] std::string name_of(const KnownKey& key);  // LOGIN, or OWNER/REPO of a deploy key
+
+// The operator's notice in `file` as lines for a client; empty when there is no file or it cannot be read.
+[[nodiscard]] std::string read_notice(const std::string& file);
+
+}  // namespace gerve
