@@ -45,6 +45,13 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip_sanitized)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item):
+    """Remembers how far the log of a shared site was before the test."""
+    sites = [value for value in getattr(item, "funcargs", {}).values() if isinstance(value, Site)]
+    item.log_marks = {site: len(site.gateway.log()) for site in sites}
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     """Adds what the gateway said meanwhile to the report of a failed test."""
@@ -52,7 +59,8 @@ def pytest_runtest_makereport(item):
     if report.failed:
         for value in getattr(item, "funcargs", {}).values():
             if isinstance(value, Site):
-                report.sections.append(("gateway log (end)", value.gateway.log()[-6000:]))
+                said = value.gateway.log()[getattr(item, "log_marks", {}).get(value, 0) :]
+                report.sections.append(("gateway log", said[-8000:]))
 
 
 @pytest.fixture(scope="session")
