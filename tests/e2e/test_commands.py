@@ -18,13 +18,14 @@ GROUPS = {
     "ticket-key": "new",
     "schema": "print migrate",
     "user": "add list suspend unsuspend",
-    "team": "add member",
+    "team": "add remove list member",
+    "org": "member",
     "key": "add list revoke show",
-    "deploy-key": "add",
+    "deploy-key": "add list",
     "repo": "create list archive disable rename delete",
     "access": "grant revoke",
     "route": "set get list",
-    "server": "add",
+    "server": "add list",
 }
 
 

@@ -11,31 +11,29 @@ from harness.messages import NOT_FOUND, SUSPENDED, archived, write_denied
 from harness.rawssh import Answer, RawClient
 from harness.site import Repository
 
-COLUMNS = [
-    (visibility, state)
-    for visibility in ("public", "private")
-    for state in ("active", "archived", "disabled")
-] + [("no", "repository")]
-
-#                          public                     private
-#                          active archived disabled   active archived disabled   missing
-TABLE = {
-    "owner": "AA     AR       NN         AA     AR       NN         NN",
-    "reader": "AD     AD       NN         AD     AD       NN         NN",
-    "writer": "AA     AR       NN         AA     AR       NN         NN",
-    "administrator": "AA     AR       NN         AA     AR       NN         NN",
-    "team-reader": "AD     AD       NN         AD     AD       NN         NN",
-    "team-writer": "AA     AR       NN         AA     AR       NN         NN",
-    "team-administrator": "AA     AR       NN         AA     AR       NN         NN",
-    "other-team": "AD     AD       NN         NN     NN       NN         NN",
-    "stranger": "AD     AD       NN         NN     NN       NN         NN",
-    "suspended-owner": "SS     SS       SS         SS     SS       SS         SS",
-    "suspended-writer": "SS     SS       SS         SS     SS       SS         SS",
-    "suspended-stranger": "SS     SS       SS         SS     SS       SS         SS",
-    "deploy-reader": "AD     AD       NN         AD     AD       NN         NN",
-    "deploy-writer": "AA     AR       NN         AA     AR       NN         NN",
-    "deploy-elsewhere": "NN     NN       NN         NN     NN       NN         NN",
-}
+TABLE_TEXT = """
+                      public  public    public    private  private   private   no
+                      active  archived  disabled  active   archived  disabled  repository
+owner                 AA      AR        NN        AA       AR        NN        NN
+reader                AD      AD        NN        AD       AD        NN        NN
+writer                AA      AR        NN        AA       AR        NN        NN
+administrator         AA      AR        NN        AA       AR        NN        NN
+team-reader           AD      AD        NN        AD       AD        NN        NN
+team-writer           AA      AR        NN        AA       AR        NN        NN
+team-administrator    AA      AR        NN        AA       AR        NN        NN
+org-owner             AA      AR        NN        AA       AR        NN        NN
+org-member            AD      AD        NN        NN       NN        NN        NN
+stranger              AD      AD        NN        NN       NN        NN        NN
+suspended-owner       SS      SS        SS        SS       SS        SS        SS
+suspended-writer      SS      SS        SS        SS       SS        SS        SS
+suspended-stranger    SS      SS        SS        SS       SS        SS        SS
+deploy-reader         AD      AD        NN        AD       AD        NN        NN
+deploy-writer         AA      AR        NN        AA       AR        NN        NN
+deploy-elsewhere      NN      NN        NN        NN       NN        NN        NN
+"""
+VISIBILITIES, STATES, *ROWS = [line.split() for line in TABLE_TEXT.strip().splitlines()]
+COLUMNS = list(zip(VISIBILITIES, STATES))
+TABLE = {name: letters for name, *letters in ROWS}
 
 COMMANDS = {"archived": "archive", "disabled": "disable"}
 
@@ -57,8 +55,7 @@ class World:
     def build(self, row: str) -> tuple[dict, dict]:
         """By column: who knocks there, with the access that the row's name says, and the repository."""
         owner = self.site.person("owner", self.door)
-        by_team = row.startswith("team-") or row == "other-team"
-        home = self.organisation if by_team else owner.login
+        home = self.organisation if row.startswith(("team-", "org-")) else owner.login
         repositories = {}
         for column in COLUMNS[:-1]:
             name = self.site.fresh("-".join(column))
@@ -75,14 +72,15 @@ class World:
         real = [repository for (_, state), repository in repositories.items() if state != "repository"]
         if row.startswith("deploy-"):
             return self._machines(row, owner, repositories)
-        person = owner if row.endswith("owner") else self.site.person(row, self.door)
+        person = owner if row in ("owner", "suspended-owner") else self.site.person(row, self.door)
         level = {"reader": "read", "writer": "write", "administrator": "admin"}.get(row.rpartition("-")[2])
         if row.startswith("team-"):
             team = self.site.team(self.organisation, person)
             for repository in real:
                 self.site.grant(repository, team, level)
-        elif row == "other-team":
-            self.site.team(self.organisation, person)
+        elif row.startswith("org-"):
+            role = row.removeprefix("org-")
+            self.site.gerve("org", "member", "add", self.organisation, person.login, "--role", role)
         elif level:
             for repository in real:
                 self.site.grant(repository, person, level)
@@ -137,7 +135,7 @@ def world(site, doors):
 def test_explain_and_the_wire_say_what_the_table_says(world, site, row):
     actors, repositories = world.build(row)
     disagreements = []
-    for column, letters in zip(COLUMNS, TABLE[row].split()):
+    for column, letters in zip(COLUMNS, TABLE[row]):
         repository, client = repositories[column], actors[column]
         told = {letter: told_for(letter, repository, client, row.startswith("deploy-")) for letter in "NSRD"}
         with RawClient(client.door) as connection:

@@ -17,11 +17,21 @@ def test_quickstart_serves_the_clone_it_prints_and_ends_on_ctrl_c(workspace, tmp
     visitor = Terminal(tmp_path / "visitor", "visitor")
     screen = tmp_path / "screen"
     state = workspace / "quickstart"
-    argv = [SOURCE_ROOT / "packaging/quickstart", "--port", str(free_port()), "--state", state, "--build", BUILD]
+    argv = [
+        SOURCE_ROOT / "packaging/quickstart",
+        "--port",
+        str(free_port()),
+        "--state",
+        state,
+        "--build",
+        BUILD,
+    ]
     with screen.open("wb") as out:
         shown = subprocess.Popen(argv, stdout=out, stderr=out, start_new_session=True, cwd=tmp_path)
     try:
-        wait_until(lambda: "Ctrl-C" in screen.read_text() or shown.poll() is not None, "it serves", timeout=120)
+        wait_until(
+            lambda: "Ctrl-C" in screen.read_text() or shown.poll() is not None, "it serves", timeout=120
+        )
         pasted = re.search(r"^ *(GIT_SSH_COMMAND=.* git clone .*)$", screen.read_text(), re.MULTILINE)
         assert pasted, screen.read_text()
         visitor.run("sh", "-c", pasted[1])

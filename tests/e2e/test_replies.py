@@ -2,6 +2,7 @@
 
 import os
 import pty
+import time
 
 import pytest
 
@@ -202,10 +203,13 @@ def test_an_unknown_key_is_refused(site, door, project):
     unknown.git("clone", project.url, exit=128, says="Permission denied (publickey).")
 
 
-def test_an_expired_key_is_refused(site, door):
+def test_a_key_that_expires_is_good_until_then_and_refused_afterwards(site, door):
     person = site.stranger("late", door)
     site.gerve("user", "add", person.login)
-    site.add_key(person.login, person.key, "--expires", "2001-01-01")
+    end = int(time.time()) + 4
+    site.add_key(person.login, person.key, "--expires", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end)))
+    person.ssh(exit=1, stderr=greeting(person.login))
+    time.sleep(max(0, end + 0.1 - time.time()))
     person.ssh(exit=255, stdout="", says="Permission denied (publickey).")
 
 
