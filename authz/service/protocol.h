@@ -87,7 +87,7 @@ struct SessionReport {
     std::string ended;  // why: "exit", "client-gone", "upstream-lost", "refused", "killed", "drained" …
 };
 
-// What a peer may ask, by its kind (DESIGN's table); operations are refused by name when the kind lacks them.
+// What a peer may ask, by its kind; operations are refused by name when the kind lacks them.
 enum class PeerKind { worker, authorized_keys, forced_command, administrator };
 
 }  // namespace gerve
