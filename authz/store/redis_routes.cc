@@ -1,0 +1,217 @@
+#include "authz/store/redis_routes.h"
+
+#include <algorithm>
+#include <random>
+
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds first_pause{50};
+constexpr milliseconds longest_pause{2'000};
+// An idle connection is tried this often, so that not a look-up is the first to find out.
+constexpr milliseconds watch_pause{1'000};
+// As often the sentinels are asked whether the master is another one.
+constexpr unsigned watches_per_sentinel_question = 5;
+constexpr std::size_t max_repairs = 1024;
+
+// A quarter of it at random, so that gateways do not come back in step.
+milliseconds with_jitter(milliseconds pause) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    return pause + milliseconds(std::uniform_int_distribution<std::int64_t>(0, pause.count() / 4)(random));
+}
+
+}  // namespace
+
+RedisRoutes::RedisRoutes(RedisSettings settings, unsigned connections, RedisCounters& counters)
+    : settings_(std::move(settings)), wanted_(std::max(connections, 1U) + 1), counters_(counters) {
+    thread_ = std::thread([this] { run(); });
+    std::unique_lock lock(mutex_);
+    news_.wait_for(lock, 2 * redis_patience, [this] { return tried_; });
+}
+
+RedisRoutes::~RedisRoutes() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    news_.notify_all();
+    thread_.join();
+    counters_.live = 0;
+}
+
+std::optional<RedisRoutes::Slot> RedisRoutes::take() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return std::nullopt;
+    Slot slot = std::move(idle_.back());
+    idle_.pop_back();
+    return slot;
+}
+
+void RedisRoutes::give_back(Slot slot) {
+    const std::lock_guard lock(mutex_);
+    if (slot.generation == generation_) idle_.push_back(std::move(slot));
+}
+
+// `all`: the others cannot be trusted to live either.
+void RedisRoutes::drop(std::uint64_t generation, const Error& error, bool all) {
+    std::vector<Slot> suspects;  // closed without the lock
+    {
+        const std::lock_guard lock(mutex_);
+        if (generation != generation_) return;
+        ++counters_.failures;
+        --open_;
+        if (all) {
+            suspects.swap(idle_);
+            ++generation_;
+            open_ = 0;
+        }
+        if (open_ == 0) counters_.live = 0;
+        if (!std::exchange(was_told_away_, true)) {
+            log::warn("redis failed: routes come from the table", {{"why", error.detail}});
+        }
+    }
+    news_.notify_all();
+}
+
+Result<std::optional<ServerName>> RedisRoutes::find(const Login& owner) {
+    auto slot = take();
+    if (!slot) {
+        ++counters_.skipped;
+        return unavailable("redis is away");
+    }
+    const auto reply = slot->connection.ask({"GET", settings_.prefix + owner.folded()});
+    if (!reply) {
+        ++counters_.unavailable;
+        drop(slot->generation, reply.error(), true);
+        return pass_on(reply);
+    }
+    if (reply->kind == RedisReply::Kind::nil) {
+        give_back(std::move(*slot));
+        ++counters_.missing;
+        return std::nullopt;
+    }
+    auto server = ServerName::parse(reply->kind == RedisReply::Kind::text ? reply->text : "");
+    if (server) {
+        give_back(std::move(*slot));
+        ++counters_.found;
+        return std::move(*server);
+    }
+    ++counters_.unavailable;
+    const bool is_text = reply->kind == RedisReply::Kind::text;
+    Error error{ErrorKind::unavailable, "",
+                "redis " + slot->connection.address().text() + ": GET " + printable(settings_.prefix) +
+                    owner.folded() + (is_text ? ": no server name: " : ": ") + printable(reply->text, 80)};
+    // Text that is no name is one key's fault. An error reply may be (WRONGTYPE) or not (LOADING): this
+    // connection is given up. A reply of another kind is no reply to GET: we are out of step.
+    if (is_text) {
+        log::warn("a route in redis cannot be used: `gerve route sync` mends it", {{"why", error.detail}});
+        give_back(std::move(*slot));
+    } else {
+        drop(slot->generation, error, reply->kind != RedisReply::Kind::error);
+    }
+    return tl::make_unexpected(std::move(error));
+}
+
+void RedisRoutes::learn(const Login& owner, const ServerName& server) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!may_set_ || repairs_.size() >= max_repairs) return;
+        repairs_.push_back({settings_.prefix + owner.folded(), server.text()});
+    }
+    news_.notify_all();
+}
+
+// NX: if somebody has set the route meanwhile, he knows better than the row that was read before.
+void RedisRoutes::repair(const Repair& what) {
+    auto slot = take();
+    if (!slot) return;
+    const auto reply = slot->connection.ask({"SET", what.key, what.server, "NX"});
+    if (!reply) return drop(slot->generation, reply.error(), true);
+    if (reply->kind == RedisReply::Kind::status) ++counters_.repaired;
+    if (reply->kind == RedisReply::Kind::error) {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(may_set_, false)) {
+            log::info("redis does not let missing routes be set", {{"why", reply->text}});
+        }
+    }
+    give_back(std::move(*slot));
+}
+
+// True: as many connections as wanted are open.
+bool RedisRoutes::refill() {
+    while (true) {
+        std::uint64_t generation = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            if (open_ >= wanted_ || stopping_) return true;
+            generation = generation_;
+        }
+        auto connection = open_redis(settings_);
+        const std::lock_guard lock(mutex_);
+        if (!connection) {
+            ++counters_.failures;
+            if (!std::exchange(was_told_away_, true)) {
+                log::warn("redis is out of reach: routes come from the table",
+                          {{"why", connection.error().detail}});
+            }
+            return false;
+        }
+        ++counters_.connections;
+        if (generation != generation_) continue;
+        if (std::exchange(was_told_away_, false)) log::info("redis answers again");
+        if (open_ == 0) may_set_ = true;  // it may be another one
+        ++open_;
+        counters_.live = 1;
+        idle_.push_back({std::move(*connection), generation});
+    }
+}
+
+// Finds out about a Redis that died, or is the master no more, while nobody noticed.
+void RedisRoutes::watch(bool ask_sentinels) {
+    auto slot = take();
+    if (!slot) return;
+    if (const auto lives = slot->connection.ping(); !lives)
+        return drop(slot->generation, lives.error(), true);
+    if (ask_sentinels && !settings_.master.empty()) {
+        const auto master = find_redis(settings_);
+        if (master && *master != slot->connection.address()) {
+            const Error error{ErrorKind::unavailable, "",
+                              "the sentinels name another master: " + master->text()};
+            return drop(slot->generation, error, true);
+        }
+    }
+    give_back(std::move(*slot));
+}
+
+// Until something is to be done: at the latest after a pause, and not at once again after connecting.
+std::deque<RedisRoutes::Repair> RedisRoutes::rest(milliseconds pause, bool full) {
+    std::unique_lock lock(mutex_);
+    tried_ = true;
+    news_.notify_all();
+    news_.wait_for(lock, full ? watch_pause : with_jitter(pause),
+                   [&] { return stopping_ || (full && (open_ < wanted_ || !repairs_.empty())); });
+    if (open_ < wanted_ && full) news_.wait_for(lock, first_pause, [this] { return stopping_; });
+    return std::exchange(repairs_, {});
+}
+
+void RedisRoutes::run() {
+    milliseconds pause = first_pause;
+    auto next_watch = steady_clock::now() + watch_pause;
+    for (unsigned watches = 1;;) {
+        const bool full = refill();
+        for (const Repair& one : rest(pause, full)) repair(one);
+        pause = full ? first_pause : std::min(2 * pause, longest_pause);
+        if (const std::lock_guard lock(mutex_); stopping_) return;
+        if (!full || steady_clock::now() < next_watch) continue;
+        watch(watches++ % watches_per_sentinel_question == 0);
+        next_watch = steady_clock::now() + watch_pause;
+    }
+}
+
+}  // namespace gerve

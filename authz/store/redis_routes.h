@@ -1,0 +1,84 @@
+// RedisRoutes: `route:<owner>` in Redis, the first place to look for the server of an owner's repositories.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "authz/store/redis_master.h"
+#include "authz/store/route_hints.h"
+
+namespace gerve {
+
+// How look-ups and what belongs to them went, over all threads since the start.
+struct RedisCounters {
+    std::atomic<std::uint64_t> found{0};
+    std::atomic<std::uint64_t> missing{0};
+    std::atomic<std::uint64_t> unavailable{0};  // asked, and no usable answer
+    std::atomic<std::uint64_t> skipped{0};      // not asked: Redis is known to be away
+    std::atomic<std::uint64_t> repaired{0};     // missing keys that were set
+    std::atomic<std::uint64_t> connections{0};  // opened
+    std::atomic<std::uint64_t> failures{0};     // broken, or not opened
+    std::atomic<std::uint64_t> live{0};         // 1 while Redis is believed to answer
+};
+
+// A look-up never connects and never waits for a connection. All connecting, probing and repairing is done by
+// one thread of this object: while Redis is away, a look-up costs a mutex.
+class RedisRoutes final : public RouteHints {
+  public:
+    // `connections` (from 1): as many look-ups at a time go to Redis; one per asking thread. Waits for the
+    // first attempt to connect, so that what comes right after a start finds Redis. `counters` must outlive
+    // it.
+    RedisRoutes(RedisSettings settings, unsigned connections, RedisCounters& counters);
+    ~RedisRoutes() override;
+    RedisRoutes(const RedisRoutes&) = delete;
+    RedisRoutes& operator=(const RedisRoutes&) = delete;
+
+    [[nodiscard]] Result<std::optional<ServerName>> find(const Login& owner) override;
+    // SET NX by the thread of this object, unless the ACL forbids it.
+    void learn(const Login& owner, const ServerName& server) override;
+
+  private:
+    // A connection with the generation that it was opened in. An error ends a generation: connections that
+    // were opened before it are as suspect as the one that failed.
+    struct Slot {
+        RedisConnection connection;
+        std::uint64_t generation;
+    };
+    struct Repair {
+        std::string key;
+        std::string server;
+    };
+
+    std::optional<Slot> take();
+    void give_back(Slot slot);
+    void drop(std::uint64_t generation, const Error& error, bool all);
+    void run();
+    bool refill();
+    void watch(bool ask_sentinels);
+    std::deque<Repair> rest(std::chrono::milliseconds pause, bool full);
+    void repair(const Repair& what);
+
+    const RedisSettings settings_;
+    const unsigned wanted_;  // one more than there are askers, for this object's own thread
+    RedisCounters& counters_;
+
+    std::mutex mutex_;
+    std::condition_variable news_;
+    std::vector<Slot> idle_;
+    unsigned open_ = 0;  // idle and taken ones of this generation
+    std::uint64_t generation_ = 1;
+    std::deque<Repair> repairs_;
+    bool tried_ = false;  // the first attempt is over
+    bool stopping_ = false;
+    bool was_told_away_ = false;  // the log has the last change
+    bool may_set_ = true;
+    std::thread thread_;
+};
+
+}  // namespace gerve
