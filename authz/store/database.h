@@ -57,6 +57,9 @@ class Database {
     // Runs several statements that take no binds, separated by ';' at a line's end (a schema file).
     [[nodiscard]] virtual Result<void> run_script(std::string_view sql) = 0;
 
+    // The names of the columns that a SELECT answers with; it is prepared, not run.
+    [[nodiscard]] virtual Result<std::vector<std::string>> columns(const Statement& statement) = 0;
+
     // Use Transaction below.
     [[nodiscard]] virtual Result<void> begin() = 0;
     [[nodiscard]] virtual Result<void> commit() = 0;

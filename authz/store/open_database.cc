@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "authz/base/fd.h"
+#include "authz/store/mysql.h"
 #include "authz/store/schema.h"
 #include "authz/store/sqlite.h"
 
@@ -23,13 +24,47 @@ Result<void> make_state_directory(const std::string& directory) {
     return {};
 }
 
+// One line; without a file the account has no password (a unix socket's peer may need none).
+Result<std::string> load_password(const std::string& file) {
+    if (file.empty()) return std::string();
+    auto content = read_secret_file(file);
+    if (!content) return client_error(describe(content.error()));
+    while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
+    return content;
+}
+
+Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
+    const MysqlConfig& mysql = config.mysql;
+    auto uri = MysqlUri::parse(mysql.uri);
+    if (!uri) return pass_on(uri);
+    const bool serves = use == DatabaseUse::serve;
+    const bool own_account = serves || mysql.admin_user.empty();
+    MysqlAccess access;
+    access.uri = std::move(*uri);
+    access.user = own_account ? mysql.user : mysql.admin_user;
+    access.ca_file = mysql.ca_file;
+    access.statement_timeout = config.authz.deadline;
+    if (!serves) {
+        access.connect_timeout = std::chrono::seconds(5);
+        access.io_timeout = std::chrono::seconds(60);
+        access.statement_timeout = std::chrono::seconds(55);
+    }
+    const std::string file = own_account ? mysql.password_file : mysql.admin_password_file;
+    if (auto password = load_password(file); !password) return pass_on(password);
+    prepare_mysql_library();
+    // Read again for each connection: a password that is changed in the file needs no restart.
+    return [access, file]() mutable -> Result<std::unique_ptr<Database>> {
+        auto password = load_password(file);
+        if (!password) return pass_on(password);
+        access.password = std::move(*password);
+        return open_mysql(access);
+    };
+}
+
 }  // namespace
 
 Result<Connect> choose_database(const Config& config, DatabaseUse use) {
-    if (config.directory_backend != "sqlite") {
-        return client_error("directory.backend = \"" + config.directory_backend +
-                            "\": this program was built for sqlite alone");
-    }
+    if (config.directory_backend == "mysql") return choose_mysql(config, use);
     const auto mode = use == DatabaseUse::serve ? SqliteMode::read_only : SqliteMode::read_write;
     const auto patience = use == DatabaseUse::serve ? serving_patience : command_patience;
     return [file = config.sqlite_file(), mode, patience] { return open_sqlite(file, mode, patience); };

@@ -11,8 +11,8 @@ enum class DatabaseUse {
     administer,  // commands: reads and writes; an SQLite file is made when missing (mode 0600)
 };
 
-// How connections for `use` are opened; opens none itself. Error: client (a backend that this program was
-// not built for, a password file that cannot be read).
+// How connections for `use` are opened; opens none itself. To be called before a second thread is started.
+// Error: client (an address that is none, a password file that cannot be read or that others can read).
 [[nodiscard]] Result<Connect> choose_database(const Config& config, DatabaseUse use);
 
 // For a command: one connection to administer by, with the schema checked. An SQLite schema is made and

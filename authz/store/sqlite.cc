@@ -126,6 +126,16 @@ class Sqlite final : public Database {
         return Change{sqlite3_changes64(connection_.get()), sqlite3_last_insert_rowid(connection_.get())};
     }
 
+    Result<std::vector<std::string>> columns(const Statement& statement) override {
+        const auto prepared = find_prepared(statement);
+        if (!prepared) return pass_on(prepared);
+        std::vector<std::string> names;
+        for (int i = 0; i < sqlite3_column_count(*prepared); ++i) {
+            names.emplace_back(sqlite3_column_name(*prepared, i));
+        }
+        return names;
+    }
+
     Result<void> run_script(std::string_view sql) override { return run(std::string(sql), "script"); }
     Result<void> begin() override { return run("BEGIN IMMEDIATE", "begin"); }
     Result<void> commit() override { return run("COMMIT", "commit"); }
@@ -151,7 +161,7 @@ class Sqlite final : public Database {
         return unavailable(detail);
     }
 
-    Result<sqlite3_stmt*> prepare(const Statement& statement, Binds binds) {
+    Result<sqlite3_stmt*> find_prepared(const Statement& statement) {
         if (auto here = check_file(); !here) return pass_on(here);
         auto found = prepared_.find(statement.sql);
         if (found == prepared_.end()) {
@@ -162,7 +172,13 @@ class Sqlite final : public Database {
             if (code != SQLITE_OK) return error(code, place(statement));
             found = prepared_.emplace(std::string(statement.sql), Prepared(prepared)).first;
         }
-        sqlite3_stmt* prepared = found->second.get();
+        return found->second.get();
+    }
+
+    Result<sqlite3_stmt*> prepare(const Statement& statement, Binds binds) {
+        const auto found = find_prepared(statement);
+        if (!found) return found;
+        sqlite3_stmt* prepared = *found;
         if (sqlite3_bind_parameter_count(prepared) != static_cast<int>(binds.size())) {
             return internal_error(place(statement) + ": another number of binds than of '?'");
         }

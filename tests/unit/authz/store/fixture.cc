@@ -22,11 +22,40 @@ TemporaryDirectory::~TemporaryDirectory() {
     std::filesystem::remove_all(path_, ignored);
 }
 
-Store::Store() : database_(connect()) {
+std::optional<MysqlAccess> server_under_test() {
+    const char* socket = std::getenv("GERVE_TEST_MYSQL_SOCKET");
+    if (socket == nullptr) return std::nullopt;
+    MysqlAccess access;
+    access.uri = MysqlUri{{MysqlHost{socket, "", 0}}, "mysql"};
+    access.user = "root";
+    access.io_timeout = std::chrono::seconds(60);
+    access.statement_timeout = std::chrono::seconds(60);
+    return access;
+}
+
+TemporarySchema::TemporarySchema() : access_(server_under_test().value()) {
+    static unsigned last = 0;
+    const auto server = must(open_mysql(access_));
+    access_.uri.schema = "gerve_test_" + std::to_string(++last);
+    must(server->run_script("DROP DATABASE IF EXISTS " + name() + ";\nCREATE DATABASE " + name() + ";"));
+}
+
+TemporarySchema::~TemporarySchema() {
+    auto server = open_mysql(access_);
+    if (server) (void)(*server)->run_script("DROP DATABASE " + name());
+}
+
+std::unique_ptr<Database> TemporarySchema::connect() const {
+    return must(open_mysql(access_));
+}
+
+Store::Store()
+    : schema_(server_under_test() ? std::make_unique<TemporarySchema>() : nullptr), database_(connect()) {
     REQUIRE(must(migrate_schema(*database_)) == 0);
 }
 
 std::unique_ptr<Database> Store::connect() const {
+    if (schema_) return schema_->connect();
     return must(open_sqlite(directory_.file("gerve.db"), SqliteMode::read_write, std::chrono::seconds(5)));
 }
 

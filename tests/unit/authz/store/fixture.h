@@ -6,6 +6,7 @@
 #include <string>
 
 #include "authz/store/directory.h"
+#include "authz/store/mysql.h"
 #include "authz/store/registry.h"
 
 namespace gerve::testing {
@@ -27,7 +28,26 @@ class TemporaryDirectory {
 // What registries of the tests take for now; a test may move it.
 extern UnixMillis test_now;
 
-// An empty database with the schema in it. SQLite; another engine comes in here.
+// The MySQL or MariaDB server that this run is about (with_server.py starts one); nothing: it is SQLite's.
+[[nodiscard]] std::optional<MysqlAccess> server_under_test();
+
+// A schema of its own on that server, which goes with its owner.
+class TemporarySchema {
+  public:
+    TemporarySchema();
+    TemporarySchema(const TemporarySchema&) = delete;
+    TemporarySchema& operator=(const TemporarySchema&) = delete;
+    ~TemporarySchema();
+    // By the server's administrator.
+    [[nodiscard]] const MysqlAccess& access() const { return access_; }
+    [[nodiscard]] const std::string& name() const { return access_.uri.schema; }
+    [[nodiscard]] std::unique_ptr<Database> connect() const;
+
+  private:
+    MysqlAccess access_;
+};
+
+// An empty database with the schema in it, in SQLite or on the server under test.
 class Store {
   public:
     Store();
@@ -47,6 +67,7 @@ class Store {
 
   private:
     TemporaryDirectory directory_;
+    std::unique_ptr<TemporarySchema> schema_;  // null: SQLite
     std::unique_ptr<Database> database_;
 };
 

@@ -192,6 +192,4 @@ TEST_CASE("a command makes the state directory and the schema; authz makes neith
     REQUIRE(::stat(config.state.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0700);
     CHECK((*choose_database(config, DatabaseUse::serve))().has_value());
-    config.directory_backend = "mysql";
-    CHECK(refusal(choose_database(config, DatabaseUse::serve)).find("mysql") != std::string::npos);
 }
