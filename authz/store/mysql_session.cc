@@ -1,0 +1,122 @@
+#include "authz/store/mysql_session.h"
+
+#include <mysql_driver.h>
+
+#include "authz/store/mysql_errors.h"
+
+namespace gerve {
+namespace {
+
+using mysql_errors::Meaning;
+
+// What a connection is told first. Names of one row are compared under the collation of their columns; the
+// mode makes the server refuse what does not fit instead of cutting it.
+constexpr const char* session_settings =
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_ENGINE_SUBSTITUTION',"
+    " time_zone = '+00:00', autocommit = 1";
+constexpr const char* isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
+sql::Driver& driver() {
+    static sql::Driver& driver = *get_driver_instance();
+    return driver;
+}
+
+// What the client library keeps for a thread goes with the thread.
+void enter_thread() {
+    struct Guard {
+        Guard() { driver().threadInit(); }
+        Guard(const Guard&) = delete;
+        Guard& operator=(const Guard&) = delete;
+        ~Guard() { driver().threadEnd(); }
+    };
+    thread_local const Guard guard;
+}
+
+sql::ConnectOptionsMap options_for(const MysqlAccess& access, const MysqlHost& host) {
+    sql::ConnectOptionsMap options;
+    options["hostName"] =
+        sql::SQLString(host.socket.empty() ? "tcp://" + host.host : "unix://" + host.socket);
+    if (host.socket.empty()) options["port"] = static_cast<int>(host.port);
+    options["userName"] = sql::SQLString(access.user);
+    options["password"] = sql::SQLString(access.password);
+    options["schema"] = sql::SQLString(access.uri.schema);
+    options["OPT_CONNECT_TIMEOUT"] = static_cast<int>(access.connect_timeout.count());
+    options["OPT_READ_TIMEOUT"] = static_cast<int>(access.io_timeout.count());
+    options["OPT_WRITE_TIMEOUT"] = static_cast<int>(access.io_timeout.count());
+    options["OPT_CHARSET_NAME"] = sql::SQLString("utf8mb4");
+    options["CLIENT_FOUND_ROWS"] = true;  // an UPDATE counts the rows it matched, as SQLite's does
+    options["OPT_LOCAL_INFILE"] = 0;      // or the server may ask for any file of ours
+    if (!access.ca_file.empty()) {
+        // The only two options that fail closed; OPT_SSL_MODE and sslEnforce go on in plain text.
+        options["sslVerify"] = true;
+        options["sslCA"] = sql::SQLString(access.ca_file);
+    }
+    return options;
+}
+
+std::string first_column(sql::Connection& connection, const char* sql, unsigned column) {
+    const std::unique_ptr<sql::Statement> statement(connection.createStatement());
+    const std::unique_ptr<sql::ResultSet> results(statement->executeQuery(sql));
+    return results->next() ? results->getString(column).asStdString() : "";
+}
+
+std::string time_limit(const std::string& version, std::chrono::milliseconds limit) {
+    if (version.find("MariaDB") == std::string::npos) {
+        return "SET SESSION max_execution_time = " + std::to_string(limit.count());
+    }
+    const std::string thousandths = std::to_string(1000 + limit.count() % 1000).substr(1);
+    return "SET SESSION max_statement_time = " + std::to_string(limit.count() / 1000) + "." + thousandths;
+}
+
+std::string remedy(int number, const MysqlAccess& access) {
+    switch (number) {
+        case 1044:
+        case 1049:
+            return "schema " + access.uri.schema + " is missing, or closed to user " + access.user +
+                   ": check directory.mysql.uri and the grants";
+        case 2026:
+            return "TLS failed: check that the server offers TLS, that directory.mysql.ca_file signed its "
+                   "certificate, and that the certificate is for the host in directory.mysql.uri";
+        default:
+            return "the server refuses user " + access.user +
+                   ": check the user and the password file in [directory.mysql]";
+    }
+}
+
+}  // namespace
+
+void prepare_mysql_library() {
+    (void)driver();
+}
+
+std::string mysql_error_text(const sql::SQLException& error) {
+    return std::string(error.what()) + " [" + std::to_string(error.getErrorCode()) + "]";
+}
+
+Result<MysqlSession> open_mysql_session(const MysqlAccess& access, const MysqlHost& host) {
+    const std::string place = access.uri.schema + " on " + host.text() + ": ";
+    enter_thread();
+    try {
+        auto options = options_for(access, host);
+        MysqlSession session;
+        session.connection.reset(driver().connect(options));
+        if (!access.ca_file.empty() &&
+            first_column(*session.connection, "SHOW STATUS LIKE 'Ssl_cipher'", 2).empty()) {
+            return fail(ErrorKind::client, remedy(2026, access), place + "connected without TLS");
+        }
+        const std::unique_ptr<sql::Statement> statement(session.connection->createStatement());
+        statement->execute(session_settings);
+        statement->execute(isolation);
+        statement->execute(
+            time_limit(first_column(*session.connection, "SELECT VERSION()", 1), access.statement_timeout));
+        return session;
+    } catch (const sql::SQLException& error) {
+        const std::string detail = place + "connect: " + mysql_error_text(error);
+        if (mysql_errors::meaning_of(error.getErrorCode()) == Meaning::configuration) {
+            return fail(ErrorKind::client, remedy(error.getErrorCode(), access), detail);
+        }
+        return unavailable(detail);
+    }
+}
+
+}  // namespace gerve

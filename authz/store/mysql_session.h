@@ -1,0 +1,33 @@
+// A connection of Connector/C++ with all that it prepared: how one is opened, secured and set up.
+#pragma once
+
+#include <cppconn/connection.h>
+#include <cppconn/exception.h>
+#include <cppconn/prepared_statement.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "authz/store/mysql.h"
+
+namespace gerve {
+
+struct PreparedStatement {
+    std::unique_ptr<sql::PreparedStatement> statement;
+    unsigned binds = 0;
+};
+
+// They come and go together: an old statement's id may be another statement's on a new connection.
+struct MysqlSession {
+    std::unique_ptr<sql::Connection> connection;  // outlives what it prepared
+    std::unordered_map<std::string, PreparedStatement> prepared;
+};
+
+// Errors: client (configuration, with the remedy), unavailable.
+[[nodiscard]] Result<MysqlSession> open_mysql_session(const MysqlAccess& access, const MysqlHost& host);
+
+// The library's text and the number that it goes by.
+[[nodiscard]] std::string mysql_error_text(const sql::SQLException& error);
+
+}  // namespace gerve
