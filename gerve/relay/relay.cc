@@ -3,6 +3,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
 #include <asio/this_coro.hpp>
+#include <cstring>
 #include <exception>
 #include <optional>
 
@@ -11,6 +12,7 @@ namespace {
 
 // Bytes read at once from the agent. Larger reads cost more cache than they save system calls.
 constexpr std::size_t receive_size = 256 * 1024;
+constexpr std::size_t max_run = 128 * 1024;  // bytes written at once to the client
 
 class Relay {
   public:
@@ -87,7 +89,7 @@ class Relay {
     }
 
     asio::awaitable<void> download() {
-        const std::string early = upstream_.take_early();
+        std::string early = upstream_.take_early();
         bool going = co_await deliver(early);
         if (!going) co_return;
         while (!over_) {
@@ -99,7 +101,7 @@ class Relay {
                 continue;
             }
             if (*got == 0) co_return;  // without EXIT: upstream_lost, as the outcome says already
-            const std::string_view bytes(buffer.data(), *got);
+            const auto bytes = buffer.first(*got);
             going = co_await deliver(bytes);
             if (!going) co_return;
             if (*got == receive_size) co_await yield();
@@ -111,39 +113,88 @@ class Relay {
         co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
     }
 
-    // False: the session is over.
-    asio::awaitable<bool> deliver(std::string_view bytes) {
-        std::string held;
+    // Payloads of one stream that lie side by side, so that many small frames make one large write.
+    struct Run {
+        OutputStream stream = OutputStream::out;
+        char* begin = nullptr;
+        std::size_t size = 0;
+
+        [[nodiscard]] bool joins(OutputStream other, std::size_t more) const {
+            return size == 0 || (stream == other && size + more <= max_run);
+        }
+        // `payload` lies behind the run in the same buffer.
+        void append(OutputStream other, std::string_view payload) {
+            if (size == 0) begin = const_cast<char*>(payload.data());
+            stream = other;
+            std::memmove(begin + size, payload.data(), payload.size());
+            size += payload.size();
+        }
+    };
+
+    // `bytes` may be changed. False: the session is over.
+    asio::awaitable<bool> deliver(std::span<char> bytes) {
+        Run run;
+        std::string held;  // what is left of `bytes` once we had to wait: the scratch is not ours by then
+        std::string_view rest(bytes.data(), bytes.size());
         while (true) {
-            const auto part = upstream_.frames().next(bytes);
-            if (!part) co_return false;
-            if (!*part) co_return true;
-            if (!grv1::is_data((*part)->type)) {
-                if (take_control(**part)) co_return false;
+            const auto part = upstream_.frames().next(rest);
+            const bool data = part && *part && grv1::is_data((*part)->type);
+            if (data) {
+                const auto stream =
+                    (*part)->type == grv1::FrameType::stdout_data ? OutputStream::out : OutputStream::err;
+                if (run.joins(stream, (*part)->payload.size())) {
+                    run.append(stream, (*part)->payload);
+                    continue;
+                }
+                // Cannot join: goes out behind the run, as the first of the next.
+                const bool written = co_await write(run, rest, held, (*part)->payload);
+                if (!written) co_return false;
+                const std::size_t payload = (*part)->payload.size();
+                run = Run();
+                run.append(stream, rest.substr(0, payload));
+                rest.remove_prefix(payload);
                 continue;
             }
-            const OutputStream stream =
-                (*part)->type == grv1::FrameType::stdout_data ? OutputStream::out : OutputStream::err;
-            std::string_view rest = (*part)->payload;
-            while (!rest.empty()) {
-                const std::size_t put = client_.put_output(stream, rest);
-                outcome_.bytes_out += put;
-                rest.remove_prefix(put);
-                if (rest.empty()) break;
-                if (client_.gone()) {
-                    give_up();
-                    co_return false;
-                }
-                if (held.empty()) {  // rest and bytes point into the scratch, which is not ours while we wait
-                    held.assign(rest.data(),
-                                static_cast<std::size_t>(bytes.data() + bytes.size() - rest.data()));
-                    bytes = std::string_view(held).substr(rest.size());
-                    rest = std::string_view(held).substr(0, rest.size());
-                }
-                co_await client_.wait_output(no_deadline);
-                if (over_) co_return false;
-            }
+            const bool written = co_await write(run, rest, held, {});
+            if (!written || !part) co_return false;
+            run = Run();
+            if (!*part) co_return true;
+            if (take_control(**part)) co_return false;
         }
+    }
+
+    // Writes the run to the client, waiting while the client does not read. On return `rest` begins with
+    // `payload`, which stood in front of it, and both lie in `held` if we had to wait.
+    asio::awaitable<bool> write(const Run& run, std::string_view& rest, std::string& held,
+                                std::string_view payload) {
+        if (!payload.empty()) rest = std::string_view(payload.data(), payload.size() + rest.size());
+        std::string_view left(run.begin, run.size);
+        std::string own;
+        while (!left.empty()) {
+            const std::size_t put = client_.put_output(run.stream, left);
+            outcome_.bytes_out += put;
+            left.remove_prefix(put);
+            if (left.empty()) break;
+            if (client_.gone()) {
+                give_up();
+                co_return false;
+            }
+            if (own.empty()) {
+                own.assign(left).append(rest);
+                const std::size_t size = left.size();
+                left = std::string_view(own).substr(0, size);
+                rest = std::string_view(own).substr(size);
+            }
+            co_await client_.wait_output(no_deadline);
+            if (over_) co_return false;
+        }
+        if (!own.empty()) {
+            // Moving may relocate a short string's bytes: find `rest` anew by its length.
+            const std::size_t size = rest.size();
+            held = std::move(own);
+            rest = std::string_view(held).substr(held.size() - size);
+        }
+        co_return true;
     }
 
     // True when this was the last frame.

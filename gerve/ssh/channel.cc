@@ -12,7 +12,7 @@ namespace gerve::ssh {
 namespace {
 
 // libssh buffers what its socket does not take: so much is put into it at most before it has to drain.
-constexpr std::size_t max_write = 128 * 1024;
+constexpr std::size_t max_write = 256 * 1024;
 constexpr std::size_t max_read = 256 * 1024;
 
 // The receive window, in bytes. libssh 0.10 opens 64,000 and refills to 1.28 MB; a push over a long line
@@ -152,8 +152,12 @@ bool Channel::input_ended() {
 
 std::size_t Channel::room() const {
     if (channel_ == nullptr || connection_ == nullptr || connection_->session_ == nullptr) return 0;
-    if ((ssh_get_poll_flags(connection_->session_) & SSH_WRITE_PENDING) != 0) return 0;
-    return std::min<std::size_t>(ssh_channel_window_size(channel_), max_write);
+    // SSH_WRITE_PENDING says that libssh waits to hear from the socket, as it does after every write, not
+    // that bytes are left over; how many are cannot be asked. So a bounded number goes in before the socket
+    // was seen idle again.
+    const std::size_t pending = connection_->written_since_drained_;
+    if (pending >= max_write) return 0;
+    return std::min<std::size_t>(ssh_channel_window_size(channel_), max_write - pending);
 }
 
 std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
@@ -164,6 +168,7 @@ std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
                                                 : ssh_channel_write_stderr(channel_, bytes.data(), size);
     if (connection_ != nullptr) connection_->arm();
     if (put <= 0) return 0;
+    if (connection_ != nullptr) connection_->written_since_drained_ += static_cast<std::size_t>(put);
     bytes_out_ += static_cast<std::uint64_t>(put);
     return static_cast<std::size_t>(put);
 }

@@ -110,15 +110,20 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
 
 void Connection::turn() {
     if (session_ == nullptr) return;
-    turning_ = true;
+    const std::uint64_t received_before = counters_->received.in_bytes;
     for (int i = 0; i < polls_per_turn && pending_ == nullptr; ++i) {
+        const std::uint64_t received = counters_->received.in_bytes;
         const int polled = ssh_event_dopoll(event_, 0);
         if (!logged_in_) collect_message();
-        if (polled != SSH_OK || !ssh_is_connected(session_)) break;
+        if (polled != SSH_OK || !ssh_is_connected(session_) || counters_->received.in_bytes == received)
+            break;
     }
     // Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement.
-    set_socket_option(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, 1);
-    turning_ = false;
+    if (counters_->received.in_bytes != received_before) {
+        set_socket_option(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, 1);
+    }
+    written_since_drained_ =
+        (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0 ? written_since_drained_ : 0;
     check_state();
     wake_channels();
     drop_closed_channels();

@@ -110,7 +110,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::string why_;
     unsigned channels_in_all_ = 0;
     bool logged_in_ = false;
-    bool turning_ = false;
+    std::size_t written_since_drained_ =
+        0;  // bytes of channel data given to libssh since its socket was seen idle
     bool waiting_read_ = false;
     bool waiting_write_ = false;
 };
