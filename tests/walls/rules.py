@@ -87,3 +87,10 @@ LONG_FUNCTIONS: dict[str, str] = {}  # "path:first line of the function": why
 CXX = re.compile(r"\.(h|cc)$")
 LENGTH_CHECKED = re.compile(r"(\.(h|cc|py|sh)|/quickstart|/run|/format)$")
 TEXT = re.compile(r"(\.(h|cc|py|sh|md|txt|toml|ini|build|sql|conf|service|socket|yml|cfg|[1-8])|/[A-Za-z-]+)$")
+
+# Programs, and the libraries that they are never linked with.
+NEVER_LINKED = {
+    "gerve-agent": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",
+    "gerve-shell": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",
+    "gerve-authorized-keys": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",
+}

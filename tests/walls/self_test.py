@@ -6,6 +6,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import linked
 import rules
 import walls
 
@@ -118,6 +119,12 @@ class WallsCanFail(unittest.TestCase):
             self.assertEqual(walls.main([directory]), 0)
             plant(Path(directory), {"authz/model/login.cc": "#include <fstream>\n"})
             self.assertEqual(walls.main([directory]), 1)
+
+    def test_a_library_that_is_kept_out_is_found(self):
+        self.assertEqual(linked.findings("gerve-agent", ["libcrypto.so.3", "libc.so.6"]), [])
+        for library in ("libssh.so.4", "libsqlite3.so.0", "libmysqlcppconn.so.7", "libhiredis.so.0.14"):
+            self.assertEqual(linked.findings("gerve-agent", ["libc.so.6", library]),
+                             [f"gerve-agent is linked with {library}"])
 
 
 if __name__ == "__main__":
