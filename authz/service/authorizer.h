@@ -1,0 +1,52 @@
+// Authorizer: answers what peers ask, over one thread's directory; the only place where tickets are signed.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "authz/audit/audit.h"
+#include "authz/service/handle.h"
+#include "authz/service/peers.h"
+#include "authz/service/protocol.h"
+#include "authz/store/directory.h"
+
+namespace gerve {
+
+// What every thread shares and none changes.
+struct Signer {
+    explicit Signer(TicketKey first) : key(std::move(first)), seal(key) {}
+    TicketKey key;
+    HandleSeal seal;
+};
+
+// Who asks, as the table of peers has it.
+struct Asker {
+    PeerKind kind;
+    std::string user;  // of the system
+};
+
+// Errors: unavailable (the directory, or no route for the owner), denied (a handle that was given to
+// another). Decisions and session ends are logged and go to the audit; what failed is the caller's to log.
+class Authorizer {
+  public:
+    // Owns none of them. `directory` is null while there is no connection: then every question that needs it
+    // is answered unavailable.
+    Authorizer(Directory* directory, const Signer& signer, AuditSink& audit)
+        : directory_(directory), signer_(signer), audit_(audit) {}
+
+    [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request, const Asker& asker);
+    [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request, const Asker& asker);
+    // A handle that is too old to ask by still says who it was.
+    [[nodiscard]] Result<void> report(const SessionReport& report, const Asker& asker);
+
+  private:
+    Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
+                                              const ClientContext& client);
+    Result<std::optional<Principal>> principal_of(const Handle& handle);
+
+    Directory* directory_;
+    const Signer& signer_;
+    AuditSink& audit_;
+};
+
+}  // namespace gerve

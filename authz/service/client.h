@@ -1,0 +1,39 @@
+// AuthzClient: asks authz one thing at a time and waits, but never longer than it was told. For the programs
+// that sshd starts.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "authz/base/fd.h"
+#include "authz/service/protocol.h"
+
+namespace gerve {
+
+// Every call ends within `patience` of its start: connecting, sending and waiting for the answer together.
+// Errors: unavailable (authz is away, hangs, or cannot reach its directory), internal (it refuses to answer
+// this user).
+class AuthzClient {
+  public:
+    AuthzClient(std::string socket_path, std::chrono::milliseconds patience)
+        : path_(std::move(socket_path)), patience_(patience) {}
+
+    [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request);
+    [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request);
+    [[nodiscard]] Result<void> report(const SessionReport& report);
+
+  private:
+    template <class Request>
+    Result<std::string> ask(const Request& request);
+    Result<void> connect(std::int64_t deadline);
+    Result<void> send(const std::string& message, std::int64_t deadline);
+    Result<std::string> receive(std::uint64_t id, std::int64_t deadline);
+
+    std::string path_;
+    std::chrono::milliseconds patience_;
+    Fd socket_;  // kept for the next question
+    std::uint64_t last_id_ = 0;
+};
+
+}  // namespace gerve

@@ -1,0 +1,56 @@
+#include "authz/service/database_link.h"
+
+#include <algorithm>
+#include <random>
+
+#include "authz/base/clock.h"
+#include "authz/base/log.h"
+
+namespace gerve {
+namespace {
+
+constexpr std::int64_t first_pause = 50;
+constexpr std::int64_t last_pause = 2000;
+
+std::int64_t jitter(std::int64_t pause) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    return std::uniform_int_distribution<std::int64_t>(0, pause / 4)(random);
+}
+
+}  // namespace
+
+void DatabaseLink::put_off() {
+    // A connection that lived for a while has ended the trouble before.
+    if (opened_ != 0 && monotonic_now() - opened_ > 2 * last_pause) pause_ = 0;
+    opened_ = 0;
+    pause_ = std::clamp(pause_ * 2, first_pause, last_pause);
+    due_ = monotonic_now() + pause_ - jitter(pause_);
+}
+
+bool DatabaseLink::maintain() {
+    bool changed = false;
+    if (database_ != nullptr && database_->broken()) {
+        log::warn("database connection dropped");
+        database_.reset();
+        put_off();
+        changed = true;
+    }
+    if (database_ != nullptr || monotonic_now() < due_) return changed;
+    auto opened = connect_();
+    if (!opened) {
+        log::error("database out of reach", {{"why", describe(opened.error())}});
+        put_off();
+        return changed;
+    }
+    if (pause_ > 0) log::info("database connection opened");
+    database_ = std::move(*opened);
+    opened_ = monotonic_now();
+    return true;
+}
+
+int DatabaseLink::next_turn() const {
+    if (database_ != nullptr) return database_->broken() ? 0 : -1;
+    return static_cast<int>(std::clamp<std::int64_t>(due_ - monotonic_now(), 0, last_pause));
+}
+
+}  // namespace gerve

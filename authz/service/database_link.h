@@ -1,0 +1,34 @@
+// DatabaseLink: one thread's connection to the database, replaced when it breaks, with growing pauses.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "authz/store/database.h"
+
+namespace gerve {
+
+// The pause doubles from 50 ms to 2 s, with a quarter of it at random so that threads and gateways do not
+// come back in step. A request is never the probe: maintain() is called between requests.
+class DatabaseLink {
+  public:
+    explicit DatabaseLink(Connect connect) : connect_(std::move(connect)) {}
+
+    // Drops a broken connection, and opens another when the time has come. Whether get() has changed.
+    bool maintain();
+    // Milliseconds until maintain() has something to do; -1: nothing.
+    [[nodiscard]] int next_turn() const;
+    // Null while there is none.
+    [[nodiscard]] Database* get() const { return database_.get(); }
+
+  private:
+    void put_off();
+
+    Connect connect_;
+    std::unique_ptr<Database> database_;
+    std::int64_t due_ = 0;     // monotonic_now() of the next attempt
+    std::int64_t pause_ = 0;   // ms
+    std::int64_t opened_ = 0;  // monotonic_now(); 0: there is no connection
+};
+
+}  // namespace gerve

@@ -1,0 +1,118 @@
+#include "authz/service/explain.h"
+
+#include <cstdlib>
+
+#include "authz/base/log.h"
+#include "authz/store/registry.h"
+
+namespace gerve {
+namespace {
+
+// What OpenSSH's client prints when no key of it was accepted.
+constexpr const char* key_refused = "Permission denied (publickey).\n";
+
+std::string describe_key(const KeyRecord& key, UnixMillis now) {
+    std::string text = "key " + std::to_string(number_of(key.id)) + ", \"" + key.title + "\", " +
+                       std::string(key.state(now)) + ", ";
+    if (const auto* user = std::get_if<User>(&key.owner)) return text + "of " + user->login.text();
+    const auto& bound = std::get<DeployKey>(key.owner);
+    return text + (bound.can_write ? "deploy key (may write) of " : "deploy key (read-only) of ") +
+           bound.repo.text();
+}
+
+// Somebody to decide for; or, in `told`, why the key does not even log in.
+struct Subject {
+    std::optional<Principal> principal;
+    Explanation so_far;
+};
+
+Explanation refuse_key(Explanation so_far, std::string rule) {
+    so_far.rule = std::move(rule);
+    so_far.told = key_refused;
+    so_far.exit = 255;
+    return so_far;
+}
+
+Result<Subject> subject_of(Database& database, const Route&, const Login& login, UnixMillis) {
+    const auto account = Registry(database).show_account(login);
+    if (!account) return pass_on(account);
+    if (account->kind != AccountKind::user) {
+        return client_error(account->login.text() + " is an organisation: ask for one of its users");
+    }
+    // Any key of his would do; policy looks at the account alone.
+    const Fingerprint any = Fingerprint::of_blob("");
+    Subject subject{
+        Principal::make(
+            Proof::from_administrator(any),
+            KnownKey{KeyId{0}, any, User{account->id, account->login, account->suspended.has_value()}}),
+        {}};
+    subject.so_far.facts.emplace_back(
+        "account " + login.text(), account->login.text() + (account->suspended ? ", suspended" : ", active"));
+    return subject;
+}
+
+Result<Subject> subject_of(Database& database, const Route& local, const Fingerprint& key, UnixMillis now) {
+    const auto record = Registry(database).show_key(key);
+    if (!record && record.error().kind != ErrorKind::client) return pass_on(record);
+    Subject subject;
+    subject.so_far.facts.emplace_back("key " + key.text(), record ? describe_key(*record, now) : "missing");
+    QueryCounters counters;
+    auto known = Directory(database, counters, local).find_key(key, now);
+    if (!known) return pass_on(known);
+    if (*known) {
+        subject.principal = Principal::make(Proof::from_administrator(key), std::move(**known));
+    } else {
+        const std::string state(record ? record->state(now) : "unknown");
+        subject.so_far = refuse_key(std::move(subject.so_far), state + "-key");
+    }
+    return subject;
+}
+
+void put_decision(Explanation& explanation, const Inquiry& inquiry, const RepoPath& asked) {
+    if (const auto* deny = std::get_if<Deny>(&inquiry.decision)) {
+        explanation.rule = rule_name(deny->because);
+        explanation.told = deny->told;
+        explanation.exit = static_cast<int>(deny->exit);
+        return;
+    }
+    explanation.allowed = true;
+    explanation.rule = rule_name(std::get<Allow>(inquiry.decision).because);
+    explanation.route = inquiry.route;
+    if (inquiry.repository->moved) explanation.told = messages::moved(asked, inquiry.repository->path);
+    if (!inquiry.route) explanation.exit = static_cast<int>(ExitStatus::unavailable);
+}
+
+}  // namespace
+
+Route local_route(const std::string& agent_socket) {
+    auto server = ServerName::parse("local");
+    auto endpoint = Endpoint::parse("unix:" + agent_socket);
+    if (!server || !endpoint) {
+        log::error("the path of the agent's socket is no endpoint", {{"path", agent_socket}});
+        std::abort();  // the configuration has checked its length
+    }
+    return Route{std::move(*server), {std::move(*endpoint)}};
+}
+
+Result<Explanation> explain(Database& database, const Route& local,
+                            const std::variant<Login, Fingerprint>& who, const GitCommand& command,
+                            UnixMillis now) {
+    auto subject = std::visit([&](const auto& name) { return subject_of(database, local, name, now); }, who);
+    if (!subject) return pass_on(subject);
+    Explanation explanation = std::move(subject->so_far);
+    if (!subject->principal) return explanation;
+
+    QueryCounters counters;
+    Directory directory(database, counters, local);
+    std::vector<Fact> facts;
+    const auto inquiry = inquire(directory, *subject->principal, command.service, command.repo, &facts);
+    if (!inquiry) return pass_on(inquiry);
+    for (Fact& fact : facts) {
+        explanation.facts.emplace_back(std::string(query_name(fact.query)) + " " + fact.asked,
+                                       std::move(fact.answer));
+    }
+    put_decision(explanation, *inquiry, command.repo);
+    return explanation;
+}
+
+}  // namespace gerve

@@ -1,0 +1,34 @@
+// explain(): what would be decided for somebody now, and why; the answer of `gerve explain`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "authz/model/git_command.h"
+#include "authz/service/inquiry.h"
+#include "authz/store/database.h"
+
+namespace gerve {
+
+// Everything is text for an administrator, but for `exit`.
+struct Explanation {
+    std::vector<std::pair<std::string, std::string>> facts;  // what was asked, and the answer, in order
+    bool allowed = false;
+    std::string rule;  // of policy (rule_name), or "unknown-key", "revoked-key", "expired-key"
+    std::string told;  // to the client on stderr, newline included; what sshd says when the key is refused
+    int exit = 0;      // status of the session; 255, ssh's own, when the key is refused
+    std::optional<Route> route;
+};
+
+// Decides by the very functions that serve a login, over tables as they are now. `local` is the route of the
+// embedded default. Errors: client (no such account), unavailable.
+[[nodiscard]] Result<Explanation> explain(Database& database, const Route& local,
+                                          const std::variant<Login, Fingerprint>& who,
+                                          const GitCommand& command, UnixMillis now);
+
+// The embedded server `local`, at its unix socket.
+[[nodiscard]] Route local_route(const std::string& agent_socket);
+
+}  // namespace gerve

@@ -1,0 +1,108 @@
+#include "authz/service/handle.h"
+
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+constexpr char version = 1;
+constexpr std::size_t max_bound = 255;
+
+// Inside the seal: fixed-size big-endian numbers, and texts behind one byte of length.
+void put_number(std::string& out, std::int64_t number) {
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        out += static_cast<char>(static_cast<std::uint64_t>(number) >> shift & 0xff);
+    }
+}
+void put_text(std::string& out, std::string_view text) {
+    out += static_cast<char>(text.size());
+    out += text;
+}
+
+class Reader {
+  public:
+    explicit Reader(std::string_view rest) : rest_(rest) {}
+
+    std::string_view bytes(std::size_t size) {
+        good_ = good_ && rest_.size() >= size;
+        if (!good_) return {};
+        const std::string_view taken = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return taken;
+    }
+    unsigned char byte() {
+        const std::string_view one = bytes(1);
+        return one.empty() ? 0 : static_cast<unsigned char>(one.front());
+    }
+    std::int64_t number() {
+        std::uint64_t number = 0;
+        for (const char c : bytes(8)) number = number << 8 | static_cast<unsigned char>(c);
+        return static_cast<std::int64_t>(number);
+    }
+    std::string_view text() { return bytes(byte()); }
+    [[nodiscard]] bool good_to_the_end() const { return good_ && rest_.empty(); }
+
+  private:
+    std::string_view rest_;
+    bool good_ = true;
+};
+
+void put_owner(std::string& out, const User& user) {
+    out += 'u';
+    put_number(out, number_of(user.id));
+    out += static_cast<char>(user.suspended);
+    put_text(out, user.login.text());
+}
+void put_owner(std::string& out, const DeployKey& key) {
+    out += 'd';
+    put_number(out, number_of(key.repo_id));
+    out += static_cast<char>(key.can_write);
+    put_text(out, key.repo.text());
+}
+
+std::optional<KeyOwner> read_owner(Reader& reader) {
+    const char kind = static_cast<char>(reader.byte());
+    const std::int64_t id = reader.number();
+    const bool mark = reader.byte() != 0;
+    const std::string_view name = reader.text();
+    if (kind == 'u') {
+        auto login = Login::parse(name);
+        if (!login) return std::nullopt;
+        return User{AccountId{id}, std::move(*login), mark};
+    }
+    auto repo = RepoPath::parse(name);
+    if (kind != 'd' || !repo) return std::nullopt;
+    return DeployKey{RepoId{id}, std::move(*repo), mark};
+}
+
+}  // namespace
+
+std::string HandleSeal::seal(const Handle& handle) const {
+    std::string plain(1, version);
+    plain += static_cast<char>(handle.given_to);
+    put_number(plain, handle.issued);
+    put_text(plain, std::string_view(handle.bound).substr(0, max_bound));
+    put_number(plain, number_of(handle.key.id));
+    plain += handle.key.fingerprint.bytes();
+    std::visit([&](const auto& owner) { put_owner(plain, owner); }, handle.key.owner);
+    return to_base64(gerve::seal(key_, plain));
+}
+
+std::optional<Handle> HandleSeal::open(std::string_view text) const {
+    const auto sealed = from_base64(text);
+    std::string plain;
+    if (!sealed || !open_sealed(key_, *sealed, plain)) return std::nullopt;
+    Reader reader(plain);
+    if (static_cast<char>(reader.byte()) != version) return std::nullopt;
+    const auto given_to = static_cast<PeerKind>(reader.byte());
+    const std::int64_t issued = reader.number();
+    std::string bound(reader.text());
+    const KeyId id{reader.number()};
+    auto fingerprint = Fingerprint::parse_bytes(reader.bytes(Fingerprint::size));
+    auto owner = read_owner(reader);
+    if (!fingerprint || !owner || !reader.good_to_the_end()) return std::nullopt;
+    return Handle{KnownKey{id, std::move(*fingerprint), std::move(*owner)}, given_to, std::move(bound),
+                  issued};
+}
+
+}  // namespace gerve

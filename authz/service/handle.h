@@ -1,0 +1,41 @@
+// Handles: what authz gives out for a known key, sealed, so that a later request needs no second look-up.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "authz/model/principal.h"
+#include "authz/model/ticket.h"
+#include "authz/service/protocol.h"
+
+namespace gerve {
+
+// A worker's handle is looked up again after this, so that a revoked key is noticed within seconds.
+constexpr std::chrono::milliseconds worker_handle_life{10'000};
+// From sshd's AuthorizedKeysCommand to the forced command lie a signature and a fork; the key itself is
+// looked up again when the handle is older than a worker's may be.
+constexpr std::chrono::milliseconds sshd_handle_life{180'000};
+
+struct Handle {
+    KnownKey key;
+    PeerKind given_to;        // worker or authorized_keys
+    std::string bound;        // what else it holds for: a worker's connection id, or sshd's login name
+    std::int64_t issued = 0;  // monotonic_now()
+};
+
+// Seals and opens handles with a key of its own, derived from a ticket key: they outlive a restart of authz.
+class HandleSeal {
+  public:
+    explicit HandleSeal(const TicketKey& key) : key_(key.derive("gerve handle v1")) {}
+
+    [[nodiscard]] std::string seal(const Handle& handle) const;  // base64, at most 1 KB
+    // Nothing unless it was sealed with the same key. How old it is and whose, is the caller's to judge.
+    [[nodiscard]] std::optional<Handle> open(std::string_view text) const;
+
+  private:
+    Secret key_;
+};
+
+}  // namespace gerve

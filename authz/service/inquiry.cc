@@ -1,0 +1,71 @@
+#include "authz/service/inquiry.h"
+
+#include "authz/policy.h"
+#include "authz/store/records.h"
+
+namespace gerve {
+namespace {
+
+std::string describe_repository(const std::optional<Repository>& repository) {
+    if (!repository) return "missing";
+    std::string text = "repository " + std::to_string(number_of(repository->id)) + ", " +
+                       repository->path.text() + (repository->is_public ? ", public" : ", private");
+    if (repository->moved) text += ", found by an old name";
+    if (repository->archived) text += ", archived";
+    if (repository->disabled) text += ", disabled";
+    return text;
+}
+
+std::string describe_permission(const Permission& permission) {
+    if (permission.strongest() == Access::none) return "none";
+    std::string text;
+    const auto add = [&](std::string_view way, Access access) {
+        if (access == Access::none) return;
+        text += (text.empty() ? "" : ", ") + std::string(access_name(access)) + " " + std::string(way);
+    };
+    add("granted directly", permission.direct);
+    add("by a team", permission.team);
+    add("as an owner of the organisation", permission.organization);
+    return text;
+}
+
+std::string describe_route(const std::optional<Route>& route) {
+    if (!route) return "missing: set it with `gerve route set OWNER SERVER`";
+    std::string text = "server " + route->server.text() + " at";
+    for (const Endpoint& endpoint : route->endpoints) text += " " + endpoint.text();
+    return text;
+}
+
+void note(std::vector<Fact>* facts, Query query, const std::string& asked, std::string answer) {
+    if (facts != nullptr) facts->push_back({query, asked, std::move(answer)});
+}
+
+}  // namespace
+
+Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
+                        const RepoPath& repo, std::vector<Fact>* facts) {
+    auto repository = directory.find_repository(repo);
+    if (!repository) return pass_on(repository);
+    note(facts, Query::repository, repo.text(), describe_repository(*repository));
+
+    Permission permission;
+    if (needs_permission(principal, service, *repository)) {
+        const auto found = directory.find_permission(principal.user()->id, **repository);
+        if (!found) return pass_on(found);
+        permission = *found;
+        note(facts, Query::permission, principal.name() + " on " + (*repository)->path.text(),
+             describe_permission(permission));
+    }
+    Inquiry inquiry{decide(principal, service, *repository, permission), std::move(*repository),
+                    std::nullopt};
+    if (!allowed(inquiry.decision)) return inquiry;
+
+    const Login& owner = inquiry.repository->path.owner();
+    auto route = directory.find_route(owner);
+    if (!route) return pass_on(route);
+    note(facts, Query::route, owner.text(), describe_route(*route));
+    inquiry.route = std::move(*route);
+    return inquiry;
+}
+
+}  // namespace gerve

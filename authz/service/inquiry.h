@@ -1,0 +1,33 @@
+// inquire(): the one way from a principal and a git command to a decision and a route; for a login and for
+// `gerve explain` alike.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authz/model/decision.h"
+#include "authz/model/git_command.h"
+#include "authz/model/principal.h"
+#include "authz/store/directory.h"
+
+namespace gerve {
+
+// One thing the directory was asked, and what it said.
+struct Fact {
+    Query query;
+    std::string asked;
+    std::string answer;
+};
+
+struct Inquiry {
+    Decision decision;
+    std::optional<Repository> repository;
+    std::optional<Route> route;  // looked up only when the decision is Allow
+};
+
+// Asks no more than the decision needs. `facts`, unless null, gets each answer. Error: unavailable.
+[[nodiscard]] Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
+                                      const RepoPath& repo, std::vector<Fact>* facts = nullptr);
+
+}  // namespace gerve

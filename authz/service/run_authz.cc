@@ -1,0 +1,171 @@
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include "authz/base/log.h"
+#include "authz/service/explain.h"
+#include "authz/service/server.h"
+#include "authz/service/ticket_keys.h"
+#include "authz/store/open_database.h"
+#include "authz/store/schema.h"
+
+namespace gerve {
+namespace {
+
+constexpr int backlog = 1024;
+constexpr std::chrono::milliseconds farewell{1'800};  // of the two seconds that an end may take
+
+bool fill_address(sockaddr_un& address, const std::string& path) {
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return false;
+    path.copy(address.sun_path, path.size());
+    return true;
+}
+
+// Whether somebody answers there.
+bool is_alive(const sockaddr_un& address) {
+    const Fd probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    return ::connect(probe.get(), generic, sizeof address) == 0 || errno == EAGAIN;
+}
+
+// Secrets are in this process: no core file, no debugger of the same user.
+void harden() {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#if !defined(__SANITIZE_ADDRESS__)  // whose leak check attaches as a debugger does
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+    ::umask(077);
+    ::signal(SIGPIPE, SIG_IGN);
+}
+
+// Of these signals none interrupts a thread: they are read here, one at a time.
+Fd signals_as_file() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, number);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    return Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+unsigned thread_count(const Config& config) {
+    if (config.authz.threads != 0) return config.authz.threads;
+    return std::max(2U, 2 * std::thread::hardware_concurrency());
+}
+
+// Peers are known by their user, so the door may stand open once other users are expected at it.
+unsigned socket_mode(const AuthzConfig& config) {
+    const bool others = !config.worker_user.empty() || !config.authorized_keys_user.empty() ||
+                        !config.forced_command_user.empty();
+    return others ? 0666 : 0600;
+}
+
+// The embedded directory is made on the first start. A database that cannot be reached is no reason not to
+// start: questions are answered unavailable until it can.
+Result<void> prepare_schema(const Config& config) {
+    if (config.directory_backend != "sqlite") return {};
+    const auto database = open_for_administration(config);
+    if (database || database.error().kind == ErrorKind::unavailable) return {};
+    return pass_on(database);
+}
+
+struct Ground {
+    std::unique_ptr<AuditSink> audit;
+    std::unique_ptr<AuthzServer> server;
+};
+
+Result<Ground> prepare(const Config& config, std::optional<Fd> listener) {
+    if (auto prepared = prepare_schema(config); !prepared) return pass_on(prepared);
+    auto connect = choose_database(config, DatabaseUse::serve);
+    if (!connect) return pass_on(connect);
+    auto peers = PeerTable::make(config.authz, ::geteuid());
+    if (!peers) return pass_on(peers);
+    const auto keys = load_ticket_keys(config);
+    if (!keys) return pass_on(keys);
+    auto audit = AuditSink::open(config.audit_file());
+    if (!audit) return pass_on(audit);
+    if (!listener) {
+        auto bound = listen_for_peers(config.authz_socket(), socket_mode(config.authz));
+        if (!bound) return pass_on(bound);
+        listener = std::move(*bound);
+    }
+    ServerParts parts{std::move(*connect),   std::move(*peers),
+                      Signer(keys->front()), local_route(config.local_agent_socket()),
+                      audit->get(),          thread_count(config)};
+    auto server = std::make_unique<AuthzServer>(std::move(*listener), std::move(parts));
+    if (auto started = server->start(); !started) return pass_on(started);
+    return Ground{std::move(*audit), std::move(server)};
+}
+
+// Returns when the process has to end.
+void wait_for_the_end(const Fd& signals, const std::optional<Fd>& control, AuditSink& audit) {
+    while (true) {
+        std::array<pollfd, 2> watched{
+            {{signals.get(), POLLIN, 0}, {control ? control->get() : -1, POLLIN, 0}}};
+        if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+        if (watched[1].revents != 0) {
+            char byte = 0;
+            const ssize_t got = ::read(control->get(), &byte, 1);
+            if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return;
+        }
+        signalfd_siginfo signal{};
+        if (::read(signals.get(), &signal, sizeof signal) != sizeof signal) continue;
+        if (signal.ssi_signo == SIGTERM) return;
+        // Ctrl-C reaches the whole process group; sessions that drain still need their answers.
+        if (signal.ssi_signo == SIGINT && !control) return;
+        if (signal.ssi_signo != SIGHUP) continue;
+        if (auto reopened = audit.reopen(); !reopened) log::error(describe(reopened.error()));
+    }
+}
+
+}  // namespace
+
+Result<Fd> listen_for_peers(const std::string& path, unsigned mode) {
+    sockaddr_un address{};
+    if (!fill_address(address, path)) return internal_error(path + ": too long for a unix socket");
+    if (is_alive(address)) return internal_error(path + ": another process answers there");
+    ::unlink(path.c_str());
+    Fd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!listener ||
+        ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::chmod(path.c_str(), mode) != 0 || ::listen(listener.get(), backlog) != 0) {
+        return internal_error(errno_text("cannot listen at " + path));
+    }
+    return listener;
+}
+
+int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control) {
+    log::start("authz");
+    harden();
+    raise_open_files_limit();
+    const Fd signals = signals_as_file();
+    auto ground = prepare(config, std::move(listener));
+    if (!ground) {
+        log::error("cannot start", {{"why", describe(ground.error())}});
+        return 1;
+    }
+    log::info("ready", {{"directory", config.directory_backend}, {"threads", thread_count(config)}});
+    if (control && ::write(control->get(), "ready", 5) != 5) log::error("the master does not listen");
+    wait_for_the_end(signals, control, *ground->audit);
+    if (!ground->server->stop(farewell)) {
+        log::error("a question outlives the process: the database does not answer");
+        std::_Exit(0);
+    }
+    log::info("end");
+    return 0;
+}
+
+}  // namespace gerve

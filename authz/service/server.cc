@@ -1,0 +1,294 @@
+#include "authz/service/server.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "authz/base/clock.h"
+#include "authz/base/log.h"
+
+namespace gerve {
+namespace {
+
+// Ids of what epoll watches; connections count on from there.
+constexpr std::uint64_t listener_id = 0;
+constexpr std::uint64_t stop_id = 1;
+
+constexpr std::size_t max_connections = 8192;
+constexpr int send_buffer = 1 << 20;               // bytes
+constexpr int send_patience = 100;                 // ms that a peer may keep a thread waiting
+constexpr std::chrono::milliseconds breather{20};  // when there are no file descriptors left
+
+// Lets so many lines a second into the log: a peer gone mad must not fill the disk.
+class LogRation {
+  public:
+    explicit LogRation(unsigned per_second) : per_second_(per_second) {}
+    [[nodiscard]] bool take() {
+        const std::int64_t second = monotonic_now() / 1000;
+        if (second_.exchange(second) != second) used_ = 0;
+        return used_++ < per_second_;
+    }
+
+  private:
+    const unsigned per_second_;
+    std::atomic<std::int64_t> second_{0};
+    std::atomic<unsigned> used_{0};
+};
+LogRation trouble_lines{50};
+
+void log_trouble(std::string_view event, const Peer& peer, const std::string& why) {
+    if (!trouble_lines.take()) return;
+    log::warn(event, {{"uid", peer.uid}, {"pid", peer.pid}, {"user", peer.user}, {"why", why}});
+}
+
+// Whether it went out whole; a peer that does not read for long is given up.
+bool send_message(int socket, std::string_view message) {
+    for (int round = 0; round < 2; ++round) {
+        const ssize_t sent = ::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0) return true;
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN && errno != ENOBUFS) return false;
+        pollfd writable{socket, POLLOUT, 0};
+        ::poll(&writable, 1, send_patience);
+    }
+    return false;
+}
+
+Question question_of(const Request& request) {
+    if (std::holds_alternative<KeyRequest>(request)) return Question::key;
+    return std::holds_alternative<AuthorizeRequest>(request) ? Question::authorize : Question::report;
+}
+
+const ClientContext& client_of(const Request& request) {
+    return std::visit([](const auto& kind) -> const ClientContext& { return kind.client; }, request);
+}
+
+std::string request_id_of(const Request& request) {
+    if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) return authorize->request.text();
+    if (const auto* report = std::get_if<SessionReport>(&request)) return report->request.text();
+    return client_of(request).connection;
+}
+
+void log_failure(const Error& error, const Peer& peer, const Request& request) {
+    if (!trouble_lines.take()) return;
+    const auto level = error.kind == ErrorKind::denied ? log::Level::warn : log::Level::error;
+    log::write(level, "question not answered",
+               {{"request", request_id_of(request)},
+                {"why", describe(error)},
+                {"uid", peer.uid},
+                {"pid", peer.pid}});
+}
+
+}  // namespace
+
+// What one thread has for itself.
+struct AuthzServer::Desk {
+    explicit Desk(AuthzServer& server)
+        : link(server.parts_.connect), buffer(max_authz_message + 1, '\0'), server_(server) {}
+
+    void maintain() {
+        if (!link.maintain()) return;
+        if (directory) --server_.live_links_;
+        directory.reset();
+        if (link.get() == nullptr) return;
+        directory.emplace(*link.get(), server_.counters_, server_.parts_.local);
+        ++server_.live_links_;
+    }
+
+    DatabaseLink link;
+    std::optional<Directory> directory;
+    std::string buffer;
+
+  private:
+    AuthzServer& server_;
+};
+
+AuthzServer::AuthzServer(Fd listener, ServerParts parts)
+    : listener_(std::move(listener)), parts_(std::move(parts)), last_connection_(stop_id) {}
+
+AuthzServer::~AuthzServer() {
+    if (!stop(std::chrono::seconds(10))) log::error("a thread does not end");
+    for (std::thread& thread : threads_) thread.join();
+}
+
+Result<void> AuthzServer::watch(int fd, std::uint64_t id, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = id;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+        return internal_error(errno_text("epoll_ctl"));
+    return {};
+}
+
+void AuthzServer::arm(int fd, std::uint64_t id) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLONESHOT;
+    event.data.u64 = id;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
+}
+
+Result<void> AuthzServer::start() {
+    epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
+    stop_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!epoll_ || !stop_) return internal_error(errno_text("epoll or eventfd"));
+    if (auto set = set_nonblocking(listener_.get(), true); !set) return set;
+    if (auto watched = watch(stop_.get(), stop_id, EPOLLIN); !watched) return watched;
+    if (auto watched = watch(listener_.get(), listener_id, EPOLLIN | EPOLLONESHOT); !watched) return watched;
+    working_ = parts_.threads;
+    for (unsigned i = 0; i < parts_.threads; ++i) threads_.emplace_back([this] { work(); });
+    return {};
+}
+
+bool AuthzServer::stop(std::chrono::milliseconds patience) {
+    if (!stop_) return true;
+    ::eventfd_write(stop_.get(), 1);
+    std::unique_lock lock(working_mutex_);
+    return working_changed_.wait_for(lock, patience, [this] { return working_ == 0; });
+}
+
+// A thread without a connection leaves the questions to those that have one. When nobody has, all answer:
+// unavailable, at once.
+bool AuthzServer::stands_aside(const Desk& desk) const {
+    return !desk.directory && live_links_ > 0;
+}
+
+// False: nothing came, it was the link's turn or a signal's.
+bool AuthzServer::wait_for_event(Desk& desk, std::uint64_t& id) {
+    if (stands_aside(desk)) {
+        pollfd stopped{stop_.get(), POLLIN, 0};
+        id = stop_id;
+        return ::poll(&stopped, 1, desk.link.next_turn()) > 0;
+    }
+    epoll_event event{};
+    if (::epoll_wait(epoll_.get(), &event, 1, desk.link.next_turn()) <= 0) return false;
+    id = event.data.u64;
+    return true;
+}
+
+void AuthzServer::work() {
+    Desk desk(*this);
+    while (true) {
+        desk.maintain();
+        std::uint64_t id = 0;
+        if (!wait_for_event(desk, id)) continue;
+        if (id == stop_id) break;
+        if (id == listener_id) {
+            accept_all();
+        } else {
+            take_message(desk, id);
+        }
+    }
+    const std::lock_guard lock(working_mutex_);
+    --working_;
+    working_changed_.notify_all();
+}
+
+void AuthzServer::accept_all() {
+    while (true) {
+        Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (socket) {
+            greet(std::move(socket));
+        } else if (errno == EAGAIN) {
+            break;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            if (trouble_lines.take()) log::error("cannot accept", {{"why", errno_text("accept")}});
+            std::this_thread::sleep_for(breather);
+            break;
+        }
+    }
+    arm(listener_.get(), listener_id);
+}
+
+// A stranger is told nothing, and does not stay.
+void AuthzServer::greet(Fd socket) {
+    const Peer peer = parts_.peers.peer_of(socket.get());
+    if (peer.kinds.none()) {
+        log_trouble("a stranger was turned away", peer, "its user is none of [authz]");
+        (void)send_message(socket.get(), encode_error(0, Error{ErrorKind::denied, "", ""}));
+        return;
+    }
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    const std::lock_guard lock(connections_mutex_);
+    if (connections_.size() >= max_connections) {
+        return log_trouble("a peer was turned away", peer, "too many connections");
+    }
+    const std::uint64_t id = ++last_connection_;
+    const int number = socket.get();
+    connections_.emplace(id, std::make_shared<Connection>(Connection{id, std::move(socket), peer}));
+    if (auto watched = watch(number, id, EPOLLIN | EPOLLONESHOT); !watched) connections_.erase(id);
+}
+
+std::shared_ptr<AuthzServer::Connection> AuthzServer::find(std::uint64_t id) {
+    const std::lock_guard lock(connections_mutex_);
+    const auto found = connections_.find(id);
+    return found == connections_.end() ? nullptr : found->second;
+}
+
+// The socket closes when the last thread that still answers on it lets go.
+void AuthzServer::forget(const Connection& connection) {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.socket.get(), nullptr);
+    ::shutdown(connection.socket.get(), SHUT_RDWR);
+    const std::lock_guard lock(connections_mutex_);
+    connections_.erase(connection.id);
+}
+
+void AuthzServer::take_message(Desk& desk, std::uint64_t id) {
+    const auto connection = find(id);
+    if (connection == nullptr) return;
+    const int socket = connection->socket.get();
+    if (stands_aside(desk)) return arm(socket, id);  // somebody has got a connection meanwhile
+    const ssize_t got = ::recv(socket, desk.buffer.data(), desk.buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return arm(socket, id);
+    if (got <= 0) return forget(*connection);
+    if (static_cast<std::size_t>(got) > max_authz_message) {
+        log_trouble("a peer was cut off", connection->peer, "its message is too large");
+        return forget(*connection);
+    }
+    arm(socket, id);
+    answer(desk, *connection, std::string_view(desk.buffer).substr(0, static_cast<std::size_t>(got)));
+}
+
+void AuthzServer::answer(Desk& desk, const Connection& connection, std::string_view message) {
+    const auto received = parse_request(message);
+    std::string reply;
+    if (!received) {
+        log_trouble("a question does not parse", connection.peer, describe(received.error()));
+        reply = encode_error(parse_request_id(message), received.error());
+    } else if (received->head.deadline <= monotonic_now()) {
+        ++expired_;
+        return;
+    } else {
+        reply = answer_to(desk, connection.peer, *received);
+    }
+    if (!send_message(connection.socket.get(), reply)) forget(connection);
+}
+
+std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received) {
+    const std::uint64_t id = received.head.id;
+    const Request& request = received.request;
+    const auto kind = may_ask(peer, question_of(request), client_of(request).door);
+    if (!kind) {
+        log_trouble("a question was not permitted", peer, "the table of peers has no such row");
+        return encode_error(id, Error{ErrorKind::denied, "", ""});
+    }
+    Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
+    const Asker asker{*kind, peer.user};
+    if (const auto* key = std::get_if<KeyRequest>(&request)) {
+        const auto found = authorizer.key(*key, asker);
+        if (!found) log_failure(found.error(), peer, request);
+        return encode_key_reply(id, found);
+    }
+    if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
+        const auto answer = authorizer.authorize(*authorize, asker);
+        if (!answer) log_failure(answer.error(), peer, request);
+        return encode_authorize_reply(id, answer);
+    }
+    const auto done = authorizer.report(std::get<SessionReport>(request), asker);
+    if (!done) log_failure(done.error(), peer, request);
+    return done ? encode_done(id) : encode_error(id, done.error());
+}
+
+}  // namespace gerve

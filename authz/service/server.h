@@ -1,0 +1,103 @@
+// The authz process: one socket, a few threads, each with its own connection to the database.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "authz/audit/audit.h"
+#include "authz/base/fd.h"
+#include "authz/config.h"
+#include "authz/service/authorizer.h"
+#include "authz/service/database_link.h"
+#include "authz/service/peers.h"
+#include "authz/service/wire.h"
+
+namespace gerve {
+
+// What a server works with. `audit` is not owned.
+struct ServerParts {
+    Connect connect;
+    PeerTable peers;
+    Signer signer;
+    Route local;
+    AuditSink* audit;
+    unsigned threads;
+};
+
+// All threads wait on one epoll. A connection is armed for one message at a time: the thread that takes it
+// arms the connection again at once and then answers, so that one peer's questions are answered by all
+// threads. What waits, waits in the socket's buffer; a question past its deadline is dropped unread.
+class AuthzServer {
+  public:
+    // `listener`: bound and listening, SOCK_SEQPACKET.
+    AuthzServer(Fd listener, ServerParts parts);
+    AuthzServer(const AuthzServer&) = delete;
+    AuthzServer& operator=(const AuthzServer&) = delete;
+    ~AuthzServer();
+
+    [[nodiscard]] Result<void> start();
+    // Accepts no more and takes no more questions. Whether every thread had finished its answer in time; one
+    // that hangs in its database has to die with the process.
+    [[nodiscard]] bool stop(std::chrono::milliseconds patience);
+
+    [[nodiscard]] const QueryCounters& counters() const { return counters_; }
+    [[nodiscard]] std::uint64_t expired() const { return expired_; }  // questions dropped for their age
+
+  private:
+    struct Connection {
+        std::uint64_t id;
+        Fd socket;
+        Peer peer;
+    };
+    struct Desk;
+
+    void work();
+    [[nodiscard]] bool wait_for_event(Desk& desk, std::uint64_t& id);
+    [[nodiscard]] bool stands_aside(const Desk& desk) const;
+    void accept_all();
+    void greet(Fd socket);
+    void take_message(Desk& desk, std::uint64_t id);
+    void answer(Desk& desk, const Connection& connection, std::string_view message);
+    [[nodiscard]] std::string answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received);
+    [[nodiscard]] Result<void> watch(int fd, std::uint64_t id, std::uint32_t events);
+    void arm(int fd, std::uint64_t id);
+    void forget(const Connection& connection);
+    std::shared_ptr<Connection> find(std::uint64_t id);
+
+    Fd listener_;
+    ServerParts parts_;
+    Fd epoll_;
+    Fd stop_;  // an eventfd: readable once the end has come, and for good
+    QueryCounters counters_;
+    std::atomic<std::uint64_t> expired_{0};
+    std::atomic<unsigned> live_links_{0};  // threads that have a connection to the database
+
+    std::mutex connections_mutex_;
+    std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
+    std::uint64_t last_connection_;
+
+    std::vector<std::thread> threads_;
+    std::mutex working_mutex_;
+    std::condition_variable working_changed_;
+    unsigned working_ = 0;
+};
+
+// Binds and listens at `path`, replacing a socket that nobody listens at any more. Error: internal.
+[[nodiscard]] Result<Fd> listen_for_peers(const std::string& path, unsigned mode);
+
+// Runs until SIGTERM (or SIGINT, when no master is there), or until `control` ends: the master is gone.
+// `listener` is a bound socket of the master's; without one, config.authz_socket() is bound. "ready" is
+// written to `control` once questions are answered. SIGHUP opens the audit file anew. Returns the exit
+// status.
+[[nodiscard]] int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control);
+
+}  // namespace gerve
