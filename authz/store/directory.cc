@@ -45,6 +45,11 @@ constexpr Statement route_statement{"route",
                                     " LEFT JOIN endpoints e ON e.server_id = s.id"
                                     " ORDER BY e.position"};
 
+constexpr Statement server_statement{"server",
+                                     "SELECT s.name, e.address"
+                                     " FROM servers s JOIN endpoints e ON e.server_id = s.id"
+                                     " WHERE s.name = ? ORDER BY e.position"};
+
 template <class T>
 Answer answer_of(const Result<std::optional<T>>& result) {
     if (!result) return Answer::unavailable;
@@ -167,6 +172,19 @@ Result<std::optional<Route>> read_route(const Rows& rows, const Route& local) {
     return route;
 }
 
+Result<std::optional<Route>> read_server(const Rows& rows) {
+    std::optional<Route> route;
+    for (const Row& columns : rows) {
+        RowReader row(columns, server_statement);
+        auto server = row.text_as(ServerName::parse);
+        auto endpoint = row.text_as(Endpoint::parse);
+        if (!row.good()) return row.malformed();
+        if (!route) route = Route{std::move(*server), {}};
+        route->endpoints.push_back(std::move(*endpoint));
+    }
+    return route;
+}
+
 }  // namespace
 
 std::string_view query_name(Query query) {
@@ -176,6 +194,8 @@ std::string_view query_name(Query query) {
         case Query::redirect: return "redirect";
         case Query::permission: return "permission";
         case Query::route: return "route";
+        case Query::hint: return "hint";
+        case Query::server: return "server";
     }
     return "";
 }
@@ -189,9 +209,10 @@ std::string_view answer_name(Answer answer) {
     return "";
 }
 
-const std::array<Statement, 5>& directory_statements() {
-    static const std::array<Statement, 5> statements{key_statement, repository_statement, redirect_statement,
-                                                     permission_statement, route_statement};
+const std::array<Statement, 6>& directory_statements() {
+    static const std::array<Statement, 6> statements{key_statement,      repository_statement,
+                                                     redirect_statement, permission_statement,
+                                                     route_statement,    server_statement};
     return statements;
 }
 
@@ -203,6 +224,7 @@ T Directory::counted(Query query, T result) {
 
 Result<std::optional<KnownKey>> Directory::look_up_key(const Fingerprint& key, const std::string* blob,
                                                        UnixMillis now) {
+    const Stopwatch watch(counters_.times(Query::key));
     const auto row = at_most_one(database_.query(key_statement, {BlobView{key.bytes()}}), key_statement);
     if (!row) return pass_on(row);
     if (!*row) return std::nullopt;
@@ -228,6 +250,7 @@ Result<std::optional<Repository>> Directory::look_up_repository(const Statement&
                                                                 const RepoPath& path, bool moved) {
     const std::string_view owner = path.owner().folded();
     const std::string_view name = path.name().folded();
+    const Stopwatch watch(counters_.times(moved ? Query::redirect : Query::repository));
     const auto row = at_most_one(database_.query(statement, {owner, name}), statement);
     if (!row) return pass_on(row);
     if (!*row) return std::nullopt;
@@ -244,6 +267,7 @@ Result<Permission> Directory::find_permission(AccountId account, const Repositor
     const std::int64_t who = number_of(account);
     const std::int64_t what = number_of(repository.id);
     const std::int64_t owner = number_of(repository.owner);
+    const Stopwatch watch(counters_.times(Query::permission));
     const auto row = at_most_one(database_.query(permission_statement, {what, who, who, what, owner, who}),
                                  permission_statement);
     const auto permission = [&]() -> Result<Permission> {
@@ -254,10 +278,46 @@ Result<Permission> Directory::find_permission(AccountId account, const Repositor
     return counted(Query::permission, permission());
 }
 
-Result<std::optional<Route>> Directory::find_route(const Login& owner) {
+Result<std::optional<Route>> Directory::find_server(const ServerName& name) {
+    if (auto known = servers_->find(name)) return known;
+    const Stopwatch watch(counters_.times(Query::server));
+    const auto rows = database_.query(server_statement, {std::string_view(name.text())});
+    auto route =
+        counted(Query::server, rows ? read_server(*rows) : Result<std::optional<Route>>(pass_on(rows)));
+    if (route && *route) servers_->keep(**route);
+    return route;
+}
+
+// Nothing, unless there is a hint and the directory knows the server that it names.
+std::optional<Route> Directory::follow_hint(const Login& owner, bool& hint_is_missing) {
+    const auto hint = [&] {
+        const Stopwatch watch(counters_.times(Query::hint));
+        return counted(Query::hint, hints_->find(owner));
+    }();
+    hint_is_missing = hint && !*hint;
+    if (!hint || !*hint) return std::nullopt;
+    auto route = find_server(**hint);
+    if (route && *route && !(*route)->endpoints.empty()) return std::move(*route);
+    return std::nullopt;
+}
+
+Result<std::optional<Route>> Directory::find_route_in_table(const Login& owner) {
+    const Stopwatch watch(counters_.times(Query::route));
     const auto rows = database_.query(route_statement, {std::string_view(owner.folded())});
     if (!rows) return counted(Query::route, Result<std::optional<Route>>(pass_on(rows)));
     return counted(Query::route, read_route(*rows, local_));
+}
+
+Result<std::optional<Route>> Directory::find_route(const Login& owner) {
+    if (hints_ == nullptr) return find_route_in_table(owner);
+    bool hint_is_missing = false;
+    if (auto route = follow_hint(owner, hint_is_missing)) return route;
+    auto route = find_route_in_table(owner);
+    // `local` stands for having no servers at all; it is nobody's route.
+    if (hint_is_missing && route && *route && (*route)->server != local_.server) {
+        hints_->learn(owner, (*route)->server);
+    }
+    return route;
 }
 
 }  // namespace gerve

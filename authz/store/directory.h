@@ -8,35 +8,45 @@
 #include <string_view>
 
 #include "authz/base/clock.h"
+#include "authz/base/metrics.h"
 #include "authz/model/principal.h"
 #include "authz/model/repository.h"
 #include "authz/model/route.h"
 #include "authz/store/database.h"
+#include "authz/store/route_hints.h"
+#include "authz/store/server_cache.h"
 
 namespace gerve {
 
-enum class Query { key, repository, redirect, permission, route };
+// `hint`: an owner's route, asked of the RouteHints (Redis); `server`: the endpoints of the server it named.
+enum class Query { key, repository, redirect, permission, route, hint, server };
+constexpr std::size_t query_count = 7;
 enum class Answer { found, missing, unavailable };
 [[nodiscard]] std::string_view query_name(Query query);
 [[nodiscard]] std::string_view answer_name(Answer answer);
 
-// How often each question was asked and how it was answered, over all threads since the start.
+// How often each question was asked, how it was answered and how long that took, over all threads since the
+// start.
 class QueryCounters {
   public:
-    void count(Query query, Answer answer) { at(query, answer).fetch_add(1, std::memory_order_relaxed); }
+    void count(Query query, Answer answer) { at(query, answer).add(); }
     [[nodiscard]] std::uint64_t of(Query query, Answer answer) const {
-        return counts_[static_cast<std::size_t>(query)][static_cast<std::size_t>(answer)].load(
-            std::memory_order_relaxed);
+        return counts_[static_cast<std::size_t>(query)][static_cast<std::size_t>(answer)].value();
     }
     [[nodiscard]] std::uint64_t of(Query query) const {
         return of(query, Answer::found) + of(query, Answer::missing) + of(query, Answer::unavailable);
     }
+    [[nodiscard]] Histogram& times(Query query) { return times_[static_cast<std::size_t>(query)]; }
+    [[nodiscard]] const Histogram& times(Query query) const {
+        return times_[static_cast<std::size_t>(query)];
+    }
 
   private:
-    std::atomic<std::uint64_t>& at(Query query, Answer answer) {
+    Counter& at(Query query, Answer answer) {
         return counts_[static_cast<std::size_t>(query)][static_cast<std::size_t>(answer)];
     }
-    std::array<std::array<std::atomic<std::uint64_t>, 3>, 5> counts_{};
+    std::array<std::array<Counter, 3>, query_count> counts_;
+    std::array<Histogram, query_count> times_;
 };
 
 // Answers found, missing (nullopt), or the one error `unavailable`, which is never turned into either. A row
@@ -46,6 +56,13 @@ class Directory {
     // Owns neither. `local` is the route of every owner as long as no server was added.
     Directory(Database& database, QueryCounters& counters, Route local)
         : database_(database), counters_(counters), local_(std::move(local)) {}
+
+    // Asks `hints` for routes before the table, and keeps what it learns of servers in `servers`. Neither is
+    // owned; both may be shared with other threads.
+    void follow(RouteHints& hints, ServerCache& servers) {
+        hints_ = &hints;
+        servers_ = &servers;
+    }
 
     // A key that is neither revoked nor expired at `now`. The whole blob is compared, not its hash alone.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key(const PublicKey& key, UnixMillis now);
@@ -60,7 +77,8 @@ class Directory {
     // What is granted directly, by teams and by the organisation that owns it; three times `none` is missing.
     [[nodiscard]] Result<Permission> find_permission(AccountId account, const Repository& repository);
 
-    // Where an owner's repositories live.
+    // Where an owner's repositories live: by the hint, if it names a server that the directory knows; by the
+    // table otherwise, and the hint then learns it.
     [[nodiscard]] Result<std::optional<Route>> find_route(const Login& owner);
 
   private:
@@ -68,15 +86,20 @@ class Directory {
                                                 UnixMillis now);
     Result<std::optional<Repository>> look_up_repository(const Statement& statement, const RepoPath& path,
                                                          bool moved);
+    std::optional<Route> follow_hint(const Login& owner, bool& hint_is_missing);
+    Result<std::optional<Route>> find_server(const ServerName& name);
+    Result<std::optional<Route>> find_route_in_table(const Login& owner);
     template <class T>
     T counted(Query query, T result);
 
     Database& database_;
     QueryCounters& counters_;
     Route local_;
+    RouteHints* hints_ = nullptr;
+    ServerCache* servers_ = nullptr;
 };
 
 // The SQL of every statement above, so that a test can see that each uses an index.
-[[nodiscard]] const std::array<Statement, 5>& directory_statements();
+[[nodiscard]] const std::array<Statement, 6>& directory_statements();
 
 }  // namespace gerve
