@@ -227,8 +227,8 @@ void Crew::signal(Role role, int number) const {
 
 std::vector<CrewMember> Crew::release() {
     std::vector<CrewMember> members;
-    for (const Place& place : places_) {
-        if (place.child.pid > 0) members.push_back({place.role, place.child.pid});
+    for (Place& place : places_) {
+        if (place.child.pid > 0) members.push_back({place.role, std::move(place.child)});
     }
     places_.clear();
     return members;

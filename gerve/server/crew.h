@@ -35,10 +35,11 @@ struct Programs {
     std::string agent;
 };
 
-// A process that a crew has let go.
+// A process that a crew has let go. Its control socket stays open for as long as it lives: the end of that
+// would tell it that the master died.
 struct CrewMember {
     Role role;
-    pid_t pid;
+    ChildProcess process;
 };
 
 class Crew {

@@ -155,7 +155,7 @@ class Master {
     void note_end(pid_t pid, int status) {
         const std::int64_t now = monotonic_now();
         if (crew_->note_end(pid, status, now) || (next_ && next_->note_end(pid, status, now))) return;
-        std::erase_if(leavers_, [&](const Leaver& leaver) { return leaver.member.pid == pid; });
+        std::erase_if(leavers_, [&](const Leaver& leaver) { return leaver.member.process.pid == pid; });
     }
 
     void step(std::int64_t now) {
@@ -249,9 +249,9 @@ class Master {
     }
 
     void dismiss_all(Crew& crew, std::int64_t killed_at) {
-        for (const CrewMember& member : crew.release()) {
-            ::kill(member.pid, SIGTERM);
-            leavers_.push_back({member, killed_at});
+        for (CrewMember& member : crew.release()) {
+            ::kill(member.process.pid, SIGTERM);
+            leavers_.push_back({std::move(member), killed_at});
         }
     }
 
@@ -259,8 +259,8 @@ class Master {
         for (Leaver& leaver : leavers_) {
             if (now < leaver.killed_at) continue;
             log::warn("a child did not end in time",
-                      {{"role", role_name(leaver.member.role)}, {"child", leaver.member.pid}});
-            ::kill(leaver.member.pid, SIGKILL);
+                      {{"role", role_name(leaver.member.role)}, {"child", leaver.member.process.pid}});
+            ::kill(leaver.member.process.pid, SIGKILL);
             leaver.killed_at = never;
         }
     }
@@ -286,7 +286,7 @@ class Master {
     void hurry(std::int64_t now) {
         for (const Role role : {Role::worker, Role::agent}) crew_->dismiss(role);
         for (Leaver& leaver : leavers_) {
-            ::kill(leaver.member.pid, SIGTERM);
+            ::kill(leaver.member.process.pid, SIGTERM);
             leaver.killed_at = std::min(leaver.killed_at, now + hurry_margin);
         }
         stop_deadline_ = std::min(stop_deadline_, now + hurry_margin);
@@ -311,7 +311,7 @@ class Master {
     void step_ending(std::int64_t now) {
         if (now >= stop_deadline_) {
             for (const Role role : {Role::agent, Role::authz}) crew_->signal(role, SIGKILL);
-            for (const Leaver& leaver : leavers_) ::kill(leaver.member.pid, SIGKILL);
+            for (const Leaver& leaver : leavers_) ::kill(leaver.member.process.pid, SIGKILL);
             stop_deadline_ = never;
         }
         if (crew_->is_running(Role::agent) || crew_->is_running(Role::authz) || !leavers_.empty()) return;

@@ -64,9 +64,6 @@ Result<void> make_agent_files(const Config& config) {
     const std::string content =
         "# Written by `gerve serve` at each start for the file server of the embedded default.\n"
         "name = \"local\"\n"
-        "listen = [" +
-        toml_string("unix:" + config.local_agent_socket()) +
-        "]\n"
         "root = " +
         toml_string(config.local_agent_root()) +
         "\n"

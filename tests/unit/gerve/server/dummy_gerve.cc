@@ -74,7 +74,10 @@ void serve_names(const Arguments& arguments, const std::string& note) {
     for (const int fd : arguments.listeners) polled.push_back({fd, POLLIN, 0});
     while (stopped == 0) {
         if (::poll(polled.data(), polled.size(), -1) < 0) continue;
-        if (polled[0].revents != 0) return;  // the master is gone
+        if (polled[0].revents != 0) {
+            std::ofstream(arguments.state + "/orphaned") << "";
+            return;
+        }
         for (std::size_t i = 1; i < polled.size(); ++i) {
             const int peer = polled[i].revents != 0 ? ::accept(polled[i].fd, nullptr, nullptr) : -1;
             if (peer < 0) continue;

@@ -208,6 +208,19 @@ TEST_CASE("SIGHUP brings a new crew on the same sockets; the new configuration r
     CHECK(Site::slurp(own).ends_with(more));
 }
 
+TEST_CASE("those that finish after a reload are not told that the master died") {
+    Site site;
+    std::filesystem::create_directory(site.state());
+    std::filesystem::permissions(site.state(), std::filesystem::perms::owner_all);
+    site.put("stubborn-worker");  // it would go on for as long as it has sessions
+    site.start_and_wait();
+    const auto old = site.pids("worker");
+    site.signal(SIGHUP);
+    CHECK(eventually([&] { return site.pids("worker").size() == 4; }));
+    CHECK_FALSE(eventually([&] { return std::filesystem::exists(site.state() + "/orphaned"); }, 1));
+    for (const pid_t pid : old) CHECK(site.pids("worker").contains(pid));
+}
+
 TEST_CASE("addresses come and go with a reload") {
     Site site;
     const auto free_port = [] {
