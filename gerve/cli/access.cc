@@ -1,0 +1,70 @@
+#include <nlohmann/json.hpp>
+
+#include "gerve/cli/commands.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Values {
+    std::optional<RepoPath> repo;
+    std::optional<GrantHolder> holder;
+    std::optional<Access> access;
+    bool json = false;
+};
+
+constexpr const char* holder_name = "LOGIN|ORG/TEAM";
+
+int list_access(Site& site, const Values& values) {
+    const auto grants = need(site.registry().list_access(*values.repo));
+    Json out = Json::array();
+    Table table({"HOLDER", "ACCESS"});
+    for (const GrantRecord& grant : grants) {
+        out.push_back({{"holder", grant.holder}, {"access", access_name(grant.access)}});
+        table.add({grant.holder, std::string(access_name(grant.access))});
+    }
+    values.json ? print_json(out) : table.print("nobody but the owner");
+    return 0;
+}
+
+}  // namespace
+
+void declare_access(Command& root) {
+    Command access = root.group("access", "Who besides the owner may read a repository or push to it.");
+    const auto grant = std::make_shared<Values>();
+    access
+        .command("grant", "Give a user or a team access; it replaces what they had.",
+                 [grant](Site& site) {
+                     need(site.registry().grant_access(*grant->repo, *grant->holder, *grant->access));
+                     return 0;
+                 })
+        .argument("OWNER/NAME", "The repository", parsed(grant->repo))
+        .argument(holder_name, "A user, or a team of the owning organisation",
+                  parsed(grant->holder, [](const std::string& text) { return parse_grant_holder(text); }))
+        .argument("read|write|admin", "How much",
+                  parsed(grant->access, [](const std::string& text) { return parse_access(text); }));
+    const auto revoke = std::make_shared<Values>();
+    access
+        .command("revoke", "Withdraw what a user or a team was granted.",
+                 [revoke](Site& site) {
+                     need(site.registry().revoke_access(*revoke->repo, *revoke->holder));
+                     return 0;
+                 })
+        .argument("OWNER/NAME", "The repository", parsed(revoke->repo))
+        .argument(holder_name, "The user or the team",
+                  parsed(revoke->holder, [](const std::string& text) { return parse_grant_holder(text); }));
+    const auto list = std::make_shared<Values>();
+    access
+        .command("list", "List who was granted access to a repository.",
+                 [list](Site& site) { return list_access(site, *list); })
+        .argument("OWNER/NAME", "The repository", parsed(list->repo))
+        .json(list->json);
+    access.examples({"gerve access grant alice/hello bob write",
+                     "gerve access grant acme/website acme/engineers admin", "gerve access list alice/hello",
+                     "gerve access revoke alice/hello bob"});
+}
+
+}  // namespace gerve

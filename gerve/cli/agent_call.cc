@@ -1,0 +1,154 @@
+#include "gerve/cli/agent_call.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "authz/base/text.h"
+#include "gerve/relay/grv1.h"
+
+namespace gerve {
+namespace {
+
+constexpr timeval connect_patience{5, 0};
+constexpr timeval work_patience{600, 0};  // deleting a large repository takes its time
+
+tl::unexpected<Error> lost(const std::string& what) {
+    return unavailable(errno_text(what));
+}
+
+void set_patience(const Fd& socket, const timeval& patience) {
+    for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+        ::setsockopt(socket.get(), SOL_SOCKET, option, &patience, sizeof patience);
+    }
+}
+
+Result<Fd> connect_socket(int family, const sockaddr* address, socklen_t size, const std::string& name) {
+    Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!socket) return lost("socket");
+    set_patience(socket, connect_patience);
+    if (::connect(socket.get(), address, size) == 0) return socket;
+    if (errno == EINPROGRESS) return unavailable(name + " does not answer");
+    return lost("cannot reach " + name);
+}
+
+Result<Fd> connect_unix(const Endpoint& endpoint) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, endpoint.host().data(),
+                std::min(endpoint.host().size(), sizeof address.sun_path - 1));
+    return connect_socket(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address,
+                          endpoint.text());
+}
+
+Result<Fd> connect_tcp(const Endpoint& endpoint) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int error =
+        ::getaddrinfo(endpoint.host().c_str(), std::to_string(endpoint.port()).c_str(), &hints, &found);
+    if (error != 0) return unavailable("cannot reach " + endpoint.text() + ": " + ::gai_strerror(error));
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+    Result<Fd> socket = unavailable("cannot reach " + endpoint.text());
+    for (const addrinfo* one = found; one != nullptr && !socket; one = one->ai_next) {
+        socket = connect_socket(one->ai_family, one->ai_addr, one->ai_addrlen, endpoint.text());
+    }
+    return socket;
+}
+
+Result<void> send_all(const Fd& socket, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t sent = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0) return lost("the connection to the file server was lost");
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return {};
+}
+
+// What the frames so far have brought.
+struct Reply {
+    AgentAnswer answer;
+    std::string errors;
+    std::optional<grv1::Exit> exit;
+    std::optional<grv1::Fail> fail;
+};
+
+Result<void> take(const grv1::FramePart& part, Reply& reply) {
+    using grv1::FrameType;
+    constexpr std::size_t longest = 1 << 20;
+    switch (part.type) {
+        case FrameType::stdout_data: reply.answer.output += part.payload; break;
+        case FrameType::stderr_data: reply.errors += part.payload; break;
+        case FrameType::exit: {
+            auto parsed = grv1::parse_exit(part.payload);
+            if (!parsed) return pass_on(parsed);
+            reply.exit = std::move(*parsed);
+            break;
+        }
+        case FrameType::fail: {
+            auto parsed = grv1::parse_fail(part.payload);
+            if (!parsed) return pass_on(parsed);
+            reply.fail = std::move(*parsed);
+            break;
+        }
+        default: break;
+    }
+    if (reply.answer.output.size() + reply.errors.size() <= longest) return {};
+    return client_error("the file server says too much");
+}
+
+Result<Reply> read_reply(const Fd& socket) {
+    Reply reply;
+    grv1::FrameReader reader(grv1::FrameReader::Receiver::gateway);
+    char chunk[16384];
+    while (!reply.exit && !reply.fail) {
+        const ssize_t got = ::recv(socket.get(), chunk, sizeof chunk, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return lost("the file server does not answer");
+        if (got == 0) return unavailable("the connection to the file server was lost");
+        std::string_view input(chunk, static_cast<std::size_t>(got));
+        while (!input.empty()) {
+            const auto part = reader.next(input);
+            if (!part) return pass_on(part);
+            if (!*part) break;
+            if (auto taken = take(**part, reply); !taken) return pass_on(taken);
+        }
+    }
+    return reply;
+}
+
+}  // namespace
+
+Result<Fd> connect_to(const Endpoint& endpoint) {
+    switch (endpoint.kind()) {
+        case Endpoint::Kind::unix_socket: return connect_unix(endpoint);
+        case Endpoint::Kind::tcp: return connect_tcp(endpoint);
+        case Endpoint::Kind::git_daemon: break;
+    }
+    return client_error(endpoint.text() + " is a git daemon, which takes no orders");
+}
+
+Result<AgentAnswer> call_agent(const Fd& connection, std::string_view open) {
+    set_patience(connection, work_patience);
+    if (auto sent = send_all(connection, open); !sent) return pass_on(sent);
+    const auto reply = read_reply(connection);
+    if (!reply) return pass_on(reply);
+    if (const auto& fail = reply->fail) {
+        const std::string text = "the file server refused: " + printable(fail->text);
+        if (fail->code == grv1::FailCode::no_such_repository) return gerve::fail(ErrorKind::denied, text);
+        if (fail->retryable) return unavailable(text);
+        return client_error(text);
+    }
+    if (reply->exit->code == 0) return reply->answer;
+    const std::string_view said = trim(reply->errors);
+    return client_error(said.empty() ? "the file server failed; its log tells why" : printable(said, 1000));
+}
+
+}  // namespace gerve

@@ -1,0 +1,205 @@
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "authz/base/text.h"
+#include "authz/model/ticket.h"
+#include "authz/service/explain.h"
+#include "authz/store/open_database.h"
+#include "authz/store/schema.h"
+#include "gerve/cli/agent_call.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+#include "gerve/ssh/host_keys.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// One thing that was looked at. A failure of the configuration weighs more than a backend out of reach.
+struct Finding {
+    std::string what;
+    std::string told;  // what was found, or what is wrong and how to mend it
+    int status = 0;    // 0, refused_status or usage_status
+};
+
+class Check {
+  public:
+    explicit Check(Site& site) : site_(site), config_(site.config()) {}
+
+    std::vector<Finding> run() {
+        good("configuration",
+             config_.file.empty() ? "embedded default, state in " + config_.state : config_.file);
+        check_host_key_files();
+        check_ticket_key_files();
+        check_directory();
+        check_servers();
+        check_authz();
+        return std::move(findings_);
+    }
+
+  private:
+    void good(std::string what, std::string told) {
+        findings_.push_back({std::move(what), std::move(told), 0});
+    }
+    void wrong(std::string what, std::string told, int status) {
+        findings_.push_back({std::move(what), std::move(told), status});
+    }
+
+    static bool exists(const std::string& path) {
+        struct stat status {};
+        return ::stat(path.c_str(), &status) == 0;
+    }
+
+    void check_host_key_files() {
+        std::vector<std::string> files = config_.ssh.host_keys;
+        if (files.empty()) {
+            files = {config_.state + "/ssh_host_ed25519_key", config_.state + "/ssh_host_rsa_key"};
+            if (!exists(files.front()))
+                return good("host keys", "`gerve serve` makes them at its first start");
+        }
+        const std::vector<std::string> problems = check_host_keys(files);
+        for (const std::string& problem : problems) wrong("host keys", problem, usage_status);
+        if (problems.empty()) good("host keys", std::to_string(files.size()) + " usable");
+    }
+
+    void check_ticket_key_files() {
+        if (config_.authz.ticket_keys.empty() && !exists(config_.local_ticket_key())) {
+            return good("ticket keys", "`gerve serve` makes one at its first start");
+        }
+        for (const std::string& file : config_.ticket_key_files()) {
+            const auto content = read_secret_file(file);
+            const auto key = content ? TicketKey::parse(*content) : Result<TicketKey>(pass_on(content));
+            if (!key) {
+                wrong("ticket keys", file + ": " + describe(key.error()), usage_status);
+            } else {
+                if (!ticket_key_) ticket_key_.emplace(*key);
+                good("ticket keys", file + ": key " + to_hex(key->id()));
+            }
+        }
+    }
+
+    void check_directory() {
+        if (config_.directory_backend == "sqlite" && !exists(config_.sqlite_file())) {
+            return wrong("directory",
+                         config_.sqlite_file() + " is not there: `gerve serve` or `gerve user add` makes it",
+                         refused_status);
+        }
+        const auto opened = open_directory();
+        if (!opened) return wrong("directory", describe(opened.error()), refused_status);
+        const std::string where =
+            config_.directory_backend == "sqlite" ? config_.sqlite_file() : config_.mysql.uri;
+        good("directory", config_.directory_backend + ", " + where + ", schema version " +
+                              std::to_string(current_schema_version()));
+    }
+
+    Result<void> open_directory() {
+        const auto connect = choose_database(config_, DatabaseUse::serve);
+        if (!connect) return pass_on(connect);
+        auto database = (*connect)();
+        if (!database) return pass_on(database);
+        if (auto checked = check_schema(**database); !checked) return checked;
+        auto servers = Registry(**database).list_servers();
+        if (!servers) return pass_on(servers);
+        servers_ = std::move(*servers);
+        return {};
+    }
+
+    void check_servers() {
+        if (servers_.empty() && config_.embedded) {
+            const Route local = local_route(config_.local_agent_socket());
+            servers_.push_back({local.server, local.endpoints});
+        }
+        for (const ServerRecord& server : servers_) {
+            for (const Endpoint& endpoint : server.endpoints) check_endpoint(server.name, endpoint);
+        }
+    }
+
+    void check_endpoint(const ServerName& server, const Endpoint& endpoint) {
+        const std::string what = "file server " + server.text();
+        if (endpoint.kind() == Endpoint::Kind::git_daemon)
+            return good(what, endpoint.text() + ": fetch only, not asked");
+        const auto connection = connect_to(endpoint);
+        if (!connection) {
+            return wrong(what, describe(connection.error()) + "; " + remedy_for(endpoint), refused_status);
+        }
+        const auto answer = call_agent(*connection, question_for(server));
+        // A repository that nobody can have is missing: so ticket key, clock and name are right.
+        if (answer || answer.error().kind == ErrorKind::denied)
+            return good(what, endpoint.text() + " answers");
+        wrong(what,
+              endpoint.text() + ": " + describe(answer.error()) +
+                  "; compare name, ticket_keys and clock there with this machine's",
+              refused_status);
+    }
+
+    [[nodiscard]] std::string remedy_for(const Endpoint& endpoint) const {
+        return endpoint.host() == config_.local_agent_socket() ? "is `gerve serve` running?"
+                                                               : "is gerve-agent running there?";
+    }
+
+    [[nodiscard]] std::string question_for(const ServerName& server) const {
+        Open open;
+        open.service = Service::admin;
+        open.owner = "gerve-check";
+        open.storage_path = "gerve-check/nothing.git";
+        open.request_id = RequestId::make().bytes();
+        open.time = unix_now();
+        open.nonce = random_bytes(16);
+        open.audience = server.text();
+        open.repo_id = 1ULL << 62;  // where no layout has anything
+        open.admin = "size";
+        return encode_open(open, ticket_key_ ? &*ticket_key_ : nullptr);
+    }
+
+    void check_authz() {
+        const std::string path = config_.authz_socket();
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof address.sun_path - 1));
+        const Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+        if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+            return good("authz", path + " answers");
+        }
+        wrong("authz", errno_text("cannot reach " + path) + "; is `gerve serve` running?", refused_status);
+    }
+
+    Site& site_;
+    const Config& config_;
+    std::optional<TicketKey> ticket_key_;
+    std::vector<ServerRecord> servers_;
+    std::vector<Finding> findings_;
+};
+
+int run_check(Site& site, bool json) {
+    const std::vector<Finding> findings = Check(site).run();
+    Json out = Json::array();
+    Table table({"", "WHAT", "FOUND"});
+    int status = 0;
+    for (const Finding& finding : findings) {
+        const char* word = finding.status == 0 ? "OK" : "FAIL";
+        out.push_back({{"result", word}, {"what", finding.what}, {"found", finding.told}});
+        table.add({word, finding.what, finding.told});
+        status = std::max(status, finding.status);
+    }
+    json ? print_json(out) : table.print("");
+    return status;
+}
+
+}  // namespace
+
+void declare_check(Command& root) {
+    const auto json = std::make_shared<bool>(false);
+    root.command("check", "Validate the configuration and reach every backend.",
+                 [json](Site& site) { return run_check(site, *json); })
+        .json(*json)
+        .examples({"gerve -c /etc/gerve/gerve.toml check", "gerve --state ./gerve-state check --json"},
+                  "Exit status: 0 all is well, 1 something is out of reach, 2 the configuration is wrong.");
+}
+
+}  // namespace gerve

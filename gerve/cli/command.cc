@@ -1,0 +1,203 @@
+#include "gerve/cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <set>
+
+#include "authz/base/nearest.h"
+#include "authz/base/text.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+constexpr std::size_t help_column = 26;
+
+// CLI11's layout in our words.
+class Help final : public CLI::Formatter {
+  public:
+    Help() {
+        column_width(help_column);
+        label("Positionals", "Arguments");
+        label("SUBCOMMAND", "COMMAND");
+    }
+    std::string make_description(const CLI::App* app) const override {
+        return app->get_description() + "\n\n";
+    }
+    std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+        std::string text = Formatter::make_help(app, std::move(name), mode);
+        // Groups that show nothing leave an empty line.
+        for (auto at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n"))
+            text.erase(at, 1);
+        return text;
+    }
+    std::string make_option_opts(const CLI::Option* option) const override {
+        return option->get_type_name().empty() ? "" : " " + option->get_type_name();
+    }
+    std::string make_option_name(const CLI::Option* option, bool positional) const override {
+        std::string name = option->get_name(positional, true);
+        if (const auto comma = name.find(','); comma != std::string::npos) name.insert(comma + 1, " ");
+        return name;
+    }
+};
+
+// Each word that the option got goes through the setter; `shown` names it when one is wrong.
+CLI::Option& add_option(CLI::App& app, const std::string& names, const std::string& shown,
+                        const std::string& purpose, Setter setter) {
+    const auto take = [shown, setter = std::move(setter)](const CLI::results_t& words) {
+        for (const std::string& text : words) {
+            const auto set = setter(text);
+            if (!set) throw CLI::ValidationError(shown, describe(set.error()));
+        }
+        return true;
+    };
+    CLI::Option* option = app.add_option(names, take, purpose);
+    option->type_name("");
+    return *option;
+}
+
+const CLI::App& deepest(const CLI::App& app) {
+    const auto chosen = app.get_subcommands();
+    return chosen.empty() ? app : deepest(*chosen.front());
+}
+
+std::string full_name(const CLI::App& app) {
+    const std::string own = app.get_name();
+    return app.get_parent() == nullptr ? own : full_name(*app.get_parent()) + " " + own;
+}
+
+std::set<std::string> names_below(const CLI::App& app) {
+    std::set<std::string> names;
+    for (const CLI::App* one :
+         app.get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty(); })) {
+        names.insert(one->get_name());
+    }
+    return names;
+}
+
+}  // namespace
+
+Command Command::group(const std::string& name, const std::string& purpose) {
+    CLI::App* app = app_->add_subcommand(name, purpose)->group("Commands");
+    app->require_subcommand(1);
+    return Command(*app, *chosen_);
+}
+
+Command Command::command(const std::string& name, const std::string& purpose, Run run) {
+    CLI::App* app = app_->add_subcommand(name, purpose)->group("Commands");
+    app->final_callback([chosen = chosen_, run = std::move(run)] { *chosen = run; });
+    return Command(*app, *chosen_);
+}
+
+Command& Command::argument(const std::string& name, const std::string& purpose, Setter setter) {
+    add_option(*app_, name, name, purpose, std::move(setter)).required();
+    return *this;
+}
+
+Command& Command::optional_argument(const std::string& name, const std::string& purpose, Setter setter) {
+    add_option(*app_, name, name, purpose, std::move(setter));
+    return *this;
+}
+
+Command& Command::arguments(const std::string& name, const std::string& purpose, Setter each) {
+    add_option(*app_, name, name, purpose, std::move(each)).required()->expected(1, 64);
+    return *this;
+}
+
+Command& Command::option(const std::string& names, const std::string& value, const std::string& purpose,
+                         Setter setter, bool repeated) {
+    const std::string shown = names.substr(names.rfind(',') + 1);
+    CLI::Option& option = add_option(*app_, names, shown, purpose, std::move(setter));
+    option.type_name(value);
+    if (repeated) option.expected(1, 64);
+    return *this;
+}
+
+Command& Command::flag(const std::string& names, const std::string& purpose, bool& into) {
+    app_->add_flag(names, into, purpose);
+    return *this;
+}
+
+Command& Command::hidden_option(const std::string& name, Setter setter) {
+    add_option(*app_, name, name, "", std::move(setter)).expected(1, 64)->group("");
+    return *this;
+}
+
+Command& Command::json(bool& into) {
+    return flag("--json", "Print JSON", into);
+}
+
+Command& Command::examples(const std::vector<std::string>& lines, const std::string& more) {
+    std::string text = "Examples:";
+    for (const std::string& line : lines) text += "\n  " + line;
+    app_->footer(more.empty() ? text : text + "\n\n" + more);
+    return *this;
+}
+
+Command& Command::hidden() {
+    app_->group("");
+    return *this;
+}
+
+CommandLine::CommandLine()
+    : app_(std::make_unique<CLI::App>("Gerve: the SSH front door of a git host.", "gerve")) {
+    app_->formatter(std::make_shared<Help>());
+    app_->set_help_flag("-h,--help", "Print this help");
+    app_->set_version_flag("--version", "gerve " GERVE_VERSION, "Print the version");
+    app_->fallthrough();  // the two below are understood behind a subcommand, too
+    app_->require_subcommand(1);
+    Command root(*app_, chosen_);
+    root.option("-c,--config", "FILE",
+                "Configuration file; default $GERVE_CONFIG, else /etc/gerve/gerve.toml, else none",
+                word(options_.config));
+    root.option("--state", "DIR", "State directory; default what the file says, without one ./gerve-state",
+                word(options_.state));
+}
+
+CommandLine::~CommandLine() = default;
+
+Command CommandLine::root() {
+    return Command(*app_, chosen_);
+}
+
+int CommandLine::explain_misuse(const std::string& what) const {
+    const CLI::App& at = deepest(*app_);
+    std::string text = what;
+    const std::set<std::string> commands = names_below(at);
+    const std::vector<std::string> left = app_->remaining(true);
+    if (!left.empty() && left.front().size() > 1 && left.front().starts_with('-')) {
+        text = "'" + full_name(at) + "' has no option '" + printable(left.front(), 40) + "'";
+    } else if (!commands.empty() && !left.empty()) {
+        text = "'" + full_name(at) + "' has no command '" + printable(left.front(), 40) + "'";
+        if (const auto similar = nearest(left.front(), commands))
+            text += "; did you mean '" + *similar + "'?";
+    } else if (!commands.empty()) {
+        text = "'" + full_name(at) + "' needs a command:";
+        for (const std::string& name : commands) text += " " + name;
+    }
+    std::fprintf(stderr, "gerve: %s\nSee: %s --help\n", text.c_str(), full_name(at).c_str());
+    return usage_status;
+}
+
+int CommandLine::run(int argc, const char* const* argv) {
+    if (argc < 2) {
+        std::fputs(app_->help().c_str(), stderr);
+        return usage_status;
+    }
+    try {
+        app_->parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+        return app_->exit(asked);
+    } catch (const CLI::ParseError& error) {
+        return explain_misuse(error.what());
+    }
+    try {
+        Site site(options_);
+        return chosen_(site);
+    } catch (const Stop& stop) {
+        std::fprintf(stderr, "gerve: %s\n", stop.text.c_str());
+        return stop.status;
+    }
+}
+
+}  // namespace gerve

@@ -1,0 +1,18 @@
+// Every command of `gerve`, each group declared by a file of its own.
+#pragma once
+
+#include "gerve/cli/command.h"
+
+namespace gerve {
+
+void declare_serve(Command& root);         // serve, and the roles that the master starts
+void declare_check(Command& root);         // check
+void declare_schema(Command& root);        // schema
+void declare_accounts(Command& root);      // user, org, team
+void declare_keys(Command& root);          // key, deploy-key
+void declare_repositories(Command& root);  // repo
+void declare_access(Command& root);        // access
+void declare_routes(Command& root);        // server, route, ticket-key
+void declare_explain(Command& root);       // explain
+
+}  // namespace gerve

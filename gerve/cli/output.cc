@@ -1,0 +1,116 @@
+#include "gerve/cli/output.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+constexpr UnixMillis day = 86'400'000;
+
+std::string line_of(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
+    std::string line;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        line += cells[i];
+        if (i + 1 < cells.size()) line.append(widths[i] - cells[i].size() + 2, ' ');
+    }
+    return line;
+}
+
+// Digits at fixed places; strptime would take more than is written.
+std::optional<int> number_at(std::string_view text, std::size_t at, std::size_t count) {
+    const auto value = parse_decimal(text.substr(at, count));
+    return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+}
+
+std::optional<UnixMillis> parse_calendar(std::string_view text) {
+    const bool with_time = text.size() == 20;
+    if (!with_time && text.size() != 10) return std::nullopt;
+    if (text[4] != '-' || text[7] != '-') return std::nullopt;
+    if (with_time && (text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] != 'Z'))
+        return std::nullopt;
+    const auto year = number_at(text, 0, 4);
+    const auto month = number_at(text, 5, 2);
+    const auto mday = number_at(text, 8, 2);
+    const auto hour = with_time ? number_at(text, 11, 2) : 0;
+    const auto minute = with_time ? number_at(text, 14, 2) : 0;
+    const auto second = with_time ? number_at(text, 17, 2) : 0;
+    if (!year || !month || !mday || !hour || !minute || !second) return std::nullopt;
+    std::tm parts{};
+    parts.tm_year = *year - 1900;
+    parts.tm_mon = *month - 1;
+    parts.tm_mday = *mday;
+    parts.tm_hour = *hour;
+    parts.tm_min = *minute;
+    parts.tm_sec = *second;
+    const UnixMillis time = UnixMillis{::timegm(&parts)} * 1000;
+    // timegm takes the 31st of February for the 3rd of March.
+    const std::string again = format_time(time);
+    return again.substr(0, text.size()) == text ? std::optional(time) : std::nullopt;
+}
+
+}  // namespace
+
+std::string shown(std::string_view text) {
+    const std::string escaped = printable(text);
+    return escaped == text ? escaped : '"' + escaped + '"';
+}
+
+std::string one_line(std::string_view text) {
+    std::string out;
+    for (const char c : text) out += c == '"' || c == '\\' ? std::string(1, c) : printable({&c, 1});
+    return out;
+}
+
+void Table::print(std::string_view none) const {
+    if (rows_.empty()) {
+        std::printf("%s\n", std::string(none).c_str());
+        return;
+    }
+    std::vector<std::size_t> widths;
+    for (const std::string& heading : headings_) widths.push_back(heading.size());
+    for (const auto& row : rows_) {
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    }
+    std::printf("%s\n", line_of(headings_, widths).c_str());
+    for (const auto& row : rows_) std::printf("%s\n", line_of(row, widths).c_str());
+}
+
+void print_json(const nlohmann::ordered_json& value) {
+    using Dump = nlohmann::ordered_json;
+    std::printf("%s\n", value.dump(2, ' ', false, Dump::error_handler_t::replace).c_str());
+}
+
+std::string format_time(UnixMillis time) {
+    const std::time_t seconds = time / 1000;
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+std::string format_time(const std::optional<UnixMillis>& time, std::string_view none) {
+    return time ? format_time(*time) : std::string(none);
+}
+
+nlohmann::ordered_json json_time(const std::optional<UnixMillis>& time) {
+    if (!time) return nullptr;
+    return format_time(*time);
+}
+
+Result<UnixMillis> parse_time(std::string_view text, UnixMillis now) {
+    if (const auto time = parse_calendar(text)) return *time;
+    if (text.ends_with('d')) {
+        const auto days = parse_decimal(text.substr(0, text.size() - 1));
+        if (days && *days > 0 && *days < 100'000) return now + static_cast<UnixMillis>(*days) * day;
+    }
+    return client_error("'" + printable(text, 40) +
+                        "' is not a time: write 2027-01-31, 2027-01-31T12:00:00Z or 90d (days from now)");
+}
+
+}  // namespace gerve

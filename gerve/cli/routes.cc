@@ -1,0 +1,194 @@
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+
+#include "authz/base/fd.h"
+#include "authz/base/text.h"
+#include "authz/model/ticket.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/file_server.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Values {
+    std::optional<Login> owner;
+    std::optional<ServerName> server;
+    std::vector<Endpoint> endpoints;
+    std::string file;
+    bool json = false;
+};
+
+constexpr const char* endpoint_help = "HOST:PORT or unix:/PATH of an agent, git://HOST:PORT of a git daemon";
+
+Setter endpoint_into(std::vector<Endpoint>& into) {
+    return [&into](const std::string& text) -> Result<void> {
+        auto endpoint = Endpoint::parse(text);
+        if (!endpoint) return pass_on(endpoint);
+        into.push_back(std::move(*endpoint));
+        return {};
+    };
+}
+
+Json to_json(const std::vector<Endpoint>& endpoints) {
+    Json out = Json::array();
+    for (const Endpoint& endpoint : endpoints) out.push_back(endpoint.text());
+    return out;
+}
+
+std::string to_text(const std::vector<Endpoint>& endpoints) {
+    std::string out;
+    for (const Endpoint& endpoint : endpoints) out += (out.empty() ? "" : " ") + endpoint.text();
+    return out;
+}
+
+int list_servers(Site& site, bool json) {
+    const auto servers = need(site.registry().list_servers());
+    Json out = Json::array();
+    Table table({"SERVER", "ENDPOINTS"});
+    for (const ServerRecord& server : servers) {
+        out.push_back({{"server", server.name.text()}, {"endpoints", to_json(server.endpoints)}});
+        table.add({server.name.text(), to_text(server.endpoints)});
+    }
+    json ? print_json(out)
+         : table.print(site.config().embedded ? "no servers: the embedded server `local` holds every owner"
+                                              : "no servers: add one with `gerve server add NAME ENDPOINT…`");
+    return 0;
+}
+
+int add_server(Site& site, const Values& values) {
+    const bool first = site.config().embedded && need(site.registry().list_servers()).empty();
+    need(site.registry().add_server(*values.server, values.endpoints));
+    if (first) {
+        std::fprintf(stderr,
+                     "gerve: from now on each owner needs a route (`gerve route set OWNER SERVER`); what the "
+                     "embedded server holds is reached by a server named local at unix:%s\n",
+                     site.config().local_agent_socket().c_str());
+    }
+    return 0;
+}
+
+void declare_server(Command& root) {
+    Command server = root.group("server", "File servers, each with one or more endpoints.");
+    const auto add = std::make_shared<Values>();
+    server
+        .command("add", "Add a file server; of its endpoints the first healthy one serves.",
+                 [add](Site& site) { return add_server(site, *add); })
+        .argument("NAME", "Its name, as in its agent's configuration", parsed(add->server))
+        .arguments("ENDPOINT", endpoint_help, endpoint_into(add->endpoints));
+    const auto set = std::make_shared<Values>();
+    server
+        .command("set", "Replace the endpoints of a file server.",
+                 [set](Site& site) {
+                     need(site.registry().set_endpoints(*set->server, set->endpoints));
+                     return 0;
+                 })
+        .argument("NAME", "The server", parsed(set->server))
+        .arguments("ENDPOINT", endpoint_help, endpoint_into(set->endpoints));
+    const auto remove = std::make_shared<Values>();
+    server
+        .command("remove", "Remove a file server that no owner is routed to.",
+                 [remove](Site& site) {
+                     need(site.registry().remove_server(*remove->server));
+                     return 0;
+                 })
+        .argument("NAME", "The server", parsed(remove->server));
+    const auto list = std::make_shared<Values>();
+    server
+        .command("list", "List the file servers with their endpoints.",
+                 [list](Site& site) { return list_servers(site, list->json); })
+        .json(list->json);
+    server.examples({"gerve server add fs1 fs1a.internal:9419 fs1b.internal:9419", "gerve server list"});
+}
+
+int get_route(Site& site, const Values& values) {
+    (void)need(site.registry().show_account(*values.owner));
+    const Route route = route_of(site, *values.owner);
+    if (values.json) {
+        print_json({{"owner", values.owner->text()},
+                    {"server", route.server.text()},
+                    {"endpoints", to_json(route.endpoints)}});
+    } else {
+        std::printf("%s  %s\n", route.server.text().c_str(), to_text(route.endpoints).c_str());
+    }
+    return 0;
+}
+
+int list_routes(Site& site, bool json) {
+    const auto routes = need(site.registry().list_routes());
+    Json out = Json::array();
+    Table table({"OWNER", "SERVER"});
+    for (const RouteRecord& route : routes) {
+        out.push_back({{"owner", route.owner.text()}, {"server", route.server.text()}});
+        table.add({route.owner.text(), route.server.text()});
+    }
+    json ? print_json(out) : table.print("no routes: set one with `gerve route set OWNER SERVER`");
+    return 0;
+}
+
+void declare_route(Command& root) {
+    Command route = root.group("route", "Which file server holds an owner's repositories.");
+    const auto set = std::make_shared<Values>();
+    route
+        .command("set", "Route an owner to a file server; it moves no repository.",
+                 [set](Site& site) {
+                     need(site.registry().set_route(*set->owner, *set->server));
+                     return 0;
+                 })
+        .argument("OWNER", "A user or an organisation", parsed(set->owner))
+        .argument("SERVER", "The file server", parsed(set->server));
+    const auto get = std::make_shared<Values>();
+    route
+        .command("get", "Print where an owner's repositories live now.",
+                 [get](Site& site) { return get_route(site, *get); })
+        .argument("OWNER", "A user or an organisation", parsed(get->owner))
+        .json(get->json);
+    const auto remove = std::make_shared<Values>();
+    route
+        .command("remove", "Remove an owner's route.",
+                 [remove](Site& site) {
+                     need(site.registry().remove_route(*remove->owner));
+                     return 0;
+                 })
+        .argument("OWNER", "A user or an organisation", parsed(remove->owner));
+    const auto list = std::make_shared<Values>();
+    route.command("list", "List all routes.", [list](Site& site) { return list_routes(site, list->json); })
+        .json(list->json);
+    route.examples({"gerve route set alice fs1", "gerve route get alice"});
+}
+
+int make_ticket_key_file(const std::string& file) {
+    struct stat status {};
+    if (::lstat(file.c_str(), &status) == 0) {
+        throw Stop{refused_status, file + " is there already; a key in use must not be lost"};
+    }
+    const TicketKey key = TicketKey::make();
+    need(write_file(file, key.file_content(), 0600));
+    std::printf("%s: key %s\n", file.c_str(), to_hex(key.id()).c_str());
+    return 0;
+}
+
+void declare_ticket_key(Command& root) {
+    Command ticket_key = root.group("ticket-key", "Keys that authz signs tickets with and agents check.");
+    const auto make = std::make_shared<Values>();
+    ticket_key
+        .command("new", "Make a ticket key in a new file that only its owner can read.",
+                 [make](Site&) { return make_ticket_key_file(make->file); })
+        .argument("FILE", "The file to make", word(make->file));
+    ticket_key.examples({"gerve ticket-key new /etc/gerve/ticket.key",
+                         "# then: authz.ticket_keys in gerve.toml, ticket_keys on each file server"});
+}
+
+}  // namespace
+
+void declare_routes(Command& root) {
+    declare_server(root);
+    declare_route(root);
+    declare_ticket_key(root);
+}
+
+}  // namespace gerve

@@ -1,0 +1,48 @@
+#include "gerve/cli/site.h"
+
+#include <sys/stat.h>
+
+#include "authz/store/open_database.h"
+#include "gerve/server/state_directory.h"
+
+namespace gerve {
+
+std::string format_problems(const std::vector<ConfigProblem>& problems) {
+    std::string text;
+    for (const ConfigProblem& problem : problems) text += (text.empty() ? "" : "\n") + problem.format();
+    return text;
+}
+
+const Config& Site::config() {
+    if (!config_) {
+        auto chosen = choose_config({options_.config, options_.state});
+        if (!chosen)
+            throw Stop{usage_status, "the configuration is wrong\n" + format_problems(chosen.error())};
+        config_ = std::move(*chosen);
+    }
+    return *config_;
+}
+
+void Site::create_state() {
+    need(make_state_directory(config().state));
+}
+
+Database& Site::database() {
+    if (!database_) {
+        struct stat status {};
+        if (config().directory_backend == "sqlite" && ::stat(config().state.c_str(), &status) != 0) {
+            throw Stop{refused_status,
+                       "there is no state directory " + config().state +
+                           "; name the right one with --state or -c, or begin with `gerve user add`"};
+        }
+        database_ = need(open_for_administration(config()));
+    }
+    return *database_;
+}
+
+Registry& Site::registry() {
+    if (!registry_) registry_.emplace(database());
+    return *registry_;
+}
+
+}  // namespace gerve

@@ -1,0 +1,38 @@
+// What a command works on: the configuration that its line chose, and the directory behind it.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "authz/config.h"
+#include "authz/store/registry.h"
+#include "gerve/cli/command.h"
+
+namespace gerve {
+
+class Site {
+  public:
+    explicit Site(GlobalOptions options) : options_(std::move(options)) {}
+
+    [[nodiscard]] const GlobalOptions& options() const { return options_; }
+
+    // Loaded at the first call. Stops with status 2, telling every problem.
+    [[nodiscard]] const Config& config();
+
+    // Opened at the first call. A state directory that is not there is refused: a look into the wrong place
+    // should not make an empty one. create_state() comes before it where one is meant to be made.
+    [[nodiscard]] Database& database();
+    [[nodiscard]] Registry& registry();
+    void create_state();
+
+  private:
+    GlobalOptions options_;
+    std::optional<Config> config_;
+    std::unique_ptr<Database> database_;
+    std::optional<Registry> registry_;
+};
+
+// "FILE:LINE:COLUMN: TEXT" and the rest of each, for stderr.
+[[nodiscard]] std::string format_problems(const std::vector<ConfigProblem>& problems);
+
+}  // namespace gerve
