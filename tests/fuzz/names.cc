@@ -1,4 +1,5 @@
 // Names that become path components or addresses: repository paths, logins, servers, endpoints.
+#include "authz/base/address.h"
 #include "authz/base/text.h"
 #include "authz/model/repo_path.h"
 #include "authz/model/route.h"
@@ -33,12 +34,24 @@ void check_endpoint(std::string_view input) {
     require(endpoint->host().find('\0') == std::string::npos, "no NUL for a system call to stop at");
 }
 
+void check_addresses(std::string_view input) {
+    if (const auto address = ListenAddress::parse(input)) {
+        const auto again = ListenAddress::parse(address->text());
+        require(again && *again == *address, "an address's text is that address");
+    } else {
+        fuzz::require_one_clean_line(address.error().told);
+    }
+    if (const auto network = Network::parse(input); !network)
+        fuzz::require_one_clean_line(network.error().told);
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view input = fuzz::text_of(data, size);
     check_repo_path(input);
     check_endpoint(input);
+    check_addresses(input);
     if (const auto login = Login::parse(input)) require(login->text() == input, "a login is kept as given");
     if (const auto name = RepoName::parse(input)) require(name->text() == input, "a name is kept as given");
     if (const auto server = ServerName::parse(input)) require(server->text() == input, "a server likewise");

@@ -1,6 +1,9 @@
-// The OPEN message of GRV1. The input is taken as a whole message, and as the TLVs of one whose frame is
-// right.
+// The OPEN message of GRV1, and what an agent makes of it. The input is taken as a whole message, and as the
+// TLVs of one whose frame is right.
+#include "authz/base/text.h"
 #include "authz/model/ticket.h"
+#include "gerve/agent/environment.h"
+#include "gerve/agent/layout.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace gerve;
@@ -26,6 +29,26 @@ void require_same(const Open& a, const Open& b) {
             "same rest");
 }
 
+// Whatever the fields say, git is started below the root and with a clean environment, or not at all.
+void check_use(const Open& open) {
+    if (const auto repo = parse_storage_path(open.storage_path, open.owner)) {
+        for (const Layout layout : {Layout::flat, Layout::md5_owner, Layout::hashed_id}) {
+            const auto directory = repository_directory(layout, *repo, open.repo_id);
+            if (!directory) continue;
+            for (const std::string_view part : split(*directory, '/')) {
+                require(!part.empty() && part != "." && part != "..", "a repository lies below the root");
+            }
+        }
+    }
+    const auto environment = git_environment(open, "/srv/git/o/r.git");
+    if (!environment) return;
+    for (const std::string& variable : *environment) {
+        require(variable.find('=') != std::string::npos && variable.front() != '=', "a variable has a name");
+        require(!variable.starts_with("LD_") && !variable.starts_with("GIT_SSH"), "and one of the list");
+        fuzz::require_one_clean_line(variable);
+    }
+}
+
 void check(std::string_view message) {
     const auto received = parse_open(message);
     if (!received) {
@@ -39,6 +62,7 @@ void check(std::string_view message) {
     const auto again = parse_open(encoded);
     require(again && is_signed_by(*again, key), "what was understood can be said again");
     require_same(received->open, again->open);
+    check_use(received->open);
 }
 
 }  // namespace
