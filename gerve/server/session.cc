@@ -121,7 +121,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
         if (!asked) co_return std::nullopt;
         const AuthAttempt attempt = connection_->take_attempt();
         client_.version = connection_->client_version();
-        if (attempt.key && ++tries > worker_.config.max_auth_tries) {
+        if (++tries > worker_.config.max_auth_tries) {
             connection_->disconnect("Too many keys were offered. Name one with -i and IdentitiesOnly=yes.");
             co_return std::nullopt;
         }
