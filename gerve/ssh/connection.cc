@@ -61,8 +61,8 @@ void prepare_socket(int fd) {
 }  // namespace
 
 struct Connection::Counters {
-    ssh_counter_struct sent{};
-    ssh_counter_struct received{};
+    ssh_counter_struct socket{};  // bytes as they cross the socket
+    ssh_counter_struct raw{};     // bytes of whole packets; libssh wants both or neither
 };
 
 Connection::Connection(asio::io_context& loop, const ConnectionLimits& limits)
@@ -99,7 +99,7 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
     }
     (void)socket.release();
     ssh_set_blocking(session_, 0);
-    ssh_set_counters(session_, &counters_->sent, &counters_->received);
+    ssh_set_counters(session_, &counters_->socket, &counters_->raw);
     ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY);
     if (ssh_handle_key_exchange(session_) == SSH_ERROR) return client_error(ssh_get_error(session_));
     if (ssh_event_add_session(event_, session_) != SSH_OK)
@@ -110,16 +110,16 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
 
 void Connection::turn() {
     if (session_ == nullptr) return;
-    const std::uint64_t received_before = counters_->received.in_bytes;
+    const std::uint64_t received_before = counters_->socket.in_bytes;
     for (int i = 0; i < polls_per_turn && pending_ == nullptr; ++i) {
-        const std::uint64_t received = counters_->received.in_bytes;
+        const std::uint64_t received = counters_->socket.in_bytes;
         const int polled = ssh_event_dopoll(event_, 0);
         if (!logged_in_) collect_message();
-        if (polled != SSH_OK || !ssh_is_connected(session_) || counters_->received.in_bytes == received)
+        if (polled != SSH_OK || !ssh_is_connected(session_) || counters_->socket.in_bytes == received)
             break;
     }
     // Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement.
-    if (counters_->received.in_bytes != received_before) {
+    if (counters_->socket.in_bytes != received_before) {
         set_socket_option(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, 1);
     }
     written_since_drained_ =
@@ -155,7 +155,7 @@ void Connection::check_state() {
     if (!ssh_is_connected(session_) || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) {
         const std::string error = ssh_get_error(session_);
         close(error.empty() ? "client closed the connection" : error);
-    } else if (!logged_in_ && counters_->received.in_bytes > limits_.bytes_before_login) {
+    } else if (!logged_in_ && counters_->socket.in_bytes > limits_.bytes_before_login) {
         disconnect("Too many bytes before authentication.");
     } else if (channels_in_all_ > limits_.max_channels_in_all) {
         disconnect("Too many sessions on one connection.");
