@@ -183,4 +183,9 @@ Result<void> Authorizer::report(const SessionReport& report, const Asker& asker)
     return {};
 }
 
+Result<void> Authorizer::ready() {
+    if (directory_ == nullptr) return unavailable("no connection to the database");
+    return directory_->answers();
+}
+
 }  // namespace gerve

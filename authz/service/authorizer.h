@@ -38,6 +38,7 @@ class Authorizer {
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request, const Asker& asker);
     // A handle that is too old to ask by still says who it was.
     [[nodiscard]] Result<void> report(const SessionReport& report, const Asker& asker);
+    [[nodiscard]] Result<void> ready();
 
   private:
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,

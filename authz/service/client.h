@@ -22,6 +22,8 @@ class AuthzClient {
     [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request);
     [[nodiscard]] Result<void> report(const SessionReport& report);
+    // Good: authz answers, and its database answers it.
+    [[nodiscard]] Result<void> ready();
 
   private:
     template <class Request>

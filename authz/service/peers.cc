@@ -16,13 +16,15 @@ struct Permit {
 };
 
 // What is not in this table is not answered.
-constexpr std::array<Permit, 6> permits{{
+constexpr std::array<Permit, 8> permits{{
     {PeerKind::worker, Question::key, "gateway"},
     {PeerKind::worker, Question::authorize, "gateway"},
     {PeerKind::worker, Question::report, "gateway"},
+    {PeerKind::worker, Question::ready, "gateway"},
     {PeerKind::authorized_keys, Question::key, "sshd"},
     {PeerKind::forced_command, Question::authorize, "sshd"},
     {PeerKind::forced_command, Question::report, "sshd"},
+    {PeerKind::administrator, Question::ready, "gateway"},
 }};
 
 std::optional<uid_t> find_uid(const std::string& user) {

@@ -14,7 +14,7 @@
 
 namespace gerve {
 
-enum class Question { key, authorize, report };
+enum class Question { key, authorize, report, ready };
 
 // Which of the kinds a local user is.
 class PeerKinds {

@@ -87,6 +87,11 @@ struct SessionReport {
     std::string ended;  // why: "exit", "client-gone", "upstream-lost", "refused", "killed", "drained" …
 };
 
+// Does the database answer? Said to be done, or unavailable.
+struct ReadyRequest {
+    ClientContext client;
+};
+
 // What a peer may ask, by its kind; operations are refused by name when the kind lacks them.
 enum class PeerKind { worker, authorized_keys, forced_command, administrator };
 

@@ -14,10 +14,12 @@
 #include <cstdlib>
 
 #include "authz/base/log.h"
+#include "authz/base/shared_page.h"
 #include "authz/service/explain.h"
 #include "authz/service/server.h"
 #include "authz/service/ticket_keys.h"
 #include "authz/store/open_database.h"
+#include "authz/store/redis_routes.h"
 #include "authz/store/schema.h"
 
 namespace gerve {
@@ -84,10 +86,19 @@ Result<void> prepare_schema(const Config& config) {
 
 struct Ground {
     std::unique_ptr<AuditSink> audit;
-    std::unique_ptr<AuthzServer> server;
+    std::unique_ptr<RedisRoutes> redis;
+    std::unique_ptr<AuthzServer> server;  // asks the two above
 };
 
-Result<Ground> prepare(const Config& config, std::optional<Fd> listener) {
+// Null when none is configured. One that cannot be reached is no reason not to start.
+Result<std::unique_ptr<RedisRoutes>> open_redis_routes(const Config& config, RedisCounters& counters) {
+    if (!config.redis) return nullptr;
+    auto settings = RedisSettings::make(*config.redis);
+    if (!settings) return pass_on(settings);
+    return std::make_unique<RedisRoutes>(std::move(*settings), thread_count(config), counters);
+}
+
+Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMetrics& metrics) {
     if (auto prepared = prepare_schema(config); !prepared) return pass_on(prepared);
     auto connect = choose_database(config, DatabaseUse::serve);
     if (!connect) return pass_on(connect);
@@ -97,6 +108,8 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener) {
     if (!keys) return pass_on(keys);
     auto audit = AuditSink::open(config.audit_file());
     if (!audit) return pass_on(audit);
+    auto redis = open_redis_routes(config, metrics.redis);
+    if (!redis) return pass_on(redis);
     if (!listener) {
         auto bound = listen_for_peers(config.authz_socket(), socket_mode(config.authz));
         if (!bound) return pass_on(bound);
@@ -104,10 +117,11 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener) {
     }
     ServerParts parts{std::move(*connect),   std::move(*peers),
                       Signer(keys->front()), local_route(config.local_agent_socket()),
-                      audit->get(),          thread_count(config)};
+                      audit->get(),          thread_count(config),
+                      redis->get(),          &metrics};
     auto server = std::make_unique<AuthzServer>(std::move(*listener), std::move(parts));
     if (auto started = server->start(); !started) return pass_on(started);
-    return Ground{std::move(*audit), std::move(server)};
+    return Ground{std::move(*audit), std::move(*redis), std::move(server)};
 }
 
 // Returns when the process has to end.
@@ -147,12 +161,13 @@ Result<Fd> listen_for_peers(const std::string& path, unsigned mode) {
     return listener;
 }
 
-int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control) {
+int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control,
+              const Fd& metrics) {
     log::start("authz");
     harden();
     raise_open_files_limit();
     const Fd signals = signals_as_file();
-    auto ground = prepare(config, std::move(listener));
+    auto ground = prepare(config, std::move(listener), numbers_of<AuthzMetrics>(metrics));
     if (!ground) {
         log::error("cannot start", {{"why", describe(ground.error())}});
         return 1;

@@ -59,7 +59,8 @@ bool send_message(int socket, std::string_view message) {
 
 Question question_of(const Request& request) {
     if (std::holds_alternative<KeyRequest>(request)) return Question::key;
-    return std::holds_alternative<AuthorizeRequest>(request) ? Question::authorize : Question::report;
+    if (std::holds_alternative<AuthorizeRequest>(request)) return Question::authorize;
+    return std::holds_alternative<SessionReport>(request) ? Question::report : Question::ready;
 }
 
 const ClientContext& client_of(const Request& request) {
@@ -91,11 +92,12 @@ struct AuthzServer::Desk {
 
     void maintain() {
         if (!link.maintain()) return;
-        if (directory) --server_.live_links_;
+        if (directory) server_.count_links(-1);
         directory.reset();
         if (link.get() == nullptr) return;
-        directory.emplace(*link.get(), server_.counters_, server_.parts_.local);
-        ++server_.live_links_;
+        directory.emplace(*link.get(), server_.metrics_.queries, server_.parts_.local);
+        if (server_.parts_.hints != nullptr) directory->follow(*server_.parts_.hints, server_.servers_);
+        server_.count_links(+1);
     }
 
     DatabaseLink link;
@@ -107,7 +109,13 @@ struct AuthzServer::Desk {
 };
 
 AuthzServer::AuthzServer(Fd listener, ServerParts parts)
-    : listener_(std::move(listener)), parts_(std::move(parts)), last_connection_(stop_id) {}
+    : listener_(std::move(listener)),
+      parts_(std::move(parts)),
+      metrics_(parts_.metrics != nullptr ? *parts_.metrics : own_metrics_),
+      last_connection_(stop_id) {
+    metrics_.threads.set(parts_.threads);
+    metrics_.live_links.set(0);
+}
 
 AuthzServer::~AuthzServer() {
     if (!stop(std::chrono::seconds(10))) log::error("a thread does not end");
@@ -251,14 +259,28 @@ void AuthzServer::take_message(Desk& desk, std::uint64_t id) {
     answer(desk, *connection, std::string_view(desk.buffer).substr(0, static_cast<std::size_t>(got)));
 }
 
+void AuthzServer::count_links(int change) {
+    live_links_ += static_cast<unsigned>(change);
+    metrics_.live_links.set(live_links_);
+    (change > 0 ? metrics_.links_opened : metrics_.links_dropped).add();
+}
+
+void AuthzServer::count(Question question, const Error* failure) {
+    const auto kind = failure == nullptr                        ? AnswerKind::answered
+                      : failure->kind == ErrorKind::unavailable ? AnswerKind::unavailable
+                                                                : AnswerKind::denied;
+    metrics_.questions[static_cast<std::size_t>(question)][static_cast<std::size_t>(kind)].add();
+}
+
 void AuthzServer::answer(Desk& desk, const Connection& connection, std::string_view message) {
     const auto received = parse_request(message);
     std::string reply;
     if (!received) {
+        metrics_.malformed.add();
         log_trouble("a question does not parse", connection.peer, describe(received.error()));
         reply = encode_error(parse_request_id(message), received.error());
     } else if (received->head.deadline <= monotonic_now()) {
-        ++expired_;
+        metrics_.expired.add();
         return;
     } else {
         reply = answer_to(desk, connection.peer, *received);
@@ -269,25 +291,33 @@ void AuthzServer::answer(Desk& desk, const Connection& connection, std::string_v
 std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received) {
     const std::uint64_t id = received.head.id;
     const Request& request = received.request;
-    const auto kind = may_ask(peer, question_of(request), client_of(request).door);
+    const Question question = question_of(request);
+    const Stopwatch watch(metrics_.question_times[static_cast<std::size_t>(question)]);
+    // Counts and logs how it went.
+    const auto noted = [&](auto result) {
+        count(question, result ? nullptr : &result.error());
+        if (!result) log_failure(result.error(), peer, request);
+        return result;
+    };
+    const auto kind = may_ask(peer, question, client_of(request).door);
     if (!kind) {
+        const Error denied{ErrorKind::denied, "", ""};
+        count(question, &denied);
         log_trouble("a question was not permitted", peer, "the table of peers has no such row");
-        return encode_error(id, Error{ErrorKind::denied, "", ""});
+        return encode_error(id, denied);
     }
     Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
     const Asker asker{*kind, peer.user};
     if (const auto* key = std::get_if<KeyRequest>(&request)) {
-        const auto found = authorizer.key(*key, asker);
-        if (!found) log_failure(found.error(), peer, request);
-        return encode_key_reply(id, found);
+        return encode_key_reply(id, noted(authorizer.key(*key, asker)));
     }
     if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
-        const auto answer = authorizer.authorize(*authorize, asker);
-        if (!answer) log_failure(answer.error(), peer, request);
+        const auto answer = noted(authorizer.authorize(*authorize, asker));
+        if (answer && std::holds_alternative<StaleHandle>(*answer)) metrics_.stale_handles.add();
         return encode_authorize_reply(id, answer);
     }
-    const auto done = authorizer.report(std::get<SessionReport>(request), asker);
-    if (!done) log_failure(done.error(), peer, request);
+    const auto* report = std::get_if<SessionReport>(&request);
+    const auto done = noted(report != nullptr ? authorizer.report(*report, asker) : authorizer.ready());
     return done ? encode_done(id) : encode_error(id, done.error());
 }
 

@@ -17,13 +17,14 @@
 #include "authz/base/fd.h"
 #include "authz/config.h"
 #include "authz/service/authorizer.h"
+#include "authz/service/authz_metrics.h"
 #include "authz/service/database_link.h"
 #include "authz/service/peers.h"
 #include "authz/service/wire.h"
 
 namespace gerve {
 
-// What a server works with. `audit` is not owned.
+// What a server works with. Nothing that is pointed at is owned.
 struct ServerParts {
     Connect connect;
     PeerTable peers;
@@ -31,6 +32,8 @@ struct ServerParts {
     Route local;
     AuditSink* audit;
     unsigned threads;
+    RouteHints* hints = nullptr;      // asked for routes before the table
+    AuthzMetrics* metrics = nullptr;  // counted in; null: in the server's own
 };
 
 // All threads wait on one epoll. A connection is armed for one message at a time: the thread that takes it
@@ -49,8 +52,10 @@ class AuthzServer {
     // that hangs in its database has to die with the process.
     [[nodiscard]] bool stop(std::chrono::milliseconds patience);
 
-    [[nodiscard]] const QueryCounters& counters() const { return counters_; }
-    [[nodiscard]] std::uint64_t expired() const { return expired_; }  // questions dropped for their age
+    [[nodiscard]] const QueryCounters& counters() const { return metrics_.queries; }
+    [[nodiscard]] std::uint64_t expired() const {
+        return metrics_.expired.value();
+    }  // questions dropped for their age
 
   private:
     struct Connection {
@@ -66,6 +71,8 @@ class AuthzServer {
     void accept_all();
     void greet(Fd socket);
     void take_message(Desk& desk, std::uint64_t id);
+    void count(Question question, const Error* failure);
+    void count_links(int change);
     void answer(Desk& desk, const Connection& connection, std::string_view message);
     [[nodiscard]] std::string answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received);
     [[nodiscard]] Result<void> watch(int fd, std::uint64_t id, std::uint32_t events);
@@ -77,8 +84,9 @@ class AuthzServer {
     ServerParts parts_;
     Fd epoll_;
     Fd stop_;  // an eventfd: readable once the end has come, and for good
-    QueryCounters counters_;
-    std::atomic<std::uint64_t> expired_{0};
+    AuthzMetrics own_metrics_;
+    AuthzMetrics& metrics_;
+    ServerCache servers_;
     std::atomic<unsigned> live_links_{0};  // threads that have a connection to the database
 
     std::mutex connections_mutex_;
@@ -96,8 +104,9 @@ class AuthzServer {
 
 // Runs until SIGTERM (or SIGINT, when no master is there), or until `control` ends: the master is gone.
 // `listener` is a bound socket of the master's; without one, config.authz_socket() is bound. "ready" is
-// written to `control` once questions are answered. SIGHUP opens the audit file anew. Returns the exit
-// status.
-[[nodiscard]] int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control);
+// written to `control` once questions are answered. SIGHUP opens the audit file anew. `metrics`: a
+// shared page to count in (shared_page.h). Returns the exit status.
+[[nodiscard]] int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control,
+                            const Fd& metrics = Fd());
 
 }  // namespace gerve

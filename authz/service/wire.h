@@ -22,6 +22,7 @@ struct RequestHead {
 [[nodiscard]] std::string encode_request(const RequestHead& head, const KeyRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const AuthorizeRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const SessionReport& report);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const ReadyRequest& request);
 
 // Client side. parse_reply_id() reads the first few bytes alone. Errors: unavailable (the reply says so, or
 // is not a reply), internal (refused as not permitted).
@@ -31,7 +32,7 @@ struct RequestHead {
 [[nodiscard]] Result<void> parse_done_reply(std::string_view message);
 
 // Server side. Errors: client, naming the field that is wrong.
-using Request = std::variant<KeyRequest, AuthorizeRequest, SessionReport>;
+using Request = std::variant<KeyRequest, AuthorizeRequest, SessionReport, ReadyRequest>;
 struct ReceivedRequest {
     RequestHead head;
     Request request;

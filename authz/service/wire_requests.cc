@@ -96,6 +96,7 @@ Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext c
     if (ask == "key") return parse_key_request(fields, std::move(client));
     if (ask == "authorize") return parse_authorize_request(fields, std::move(client));
     if (ask == "report") return parse_report(fields, std::move(client));
+    if (ask == "ready") return ReadyRequest{std::move(client)};
     fields.note("ask");
     return fields.error();
 }
@@ -136,6 +137,12 @@ std::string encode_request(const RequestHead& head, const SessionReport& report)
     message["exit"] = report.exit;
     message["ended"] = cut(report.ended);
     message["client"] = encode_client(report.client);
+    return dump(message);
+}
+
+std::string encode_request(const RequestHead& head, const ReadyRequest& request) {
+    Json message = encode_head(head, "ready");
+    message["client"] = encode_client(request.client);
     return dump(message);
 }
 

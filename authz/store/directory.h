@@ -71,6 +71,9 @@ class Directory {
     // Whether a key that was found before is still the same, and what has become of its owner.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key_again(const KnownKey& key, UnixMillis now);
 
+    // Whether the tables of a log-in can be read: a look-up of a key that nobody has, which is not counted.
+    [[nodiscard]] Result<void> answers();
+
     // By its name now, else by one it had (`moved`).
     [[nodiscard]] Result<std::optional<Repository>> find_repository(const RepoPath& path);
 

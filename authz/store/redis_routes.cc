@@ -42,7 +42,7 @@ RedisRoutes::~RedisRoutes() {
     }
     news_.notify_all();
     thread_.join();
-    counters_.live = 0;
+    counters_.live.set(0);
 }
 
 std::optional<RedisRoutes::Slot> RedisRoutes::take() {
@@ -64,14 +64,14 @@ void RedisRoutes::drop(std::uint64_t generation, const Error& error, bool all) {
     {
         const std::lock_guard lock(mutex_);
         if (generation != generation_) return;
-        ++counters_.failures;
+        counters_.failures.add();
         --open_;
         if (all) {
             suspects.swap(idle_);
             ++generation_;
             open_ = 0;
         }
-        if (open_ == 0) counters_.live = 0;
+        if (open_ == 0) counters_.live.set(0);
         if (!std::exchange(was_told_away_, true)) {
             log::warn("redis failed: routes come from the table", {{"why", error.detail}});
         }
@@ -82,27 +82,27 @@ void RedisRoutes::drop(std::uint64_t generation, const Error& error, bool all) {
 Result<std::optional<ServerName>> RedisRoutes::find(const Login& owner) {
     auto slot = take();
     if (!slot) {
-        ++counters_.skipped;
+        counters_.skipped.add();
         return unavailable("redis is away");
     }
     const auto reply = slot->connection.ask({"GET", settings_.prefix + owner.folded()});
     if (!reply) {
-        ++counters_.unavailable;
+        counters_.unavailable.add();
         drop(slot->generation, reply.error(), true);
         return pass_on(reply);
     }
     if (reply->kind == RedisReply::Kind::nil) {
         give_back(std::move(*slot));
-        ++counters_.missing;
+        counters_.missing.add();
         return std::nullopt;
     }
     auto server = ServerName::parse(reply->kind == RedisReply::Kind::text ? reply->text : "");
     if (server) {
         give_back(std::move(*slot));
-        ++counters_.found;
+        counters_.found.add();
         return std::move(*server);
     }
-    ++counters_.unavailable;
+    counters_.unavailable.add();
     const bool is_text = reply->kind == RedisReply::Kind::text;
     Error error{ErrorKind::unavailable, "",
                 "redis " + slot->connection.address().text() + ": GET " + printable(settings_.prefix) +
@@ -133,7 +133,7 @@ void RedisRoutes::repair(const Repair& what) {
     if (!slot) return;
     const auto reply = slot->connection.ask({"SET", what.key, what.server, "NX"});
     if (!reply) return drop(slot->generation, reply.error(), true);
-    if (reply->kind == RedisReply::Kind::status) ++counters_.repaired;
+    if (reply->kind == RedisReply::Kind::status) counters_.repaired.add();
     if (reply->kind == RedisReply::Kind::error) {
         const std::lock_guard lock(mutex_);
         if (std::exchange(may_set_, false)) {
@@ -155,19 +155,19 @@ bool RedisRoutes::refill() {
         auto connection = open_redis(settings_);
         const std::lock_guard lock(mutex_);
         if (!connection) {
-            ++counters_.failures;
+            counters_.failures.add();
             if (!std::exchange(was_told_away_, true)) {
                 log::warn("redis is out of reach: routes come from the table",
                           {{"why", connection.error().detail}});
             }
             return false;
         }
-        ++counters_.connections;
+        counters_.connections.add();
         if (generation != generation_) continue;
         if (std::exchange(was_told_away_, false)) log::info("redis answers again");
         if (open_ == 0) may_set_ = true;  // it may be another one
         ++open_;
-        counters_.live = 1;
+        counters_.live.set(1);
         idle_.push_back({std::move(*connection), generation});
     }
 }

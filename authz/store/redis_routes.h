@@ -1,7 +1,6 @@
 // RedisRoutes: `route:<owner>` in Redis, the first place to look for the server of an owner's repositories.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -10,22 +9,11 @@
 #include <thread>
 #include <vector>
 
+#include "authz/store/redis_counters.h"
 #include "authz/store/redis_master.h"
 #include "authz/store/route_hints.h"
 
 namespace gerve {
-
-// How look-ups and what belongs to them went, over all threads since the start.
-struct RedisCounters {
-    std::atomic<std::uint64_t> found{0};
-    std::atomic<std::uint64_t> missing{0};
-    std::atomic<std::uint64_t> unavailable{0};  // asked, and no usable answer
-    std::atomic<std::uint64_t> skipped{0};      // not asked: Redis is known to be away
-    std::atomic<std::uint64_t> repaired{0};     // missing keys that were set
-    std::atomic<std::uint64_t> connections{0};  // opened
-    std::atomic<std::uint64_t> failures{0};     // broken, or not opened
-    std::atomic<std::uint64_t> live{0};         // 1 while Redis is believed to answer
-};
 
 // A look-up never connects and never waits for a connection. All connecting, probing and repairing is done by
 // one thread of this object: while Redis is away, a look-up costs a mutex.
