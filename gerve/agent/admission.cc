@@ -60,10 +60,11 @@ Admitted<void> check_signature(const ReceivedOpen& received, const AgentConfig& 
 }
 
 Admitted<void> check_freshness(const Open& open, NonceCache& nonces, AdmissionTime now) {
-    const UnixMillis age = now.wall - open.time;
-    if (age > ticket_window.count() || age < -ticket_window.count()) {
-        return refuse(FailCode::replay_or_clock,
-                      "the ticket's time is off by " + std::to_string(age) + " ms");
+    const auto window = ticket_window.count();
+    if (open.time < now.wall - window || open.time > now.wall + window) {
+        return refuse(FailCode::replay_or_clock, "the ticket is of " + std::to_string(open.time) +
+                                                     ", it is now " + std::to_string(now.wall) +
+                                                     " (Unix milliseconds)");
     }
     switch (nonces.insert(open.nonce, now.steady)) {
         case NonceCache::Verdict::fresh: return {};

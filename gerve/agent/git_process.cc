@@ -31,6 +31,14 @@ Result<Pipe> make_pipe(bool child_reads) {
     return pipe;
 }
 
+// Opens the writing end once more for reading and writing, so that its writers are readers too and a write
+// never meets a pipe without one. Its end is still seen when the last of them closes it.
+void keep_a_reader(Pipe& pipe) {
+    const std::string name = "/proc/self/fd/" + std::to_string(pipe.childs.get());
+    Fd both(::open(name.c_str(), O_RDWR | O_CLOEXEC));
+    if (both) pipe.childs = std::move(both);
+}
+
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
     std::vector<char*> pointers;
     pointers.reserve(texts.size() + 1);
@@ -99,6 +107,10 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
     auto err = make_pipe(false);
     for (const auto* made : {&in, &out, &err}) {
         if (!*made) return pass_on(*made);
+    }
+    if (start.survives) {
+        keep_a_reader(*out);
+        keep_a_reader(*err);
     }
     std::vector<std::string> words{"git"};
     words.insert(words.end(), start.arguments.begin(), start.arguments.end());

@@ -17,6 +17,8 @@ struct GitStart {
     std::vector<std::string> arguments;    // behind "git"
     std::vector<std::string> environment;  // "NAME=value"; nothing else is inherited
     std::size_t open_files = 0;            // soft limit of open files for git; 0: that of this process
+    // When this process dies, git is not to be ended by SIGPIPE: it keeps a reader of its own output.
+    bool survives = false;
 };
 
 // How a process ended: by a signal (then `code` is 0) or with a status of 0..255.

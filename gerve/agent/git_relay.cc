@@ -197,6 +197,7 @@ void GitRelay::abandon(std::string reason) {
 }
 
 void GitRelay::end_group() {
+    abandoned_ = Abandoned::ended;
     git_.signal_group(SIGTERM);
     deadline_.arm(limits_.grace, [this] { kill_group(); });
 }

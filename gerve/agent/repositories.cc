@@ -212,7 +212,7 @@ Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id) co
     auto place = existing(repo, id);
     if (!place) return pass_on(place);
     const std::string path = root_ + "/" + *place;
-    auto run = run_git({git_, fsck_arguments(path), plain_git_environment(path), 0});
+    auto run = run_git({git_, fsck_arguments(path), plain_git_environment(path)});
     if (!run) return pass_on(run);
     return FsckReport{run->end.signal != 0 ? 128 + run->end.signal : run->end.code, std::move(run->output)};
 }

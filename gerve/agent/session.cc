@@ -23,6 +23,8 @@ constexpr auto goodbye = 2000ms;
 // A git that has not written by then is under way all the same: upload-archive waits for its client first.
 constexpr auto start_time = 500ms;
 
+constexpr std::string_view ended_early = "ended before its OPEN";
+
 // A connection that wants to know more often whether this agent serves can be made anew.
 constexpr int max_early_pings = 16;
 
@@ -116,7 +118,7 @@ asio::awaitable<void> AgentSession::serve() {
     }
     const bool blocking = operation->admin != AdminAction::none && operation->admin != AdminAction::fsck;
     if (blocking) co_return co_await administer(*operation);
-    co_await run_git(*operation, *turn);
+    co_await run_git(*operation, turn);
 }
 
 void AgentSession::drain() {
@@ -179,7 +181,7 @@ asio::awaitable<bool> AgentSession::answer_ping(std::string_view header) {
 // Why there is no OPEN.
 Refusal AgentSession::interrupted() const {
     if (auto refusal = unwilling(*config_)) return std::move(*refusal);
-    return refuse(FailCode::bad_request, timed_out_ ? "no OPEN in time" : "ended before its OPEN").value();
+    return refuse(FailCode::bad_request, std::string(timed_out_ ? "no OPEN in time" : ended_early)).value();
 }
 
 // Why nothing is served at present, whoever asks.
@@ -204,26 +206,28 @@ Admitted<Operation> AgentSession::admit(const ReceivedOpen& received) {
 
 // ---- the operation
 
-asio::awaitable<void> AgentSession::run_git(const Operation& operation, Gate::Turn& turn) {
-    GitStart start{config_->git, git_arguments(operation), operation.environment, lane_.state.open_files};
-    auto git = GitProcess::start(start);
+asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
+    auto git = GitProcess::start({config_->git, git_arguments(operation), operation.environment,
+                                  lane_.state.open_files, operation.service == Service::receive_pack});
     if (!git) co_return co_await tell(refuse(FailCode::spawn, describe(git.error())).value());
     co_await relay_git(operation, turn, std::move(*git));
 }
 
-asio::awaitable<void> AgentSession::relay_git(const Operation& operation, Gate::Turn& turn, GitProcess git) {
+asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
+                                              GitProcess git) {
     const bool writes = operation.service == Service::receive_pack;
     relay_ = std::make_shared<GitRelay>(lane_.loop, lane_.buffers, connection_, std::move(git),
                                         writes ? Abandoned::finishes : Abandoned::ended,
                                         RelayLimits{config_->limits.grace, config_->limits.abandoned_push});
-    deadline_.arm(start_time, [&turn] { turn.started(); });
+    deadline_.arm(start_time, [&turn] { turn->started(); });
     const std::string open_ok = grv1::encode_open_ok(grv1_version);
     const bool opened = co_await connection_->send(open_ok);
     if (!opened) relay_->lose_peer("the gateway takes no more");
     const grv1::Exit report = co_await relay_->run([this, &turn] {
         deadline_.cancel();
-        turn.started();
+        turn->started();
     });
+    turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
     co_await deliver(report, grv1::encode_exit(report));
 }
 
@@ -254,9 +258,8 @@ asio::awaitable<void> AgentSession::administer(const Operation& operation) {
 }
 
 asio::awaitable<void> AgentSession::tell(Refusal refusal) {
-    const bool claimed = request_ != "-";
     // Health checks of balancers look like this.
-    const bool never_spoke = !claimed && refusal.fail.code == FailCode::bad_request && !timed_out_;
+    const bool never_spoke = refusal.why == ended_early;
     log::write(never_spoke ? log::Level::debug : level_of(refusal.fail.code), "refused",
                {{"request", request_},
                 {"peer", peer_},

@@ -42,8 +42,8 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] Admitted<Operation> admit(const ReceivedOpen& received);
 
     [[nodiscard]] asio::awaitable<void> perform(const Operation& operation);
-    [[nodiscard]] asio::awaitable<void> run_git(const Operation& operation, Gate::Turn& turn);
-    [[nodiscard]] asio::awaitable<void> relay_git(const Operation& operation, Gate::Turn& turn,
+    [[nodiscard]] asio::awaitable<void> run_git(const Operation& operation, std::optional<Gate::Turn>& turn);
+    [[nodiscard]] asio::awaitable<void> relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
                                                   GitProcess git);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
     [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);

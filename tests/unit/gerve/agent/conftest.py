@@ -55,7 +55,7 @@ class Agent:
     def __init__(self, site: "Site", settings: str, environment: dict, arguments: list, pass_fds=()):
         self.site = site
         site.write_settings(settings)
-        self.log_file = site.directory / "agent.log"
+        self.log_file = site.directory / f"agent{len(site.agents)}.log"
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen([PROGRAM, "-c", str(site.config_file), *arguments], stderr=log,
                                             stdin=subprocess.DEVNULL, pass_fds=pass_fds,
@@ -71,7 +71,9 @@ class Agent:
         return self.log_file.read_text() if self.log_file.exists() else ""
 
     def log_lines(self, *words) -> list[str]:
-        return [line for line in self.log().splitlines() if all(word in line for word in words)]
+        """The events with all of these words; the first is how the event starts."""
+        return [line for line in self.log().splitlines()
+                if f"agent: {words[0]}" in line and all(word in line for word in words[1:])]
 
     def children(self) -> list[int]:
         return descendants(self.pid)
@@ -121,6 +123,7 @@ class Site:
         self.key = grv1.TicketKey()
         self.key_file = self.write_key(self.key, "ticket.key")
         self.agents: list[Agent] = []
+        self.sessions: list[grv1.Session] = []
         self.layout = "flat"
 
     def write_key(self, key: grv1.TicketKey, name: str) -> Path:
@@ -170,7 +173,8 @@ class Site:
 
     def open(self, service=grv1.UPLOAD_PACK, path="mojombo/bert.git", address=None, timeout=20, **fields) -> grv1.Session:
         message = grv1.Open(service, path, **fields).encode(self.key)
-        return grv1.Session(address or self.tcp, message, timeout)
+        self.sessions.append(grv1.Session(address or self.tcp, message, timeout))
+        return self.sessions[-1]
 
     def git(self, *words, address=None, signed=True, env=None, config=(), repo_id=0, hooks=None, **more):
         """Real git whose ssh is the bridge; `fs:OWNER/NAME.git` is a URL."""
@@ -182,6 +186,8 @@ class Site:
                                 "GRV1_SITE": str(file), **(env or {})}, **more)
 
     def stop(self):
+        for session in self.sessions:
+            session.close()
         for agent in self.agents:
             agent.stop()
 

@@ -1,0 +1,93 @@
+#include "gerve/agent/layout.h"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace gerve {
+namespace {
+
+namespace fs = std::filesystem;
+
+RepoPath repo(std::string_view text) {
+    return RepoPath::parse(text).value();
+}
+
+TEST_CASE("each layout puts a repository where the documentation says") {
+    CHECK(repository_directory(Layout::flat, repo("mojombo/bert"), 0) == "mojombo/bert.git");
+    CHECK(repository_directory(Layout::md5_owner, repo("mojombo/bert"), 0) == "a/a8/e2/95/mojombo/bert.git");
+    // The owner is hashed as it is spelled.
+    CHECK(repository_directory(Layout::md5_owner, repo("Mojombo/bert"), 0) != "a/a8/e2/95/Mojombo/bert.git");
+    CHECK(repository_directory(Layout::hashed_id, repo("o/r"), 1) ==
+          "@hashed/6b/86/6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b.git");
+    CHECK_FALSE(repository_directory(Layout::hashed_id, repo("o/r"), 0));
+    for (const Layout layout : {Layout::flat, Layout::md5_owner, Layout::hashed_id}) {
+        CHECK(parse_layout(layout_name(layout)) == layout);
+    }
+    CHECK_FALSE(parse_layout("FLAT"));
+}
+
+TEST_CASE("a storage path is OWNER/NAME.git of that owner and nothing else") {
+    CHECK(parse_storage_path("mojombo/bert.git", "mojombo"));
+    CHECK(parse_storage_path("o/.github.git", "o"));
+    for (const char* bad :
+         {"mojombo/bert", "/mojombo/bert.git", "mojombo/bert.GIT", "mojombo/bert.git/", "mojombo//bert.git",
+          "../mojombo/bert.git", "mojombo/../bert.git", "mojombo/..", "mojombo/.git", "mojombo/bert.git.git",
+          "mojombo", "", "mojombo/a/b.git", "mojombo/-bert.git", "mojombo/be rt.git", "mojombo/be%2ert.git",
+          "~mojombo/bert.git"}) {
+        CAPTURE(bad);
+        CHECK_FALSE(parse_storage_path(bad, "mojombo"));
+    }
+    CHECK_FALSE(parse_storage_path("mojombo/bert.git", "defunkt"));
+    CHECK_FALSE(parse_storage_path("mojombo/bert.git", "Mojombo"));
+    CHECK_FALSE(parse_storage_path("mojombo/bert.git", ""));
+}
+
+// A root with repositories, links and files, removed at the end.
+class Root {
+  public:
+    Root() {
+        char name[] = "/tmp/gerve-layout-XXXXXX";
+        path = ::mkdtemp(name);
+        fs::create_directories(path + "/root/owner/real.git/inner");
+        fs::create_directories(path + "/outside/secret.git");
+        fs::create_directory_symlink("../../outside/secret.git", path + "/root/owner/out.git");
+        fs::create_directory_symlink("real.git", path + "/root/owner/within.git");
+        fs::create_directory_symlink("owner", path + "/root/alias");
+        fs::create_directory_symlink("/", path + "/root/slash");
+        std::ofstream(path + "/root/owner/file.git") << "no directory";
+    }
+    ~Root() { fs::remove_all(path); }
+    std::string path;
+};
+
+TEST_CASE("only a real directory below the root is opened, by openat2 and by walking alike") {
+    const Root root;
+    using Opener = Result<Fd> (*)(const std::string&, const std::string&);
+    for (const Opener open : {&open_below, &walk_below}) {
+        CAPTURE(open == &walk_below);
+        const auto found = [&](const std::string& relative) {
+            auto opened = open(root.path + "/root", relative);
+            if (!opened) CHECK(opened.error().kind == ErrorKind::denied);
+            return opened.has_value();
+        };
+        CHECK(found("owner/real.git"));
+        CHECK(found("owner/real.git/inner"));
+        CHECK_FALSE(found("owner/missing.git"));
+        CHECK_FALSE(found("owner/out.git"));
+        CHECK_FALSE(found("owner/within.git"));
+        CHECK_FALSE(found("alias/real.git"));
+        CHECK_FALSE(found("slash/etc"));
+        CHECK_FALSE(found("owner/file.git"));
+        CHECK_FALSE(found("../outside/secret.git"));
+        CHECK_FALSE(found("/etc"));
+        const auto no_root = open(root.path + "/nowhere", "owner/real.git");
+        REQUIRE_FALSE(no_root);
+        CHECK(no_root.error().kind == ErrorKind::internal);
+    }
+}
+
+}  // namespace
+}  // namespace gerve
