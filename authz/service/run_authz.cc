@@ -118,7 +118,8 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     ServerParts parts{std::move(*connect),   std::move(*peers),
                       Signer(keys->front()), local_route(config.local_agent_socket()),
                       audit->get(),          thread_count(config),
-                      redis->get(),          &metrics};
+                      redis->get(),          &metrics,
+                      config.authz.deadline};
     auto server = std::make_unique<AuthzServer>(std::move(*listener), std::move(parts));
     if (auto started = server->start(); !started) return pass_on(started);
     return Ground{std::move(*audit), std::move(*redis), std::move(server)};

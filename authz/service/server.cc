@@ -9,6 +9,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
+#include "authz/service/server_desk.h"
 
 namespace gerve {
 namespace {
@@ -44,19 +45,6 @@ void log_trouble(std::string_view event, const Peer& peer, const std::string& wh
     log::warn(event, {{"uid", peer.uid}, {"pid", peer.pid}, {"user", peer.user}, {"why", why}});
 }
 
-// Whether it went out whole; a peer that does not read for long is given up.
-bool send_message(int socket, std::string_view message) {
-    for (int round = 0; round < 2; ++round) {
-        const ssize_t sent = ::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent >= 0) return true;
-        if (errno == EINTR) continue;
-        if (errno != EAGAIN && errno != ENOBUFS) return false;
-        pollfd writable{socket, POLLOUT, 0};
-        ::poll(&writable, 1, send_patience);
-    }
-    return false;
-}
-
 Question question_of(const Request& request) {
     if (std::holds_alternative<KeyRequest>(request)) return Question::key;
     if (std::holds_alternative<AuthorizeRequest>(request)) return Question::authorize;
@@ -85,28 +73,17 @@ void log_failure(const Error& error, const Peer& peer, const Request& request) {
 
 }  // namespace
 
-// What one thread has for itself.
-struct AuthzServer::Desk {
-    explicit Desk(AuthzServer& server)
-        : link(server.parts_.connect), buffer(max_authz_message + 1, '\0'), server_(server) {}
-
-    void maintain() {
-        if (!link.maintain()) return;
-        if (directory) server_.count_links(-1);
-        directory.reset();
-        if (link.get() == nullptr) return;
-        directory.emplace(*link.get(), server_.metrics_.queries, server_.parts_.local);
-        if (server_.parts_.hints != nullptr) directory->follow(*server_.parts_.hints, server_.servers_);
-        server_.count_links(+1);
+bool send_authz_message(int socket, std::string_view message) {
+    for (int round = 0; round < 2; ++round) {
+        const ssize_t sent = ::send(socket, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0) return true;
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN && errno != ENOBUFS) return false;
+        pollfd writable{socket, POLLOUT, 0};
+        ::poll(&writable, 1, send_patience);
     }
-
-    DatabaseLink link;
-    std::optional<Directory> directory;
-    std::string buffer;
-
-  private:
-    AuthzServer& server_;
-};
+    return false;
+}
 
 AuthzServer::AuthzServer(Fd listener, ServerParts parts)
     : listener_(std::move(listener)),
@@ -119,7 +96,8 @@ AuthzServer::AuthzServer(Fd listener, ServerParts parts)
 
 AuthzServer::~AuthzServer() {
     if (!stop(std::chrono::seconds(10))) log::error("a thread does not end");
-    for (std::thread& thread : threads_) thread.join();
+    if (watchdog_.joinable()) watchdog_.join();
+    for (Worker& worker : workers_) worker.thread.join();
 }
 
 Result<void> AuthzServer::watch(int fd, std::uint64_t id, std::uint32_t events) {
@@ -145,9 +123,19 @@ Result<void> AuthzServer::start() {
     if (auto set = set_nonblocking(listener_.get(), true); !set) return set;
     if (auto watched = watch(stop_.get(), stop_id, EPOLLIN); !watched) return watched;
     if (auto watched = watch(listener_.get(), listener_id, EPOLLIN | EPOLLONESHOT); !watched) return watched;
-    working_ = parts_.threads;
-    for (unsigned i = 0; i < parts_.threads; ++i) threads_.emplace_back([this] { work(); });
+    for (unsigned i = 0; i < parts_.threads; ++i) hire();
+    free_at_ = monotonic_now();
+    watchdog_ = std::thread([this] { keep_promises(); });
     return {};
+}
+
+void AuthzServer::hire() {
+    {
+        const std::lock_guard lock(working_mutex_);
+        ++working_;
+    }
+    Worker& worker = workers_.emplace_back();
+    worker.thread = std::thread([this, &worker] { work(worker); });
 }
 
 bool AuthzServer::stop(std::chrono::milliseconds patience) {
@@ -160,7 +148,7 @@ bool AuthzServer::stop(std::chrono::milliseconds patience) {
 // A thread without a connection leaves the questions to those that have one. When nobody has, all answer:
 // unavailable, at once.
 bool AuthzServer::stands_aside(const Desk& desk) const {
-    return !desk.directory && live_links_ > 0;
+    return !desk.stands_in && !desk.directory && live_links_ > 0;
 }
 
 // False: nothing came, it was the link's turn or a signal's.
@@ -170,15 +158,23 @@ bool AuthzServer::wait_for_event(Desk& desk, std::uint64_t& id) {
         id = stop_id;
         return ::poll(&stopped, 1, desk.link.next_turn()) > 0;
     }
+    ++waiting_;
+    ++turns_;
     epoll_event event{};
-    if (::epoll_wait(epoll_.get(), &event, 1, desk.link.next_turn()) <= 0) return false;
+    const int ready = ::epoll_wait(epoll_.get(), &event, 1, desk.link.next_turn());
+    --waiting_;
+    if (ready <= 0) return false;
     id = event.data.u64;
     return true;
 }
 
-void AuthzServer::work() {
+void AuthzServer::work(Worker& worker) {
     Desk desk(*this);
-    while (true) {
+    {
+        const std::lock_guard lock(working_mutex_);
+        desks_.push_back(&desk);
+    }
+    while (!desk.abandoned) {
         desk.maintain();
         std::uint64_t id = 0;
         if (!wait_for_event(desk, id)) continue;
@@ -190,7 +186,9 @@ void AuthzServer::work() {
         }
     }
     const std::lock_guard lock(working_mutex_);
+    std::erase(desks_, &desk);
     --working_;
+    worker.ended = true;
     working_changed_.notify_all();
 }
 
@@ -215,7 +213,7 @@ void AuthzServer::greet(Fd socket) {
     const Peer peer = parts_.peers.peer_of(socket.get());
     if (peer.kinds.none()) {
         log_trouble("a stranger was turned away", peer, "its user is none of [authz]");
-        (void)send_message(socket.get(), encode_error(0, Error{ErrorKind::denied, "", ""}));
+        (void)send_authz_message(socket.get(), encode_error(0, Error{ErrorKind::denied, "", ""}));
         return;
     }
     ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
@@ -256,7 +254,7 @@ void AuthzServer::take_message(Desk& desk, std::uint64_t id) {
         return forget(*connection);
     }
     arm(socket, id);
-    answer(desk, *connection, std::string_view(desk.buffer).substr(0, static_cast<std::size_t>(got)));
+    answer(desk, connection, std::string_view(desk.buffer).substr(0, static_cast<std::size_t>(got)));
 }
 
 void AuthzServer::count_links(int change) {
@@ -272,20 +270,24 @@ void AuthzServer::count(Question question, const Error* failure) {
     metrics_.questions[static_cast<std::size_t>(question)][static_cast<std::size_t>(kind)].add();
 }
 
-void AuthzServer::answer(Desk& desk, const Connection& connection, std::string_view message) {
+void AuthzServer::answer(Desk& desk, const std::shared_ptr<Connection>& connection,
+                         std::string_view message) {
+    const int socket = connection->socket.get();
     const auto received = parse_request(message);
     std::string reply;
     if (!received) {
         metrics_.malformed.add();
-        log_trouble("a question does not parse", connection.peer, describe(received.error()));
+        log_trouble("a question does not parse", connection->peer, describe(received.error()));
         reply = encode_error(parse_request_id(message), received.error());
     } else if (received->head.deadline <= monotonic_now()) {
         metrics_.expired.add();
         return;
     } else {
-        reply = answer_to(desk, connection.peer, *received);
+        desk.promise({connection, socket, received->head.id, monotonic_now() + parts_.deadline.count()});
+        reply = answer_to(desk, connection->peer, *received);
+        if (!desk.keep_promise()) return;  // the watchdog has answered
     }
-    if (!send_message(connection.socket.get(), reply)) forget(connection);
+    if (!send_authz_message(socket, reply)) forget(*connection);
 }
 
 std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received) {

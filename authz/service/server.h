@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,11 +35,18 @@ struct ServerParts {
     unsigned threads;
     RouteHints* hints = nullptr;      // asked for routes before the table
     AuthzMetrics* metrics = nullptr;  // counted in; null: in the server's own
+    std::chrono::milliseconds deadline{
+        400};  // from taking a question to its answer, whatever the database does
 };
 
 // All threads wait on one epoll. A connection is armed for one message at a time: the thread that takes it
 // arms the connection again at once and then answers, so that one peer's questions are answered by all
 // threads. What waits, waits in the socket's buffer; a question past its deadline is dropped unread.
+//
+// A database may hold a thread for as long as it likes, so a watchdog keeps the promise of an answer: a
+// question that has waited for ServerParts::deadline is answered unavailable, its thread is left alone with
+// its connection and another takes its place (at most as many again as there are threads). While all hang, it
+// answers itself.
 class AuthzServer {
   public:
     // `listener`: bound and listening, SOCK_SEQPACKET.
@@ -55,7 +63,9 @@ class AuthzServer {
     [[nodiscard]] const QueryCounters& counters() const { return metrics_.queries; }
     [[nodiscard]] std::uint64_t expired() const {
         return metrics_.expired.value();
-    }  // questions dropped for their age
+    }                                                           // questions dropped for their age
+    [[nodiscard]] std::uint64_t late() const { return late_; }  // answered by the watchdog
+    [[nodiscard]] unsigned live_links() const { return live_links_; }
 
   private:
     struct Connection {
@@ -64,8 +74,13 @@ class AuthzServer {
         Peer peer;
     };
     struct Desk;
+    struct Worker {
+        std::thread thread;
+        std::atomic<bool> ended{false};
+    };
 
-    void work();
+    void hire();
+    void work(Worker& worker);
     [[nodiscard]] bool wait_for_event(Desk& desk, std::uint64_t& id);
     [[nodiscard]] bool stands_aside(const Desk& desk) const;
     void accept_all();
@@ -73,12 +88,20 @@ class AuthzServer {
     void take_message(Desk& desk, std::uint64_t id);
     void count(Question question, const Error* failure);
     void count_links(int change);
-    void answer(Desk& desk, const Connection& connection, std::string_view message);
+    void answer(Desk& desk, const std::shared_ptr<Connection>& connection, std::string_view message);
     [[nodiscard]] std::string answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received);
     [[nodiscard]] Result<void> watch(int fd, std::uint64_t id, std::uint32_t events);
     void arm(int fd, std::uint64_t id);
     void forget(const Connection& connection);
     std::shared_ptr<Connection> find(std::uint64_t id);
+
+    // The watchdog's (server_watch.cc).
+    void keep_promises();
+    void refuse_late();
+    void answer_late(Desk& desk, std::int64_t now);
+    void dismiss_ended();
+    [[nodiscard]] bool all_hang(std::int64_t now);
+    void stand_in(Desk& desk);
 
     Fd listener_;
     ServerParts parts_;
@@ -87,16 +110,23 @@ class AuthzServer {
     AuthzMetrics own_metrics_;
     AuthzMetrics& metrics_;
     ServerCache servers_;
-    std::atomic<unsigned> live_links_{0};  // threads that have a connection to the database
+    std::atomic<unsigned> live_links_{0};  // threads that have a connection to the database, and do not hang
+    std::atomic<std::uint64_t> late_{0};
+    std::atomic<unsigned> waiting_{0};     // threads that wait for a question
+    std::atomic<std::uint64_t> turns_{0};  // how often a thread came to wait for one
 
     std::mutex connections_mutex_;
     std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
     std::uint64_t last_connection_;
 
-    std::vector<std::thread> threads_;
+    std::list<Worker> workers_;  // the watchdog's, once it runs
+    std::thread watchdog_;
+    std::uint64_t seen_turns_ = 0;  // the watchdog's
+    std::int64_t free_at_ = 0;      // the watchdog's: when a thread was last seen to have time
     std::mutex working_mutex_;
     std::condition_variable working_changed_;
     unsigned working_ = 0;
+    std::vector<Desk*> desks_;  // of threads that work
 };
 
 // Binds and listens at `path`, replacing a socket that nobody listens at any more. Error: internal.

@@ -1,0 +1,63 @@
+// What each thread of AuthzServer has for itself; included by the server's own files alone.
+#pragma once
+
+#include "authz/base/clock.h"
+#include "authz/service/server.h"
+
+namespace gerve {
+
+// What a thread has taken upon itself to answer.
+struct AnswerPromise {
+    std::shared_ptr<const void> connection;  // kept open for the answer
+    int socket = -1;
+    std::uint64_t id = 0;  // of the question
+    std::int64_t due = 0;  // monotonic_now()
+};
+
+struct AuthzServer::Desk {
+    explicit Desk(AuthzServer& server)
+        : link(server.parts_.connect), buffer(max_authz_message + 1, '\0'), server_(server) {}
+
+    void maintain() {
+        if (!link.maintain()) return;
+        if (directory) server_.count_links(-1);
+        directory.reset();
+        if (link.get() == nullptr) return;
+        directory.emplace(*link.get(), server_.metrics_.queries, server_.parts_.local);
+        if (server_.parts_.hints != nullptr) directory->follow(*server_.parts_.hints, server_.servers_);
+        server_.count_links(+1);
+    }
+
+    void promise(AnswerPromise made) {
+        const std::lock_guard lock(mutex_);
+        promise_ = std::move(made);
+    }
+    // By the thread itself, its answer in hand: whether it is still the thread's to give.
+    [[nodiscard]] bool keep_promise() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(promise_, std::nullopt).has_value();
+    }
+    // By the watchdog: the promise that is due, now the watchdog's. `abandon`, and the thread is on its own.
+    [[nodiscard]] std::optional<AnswerPromise> take_due(std::int64_t now) {
+        const std::lock_guard lock(mutex_);
+        if (!promise_ || promise_->due > now) return std::nullopt;
+        if (directory && !abandoned.exchange(true)) server_.count_links(-1);
+        return std::exchange(promise_, std::nullopt);
+    }
+
+    DatabaseLink link;
+    std::optional<Directory> directory;
+    std::string buffer;
+    std::atomic<bool> abandoned{false};  // another thread has this one's place
+    bool stands_in = false;              // the watchdog's desk, which has no link
+
+  private:
+    std::mutex mutex_;
+    std::optional<AnswerPromise> promise_;
+    AuthzServer& server_;
+};
+
+// Whether it went out whole; a peer that does not read for long is given up.
+[[nodiscard]] bool send_authz_message(int socket, std::string_view message);
+
+}  // namespace gerve

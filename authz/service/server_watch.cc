@@ -1,0 +1,92 @@
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include "authz/base/log.h"
+#include "authz/service/server_desk.h"
+
+namespace gerve {
+namespace {
+
+constexpr int tick = 20;  // ms: how late the watchdog may be
+// So long no thread came to wait for a question: what waits is now refused rather than kept waiting.
+constexpr std::int64_t patience_with_all = 250;  // ms
+
+Error hangs() {
+    return Error{ErrorKind::unavailable, "", "the database has not answered in time"};
+}
+
+}  // namespace
+
+void AuthzServer::keep_promises() {
+    Desk own(*this);
+    own.stands_in = true;
+    pollfd stopped{stop_.get(), POLLIN, 0};
+    while (::poll(&stopped, 1, tick) <= 0) {
+        refuse_late();
+        dismiss_ended();
+        while (all_hang(monotonic_now())) {
+            stand_in(own);
+            refuse_late();
+            dismiss_ended();
+        }
+    }
+    // What was taken is answered to the last.
+    std::unique_lock lock(working_mutex_);
+    while (working_ > 0) {
+        for (Desk* desk : desks_) answer_late(*desk, monotonic_now());
+        working_changed_.wait_for(lock, std::chrono::milliseconds(tick));
+    }
+}
+
+void AuthzServer::refuse_late() {
+    const std::lock_guard lock(working_mutex_);
+    for (Desk* desk : desks_) answer_late(*desk, monotonic_now());
+}
+
+// Under working_mutex_, so that the desk stays. The peer's socket may be slow, but not for long.
+void AuthzServer::answer_late(Desk& desk, std::int64_t now) {
+    const auto due = desk.take_due(now);
+    if (!due) return;
+    ++late_;
+    log::error("question not answered", {{"why", hangs().detail}});
+    (void)send_authz_message(due->socket, encode_error(due->id, hangs()));
+}
+
+// Joins the threads that have left, and puts others in the place of those that hang.
+void AuthzServer::dismiss_ended() {
+    std::size_t hanging = 0;
+    {
+        const std::lock_guard lock(working_mutex_);
+        for (const Desk* desk : desks_) hanging += desk->abandoned ? 1 : 0;
+    }
+    for (auto worker = workers_.begin(); worker != workers_.end();) {
+        if (!worker->ended) {
+            ++worker;
+            continue;
+        }
+        worker->thread.join();
+        worker = workers_.erase(worker);
+    }
+    while (workers_.size() < parts_.threads + std::min<std::size_t>(hanging, parts_.threads)) hire();
+}
+
+bool AuthzServer::all_hang(std::int64_t now) {
+    const std::uint64_t turns = turns_;
+    if (waiting_ > 0 || turns != seen_turns_) free_at_ = now;
+    seen_turns_ = turns;
+    pollfd stopped{stop_.get(), POLLIN, 0};
+    return now - free_at_ > patience_with_all && ::poll(&stopped, 1, 0) == 0;
+}
+
+// One event in the place of the threads: without a directory, every question is answered unavailable.
+void AuthzServer::stand_in(Desk& desk) {
+    epoll_event event{};
+    if (::epoll_wait(epoll_.get(), &event, 1, tick) <= 0) return;
+    if (event.data.u64 <= 1) {
+        accept_all();
+    } else {
+        take_message(desk, event.data.u64);
+    }
+}
+
+}  // namespace gerve

@@ -1,0 +1,201 @@
+// The promise of an answer in time, whatever the database does.
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include "tests/unit/authz/service/fixture.h"
+
+using namespace gerve;
+using namespace gerve::testing;
+
+namespace {
+
+// Lets questions through, or holds them: the next `count` that come, for as long as they are held.
+class Gate {
+  public:
+    void hold(int count) {
+        const std::lock_guard lock(mutex_);
+        left_ = count;
+        open_ = false;
+    }
+    void release() {
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        left_ = 0;
+        changed_.notify_all();
+    }
+    void pass() {
+        std::unique_lock lock(mutex_);
+        if (left_ == 0) return;
+        --left_;
+        ++held_;
+        changed_.wait_for(lock, std::chrono::seconds(20), [this] { return open_; });
+    }
+    int held() {
+        const std::lock_guard lock(mutex_);
+        return held_;
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    int left_ = 0;
+    int held_ = 0;
+    bool open_ = true;
+};
+
+// A database that may hang.
+class Gated : public Database {
+  public:
+    Gated(std::unique_ptr<Database> below, Gate& gate) : below_(std::move(below)), gate_(gate) {}
+    Result<Rows> query(const Statement& statement, Binds binds) override {
+        gate_.pass();
+        return below_->query(statement, binds);
+    }
+    Result<Change> execute(const Statement& statement, Binds binds) override {
+        return below_->execute(statement, binds);
+    }
+    Result<void> run_script(std::string_view sql) override { return below_->run_script(sql); }
+    Result<std::vector<std::string>> columns(const Statement& statement) override {
+        return below_->columns(statement);
+    }
+    Result<void> begin() override { return below_->begin(); }
+    Result<void> commit() override { return below_->commit(); }
+    void rollback() override { below_->rollback(); }
+    [[nodiscard]] Dialect dialect() const override { return below_->dialect(); }
+
+  private:
+    std::unique_ptr<Database> below_;
+    Gate& gate_;
+};
+
+// A server of four threads whose database may hang.
+struct Hanging {
+    Hanging() {
+        Registry registry = store.registry();
+        must(registry.add_account(login("alice"), AccountKind::user));
+        must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+        must(server.start());
+        AuthzClient first = client();
+        must_find(first, 1);
+    }
+    ~Hanging() { gate.release(); }
+    [[nodiscard]] AuthzClient client() const { return {socket, std::chrono::seconds(5)}; }
+
+    // How long a question took that was answered unavailable; -1: it was not.
+    [[nodiscard]] std::int64_t refused_after() const {
+        AuthzClient asking = client();
+        const std::int64_t start = monotonic_now();
+        const auto answer = asking.key(ask_key(1));
+        const bool refused = !answer && answer.error().kind == ErrorKind::unavailable;
+        return refused ? monotonic_now() - start : -1;
+    }
+    void wait_until_held(int count) {
+        for (int i = 0; i < 500 && gate.held() < count; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        }
+        REQUIRE(gate.held() >= count);
+    }
+
+    Gate gate;
+    Store store;
+    TemporaryDirectory directory;
+    std::string socket = directory.file("authz.sock");
+    TicketKey key = TicketKey::make();
+    AuditSink audit;
+    AuthzServer server{must(listen_for_peers(socket, 0600)),
+                       ServerParts{[this]() -> Result<std::unique_ptr<Database>> {
+                                       gate.pass();
+                                       return std::make_unique<Gated>(store.connect(), gate);
+                                   },
+                                   PeerTable({{::geteuid(), {PeerKinds::all(), "git"}}}), Signer(key),
+                                   Route{*ServerName::parse("local"), {*Endpoint::parse("unix:/s")}}, &audit,
+                                   4, nullptr, nullptr, std::chrono::milliseconds(400)}};
+};
+
+constexpr int everything = 1'000'000;
+
+}  // namespace
+
+TEST_CASE("while the whole database hangs, each question is refused in time, and later ones at once") {
+    Hanging site;
+    site.gate.hold(everything);
+    std::vector<std::int64_t> times(32);
+    std::vector<std::thread> askers;
+    for (std::int64_t& time : times) askers.emplace_back([&] { time = site.refused_after(); });
+    for (std::thread& asker : askers) asker.join();
+    for (const std::int64_t time : times) {
+        CHECK(time >= 0);
+        CHECK(time <= 500);
+    }
+    CHECK(site.server.late() >= 4);
+    for (int i = 0; i < 20; ++i) {
+        const std::int64_t time = site.refused_after();
+        CHECK(time >= 0);
+        CHECK(time <= 100);
+    }
+    CHECK(site.server.live_links() == 0);
+
+    site.gate.release();
+    AuthzClient after = site.client();
+    std::int64_t back = -1;
+    const std::int64_t start = monotonic_now();
+    while (back < 0 && monotonic_now() - start < 5000) {
+        const auto found = after.key(ask_key(1));
+        if (found && *found) back = monotonic_now() - start;
+    }
+    CHECK(back >= 0);
+    CHECK(back < 2000);
+    CHECK(site.server.stop(std::chrono::seconds(2)));
+}
+
+TEST_CASE("a thread that hangs is replaced, and the others go on meanwhile") {
+    Hanging site;
+    site.gate.hold(3);
+    std::vector<std::int64_t> times(3);
+    std::vector<std::thread> askers;
+    for (std::int64_t& time : times) askers.emplace_back([&] { time = site.refused_after(); });
+    site.wait_until_held(3);
+    AuthzClient other = site.client();
+    for (int i = 0; i < 50; ++i) must_find(other, 1);
+    for (std::thread& asker : askers) asker.join();
+    for (const std::int64_t time : times) {
+        CHECK(time >= 400);
+        CHECK(time <= 500);
+    }
+    for (int i = 0; i < 500 && site.server.live_links() < 4; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    CHECK(site.server.live_links() == 4);  // three hang, three are new
+    site.gate.release();
+    for (int i = 0; i < 50; ++i) must_find(other, 1);
+    CHECK(site.server.stop(std::chrono::seconds(2)));
+    CHECK(site.server.late() == 3);
+}
+
+TEST_CASE("an answer that comes too late is not given twice") {
+    Hanging site;
+    site.gate.hold(1);
+    AuthzClient asking = site.client();
+    const auto refused = asking.key(ask_key(1));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind == ErrorKind::unavailable);
+    site.gate.release();
+    // On the same connection: a second answer to the old question would meet the new one.
+    for (int i = 0; i < 100; ++i) must_find(asking, 1);
+    CHECK(site.server.stop(std::chrono::seconds(2)));
+}
+
+TEST_CASE("a short stop of the database costs time, and no refusal") {
+    Hanging site;
+    site.gate.hold(everything);
+    std::thread releases([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(150));
+        site.gate.release();
+    });
+    AuthzClient asking = site.client();
+    must_find(asking, 1);
+    releases.join();
+    CHECK(site.server.late() == 0);
+    CHECK(site.server.stop(std::chrono::seconds(2)));
+}
