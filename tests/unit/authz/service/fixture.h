@@ -84,4 +84,10 @@ inline KeyFound must_find(AuthzClient& client, unsigned n, ClientContext context
     return std::move(*found);
 }
 
+template <class T>
+[[nodiscard]] ErrorKind kind_of(const Result<T>& result) {
+    REQUIRE_FALSE(result.has_value());
+    return result.error().kind;
+}
+
 }  // namespace gerve::testing

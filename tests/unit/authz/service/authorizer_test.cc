@@ -1,0 +1,197 @@
+// What is granted, refused and signed, asked over a real socket.
+#include "authz/service/authorizer.h"
+
+#include "tests/unit/authz/service/fixture.h"
+
+using namespace gerve;
+using namespace gerve::testing;
+
+namespace {
+
+std::string in_environment(const Open& open, std::string_view name) {
+    for (const auto& [key, value] : open.env) {
+        if (key == name) return value;
+    }
+    return "(not set)";
+}
+
+}  // namespace
+
+TEST_CASE("an owner is granted with a ticket for one operation, at the price of no permission query") {
+    const Site site;
+    auto client = site.client();
+    const auto request = ask_access(must_find(client, 1).handle, Service::receive_pack, "ALICE/site");
+    const auto answer = must(client.authorize(request));
+    const auto& granted = std::get<Granted>(answer);
+    CHECK(granted.because == Rule::owner);
+    CHECK(granted.repo.text() == "Alice/Site");
+    CHECK(granted.notice.empty());
+    REQUIRE(granted.destinations.size() == 1);
+    CHECK(granted.destinations[0].server.text() == "local");
+    CHECK(granted.destinations[0].endpoint.text() == "unix:/run/agent.sock");
+
+    const auto open = must(parse_open(granted.destinations[0].open));
+    CHECK(is_signed_by(open, site.key));
+    CHECK(open.key_id == site.key.id());
+    CHECK(open.open.service == Service::receive_pack);
+    CHECK(open.open.owner == "Alice");
+    CHECK(open.open.storage_path == "Alice/Site.git");
+    CHECK(open.open.audience == "local");
+    CHECK(open.open.git_protocol == "version=2");
+    CHECK(open.open.request_id == request.request.bytes());
+    CHECK(open.open.repo_id == 1);
+    CHECK(std::abs(open.open.time - unix_now()) < 10'000);
+    CHECK(in_environment(open.open, "GERVE_USER") == "Alice");
+    CHECK(in_environment(open.open, "GERVE_USER_ID") == "1");
+    CHECK(in_environment(open.open, "GERVE_KEY") == make_key(1).fingerprint().text());
+    CHECK(in_environment(open.open, "GERVE_REPO") == "Alice/Site");
+    CHECK(in_environment(open.open, "GERVE_REQUEST_ID") == request.request.text());
+    CHECK(in_environment(open.open, "GERVE_REMOTE_ADDR") == "192.0.2.7");
+    CHECK(in_environment(open.open, "GERVE_PROTOCOL") == "ssh");
+
+    CHECK(site.asked(Query::key) == 1);
+    CHECK(site.asked(Query::repository) == 1);
+    CHECK(site.asked(Query::permission) == 0);
+    CHECK(site.asked(Query::route) == 1);
+}
+
+TEST_CASE("a collaborator costs one permission query, and is refused a push without a route query") {
+    const Site site;
+    auto client = site.client();
+    const std::string handle = must_find(client, 2).handle;
+    CHECK(std::get<Granted>(must(client.authorize(ask_access(handle)))).because == Rule::collaborator);
+    CHECK(site.asked(Query::permission) == 1);
+    const auto refused = std::get<Refused>(must(client.authorize(ask_access(handle, Service::receive_pack))));
+    CHECK(refused.told == "ERROR: Permission to Alice/Site denied to bob.\n");
+    CHECK(refused.exit == ExitStatus::refused);
+    CHECK(refused.because == Rule::no_write_access);
+    CHECK(site.asked(Query::permission) == 2);
+    CHECK(site.asked(Query::route) == 1);
+}
+
+TEST_CASE("a deploy key's hooks learn that it is one") {
+    const Site site;
+    auto client = site.client();
+    const auto answer = must(client.authorize(ask_access(must_find(client, 3).handle)));
+    const auto& granted = std::get<Granted>(answer);
+    CHECK(granted.because == Rule::deploy_key);
+    const auto open = must(parse_open(granted.destinations.at(0).open));
+    CHECK(in_environment(open.open, "GERVE_USER") == "deploy-key");
+    CHECK(in_environment(open.open, "GERVE_USER_ID").empty());
+}
+
+TEST_CASE("each endpoint has a ticket of its own; a git daemon has none, and serves fetches alone") {
+    Site site;
+    must(site.store.registry().add_server(
+        *ServerName::parse("fs1"),
+        {*Endpoint::parse("a:1"), *Endpoint::parse("b:1"), *Endpoint::parse("git://c:9418")}));
+    auto client = site.client();
+    const std::string handle = must_find(client, 1).handle;
+    // Servers were added, and none is alice's: nobody knows where her repositories are.
+    CHECK(kind_of(client.authorize(ask_access(handle))) == ErrorKind::unavailable);
+    must(site.store.registry().set_route(login("alice"), *ServerName::parse("fs1")));
+    const auto fetch = std::get<Granted>(must(client.authorize(ask_access(handle))));
+    REQUIRE(fetch.destinations.size() == 3);
+    const auto first = must(parse_open(fetch.destinations[0].open));
+    const auto second = must(parse_open(fetch.destinations[1].open));
+    CHECK(first.open.nonce != second.open.nonce);
+    CHECK(first.open.audience == "fs1");
+    CHECK(fetch.destinations[2].open.empty());
+    CHECK(std::get<Granted>(must(client.authorize(ask_access(handle, Service::receive_pack))))
+              .destinations.size() == 2);
+    must(site.store.registry().set_endpoints(*ServerName::parse("fs1"), {*Endpoint::parse("git://c:9418")}));
+    CHECK(kind_of(client.authorize(ask_access(handle, Service::receive_pack))) == ErrorKind::unavailable);
+}
+
+TEST_CASE("who may read a moved repository is told where it went; who may not, that there is none") {
+    Site site;
+    must(site.store.registry().rename_repository(repo("alice/site"), repo("alice/web")));
+    auto client = site.client();
+    const auto granted = std::get<Granted>(must(client.authorize(ask_access(must_find(client, 2).handle))));
+    CHECK(granted.repo.text() == "Alice/web");
+    CHECK(granted.notice == "remote: alice/site has moved to Alice/web\n");
+    must(site.store.registry().revoke_access(repo("alice/web"), login("bob")));
+    const auto refused = std::get<Refused>(must(client.authorize(ask_access(must_find(client, 2).handle))));
+    CHECK(refused.told == messages::repository_not_found());
+}
+
+TEST_CASE("an address that is no address cannot forge what a hook reads") {
+    const Site site;
+    auto client = site.client();
+    ClientContext context = from_gateway();
+    context.address = std::string("1.2.3.4\nGERVE_USER=root\0", 24);
+    const auto found = must_find(client, 1, context);
+    const auto granted = std::get<Granted>(
+        must(client.authorize(ask_access(found.handle, Service::upload_pack, "alice/site", context))));
+    const auto open = must(parse_open(granted.destinations.at(0).open));
+    CHECK(in_environment(open.open, "GERVE_REMOTE_ADDR") == "1.2.3.4\\x0aGERVE_USER=root\\x00");
+    CHECK(in_environment(open.open, "GERVE_USER") == "Alice");
+}
+
+TEST_CASE("a handle serves the connection and the kind of peer that it was given to, and no other") {
+    const Site site;
+    auto client = site.client();
+    const std::string handle = must_find(client, 1).handle;
+    CHECK(kind_of(client.authorize(ask_access(handle, Service::upload_pack, "alice/site",
+                                              from_gateway("c2")))) == ErrorKind::internal);
+    CHECK(kind_of(client.authorize(ask_access(handle, Service::upload_pack, "alice/site", from_sshd()))) ==
+          ErrorKind::internal);
+    CHECK(kind_of(client.report(make_report(handle, from_gateway("c2")))) == ErrorKind::internal);
+    const std::string sshd = must_find(client, 1, from_sshd()).handle;
+    CHECK(kind_of(client.authorize(ask_access(sshd))) == ErrorKind::internal);
+    CHECK(std::holds_alternative<Granted>(
+        must(client.authorize(ask_access(sshd, Service::upload_pack, "alice/site", from_sshd())))));
+    // The user that the forced command runs as is not the one whom sshd let in.
+    KeyRequest other = ask_key(1, from_sshd());
+    other.login = "someone";
+    const auto elsewhere = must(client.key(other));
+    CHECK(kind_of(client.authorize(ask_access(elsewhere->handle, Service::upload_pack, "alice/site",
+                                              from_sshd()))) == ErrorKind::internal);
+}
+
+TEST_CASE("what was never sealed here is stale: look the key up again") {
+    const Site site;
+    auto client = site.client();
+    const KnownKey alice{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
+    const std::string foreign =
+        HandleSeal(TicketKey::make()).seal({alice, PeerKind::worker, "connection c1", monotonic_now()});
+    for (const std::string& handle : {foreign, std::string(), std::string("AAAA"), std::string("!")}) {
+        CHECK(std::holds_alternative<StaleHandle>(must(client.authorize(ask_access(handle)))));
+    }
+    CHECK(site.asked(Query::repository) == 0);
+}
+
+TEST_CASE("a worker's handle goes stale after seconds, and one from the future is stale") {
+    const Site site;
+    auto client = site.client();
+    const HandleSeal seal(site.key);
+    const KnownKey alice{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
+    const auto answer_at_age = [&](std::int64_t age) {
+        const Handle handle{alice, PeerKind::worker, "connection c1", monotonic_now() - age};
+        return must(client.authorize(ask_access(seal.seal(handle))));
+    };
+    CHECK(std::holds_alternative<Granted>(answer_at_age(9'000)));
+    CHECK(std::holds_alternative<StaleHandle>(answer_at_age(10'001)));
+    CHECK(std::holds_alternative<StaleHandle>(answer_at_age(-5'000)));
+}
+
+TEST_CASE("sshd's handle lives longer, but the key behind it is looked up again") {
+    Site site;
+    auto client = site.client();
+    const HandleSeal seal(site.key);
+    const KnownKey bob{KeyId{2}, make_key(2).fingerprint(), User{AccountId{2}, login("bob")}};
+    const auto answer_at_age = [&](std::int64_t age) {
+        const Handle handle{bob, PeerKind::authorized_keys, "login git", monotonic_now() - age};
+        return must(
+            client.authorize(ask_access(seal.seal(handle), Service::upload_pack, "alice/site", from_sshd())));
+    };
+    CHECK(std::holds_alternative<Granted>(answer_at_age(100)));
+    CHECK(site.asked(Query::key) == 0);
+    CHECK(std::holds_alternative<Granted>(answer_at_age(100'000)));
+    CHECK(site.asked(Query::key) == 1);
+    CHECK(std::holds_alternative<StaleHandle>(answer_at_age(180'001)));
+    must(site.store.registry().suspend_account(login("bob")));
+    CHECK(std::get<Refused>(answer_at_age(100'000)).because == Rule::suspended);
+    must(site.store.registry().revoke_key(make_key(2).fingerprint()));
+    CHECK(std::holds_alternative<StaleHandle>(answer_at_age(100'000)));
+}
