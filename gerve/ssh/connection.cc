@@ -92,7 +92,9 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
     if (session_ == nullptr || event_ == nullptr) return internal_error("libssh: out of memory");
     const bool process_config = false;
     ssh_options_set(session_, SSH_OPTIONS_PROCESS_CONFIG, &process_config);
-    ssh_options_set(session_, SSH_OPTIONS_COMPRESSION, "no");
+    // "no" would still offer zlib@openssh.com.
+    ssh_options_set(session_, SSH_OPTIONS_COMPRESSION_C_S, "none");
+    ssh_options_set(session_, SSH_OPTIONS_COMPRESSION_S_C, "none");
     if (limits_.rekey_bytes != 0) ssh_options_set(session_, SSH_OPTIONS_REKEY_DATA, &limits_.rekey_bytes);
     if (ssh_bind_accept_fd(identity.bind(), session_, socket.get()) != SSH_OK) {
         return internal_error(std::string("libssh: ") + ssh_get_error(identity.bind()));
