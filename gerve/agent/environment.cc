@@ -68,7 +68,8 @@ Result<void> check_config(const std::vector<NameValue>& config) {
 
 Result<void> check_variables(const std::vector<NameValue>& variables) {
     for (std::size_t i = 0; i < variables.size(); ++i) {
-        const auto& [name, value] = variables[i];
+        const std::string& name = variables[i].first;
+        const std::string& value = variables[i].second;
         const bool again = std::any_of(variables.begin(), variables.begin() + static_cast<long>(i),
                                        [&](const NameValue& other) { return other.first == name; });
         if (!is_allowed_variable(name) || again) return client_error("variable '" + printable(name) + "'");
