@@ -117,8 +117,7 @@ void Connection::turn() {
         const std::uint64_t received = counters_->socket.in_bytes;
         const int polled = ssh_event_dopoll(event_, 0);
         if (!logged_in_) collect_message();
-        if (polled != SSH_OK || !ssh_is_connected(session_) || counters_->socket.in_bytes == received)
-            break;
+        if (polled != SSH_OK || !ssh_is_connected(session_) || counters_->socket.in_bytes == received) break;
     }
     // Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement.
     if (counters_->socket.in_bytes != received_before) {

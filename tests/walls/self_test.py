@@ -30,6 +30,7 @@ GOOD = {
     "gerve/relay/pump.cc": '#include "authz/base/result.h"\n',
     "tests/unit/login_test.cc": '#include "authz/model/login.h"\n#include <libssh/libssh.h>\n',
     "build/generated.cc": '#include "nowhere.h"\n',
+    "tests/unit/fd_test.cc": 'auto inside = directory.path + "/root/owner";\n',
     "README.md": "Configuration is in /etc/gerve, state in /var/lib/gerve, or ~/root/x.\n",
 }
 
