@@ -15,7 +15,7 @@ namespace gerve {
 namespace {
 
 // authz answers within its own deadline when its database does not; so long is waited for authz itself.
-constexpr std::chrono::milliseconds question_patience{5'000};
+constexpr std::chrono::milliseconds question_patience{4'000};
 constexpr std::chrono::milliseconds report_patience{60'000};
 constexpr std::chrono::milliseconds retry_pause{20};
 constexpr std::size_t max_reports = 20'000;

@@ -158,7 +158,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
 asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::string& user,
                                                                   const PublicKey& key, bool proven) {
     const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
-    if (!same || !last_lookup_.result || steady_clock::now() - last_lookup_.at > lookup_lifetime) {
+    if (!same || steady_clock::now() - last_lookup_.at > lookup_lifetime) {
         const KeyRequest question{key, user, proven, client_};
         last_lookup_.result = co_await worker_.authz.key(question);
         last_lookup_.user = user;
@@ -205,6 +205,10 @@ void Session::tell_end(const SessionReport& report) {
 // The handle of a connection that lives long goes stale; a new look-up finds out whether the key still is
 // one.
 asio::awaitable<Result<KeyFound>> Session::principal() {
+    // Out of reach a moment ago: the client has waited once, and is not made to wait for the same again.
+    if (!last_lookup_.result && steady_clock::now() - last_lookup_.at < std::chrono::seconds(2)) {
+        co_return pass_on(last_lookup_.result);
+    }
     const KeyRequest question{login_->key, login_->user, true, client_};
     auto found = co_await worker_.authz.key(question);
     if (!found) co_return pass_on(found);

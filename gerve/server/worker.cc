@@ -27,6 +27,9 @@ namespace {
 // Few per wake-up, so that workers share a burst.
 constexpr int accepts_per_wake = 4;
 
+// While draining, who has not logged in by then is not waited for.
+constexpr std::chrono::seconds login_patience{10};
+
 std::string address_of(const sockaddr_storage& peer) {
     char host[NI_MAXHOST];
     if (::getnameinfo(reinterpret_cast<const sockaddr*>(&peer), sizeof peer, host, sizeof host, nullptr, 0,
@@ -153,19 +156,20 @@ class Worker {
     }
 
     asio::awaitable<void> await_end() {
-        const auto deadline = std::chrono::steady_clock::now() + config_.ssh.drain_timeout;
-        while (!context_.connections.empty() && std::chrono::steady_clock::now() < deadline) {
-            close_idle();
+        const auto started = std::chrono::steady_clock::now();
+        while (!context_.connections.empty() &&
+               std::chrono::steady_clock::now() < started + config_.ssh.drain_timeout) {
+            close_idle(std::chrono::steady_clock::now() > started + login_patience);
             asio::steady_timer pause(loop_, std::chrono::milliseconds(50));
             co_await pause.async_wait(asio::use_awaitable);
         }
         loop_.stop();
     }
 
-    void close_idle() {
+    void close_idle(bool also_without_login) {
         std::vector<std::shared_ptr<ssh::Connection>> idle;
         for (ssh::Connection* connection : context_.connections) {
-            if (!connection->open_channels() && connection->logged_in())
+            if (!connection->open_channels() && (connection->logged_in() || also_without_login))
                 idle.push_back(connection->shared_from_this());
         }
         for (const auto& connection : idle) connection->disconnect("Gerve is restarting. Connect again.");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "authz/model/git_command.h"
 #include "gerve/ssh/connection.h"
 
 namespace gerve::ssh {
@@ -39,8 +40,9 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
       output_(connection.socket_.get_executor()),
       env_left_(max_env_requests) {
     callbacks_->userdata = this;
-    callbacks_->channel_data_function = [](ssh_session, ssh_channel, void*, uint32_t, int, void* user) {
+    callbacks_->channel_data_function = [](ssh_session, ssh_channel, void*, uint32_t size, int, void* user) {
         self_of(user).input_.notify();
+        if (self_of(user).connection_ != nullptr) self_of(user).connection_->data_bytes_in_ += size;
         return 0;  // stays in libssh's buffer until take_input()
     };
     callbacks_->channel_eof_function = [](ssh_session, ssh_channel, void* user) {
@@ -56,6 +58,7 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
         if (self.env_left_ == 0) return 1;
         --self.env_left_;
         if (std::string_view(name) != "GIT_PROTOCOL" || self.command_ || self.requested_) return 1;
+        if (!GitProtocol::parse(value)) return 1;
         self.git_protocol_ = value;
         return 0;
     };

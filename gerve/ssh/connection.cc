@@ -156,28 +156,56 @@ void Connection::check_state() {
     if (!ssh_is_connected(session_) || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) {
         const std::string error = ssh_get_error(session_);
         close(error.empty() ? "client closed the connection" : error);
-    } else if (!logged_in_ && counters_->socket.in_bytes > limits_.bytes_before_login) {
-        disconnect("Too many bytes before authentication.");
-    } else if (channels_in_all_ > limits_.max_channels_in_all) {
-        disconnect("Too many sessions on one connection.");
+    } else if (const char* why = abuse()) {
+        disconnect(why);
     }
 }
 
+const char* Connection::abuse() const {
+    if (!logged_in_) {
+        if (dropped_request_) return "A request to log in was malformed, or its signature is wrong.";
+        if (counters_->socket.in_bytes > limits_.bytes_before_login) return "Too many bytes before login.";
+        return nullptr;
+    }
+    if (channels_in_all_ > limits_.max_channels_in_all) return "Too many sessions on one connection.";
+    // What a client sends besides data is bounded by the data (window adjustments) and by time (keepalives).
+    const auto age = std::chrono::steady_clock::now() - opened_;
+    const auto seconds =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count());
+    const std::uint64_t bytes = counters_->socket.out_bytes;
+    const std::uint64_t data_packets = data_bytes_in_ / 256;
+    if (counters_->raw.in_packets > 4'000 + bytes / 1'024 + data_packets + 10 * seconds) {
+        return "Too many requests on one connection.";
+    }
+    return nullptr;
+}
+
+// libssh answers neither a wrong signature nor a malformed request: it drops the message, and the client
+// would wait for the end of its login grace. A packet that came and made no message is such a one.
 void Connection::collect_message() {
     while (pending_ == nullptr && ssh_is_connected(session_)) {
         ssh_message message = ssh_message_get(session_);
-        if (message == nullptr) return;
+        if (message == nullptr) {
+            dropped_request_ =
+                packets_at_service_ != 0 && counters_->raw.in_packets > packets_at_service_ + messages_taken_;
+            return;
+        }
+        ++messages_taken_;
         if (ssh_message_type(message) == SSH_REQUEST_AUTH) {
             take_auth_request(message);
             return;
         }
         const char* service = ssh_message_service_service(message);
-        if (service != nullptr && std::string_view(service) == "ssh-userauth") {
+        if (service != nullptr && std::string_view(service) == "ssh-userauth" && packets_at_service_ == 0) {
+            packets_at_service_ = counters_->raw.in_packets;
+            messages_taken_ = 0;
             ssh_message_service_reply_success(message);
         } else {
+            dropped_request_ = service != nullptr;  // the service was asked for already, or is none of ours
             ssh_message_reply_default(message);
         }
         ssh_message_free(message);
+        if (dropped_request_) return;
     }
 }
 

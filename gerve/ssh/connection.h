@@ -85,8 +85,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Connection(asio::io_context& loop, const ConnectionLimits& limits);
 
     [[nodiscard]] Result<void> start(const ServerIdentity& identity, Fd socket);
-    void turn();             // reads, writes and dispatches what the socket has for us now
-    void collect_message();  // takes an authentication request off the queue
+    void turn();  // reads, writes and dispatches what the socket has for us now
+    void collect_message();
+    [[nodiscard]] const char* abuse()
+        const;  // why the client has to go, or nothing  // takes an authentication request off the queue
     void take_auth_request(ssh_message_struct* message);
     void arm();          // asks the event loop for the next readiness
     void check_state();  // notices the end, and limits that were passed
@@ -108,8 +110,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::optional<AuthAttempt> attempt_;
     Signal news_;
     std::string why_;
+    Deadline opened_ = std::chrono::steady_clock::now();
+    std::uint64_t packets_at_service_ = 0;  // received when "ssh-userauth" was accepted; 0: not yet
+    std::uint64_t messages_taken_ = 0;      // since then
+    bool dropped_request_ = false;          // libssh threw a request to log in away
     unsigned channels_in_all_ = 0;
     bool logged_in_ = false;
+    std::uint64_t data_bytes_in_ = 0;  // of all channels
     std::size_t written_since_drained_ =
         0;  // bytes of channel data given to libssh since its socket was seen idle
     bool waiting_read_ = false;
