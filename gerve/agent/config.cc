@@ -18,7 +18,9 @@ namespace {
 using namespace std::chrono_literals;
 
 unsigned core_count() {
-    return std::max(1U, std::thread::hardware_concurrency());
+    static const unsigned cores =
+        std::max(1U, std::thread::hardware_concurrency());  // asks the system each time
+    return cores;
 }
 
 bool is_directory(const std::string& path) {

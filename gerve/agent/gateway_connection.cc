@@ -17,7 +17,7 @@ asio::awaitable<bool> GatewayConnection::receive_exactly(char* bytes, std::size_
         if (got > 0) {
             bytes += got;
             size -= static_cast<std::size_t>(got);
-        } else if (!co_await readable()) {
+        } else if (!co_await socket_.readable()) {
             co_return false;
         }
     }
@@ -102,7 +102,7 @@ asio::awaitable<void> GatewayConnection::finish() {
     ::shutdown(socket_.fd(), SHUT_WR);
     char discarded[4096];
     while (const ssize_t got = try_receive(discarded, sizeof discarded)) {
-        if (got < 0 && !co_await readable()) co_return;
+        if (got < 0 && !co_await socket_.readable()) co_return;
         if (got > 0) co_await yield_turn();  // a peer that never pauses must not keep the loop
     }
 }

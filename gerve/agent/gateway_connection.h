@@ -24,8 +24,8 @@ class GatewayConnection {
     // Fills `size` bytes. False when the connection ended first, or was cut.
     [[nodiscard]] asio::awaitable<bool> receive_exactly(char* bytes, std::size_t size);
 
-    // Waits until try_receive has something to say. False when the connection was cut.
-    [[nodiscard]] asio::awaitable<bool> readable() { return socket_.readable(); }
+    // Ready when try_receive has something to say.
+    [[nodiscard]] Stream& socket() { return socket_; }
 
     // The number of bytes received; 0 when the connection has ended; -1 when there is nothing yet.
     [[nodiscard]] ssize_t try_receive(char* bytes, std::size_t size);

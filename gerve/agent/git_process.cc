@@ -19,7 +19,6 @@ struct Pipe {
     Fd childs;
 };
 
-// Non-blocking on our side alone: each end has its own file status flags.
 Result<Pipe> make_pipe(bool child_reads) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return internal_error(errno_text("pipe2"));
@@ -94,7 +93,7 @@ class SpawnAttributes {
 // This process raised its own limit; programs that walk through all possible descriptors should not.
 void limit_open_files(pid_t pid, std::size_t soft) {
     rlimit limit{};
-    if (soft == 0 || ::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) != 0) return;
+    if (soft == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == soft) return;
     limit.rlim_cur = soft;
     ::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr);
 }

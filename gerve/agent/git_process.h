@@ -39,7 +39,7 @@ class GitProcess {
     // Kills the whole group and waits for it if nobody has reaped the process.
     ~GitProcess();
 
-    // The ends of the pipes that belong to this side: non-blocking, to be taken by whoever relays them.
+    // The ends of the pipes that belong to this side, to be taken by whoever relays them.
     Fd in;
     Fd out;
     Fd err;

@@ -15,12 +15,7 @@ namespace {
 
 using grv1::FrameType;
 
-// A coroutine gives the loop to the others after so many buffers in a row.
-constexpr int turns_per_wake = 4;
-
-// From here on a stream is worth a pipe of this size. Enlarging every pipe at once would use up what a user
-// may have in pipes (fs.pipe-user-pages-soft) with sessions that never need it.
-constexpr std::uint64_t busy_stream = 256 * 1024;
+// The size of the pipes of a stream that has carried much.
 constexpr int busy_pipe = 256 * 1024;
 
 }  // namespace
@@ -70,18 +65,13 @@ asio::awaitable<void> GitRelay::relay_errors() {
 }
 
 asio::awaitable<void> GitRelay::relay_output(Stream& from, FrameType type) {
-    std::uint64_t total = 0;
-    for (int turn = 1; from.is_open(); ++turn) {
+    Pacer pacer(loop_);
+    bool ready = co_await from.readable();  // git has only just started
+    while (ready && from.is_open()) {
         const ssize_t got = co_await relay_once(from, type);
         if (got == 0) break;
-        if (got < 0) {
-            const bool ready = co_await from.readable();
-            if (!ready) break;
-        } else {
-            total += static_cast<std::uint64_t>(got);
-            enlarge_when_busy(from, total);
-        }
-        if (turn % turns_per_wake == 0) co_await yield_turn();
+        if (pacer.is_busy()) enlarge(from);
+        ready = co_await pacer.wait_for_more(from, got);
     }
     from.close();
 }
@@ -102,22 +92,23 @@ asio::awaitable<ssize_t> GitRelay::relay_once(Stream& from, FrameType type) {
     co_return got;
 }
 
-void GitRelay::enlarge_when_busy(Stream& stream, std::uint64_t bytes) {
-    if (bytes < busy_stream || !stream.is_open()) return;
-    if (::fcntl(stream.fd(), F_GETPIPE_SZ) < busy_pipe) ::fcntl(stream.fd(), F_SETPIPE_SZ, busy_pipe);
+// Enlarging every pipe at once would use up what a user may have in pipes (fs.pipe-user-pages-soft) with
+// sessions that never need it.
+void GitRelay::enlarge(Stream& stream) {
+    if (!stream.is_open() || ::fcntl(stream.fd(), F_GETPIPE_SZ) >= busy_pipe) return;
+    ::fcntl(stream.fd(), F_SETPIPE_SZ, busy_pipe);
 }
 
 // ---- to git
 
 asio::awaitable<void> GitRelay::relay_input() {
-    for (int turn = 1; !over_; ++turn) {
+    Pacer pacer(loop_);
+    bool ready = true;
+    while (ready && !over_) {
         const ssize_t got = co_await take_once();
         if (got == 0 || over_) break;
-        if (got < 0) {
-            const bool ready = co_await peer_->readable();
-            if (!ready) break;
-        }
-        if (turn % turns_per_wake == 0) co_await yield_turn();
+        if (pacer.is_busy()) enlarge(in_);
+        ready = co_await pacer.wait_for_more(peer_->socket(), got);
     }
 }
 
@@ -170,7 +161,6 @@ asio::awaitable<void> GitRelay::write_to_git(std::string_view bytes) {
         if (put >= 0) {
             bytes.remove_prefix(static_cast<std::size_t>(put));
         } else if (errno == EAGAIN) {
-            enlarge_when_busy(in_, count_.from_gateway);
             static_cast<void>(co_await in_.writable());
         } else if (errno != EINTR) {
             in_.close();

@@ -10,6 +10,7 @@
 #include "gerve/agent/buffers.h"
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_process.h"
+#include "gerve/agent/pacer.h"
 #include "gerve/relay/grv1.h"
 
 namespace gerve {
@@ -62,7 +63,7 @@ class GitRelay : public std::enable_shared_from_this<GitRelay> {
     void abandon(std::string reason);
     void end_group();
     void kill_group();
-    void enlarge_when_busy(Stream& stream, std::uint64_t bytes);
+    void enlarge(Stream& stream);
 
     asio::io_context& loop_;
     BufferPool& buffers_;

@@ -23,6 +23,9 @@ constexpr auto goodbye = 2000ms;
 // A git that has not written by then is under way all the same: upload-archive waits for its client first.
 constexpr auto start_time = 500ms;
 
+// An OPEN is received in pieces of this size; most come in one.
+constexpr std::size_t open_piece = 4096;
+
 constexpr std::string_view ended_early = "ended before its OPEN";
 
 // A connection that wants to know more often whether this agent serves can be made anew.
@@ -142,10 +145,14 @@ asio::awaitable<Admitted<ReceivedOpen>> AgentSession::receive_open() {
     if (!started) co_return tl::make_unexpected(interrupted());
     const auto size = open_size(message);
     if (!size) co_return refuse(FailCode::bad_request, describe(size.error()));
-    message.resize(*size);
-    const bool complete = co_await connection_->receive_exactly(message.data() + grv1_open_header_size,
-                                                                *size - grv1_open_header_size);
-    if (!complete) co_return tl::make_unexpected(interrupted());
+    while (message.size() < *size) {
+        // What is not authenticated yet costs no more memory than it sent.
+        const std::size_t have = message.size();
+        message.resize(std::min(*size, have + open_piece));
+        const bool complete =
+            co_await connection_->receive_exactly(message.data() + have, message.size() - have);
+        if (!complete) co_return tl::make_unexpected(interrupted());
+    }
     auto received = parse_open(message);
     if (!received) co_return refuse(FailCode::bad_request, describe(received.error()));
     co_return std::move(*received);

@@ -7,6 +7,12 @@
 
 namespace gerve {
 
+Stream::Stream(asio::io_context& loop, Fd fd) : descriptor_(loop, fd.release()) {
+    // By way of asio: it remembers, and does not ask the kernel again before the first wait.
+    std::error_code ignored;
+    descriptor_.native_non_blocking(true, ignored);
+}
+
 asio::awaitable<bool> Stream::ready(asio::posix::stream_descriptor::wait_type what) {
     if (!descriptor_.is_open()) co_return false;
     std::error_code error;

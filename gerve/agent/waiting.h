@@ -14,10 +14,11 @@
 
 namespace gerve {
 
-// A non-blocking descriptor with the two waits that asio gives it. Its owner reads and writes it directly.
+// A descriptor made non-blocking, with the two waits that asio gives it. Its owner reads and writes it
+// directly.
 class Stream {
   public:
-    Stream(asio::io_context& loop, Fd fd) : descriptor_(loop, fd.release()) {}
+    Stream(asio::io_context& loop, Fd fd);
 
     [[nodiscard]] int fd() { return descriptor_.native_handle(); }
     [[nodiscard]] bool is_open() const { return descriptor_.is_open(); }

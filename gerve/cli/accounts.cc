@@ -39,15 +39,20 @@ int list_users(Site& site, bool json) {
     return 0;
 }
 
+int add_account(Site& site, const Values& values) {
+    const auto kind = values.flag ? AccountKind::organization : AccountKind::user;
+    const auto added = site.registry().add_account(*values.login, kind);
+    if (added) return 0;
+    throw Stop{refused_status, "cannot add " + values.login->text() + ": " + explanation_of(added.error())};
+}
+
 void declare_user(Command& root) {
     Command user = root.group("user", "Accounts of people and organisations.");
     const auto add = std::make_shared<Values>();
     user.command("add", "Make an account for a person, or with --org for an organisation.",
                  [add](Site& site) {
                      site.create_state();
-                     need(site.registry().add_account(
-                         *add->login, add->flag ? AccountKind::organization : AccountKind::user));
-                     return 0;
+                     return add_account(site, *add);
                  })
         .argument("LOGIN", "Its name: letters, digits, '.', '_', '-'", parsed(add->login))
         .flag("--org", "An organisation: it has members and teams, and no keys", add->flag);

@@ -34,10 +34,16 @@ struct Stop {
 constexpr int refused_status = 1;
 constexpr int usage_status = 2;
 
+// What an administrator is told of a failure: a refusal speaks for itself, of a fault he wants the details.
+[[nodiscard]] inline std::string explanation_of(const Error& error) {
+    const bool refusal = error.kind == ErrorKind::client || error.kind == ErrorKind::denied;
+    return refusal && !error.told.empty() ? error.told : describe(error);
+}
+
 // The value of a result, or the end of the command.
 template <class T>
 T need(Result<T> result) {
-    if (!result) throw Stop{refused_status, describe(result.error())};
+    if (!result) throw Stop{refused_status, explanation_of(result.error())};
     if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 

@@ -32,13 +32,17 @@ FileServer server_of(Site& site, const Login& owner) {
 // The row comes first: it gives the number by which a file server may file the repository.
 int create(Site& site, const Values& values) {
     (void)need(site.registry().show_account(values.repo->owner()));
+    if (const auto there = site.registry().show_repository(*values.repo)) {
+        throw Stop{refused_status, "there is already a repository " + there->path.text()};
+    }
     FileServer server = server_of(site, values.repo->owner());
     const RepositoryRecord record = need(site.registry().create_repository(*values.repo, !values.is_private));
     const auto made = server.create(record.path, record.id);
     if (!made) {
         const auto undone = site.registry().delete_repository(record.path);
-        throw Stop{refused_status, describe(made.error()) +
-                                       (undone ? "" : "; and its row stays: " + describe(undone.error()))};
+        throw Stop{refused_status,
+                   explanation_of(made.error()) +
+                       (undone ? "" : "; and its row stays: " + explanation_of(undone.error()))};
     }
     return 0;
 }
@@ -64,10 +68,10 @@ int rename(Site& site, const Values& values) {
     const auto renamed = site.registry().rename_repository(record.path, to);
     if (!renamed) {
         const auto undone = server.rename(to, record.path, record.id);
-        throw Stop{refused_status,
-                   describe(renamed.error()) + (undone ? ""
-                                                       : "; and on the file server it is " + to.text() +
-                                                             " now: " + describe(undone.error()))};
+        throw Stop{refused_status, explanation_of(renamed.error()) +
+                                       (undone ? ""
+                                               : "; and on the file server it is " + to.text() +
+                                                     " now: " + explanation_of(undone.error()))};
     }
     std::printf("%s is %s now\n", record.path.text().c_str(), renamed->path.text().c_str());
     return 0;

@@ -15,7 +15,7 @@ int print_schema(Site& site, bool mysql, bool sqlite) {
 
 // Not through Site::database(): that refuses the old schema that is to be brought up to date.
 int migrate(Site& site) {
-    if (site.config().directory_backend == "sqlite") site.create_state();
+    site.create_state();
     const Connect connect = need(choose_database(site.config(), DatabaseUse::administer));
     const auto database = need(connect());
     const int before = need(migrate_schema(*database));

@@ -24,7 +24,7 @@ const Config& Site::config() {
 }
 
 void Site::create_state() {
-    need(make_state_directory(config().state));
+    if (config().directory_backend == "sqlite") need(make_state_directory(config().state));
 }
 
 Database& Site::database() {

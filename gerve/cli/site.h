@@ -23,7 +23,7 @@ class Site {
     // should not make an empty one. create_state() comes before it where one is meant to be made.
     [[nodiscard]] Database& database();
     [[nodiscard]] Registry& registry();
-    void create_state();
+    void create_state();  // nothing to do unless the directory is in SQLite
 
   private:
     GlobalOptions options_;

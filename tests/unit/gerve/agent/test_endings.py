@@ -10,7 +10,7 @@ import time
 import grv1
 import pytest
 from conftest import PROGRAM, alive, git, wait_until
-from test_streams import pkt, stalled
+from test_streams import pkt, resident, stalled
 
 
 def fetch_request(site, path) -> bytes:
@@ -380,11 +380,17 @@ def test_a_git_that_cannot_be_started(site):
     assert agent.log_lines("refused", "Exec format error")
 
 
-def test_idle_sessions_use_no_cpu(site):
+def test_idle_sessions_use_no_cpu_and_little_memory(site):
     site.make_repository()
-    agent = site.start()
-    sessions = [site.open().until(lambda s: s.stdout.endswith(b"0000")) for _ in range(20)]
+    agent = site.start("threads = 1\n")
+    with site.open() as first:
+        first.write(b"0000")
+        first.finish()
+    before = resident(agent.pid)
+    sessions = [site.open().until(lambda s: s.stdout.endswith(b"0000")) for _ in range(150)]
     assert wait_until(lambda: stalled(agent.pid), what="rest")
+    if not os.environ.get("ASAN_OPTIONS"):
+        assert (resident(agent.pid) - before) / len(sessions) < 40 << 10
     for session in sessions:
         session.write(b"0000")
         assert session.finish().status == 0
