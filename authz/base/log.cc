@@ -1,6 +1,7 @@
 #include "authz/base/log.h"
 
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -34,6 +35,14 @@ void start(std::string_view role, Level least) {
     auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     auto logger = std::make_shared<spdlog::logger>(std::string(role), std::move(sink));
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l [%P] %n: %v");
+    logger->set_level(spdlog_level(least));
+    spdlog::set_default_logger(std::move(logger));
+}
+
+void start_syslog(std::string_view role, Level least) {
+    auto sink =
+        std::make_shared<spdlog::sinks::syslog_sink_mt>(std::string(role), LOG_PID, LOG_AUTHPRIV, false);
+    auto logger = std::make_shared<spdlog::logger>(std::string(role), std::move(sink));
     logger->set_level(spdlog_level(least));
     spdlog::set_default_logger(std::move(logger));
 }

@@ -24,6 +24,9 @@ struct Field {
 
 // Names the process in every line ("master", "worker", "authz", "agent", "shell"). Call once, before threads.
 void start(std::string_view role, Level least = Level::info);
+// The same into the system log (LOG_AUTHPRIV), under the role's name: for a program whose stderr is a
+// client's.
+void start_syslog(std::string_view role, Level least = Level::info);
 
 // The event is a short sentence of ours, never bytes from outside.
 void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});

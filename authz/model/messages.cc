@@ -48,6 +48,9 @@ std::string suspended() {
 std::string withdrawn() {
     return "ERROR: Your access was withdrawn.\n";
 }
+std::string connection_too_old() {
+    return "ERROR: This SSH connection is too old for another operation. Connect again.\n";
+}
 std::string moved(const RepoPath& from, const RepoPath& to) {
     return "remote: " + from.text() + " has moved to " + to.text() + "\n";
 }

@@ -40,7 +40,8 @@ namespace messages {
                                        std::string_view who);  // who: login | "deploy key"
 [[nodiscard]] std::string archived(const RepoPath& repo);
 [[nodiscard]] std::string suspended();
-[[nodiscard]] std::string withdrawn();  // the key or account went away while its connection lived
+[[nodiscard]] std::string withdrawn();           // the key or account went away while its connection lived
+[[nodiscard]] std::string connection_too_old();  // behind sshd: nothing new may be started on it
 [[nodiscard]] std::string moved(const RepoPath& from, const RepoPath& to);
 [[nodiscard]] std::string cannot_check(const RequestId& request);
 [[nodiscard]] std::string server_not_answering(const Login& owner, const RequestId& request);

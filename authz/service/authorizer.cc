@@ -132,19 +132,33 @@ Result<std::optional<Handle>> Authorizer::open_handle(const std::string& text, c
     return handle;
 }
 
+// Nothing: the key is live no more.
+Result<std::optional<KnownKey>> Authorizer::key_of(const Handle& handle) {
+    const std::chrono::milliseconds age(monotonic_now() - handle.issued);
+    if (age.count() >= 0 && age <= worker_handle_life) return handle.key;
+    return directory_->find_key_again(handle.key, unix_now());
+}
+
 // Nothing: too old to go by, or the key is live no more.
 Result<std::optional<Principal>> Authorizer::principal_of(const Handle& handle) {
     const std::chrono::milliseconds age(monotonic_now() - handle.issued);
     const auto life = handle.given_to == PeerKind::worker ? worker_handle_life : sshd_handle_life;
     if (age.count() < 0 || age > life) return std::nullopt;
-    std::optional<KnownKey> key = handle.key;
-    if (age > worker_handle_life) {
-        auto again = directory_->find_key_again(handle.key, unix_now());
-        if (!again) return pass_on(again);
-        key = std::move(*again);
-    }
-    if (!key) return std::nullopt;
-    return Principal::make(Proof::from_sealed_handle(handle.key.fingerprint), std::move(*key));
+    auto key = key_of(handle);
+    if (!key) return pass_on(key);
+    if (!*key) return std::nullopt;
+    return Principal::make(Proof::from_sealed_handle(handle.key.fingerprint), std::move(**key));
+}
+
+Result<std::optional<KeyFound>> Authorizer::holder(const HolderRequest& request, const Asker& asker) {
+    if (directory_ == nullptr) return no_connection();
+    const auto handle = open_handle(request.handle, asker, request.client);
+    if (!handle) return pass_on(handle);
+    if (!*handle) return std::nullopt;
+    auto key = key_of(**handle);
+    if (!key) return pass_on(key);
+    if (!*key) return std::nullopt;
+    return KeyFound{std::move(**key), request.handle};
 }
 
 Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, const Asker& asker) {

@@ -35,6 +35,7 @@ class Authorizer {
         : directory_(directory), signer_(signer), audit_(audit) {}
 
     [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request, const Asker& asker);
+    [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request, const Asker& asker);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request, const Asker& asker);
     // A handle that is too old to ask by still says who it was.
     [[nodiscard]] Result<void> report(const SessionReport& report, const Asker& asker);
@@ -43,6 +44,7 @@ class Authorizer {
   private:
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
+    Result<std::optional<KnownKey>> key_of(const Handle& handle);
     Result<std::optional<Principal>> principal_of(const Handle& handle);
 
     Directory* directory_;

@@ -100,6 +100,12 @@ Result<std::optional<KeyFound>> AuthzClient::key(const KeyRequest& request) {
     return parse_key_reply(*reply);
 }
 
+Result<std::optional<KeyFound>> AuthzClient::holder(const HolderRequest& request) {
+    const auto reply = ask(request);
+    if (!reply) return pass_on(reply);
+    return parse_key_reply(*reply);
+}
+
 Result<Authorization> AuthzClient::authorize(const AuthorizeRequest& request) {
     const auto reply = ask(request);
     if (!reply) return pass_on(reply);

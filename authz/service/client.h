@@ -20,6 +20,7 @@ class AuthzClient {
         : path_(std::move(socket_path)), patience_(patience) {}
 
     [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request);
+    [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request);
     [[nodiscard]] Result<void> report(const SessionReport& report);
     // Good: authz answers, and its database answers it.

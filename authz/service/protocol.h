@@ -41,6 +41,14 @@ struct KeyFound {
     std::string handle;  // base64, at most 1 KB
 };
 
+// Who is behind this handle? For a forced command that has to greet, and has seen no key. How old the handle
+// is does not matter here: it grants nothing. The answer is a KeyFound with the same handle; missing when the
+// key is live no more.
+struct HolderRequest {
+    std::string handle;
+    ClientContext client;
+};
+
 struct AuthorizeRequest {
     std::string handle;
     Service service;

@@ -47,6 +47,7 @@ void log_trouble(std::string_view event, const Peer& peer, const std::string& wh
 
 Question question_of(const Request& request) {
     if (std::holds_alternative<KeyRequest>(request)) return Question::key;
+    if (std::holds_alternative<HolderRequest>(request)) return Question::holder;
     if (std::holds_alternative<AuthorizeRequest>(request)) return Question::authorize;
     return std::holds_alternative<SessionReport>(request) ? Question::report : Question::ready;
 }
@@ -312,6 +313,9 @@ std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedR
     const Asker asker{*kind, peer.user};
     if (const auto* key = std::get_if<KeyRequest>(&request)) {
         return encode_key_reply(id, noted(authorizer.key(*key, asker)));
+    }
+    if (const auto* holder = std::get_if<HolderRequest>(&request)) {
+        return encode_key_reply(id, noted(authorizer.holder(*holder, asker)));
     }
     if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
         const auto answer = noted(authorizer.authorize(*authorize, asker));

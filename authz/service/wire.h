@@ -20,6 +20,7 @@ struct RequestHead {
 };
 
 [[nodiscard]] std::string encode_request(const RequestHead& head, const KeyRequest& request);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const HolderRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const AuthorizeRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const SessionReport& report);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ReadyRequest& request);
@@ -32,7 +33,7 @@ struct RequestHead {
 [[nodiscard]] Result<void> parse_done_reply(std::string_view message);
 
 // Server side. Errors: client, naming the field that is wrong.
-using Request = std::variant<KeyRequest, AuthorizeRequest, SessionReport, ReadyRequest>;
+using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest>;
 struct ReceivedRequest {
     RequestHead head;
     Request request;

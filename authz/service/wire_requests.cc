@@ -49,6 +49,12 @@ Result<std::optional<GitProtocol>> parse_protocol(Fields& fields) {
     return std::move(*protocol);
 }
 
+Result<Request> parse_holder_request(Fields& fields, ClientContext client) {
+    std::string handle(fields.text("handle", max_handle));
+    if (!fields.good()) return fields.error();
+    return HolderRequest{std::move(handle), std::move(client)};
+}
+
 Result<Request> parse_authorize_request(Fields& fields, ClientContext client) {
     std::string handle(fields.text("handle", max_handle));
     const auto service = parse_service(fields.text("service"));
@@ -94,6 +100,7 @@ Result<Request> parse_report(Fields& fields, ClientContext client) {
 
 Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext client) {
     if (ask == "key") return parse_key_request(fields, std::move(client));
+    if (ask == "holder") return parse_holder_request(fields, std::move(client));
     if (ask == "authorize") return parse_authorize_request(fields, std::move(client));
     if (ask == "report") return parse_report(fields, std::move(client));
     if (ask == "ready") return ReadyRequest{std::move(client)};
@@ -108,6 +115,13 @@ std::string encode_request(const RequestHead& head, const KeyRequest& request) {
     message["blob"] = to_base64(request.key.blob());
     message["login"] = cut(request.login);
     message["proven"] = request.proven;
+    message["client"] = encode_client(request.client);
+    return dump(message);
+}
+
+std::string encode_request(const RequestHead& head, const HolderRequest& request) {
+    Json message = encode_head(head, "holder");
+    message["handle"] = request.handle;
     message["client"] = encode_client(request.client);
     return dump(message);
 }

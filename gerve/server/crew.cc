@@ -45,8 +45,9 @@ Result<std::shared_ptr<UnixListener>> open_or_share(const std::string& path, Uni
     return std::make_shared<UnixListener>(std::move(*opened));
 }
 
-// authz knows its peers by SO_PEERCRED, so the door may stand open once other users are expected at it.
-mode_t authz_socket_mode(const AuthzConfig& authz) {
+// authz knows its peers by SO_PEERCRED and the agent by their tickets, so both doors may stand open once
+// other users are expected at them: workers, and the programs that sshd starts.
+mode_t socket_mode(const AuthzConfig& authz) {
     const bool others = !authz.worker_user.empty() || !authz.authorized_keys_user.empty() ||
                         !authz.forced_command_user.empty();
     return others ? 0666 : 0600;
@@ -78,12 +79,13 @@ Result<CrewSockets> open_sockets(const Config& config, const CrewSockets& held) 
         if (!opened) return pass_on(opened);
         out.tcp.back() = std::make_shared<TcpListener>(std::move(*opened));
     }
-    auto authz = open_or_share(config.authz_socket(), UnixListener::Kind::packets,
-                               authz_socket_mode(config.authz), held.authz);
+    auto authz = open_or_share(config.authz_socket(), UnixListener::Kind::packets, socket_mode(config.authz),
+                               held.authz);
     if (!authz) return pass_on(authz);
     out.authz = std::move(*authz);
     if (!config.embedded) return out;
-    auto agent = open_or_share(config.local_agent_socket(), UnixListener::Kind::stream, 0600, held.agent);
+    auto agent = open_or_share(config.local_agent_socket(), UnixListener::Kind::stream,
+                               socket_mode(config.authz), held.agent);
     if (!agent) return pass_on(agent);
     out.agent = std::move(*agent);
     return out;

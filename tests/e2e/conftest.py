@@ -15,8 +15,9 @@ from harness.client import Client, Door
 from harness.fileserver import FileServer
 from harness.programs import sanitized
 from harness.site import Repository, Site
+from harness.sshd import SITE_CONFIG, Sshd, open_to_others, why_not
 
-DOORS = ("gateway",)
+DOORS = ("gateway", "sshd")
 
 
 def pytest_addoption(parser):
@@ -72,12 +73,24 @@ def workspace():
 
 
 @pytest.fixture(scope="session")
-def site(workspace):
-    """The embedded default, shared by all tests of this process."""
+def site(workspace, pytestconfig):
+    """The embedded default, shared by all tests of this process; with --doors=…sshd, one that sshd's users may ask."""
     (workspace / "shared").mkdir()
-    shared = Site(workspace / "shared").start()
+    if "sshd" in pytestconfig.getoption("doors").split(","):
+        shared = site_for_sshd(workspace / "shared").start()
+        open_to_others(shared)
+    else:
+        shared = Site(workspace / "shared").start()
     yield shared
     shared.gateway.stop()
+
+
+def site_for_sshd(directory) -> Site:
+    """A site in whose processes' eyes sshd's users exist."""
+    if why_not():
+        pytest.skip(why_not())
+    passwd = Sshd.passwd(directory, "/usr/sbin/nologin")
+    return Site(directory, SITE_CONFIG, Sshd.inside(passwd))
 
 
 @pytest.fixture
@@ -107,8 +120,16 @@ def private_site(private_sites) -> Site:
 
 
 @pytest.fixture(scope="session")
-def doors(site) -> dict[str, Door]:
-    return {"gateway": site.door()}
+def doors(site, workspace, pytestconfig):
+    found = {"gateway": site.door()}
+    sshd = None
+    if "sshd" in pytestconfig.getoption("doors").split(","):
+        (workspace / "sshd").mkdir()
+        sshd = Sshd(workspace / "sshd", str(site.state / "authz.sock")).start()
+        found["sshd"] = sshd.door()
+    yield found
+    if sshd is not None:
+        sshd.stop()
 
 
 @pytest.fixture

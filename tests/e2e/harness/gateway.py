@@ -18,10 +18,11 @@ class Gateway:
     """A `gerve serve` over one state directory on a free loopback port.
 
     config: the text of a configuration file with {port} and {state} to be filled in; without it the
-    embedded default runs.
+    embedded default runs. prefix: words in front of its command line, which must end by becoming it.
     """
 
-    def __init__(self, directory: Path, config: str | None = None):
+    def __init__(self, directory: Path, config: str | None = None, prefix: list[str] | None = None):
+        self._prefix = prefix or []
         self.state = directory / "state"
         self.config_file = directory / "gerve.toml"
         self.log_file = directory / "serve.log"
@@ -69,7 +70,7 @@ class Gateway:
     def _spawn(self) -> None:
         listen = ["--listen", f"{self.host}:{self.port}"] if self._config is None else []
         # The kernel ends the gateway if the test run is killed: no run leaves a server behind.
-        argv = ["setpriv", "--pdeathsig", "TERM", str(program("gerve")), *self.options, "serve", *listen]
+        argv = [*self._prefix, "setpriv", "--pdeathsig", "TERM", str(program("gerve")), *self.options, "serve", *listen]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 argv,

@@ -74,9 +74,9 @@ class Repository:
 class Site:
     """Accounts, keys and repositories made with the real commands behind one gateway."""
 
-    def __init__(self, directory: Path, config: str | None = None):
+    def __init__(self, directory: Path, config: str | None = None, prefix: list[str] | None = None):
         self.directory = directory
-        self.gateway = Gateway(directory, config)
+        self.gateway = Gateway(directory, config, prefix)
         self.admin = Terminal(directory / "admin", "admin")
         self._numbers = itertools.count(1)
 

@@ -23,6 +23,8 @@ TEST_CASE("what a git client is told, to the byte") {
     CHECK(messages::archived(repo) == "ERROR: Mojombo/bert is archived and read-only.\n");
     CHECK(messages::suspended() == "ERROR: Your account is suspended.\n");
     CHECK(messages::withdrawn() == "ERROR: Your access was withdrawn.\n");
+    CHECK(messages::connection_too_old() ==
+          "ERROR: This SSH connection is too old for another operation. Connect again.\n");
     CHECK(messages::moved(repo, *RepoPath::parse("new/name")) ==
           "remote: Mojombo/bert has moved to new/name\n");
     CHECK(messages::cannot_check(request) ==

@@ -195,3 +195,22 @@ TEST_CASE("sshd's handle lives longer, but the key behind it is looked up again"
     must(site.store.registry().revoke_key(make_key(2).fingerprint()));
     CHECK(std::holds_alternative<StaleHandle>(answer_at_age(100'000)));
 }
+
+TEST_CASE("a forced command learns whom it serves, however old its handle, until the key is live no more") {
+    Site site;
+    auto client = site.client();
+    const HandleSeal seal(site.key);
+    const KnownKey bob{KeyId{2}, make_key(2).fingerprint(), User{AccountId{2}, login("bob")}};
+    const auto holder_at_age = [&](std::int64_t age, const std::string& bound = "login git") {
+        const Handle handle{bob, PeerKind::authorized_keys, bound, monotonic_now() - age};
+        return client.holder({seal.seal(handle), from_sshd()});
+    };
+    CHECK(must(holder_at_age(100))->key.fingerprint == bob.fingerprint);
+    CHECK(must(holder_at_age(3'600'000))->key.fingerprint == bob.fingerprint);
+    CHECK(kind_of(holder_at_age(100, "login joe")) == ErrorKind::internal);
+    CHECK_FALSE(must(client.holder({"bm8gaGFuZGxl", from_sshd()})).has_value());
+    must(site.store.registry().suspend_account(login("bob")));
+    CHECK(std::get<User>(must(holder_at_age(100'000))->key.owner).suspended);
+    must(site.store.registry().revoke_key(make_key(2).fingerprint()));
+    CHECK_FALSE(must(holder_at_age(100'000)).has_value());
+}

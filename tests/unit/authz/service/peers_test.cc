@@ -27,16 +27,18 @@ struct Row {
 }  // namespace
 
 TEST_CASE("each kind of peer asks what its row allows, through its own door, and nothing else") {
-    const std::array<Row, 6> allowed{{{PeerKind::worker, Question::key, "gateway"},
+    const std::array<Row, 7> allowed{{{PeerKind::worker, Question::key, "gateway"},
                                       {PeerKind::worker, Question::authorize, "gateway"},
                                       {PeerKind::worker, Question::report, "gateway"},
                                       {PeerKind::authorized_keys, Question::key, "sshd"},
+                                      {PeerKind::forced_command, Question::holder, "sshd"},
                                       {PeerKind::forced_command, Question::authorize, "sshd"},
                                       {PeerKind::forced_command, Question::report, "sshd"}}};
     unsigned found = 0;
     for (const PeerKind kind :
          {PeerKind::worker, PeerKind::authorized_keys, PeerKind::forced_command, PeerKind::administrator}) {
-        for (const Question question : {Question::key, Question::authorize, Question::report}) {
+        for (const Question question :
+             {Question::key, Question::holder, Question::authorize, Question::report}) {
             for (const std::string door : {"gateway", "sshd", "", "window"}) {
                 bool expected = false;
                 for (const Row& row : allowed) {
@@ -49,7 +51,7 @@ TEST_CASE("each kind of peer asks what its row allows, through its own door, and
             }
         }
     }
-    CHECK(found == 6);
+    CHECK(found == 7);
     CHECK_FALSE(may_ask(Peer{}, Question::key, "gateway").has_value());
 }
 

@@ -69,6 +69,8 @@ TEST_CASE("over the socket, each kind of peer is answered its own questions alon
         CHECK(client.authorize(ask_access(sshd_handle, Service::upload_pack, "alice/site", from_sshd()))
                   .has_value() == command);
         CHECK(client.report(make_report(sshd_handle, from_sshd())).has_value() == command);
+        CHECK(client.holder({sshd_handle, from_sshd()}).has_value() == command);
+        CHECK_FALSE(client.holder({worker_handle, from_gateway()}).has_value());
         if (!worker) CHECK(kind_of(client.key(ask_key(1))) == ErrorKind::internal);
     }
 }

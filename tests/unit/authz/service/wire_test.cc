@@ -74,6 +74,14 @@ TEST_CASE("a key request says the same on the other side") {
     CHECK(got.client.door == "gateway");
 }
 
+TEST_CASE("a question for a handle's holder says the same on the other side") {
+    const auto got = there_and_back({1, 2}, HolderRequest{"aGFuZGxl", sample_client()});
+    CHECK(got.handle == "aGFuZGxl");
+    CHECK(got.client.address == "192.0.2.7");
+    CHECK_FALSE(
+        parse_request(encode_request({1, 2}, HolderRequest{std::string(1025, 'a'), sample_client()})));
+}
+
 TEST_CASE("an authorize request says the same on the other side, with and without GIT_PROTOCOL") {
     AuthorizeRequest request = sample_authorize();
     AuthorizeRequest got = there_and_back({1, 2}, request);

@@ -1,0 +1,161 @@
+#include "sshd-plugin/shell_session.h"
+
+#include <unistd.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <exception>
+
+#include "authz/base/digest.h"
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+#include "authz/model/messages.h"
+#include "authz/service/client.h"
+#include "gerve/relay/git_session.h"
+#include "sshd-plugin/standard_streams.h"
+
+namespace gerve::sshd {
+namespace {
+
+using std::chrono::steady_clock;
+
+// authz answers within its own deadline when its database does not; so long is waited for authz itself.
+constexpr std::chrono::milliseconds question_patience{5'000};
+constexpr std::chrono::milliseconds report_patience{2'000};
+
+Error withdrawn() {
+    return {ErrorKind::denied, messages::withdrawn(), "the key is not known any more"};
+}
+
+// The process has one client and nothing else to do, so authz is asked by calls that block.
+class SshdDoor final : public Door {
+  public:
+    SshdDoor(AuthzClient& authz, const std::string& handle, ClientStreams& streams)
+        : authz_(authz), handle_(handle), streams_(streams) {}
+
+    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
+                                               SessionReport& report) override {
+        AuthorizeRequest asked = question;
+        asked.handle = handle_;
+        report.handle = handle_;
+        auto answer = authz_.authorize(asked);
+        if (!answer) co_return pass_on(answer);
+        if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
+        if (auto* refused = std::get_if<Refused>(&*answer)) {
+            co_return fail(ErrorKind::denied, refused->told, std::string(rule_name(refused->because)));
+        }
+        co_return tl::make_unexpected(why_stale(question.client));
+    }
+    [[nodiscard]] ClientStreams& streams() override { return streams_; }
+
+  private:
+    // The key was withdrawn, or it still is good and only the connection has lived too long.
+    Error why_stale(const ClientContext& client) {
+        const auto holder = authz_.holder({handle_, client});
+        if (!holder) return holder.error();
+        return *holder ? Error{ErrorKind::denied, messages::connection_too_old(), "the handle is too old"}
+                       : withdrawn();
+    }
+
+    AuthzClient& authz_;
+    const std::string& handle_;
+    ClientStreams& streams_;
+};
+
+void log_end(const SessionReport& report) {
+    log::info("session", {{"request", report.request.text()},
+                          {"addr", report.client.address},
+                          {"service", report.service},
+                          {"repo", report.repo},
+                          {"server", report.server},
+                          {"in", report.bytes_in},
+                          {"out", report.bytes_out},
+                          {"ms", report.duration_ms},
+                          {"exit", report.exit},
+                          {"ended", report.ended}});
+}
+
+class ShellSession {
+  public:
+    ShellSession(const Invocation& invocation, const ClientRequest& request)
+        : invocation_(invocation),
+          request_(request),
+          authz_(invocation.socket, question_patience),
+          streams_(loop_, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO),
+          signals_(loop_, SIGHUP, SIGTERM, SIGINT),
+          report_{.handle = {}, .request = RequestId::make(), .client = {}} {
+        report_.client.address = request.address;
+        report_.client.connection = to_hex(random_bytes(8));
+        report_.client.door = "sshd";
+    }
+
+    int run() {
+        signals_.async_wait([this](const asio::error_code& stopped, int) {
+            if (!stopped) streams_.leave();
+        });
+        asio::co_spawn(loop_, request_.command ? serve() : greet(), [this](const std::exception_ptr& thrown) {
+            if (thrown) report_.exit = static_cast<int>(ExitStatus::failed);
+            loop_.stop();
+        });
+        loop_.run();
+        if (request_.command) tell_end();
+        return report_.exit;
+    }
+
+  private:
+    asio::awaitable<void> serve() {
+        SshdDoor door(authz_, invocation_.handle, streams_);
+        const GitWish wish{*request_.command, request_.git_protocol};
+        const std::string notice = read_notice(invocation_.notice);
+        co_await serve_git(door, wish, notice, scratch_, report_);
+    }
+
+    asio::awaitable<void> greet() {
+        const HolderRequest question{invocation_.handle, report_.client};
+        const auto holder = authz_.holder(question);
+        std::string text;
+        report_.exit = static_cast<int>(ExitStatus::refused);
+        if (holder && *holder) {
+            text = greeting_text((*holder)->key);
+        } else {
+            const Error error = holder ? withdrawn() : holder.error();
+            text = refusal_text(error, report_.request);
+            report_.exit = exit_status_of(error.kind);
+        }
+        co_await say(streams_, text);
+    }
+
+    void tell_end() {
+        report_.bytes_in = streams_.bytes_in();
+        report_.bytes_out = streams_.bytes_out();
+        report_.duration_ms = static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started_).count());
+        log_end(report_);
+        if (report_.handle.empty()) return;
+        AuthzClient authz(invocation_.socket, report_patience);
+        const auto told = authz.report(report_);
+        if (!told) {
+            log::error("a session report is lost",
+                       {{"request", report_.request.text()}, {"why", describe(told.error())}});
+        }
+    }
+
+    const Invocation& invocation_;
+    const ClientRequest& request_;
+    const steady_clock::time_point started_ = steady_clock::now();
+    asio::io_context loop_{1};
+    AuthzClient authz_;
+    StandardStreams streams_;
+    asio::signal_set signals_;
+    Scratch scratch_;
+    SessionReport report_;
+};
+
+}  // namespace
+
+int serve_client(const Invocation& invocation, const ClientRequest& request) {
+    return ShellSession(invocation, request).run();
+}
+
+}  // namespace gerve::sshd

@@ -1,0 +1,132 @@
+"""The other front door: a stock sshd with gerve-authorized-keys and gerve-shell, over a running site.
+
+sshd wants a system user `git` and one for its AuthorizedKeysCommand. They exist in a private mount namespace alone,
+in which both the site's Gerve (it knows its peers by user name) and sshd run.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .client import Door
+from .processes import free_port, wait_until
+from .programs import program
+
+SSHD = "/usr/sbin/sshd"
+GIT = "git"
+KEYS_USER = "gerve-keys"
+GIT_UID, KEYS_UID = 64811, 64812
+
+# sh -c ENTER sh PASSWD COMMAND…: the command sees this passwd file, and a /run/sshd.
+ENTER = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+ENTER_SSHD = 'mount -t tmpfs -o mode=0755 tmpfs /run && mkdir -m 0755 /run/sshd && exec "$@"'
+
+# For a site that sshd is to serve beside the gateway.
+SITE_CONFIG = """\
+state = "{state}"
+[listen]
+ssh = ["127.0.0.1:{port}"]
+[authz]
+authorized_keys_user = "%s"
+forced_command_user = "%s"
+""" % (KEYS_USER, GIT)
+
+CONFIG = """\
+ListenAddress 127.0.0.1:{port}
+HostKey {directory}/host_key
+PidFile none
+LogLevel VERBOSE
+UsePAM no
+MaxStartups 200:30:1000
+Match User git
+    AuthorizedKeysCommand {programs}/gerve-authorized-keys --socket {socket} %u %t %k %f
+    AuthorizedKeysCommandUser {keys_user}
+    AuthorizedKeysFile none
+    AuthenticationMethods publickey
+    AcceptEnv GIT_PROTOCOL
+    PermitTTY no
+    DisableForwarding yes
+    PermitUserRC no
+    MaxAuthTries 20
+"""
+
+
+def why_not() -> str | None:
+    """Why there can be no sshd door here, or None."""
+    if os.geteuid() != 0:
+        return "needs root, for a mount namespace and system users"
+    return None if os.path.exists(SSHD) else f"{SSHD} is not installed"
+
+
+class Sshd:
+    """sshd over one site. Its helpers are copied to where every parent directory is root's, as sshd demands."""
+
+    def __init__(self, directory: Path, socket: str):
+        self.directory = directory
+        self.socket = socket
+        self.port = free_port()
+        self.log_file = directory / "sshd.log"
+        self.programs = Path(tempfile.mkdtemp(prefix="gerve-e2e-", dir="/usr/lib"))
+        self.process: subprocess.Popen | None = None
+
+    @staticmethod
+    def passwd(directory: Path, shell: str) -> Path:
+        """A passwd file with the two users; directory must be readable by all."""
+        lines = [line for line in Path("/etc/passwd").read_text().splitlines()
+                 if line.split(":")[0] not in (GIT, KEYS_USER)]
+        if not any(line.startswith("sshd:") for line in lines):
+            lines.append("sshd:x:64802:65534::/run/sshd:/usr/sbin/nologin")
+        # "*" is no password, yet not the "!" by which sshd knows a locked account.
+        lines.append(f"{GIT}:*:{GIT_UID}:{GIT_UID}::/:{shell}")
+        lines.append(f"{KEYS_USER}:*:{KEYS_UID}:{KEYS_UID}::/nonexistent:/usr/sbin/nologin")
+        file = directory / "passwd"
+        file.write_text("\n".join(lines) + "\n")
+        file.chmod(0o644)
+        return file
+
+    @staticmethod
+    def inside(passwd: Path, *command: str) -> list[str]:
+        """The command line by which a command runs where the users exist."""
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "sh", str(passwd), *command]
+
+    def start(self, shell: str | None = None) -> "Sshd":
+        """shell: of the account git; gerve-shell itself by default."""
+        self.programs.chmod(0o755)
+        for name in ("gerve-authorized-keys", "gerve-shell"):
+            shutil.copy(program(name), self.programs / name)
+            (self.programs / name).chmod(0o755)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.directory / "host_key")],
+                       check=True)
+        config = self.directory / "sshd_config"
+        config.write_text(CONFIG.format(port=self.port, directory=self.directory, programs=self.programs,
+                                        socket=self.socket, keys_user=KEYS_USER))
+        passwd = self.passwd(self.directory, shell or str(self.programs / "gerve-shell"))
+        argv = self.inside(passwd, "sh", "-c", ENTER_SSHD, "sh", "setpriv", "--pdeathsig", "TERM",
+                           SSHD, "-D", "-f", str(config), "-E", str(self.log_file))
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)
+        return self
+
+    def door(self) -> Door:
+        assert self.process.poll() is None, f"sshd ended at once:\n{self.log()}"
+        return Door.scan("127.0.0.1", self.port)
+
+    def log(self) -> str:
+        return self.log_file.read_text(errors="backslashreplace") if self.log_file.exists() else ""
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(20)
+            self.process = None
+        shutil.rmtree(self.programs, ignore_errors=True)
+
+
+def open_to_others(site) -> None:
+    """Lets sshd's users reach the sockets in a site's state directory; authz and agent check each comer themselves."""
+    for directory in (site.directory.parent, site.directory, site.state):
+        directory.chmod(directory.stat().st_mode | 0o011)
+    for name in ("authz.sock", "agent.sock"):
+        wait_until((site.state / name).exists, name)
