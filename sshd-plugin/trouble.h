@@ -1,5 +1,5 @@
-// Trouble of a program that sshd starts: the stderr of a daemon goes nowhere, so the system log has to hear of
-// it.
+// Trouble of a program that sshd starts: the stderr of a daemon goes nowhere, so the system log has to hear
+// of it.
 #pragma once
 
 #include <string>
