@@ -116,7 +116,7 @@ def test_a_login_is_taken_whatever_its_case(site):
     login = site.fresh("Carol")
     site.gerve("user", "add", login)
     for taken in (login, login.upper(), login.lower()):
-        site.gerve("user", "add", taken, exit=1, says=taken)
+        site.gerve("user", "add", taken, exit=1, says=login)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_repositories_are_listed_with_their_visibility(site, alice):
 def test_a_repository_that_is_there_is_not_created_again(site, alice, project):
     head = project.rev("main")
     for path in (project.path, project.path.upper()):
-        site.gerve("repo", "create", path, exit=1, says="project")
+        site.gerve("repo", "create", path, exit=1, says="already")
     assert project.rev("main") == head
 
 

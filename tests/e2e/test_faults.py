@@ -173,7 +173,7 @@ MALFORMED = {
         "UPDATE repositories SET name = '{name}' WHERE name = '../x'",
     ),
     "key": (
-        "UPDATE public_keys SET key_blob = x'00' || key_blob",
+        "UPDATE public_keys SET key_blob = CAST(x'00' || key_blob AS BLOB)",
         "UPDATE public_keys SET key_blob = substr(key_blob, 2)",
     ),
 }
@@ -195,6 +195,8 @@ def test_the_database_file_is_garbage(site, alice, project):
     site.gateway.stop()
     database = site.state / "gerve.db"
     good = database.read_bytes()
+    for journal in ("gerve.db-wal", "gerve.db-shm"):
+        (site.state / journal).unlink(missing_ok=True)
     database.write_bytes(good[:100] + os.urandom(len(good) - 100))
     try:
         site.gateway.start()

@@ -102,7 +102,6 @@ def test_forms_that_git_sends_are_served(run, command):
         "git-lfs-authenticate '{r}' download",
         "git-daemon '{r}'",
         "gerve worker",
-        b"git-upload-pack '{r}'\0",
         b"git-upload-pack '{r}\0.git'",
         b"git-upload-pack\0'{r}'",
         b"\0git-upload-pack '{r}'",
@@ -115,6 +114,11 @@ def test_any_other_string_is_an_unknown_command(run, command):
     answer = run(command)
     assert (answer.stdout, answer.stderr, answer.exit) == (b"", UNKNOWN_COMMAND.encode(), 128)
     assert answer.events == ["success", "stderr", "exit-status", "eof", "close"]
+
+
+def test_what_stands_behind_a_nul_is_not_there(run):
+    """libssh ends the string at a NUL: what runs, is decided on and is logged is what stands before it."""
+    assert run(b"git-upload-pack '{r}'\0; id").stdout == run("git-upload-pack '{r}'").stdout
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_a_push_option_cannot_change_who_pushes(alice, project):
         "SSH-2.0-x;GERVE_USER=root",
         "SSH-2.0-\x1b[2J\x07",
         "SSH-2.0-a b c GERVE_USER=root",
-        "SSH-2.0-" + "v" * 200,
+        "SSH-2.0-" + "v" * 100,
         "SSH-2.0-\u202eevil",
         'SSH-2.0-"quoted"\\n{}',
     ],

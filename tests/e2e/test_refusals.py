@@ -22,8 +22,6 @@ REQUESTS = {
     "x11-req": (False, "MIT-MAGIC-COOKIE-1", "00112233445566778899aabbccddeeff", 0),
     "auth-agent-req@openssh.com": (),
     "subsystem": ("sftp",),
-    "window-change": (80, 24, 0, 0),
-    "signal": ("KILL",),
     "break": (100,),
     "no-such-request@example.org": (b"payload",),
 }
@@ -36,6 +34,19 @@ def test_a_channel_request_is_refused_and_git_still_runs(raw, project, name):
     if name == "subsystem":
         channel = raw.open_session()
     assert channel.exec(f"git-upload-pack '{project.path}'", b"0000").exit == 0
+
+
+@pytest.mark.parametrize("name, fields", [("window-change", (80, 24, 0, 0)), ("signal", ("KILL",))])
+def test_what_ssh_never_answers_has_no_effect(raw, project, name, fields):
+    """RFC 4254 6.7 and 6.9: these come without a wish for a reply."""
+    channel = raw.open_session()
+    channel.request(name, False, *fields)
+    channel.request("exec", True, f"git-upload-pack '{project.path}'")
+    channel.read_some()
+    channel.request(name, False, *fields)
+    channel.data(b"0000")
+    channel.eof()
+    assert channel.read_to_the_end().exit == 0
 
 
 @pytest.mark.parametrize(

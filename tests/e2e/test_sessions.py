@@ -177,9 +177,15 @@ def test_a_push_that_vanishes_leaves_nothing_behind(private_site, lonely):
     repository = private_site.repository(lonely)
     work = lonely.publish(repository)
     before = repository.rev("main")
-    work.commit("noise", os.urandom(100 * MEGABYTE))
-    push = work.start("git", "push", "--quiet")
-    wait_until(lambda: _size(repository.quarantines()) > MEGABYTE, "the push is in its middle", every=0.002)
+    work.commit("noise", os.urandom(64 * MEGABYTE))
+    # The first megabytes go to the server; the rest stays here for ever.
+    halfway = lonely.write(
+        "halfway",
+        f'#!/bin/sh\n(head -c {20 * MEGABYTE}; exec sleep 1000) | ssh -F {lonely.ssh_config} "$@"\n',
+        0o755,
+    )
+    push = work.with_env(GIT_SSH_COMMAND=str(halfway), GIT_SSH_VARIANT="ssh").start("git", "push", "--quiet")
+    wait_until(lambda: _size(repository.quarantines()) > 10 * MEGABYTE, "half of it is there", timeout=60)
     push.kill()
     wait_until(lambda: private_site.gateway.git_processes() == [], "git is over", timeout=GRACE)
     assert repository.rev("main") == before

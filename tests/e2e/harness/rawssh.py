@@ -224,8 +224,8 @@ class RawClient(paramiko.Transport):
 class Answer:
     """What came back on one channel. events: the kinds of message in their order, repetitions once."""
 
-    stdout: bytes = b""
-    stderr: bytes = b""
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
     exit: int | None = None
     signal: str | None = None
     events: list[str] = field(default_factory=list)
