@@ -8,8 +8,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-
 #include "authz/base/text.h"
 #include "gerve/ssh/channel.h"
 
@@ -172,33 +170,37 @@ const char* Connection::abuse() const {
     const auto age = std::chrono::steady_clock::now() - opened_;
     const auto seconds =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count());
-    const std::uint64_t bytes = counters_->socket.out_bytes;
-    const std::uint64_t data_packets = data_bytes_in_ / 256;
-    if (counters_->raw.in_packets > 4'000 + bytes / 1'024 + data_packets + 10 * seconds) {
+    if (counters_->raw.in_packets >
+        4'000 + counters_->socket.out_bytes / 1'024 + data_bytes_in_ / 256 + 10 * seconds) {
         return "Too many requests on one connection.";
     }
     return nullptr;
 }
 
 // libssh answers neither a wrong signature nor a malformed request: it drops the message, and the client
-// would wait for the end of its login grace. A packet that came and made no message is such a one.
+// would wait for the end of its login grace. A packet that came and made no message is such a one, unless it
+// is as small as the SSH_MSG_IGNORE that some clients send in front of each of their own.
+void Connection::note_dropped() {
+    const std::uint64_t packets = counters_->raw.in_packets - packets_seen_;
+    const std::uint64_t bytes = counters_->socket.in_bytes - bytes_seen_;
+    packets_seen_ += packets;
+    bytes_seen_ += bytes;
+    dropped_request_ = service_accepted_ && messages_taken_ == 0 && bytes > 64 * packets;
+    messages_taken_ = 0;
+}
+
 void Connection::collect_message() {
     while (pending_ == nullptr && ssh_is_connected(session_)) {
         ssh_message message = ssh_message_get(session_);
-        if (message == nullptr) {
-            dropped_request_ =
-                packets_at_service_ != 0 && counters_->raw.in_packets > packets_at_service_ + messages_taken_;
-            return;
-        }
+        if (message == nullptr) return note_dropped();
         ++messages_taken_;
         if (ssh_message_type(message) == SSH_REQUEST_AUTH) {
             take_auth_request(message);
             return;
         }
         const char* service = ssh_message_service_service(message);
-        if (service != nullptr && std::string_view(service) == "ssh-userauth" && packets_at_service_ == 0) {
-            packets_at_service_ = counters_->raw.in_packets;
-            messages_taken_ = 0;
+        if (service != nullptr && std::string_view(service) == "ssh-userauth" && !service_accepted_) {
+            service_accepted_ = true;
             ssh_message_service_reply_success(message);
         } else {
             dropped_request_ = service != nullptr;  // the service was asked for already, or is none of ours

@@ -85,6 +85,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     [[nodiscard]] Result<void> start(const ServerIdentity& identity, Fd socket);
     void turn();  // reads, writes and dispatches what the socket has for us now
+    void note_dropped();
     void collect_message();
     [[nodiscard]] const char* abuse()
         const;  // why the client has to go, or nothing  // takes an authentication request off the queue
@@ -110,9 +111,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Signal news_;
     std::string why_;
     Deadline opened_ = std::chrono::steady_clock::now();
-    std::uint64_t packets_at_service_ = 0;  // received when "ssh-userauth" was accepted; 0: not yet
-    std::uint64_t messages_taken_ = 0;      // since then
-    bool dropped_request_ = false;          // libssh threw a request to log in away
+    std::uint64_t packets_seen_ = 0;  // received when the queue was last empty, and their bytes
+    std::uint64_t bytes_seen_ = 0;
+    std::uint64_t messages_taken_ = 0;  // since then
+    bool service_accepted_ = false;
+    bool dropped_request_ = false;  // libssh threw a request to log in away
     unsigned channels_in_all_ = 0;
     bool logged_in_ = false;
     std::uint64_t data_bytes_in_ = 0;  // of all channels
