@@ -7,7 +7,7 @@
 
 namespace gerve {
 
-constexpr std::size_t question_count = 4;  // of Question (peers.h)
+constexpr std::size_t question_count = 5;  // of Question (peers.h)
 enum class AnswerKind { answered, unavailable, denied };
 constexpr std::size_t answer_kind_count = 3;
 
