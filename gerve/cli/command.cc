@@ -100,7 +100,7 @@ Command& Command::optional_argument(const std::string& name, const std::string& 
 }
 
 Command& Command::arguments(const std::string& name, const std::string& purpose, Setter each) {
-    add_option(*app_, name, name, purpose, std::move(each)).required()->expected(1, 64);
+    add_option(*app_, name, name, purpose, std::move(each)).required()->expected(1, 64)->allow_extra_args();
     return *this;
 }
 
@@ -109,7 +109,7 @@ Command& Command::option(const std::string& names, const std::string& value, con
     const std::string shown = names.substr(names.rfind(',') + 1);
     CLI::Option& option = add_option(*app_, names, shown, purpose, std::move(setter));
     option.type_name(value);
-    if (repeated) option.expected(1, 64);
+    if (repeated) option.take_all();
     return *this;
 }
 
@@ -119,7 +119,7 @@ Command& Command::flag(const std::string& names, const std::string& purpose, boo
 }
 
 Command& Command::hidden_option(const std::string& name, Setter setter) {
-    add_option(*app_, name, name, "", std::move(setter)).expected(1, 64)->group("");
+    add_option(*app_, name, name, "", std::move(setter)).take_all()->group("");
     return *this;
 }
 

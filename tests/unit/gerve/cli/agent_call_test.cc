@@ -1,0 +1,97 @@
+#include "gerve/cli/agent_call.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+#include <thread>
+
+#include "gerve/relay/grv1.h"
+
+using namespace gerve;
+
+namespace {
+
+struct Conversation {
+    Result<AgentAnswer> result;
+    std::string heard;  // by the agent
+};
+
+// An agent that says `words` whatever it hears, and hangs up.
+Conversation talk(const std::string& words, const std::string& open = "OPEN") {
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    const Fd ours(pair[0]);
+    Fd theirs(pair[1]);
+    std::string heard;
+    std::thread agent([&] {
+        char chunk[256];
+        const ssize_t got = ::recv(theirs.get(), chunk, sizeof chunk, 0);
+        heard.assign(chunk, static_cast<std::size_t>(got > 0 ? got : 0));
+        // In two pieces, so that a frame is cut somewhere.
+        const std::size_t half = words.size() / 2;
+        CHECK(::send(theirs.get(), words.data(), half, MSG_NOSIGNAL) == static_cast<ssize_t>(half));
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        CHECK(::send(theirs.get(), words.data() + half, words.size() - half, MSG_NOSIGNAL) >= 0);
+        theirs.reset();
+    });
+    auto result = call_agent(ours, open);
+    agent.join();
+    return {std::move(result), heard};
+}
+
+std::string frame(grv1::FrameType type, const std::string& payload) {
+    return grv1::encode_frame(type, payload);
+}
+
+const std::string ok = grv1::encode_open_ok(1);
+
+ErrorKind kind_of(const std::string& words) {
+    const auto conversation = talk(words);
+    REQUIRE_FALSE(conversation.result.has_value());
+    return conversation.result.error().kind;
+}
+
+}  // namespace
+
+TEST_CASE("an operation that succeeds gives what it printed") {
+    const auto done =
+        talk(ok + frame(grv1::FrameType::stdout_data, "4711\n") + grv1::encode_exit({0, 0, ""}), "the OPEN");
+    REQUIRE(done.result.has_value());
+    CHECK(done.result->output == "4711\n");
+    CHECK(done.heard == "the OPEN");
+}
+
+TEST_CASE("an operation that fails says why, in words that a terminal can bear") {
+    const auto failed = talk(ok + frame(grv1::FrameType::stderr_data, "it exists\x1b already\n") +
+                             grv1::encode_exit({1, 0, ""}));
+    REQUIRE_FALSE(failed.result.has_value());
+    CHECK(failed.result.error().kind == ErrorKind::client);
+    CHECK(failed.result.error().told == "it exists\\x1b already");
+    CHECK(talk(ok + grv1::encode_exit({1, 0, ""})).result.error().told ==
+          "the file server failed; its log tells why");
+    CHECK(kind_of(ok + grv1::encode_exit({grv1::Exit::no_code, 9, "killed"})) == ErrorKind::client);
+}
+
+TEST_CASE("a FAIL is a missing repository, a reason to try elsewhere, or the end") {
+    using grv1::FailCode;
+    CHECK(kind_of(grv1::encode_fail({FailCode::no_such_repository, false, ""})) == ErrorKind::denied);
+    CHECK(kind_of(grv1::encode_fail({FailCode::standby, true, ""})) == ErrorKind::unavailable);
+    CHECK(kind_of(grv1::encode_fail({FailCode::authentication, false, ""})) == ErrorKind::client);
+}
+
+TEST_CASE("a connection that ends without EXIT is a failure, whatever came before") {
+    CHECK(kind_of("") == ErrorKind::unavailable);
+    CHECK(kind_of(ok) == ErrorKind::unavailable);
+    CHECK(kind_of(ok + frame(grv1::FrameType::stdout_data, "done\n")) == ErrorKind::unavailable);
+    CHECK(kind_of(ok + grv1::encode_exit({0, 0, ""}).substr(0, 6)) == ErrorKind::unavailable);
+    CHECK(kind_of("SSH-2.0-OpenSSH_9.2\r\n") == ErrorKind::client);
+}
+
+TEST_CASE("an endpoint that nobody listens at is named") {
+    const auto missing = connect_to(*Endpoint::parse("unix:/nonexistent/agent.sock"));
+    REQUIRE_FALSE(missing.has_value());
+    CHECK(missing.error().kind == ErrorKind::unavailable);
+    CHECK(missing.error().detail == "cannot reach unix:/nonexistent/agent.sock: No such file or directory");
+    CHECK(connect_to(*Endpoint::parse("127.0.0.1:1")).error().kind == ErrorKind::unavailable);
+    CHECK(connect_to(*Endpoint::parse("git://127.0.0.1:9418")).error().kind == ErrorKind::client);
+}

@@ -1,0 +1,34 @@
+#include "gerve/cli/output.h"
+
+#include <doctest/doctest.h>
+
+using namespace gerve;
+
+TEST_CASE("text from outside stays on its line and cannot be taken for another cell") {
+    CHECK(shown("the laptop") == "the laptop");
+    CHECK(shown("a\nb") == "\"a\\x0ab\"");
+    CHECK(shown("\x1b[2J") == "\"\\x1b[2J\"");
+    CHECK(shown("say \"x\"") == "\"say \\x22x\\x22\"");
+    CHECK(one_line("key 3, \"x\", live") == "key 3, \"x\", live");
+    CHECK(one_line("\x1b\xe2\x80\xae\n") == "\\x1b\\xe2\\x80\\xae\\x0a");
+}
+
+TEST_CASE("times are written and read") {
+    CHECK(format_time(0) == "1970-01-01T00:00:00Z");
+    CHECK(format_time(1'700'000'000'123) == "2023-11-14T22:13:20Z");
+    CHECK(format_time(std::nullopt, "never") == "never");
+    CHECK(parse_time("2023-11-14T22:13:20Z", 0) == 1'700'000'000'000);
+    CHECK(parse_time("2024-02-29", 0) == 1'709'164'800'000);
+    CHECK(parse_time("2d", 1000) == 1000 + 2 * 86'400'000);
+}
+
+TEST_CASE("what is no time is refused with the forms that are") {
+    for (const char* text :
+         {"", "1", "d", "0d", "-1d", "1.5d", "yesterday", "2026-13-01", "2026-02-30", "2023-02-29",
+          "2026-1-1", "2026-01-01T25:00:00Z", "2026-01-01T12:00:61Z", "2026-01-01T12:00:00",
+          "2026-01-01 12:00:00Z", "2026-01-01T12:00:00+", "99999999999999999999d"}) {
+        CHECK_MESSAGE(!parse_time(text, 0).has_value(), text);
+    }
+    CHECK(parse_time("soon", 0).error().told ==
+          "'soon' is not a time: write 2027-01-31, 2027-01-31T12:00:00Z or 90d (days from now)");
+}
