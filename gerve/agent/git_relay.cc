@@ -65,12 +65,12 @@ asio::awaitable<void> GitRelay::relay_errors() {
 }
 
 asio::awaitable<void> GitRelay::relay_output(Stream& from, FrameType type) {
-    Pacer pacer(loop_);
+    Pacer pacer(loop_, true);
     bool ready = co_await from.readable();  // git has only just started
     while (ready && from.is_open()) {
         const ssize_t got = co_await relay_once(from, type);
         if (got == 0) break;
-        if (pacer.is_busy()) enlarge(from);
+        if (pacer.became_busy(got)) enlarge(from);
         ready = co_await pacer.wait_for_more(from, got);
     }
     from.close();
@@ -95,19 +95,18 @@ asio::awaitable<ssize_t> GitRelay::relay_once(Stream& from, FrameType type) {
 // Enlarging every pipe at once would use up what a user may have in pipes (fs.pipe-user-pages-soft) with
 // sessions that never need it.
 void GitRelay::enlarge(Stream& stream) {
-    if (!stream.is_open() || ::fcntl(stream.fd(), F_GETPIPE_SZ) >= busy_pipe) return;
-    ::fcntl(stream.fd(), F_SETPIPE_SZ, busy_pipe);
+    if (stream.is_open()) ::fcntl(stream.fd(), F_SETPIPE_SZ, busy_pipe);
 }
 
 // ---- to git
 
 asio::awaitable<void> GitRelay::relay_input() {
-    Pacer pacer(loop_);
+    Pacer pacer(loop_, false);
     bool ready = true;
     while (ready && !over_) {
         const ssize_t got = co_await take_once();
         if (got == 0 || over_) break;
-        if (pacer.is_busy()) enlarge(in_);
+        if (pacer.became_busy(got)) enlarge(in_);
         ready = co_await pacer.wait_for_more(peer_->socket(), got);
     }
 }

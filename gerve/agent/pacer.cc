@@ -5,22 +5,33 @@
 
 namespace gerve {
 
+bool Pacer::became_busy(ssize_t got) {
+    const bool before = is_busy();
+    if (got > 0) total_ += static_cast<std::uint64_t>(got);
+    return is_busy() && !before;
+}
+
 asio::awaitable<bool> Pacer::wait_for_more(Stream& stream, ssize_t got) {
-    if (got < 0) {
-        turns_ = 0;
+    const bool small = got < small_piece;
+    if (got > 0) pauses_ = 0;
+    if (small) turns_ = 0;
+    if (small && is_busy() && ++pauses_ <= most_pauses) {
+        co_await pause_for(stream);
+    } else if (got < 0) {
+        pauses_ = 0;
         co_return co_await stream.readable();
-    }
-    total_ += static_cast<std::uint64_t>(got);
-    if (is_busy() && got < small_piece) {
-        turns_ = 0;
-        std::error_code ignored;
-        timer_.expires_after(pause);
-        co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     } else if (++turns_ == turns_per_wake) {
         turns_ = 0;
         co_await yield_turn();
     }
     co_return stream.is_open();
+}
+
+asio::awaitable<void> Pacer::pause_for(Stream& stream) {
+    if (may_rest_) stream.rest();
+    std::error_code ignored;
+    timer_.expires_after(pause);
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 }  // namespace gerve

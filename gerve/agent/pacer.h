@@ -17,14 +17,16 @@ namespace gerve {
 // millisecond, in which its pipe gathers what comes.
 class Pacer {
   public:
-    explicit Pacer(asio::io_context& loop) : timer_(loop) {}
+    // `may_rest`: nobody but the one who reads ever waits for the stream.
+    Pacer(asio::io_context& loop, bool may_rest) : timer_(loop), may_rest_(may_rest) {}
+
+    // Counts what was read (-1: nothing). True once, when more went through than any exchange of a few lines
+    // has.
+    [[nodiscard]] bool became_busy(ssize_t got);
 
     // Waits until it is time to read again, after a read of `got` bytes, or of nothing (-1). False when the
     // stream was cancelled or closed.
     [[nodiscard]] asio::awaitable<bool> wait_for_more(Stream& stream, ssize_t got);
-
-    // More went through than any exchange of a few lines.
-    [[nodiscard]] bool is_busy() const { return total_ >= busy_total; }
 
   private:
     static constexpr std::uint64_t busy_total = 256 * 1024;
@@ -32,9 +34,16 @@ class Pacer {
     static constexpr std::chrono::microseconds pause{1000};
     static constexpr int turns_per_wake = 4;  // buffers in a row before other sessions get theirs
 
+    static constexpr int most_pauses = 4;  // in vain, before the stream counts as quiet
+
+    [[nodiscard]] bool is_busy() const { return total_ >= busy_total; }
+    [[nodiscard]] asio::awaitable<void> pause_for(Stream& stream);
+
     asio::steady_timer timer_;
+    bool may_rest_;
     std::uint64_t total_ = 0;
     int turns_ = 0;
+    int pauses_ = 0;
 };
 
 }  // namespace gerve

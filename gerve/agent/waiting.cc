@@ -7,13 +7,23 @@
 
 namespace gerve {
 
-Stream::Stream(asio::io_context& loop, Fd fd) : descriptor_(loop, fd.release()) {
-    // By way of asio: it remembers, and does not ask the kernel again before the first wait.
+Stream::Stream(asio::io_context& loop, Fd fd) : descriptor_(loop) {
+    watch(std::move(fd));
+}
+
+void Stream::watch(Fd fd) {
     std::error_code ignored;
+    descriptor_.assign(fd.release(), ignored);
+    // By way of asio: it remembers, and does not ask the kernel again before the first wait.
     descriptor_.native_non_blocking(true, ignored);
 }
 
+void Stream::rest() {
+    if (!resting_ && descriptor_.is_open()) resting_ = Fd(descriptor_.release());
+}
+
 asio::awaitable<bool> Stream::ready(asio::posix::stream_descriptor::wait_type what) {
+    if (resting_) watch(std::move(resting_));
     if (!descriptor_.is_open()) co_return false;
     std::error_code error;
     co_await descriptor_.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
@@ -36,6 +46,7 @@ void Stream::cancel() {
 void Stream::close() {
     std::error_code ignored;
     descriptor_.close(ignored);
+    resting_.reset();
 }
 
 void Event::set() {

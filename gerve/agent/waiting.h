@@ -20,19 +20,25 @@ class Stream {
   public:
     Stream(asio::io_context& loop, Fd fd);
 
-    [[nodiscard]] int fd() { return descriptor_.native_handle(); }
-    [[nodiscard]] bool is_open() const { return descriptor_.is_open(); }
+    [[nodiscard]] int fd() { return resting_ ? resting_.get() : descriptor_.native_handle(); }
+    [[nodiscard]] bool is_open() const { return resting_ || descriptor_.is_open(); }
 
     // False when the wait was cancelled or the descriptor is closed.
     [[nodiscard]] asio::awaitable<bool> readable();
     [[nodiscard]] asio::awaitable<bool> writable();
+
+    // Until the next wait the event loop is not woken for it. Asio watches its descriptors all the time, so
+    // each write of git's wakes it, whether anybody waits or not.
+    void rest();
 
     void cancel();  // ends the waits under way
     void close();   // and gives the descriptor back
 
   private:
     [[nodiscard]] asio::awaitable<bool> ready(asio::posix::stream_descriptor::wait_type what);
+    void watch(Fd fd);
     asio::posix::stream_descriptor descriptor_;
+    Fd resting_;
 };
 
 // Something that happens once. Any number of coroutines may wait for it, before or after.
