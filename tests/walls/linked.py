@@ -25,8 +25,8 @@ def main(programs: list[str]) -> int:
     found = []
     for program in map(Path, programs):
         linked = libraries(program)
-        print(f"{program.name}: {' '.join(linked)}")
-        found += findings(program.name, linked) if linked else [f"{program.name}: no library at all"]
+        print(f"{program.name}: {' '.join(linked) or 'linked statically'}")
+        found += findings(program.name, linked)
     print("\n".join(found))
     return 1 if found else 0
 
