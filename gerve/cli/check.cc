@@ -94,8 +94,10 @@ class Check {
         if (!opened) return wrong("directory", describe(opened.error()), refused_status);
         const std::string where =
             config_.directory_backend == "sqlite" ? config_.sqlite_file() : config_.mysql.uri;
-        good("directory", config_.directory_backend + ", " + where + ", schema version " +
-                              std::to_string(current_schema_version()));
+        good(
+            "directory",
+            config_.directory_backend + ", " + where + ", schema version " + std::to_string(schema_version_) +
+                (schema_version_ < current_schema_version() ? ", brought up to date at the next start" : ""));
     }
 
     Result<void> open_directory() {
@@ -103,6 +105,11 @@ class Check {
         if (!connect) return pass_on(connect);
         auto database = (*connect)();
         if (!database) return pass_on(database);
+        const auto version = read_schema_version(**database);
+        if (!version) return pass_on(version);
+        schema_version_ = *version;
+        // Tables in SQLite are brought up to date by whoever opens them for writing.
+        if (config_.directory_backend == "sqlite" && *version < current_schema_version()) return {};
         if (auto checked = check_schema(**database); !checked) return checked;
         auto servers = Registry(**database).list_servers();
         if (!servers) return pass_on(servers);
@@ -173,6 +180,7 @@ class Check {
     const Config& config_;
     std::optional<TicketKey> ticket_key_;
     std::vector<ServerRecord> servers_;
+    int schema_version_ = 0;
     std::vector<Finding> findings_;
 };
 
