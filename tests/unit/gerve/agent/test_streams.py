@@ -160,8 +160,8 @@ def test_a_gateway_that_breaks_the_protocol_is_cut_off(site, bad):
         session.socket.sendall(bad)
         with pytest.raises((grv1.Ended, ConnectionResetError)):
             session.finish()
-    wait_until(lambda: not agent.children(), what="git's end")
-    (line,) = agent.log_lines("done")
+    (line,) = wait_until(lambda: agent.log_lines("done"), what="the end")
+    assert not agent.children()
     assert "GRV1 frame" in line and "delivered=no" in line
 
 
