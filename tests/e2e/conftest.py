@@ -15,6 +15,7 @@ from harness.client import Client, Door
 from harness.fileserver import FileServer
 from harness.programs import sanitized
 from harness.site import Repository, Site
+from harness.terminal import Running
 from harness.sshd import SITE_CONFIG, Sshd, open_to_others, why_not
 
 DOORS = ("gateway", "sshd")
@@ -91,6 +92,12 @@ def site_for_sshd(directory) -> Site:
         pytest.skip(why_not())
     passwd = Sshd.passwd(directory, "/usr/sbin/nologin")
     return Site(directory, SITE_CONFIG, Sshd.inside(passwd))
+
+
+@pytest.fixture(autouse=True)
+def no_command_left():
+    yield
+    Running.kill_all()
 
 
 @pytest.fixture

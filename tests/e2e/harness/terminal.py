@@ -31,12 +31,21 @@ GIT_CONFIG = """\
 class Running:
     """A command that goes on while the scenario does something else."""
 
+    _all: list["Running"] = []
+
     def __init__(self, argv, **popen_options):
         self.argv = tuple(str(word) for word in argv)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **popen_options
         )
+        Running._all.append(self)
+
+    @classmethod
+    def kill_all(cls) -> None:
+        """Ends whatever a scenario that failed has left behind."""
+        while cls._all:
+            cls._all.pop().kill()
 
     @property
     def pid(self) -> int:
@@ -52,15 +61,14 @@ class Running:
             raise AssertionError(
                 f"$ {self.argv}\nnot finished after {timeout} s; stderr so far:\n{told}"
             ) from None
+        Running._all.remove(self)
         outcome = Outcome(self.argv, self.process.returncode, out, err, time.monotonic() - self.started)
         return outcome.check(**expected)
 
     def kill(self) -> None:
         """Ends it and its children with SIGKILL, as a machine that loses power would."""
-        try:
+        if self.process.returncode is None:  # not waited for yet, so the number is still its own
             os.killpg(self.pid, 9)
-        except ProcessLookupError:
-            pass
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
