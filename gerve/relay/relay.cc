@@ -155,11 +155,14 @@ class Relay {
                 rest.remove_prefix(payload);
                 continue;
             }
+            // The frame's payload may lie in the scratch, which is not ours any more once write() has waited.
+            const bool control = part && *part;
+            const std::string payload(control ? (*part)->payload : std::string_view());
             const bool written = co_await write(run, rest, held, {});
             if (!written || !part) co_return false;
             run = Run();
-            if (!*part) co_return true;
-            if (take_control(**part)) co_return false;
+            if (!control) co_return true;
+            if (take_control({(*part)->type, payload})) co_return false;
         }
     }
 

@@ -28,7 +28,7 @@ namespace {
 constexpr int accepts_per_wake = 4;
 
 // While draining, who has not logged in by then is not waited for.
-constexpr std::chrono::seconds login_patience{10};
+constexpr std::chrono::seconds login_patience{3};
 
 std::string address_of(const sockaddr_storage& peer) {
     char host[NI_MAXHOST];

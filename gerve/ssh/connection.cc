@@ -17,6 +17,9 @@ namespace {
 // libssh reads 4,096 bytes per poll and recv: so many per wake-up are 256 KB, then others have their turn.
 constexpr int polls_per_turn = 64;
 
+// How long a client whose last packet made no request may take to come up with one.
+constexpr std::chrono::seconds unanswered_patience{3};
+
 struct FreeString {
     void operator()(char* text) const { ssh_string_free_char(text); }
 };
@@ -161,7 +164,8 @@ void Connection::check_state() {
 
 const char* Connection::abuse() const {
     if (!logged_in_) {
-        if (dropped_request_) return "A request to log in was malformed, or its signature is wrong.";
+        if (asked_for_another_service_) return "There is no service but ssh-userauth, to be asked for once.";
+        if (dropped_ > limits_.max_dropped) return "Too many packets before login.";
         if (counters_->socket.in_bytes > limits_.bytes_before_login) return "Too many bytes before login.";
         return nullptr;
     }
@@ -178,41 +182,43 @@ const char* Connection::abuse() const {
 }
 
 // libssh answers neither a wrong signature nor a malformed request: it drops the message, and the client
-// would wait for the end of its login grace. A packet that came and made no message is such a one, unless it
-// is as small as the SSH_MSG_IGNORE that some clients send in front of each of their own.
+// would wait for the end of its login grace. A packet that made no message is such a one, or else the
+// SSH_MSG_IGNORE that some clients send in front of each of their own: so wait_attempt() gives it a while.
 void Connection::note_dropped() {
-    const std::uint64_t packets = counters_->raw.in_packets - packets_seen_;
-    const std::uint64_t bytes = counters_->socket.in_bytes - bytes_seen_;
-    packets_seen_ += packets;
-    bytes_seen_ += bytes;
-    dropped_request_ = service_accepted_ && messages_taken_ == 0 && bytes > 64 * packets;
-    messages_taken_ = 0;
+    if (packets_at_service_ == 0) return;
+    const std::uint64_t known = packets_at_service_ + auth_requests_;
+    const std::uint64_t dropped = counters_->raw.in_packets - std::min(counters_->raw.in_packets, known);
+    if (dropped <= dropped_) return;
+    dropped_ = dropped;
+    unanswered_ = true;
+    news_.notify();
 }
 
 void Connection::collect_message() {
     while (pending_ == nullptr && ssh_is_connected(session_)) {
         ssh_message message = ssh_message_get(session_);
         if (message == nullptr) return note_dropped();
-        ++messages_taken_;
         if (ssh_message_type(message) == SSH_REQUEST_AUTH) {
+            ++auth_requests_;
             take_auth_request(message);
             return;
         }
         const char* service = ssh_message_service_service(message);
-        if (service != nullptr && std::string_view(service) == "ssh-userauth" && !service_accepted_) {
-            service_accepted_ = true;
+        if (service != nullptr && std::string_view(service) == "ssh-userauth" && packets_at_service_ == 0) {
+            packets_at_service_ = counters_->raw.in_packets;
             ssh_message_service_reply_success(message);
         } else {
-            dropped_request_ = service != nullptr;  // the service was asked for already, or is none of ours
+            asked_for_another_service_ = service != nullptr;
             ssh_message_reply_default(message);
         }
         ssh_message_free(message);
-        if (dropped_request_) return;
+        if (asked_for_another_service_) return;
     }
 }
 
 void Connection::take_auth_request(ssh_message_struct* message) {
     pending_ = message;
+    unanswered_ = false;
     AuthAttempt attempt;
     const char* user = ssh_message_auth_user(message);
     attempt.user = user == nullptr ? "" : user;
@@ -233,8 +239,12 @@ void Connection::take_auth_request(ssh_message_struct* message) {
 
 asio::awaitable<bool> Connection::wait_attempt(Deadline deadline) {
     while (!attempt_ && !ended()) {
-        const bool in_time = co_await news_.wait(deadline);
-        if (!in_time) co_return false;
+        const bool unanswered = unanswered_;
+        const Deadline patience = std::chrono::steady_clock::now() + unanswered_patience;
+        const bool in_time = co_await news_.wait(unanswered ? std::min(deadline, patience) : deadline);
+        if (in_time) continue;
+        if (unanswered) disconnect("The last request to log in was malformed, or its signature is wrong.");
+        co_return false;
     }
     co_return !ended();
 }

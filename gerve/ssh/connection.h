@@ -31,7 +31,8 @@ struct ConnectionLimits {
     unsigned max_channels = 16;                     // open at once
     unsigned max_channels_in_all = 10'000;          // over the life of the connection
     unsigned max_env_requests = 32;                 // per channel
-    std::uint64_t rekey_bytes = 0;                  // 0: the library's own limit
+    unsigned max_dropped = 200;     // packets before login that are no request, SSH_MSG_IGNORE among them
+    std::uint64_t rekey_bytes = 0;  // 0: the library's own limit
 };
 
 // One publickey request of RFC 4252 section 7. With `proven`, its signature was verified; the key and the
@@ -56,7 +57,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    // Waits for an authentication request. False when the connection has ended or the deadline has come.
+    // Waits for an authentication request. False when the connection has ended or the deadline has come. It
+    // ends, too, a while after a request that libssh dropped, unless another one comes.
     asio::awaitable<bool> wait_attempt(Deadline deadline);
     // The request that was waited for. Until it is answered by one of the next three the socket is not read.
     [[nodiscard]] AuthAttempt take_attempt();
@@ -111,11 +113,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Signal news_;
     std::string why_;
     Deadline opened_ = std::chrono::steady_clock::now();
-    std::uint64_t packets_seen_ = 0;  // received when the queue was last empty, and their bytes
-    std::uint64_t bytes_seen_ = 0;
-    std::uint64_t messages_taken_ = 0;  // since then
-    bool service_accepted_ = false;
-    bool dropped_request_ = false;  // libssh threw a request to log in away
+    std::uint64_t packets_at_service_ = 0;  // received when "ssh-userauth" was accepted; 0: not yet
+    std::uint64_t auth_requests_ = 0;       // taken off the queue since then
+    std::uint64_t dropped_ = 0;             // packets since then that made no request
+    bool unanswered_ = false;               // the last of them came behind the last request
+    bool asked_for_another_service_ = false;
     unsigned channels_in_all_ = 0;
     bool logged_in_ = false;
     std::uint64_t data_bytes_in_ = 0;  // of all channels

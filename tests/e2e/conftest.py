@@ -190,16 +190,3 @@ def server(workspace):
     made.start()
     yield made
     made.stop()
-
-
-def _known_gaps():
-    lines = (Path(__file__).parent / "known_gaps.txt").read_text().splitlines()
-    return [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_itemcollected(item):
-    for name, why in _known_gaps():
-        if item.name.startswith(name.lstrip("!")):
-            skipped = name.startswith("!")
-            item.add_marker(pytest.mark.skip(reason=why) if skipped else pytest.mark.xfail(reason=why, strict=False))

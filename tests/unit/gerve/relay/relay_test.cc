@@ -276,6 +276,27 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(outcome.end == RelayEnd::exited);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "an EXIT that waits behind output is not lost to the sessions that run meanwhile") {
+    const std::string bytes = pattern(10'000);
+    client.window = 100;
+    const ScriptedAgent agent([&](int fd) {
+        write_all(fd, grv1::encode_open_ok(1));
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));  // so that the rest comes in one piece
+        write_all(fd, data_frame(grv1::FrameType::stdout_data, bytes) + grv1::encode_exit({3, 0, ""}));
+    });
+    asio::steady_timer timer(loop, std::chrono::milliseconds(200));
+    timer.async_wait([&](const asio::error_code&) {
+        const auto shared = scratch.bytes().first(100'000);  // another session's turn
+        std::fill(shared.begin(), shared.end(), 'x');
+        client.open_window(SIZE_MAX / 4);
+    });
+    relay_with(agent);
+    CHECK(client.out == bytes);
+    CHECK(outcome.end == RelayEnd::exited);
+    CHECK(outcome.exit_status == 3);
+}
+
 TEST_CASE_FIXTURE(Fixture, "an agent that breaks the framing is a lost upstream") {
     const ScriptedAgent agent([](int fd) {
         write_all(fd, grv1::encode_open_ok(1) + std::string("\x7f\x00\x00\x01x", 5));
