@@ -19,6 +19,7 @@ from harness.terminal import Running
 from harness.sshd import SITE_CONFIG, Sshd, open_to_others, why_not
 
 DOORS = ("gateway", "sshd")
+WORKSPACE = pytest.StashKey()  # the directory of this process, to be removed
 
 
 def pytest_addoption(parser):
@@ -66,11 +67,18 @@ def pytest_runtest_makereport(item):
 
 
 @pytest.fixture(scope="session")
-def workspace():
+def workspace(pytestconfig):
     """A directory with a short name: a unix socket's path has 107 bytes at most."""
     directory = Path(tempfile.mkdtemp(prefix="gerve-e2e-", dir="/tmp"))
-    yield directory
-    shutil.rmtree(directory, ignore_errors=True)
+    pytestconfig.stash[WORKSPACE] = directory
+    return directory
+
+
+def pytest_sessionfinish(session):
+    """Removes what may be a lot of files, for which the last test's time must not be charged."""
+    directory = session.config.stash.get(WORKSPACE, None)
+    if directory is not None:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

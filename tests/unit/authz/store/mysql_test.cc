@@ -1,9 +1,13 @@
 // What is the MySQL directory's own: sessions, lost connections, transactions, time limits.
 #include "authz/store/mysql.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <thread>
+#include <vector>
 
 #include "authz/base/clock.h"
 #include "tests/unit/authz/store/fixture.h"
@@ -25,6 +29,30 @@ std::string text(Database& database, std::string_view sql) {
 void kill_connection(const TemporarySchema& schema, std::int64_t id) {
     must(schema.connect()->run_script("KILL CONNECTION " + std::to_string(id)));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
+}
+
+bool stopped(const std::filesystem::path& task) {
+    std::string line;
+    std::getline(std::ifstream(task / "stat"), line);
+    return line.compare(line.rfind(')') + 1, 2, " T") == 0;
+}
+
+// SIGSTOP reaches one thread after another, and one that is not yet stopped may still answer.
+bool stop_and_wait(pid_t server) {
+    if (::kill(server, SIGSTOP) != 0) {
+        return false;
+    }
+    const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(server) + "/task");
+    const std::vector<std::filesystem::path> threads(begin(tasks), end(tasks));
+    const std::int64_t end_of_patience = monotonic_now() + 2000;
+    while (monotonic_now() < end_of_patience) {
+        if (std::all_of(threads.begin(), threads.end(), stopped)) {
+            return true;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ::kill(server, SIGCONT);
+    return false;
 }
 
 }  // namespace
@@ -179,7 +207,7 @@ TEST_CASE("a stopped server costs one time-out, and the connection") {
     access.io_timeout = std::chrono::seconds(1);
     const auto database = must(open_mysql(access));
     const auto server = static_cast<pid_t>(std::stoi(std::getenv("GERVE_TEST_MYSQL_PID")));
-    REQUIRE(::kill(server, SIGSTOP) == 0);
+    REQUIRE(stop_and_wait(server));
     const std::int64_t start = monotonic_now();
     const auto answer = database->query({"q", "SELECT 1"}, {});
     const std::int64_t took = monotonic_now() - start;
