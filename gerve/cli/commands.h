@@ -13,6 +13,7 @@ void declare_keys(Command& root);          // key, deploy-key
 void declare_repositories(Command& root);  // repo
 void declare_access(Command& root);        // access
 void declare_routes(Command& root);        // server, route, ticket-key
+void declare_sshd_setup(Command& root);    // sshd-setup
 void declare_explain(Command& root);       // explain
 
 }  // namespace gerve

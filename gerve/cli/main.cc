@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
     gerve::declare_explain(root);
     gerve::declare_routes(root);
     gerve::declare_schema(root);
+    gerve::declare_sshd_setup(root);
     root.examples(
         {
             "gerve serve                                 serve git over SSH at 127.0.0.1:2222, out of "

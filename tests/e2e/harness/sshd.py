@@ -92,20 +92,30 @@ class Sshd:
         """The command line by which a command runs where the users exist."""
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "sh", str(passwd), *command]
 
-    def start(self, shell: str | None = None) -> "Sshd":
-        """shell: of the account git; gerve-shell itself by default."""
+    def prepare(self, shell: str | None = None) -> "Sshd":
+        """Everything but the process. shell: of the account git; gerve-shell itself by default."""
         self.programs.chmod(0o755)
         for name in ("gerve-authorized-keys", "gerve-shell"):
             shutil.copy(program(name), self.programs / name)
             (self.programs / name).chmod(0o755)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.directory / "host_key")],
                        check=True)
-        config = self.directory / "sshd_config"
-        config.write_text(CONFIG.format(port=self.port, directory=self.directory, programs=self.programs,
-                                        socket=self.socket, keys_user=KEYS_USER))
-        passwd = self.passwd(self.directory, shell or str(self.programs / "gerve-shell"))
-        argv = self.inside(passwd, "sh", "-c", ENTER_SSHD, "sh", "setpriv", "--pdeathsig", "TERM",
-                           SSHD, "-D", "-f", str(config), "-E", str(self.log_file))
+        self.config.write_text(CONFIG.format(port=self.port, directory=self.directory, programs=self.programs,
+                                             socket=self.socket, keys_user=KEYS_USER))
+        self.users = self.passwd(self.directory, shell or str(self.programs / "gerve-shell"))
+        return self
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "sshd_config"
+
+    def beside(self, *command) -> list[str]:
+        """The command line by which a command runs where this sshd and its users are."""
+        return self.inside(self.users, "sh", "-c", ENTER_SSHD, "sh", *map(str, command))
+
+    def start(self, shell: str | None = None) -> "Sshd":
+        self.prepare(shell)
+        argv = self.beside("setpriv", "--pdeathsig", "TERM", SSHD, "-D", "-f", self.config, "-E", self.log_file)
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)
         return self
 

@@ -1,0 +1,41 @@
+// LocalUser: an account of this system, and what the modes of files let it do.
+#pragma once
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gerve {
+
+class LocalUser {
+  public:
+    // Nothing: the system knows no such user.
+    [[nodiscard]] static std::optional<LocalUser> find(const std::string& name);
+    [[nodiscard]] static std::optional<LocalUser> find(uid_t uid);
+
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] const std::string& shell() const { return shell_; }
+    [[nodiscard]] const std::string& home() const { return home_; }
+    // As the shadow file has it, where this process may read that; else what passwd has in its place.
+    [[nodiscard]] std::string password() const;
+    [[nodiscard]] std::vector<std::string> group_names() const;
+
+    // `wanted`: of 4 read, 2 write, 1 execute or search. By the mode alone: access control lists are not
+    // read.
+    [[nodiscard]] bool may(const struct stat& status, mode_t wanted) const;
+
+  private:
+    explicit LocalUser(const ::passwd& entry);
+    std::string name_;
+    std::string shell_;
+    std::string home_;
+    std::string password_;
+    uid_t uid_ = 0;
+    std::vector<gid_t> groups_;
+};
+
+}  // namespace gerve

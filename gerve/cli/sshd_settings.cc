@@ -1,0 +1,189 @@
+#include "gerve/cli/sshd_settings.h"
+
+#include <fnmatch.h>
+#include <pwd.h>
+
+#include <algorithm>
+
+#include "authz/base/text.h"
+#include "gerve/cli/local_user.h"
+
+namespace gerve {
+namespace {
+
+std::string value_of(const SshdSettings& settings, const std::string& keyword) {
+    const auto found = settings.find(keyword);
+    return found == settings.end() ? "" : found->second;
+}
+
+// Of all lines with the keyword.
+std::vector<std::string> words_of(const SshdSettings& settings, const std::string& keyword) {
+    std::vector<std::string> words;
+    const auto [first, last] = settings.equal_range(keyword);
+    for (auto at = first; at != last; ++at) {
+        for (const std::string_view word : split(at->second, ' ')) words.emplace_back(word);
+    }
+    return words;
+}
+
+bool matches_any(const std::vector<std::string>& patterns, const std::string& text) {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return ::fnmatch(pattern.substr(0, pattern.find('@')).c_str(), text.c_str(), 0) == 0;
+    });
+}
+
+SshdFinding expect(const SshdSettings& settings, const std::string& name, const std::string& wanted,
+                   const std::string& since) {
+    const std::string value = value_of(settings, fold_case(name));
+    if (fold_case(value) == fold_case(wanted)) return good_finding(name, wanted);
+    return bad_finding(name, "is '" + printable(value, 80) + "'" + (since.empty() ? "" : ": " + since) +
+                                 "; put into the Match block: " + name + " " + wanted);
+}
+
+SshdFinding check_command(const SshdSettings& settings) {
+    const std::string command = value_of(settings, "authorizedkeyscommand");
+    const std::string name = "AuthorizedKeysCommand";
+    if (keys_program(settings).empty()) {
+        return bad_finding(name, "is not set; put into the Match block: " + name +
+                                     " /usr/lib/gerve/gerve-authorized-keys %u %t %k %f");
+    }
+    if (command.find(" %u %t %k %f") == std::string::npos) {
+        return bad_finding(name, "'" + printable(command, 200) + "' does not end with %u %t %k %f");
+    }
+    return good_finding(name, command);
+}
+
+SshdFinding check_keys_user(const SshdSettings& settings, const std::string& login) {
+    const std::string name = "AuthorizedKeysCommandUser";
+    const std::string user = keys_user(settings);
+    if (user.empty()) {
+        return bad_finding(
+            name, "is not set, so sshd runs no AuthorizedKeysCommand; put into the Match block: " + name +
+                      " gerve-keys");
+    }
+    if (::getpwnam(user.c_str()) == nullptr) {
+        return bad_finding(
+            name, "there is no user " + user + "; useradd --system --shell /usr/sbin/nologin " + user);
+    }
+    if (user == "root" || user == login) {
+        return bad_finding(name, "is " + user + "; use one that has no other role, such as gerve-keys");
+    }
+    return good_finding(name, user);
+}
+
+SshdFinding check_accepted_environment(const SshdSettings& settings) {
+    if (matches_any(words_of(settings, "acceptenv"), "GIT_PROTOCOL")) {
+        return good_finding("AcceptEnv", "GIT_PROTOCOL");
+    }
+    return bad_finding("AcceptEnv",
+                       "lacks GIT_PROTOCOL: clients fall back to git's protocol version 0; put into the "
+                       "Match block: AcceptEnv GIT_PROTOCOL");
+}
+
+SshdFinding check_startups(const SshdSettings& settings) {
+    const std::string value = value_of(settings, "maxstartups");
+    const auto begin = parse_decimal(std::string_view(value).substr(0, value.find(':')));
+    if (begin && *begin > 10) return good_finding("MaxStartups", value);
+    return bad_finding("MaxStartups",
+                       "is " + printable(value, 40) +
+                           ": of more than ten logins at a time some are cut off at random; put in front "
+                           "of the Match block: MaxStartups 200:30:1000");
+}
+
+SshdFinding check_fingerprint_hash(const SshdSettings& settings) {
+    if (const auto value = value_of(settings, "fingerprinthash"); fold_case(value) == "md5") {
+        return bad_finding("FingerprintHash",
+                           "is MD5, and gerve-authorized-keys compares %f; set it to sha256");
+    }
+    return good_finding("FingerprintHash", "SHA256");
+}
+
+SshdFinding check_forced_command(const SshdSettings& settings) {
+    const std::string value = value_of(settings, "forcecommand");
+    if (value.empty() || value == "none") return good_finding("ForceCommand", "none");
+    return bad_finding("ForceCommand", "is '" + printable(value, 80) +
+                                           "', which runs in place of gerve-shell; put into the Match block: "
+                                           "ForceCommand none");
+}
+
+// AllowUsers and its like.
+SshdFinding check_admission(const SshdSettings& settings, const std::string& login) {
+    const std::string name = "who may log in";
+    const auto allowed = words_of(settings, "allowusers");
+    if (!allowed.empty() && !matches_any(allowed, login)) {
+        return bad_finding(name, "AllowUsers does not name " + login + "; add it");
+    }
+    if (matches_any(words_of(settings, "denyusers"), login)) {
+        return bad_finding(name, "DenyUsers names " + login + "; take it out");
+    }
+    const auto user = LocalUser::find(login);
+    const auto groups = user ? user->group_names() : std::vector<std::string>{};
+    const auto in_any = [&](const char* keyword) {
+        const auto patterns = words_of(settings, keyword);
+        return std::any_of(groups.begin(), groups.end(),
+                           [&](const std::string& group) { return matches_any(patterns, group); });
+    };
+    if (settings.count("allowgroups") != 0 && !in_any("allowgroups")) {
+        return bad_finding(
+            name, "AllowGroups names no group of " + login + "; usermod --append --groups GROUP " + login);
+    }
+    if (in_any("denygroups")) return bad_finding(name, "DenyGroups names a group of " + login);
+    return good_finding(name, login);
+}
+
+}  // namespace
+
+SshdSettings parse_sshd_settings(std::string_view printed) {
+    SshdSettings settings;
+    for (const std::string_view line : split(printed, '\n')) {
+        const auto space = line.find(' ');
+        if (space == std::string_view::npos) continue;
+        settings.emplace(fold_case(line.substr(0, space)), trim(line.substr(space)));
+    }
+    return settings;
+}
+
+std::string keys_program(const SshdSettings& settings) {
+    const std::string command = value_of(settings, "authorizedkeyscommand");
+    const std::string program = command.substr(0, command.find(' '));
+    return program == "none" ? "" : program;
+}
+
+std::vector<std::string> keys_options(const SshdSettings& settings, std::string_view option) {
+    std::vector<std::string> values;
+    const std::vector<std::string> words = words_of(settings, "authorizedkeyscommand");
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const std::string& word = words[i];
+        if (word == option && i + 1 < words.size()) values.push_back(words[i + 1]);
+        if (word.starts_with(option) && word.size() > option.size() && word[option.size()] == '=') {
+            values.push_back(word.substr(option.size() + 1));
+        }
+    }
+    return values;
+}
+
+std::string keys_user(const SshdSettings& settings) {
+    const std::string user = value_of(settings, "authorizedkeyscommanduser");
+    return user == "none" ? "" : user;
+}
+
+bool uses_pam(const SshdSettings& settings) {
+    return value_of(settings, "usepam") == "yes";
+}
+
+std::vector<SshdFinding> check_sshd_settings(const SshdSettings& settings, const std::string& login) {
+    return {check_command(settings),
+            check_keys_user(settings, login),
+            expect(settings, "AuthorizedKeysFile", "none", "whoever can write that file lets himself in"),
+            expect(settings, "PubkeyAuthentication", "yes", ""),
+            check_accepted_environment(settings),
+            expect(settings, "PermitTTY", "no", ""),
+            expect(settings, "DisableForwarding", "yes", ""),
+            expect(settings, "PermitUserRC", "no", ""),
+            check_forced_command(settings),
+            check_fingerprint_hash(settings),
+            check_admission(settings, login),
+            check_startups(settings)};
+}
+
+}  // namespace gerve

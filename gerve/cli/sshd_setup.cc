@@ -1,0 +1,268 @@
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "authz/base/fd.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+#include "gerve/cli/sshd_settings.h"
+#include "gerve/cli/sshd_surroundings.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Values {
+    bool check = false;
+    bool json = false;
+    std::string file;
+    std::string user = "git";
+    std::string sshd = "/usr/sbin/sshd";
+};
+
+constexpr const char* default_keys_user = "gerve-keys";
+
+std::string keys_user_of(const Config& config) {
+    return config.authz.authorized_keys_user.empty() ? default_keys_user : config.authz.authorized_keys_user;
+}
+
+// What gerve-authorized-keys is told: it reads /etc/gerve/gerve.toml by itself.
+std::string keys_arguments(const Config& config, const std::string& user) {
+    if (config.file == "/etc/gerve/gerve.toml") return "";
+    return " --socket " + config.authz_socket() + (user == "git" ? "" : " --login " + user);
+}
+
+std::string snippet(const Config& config, const std::string& user) {
+    return "MaxStartups 200:30:1000\n"
+           "LoginGraceTime 30\n\n"
+           "Match User " +
+           user +
+           "\n"
+           "    AuthorizedKeysCommand /usr/lib/gerve/gerve-authorized-keys" +
+           keys_arguments(config, user) +
+           " %u %t %k %f\n"
+           "    AuthorizedKeysCommandUser " +
+           keys_user_of(config) +
+           "\n"
+           "    AuthorizedKeysFile none\n"
+           "    AuthenticationMethods publickey\n"
+           "    AcceptEnv GIT_PROTOCOL\n"
+           "    PermitTTY no\n"
+           "    DisableForwarding yes\n"
+           "    PermitUserRC no\n"
+           "    MaxSessions 10\n"
+           "    MaxAuthTries 20\n"
+           "    ClientAliveInterval 30\n"
+           "    ClientAliveCountMax 4\n"
+           "    PubkeyAcceptedAlgorithms ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
+           "ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256\n"
+           "Match all\n";
+}
+
+// As a shell script: what is to be read stands behind #.
+void print_setup(const Config& config, const std::string& user) {
+    const std::string keys = keys_user_of(config);
+    std::printf(
+        "# 1. users\n"
+        "useradd --system --home-dir /var/lib/gerve-shell --create-home --shell /usr/lib/gerve/gerve-shell "
+        "%s\n"
+        "usermod --password '*' %s    # no password, and not locked\n"
+        "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin %s\n\n"
+        "# 2. in %s, then reload\n"
+        "#    [authz]\n"
+        "#    authorized_keys_user = \"%s\"\n"
+        "#    forced_command_user = \"%s\"\n\n"
+        "# 3. what sshd demands of the program, and every directory above it\n"
+        "chown root:root /usr/lib/gerve /usr/lib/gerve/gerve-authorized-keys\n"
+        "chmod 755 /usr/lib/gerve /usr/lib/gerve/gerve-authorized-keys /usr/lib/gerve/gerve-shell\n\n"
+        "# 4. sshd's configuration\n"
+        "cat >/etc/ssh/sshd_config.d/gerve.conf <<'END'\n%sEND\n"
+        "sshd -t && systemctl reload ssh\n\n"
+        "# 5. is all of it right?\n"
+        "gerve sshd-setup --check\n",
+        user.c_str(), user.c_str(), keys.c_str(),
+        config.file.empty() ? "/etc/gerve/gerve.toml" : config.file.c_str(), keys.c_str(), user.c_str(),
+        snippet(config, user).c_str());
+}
+
+// What the program prints on stdout and stderr. Error: internal, with that, when it fails.
+Result<std::string> output_of(std::vector<std::string> words) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return internal_error(errno_text("pipe"));
+    const Fd read_end(ends[0]);
+    Fd write_end(ends[1]);
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDERR_FILENO);
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    pid_t child = 0;
+    const int failed = ::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ);
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (failed != 0) {
+        errno = failed;
+        return internal_error(errno_text("cannot run " + words[0]));
+    }
+    write_end.reset();
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (ssize_t got = 0; (got = ::read(read_end.get(), buffer.data(), buffer.size())) > 0;) {
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (status != 0) return internal_error(words[0] + " refuses its configuration: " + text);
+    return text;
+}
+
+Result<SshdSettings> settings_of(const Values& values) {
+    std::vector<std::string> words{
+        values.sshd, "-T", "-C",
+        "user=" + values.user + ",host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"};
+    if (!values.file.empty()) words.insert(words.end(), {"-f", values.file});
+    const auto printed = output_of(std::move(words));
+    if (!printed) return pass_on(printed);
+    return parse_sshd_settings(*printed);
+}
+
+class Check {
+  public:
+    Check(const Config& config, const Values& values, const SshdSettings& settings)
+        : config_(config), login_(values.user), settings_(settings), keys_user_(keys_user(settings)) {}
+
+    std::vector<SshdFinding> run() {
+        findings_ = check_sshd_settings(settings_, login_);
+        check_programs();
+        findings_.push_back(check_git_account(login_, uses_pam(settings_)));
+        check_sockets();
+        check_keys();
+        check_names();
+        return std::move(findings_);
+    }
+
+  private:
+    void check_programs() {
+        const std::string program = keys_program(settings_);
+        if (program.empty()) return;
+        findings_.push_back(check_program(program));
+        if (!keys_user_.empty()) findings_.push_back(check_runnable(program, keys_user_));
+        const auto named = keys_options(settings_, "--shell");
+        const std::string beside = program.substr(0, program.rfind('/') + 1) + "gerve-shell";
+        findings_.push_back(check_runnable(named.empty() ? beside : named.back(), login_));
+    }
+
+    void check_sockets() {
+        const auto named = keys_options(settings_, "--socket");
+        const std::string socket = named.empty() ? config_.authz_socket() : named.back();
+        if (socket != config_.authz_socket()) {
+            findings_.push_back(bad_finding(
+                "--socket",
+                "is " + socket + "; authz of this configuration is at " + config_.authz_socket()));
+        }
+        if (!keys_user_.empty()) findings_.push_back(check_socket(socket, keys_user_));
+        findings_.push_back(check_socket(socket, login_));
+        if (config_.embedded) findings_.push_back(check_socket(config_.local_agent_socket(), login_));
+    }
+
+    // authz belongs to whom its socket belongs to.
+    void check_keys() {
+        const std::string owner = owner_of(config_.authz_socket());
+        for (const std::string& file : config_.ticket_key_files()) {
+            if (!owner.empty()) findings_.push_back(check_ticket_key(file, owner));
+            for (const std::string& other : {keys_user_, login_}) {
+                if (!other.empty()) findings_.push_back(check_hidden(file, other));
+            }
+        }
+    }
+
+    void check_names() {
+        const auto expect = [&](const std::string& key, const std::string& is, const std::string& wanted) {
+            findings_.push_back(
+                is == wanted
+                    ? good_finding("authz." + key, is)
+                    : bad_finding("authz." + key, "is \"" + is + "\"; set " + key + " = \"" + wanted +
+                                                      "\" and reload: authz answers no other user"));
+        };
+        if (!keys_user_.empty()) {
+            expect("authorized_keys_user", config_.authz.authorized_keys_user, keys_user_);
+        }
+        expect("forced_command_user", config_.authz.forced_command_user, login_);
+        auto logins = keys_options(settings_, "--login");
+        const bool reads_configuration = keys_options(settings_, "--socket").empty();
+        if (logins.empty())
+            logins = reads_configuration ? config_.ssh.logins : std::vector<std::string>{"git"};
+        const bool served = std::find(logins.begin(), logins.end(), login_) != logins.end();
+        findings_.push_back(
+            served ? good_finding("login name", login_)
+                   : bad_finding("login name",
+                                 login_ + " is not served; " +
+                                     (reads_configuration ? "name it in ssh.logins"
+                                                          : "give gerve-authorized-keys --login " + login_)));
+    }
+
+    const Config& config_;
+    const std::string& login_;
+    const SshdSettings& settings_;
+    const std::string keys_user_;
+    std::vector<SshdFinding> findings_;
+};
+
+std::vector<SshdFinding> check(const Config& config, const Values& values) {
+    const auto settings = settings_of(values);
+    if (!settings) return {bad_finding("sshd", describe(settings.error()))};
+    return Check(config, values, *settings).run();
+}
+
+int run_check(const Config& config, const Values& values) {
+    Json out = Json::array();
+    Table table({"", "WHAT", "FOUND"});
+    int status = 0;
+    for (const SshdFinding& finding : check(config, values)) {
+        const char* word = finding.good ? "OK" : "FAIL";
+        out.push_back({{"result", word}, {"what", finding.what}, {"found", finding.told}});
+        table.add({word, one_line(finding.what), one_line(finding.told)});
+        if (!finding.good) status = refused_status;
+    }
+    values.json ? print_json(out) : table.print("");
+    return status;
+}
+
+int run_setup(Site& site, const Values& values) {
+    const Config& config = site.config();
+    if (values.check) return run_check(config, values);
+    if (values.json) {
+        print_json({{"sshd_config", snippet(config, values.user)}});
+    } else {
+        print_setup(config, values.user);
+    }
+    return 0;
+}
+
+}  // namespace
+
+void declare_sshd_setup(Command& root) {
+    const auto values = std::make_shared<Values>();
+    root.command("sshd-setup", "Print what an sshd in front of Gerve needs, or check it.",
+                 [values](Site& site) { return run_setup(site, *values); })
+        .flag("--check", "Find what is missing or wrong, and how to mend it", values->check)
+        .option("--sshd-config", "FILE", "sshd's configuration (default: its own)", word(values->file))
+        .option("--user", "LOGIN", "The account that git clients log in as (default: git)",
+                word(values->user))
+        .option("--sshd", "PATH", "The sshd to ask (default: /usr/sbin/sshd)", word(values->sshd))
+        .json(values->json)
+        .examples({"gerve sshd-setup", "gerve sshd-setup --check --json"},
+                  "Exit status: 0 all is well, 1 something is wrong, 2 wrong usage or configuration.");
+}
+
+}  // namespace gerve

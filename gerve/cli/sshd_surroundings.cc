@@ -1,0 +1,148 @@
+#include "gerve/cli/sshd_surroundings.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <optional>
+#include <vector>
+
+#include "gerve/cli/local_user.h"
+
+namespace gerve {
+namespace {
+
+// "/" first, the path itself last.
+std::vector<std::string> steps_to(const std::string& path) {
+    std::vector<std::string> steps{"/"};
+    for (std::size_t at = 1; at < path.size(); ++at) {
+        if (path[at] == '/') steps.push_back(path.substr(0, at));
+    }
+    if (path != "/") steps.push_back(path);
+    return steps;
+}
+
+std::optional<struct stat> status_of(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return status;
+}
+
+// The first directory above the path that the user may not pass, with its remedy; empty when all let him.
+std::string obstacle(const std::string& path, const LocalUser& user) {
+    for (const std::string& step : steps_to(path)) {
+        const auto status = status_of(step);
+        if (!status) return step + ": is not there";
+        if (step != path && !user.may(*status, 1)) {
+            return step + ": " + user.name() + " may not pass; chmod o+x " + step;
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+SshdFinding check_program(const std::string& path) {
+    const std::string what = "AuthorizedKeysCommand's program";
+    if (!path.starts_with('/')) return bad_finding(what, path + ": sshd wants an absolute path");
+    for (const std::string& step : steps_to(path)) {
+        const auto status = status_of(step);
+        if (!status)
+            return bad_finding(what, step + ": is not there; install it, or mend AuthorizedKeysCommand");
+        if (status->st_uid != 0) {
+            return bad_finding(
+                what, step + ": does not belong to root, so sshd will not run it; chown root " + step);
+        }
+        if ((status->st_mode & 022) != 0) {
+            return bad_finding(
+                what, step + ": group or others may write, so sshd will not run it; chmod go-w " + step);
+        }
+    }
+    return good_finding(what, path);
+}
+
+SshdFinding check_runnable(const std::string& path, const std::string& user) {
+    const std::string what = path.substr(path.rfind('/') + 1) + " as " + user;
+    const auto account = LocalUser::find(user);
+    if (!account) return bad_finding(what, "there is no such user");
+    if (const std::string told = obstacle(path, *account); !told.empty()) return bad_finding(what, told);
+    if (!account->may(*status_of(path), 1)) {
+        return bad_finding(what, path + ": " + user + " may not run it; chmod 755 " + path);
+    }
+    return good_finding(what, path);
+}
+
+SshdFinding check_socket(const std::string& path, const std::string& user) {
+    const std::string what = path.substr(path.rfind('/') + 1) + " for " + user;
+    const auto account = LocalUser::find(user);
+    if (!account) return bad_finding(what, "there is no such user");
+    const auto status = status_of(path);
+    if (const std::string told = obstacle(path, *account); !told.empty()) {
+        return bad_finding(what, told + (status ? "" : "; is `gerve serve` running?"));
+    }
+    if (!S_ISSOCK(status->st_mode)) return bad_finding(what, path + ": is not a socket");
+    if (!account->may(*status, 2)) {
+        return bad_finding(
+            what,
+            path + ": " + user + " may not connect; name sshd's users in [authz], and restart `gerve serve`");
+    }
+    return good_finding(what, path);
+}
+
+SshdFinding check_git_account(const std::string& login, bool pam) {
+    const std::string what = "account " + login;
+    const auto account = LocalUser::find(login);
+    if (!account) {
+        return bad_finding(
+            what, "is not there; useradd --system --create-home --shell /usr/lib/gerve/gerve-shell " + login);
+    }
+    const std::string& shell = account->shell();
+    const std::string name = shell.substr(shell.rfind('/') + 1);
+    const auto shell_status = status_of(shell);
+    if (name == "nologin" || name == "false" || name == "git-shell" || !shell_status ||
+        !account->may(*shell_status, 1)) {
+        return bad_finding(what, "its shell " + shell +
+                                     " cannot run the forced command; usermod --shell "
+                                     "/usr/lib/gerve/gerve-shell " +
+                                     login);
+    }
+    if (!pam && account->password().starts_with('!')) {
+        return bad_finding(what, "is locked, so sshd turns it away; usermod --password '*' " + login);
+    }
+    if (!status_of(account->home())) {
+        return bad_finding(what, "its home " + account->home() +
+                                     " is not there, and sshd tells every client so; mkdir " +
+                                     account->home());
+    }
+    return good_finding(what, "shell " + shell);
+}
+
+SshdFinding check_ticket_key(const std::string& path, const std::string& owner) {
+    const std::string what = "key of handles and tickets";
+    const auto account = LocalUser::find(owner);
+    if (!account) return bad_finding(what, "the user that authz runs as has no name");
+    if (const std::string told = obstacle(path, *account); !told.empty()) return bad_finding(what, told);
+    if (!account->may(*status_of(path), 4)) {
+        return bad_finding(what, path + ": authz, which runs as " + owner + ", cannot read it; chown " +
+                                     owner + " " + path + " && chmod 400 " + path);
+    }
+    return good_finding(what, path);
+}
+
+SshdFinding check_hidden(const std::string& path, const std::string& other) {
+    const std::string what = path.substr(path.rfind('/') + 1) + " from " + other;
+    const auto account = LocalUser::find(other);
+    const auto status = status_of(path);
+    if (!account || !status || !obstacle(path, *account).empty() || !account->may(*status, 4)) {
+        return good_finding(what, "cannot be read");
+    }
+    return bad_finding(
+        what, path + ": " + other + " can read it and so make a handle for anybody; chmod 400 " + path);
+}
+
+std::string owner_of(const std::string& path) {
+    const auto status = status_of(path);
+    const auto user = status ? LocalUser::find(status->st_uid) : std::nullopt;
+    return user ? user->name() : "";
+}
+
+}  // namespace gerve

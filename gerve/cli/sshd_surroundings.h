@@ -1,0 +1,32 @@
+// What sshd and the programs it starts demand of the system around them: owners, modes, accounts, sockets.
+#pragma once
+
+#include <string>
+
+#include "gerve/cli/sshd_finding.h"
+
+namespace gerve {
+
+// sshd's own demand on its AuthorizedKeysCommand: the program and each directory above it belong to root, and
+// nobody else may write there.
+[[nodiscard]] SshdFinding check_program(const std::string& path);
+
+// The program can be run by the user.
+[[nodiscard]] SshdFinding check_runnable(const std::string& path, const std::string& user);
+
+// The user may connect to the unix socket: x on each directory, w on the socket.
+[[nodiscard]] SshdFinding check_socket(const std::string& path, const std::string& user);
+
+// The account exists, is not locked (sshd asks where it does not use PAM), and has a shell and a home that
+// sshd accepts.
+[[nodiscard]] SshdFinding check_git_account(const std::string& login, bool pam);
+
+// The key by which authz seals handles and signs tickets: `owner`, the user that authz runs as, can read it;
+// `other`, one of sshd's users, cannot.
+[[nodiscard]] SshdFinding check_ticket_key(const std::string& path, const std::string& owner);
+[[nodiscard]] SshdFinding check_hidden(const std::string& path, const std::string& other);
+
+// The user that a file belongs to; empty when there is no such file or user.
+[[nodiscard]] std::string owner_of(const std::string& path);
+
+}  // namespace gerve

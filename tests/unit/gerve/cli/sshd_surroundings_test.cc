@@ -1,0 +1,131 @@
+#include "gerve/cli/sshd_surroundings.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "authz/base/fd.h"
+
+using namespace gerve;
+
+namespace {
+
+// A directory below /tmp that goes with its files.
+struct Place {
+    Place() {
+        char made[] = "/tmp/gerve-surroundings-XXXXXX";
+        REQUIRE(::mkdtemp(made) != nullptr);
+        directory = made;
+        ::chmod(made, 0711);
+    }
+    ~Place() {
+        ::unlink(file.c_str());
+        ::rmdir(directory.c_str());
+    }
+    void make_file(mode_t mode) {
+        file = directory + "/file";
+        const Fd made(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        ::fchmod(made.get(), mode);
+    }
+    Fd make_socket() {
+        file = directory + "/s.sock";
+        Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        file.copy(address.sun_path, sizeof address.sun_path - 1);
+        REQUIRE(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+        ::chmod(file.c_str(), 0666);
+        return socket;
+    }
+    std::string directory;
+    std::string file;
+};
+
+bool contains(const SshdFinding& finding, const std::string& text) {
+    INFO(finding.told);
+    return finding.told.find(text) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a program that sshd would not run is found") {
+    Place place;
+    place.make_file(0755);
+    // /tmp itself may be written by all: sshd would refuse it, and so it is told.
+    const SshdFinding writable = check_program(place.file);
+    CHECK_FALSE(writable.good);
+    CHECK(contains(writable, "/tmp: group or others may write, so sshd will not run it; chmod go-w /tmp"));
+    CHECK(contains(check_program("/usr/lib/no-such-program"), "is not there"));
+    CHECK(contains(check_program("bin/sh"), "absolute"));
+    CHECK(check_program("/bin/sh").good);
+}
+
+TEST_CASE("a program that does not belong to root is found" * doctest::skip(::geteuid() != 0)) {
+    char made[] = "/usr/lib/gerve-surroundings-XXXXXX";
+    REQUIRE(::mkdtemp(made) != nullptr);
+    const std::string program = made;  // a directory will do: it is owner and mode that are looked at
+    CHECK(check_program(program).good);
+    REQUIRE(::chown(made, 65534, 65534) == 0);
+    CHECK(contains(check_program(program),
+                   "does not belong to root, so sshd will not run it; chown root " + program));
+    CHECK(contains(check_program(program + "/x"), "does not belong to root"));
+    REQUIRE(::chown(made, 0, 0) == 0);
+    ::chmod(made, 0775);
+    CHECK(contains(check_program(program), "chmod go-w " + program));
+    ::rmdir(made);
+}
+
+TEST_CASE("a program that its user may not run is found") {
+    Place place;
+    place.make_file(0700);
+    CHECK(contains(check_runnable(place.file, "nobody"), "nobody may not run it; chmod 755 " + place.file));
+    ::chmod(place.file.c_str(), 0755);
+    CHECK(check_runnable(place.file, "nobody").good);
+    ::chmod(place.directory.c_str(), 0700);
+    CHECK(
+        contains(check_runnable(place.file, "nobody"), "nobody may not pass; chmod o+x " + place.directory));
+    CHECK_FALSE(check_runnable("/bin/sh", "no-such-user").good);
+}
+
+TEST_CASE("a socket that a user cannot reach is found") {
+    Place place;
+    const Fd socket = place.make_socket();
+    CHECK(check_socket(place.file, "nobody").good);
+    ::chmod(place.directory.c_str(), 0700);
+    CHECK(check_socket(place.file, "nobody").told ==
+          place.directory + ": nobody may not pass; chmod o+x " + place.directory);
+    ::chmod(place.directory.c_str(), 0711);
+    ::chmod(place.file.c_str(), 0600);
+    CHECK(contains(check_socket(place.file, "nobody"), "nobody may not connect"));
+    CHECK(contains(check_socket(place.directory + "/none.sock", "nobody"), "is `gerve serve` running?"));
+    CHECK(contains(check_socket("/bin/sh", "nobody"), "is not a socket"));
+    CHECK_FALSE(check_socket(place.file, "no-such-user").good);
+}
+
+TEST_CASE("an account that is not there, or whose shell runs nothing, is found") {
+    CHECK(contains(check_git_account("no-such-user", true), "useradd"));
+    CHECK(contains(check_git_account("nobody", true), "cannot run the forced command; usermod --shell"));
+    CHECK(check_git_account("root", true).good);
+}
+
+TEST_CASE("a ticket key that authz cannot read, or that sshd's users can, is found" *
+          doctest::skip(::geteuid() != 0)) {
+    Place place;
+    place.make_file(0600);
+    CHECK(check_ticket_key(place.file, "root").good);
+    CHECK(contains(check_ticket_key(place.file, "nobody"),
+                   "authz, which runs as nobody, cannot read it; chown nobody " + place.file));
+    CHECK_FALSE(check_ticket_key(place.file, "").good);
+    CHECK(check_hidden(place.file, "nobody").good);
+    ::chmod(place.file.c_str(), 0644);
+    CHECK(contains(check_hidden(place.file, "nobody"), "nobody can read it"));
+    ::chmod(place.directory.c_str(), 0700);
+    CHECK(check_hidden(place.file, "nobody").good);
+    CHECK(owner_of(place.file) == "root");
+    CHECK(owner_of(place.directory + "/none").empty());
+}
