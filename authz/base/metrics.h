@@ -31,6 +31,18 @@ class Gauge {
     std::atomic<std::int64_t> value_{0};
 };
 
+// Counts itself in a gauge for as long as it lives.
+class GaugeHold {
+  public:
+    explicit GaugeHold(Gauge& gauge) : gauge_(gauge) { gauge_.add(1); }
+    GaugeHold(const GaugeHold&) = delete;
+    GaugeHold& operator=(const GaugeHold&) = delete;
+    ~GaugeHold() { gauge_.add(-1); }
+
+  private:
+    Gauge& gauge_;
+};
+
 // Times from a look-up in memory to a session of half an hour.
 class Histogram {
   public:

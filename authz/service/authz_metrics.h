@@ -1,13 +1,19 @@
 // What authz counts; see docs/metrics.md.
 #pragma once
 
-#include "authz/base/metrics.h"
-#include "authz/store/directory.h"
-#include "authz/store/redis_counters.h"
+#include "authz/base/directory_counters.h"
+#include "authz/model/decision.h"
 
 namespace gerve {
 
-constexpr std::size_t question_count = 5;  // of Question (peers.h)
+constexpr std::size_t question_count = 5;  // of Question (peers.h), and their names in its order
+constexpr std::array<std::string_view, question_count> question_names{"key", "holder", "authorize", "report",
+                                                                      "ready"};
+constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::read_only_deploy_key) + 1;
+// The rules up to a deploy key's allow, the others deny.
+[[nodiscard]] constexpr bool can_deny(Rule rule) {
+    return rule > Rule::deploy_key;
+}
 enum class AnswerKind { answered, unavailable, denied };
 constexpr std::size_t answer_kind_count = 3;
 
@@ -18,6 +24,7 @@ struct AuthzMetrics {
     QueryCounters queries;
     std::array<std::array<Counter, answer_kind_count>, question_count> questions;
     std::array<Histogram, question_count> question_times;  // from taking it up to its answer
+    std::array<Counter, rule_count> denials;               // of Rule: by the rule that said no
     Counter malformed;                                     // messages that are no question
     Counter expired;        // dropped unread: nobody waits for the answer any more
     Counter stale_handles;  // the peer is told to look the key up again

@@ -271,6 +271,13 @@ void AuthzServer::count(Question question, const Error* failure) {
     metrics_.questions[static_cast<std::size_t>(question)][static_cast<std::size_t>(kind)].add();
 }
 
+void AuthzServer::count_authorization(const Authorization& answer) {
+    if (std::holds_alternative<StaleHandle>(answer)) metrics_.stale_handles.add();
+    if (const auto* refused = std::get_if<Refused>(&answer)) {
+        metrics_.denials[static_cast<std::size_t>(refused->because)].add();
+    }
+}
+
 void AuthzServer::answer(Desk& desk, const std::shared_ptr<Connection>& connection,
                          std::string_view message) {
     const int socket = connection->socket.get();
@@ -319,7 +326,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedR
     }
     if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
         const auto answer = noted(authorizer.authorize(*authorize, asker));
-        if (answer && std::holds_alternative<StaleHandle>(*answer)) metrics_.stale_handles.add();
+        if (answer) count_authorization(*answer);
         return encode_authorize_reply(id, answer);
     }
     const auto* report = std::get_if<SessionReport>(&request);

@@ -88,6 +88,7 @@ class AuthzServer {
     void take_message(Desk& desk, std::uint64_t id);
     void count(Question question, const Error* failure);
     void count_links(int change);
+    void count_authorization(const Authorization& answer);
     void answer(Desk& desk, const std::shared_ptr<Connection>& connection, std::string_view message);
     [[nodiscard]] std::string answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received);
     [[nodiscard]] Result<void> watch(int fd, std::uint64_t id, std::uint32_t events);

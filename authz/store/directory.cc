@@ -187,28 +187,6 @@ Result<std::optional<Route>> read_server(const Rows& rows) {
 
 }  // namespace
 
-std::string_view query_name(Query query) {
-    switch (query) {
-        case Query::key: return "key";
-        case Query::repository: return "repository";
-        case Query::redirect: return "redirect";
-        case Query::permission: return "permission";
-        case Query::route: return "route";
-        case Query::hint: return "hint";
-        case Query::server: return "server";
-    }
-    return "";
-}
-
-std::string_view answer_name(Answer answer) {
-    switch (answer) {
-        case Answer::found: return "found";
-        case Answer::missing: return "missing";
-        case Answer::unavailable: return "unavailable";
-    }
-    return "";
-}
-
 const std::array<Statement, 6>& directory_statements() {
     static const std::array<Statement, 6> statements{key_statement,      repository_statement,
                                                      redirect_statement, permission_statement,

@@ -2,13 +2,10 @@
 #pragma once
 
 #include <array>
-#include <atomic>
-#include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "authz/base/clock.h"
-#include "authz/base/metrics.h"
+#include "authz/base/directory_counters.h"
 #include "authz/model/principal.h"
 #include "authz/model/repository.h"
 #include "authz/model/route.h"
@@ -17,37 +14,6 @@
 #include "authz/store/server_cache.h"
 
 namespace gerve {
-
-// `hint`: an owner's route, asked of the RouteHints (Redis); `server`: the endpoints of the server it named.
-enum class Query { key, repository, redirect, permission, route, hint, server };
-constexpr std::size_t query_count = 7;
-enum class Answer { found, missing, unavailable };
-[[nodiscard]] std::string_view query_name(Query query);
-[[nodiscard]] std::string_view answer_name(Answer answer);
-
-// How often each question was asked, how it was answered and how long that took, over all threads since the
-// start.
-class QueryCounters {
-  public:
-    void count(Query query, Answer answer) { at(query, answer).add(); }
-    [[nodiscard]] std::uint64_t of(Query query, Answer answer) const {
-        return counts_[static_cast<std::size_t>(query)][static_cast<std::size_t>(answer)].value();
-    }
-    [[nodiscard]] std::uint64_t of(Query query) const {
-        return of(query, Answer::found) + of(query, Answer::missing) + of(query, Answer::unavailable);
-    }
-    [[nodiscard]] Histogram& times(Query query) { return times_[static_cast<std::size_t>(query)]; }
-    [[nodiscard]] const Histogram& times(Query query) const {
-        return times_[static_cast<std::size_t>(query)];
-    }
-
-  private:
-    Counter& at(Query query, Answer answer) {
-        return counts_[static_cast<std::size_t>(query)][static_cast<std::size_t>(answer)];
-    }
-    std::array<std::array<Counter, 3>, query_count> counts_;
-    std::array<Histogram, query_count> times_;
-};
 
 // Answers found, missing (nullopt), or the one error `unavailable`, which is never turned into either. A row
 // that does not make sense (a login that is no login, two rows for one key) is unavailable, not guessed at.

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "authz/store/redis_counters.h"
+#include "authz/base/directory_counters.h"
 #include "authz/store/redis_master.h"
 #include "authz/store/route_hints.h"
 

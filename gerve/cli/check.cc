@@ -9,6 +9,7 @@
 #include "authz/model/ticket.h"
 #include "authz/service/explain.h"
 #include "authz/store/open_database.h"
+#include "authz/store/redis_check.h"
 #include "authz/store/schema.h"
 #include "gerve/cli/agent_call.h"
 #include "gerve/cli/commands.h"
@@ -22,7 +23,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // One thing that was looked at. A failure of the configuration weighs more than a backend out of reach.
-struct Finding {
+struct CheckLine {
     std::string what;
     std::string told;  // what was found, or what is wrong and how to mend it
     int status = 0;    // 0, refused_status or usage_status
@@ -32,12 +33,13 @@ class Check {
   public:
     explicit Check(Site& site) : site_(site), config_(site.config()) {}
 
-    std::vector<Finding> run() {
+    std::vector<CheckLine> run() {
         good("configuration",
              config_.file.empty() ? "embedded default, state in " + config_.state : config_.file);
         check_host_key_files();
         check_ticket_key_files();
         check_directory();
+        check_routes();
         check_servers();
         check_authz();
         return std::move(findings_);
@@ -117,6 +119,18 @@ class Check {
         return {};
     }
 
+    void check_routes() {
+        if (!config_.redis) return;
+        for (const Finding& finding : check_redis(*config_.redis)) {
+            const std::string told = finding.text + (finding.remedy.empty() ? "" : "; " + finding.remedy);
+            switch (finding.grade) {
+                case Finding::Grade::good: good("routes", told); break;
+                case Finding::Grade::warning: good("routes", "warning: " + told); break;
+                case Finding::Grade::wrong: wrong("routes", told, refused_status); break;
+            }
+        }
+    }
+
     void check_servers() {
         if (servers_.empty() && config_.embedded) {
             const Route local = local_route(config_.local_agent_socket());
@@ -181,15 +195,15 @@ class Check {
     std::optional<TicketKey> ticket_key_;
     std::vector<ServerRecord> servers_;
     int schema_version_ = 0;
-    std::vector<Finding> findings_;
+    std::vector<CheckLine> findings_;
 };
 
 int run_check(Site& site, bool json) {
-    const std::vector<Finding> findings = Check(site).run();
+    const std::vector<CheckLine> findings = Check(site).run();
     Json out = Json::array();
     Table table({"", "WHAT", "FOUND"});
     int status = 0;
-    for (const Finding& finding : findings) {
+    for (const CheckLine& finding : findings) {
         const char* word = finding.status == 0 ? "OK" : "FAIL";
         out.push_back({{"result", word}, {"what", finding.what}, {"found", finding.told}});
         table.add({word, finding.what, finding.told});

@@ -5,6 +5,7 @@
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
+#include "authz/store/redis_editor.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/file_server.h"
 #include "gerve/cli/output.h"
@@ -130,15 +131,72 @@ int list_routes(Site& site, bool json) {
     return 0;
 }
 
+// The table is written by then. Redis may say something else until it is mended, so this is told as a
+// failure.
+int tell_redis(Site& site, const std::function<Result<void>(RedisEditor&)>& change) {
+    if (!site.config().redis) return 0;
+    auto editor = RedisEditor::open(*site.config().redis);
+    const auto changed = editor ? change(*editor) : Result<void>(pass_on(editor));
+    if (changed) return 0;
+    throw Stop{refused_status, "the table is changed, Redis is not: " + describe(changed.error()) +
+                                   "; run `gerve route sync` when it can be reached"};
+}
+
+int set_route(Site& site, const Login& owner, const ServerName& server) {
+    need(site.registry().set_route(owner, server));
+    return tell_redis(site, [&](RedisEditor& redis) { return redis.set(owner, server); });
+}
+
+int remove_route(Site& site, const Login& owner) {
+    need(site.registry().remove_route(owner));
+    return tell_redis(site, [&](RedisEditor& redis) { return redis.remove(owner); });
+}
+
+int sync_routes(Site& site, bool mend, bool json) {
+    if (!site.config().redis)
+        throw Stop{usage_status, "no [routes.redis] in the configuration: nothing to compare"};
+    auto editor = need(RedisEditor::open(*site.config().redis));
+    const auto found = need(editor.compare(need(site.registry().list_routes()), mend));
+    Json out = Json::array();
+    Table table({"OWNER", "REDIS", "TABLE", mend ? "MENDED" : ""});
+    bool all_well = true;
+    for (const RouteDifference& one : found.differences) {
+        const bool mended = mend && one.failure.empty();
+        all_well = all_well && mended;
+        const std::string is = one.is ? one.is->text() : "";
+        out.push_back(
+            {{"owner", one.owner}, {"redis", one.was.value_or("")}, {"table", is}, {"mended", mended}});
+        table.add({one.owner, one.was.value_or("-"), one.is ? is : "-",
+                   mended ? "yes"
+                   : mend ? "no: " + one.failure
+                          : ""});
+    }
+    json ? print_json(out)
+         : table.print(std::to_string(found.compared) + " routes: Redis says what the table says");
+    if (!found.unseen.empty()) {
+        std::fprintf(stderr, "gerve: keys of owners without a route were not looked for: %s\n",
+                     found.unseen.c_str());
+    }
+    return all_well ? 0 : refused_status;
+}
+
+void declare_route_sync(Command& route) {
+    const auto sync = std::make_shared<Values>();
+    const auto check_only = std::make_shared<bool>(false);
+    route
+        .command("sync", "Compare Redis with the table of routes, and make Redis say what the table says.",
+                 [sync, check_only](Site& site) { return sync_routes(site, !*check_only, sync->json); })
+        .flag("--check", "Tell the differences and change nothing; exit status 1 if there are any",
+              *check_only)
+        .json(sync->json);
+}
+
 void declare_route(Command& root) {
     Command route = root.group("route", "Which file server holds an owner's repositories.");
     const auto set = std::make_shared<Values>();
     route
         .command("set", "Route an owner to a file server; it moves no repository.",
-                 [set](Site& site) {
-                     need(site.registry().set_route(*set->owner, *set->server));
-                     return 0;
-                 })
+                 [set](Site& site) { return set_route(site, *set->owner, *set->server); })
         .argument("OWNER", "A user or an organisation", parsed(set->owner))
         .argument("SERVER", "The file server", parsed(set->server));
     const auto get = std::make_shared<Values>();
@@ -150,15 +208,13 @@ void declare_route(Command& root) {
     const auto remove = std::make_shared<Values>();
     route
         .command("remove", "Remove an owner's route.",
-                 [remove](Site& site) {
-                     need(site.registry().remove_route(*remove->owner));
-                     return 0;
-                 })
+                 [remove](Site& site) { return remove_route(site, *remove->owner); })
         .argument("OWNER", "A user or an organisation", parsed(remove->owner));
     const auto list = std::make_shared<Values>();
     route.command("list", "List all routes.", [list](Site& site) { return list_routes(site, list->json); })
         .json(list->json);
-    route.examples({"gerve route set alice fs1", "gerve route get alice"});
+    declare_route_sync(route);
+    route.examples({"gerve route set alice fs1", "gerve route get alice", "gerve route sync --check"});
 }
 
 int make_ticket_key_file(const std::string& file) {

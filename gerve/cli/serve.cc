@@ -6,6 +6,7 @@
 #include "gerve/cli/programs.h"
 #include "gerve/cli/site.h"
 #include "gerve/server/master.h"
+#include "gerve/server/metrics_server.h"
 #include "gerve/server/state_directory.h"
 #include "gerve/server/worker.h"
 #include "gerve/ssh/host_keys.h"
@@ -95,6 +96,7 @@ struct RoleValues {
     int control = -1;
     int config = -1;
     std::vector<int> listeners;
+    std::vector<int> metrics;  // pages to count in, or to read
 };
 
 Setter number_into(std::function<void(int)> take) {
@@ -121,6 +123,11 @@ std::optional<Fd> inherited(int fd) {
     return Fd(fd);
 }
 
+Fd metrics_page(const RoleValues& values, std::size_t place) {
+    if (values.metrics.size() <= place) return {};
+    return std::move(*inherited(values.metrics[place]));
+}
+
 int serve_authz(Site& site, const RoleValues& values) {
     log::start("authz");
     const Config config = config_of(site, values);
@@ -130,7 +137,7 @@ int serve_authz(Site& site, const RoleValues& values) {
     }
     std::optional<Fd> listener;
     if (!values.listeners.empty()) listener = inherited(values.listeners.front());
-    return run_authz(config, std::move(listener), inherited(values.control));
+    return run_authz(config, std::move(listener), inherited(values.control), metrics_page(values, 0));
 }
 
 int serve_worker(Site& site, const RoleValues& values) {
@@ -138,10 +145,21 @@ int serve_worker(Site& site, const RoleValues& values) {
     WorkerSockets sockets;
     for (const int fd : values.listeners) sockets.listeners.push_back(std::move(*inherited(fd)));
     if (auto control = inherited(values.control)) sockets.control = std::move(*control);
+    sockets.metrics = metrics_page(values, 0);
     if (sockets.listeners.empty() || !sockets.control) {
         throw Stop{usage_status, "a worker is started by `gerve serve`, which holds the sockets"};
     }
     return run_worker(config, std::move(sockets));
+}
+
+int serve_metrics(Site& site, const RoleValues& values) {
+    const Config config = config_of(site, values);
+    auto control = inherited(values.control);
+    if (values.listeners.empty() || !control || values.metrics.size() != 2) {
+        throw Stop{usage_status, "the metrics process is started by `gerve serve`, which holds the sockets"};
+    }
+    return run_metrics(config, {std::move(*inherited(values.listeners.front())), std::move(*control),
+                                metrics_page(values, 0), metrics_page(values, 1)});
 }
 
 void declare_role(Command& root, const std::string& name, const std::string& purpose, bool shown,
@@ -151,6 +169,7 @@ void declare_role(Command& root, const std::string& name, const std::string& pur
     role.hidden_option("--control-fd", number_into([values](int fd) { values->control = fd; }));
     role.hidden_option("--config-fd", number_into([values](int fd) { values->config = fd; }));
     role.hidden_option("--listen-fd", number_into([values](int fd) { values->listeners.push_back(fd); }));
+    role.hidden_option("--metrics-fd", number_into([values](int fd) { values->metrics.push_back(fd); }));
     if (!shown) role.hidden();
 }
 
@@ -169,6 +188,7 @@ void declare_serve(Command& root) {
     declare_role(root, "authz", "Run the authorization process alone; `gerve serve` starts one itself.", true,
                  serve_authz);
     declare_role(root, "worker", "Carry SSH sessions; started by `gerve serve`.", false, serve_worker);
+    declare_role(root, "metrics", "Show metrics over HTTP; started by `gerve serve`.", false, serve_metrics);
 }
 
 }  // namespace gerve

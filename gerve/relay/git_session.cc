@@ -27,12 +27,14 @@ asio::awaitable<void> refuse(Door& door, const Error& error, SessionReport& repo
 }
 
 // Tries the endpoints in order. Nothing of the client has been read yet, so each starts from the beginning.
-asio::awaitable<Result<Upstream>> reach(const Granted& granted, SessionReport& report) {
+asio::awaitable<Result<Upstream>> reach(Door& door, const Granted& granted, SessionReport& report) {
     Error last{ErrorKind::unavailable, "", "the route has no endpoint"};
     for (const auto& candidate : granted.destinations) {
-        const Deadline deadline = steady_clock::now() + connect_patience;
+        const auto start = steady_clock::now();
+        const Deadline deadline = start + connect_patience;
         auto upstream = co_await Upstream::open(candidate.endpoint, candidate.open, deadline);
         report.server = candidate.server.text();
+        door.note_upstream(candidate.server, upstream.has_value(), steady_clock::now() - start);
         if (upstream) co_return std::move(upstream);
         last = upstream.error();
         log::warn("file server refused or not reached", {{"request", report.request.text()},
@@ -81,7 +83,7 @@ asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::stri
                                     .client = report.client};
     const auto granted = co_await door.authorize(question, report);
     if (!granted) co_return co_await refuse(door, granted.error(), report);
-    auto upstream = co_await reach(*granted, report);
+    auto upstream = co_await reach(door, *granted, report);
     if (!upstream) {
         report.ended = "upstream-unreachable";
         const Error error{ErrorKind::unavailable,

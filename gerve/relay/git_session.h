@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ class Door {
     virtual asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
                                                        SessionReport& report) = 0;
     [[nodiscard]] virtual ClientStreams& streams() = 0;
+    // Told of each attempt to reach a file server, and how long it took.
+    virtual void note_upstream(const ServerName& server, bool reached, std::chrono::nanoseconds time) {
+        (void)server, (void)reached, (void)time;
+    }
 };
 
 // As the client sent them, unchecked.

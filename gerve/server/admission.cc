@@ -24,18 +24,21 @@ std::optional<UnauthenticatedLimit::Place> UnauthenticatedLimit::admit(const std
     std::string source = source_of(address);
     unsigned& count = by_source_[source];
     if (count >= per_source_) {
+        refusal.by_source = true;
         refusal.text = "Too many connections from " + source + " are logging in (limit " +
                        std::to_string(per_source_) + "). Try again in a few seconds.";
         return std::nullopt;
     }
     ++count;
     ++waiting_;
+    if (shown_ != nullptr) shown_->set(waiting_);
     return Place(*this, std::move(source));
 }
 
 void UnauthenticatedLimit::Place::give_back() {
     if (limit_ == nullptr) return;
     --limit_->waiting_;
+    if (limit_->shown_ != nullptr) limit_->shown_->set(limit_->waiting_);
     const auto count = limit_->by_source_.find(source_);
     if (--count->second == 0) limit_->by_source_.erase(count);
     limit_ = nullptr;

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "authz/base/metrics.h"
+
 namespace gerve {
 
 // Whom a connection is counted for: an IPv4 address, or the /64 of an IPv6 address.
@@ -32,16 +34,20 @@ class UnauthenticatedLimit {
     };
 
     struct Refusal {
-        std::string text;  // one line for the client, telling which limit and when to retry
+        bool by_source = false;  // which limit was met
+        std::string text;        // one line for the client, telling which limit and when to retry
     };
 
     [[nodiscard]] std::optional<Place> admit(const std::string& address, Refusal& refusal);
     [[nodiscard]] unsigned waiting() const { return waiting_; }
+    // Keeps that number in a gauge, which must outlive the limit.
+    void show_in(Gauge& gauge) { shown_ = &gauge; }
 
   private:
     unsigned in_all_;
     unsigned per_source_;
     unsigned waiting_ = 0;
+    Gauge* shown_ = nullptr;
     std::unordered_map<std::string, unsigned> by_source_;
 };
 

@@ -117,6 +117,14 @@ asio::awaitable<Result<Authorization>> AuthzLink::authorize(const AuthorizeReque
     co_return parse_authorize_reply(*reply);
 }
 
+asio::awaitable<AuthzLink::Readiness> AuthzLink::ready(std::chrono::milliseconds patience) {
+    const ReadyRequest request{ClientContext{"", "", "", "gateway"}};
+    const auto reply = co_await ask(request, patience);
+    if (!reply) co_return Readiness::authz_away;
+    const auto done = parse_done_reply(*reply);
+    co_return done ? Readiness::ready : Readiness::directory_away;
+}
+
 void AuthzLink::report(SessionReport report) {
     if (reports_.size() >= max_reports) {
         log::error("a session report is lost: authz is away for too long",

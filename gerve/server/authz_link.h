@@ -24,6 +24,9 @@ class AuthzLink {
 
     asio::awaitable<Result<std::optional<KeyFound>>> key(const KeyRequest& request);
     asio::awaitable<Result<Authorization>> authorize(const AuthorizeRequest& request);
+    // Whether a login would find its directory now.
+    enum class Readiness { ready, directory_away, authz_away };
+    asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);
     // Kept until authz has confirmed it, in order; the oldest go first when there are too many.
     void report(SessionReport report);
 

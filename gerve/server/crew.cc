@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "authz/base/log.h"
+#include "authz/base/shared_page.h"
 #include "gerve/server/state_directory.h"
 
 namespace gerve {
@@ -45,6 +46,36 @@ Result<std::shared_ptr<UnixListener>> open_or_share(const std::string& path, Uni
     return std::make_shared<UnixListener>(std::move(*opened));
 }
 
+Result<std::shared_ptr<TcpListener>> open_metrics_socket(const std::string& text,
+                                                         const std::shared_ptr<TcpListener>& held) {
+    const auto address = ListenAddress::parse(text);
+    if (!address) return pass_on(address);
+    if (held && held->wanted == *address) return held;
+    auto opened = listen_tcp(*address);
+    if (!opened) return pass_on(opened);
+    return std::make_shared<TcpListener>(std::move(*opened));
+}
+
+// The same text for the same file; a program that was replaced may count in another layout.
+std::string identity_of(const std::string& program) {
+    struct stat status {};
+    if (::stat(program.c_str(), &status) != 0) return {};
+    return std::to_string(status.st_dev) + " " + std::to_string(status.st_ino) + " " +
+           std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
+}
+
+Result<std::shared_ptr<MetricsPages>> make_or_share_pages(const std::string& program,
+                                                          const std::shared_ptr<MetricsPages>& held) {
+    std::string made_for = identity_of(program);
+    if (held && held->made_for == made_for) return held;
+    auto gateway = make_shared_page("gerve-metrics");
+    if (!gateway) return pass_on(gateway);
+    auto authz = make_shared_page("authz-metrics");
+    if (!authz) return pass_on(authz);
+    return std::make_shared<MetricsPages>(
+        MetricsPages{std::move(*gateway), std::move(*authz), std::move(made_for)});
+}
+
 // authz knows its peers by SO_PEERCRED and the agent by their tickets, so both doors may stand open once
 // other users are expected at them: workers, and the programs that sshd starts.
 mode_t socket_mode(const AuthzConfig& authz) {
@@ -64,6 +95,7 @@ std::string_view role_name(Role role) {
         case Role::authz: return "authz";
         case Role::agent: return "agent";
         case Role::worker: return "worker";
+        case Role::metrics: return "metrics";
     }
     return "";
 }
@@ -78,6 +110,12 @@ Result<CrewSockets> open_sockets(const Config& config, const CrewSockets& held) 
         auto opened = listen_tcp(*address);
         if (!opened) return pass_on(opened);
         out.tcp.back() = std::make_shared<TcpListener>(std::move(*opened));
+    }
+    if (!config.listen.metrics.empty()) {
+        auto metrics = open_metrics_socket(config.listen.metrics, held.metrics);
+        if (!metrics) return pass_on(metrics);
+        out.metrics = std::move(*metrics);
+        out.pages = held.pages;
     }
     auto authz = open_or_share(config.authz_socket(), UnixListener::Kind::packets, socket_mode(config.authz),
                                held.authz);
@@ -94,6 +132,11 @@ Result<CrewSockets> open_sockets(const Config& config, const CrewSockets& held) 
 Result<Crew> Crew::make(Config config, CrewSockets sockets, Programs programs) {
     auto text = memory_file(config.source);
     if (!text) return pass_on(text);
+    if (sockets.metrics) {
+        auto pages = make_or_share_pages(programs.gerve, sockets.pages);
+        if (!pages) return pass_on(pages);
+        sockets.pages = std::move(*pages);
+    }
     return Crew(std::move(config), std::move(sockets), std::move(programs), std::move(*text));
 }
 
@@ -104,6 +147,7 @@ Crew::Crew(Config config, CrewSockets sockets, Programs programs, Fd text)
       text_(std::move(text)) {
     places_.push_back({Role::authz});
     if (config_.embedded) places_.push_back({Role::agent});
+    if (sockets_.metrics) places_.push_back({Role::metrics});
     for (unsigned i = 0; i < worker_count(config_.ssh); ++i) places_.push_back({Role::worker});
 }
 
@@ -127,6 +171,9 @@ ChildCommand Crew::command_for(Role role) const {
         if (role == Role::worker) {
             for (const auto& listener : sockets_.tcp) inherit("--listen-fd", listener->socket.get());
         }
+        if (role == Role::metrics) inherit("--listen-fd", sockets_.metrics->socket.get());
+        if (sockets_.pages && role != Role::authz) inherit("--metrics-fd", sockets_.pages->gateway.get());
+        if (sockets_.pages && role != Role::worker) inherit("--metrics-fd", sockets_.pages->authz.get());
     }
     command.arguments.insert(command.arguments.end(), {"--control-fd", std::to_string(child_control_fd)});
     return command;
@@ -224,6 +271,13 @@ void Crew::dismiss(Role role) {
 void Crew::signal(Role role, int number) const {
     for (const Place& place : places_) {
         if (place.role == role && place.child.pid > 0) ::kill(place.child.pid, number);
+    }
+}
+
+void Crew::tell(Role role, std::string_view word) const {
+    for (const Place& place : places_) {
+        if (place.role != role || !place.child.control) continue;
+        (void)::send(place.child.control.get(), word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 }
 

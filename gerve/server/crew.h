@@ -1,4 +1,5 @@
-// A crew: one configuration's authz, workers and (in the embedded default) agent, kept running by the master.
+// A crew: one configuration's authz, workers, metrics and (in the embedded default) agent, kept running by
+// the master.
 #pragma once
 
 #include <poll.h>
@@ -17,14 +18,23 @@
 
 namespace gerve {
 
-enum class Role { authz, agent, worker };
+enum class Role { authz, agent, worker, metrics };
 [[nodiscard]] std::string_view role_name(Role role);
+
+// What the children of a crew count in. The next crew goes on with it, unless the program is another by then.
+struct MetricsPages {
+    Fd gateway;
+    Fd authz;
+    std::string made_for;  // which file the program was
+};
 
 // The sockets of a crew. The next crew shares those that its configuration names again.
 struct CrewSockets {
     std::vector<std::shared_ptr<TcpListener>> tcp;
     std::shared_ptr<UnixListener> authz;
-    std::shared_ptr<UnixListener> agent;  // none unless embedded
+    std::shared_ptr<UnixListener> agent;   // none unless embedded
+    std::shared_ptr<TcpListener> metrics;  // none unless configured
+    std::shared_ptr<MetricsPages> pages;   // likewise
 };
 
 // Opens what `config` names and `held` has not. Error: internal; then nothing has changed.
@@ -70,6 +80,8 @@ class Crew {
     // No member of the role is started any more; those that run get SIGTERM.
     void dismiss(Role role);
     void signal(Role role, int number) const;
+    // Says a word to the members of a role over their control sockets.
+    void tell(Role role, std::string_view word) const;
     // Lets the processes go: the crew starts nobody any more.
     [[nodiscard]] std::vector<CrewMember> release();
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <limits>
@@ -28,6 +29,7 @@ constexpr std::int64_t hurry_margin = 1'500;          // ms between the second S
 constexpr std::int64_t backstage_margin =
     3'000;  // ms that authz and agent always have once no worker is left
 constexpr unsigned tolerated_failed_starts = 3;
+constexpr std::array backstage{Role::agent, Role::authz, Role::metrics};  // go when no worker is left
 
 void report(const std::vector<ConfigProblem>& problems) {
     for (const ConfigProblem& problem : problems) std::fprintf(stderr, "%s\n", problem.format().c_str());
@@ -274,6 +276,7 @@ class Master {
         abandon_reload(now);
         if (phase_ != Phase::draining) {
             log::info("stopping", {{"drain", at_once ? "no" : "yes"}});
+            crew_->tell(Role::metrics, "draining");
             crew_->close_tcp();
             crew_->dismiss(Role::worker);
             phase_ = Phase::draining;
@@ -301,7 +304,7 @@ class Master {
             return leaver.member.role == Role::worker;
         });
         if (crew_->is_running(Role::worker) || workers_leave) return crew_->start_due(now);
-        for (const Role role : {Role::agent, Role::authz}) crew_->dismiss(role);
+        for (const Role role : backstage) crew_->dismiss(role);
         phase_ = Phase::ending;
         // Git operations whose clients are gone may still be at work on the file server's side.
         stop_deadline_ = std::max(stop_deadline_, now + backstage_margin);
@@ -310,11 +313,13 @@ class Master {
 
     void step_ending(std::int64_t now) {
         if (now >= stop_deadline_) {
-            for (const Role role : {Role::agent, Role::authz}) crew_->signal(role, SIGKILL);
+            for (const Role role : backstage) crew_->signal(role, SIGKILL);
             for (const Leaver& leaver : leavers_) ::kill(leaver.member.process.pid, SIGKILL);
             stop_deadline_ = never;
         }
-        if (crew_->is_running(Role::agent) || crew_->is_running(Role::authz) || !leavers_.empty()) return;
+        const bool some_left = std::any_of(backstage.begin(), backstage.end(),
+                                           [&](Role role) { return crew_->is_running(role); });
+        if (some_left || !leavers_.empty()) return;
         phase_ = Phase::over;
     }
 

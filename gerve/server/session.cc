@@ -48,8 +48,12 @@ class Session : public std::enable_shared_from_this<Session> {
         client_.connection = to_hex(random_bytes(8));
         client_.door = "gateway";
         worker_.connections.insert(connection_.get());
+        show_connections();
     }
-    ~Session() { worker_.connections.erase(connection_.get()); }
+    ~Session() {
+        worker_.connections.erase(connection_.get());
+        show_connections();
+    }
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
@@ -66,6 +70,10 @@ class Session : public std::enable_shared_from_this<Session> {
     asio::awaitable<void> greet(Channel& channel, const RequestId& request);
     asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question, SessionReport& report);
     void tell_end(const SessionReport& report);
+    void show_connections() {
+        worker_.numbers.connections.set(static_cast<std::int64_t>(worker_.connections.size()));
+    }
+    void count_login();
 
     WorkerContext& worker_;
     std::shared_ptr<Connection> connection_;
@@ -88,6 +96,11 @@ class SshDoor final : public Door {
         return session_.authorize(question, report);
     }
     [[nodiscard]] ClientStreams& streams() override { return channel_; }
+    void note_upstream(const ServerName& server, bool reached, std::chrono::nanoseconds time) override {
+        UpstreamNumbers& numbers = session_.worker_.metrics.upstream(server);
+        (reached ? numbers.reached : numbers.failed).add();
+        if (reached) numbers.connect_time.observe(time);
+    }
 
   private:
     Session& session_;
@@ -98,6 +111,7 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     const auto self = shared_from_this();
     login_ = co_await authenticate(steady_clock::now() + worker_.config.login_grace);
     place.give_back();
+    count_login();
     if (!login_) {
         if (!connection_->ended()) connection_->disconnect("Login took too long. Connect again.");
         co_return;
@@ -111,6 +125,12 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
             connection_->disconnect("Nothing was asked for a long time.");
         }
     }
+}
+
+void Session::count_login() {
+    if (!login_) return worker_.metrics.count_login(LoginEnd::abandoned);
+    worker_.metrics.count_login(login_->found ? LoginEnd::accepted : LoginEnd::authz_away);
+    worker_.metrics.count_key_exchange(connection_->key_exchange());
 }
 
 // Identity comes from a proven attempt and from nothing else; what was probed before it decides nothing.
@@ -135,12 +155,14 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
     if (!attempt.key || std::find(logins.begin(), logins.end(), attempt.user) == logins.end()) {
         log::debug("refused an attempt",
                    {{"addr", client_.address}, {"user", attempt.user}, {"why", attempt.refusal}});
+        if (attempt.key) worker_.metrics.refused_keys.add();
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
     const auto found = co_await look_up(attempt.user, *attempt.key, attempt.proven);
     if (connection_->ended()) co_return std::nullopt;
     if (found && !*found) {
+        worker_.metrics.refused_keys.add();
         log::debug("unknown key", {{"addr", client_.address}, {"key", attempt.key->fingerprint().text()}});
         connection_->refuse_attempt();
         co_return std::nullopt;
@@ -160,6 +182,7 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
     const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
     if (!same || steady_clock::now() - last_lookup_.at > lookup_lifetime) {
         const KeyRequest question{key, user, proven, client_};
+        const Stopwatch watch(worker_.metrics.times(WorkerQuestion::key));
         last_lookup_.result = co_await worker_.authz.key(question);
         last_lookup_.user = user;
         last_lookup_.blob = key.blob();
@@ -174,6 +197,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     if (!channel->command()) co_return co_await greet(*channel, request);
     SessionReport report{.handle = {}, .request = request, .client = client_};
     const auto started = steady_clock::now();
+    const GaugeHold running(worker_.numbers.sessions);
     SshDoor door(*this, *channel);
     const GitWish wish{*channel->command(), channel->git_protocol()};
     co_await serve_git(door, wish, worker_.notice, worker_.scratch, report);
@@ -199,6 +223,7 @@ void Session::tell_end(const SessionReport& report) {
                           {"ms", report.duration_ms},
                           {"exit", report.exit},
                           {"ended", report.ended}});
+    worker_.metrics.count_operation(report);
     if (!report.handle.empty()) worker_.authz.report(report);
 }
 
@@ -230,6 +255,7 @@ asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& ques
         }
         asked.handle = login_->found->handle;
         report.handle = asked.handle;
+        const Stopwatch watch(worker_.metrics.times(WorkerQuestion::authorize));
         auto answer = co_await worker_.authz.authorize(asked);
         if (!answer) co_return pass_on(answer);
         if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
@@ -268,12 +294,18 @@ void refuse_connection(const Fd& socket, const std::string& text, const std::str
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, std::string address) {
     UnauthenticatedLimit::Refusal refusal;
     auto place = worker.unauthenticated.admit(address, refusal);
-    if (!place) co_return refuse_connection(socket, refusal.text, address);
+    if (!place) {
+        worker.metrics.count_refused(refusal.by_source ? ConnectionEnd::per_source : ConnectionEnd::in_all);
+        co_return refuse_connection(socket, refusal.text, address);
+    }
     const ssh::ConnectionLimits limits{.max_channels = worker.config.max_sessions,
                                        .rekey_bytes = worker.config.rekey_bytes};
     auto connection = Connection::open(worker.loop, worker.identity, std::move(socket), limits);
-    if (!connection)
+    if (!connection) {
+        worker.metrics.count_refused(ConnectionEnd::failed);
         co_return log::warn("connection failed", {{"addr", address}, {"why", describe(connection.error())}});
+    }
+    worker.metrics.accepted.add();
     co_await std::make_shared<Session>(worker, std::move(*connection), std::move(address))
         ->run(std::move(*place));
 }

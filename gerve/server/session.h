@@ -12,6 +12,7 @@
 #include "gerve/relay/scratch.h"
 #include "gerve/server/admission.h"
 #include "gerve/server/authz_link.h"
+#include "gerve/server/gateway_metrics.h"
 #include "gerve/ssh/connection.h"
 #include "gerve/ssh/server_identity.h"
 
@@ -26,6 +27,8 @@ struct WorkerContext {
     UnauthenticatedLimit unauthenticated;
     Scratch scratch;
     std::string notice;  // lines for every git client, or empty
+    GatewayMetrics& metrics;
+    WorkerNumbers& numbers;  // this worker's own
     std::unordered_set<ssh::Connection*> connections;
     bool draining = false;
 };

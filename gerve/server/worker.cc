@@ -1,12 +1,7 @@
 #include "gerve/server/worker.h"
 
-#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pwd.h>
-#include <seccomp.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,8 +11,10 @@
 #include <cerrno>
 
 #include "authz/base/log.h"
+#include "authz/base/shared_page.h"
 #include "authz/base/text.h"
 #include "gerve/relay/git_session.h"
+#include "gerve/server/confinement.h"
 #include "gerve/server/session.h"
 #include "gerve/ssh/host_keys.h"
 
@@ -41,40 +38,10 @@ std::string address_of(const sockaddr_storage& peer) {
     return std::string(text.starts_with(mapped) ? text.substr(mapped.size()) : text);
 }
 
-Result<void> become(const std::string& user) {
-    if (user.empty() || ::geteuid() != 0) return {};
-    const passwd* account = ::getpwnam(user.c_str());
-    if (account == nullptr) return internal_error("no system user " + user + " (authz.worker_user)");
-    if (::initgroups(user.c_str(), account->pw_gid) != 0 || ::setgid(account->pw_gid) != 0 ||
-        ::setuid(account->pw_uid) != 0) {
-        return internal_error(errno_text("cannot become " + user));
-    }
-    return {};
-}
-
-// What this process can do to others is nothing: no other program, no look into other processes, no core file
-// with the host key in it.
-Result<void> confine() {
-    const rlimit no_core{0, 0};
-    ::setrlimit(RLIMIT_CORE, &no_core);
-    if (::prctl(PR_SET_DUMPABLE, 0) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return internal_error(errno_text("prctl"));
-    }
-    scmp_filter_ctx filter = ::seccomp_init(SCMP_ACT_ALLOW);
-    if (filter == nullptr) return internal_error("seccomp_init failed");
-    int failed = 0;
-    for (const int call : {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-                           SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(bpf), SCMP_SYS(listen)}) {
-        failed |= ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0);
-    }
-    failed |= ::seccomp_load(filter);
-    ::seccomp_release(filter);
-    return failed == 0 ? Result<void>{} : internal_error("cannot load the seccomp filter");
-}
-
 class Worker {
   public:
-    Worker(asio::io_context& loop, const Config& config, ssh::ServerIdentity identity, WorkerSockets sockets)
+    Worker(asio::io_context& loop, const Config& config, ssh::ServerIdentity identity,
+           GatewayMetrics& metrics, WorkerSockets sockets)
         : loop_(loop),
           config_(config),
           context_{.loop = loop,
@@ -85,9 +52,12 @@ class Worker {
                                                            config.ssh.max_unauthenticated_per_source),
                    .scratch = {},
                    .notice = read_notice(config.ssh.notice_file),
+                   .metrics = metrics,
+                   .numbers = metrics.claim_worker(),
                    .connections = {}},
           signals_(loop, SIGTERM, SIGINT),
           control_(loop, sockets.control.release()) {
+        context_.unauthenticated.show_in(context_.numbers.unauthenticated);
         for (Fd& listener : sockets.listeners) listeners_.emplace_back(loop, listener.release());
     }
 
@@ -201,7 +171,8 @@ int run_worker(const Config& config, WorkerSockets sockets) {
         return 1;
     }
     asio::io_context loop(1);
-    Worker worker(loop, config, std::move(*identity), std::move(sockets));
+    auto& metrics = numbers_of<GatewayMetrics>(sockets.metrics);
+    Worker worker(loop, config, std::move(*identity), metrics, std::move(sockets));
     auto confined = become(config.authz.worker_user);
     if (confined) confined = confine();
     if (!confined) {

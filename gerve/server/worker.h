@@ -11,6 +11,7 @@ namespace gerve {
 struct WorkerSockets {
     std::vector<Fd> listeners;  // bound and listening, shared with the other workers
     Fd control;  // SOCK_SEQPACKET to the master: "ready" is sent on it; its end means the master died
+    Fd metrics;  // a shared page to count in (shared_page.h), or none
 };
 
 // Runs until SIGTERM (drain: accept no more, let sessions end) or until the master is gone; returns the exit

@@ -335,6 +335,11 @@ std::string Connection::client_version() const {
     return std::string(text.substr(0, 255));
 }
 
+std::string Connection::key_exchange() const {
+    const char* name = session_ == nullptr ? nullptr : ssh_get_kex_algo(session_);
+    return name == nullptr ? "" : name;
+}
+
 void Connection::disconnect(const std::string& text) {
     if (session_ == nullptr) return;
     for (const auto& channel : channels_) channel->detach();

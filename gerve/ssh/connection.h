@@ -71,6 +71,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     asio::awaitable<std::shared_ptr<Channel>> next_request(Deadline deadline);
 
     [[nodiscard]] std::string client_version() const;  // untrusted, without "SSH-2.0-"
+    [[nodiscard]] std::string key_exchange() const;    // the algorithm that was agreed on; empty at the end
     [[nodiscard]] bool open_channels() const;
     [[nodiscard]] bool logged_in() const { return logged_in_; }
     [[nodiscard]] bool ended() const { return session_ == nullptr; }

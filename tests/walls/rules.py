@@ -40,6 +40,7 @@ SOLE_INCLUDERS = [
     SoleIncluder("libssh", r"libssh/", ("gerve/ssh/*",)),
     SoleIncluder("MySQL Connector/C++", r"(cppconn/|mysql|mariadb)", ("authz/store/mysql*",)),
     SoleIncluder("hiredis", r"hiredis", ("authz/store/redis*",)),
+    SoleIncluder("prometheus-cpp", r"prometheus/", ("gerve/server/exposition.cc",)),
     SoleIncluder("SQLite", r"sqlite3", ("authz/store/sqlite*",)),
     SoleIncluder("toml++", r"toml(\+\+|plusplus)?[/.]", ("authz/base/toml.cc",)),
 ]

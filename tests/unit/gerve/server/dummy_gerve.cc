@@ -39,7 +39,7 @@ Arguments parse(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         const char* next = i + 1 < argc ? argv[i + 1] : "";
-        if (word == "authz" || word == "worker") out.role = word;
+        if (word == "authz" || word == "worker" || word == "metrics") out.role = word;
         if (word == "--state") out.state = next;
         if (word == "-c" && out.role == "agent") out.state = std::filesystem::path(next).parent_path();
         if (word == "--control-fd") out.control = std::atoi(next);

@@ -1,0 +1,16 @@
+// What a process that reads bytes from outside gives up before it reads the first.
+#pragma once
+
+#include <string>
+
+#include "authz/base/result.h"
+
+namespace gerve {
+
+// Becomes that system user, if this is root and one is named. Error: internal.
+[[nodiscard]] Result<void> become(const std::string& user);
+
+// No other program, no look into other processes, no new listening socket, no core file. Error: internal.
+[[nodiscard]] Result<void> confine();
+
+}  // namespace gerve

@@ -1,0 +1,223 @@
+#include "gerve/server/exposition.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <limits>
+#include <map>
+
+namespace gerve {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+class Page {
+  public:
+    void counter(const std::string& name, const std::string& help, Labels labels, const Counter& counter) {
+        ClientMetric& metric = add(name, help, MetricType::Counter, std::move(labels));
+        metric.counter.value = static_cast<double>(counter.value());
+    }
+    void gauge(const std::string& name, const std::string& help, Labels labels, std::int64_t value) {
+        ClientMetric& metric = add(name, help, MetricType::Gauge, std::move(labels));
+        metric.gauge.value = static_cast<double>(value);
+    }
+    // `name` ends in _seconds.
+    void times(const std::string& name, const std::string& help, Labels labels, const Histogram& histogram) {
+        auto& shown = add(name, help, MetricType::Histogram, std::move(labels)).histogram;
+        for (std::size_t i = 0; i <= Histogram::bounds.size(); ++i) {
+            shown.sample_count += histogram.in_bucket(i);
+            const double bound = i < Histogram::bounds.size()
+                                     ? static_cast<double>(Histogram::bounds[i]) / 1e6
+                                     : std::numeric_limits<double>::infinity();
+            shown.bucket.push_back({shown.sample_count, bound});
+        }
+        shown.sample_sum = static_cast<double>(histogram.microseconds()) / 1e6;
+    }
+    [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+  private:
+    // Metrics of one family stand together, in the order in which they come.
+    ClientMetric& add(const std::string& name, const std::string& help, MetricType type, Labels labels) {
+        const auto [place, is_new] = places_.try_emplace(name, families_.size());
+        if (is_new) families_.push_back({name, help, type, {}});
+        auto& metrics = families_[place->second].metric;
+        metrics.emplace_back();
+        metrics.back().label = std::move(labels);
+        return metrics.back();
+    }
+    std::vector<MetricFamily> families_;
+    std::map<std::string, std::size_t> places_;
+};
+
+template <std::size_t n>
+std::string word(const std::array<std::string_view, n>& words, std::size_t i) {
+    return std::string(words[i]);
+}
+
+void show_connections(Page& page, const GatewayMetrics& gateway) {
+    page.counter("gerve_connections_accepted_total", "SSH connections that were taken on", {},
+                 gateway.accepted);
+    constexpr std::array<std::string_view, 3> limits{"unauthenticated", "unauthenticated_per_source", "none"};
+    for (std::size_t i = 0; i < limits.size(); ++i) {
+        page.counter("gerve_connections_refused_total", "SSH connections turned away, by the limit they met",
+                     {{"limit", word(limits, i)}}, gateway.refused[i]);
+    }
+    std::int64_t connections = 0, unauthenticated = 0, sessions = 0, workers = 0;
+    for (const WorkerNumbers& worker : gateway.workers) {
+        if (!is_alive(worker)) continue;
+        ++workers;
+        connections += worker.connections.value();
+        unauthenticated += worker.unauthenticated.value();
+        sessions += worker.sessions.value();
+    }
+    page.gauge("gerve_workers", "Worker processes that live", {}, workers);
+    page.gauge("gerve_connections", "SSH connections now", {}, connections);
+    page.gauge("gerve_connections_unauthenticated", "Of these, not logged in", {}, unauthenticated);
+    page.gauge("gerve_sessions", "Git operations now", {}, sessions);
+}
+
+void show_logins(Page& page, const GatewayMetrics& gateway) {
+    constexpr std::array<std::string_view, 3> results{"accepted", "authz_away", "abandoned"};
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        page.counter("gerve_logins_total", "How logging in ended", {{"result", word(results, i)}},
+                     gateway.logins[i]);
+    }
+    page.counter("gerve_keys_refused_total", "Keys that were offered and are not known", {},
+                 gateway.refused_keys);
+    for (std::size_t i = 0; i < GatewayMetrics::key_exchanges.size(); ++i) {
+        page.counter("gerve_key_exchanges_total", "Connections that logged in, by key exchange algorithm",
+                     {{"algorithm", word(GatewayMetrics::key_exchanges, i)}}, gateway.by_key_exchange[i]);
+    }
+}
+
+void show_operations(Page& page, const GatewayMetrics& gateway) {
+    for (std::size_t service = 0; service < GatewayMetrics::services.size(); ++service) {
+        const std::string name = word(GatewayMetrics::services, service);
+        for (std::size_t end = 0; end < GatewayMetrics::ends.size(); ++end) {
+            page.counter("gerve_git_operations_total", "Git operations that ended, and how",
+                         {{"service", name}, {"end", word(GatewayMetrics::ends, end)}},
+                         gateway.operations[service][end]);
+        }
+        page.times("gerve_git_operation_seconds", "From the command to its exit status", {{"service", name}},
+                   gateway.operation_times[service]);
+    }
+    const std::string help = "Bytes of git operations that ended, seen from the gateway";
+    page.counter("gerve_git_bytes_total", help, {{"direction", "in"}}, gateway.bytes_in);
+    page.counter("gerve_git_bytes_total", help, {{"direction", "out"}}, gateway.bytes_out);
+    page.times("gerve_authz_wait_seconds", "What a worker waited for authz", {{"question", "key"}},
+               gateway.question_times[0]);
+    page.times("gerve_authz_wait_seconds", "What a worker waited for authz", {{"question", "authorize"}},
+               gateway.question_times[1]);
+}
+
+void show_upstream(Page& page, const std::string& server, const UpstreamNumbers& numbers) {
+    const std::string help = "Attempts to reach an endpoint of a file server";
+    page.counter("gerve_upstream_connects_total", help, {{"server", server}, {"result", "reached"}},
+                 numbers.reached);
+    page.counter("gerve_upstream_connects_total", help, {{"server", server}, {"result", "failed"}},
+                 numbers.failed);
+    page.times("gerve_upstream_connect_seconds", "From connecting to the agent's OPEN_OK",
+               {{"server", server}}, numbers.connect_time);
+}
+
+// Names come from workers, so they are checked. The first row of a name is shown.
+void show_upstreams(Page& page, const GatewayMetrics& gateway) {
+    std::map<std::string, const UpstreamNumbers*> rows;
+    for (const UpstreamNumbers& row : gateway.upstreams) {
+        if (row.state != 2) continue;
+        const auto end = std::find(row.name.begin(), row.name.end(), '\0');
+        const auto name = ServerName::parse(std::string_view(row.name.data(), end - row.name.begin()));
+        if (name) rows.try_emplace(name->text(), &row);
+    }
+    for (const auto& [name, row] : rows) show_upstream(page, name, *row);
+    if (gateway.other_upstreams.reached.value() + gateway.other_upstreams.failed.value() > 0) {
+        show_upstream(page, "(others)", gateway.other_upstreams);
+    }
+}
+
+void show_queries(Page& page, const AuthzMetrics& authz) {
+    for (std::size_t i = 0; i < query_count; ++i) {
+        const auto query = static_cast<Query>(i);
+        const bool redis = query == Query::hint;
+        const std::string name(query_name(redis ? Query::route : query));
+        const std::string source = redis ? "redis" : "sql";
+        for (const Answer answer : {Answer::found, Answer::missing, Answer::unavailable}) {
+            Counter count;
+            count.add(authz.queries.of(query, answer));
+            page.counter("gerve_directory_queries_total", "Questions to the directory, and their answers",
+                         {{"query", name}, {"result", std::string(answer_name(answer))}, {"source", source}},
+                         count);
+        }
+        page.times("gerve_directory_query_seconds", "What an answer of the directory took",
+                   {{"query", name}, {"source", source}}, authz.queries.times(query));
+    }
+}
+
+void show_questions(Page& page, const AuthzMetrics& authz) {
+    constexpr std::array<std::string_view, answer_kind_count> results{"answered", "unavailable", "denied"};
+    for (std::size_t i = 0; i < question_count; ++i) {
+        for (std::size_t j = 0; j < results.size(); ++j) {
+            page.counter("gerve_authz_questions_total", "Questions of workers and of sshd's helpers to authz",
+                         {{"question", word(question_names, i)}, {"result", word(results, j)}},
+                         authz.questions[i][j]);
+        }
+        page.times("gerve_authz_question_seconds", "From taking a question up to its answer",
+                   {{"question", word(question_names, i)}}, authz.question_times[i]);
+    }
+    for (std::size_t i = 0; i < rule_count; ++i) {
+        const auto rule = static_cast<Rule>(i);
+        if (!can_deny(rule)) continue;
+        page.counter("gerve_denials_total", "Git operations that policy refused, by the rule that decided",
+                     {{"rule", std::string(rule_name(rule))}}, authz.denials[i]);
+    }
+    page.counter("gerve_authz_malformed_total", "Messages to authz that are no question", {},
+                 authz.malformed);
+    page.counter("gerve_authz_expired_total", "Questions dropped: nobody waited for the answer any more", {},
+                 authz.expired);
+    page.counter("gerve_authz_stale_handles_total", "Handles that were too old: the key was looked up again",
+                 {}, authz.stale_handles);
+}
+
+void show_backends(Page& page, const AuthzMetrics& authz) {
+    page.gauge("gerve_authz_threads", "Threads that answer questions", {}, authz.threads.value());
+    page.gauge("gerve_database_connections", "Of these, with a connection to the database", {},
+               authz.live_links.value());
+    page.counter("gerve_database_connections_opened_total", "Connections opened to the database", {},
+                 authz.links_opened);
+    page.counter("gerve_database_connections_dropped_total", "Connections given up after an error", {},
+                 authz.links_dropped);
+    page.gauge("gerve_redis_up", "1 while Redis is asked for routes, 0 while it is left alone", {},
+               authz.redis.live.value());
+    page.counter("gerve_redis_skipped_total", "Routes not asked of Redis because it was away", {},
+                 authz.redis.skipped);
+    page.counter("gerve_redis_repaired_total", "Missing routes that were set in Redis", {},
+                 authz.redis.repaired);
+    page.counter("gerve_redis_connections_opened_total", "Connections opened to Redis", {},
+                 authz.redis.connections);
+    page.counter("gerve_redis_failures_total", "Connections to Redis that broke or were not opened", {},
+                 authz.redis.failures);
+}
+
+}  // namespace
+
+std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz) {
+    Page page;
+    if (gateway != nullptr) {
+        show_connections(page, *gateway);
+        show_logins(page, *gateway);
+        show_operations(page, *gateway);
+        show_upstreams(page, *gateway);
+    }
+    if (authz != nullptr) {
+        show_queries(page, *authz);
+        show_questions(page, *authz);
+        show_backends(page, *authz);
+    }
+    page.gauge("gerve_build_info", "Always 1", {{"version", GERVE_VERSION}}, 1);
+    return page.text();
+}
+
+}  // namespace gerve

@@ -1,0 +1,98 @@
+// What the workers count; see docs/metrics.md.
+#pragma once
+
+#include <unistd.h>
+
+#include <array>
+#include <string_view>
+
+#include "authz/base/metrics.h"
+#include "authz/service/protocol.h"
+
+namespace gerve {
+
+// One file server's row; rows are taken in the order in which servers are met first.
+struct UpstreamNumbers {
+    std::atomic<std::uint32_t> state;  // 0 free, 1 being named, 2 named
+    std::array<char, 65> name;         // NUL behind its end
+    Counter reached;
+    Counter failed;  // an endpoint that was not reached, or refused
+    Histogram connect_time;
+};
+
+// What is so now, of one worker; it goes with its process.
+struct WorkerNumbers {
+    std::atomic<std::int32_t> pid;  // 0: free
+    Gauge connections;
+    Gauge unauthenticated;
+    Gauge sessions;
+};
+
+enum class ConnectionEnd { in_all, per_source, failed };  // why a connection was refused
+enum class LoginEnd { accepted, authz_away, abandoned };  // authz_away: let in to be told so
+enum class WorkerQuestion { key, authorize };
+
+// Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
+// nothing else: it is read as numbers and, where it is text, checked.
+struct GatewayMetrics {
+    static constexpr std::uint64_t layout = 1;
+    static constexpr std::array<std::string_view, 9> key_exchanges{"mlkem768x25519-sha256",
+                                                                   "sntrup761x25519-sha512@openssh.com",
+                                                                   "curve25519-sha256",
+                                                                   "curve25519-sha256@libssh.org",
+                                                                   "ecdh-sha2-nistp256",
+                                                                   "ecdh-sha2-nistp384",
+                                                                   "ecdh-sha2-nistp521",
+                                                                   "diffie-hellman-group-exchange-sha256",
+                                                                   "other"};
+    static constexpr std::array<std::string_view, 4> services{"git-upload-pack", "git-receive-pack",
+                                                              "git-upload-archive", "none"};
+    static constexpr std::array<std::string_view, 6> ends{
+        "exit", "refused", "client-gone", "upstream-lost", "upstream-unreachable", "other"};
+
+    Counter accepted;
+    std::array<Counter, 3> refused;  // of ConnectionEnd
+    std::array<Counter, 3> logins;   // of LoginEnd
+    Counter refused_keys;            // offers of a key that is not known, or for another user name
+    std::array<Counter, key_exchanges.size()> by_key_exchange;
+    std::array<std::array<Counter, ends.size()>, services.size()> operations;
+    Counter bytes_in;  // of git operations that ended
+    Counter bytes_out;
+    std::array<Histogram, 2> question_times;  // of WorkerQuestion, as the worker waits for them
+    std::array<Histogram, services.size()> operation_times;
+    std::array<UpstreamNumbers, 64> upstreams;
+    UpstreamNumbers other_upstreams;  // when there are more
+    std::array<WorkerNumbers, 256> workers;
+
+    void count_refused(ConnectionEnd why) { refused[static_cast<std::size_t>(why)].add(); }
+    void count_login(LoginEnd end) { logins[static_cast<std::size_t>(end)].add(); }
+    void count_key_exchange(std::string_view name) { by_key_exchange[place_of(name, key_exchanges)].add(); }
+    void count_operation(const SessionReport& report) {
+        const std::size_t service = place_of(report.service, services);
+        operations[service][place_of(report.ended, ends)].add();
+        operation_times[service].observe(std::chrono::milliseconds(report.duration_ms));
+        bytes_in.add(report.bytes_in);
+        bytes_out.add(report.bytes_out);
+    }
+    [[nodiscard]] Histogram& times(WorkerQuestion question) {
+        return question_times[static_cast<std::size_t>(question)];
+    }
+    [[nodiscard]] UpstreamNumbers& upstream(const ServerName& server);
+    // A row for this process; that of a process which is gone is used again.
+    [[nodiscard]] WorkerNumbers& claim_worker();
+
+  private:
+    // The last place is for whatever has none of its own.
+    template <std::size_t n>
+    static std::size_t place_of(std::string_view word, const std::array<std::string_view, n>& words) {
+        for (std::size_t i = 0; i + 1 < n; ++i) {
+            if (words[i] == word) return i;
+        }
+        return n - 1;
+    }
+};
+
+// Whether a row's process lives.
+[[nodiscard]] bool is_alive(const WorkerNumbers& worker);
+
+}  // namespace gerve

@@ -1,0 +1,273 @@
+#include "gerve/server/metrics_server.h"
+
+#include <sys/socket.h>
+
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <cerrno>
+
+#include "authz/base/log.h"
+#include "authz/base/shared_page.h"
+#include "gerve/server/authz_link.h"
+#include "gerve/server/confinement.h"
+#include "gerve/server/exposition.h"
+#include "gerve/server/http_request.h"
+
+namespace gerve {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr unsigned max_connections = 64;
+constexpr std::chrono::seconds patience{5};  // for a request and for its answer
+constexpr std::chrono::milliseconds ready_patience{800};
+constexpr std::chrono::milliseconds ready_life{250};  // so long one answer of authz serves all who ask
+constexpr std::string_view plain_text = "text/plain; charset=utf-8";
+
+template <class Numbers>
+class PageOf {
+  public:
+    explicit PageOf(const Fd& page) {
+        auto mapped = SharedPage::map(page, layout_of<Numbers>(), PageAccess::read);
+        if (mapped) page_ = *mapped;
+    }
+    // Null: there is none, or it is of another version.
+    [[nodiscard]] const Numbers* get() const {
+        if (!page_ || !page_->matches(layout_of<Numbers>())) return nullptr;
+        return static_cast<const Numbers*>(page_->content());
+    }
+
+  private:
+    std::optional<SharedPage> page_;
+};
+
+struct Answer {
+    std::string_view status;
+    std::string_view type = plain_text;
+    std::string body;
+};
+
+class MetricsServer {
+  public:
+    using Socket = asio::posix::stream_descriptor;
+
+    MetricsServer(asio::io_context& loop, const Config& config, MetricsSockets sockets)
+        : loop_(loop),
+          gateway_(sockets.gateway_page),
+          authz_(sockets.authz_page),
+          link_(loop, config.authz_socket()),
+          listener_(loop, sockets.listener.release()),
+          control_(loop, sockets.control.release()),
+          signals_(loop, SIGTERM, SIGINT) {}
+
+    void start() {
+        asio::co_spawn(loop_, accept(), asio::detached);
+        asio::co_spawn(loop_, watch_master(), asio::detached);
+        asio::co_spawn(loop_, watch_signals(), asio::detached);
+        (void)::send(control_.native_handle(), "ready", 5, MSG_NOSIGNAL);
+    }
+
+  private:
+    // The one thing that the master says is that the gateway drains; that it closes its end says that it is
+    // gone.
+    asio::awaitable<void> watch_master() {
+        while (true) {
+            asio::error_code failed;
+            co_await control_.async_wait(control_.wait_read,
+                                         asio::redirect_error(asio::use_awaitable, failed));
+            char word[16];
+            const ssize_t got =
+                failed ? 0 : ::recv(control_.native_handle(), word, sizeof word, MSG_DONTWAIT);
+            if (got == 0) break;
+            if (got > 0) draining_ = true;
+        }
+        leave();
+    }
+
+    asio::awaitable<void> watch_signals() {
+        asio::error_code failed;
+        co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, failed));
+        leave();
+    }
+
+    // Those who have been taken on get their answer first.
+    void leave() {
+        leaving_ = true;
+        asio::error_code ignored;
+        listener_.close(ignored);
+        if (connections_ == 0) loop_.stop();
+    }
+
+    asio::awaitable<void> accept() {
+        while (!leaving_) {
+            asio::error_code failed;
+            co_await listener_.async_wait(listener_.wait_read,
+                                          asio::redirect_error(asio::use_awaitable, failed));
+            if (failed) co_return;
+            Fd socket(::accept4(listener_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+            if (socket && connections_ < max_connections) {
+                ++connections_;
+                asio::co_spawn(loop_, serve(std::move(socket)), asio::detached);
+            } else if (!socket && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+                asio::steady_timer pause(loop_, std::chrono::milliseconds(100));
+                co_await pause.async_wait(asio::use_awaitable);
+            }
+        }
+    }
+
+    asio::awaitable<void> serve(Fd fd) {
+        const auto socket = std::make_shared<Socket>(loop_, fd.release());
+        asio::steady_timer deadline(loop_, patience);
+        // A shutdown ends whatever the conversation waits for.
+        deadline.async_wait([socket](asio::error_code cancelled) {
+            if (!cancelled) ::shutdown(socket->native_handle(), SHUT_RDWR);
+        });
+        const std::string request = co_await read_request(*socket);
+        if (!request.empty()) {
+            const std::string reply = co_await answer(request);
+            co_await write_all(*socket, reply);
+            co_await read_to_end(*socket);
+        }
+        deadline.cancel();
+        --connections_;
+        if (leaving_ && connections_ == 0) loop_.stop();
+    }
+
+    // Nothing: the peer went away, or was too slow.
+    static asio::awaitable<std::size_t> read_some(Socket& socket, char* into, std::size_t size) {
+        while (true) {
+            asio::error_code failed;
+            co_await socket.async_wait(socket.wait_read, asio::redirect_error(asio::use_awaitable, failed));
+            if (failed) co_return 0;
+            const ssize_t got = ::recv(socket.native_handle(), into, size, MSG_DONTWAIT);
+            if (got >= 0) co_return static_cast<std::size_t>(got);
+            if (errno != EAGAIN && errno != EINTR) co_return 0;
+        }
+    }
+
+    // Empty: there is none, or it is longer than any that belongs here.
+    static asio::awaitable<std::string> read_request(Socket& socket) {
+        std::string request;
+        char buffer[2048];
+        while (!is_whole_http_request(request)) {
+            const std::size_t got = co_await read_some(socket, buffer, sizeof buffer);
+            if (got == 0 || request.size() + got > max_http_request) co_return std::string();
+            request.append(buffer, got);
+        }
+        co_return request;
+    }
+
+    // A socket that is closed while the peer still sends would take the answer away from it.
+    static asio::awaitable<void> read_to_end(Socket& socket) {
+        ::shutdown(socket.native_handle(), SHUT_WR);
+        char buffer[2048];
+        for (std::size_t all = 0; all < max_http_request;) {
+            const std::size_t got = co_await read_some(socket, buffer, sizeof buffer);
+            if (got == 0) co_return;
+            all += got;
+        }
+    }
+
+    static asio::awaitable<void> write_all(Socket& socket, const std::string& text) {
+        std::size_t sent = 0;
+        while (sent < text.size()) {
+            const ssize_t put = ::send(socket.native_handle(), text.data() + sent, text.size() - sent,
+                                       MSG_NOSIGNAL | MSG_DONTWAIT);
+            if (put > 0) {
+                sent += static_cast<std::size_t>(put);
+                continue;
+            }
+            if (put < 0 && errno != EAGAIN && errno != EINTR) co_return;
+            asio::error_code failed;
+            co_await socket.async_wait(socket.wait_write, asio::redirect_error(asio::use_awaitable, failed));
+            if (failed) co_return;
+        }
+    }
+
+    asio::awaitable<std::string> answer(const std::string& text) {
+        const auto request = parse_http_request(text);
+        if (!request) co_return http_response("400 Bad Request", plain_text, "not an HTTP/1 request\n", true);
+        const bool head = request->method == "HEAD";
+        if (!head && request->method != "GET") {
+            co_return http_response("405 Method Not Allowed", plain_text, "GET and HEAD only\n", true);
+        }
+        const Answer given = co_await answer_to(request->path);
+        co_return http_response(given.status, given.type, given.body, !head);
+    }
+
+    asio::awaitable<Answer> answer_to(const std::string& path) {
+        Answer given{.status = "200 OK", .body = ""};
+        if (path == "/metrics") {
+            given.type = "text/plain; version=0.0.4; charset=utf-8";
+            given.body = expose(gateway_.get(), authz_.get());
+        } else if (path == "/healthz") {
+            given.body = "alive\n";
+        } else if (path == "/readyz") {
+            const std::string_view why = co_await why_not_ready();
+            given.body = why.empty() ? "ready\n" : std::string(why);
+            if (!why.empty()) given.status = "503 Service Unavailable";
+        } else {
+            given.status = "404 Not Found";
+            given.body = "/metrics, /healthz, /readyz\n";
+        }
+        co_return given;
+    }
+
+    // Empty: ready.
+    asio::awaitable<std::string_view> why_not_ready() {
+        if (draining_) co_return std::string_view("draining: no new connection is taken\n");
+        if (steady_clock::now() - asked_ > ready_life) {
+            readiness_ = co_await link_.ready(ready_patience);
+            asked_ = steady_clock::now();
+        }
+        switch (readiness_) {
+            case AuthzLink::Readiness::ready: break;
+            case AuthzLink::Readiness::directory_away:
+                co_return std::string_view("the directory's database does not answer authz\n");
+            case AuthzLink::Readiness::authz_away: co_return std::string_view("authz does not answer\n");
+        }
+        co_return std::string_view();
+    }
+
+    asio::io_context& loop_;
+    PageOf<GatewayMetrics> gateway_;
+    PageOf<AuthzMetrics> authz_;
+    AuthzLink link_;
+    asio::posix::stream_descriptor listener_;
+    asio::posix::stream_descriptor control_;
+    asio::signal_set signals_;
+    unsigned connections_ = 0;
+    bool draining_ = false;
+    bool leaving_ = false;
+    steady_clock::time_point asked_{};
+    AuthzLink::Readiness readiness_ = AuthzLink::Readiness::authz_away;
+};
+
+}  // namespace
+
+int run_metrics(const Config& config, MetricsSockets sockets) {
+    log::start("metrics");
+    asio::io_context loop(1);
+    if (auto set = set_nonblocking(sockets.listener.get(), true); !set) {
+        log::error("cannot start", {{"why", describe(set.error())}});
+        return 1;
+    }
+    MetricsServer server(loop, config, std::move(sockets));
+    auto confined = become(config.authz.worker_user);
+    if (confined) confined = confine();
+    if (!confined) {
+        log::error("cannot start", {{"why", describe(confined.error())}});
+        return 1;
+    }
+    server.start();
+    loop.run();
+    return 0;
+}
+
+}  // namespace gerve
