@@ -13,17 +13,17 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds first_pause{50};
-constexpr milliseconds longest_pause{2'000};
+constexpr milliseconds longest_pause{1'500};  // back within 2 s, connecting included
 // An idle connection is tried this often, so that not a look-up is the first to find out.
 constexpr milliseconds watch_pause{1'000};
 // As often the sentinels are asked whether the master is another one.
 constexpr unsigned watches_per_sentinel_question = 5;
 constexpr std::size_t max_repairs = 1024;
 
-// A quarter of it at random, so that gateways do not come back in step.
+// A quarter less at random, so that gateways do not come back in step.
 milliseconds with_jitter(milliseconds pause) {
     thread_local std::minstd_rand random{std::random_device{}()};
-    return pause + milliseconds(std::uniform_int_distribution<std::int64_t>(0, pause.count() / 4)(random));
+    return pause - milliseconds(std::uniform_int_distribution<std::int64_t>(0, pause.count() / 4)(random));
 }
 
 }  // namespace
