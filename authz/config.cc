@@ -128,7 +128,7 @@ class ConfigReader {
         mysql.ca_file = existing_file(table, "ca_file");
         TomlTable queries = table.table("queries");
         for (const char* query : {"key", "repository", "permission", "route"}) {
-            if (queries.has(query)) mysql.queries[query] = queries.text(query);
+            if (queries.has(query)) mysql.queries[query] = queries.text(query, {}, Lines::many);
         }
     }
 

@@ -44,9 +44,10 @@ std::string describe_node(const toml::node& node) {
     return "a date or time";
 }
 
-bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(),
-                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+bool has_control_character(std::string_view text, Lines lines) {
+    return std::any_of(text.begin(), text.end(), [lines](unsigned char c) {
+        return c == 0x7f || (c < 0x20 && (lines == Lines::one || (c != '\n' && c != '\t')));
+    });
 }
 
 std::optional<milliseconds> parse_duration(std::string_view text) {
@@ -142,7 +143,7 @@ struct TomlReader::Document {
     void report_unknown(const toml::table& table, const std::vector<std::string>& path);
     [[nodiscard]] std::string suggestion(const std::vector<std::string>& path, std::string_view key) const;
     [[nodiscard]] std::optional<std::string> checked_text(const toml::node& node, const std::string& key,
-                                                          std::string_view expected);
+                                                          std::string_view expected, Lines most);
 };
 
 // The same word in another table beats a similar one in this.
@@ -177,13 +178,13 @@ void TomlReader::Document::report_unknown(const toml::table& table, const std::v
 }
 
 std::optional<std::string> TomlReader::Document::checked_text(const toml::node& node, const std::string& key,
-                                                              std::string_view expected) {
+                                                              std::string_view expected, Lines most) {
     const auto* text = node.as_string();
     if (text == nullptr) {
         report(&node, key + " must be " + std::string(expected) + ", not " + describe_node(node));
         return std::nullopt;
     }
-    if (has_control_character(text->get())) {
+    if (has_control_character(text->get(), most)) {
         report(&node, key + " must not hold a control character");
         return std::nullopt;
     }
@@ -241,10 +242,11 @@ TomlTable TomlTable::table(std::string_view key) {
     return TomlTable(*document_, std::move(below));
 }
 
-std::string TomlTable::text(std::string_view key, std::string fallback) {
+std::string TomlTable::text(std::string_view key, std::string fallback, Lines lines) {
     const toml::node* node = document_->find(path_, key);
     if (node == nullptr) return fallback;
-    return document_->checked_text(*node, dotted(path_, key), "a string").value_or(std::move(fallback));
+    return document_->checked_text(*node, dotted(path_, key), "a string", lines)
+        .value_or(std::move(fallback));
 }
 
 std::vector<std::string> TomlTable::texts(std::string_view key, std::vector<std::string> fallback) {
@@ -261,7 +263,8 @@ std::vector<std::string> TomlTable::texts(std::string_view key, std::vector<std:
     std::vector<std::string> values;
     for (const toml::node& element : *list) {
         // A wrong element stays as an empty one, so that indexes agree with the file.
-        values.push_back(document_->checked_text(element, name, "a list of strings").value_or(""));
+        values.push_back(
+            document_->checked_text(element, name, "a list of strings", Lines::one).value_or(""));
     }
     return values;
 }

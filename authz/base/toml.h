@@ -13,6 +13,8 @@
 
 namespace gerve {
 
+enum class Lines { one, many };
+
 class TomlTable;
 
 // A parsed file. Read it table by table; what has not been asked for by the time of finish() is unknown.
@@ -48,8 +50,8 @@ class TomlTable final {
 
     [[nodiscard]] TomlTable table(std::string_view key);
 
-    // No control characters in any text, path or choice.
-    [[nodiscard]] std::string text(std::string_view key, std::string fallback = {});
+    // No control characters in any text, path or choice; Lines::many takes newlines and tabs.
+    [[nodiscard]] std::string text(std::string_view key, std::string fallback = {}, Lines lines = Lines::one);
     [[nodiscard]] std::vector<std::string> texts(std::string_view key,
                                                  std::vector<std::string> fallback = {});
     [[nodiscard]] std::string choice(std::string_view key, std::initializer_list<std::string_view> choices,

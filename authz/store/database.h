@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,7 +26,7 @@ struct BlobView {
 
 // What stands for one `?`. The views must live until the call returns.
 using Bind = std::variant<std::monostate, std::int64_t, std::string_view, BlobView>;  // monostate: NULL
-using Binds = std::initializer_list<Bind>;
+using Binds = const std::vector<Bind>&;
 
 // One column of a row; text and blob are both std::string.
 using Column = std::variant<std::monostate, std::int64_t, std::string>;
@@ -57,7 +56,7 @@ class Database {
     // Runs several statements that take no binds, separated by ';' at a line's end (a schema file).
     [[nodiscard]] virtual Result<void> run_script(std::string_view sql) = 0;
 
-    // The names of the columns that a SELECT answers with; it is prepared, not run.
+    // Names of a SELECT's columns; it is prepared, not run. Error client: it fits neither tables nor grants.
     [[nodiscard]] virtual Result<std::vector<std::string>> columns(const Statement& statement) = 0;
 
     // Use Transaction below.

@@ -74,7 +74,7 @@ class Mysql final : public Database {
     }
 
     Result<std::vector<std::string>> columns(const Statement& statement) override {
-        return guarded(statement.name, [&]() -> Result<std::vector<std::string>> {
+        auto answer = guarded(statement.name, [&]() -> Result<std::vector<std::string>> {
             const std::unique_ptr<sql::PreparedStatement> prepared(
                 session_->connection->prepareStatement(text_of(statement.sql)));
             sql::ResultSetMetaData& metadata = *prepared->getMetaData();
@@ -84,6 +84,8 @@ class Mysql final : public Database {
             }
             return names;
         });
+        if (!answer && misfit_) return client_error(answer.error().detail);
+        return answer;
     }
 
     // A named lock, since a schema change ends the transaction that a row's lock would belong to. It goes
@@ -124,6 +126,7 @@ class Mysql final : public Database {
     template <class Work>
     auto guarded(std::string_view name, Work work) -> decltype(work()) {
         lost_ = false;
+        misfit_ = false;
         if (!session_) return unavailable(place(name) + ": the connection was dropped");
         try {
             return work();
@@ -141,6 +144,7 @@ class Mysql final : public Database {
             case Meaning::refused: return fail(ErrorKind::client, "", detail);
             case Meaning::too_slow: return unavailable(detail);
             case Meaning::lost: lost_ = true; break;
+            case Meaning::statement: misfit_ = true; break;
             default: break;
         }
         drop();
@@ -209,7 +213,8 @@ class Mysql final : public Database {
     std::string host_;
     std::optional<MysqlSession> session_;  // none once it broke
     bool in_transaction_ = false;
-    bool lost_ = false;  // whether the last error was one after which a read may be tried again
+    bool lost_ = false;    // whether the last error was one after which a read may be tried again
+    bool misfit_ = false;  // whether it was the statement's own
 };
 
 }  // namespace

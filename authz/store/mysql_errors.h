@@ -9,7 +9,8 @@ enum class Meaning {
     lost,           // the connection, or its statements, are gone: a read may be tried once more
     crowded,        // too many connections, of all or of one user: later, not at once
     configuration,  // credentials, schema, TLS: nothing but an operator mends it
-    broken,         // anything else: the connection is not to be trusted
+    statement,  // it does not fit the tables or the grants: an operator's to mend, where the words are his
+    broken,     // anything else: the connection is not to be trusted
 };
 
 // Numbers: https://dev.mysql.com/doc/mysql-errors/en/ and https://mariadb.com/kb/en/mariadb-error-codes/
@@ -45,7 +46,22 @@ enum class Meaning {
         case 1698:  // no such way of authentication for the account
         case 2026:  // TLS
         case 2061:  // authentication plugin
+        case 3159:  // MySQL: require_secure_transport
             return Meaning::configuration;
+        case 1052:  // ambiguous column
+        case 1054:  // unknown column
+        case 1055:  // not in GROUP BY
+        case 1064:  // syntax
+        case 1109:  // unknown table name in a column's
+        case 1142:  // no right to the table
+        case 1143:  // no right to the column
+        case 1146:  // no such table
+        case 1222:  // UNION of different numbers of columns
+        case 1241:  // a subquery of several columns
+        case 1305:  // no such function
+        case 1356:  // a view that has lost its ground
+        case 1370:  // no right to the function
+            return Meaning::statement;
         default: return Meaning::broken;
     }
 }

@@ -54,33 +54,12 @@ sql::ConnectOptionsMap options_for(const MysqlAccess& access, const MysqlHost& h
     return options;
 }
 
-std::string first_column(sql::Connection& connection, const char* sql, unsigned column) {
-    const std::unique_ptr<sql::Statement> statement(connection.createStatement());
-    const std::unique_ptr<sql::ResultSet> results(statement->executeQuery(sql));
-    return results->next() ? results->getString(column).asStdString() : "";
-}
-
 std::string time_limit(const std::string& version, std::chrono::milliseconds limit) {
     if (version.find("MariaDB") == std::string::npos) {
         return "SET SESSION max_execution_time = " + std::to_string(limit.count());
     }
     const std::string thousandths = std::to_string(1000 + limit.count() % 1000).substr(1);
     return "SET SESSION max_statement_time = " + std::to_string(limit.count() / 1000) + "." + thousandths;
-}
-
-std::string remedy(int number, const MysqlAccess& access) {
-    switch (number) {
-        case 1044:
-        case 1049:
-            return "schema " + access.uri.schema + " is missing, or closed to user " + access.user +
-                   ": check directory.mysql.uri and the grants";
-        case 2026:
-            return "TLS failed: check that the server offers TLS, that directory.mysql.ca_file signed its "
-                   "certificate, and that the certificate is for the host in directory.mysql.uri";
-        default:
-            return "the server refuses user " + access.user +
-                   ": check the user and the password file in [directory.mysql]";
-    }
 }
 
 }  // namespace
@@ -93,7 +72,45 @@ std::string mysql_error_text(const sql::SQLException& error) {
     return std::string(error.what()) + " [" + std::to_string(error.getErrorCode()) + "]";
 }
 
-Result<MysqlSession> open_mysql_session(const MysqlAccess& access, const MysqlHost& host) {
+std::string first_mysql_value(sql::Connection& connection, const std::string& sql, unsigned column) {
+    const std::unique_ptr<sql::Statement> statement(connection.createStatement());
+    const std::unique_ptr<sql::ResultSet> results(statement->executeQuery(sql::SQLString(sql)));
+    return results->next() ? results->getString(column).asStdString() : "";
+}
+
+std::string mysql_remedy(int number, const MysqlAccess& access) {
+    switch (number) {
+        case 1044:
+        case 1049:
+            return "schema " + access.uri.schema + " is missing, or closed to user " + access.user +
+                   ": check directory.mysql.uri and the grants";
+        case 1045:
+        case 1698:
+        case 2061:
+            return "the server refuses user " + access.user +
+                   ": check the user and the password file in [directory.mysql]" +
+                   (access.ca_file.empty() ? ", and whether the account demands TLS (ca_file)" : "");
+        case 2026:
+            return "TLS failed: check that the server offers TLS, that directory.mysql.ca_file signed its "
+                   "certificate, and that the certificate is for the host in directory.mysql.uri";
+        case 3159: return "the server demands TLS: name the authority of its certificate in ca_file";
+        case 2002:
+        case 2003: return "see that the server runs and listens there, and that no firewall is between";
+        case 2005: return "correct the host in directory.mysql.uri, or the name service";
+        case 2006:
+        case 2013:
+            return "it accepts connections and does not answer: see whether it is stopped, overloaded, or "
+                   "another kind of server";
+        case 1040:
+        case 1203:
+        case 1226:
+            return "raise max_connections, or the account's limit: each gateway may hold twice "
+                   "authz.threads connections";
+        default: return "";
+    }
+}
+
+tl::expected<MysqlSession, MysqlTrouble> try_mysql_session(const MysqlAccess& access, const MysqlHost& host) {
     const std::string place = access.uri.schema + " on " + host.text() + ": ";
     enter_thread();
     try {
@@ -101,22 +118,27 @@ Result<MysqlSession> open_mysql_session(const MysqlAccess& access, const MysqlHo
         MysqlSession session;
         session.connection.reset(driver().connect(options));
         if (!access.ca_file.empty() &&
-            first_column(*session.connection, "SHOW STATUS LIKE 'Ssl_cipher'", 2).empty()) {
-            return fail(ErrorKind::client, remedy(2026, access), place + "connected without TLS");
+            first_mysql_value(*session.connection, "SHOW STATUS LIKE 'Ssl_cipher'", 2).empty()) {
+            return tl::make_unexpected(MysqlTrouble{2026, place + "connected without TLS"});
         }
         const std::unique_ptr<sql::Statement> statement(session.connection->createStatement());
         statement->execute(session_settings);
         statement->execute(isolation);
-        statement->execute(
-            time_limit(first_column(*session.connection, "SELECT VERSION()", 1), access.statement_timeout));
+        statement->execute(time_limit(first_mysql_value(*session.connection, "SELECT VERSION()", 1),
+                                      access.statement_timeout));
         return session;
     } catch (const sql::SQLException& error) {
-        const std::string detail = place + "connect: " + mysql_error_text(error);
-        if (mysql_errors::meaning_of(error.getErrorCode()) == Meaning::configuration) {
-            return fail(ErrorKind::client, remedy(error.getErrorCode(), access), detail);
-        }
-        return unavailable(detail);
+        return tl::make_unexpected(
+            MysqlTrouble{error.getErrorCode(), place + "connect: " + mysql_error_text(error)});
     }
+}
+
+Result<MysqlSession> open_mysql_session(const MysqlAccess& access, const MysqlHost& host) {
+    auto session = try_mysql_session(access, host);
+    if (session) return std::move(*session);
+    const MysqlTrouble& trouble = session.error();
+    if (mysql_errors::meaning_of(trouble.number) != Meaning::configuration) return unavailable(trouble.text);
+    return fail(ErrorKind::client, mysql_remedy(trouble.number, access), trouble.text);
 }
 
 }  // namespace gerve

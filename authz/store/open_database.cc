@@ -5,7 +5,8 @@
 #include <cerrno>
 
 #include "authz/base/fd.h"
-#include "authz/store/mysql.h"
+#include "authz/store/mysql_access.h"
+#include "authz/store/queries.h"
 #include "authz/store/schema.h"
 #include "authz/store/sqlite.h"
 
@@ -24,41 +25,31 @@ Result<void> make_state_directory(const std::string& directory) {
     return {};
 }
 
-// One line; without a file the account has no password (a unix socket's peer may need none).
-Result<std::string> load_password(const std::string& file) {
-    if (file.empty()) return std::string();
-    auto content = read_secret_file(file);
-    if (!content) return client_error(describe(content.error()));
-    while (content->ends_with('\n') || content->ends_with('\r')) content->pop_back();
-    return content;
-}
-
 Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
-    const MysqlConfig& mysql = config.mysql;
-    auto uri = MysqlUri::parse(mysql.uri);
-    if (!uri) return pass_on(uri);
     const bool serves = use == DatabaseUse::serve;
-    const bool own_account = serves || mysql.admin_user.empty();
-    MysqlAccess access;
-    access.uri = std::move(*uri);
-    access.user = own_account ? mysql.user : mysql.admin_user;
-    access.ca_file = mysql.ca_file;
-    // Before authz gives up: a statement that the server stops leaves the connection well.
-    access.statement_timeout = config.authz.deadline * 3 / 4;
-    if (!serves) {
-        access.connect_timeout = std::chrono::seconds(5);
-        access.io_timeout = std::chrono::seconds(60);
-        access.statement_timeout = std::chrono::seconds(55);
+    const auto account = serves ? MysqlAccount::serving : MysqlAccount::administrative;
+    auto access = load_mysql_access(config.mysql, account);
+    if (!access) return pass_on(access);
+    if (serves) {
+        access->connect_timeout = std::chrono::seconds(1);
+        access->io_timeout = std::chrono::seconds(1);
+        // Before authz gives up: a statement that the server stops leaves the connection well.
+        access->statement_timeout = config.authz.deadline * 3 / 4;
     }
-    const std::string file = own_account ? mysql.password_file : mysql.admin_password_file;
-    if (auto password = load_password(file); !password) return pass_on(password);
+    auto queries = parse_own_queries(config.mysql.queries);
+    if (!queries) return pass_on(queries);
+    const auto own =
+        serves && !queries->empty() ? std::make_shared<const OwnQueries>(std::move(*queries)) : nullptr;
     prepare_mysql_library();
     // Read again for each connection: a password that is changed in the file needs no restart.
-    return [access, file]() mutable -> Result<std::unique_ptr<Database>> {
-        auto password = load_password(file);
+    return [access = std::move(*access), file = mysql_password_file(config.mysql, account),
+            own]() mutable -> Result<std::unique_ptr<Database>> {
+        auto password = load_mysql_password(file);
         if (!password) return pass_on(password);
         access.password = std::move(*password);
-        return open_mysql(access);
+        auto database = open_mysql(access);
+        if (!database || own == nullptr) return database;
+        return with_own_queries(std::move(*database), own);
     };
 }
 
@@ -72,6 +63,10 @@ Result<Connect> choose_database(const Config& config, DatabaseUse use) {
 }
 
 Result<std::unique_ptr<Database>> open_for_administration(const Config& config) {
+    if (!config.mysql.queries.empty()) {
+        return client_error(
+            "[directory.mysql.queries]: the directory is in another program's tables; change it there");
+    }
     if (config.directory_backend == "sqlite") {
         if (auto made = make_state_directory(config.state); !made) return pass_on(made);
     }

@@ -17,7 +17,8 @@ enum class DatabaseUse {
 
 // For a command: one connection to administer by, with the schema checked. An SQLite schema is made and
 // brought up to date first; that of a database server is `gerve schema migrate`'s to change.
-// Errors: client (as above; a schema that is older or newer), unavailable.
+// Errors: client (as above; a schema that is older or newer; a directory in another program's tables),
+// unavailable.
 [[nodiscard]] Result<std::unique_ptr<Database>> open_for_administration(const Config& config);
 
 }  // namespace gerve

@@ -68,7 +68,9 @@ admin_user = "root"
 admin_password_file = "/etc/gerve/mysql.admin"
 ca_file = "/etc/gerve/ca.pem"
 [directory.mysql.queries]
-key = "SELECT 1"
+key = '''
+SELECT
+	1'''
 [routes.redis]
 sentinels = ["a:26379", "b:26379"]
 master = "gerve"
@@ -121,7 +123,7 @@ TEST_CASE("every key arrives") {
     CHECK(config->mysql.admin_user == "root");
     CHECK(config->mysql.admin_password_file == "/etc/gerve/mysql.admin");
     CHECK(config->mysql.ca_file == "/etc/gerve/ca.pem");
-    CHECK(config->mysql.queries == std::map<std::string, std::string>{{"key", "SELECT 1"}});
+    CHECK(config->mysql.queries == std::map<std::string, std::string>{{"key", "SELECT\n\t1"}});
     REQUIRE(config->redis.has_value());
     CHECK(config->redis->address == "");
     CHECK(config->redis->sentinels == std::vector<std::string>{"a:26379", "b:26379"});

@@ -1,0 +1,101 @@
+#include "authz/store/own_rows.h"
+
+#include <optional>
+
+#include "authz/model/public_key.h"
+
+namespace gerve::own_rows {
+namespace {
+
+const Column null_column{};
+
+// A row in the order of query_columns; remembers whether anything made no sense.
+class Own {
+  public:
+    Own(const Row& row, const std::vector<std::size_t>& places) {
+        for (const std::size_t place : places)
+            columns_.push_back(place < row.size() ? row[place] : null_column);
+    }
+    [[nodiscard]] const Column& at(std::size_t place) const { return columns_[place]; }
+
+    // NULL counts as no.
+    bool flag(std::size_t place) {
+        if (std::holds_alternative<std::monostate>(at(place))) return false;
+        const auto* number = std::get_if<std::int64_t>(&at(place));
+        if (number == nullptr || *number < 0 || *number > 1) good_ = false;
+        return number != nullptr && *number == 1;
+    }
+    // As a time in our tables: NULL for no, something for yes.
+    Column mark(std::size_t place) { return flag(place) ? Column(std::int64_t{1}) : null_column; }
+    // 0 and NULL: none.
+    Column level(std::size_t place) {
+        if (std::holds_alternative<std::monostate>(at(place))) return null_column;
+        const auto* number = std::get_if<std::int64_t>(&at(place));
+        if (number == nullptr || *number < 0 || *number > 3) good_ = false;
+        return number == nullptr || *number == 0 ? null_column : at(place);
+    }
+    // A key's blob, or the line of a .pub file, as a blob.
+    Column key(std::size_t place) {
+        const auto* text = std::get_if<std::string>(&at(place));
+        if (text == nullptr) {
+            good_ = false;
+            return null_column;
+        }
+        if (text->starts_with('\0')) return *text;
+        const auto end = text->find_last_not_of(" \r\n");
+        const auto key = PublicKey::parse_line(std::string_view(*text).substr(0, end + 1));
+        if (!key) good_ = false;
+        return key ? Column(key->blob()) : null_column;
+    }
+    [[nodiscard]] bool good() const { return good_; }
+
+  private:
+    Row columns_;
+    bool good_ = true;
+};
+
+Row standard_key(Own& own) {
+    const std::int64_t can_write = own.flag(8) ? 1 : 0;
+    return {own.at(0), own.key(1),  {},        {},        can_write, own.at(2),
+            own.at(3), own.mark(4), own.at(5), own.at(6), own.at(7)};
+}
+
+Row standard_repository(Own& own) {
+    const std::int64_t is_public = own.flag(4) ? 1 : 0;
+    return {own.at(0), own.at(1), own.at(2), own.at(3), is_public, own.mark(5), own.mark(6)};
+}
+
+Row standard_permission(Own& own) {
+    const Column role = own.flag(2) ? Column(std::int64_t{2}) : null_column;
+    return {own.level(0), own.level(1), role};
+}
+
+// The third column says that there are servers: nobody's route is this machine's agent by default.
+Row standard_route(Own& own) {
+    const bool here = std::holds_alternative<std::monostate>(own.at(0));
+    return {own.at(0), own.at(1), here ? null_column : Column(std::int64_t{1})};
+}
+
+Row standard_row(std::string_view name, Own& own) {
+    if (name == "key") return standard_key(own);
+    if (name == "repository") return standard_repository(own);
+    return name == "permission" ? standard_permission(own) : standard_route(own);
+}
+
+}  // namespace
+
+Result<Rows> as_standard(std::string_view name, const Rows& rows, const std::vector<std::size_t>& places) {
+    Rows standard;
+    for (const Row& row : rows) {
+        Own own(row, places);
+        standard.push_back(standard_row(name, own));
+        if (!own.good())
+            return unavailable(std::string(name) + ": a row of the configured statement makes no sense");
+    }
+    // Of these the directory's statements always have a row.
+    if (standard.empty() && name == "permission") standard.push_back(Row(3));
+    if (standard.empty() && name == "route") standard.push_back({{}, {}, std::int64_t{1}});
+    return standard;
+}
+
+}  // namespace gerve::own_rows
