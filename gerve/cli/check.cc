@@ -8,6 +8,7 @@
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
 #include "authz/service/explain.h"
+#include "authz/store/mysql_check.h"
 #include "authz/store/open_database.h"
 #include "authz/store/redis_check.h"
 #include "authz/store/schema.h"
@@ -87,48 +88,69 @@ class Check {
     }
 
     void check_directory() {
-        if (config_.directory_backend == "sqlite" && !exists(config_.sqlite_file())) {
+        if (config_.directory_backend == "mysql") return check_database_server();
+        if (!exists(config_.sqlite_file())) {
             return wrong("directory",
                          config_.sqlite_file() + " is not there: `gerve serve` or `gerve user add` makes it",
                          refused_status);
         }
-        const auto opened = open_directory();
-        if (!opened) return wrong("directory", describe(opened.error()), refused_status);
-        const std::string where =
-            config_.directory_backend == "sqlite" ? config_.sqlite_file() : config_.mysql.uri;
-        good(
-            "directory",
-            config_.directory_backend + ", " + where + ", schema version " + std::to_string(schema_version_) +
-                (schema_version_ < current_schema_version() ? ", brought up to date at the next start" : ""));
+        const auto version = open_sqlite_directory();
+        if (!version) return wrong("directory", describe(version.error()), refused_status);
+        good("directory",
+             "sqlite, " + config_.sqlite_file() + ", schema version " + std::to_string(*version) +
+                 (*version < current_schema_version() ? ", brought up to date at the next start" : ""));
     }
 
-    Result<void> open_directory() {
+    // The version of its schema.
+    Result<int> open_sqlite_directory() {
         const auto connect = choose_database(config_, DatabaseUse::serve);
         if (!connect) return pass_on(connect);
         auto database = (*connect)();
         if (!database) return pass_on(database);
         const auto version = read_schema_version(**database);
-        if (!version) return pass_on(version);
-        schema_version_ = *version;
-        // Tables in SQLite are brought up to date by whoever opens them for writing.
-        if (config_.directory_backend == "sqlite" && *version < current_schema_version()) return {};
-        if (auto checked = check_schema(**database); !checked) return checked;
-        auto servers = Registry(**database).list_servers();
+        // Its tables are brought up to date by whoever opens them for writing.
+        if (!version || *version < current_schema_version()) return version;
+        if (auto checked = check_schema(**database); !checked) return pass_on(checked);
+        if (auto listed = list_servers(**database); !listed) return pass_on(listed);
+        return version;
+    }
+
+    void check_database_server() {
+        const bool well = tell("directory", check_mysql(config_));
+        // Servers of configured statements are known to these alone.
+        if (!well || config_.mysql.queries.contains("route")) return;
+        const auto connect = choose_database(config_, DatabaseUse::serve);
+        auto database = connect ? (*connect)() : Result<std::unique_ptr<Database>>(pass_on(connect));
+        const auto listed = database ? list_servers(**database) : Result<void>(pass_on(database));
+        if (!listed) wrong("directory", describe(listed.error()), refused_status);
+    }
+
+    Result<void> list_servers(Database& database) {
+        auto servers = Registry(database).list_servers();
         if (!servers) return pass_on(servers);
         servers_ = std::move(*servers);
         return {};
     }
 
-    void check_routes() {
-        if (!config_.redis) return;
-        for (const Finding& finding : check_redis(*config_.redis)) {
+    // Whether nothing of it is wrong.
+    bool tell(const std::string& what, const Findings& findings) {
+        bool well = true;
+        for (const Finding& finding : findings) {
             const std::string told = finding.text + (finding.remedy.empty() ? "" : "; " + finding.remedy);
             switch (finding.grade) {
-                case Finding::Grade::good: good("routes", told); break;
-                case Finding::Grade::warning: good("routes", "warning: " + told); break;
-                case Finding::Grade::wrong: wrong("routes", told, refused_status); break;
+                case Finding::Grade::good: good(what, told); break;
+                case Finding::Grade::warning: good(what, "warning: " + told); break;
+                case Finding::Grade::wrong:
+                    wrong(what, told, refused_status);
+                    well = false;
+                    break;
             }
         }
+        return well;
+    }
+
+    void check_routes() {
+        if (config_.redis) (void)tell("routes", check_redis(*config_.redis));
     }
 
     void check_servers() {
@@ -194,7 +216,6 @@ class Check {
     const Config& config_;
     std::optional<TicketKey> ticket_key_;
     std::vector<ServerRecord> servers_;
-    int schema_version_ = 0;
     std::vector<CheckLine> findings_;
 };
 

@@ -78,5 +78,6 @@ TEST_CASE("errors mean what the servers' manuals say") {
     for (const int number : {1040, 1203, 1226}) CHECK(meaning_of(number) == Meaning::crowded);
     for (const int number : {1045, 2026}) CHECK(meaning_of(number) == Meaning::configuration);
     for (const int number : {1062, 1451, 1452, 3819, 4025}) CHECK(meaning_of(number) == Meaning::refused);
-    for (const int number : {0, 1146, 1142, 1205, 1213, 2014}) CHECK(meaning_of(number) == Meaning::broken);
+    for (const int number : {1054, 1064, 1142, 1146}) CHECK(meaning_of(number) == Meaning::statement);
+    for (const int number : {0, 1205, 1213, 2014}) CHECK(meaning_of(number) == Meaning::broken);
 }
