@@ -60,7 +60,8 @@ std::string word(const std::array<std::string_view, n>& words, std::size_t i) {
 void show_connections(Page& page, const GatewayMetrics& gateway) {
     page.counter("gerve_connections_accepted_total", "SSH connections that were taken on", {},
                  gateway.accepted);
-    constexpr std::array<std::string_view, 3> limits{"unauthenticated", "unauthenticated_per_source", "none"};
+    constexpr std::array<std::string_view, 4> limits{"unauthenticated", "unauthenticated_per_source", "none",
+                                                     "proxy_header"};
     for (std::size_t i = 0; i < limits.size(); ++i) {
         page.counter("gerve_connections_refused_total", "SSH connections turned away, by the limit they met",
                      {{"limit", word(limits, i)}}, gateway.refused[i]);

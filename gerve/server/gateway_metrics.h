@@ -28,8 +28,8 @@ struct WorkerNumbers {
     Gauge sessions;
 };
 
-enum class ConnectionEnd { in_all, per_source, failed };  // why a connection was refused
-enum class LoginEnd { accepted, authz_away, abandoned };  // authz_away: let in to be told so
+enum class ConnectionEnd { in_all, per_source, failed, proxy_header };  // why a connection was refused
+enum class LoginEnd { accepted, authz_away, abandoned };                // authz_away: let in to be told so
 enum class WorkerQuestion { key, authorize };
 
 // Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
@@ -51,7 +51,7 @@ struct GatewayMetrics {
         "exit", "refused", "client-gone", "upstream-lost", "upstream-unreachable", "other"};
 
     Counter accepted;
-    std::array<Counter, 3> refused;  // of ConnectionEnd
+    std::array<Counter, 4> refused;  // of ConnectionEnd
     std::array<Counter, 3> logins;   // of LoginEnd
     Counter refused_keys;            // offers of a key that is not known, or for another user name
     std::array<Counter, key_exchanges.size()> by_key_exchange;

@@ -26,6 +26,9 @@ using std::chrono::steady_clock;
 // A look-up is good for so long; within it, probe and signature of one key cost one look-up.
 constexpr std::chrono::seconds lookup_lifetime{5};
 
+// A balancer sends its header at once.
+constexpr std::chrono::milliseconds header_patience{5'000};
+
 // GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
 // lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
 // results of co_await are named here, and conditions do not await.
@@ -289,9 +292,30 @@ void refuse_connection(const Fd& socket, const std::string& text, const std::str
     (void)::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+// The client's address, as a balancer tells it; nothing: it told none that can be believed.
+asio::awaitable<std::optional<std::string>> ask_balancer(WorkerContext& worker, Fd& socket,
+                                                         const IpAddress& balancer) {
+    const auto deadline = steady_clock::now() + std::min(worker.config.login_grace, header_patience);
+    const auto header = co_await read_proxy_header(worker.loop, socket, deadline);
+    std::optional<std::string> address;
+    if (header) {
+        address = header->client().value_or(balancer).text();
+    } else if (!header.error().told.empty()) {
+        worker.metrics.count_refused(ConnectionEnd::proxy_header);
+        log::warn("connection refused", {{"addr", balancer.text()}, {"why", header.error().told}});
+    }
+    co_return address;
+}
+
 }  // namespace
 
-asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, std::string address) {
+asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
+    std::string address = peer.text();
+    if (worker.balancers.include(peer)) {
+        auto told = co_await ask_balancer(worker, socket, peer);
+        if (!told) co_return;
+        address = std::move(*told);
+    }
     UnauthenticatedLimit::Refusal refusal;
     auto place = worker.unauthenticated.admit(address, refusal);
     if (!place) {

@@ -12,6 +12,7 @@
 #include "gerve/relay/scratch.h"
 #include "gerve/server/admission.h"
 #include "gerve/server/authz_link.h"
+#include "gerve/server/balancer.h"
 #include "gerve/server/gateway_metrics.h"
 #include "gerve/ssh/connection.h"
 #include "gerve/ssh/server_identity.h"
@@ -25,6 +26,7 @@ struct WorkerContext {
     ssh::ServerIdentity identity;
     AuthzLink authz;
     UnauthenticatedLimit unauthenticated;
+    Balancers balancers;
     Scratch scratch;
     std::string notice;  // lines for every git client, or empty
     GatewayMetrics& metrics;
@@ -33,7 +35,8 @@ struct WorkerContext {
     bool draining = false;
 };
 
-// Serves the connection until it ends. `address` is the client's, as text, without port.
-asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, std::string address);
+// Serves the connection until it ends. `peer` is its other end: the client, or a balancer that says for whom
+// it connects.
+asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer);
 
 }  // namespace gerve

@@ -1,7 +1,5 @@
 #include "gerve/server/worker.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,17 +25,6 @@ constexpr int accepts_per_wake = 4;
 // While draining, who has not logged in by then is not waited for.
 constexpr std::chrono::seconds login_patience{3};
 
-std::string address_of(const sockaddr_storage& peer) {
-    char host[NI_MAXHOST];
-    if (::getnameinfo(reinterpret_cast<const sockaddr*>(&peer), sizeof peer, host, sizeof host, nullptr, 0,
-                      NI_NUMERICHOST) != 0) {
-        return "unknown";
-    }
-    const std::string_view text(host);
-    constexpr std::string_view mapped = "::ffff:";
-    return std::string(text.starts_with(mapped) ? text.substr(mapped.size()) : text);
-}
-
 class Worker {
   public:
     Worker(asio::io_context& loop, const Config& config, ssh::ServerIdentity identity,
@@ -50,6 +37,7 @@ class Worker {
                    .authz = AuthzLink(loop, config.authz_socket()),
                    .unauthenticated = UnauthenticatedLimit(config.ssh.max_unauthenticated,
                                                            config.ssh.max_unauthenticated_per_source),
+                   .balancers = Balancers(config.listen.proxy_protocol_from),
                    .scratch = {},
                    .notice = read_notice(config.ssh.notice_file),
                    .metrics = metrics,
@@ -90,7 +78,9 @@ class Worker {
             Fd socket(
                 ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
             if (socket) {
-                asio::co_spawn(loop_, serve_connection(context_, std::move(socket), address_of(peer)),
+                const auto address = IpAddress::of_socket(peer);
+                if (!address) continue;
+                asio::co_spawn(loop_, serve_connection(context_, std::move(socket), *address),
                                asio::detached);
             } else if (errno == EAGAIN) {
                 return true;

@@ -1,0 +1,56 @@
+#include "gerve/server/balancer.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+
+namespace gerve {
+
+Balancers::Balancers(const std::vector<std::string>& networks) {
+    for (const std::string& text : networks) {
+        if (const auto network = Network::parse(text)) networks_.push_back(*network);
+    }
+}
+
+bool Balancers::include(const IpAddress& peer) const {
+    return std::any_of(networks_.begin(), networks_.end(),
+                       [&](const Network& network) { return network.contains(peer); });
+}
+
+asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, Fd& socket,
+                                                       Deadline deadline) {
+    const int fd = socket.get();
+    const auto watched = std::make_shared<asio::posix::stream_descriptor>(loop, socket.release());
+    asio::steady_timer timer(loop, deadline);
+    timer.async_wait([watched](asio::error_code cancelled) {
+        asio::error_code ignored;  // it may have been released by now
+        if (!cancelled) watched->cancel(ignored);
+    });
+    ProxyHeader header;
+    Result<void> good;
+    while (good && header.wanted() > 0) {
+        char bytes[256];
+        const std::size_t room = std::min(header.wanted(), sizeof bytes);
+        const ssize_t got = ::recv(fd, bytes, room, MSG_DONTWAIT);
+        if (got > 0) {
+            good = header.take({bytes, static_cast<std::size_t>(got)});
+        } else if (got == 0) {
+            good = client_error(header.begun() ? "the connection ended within the PROXY header" : "");
+        } else if (errno != EAGAIN && errno != EINTR) {
+            good = client_error(errno_text("recv"));
+        } else {
+            asio::error_code failed;
+            co_await watched->async_wait(watched->wait_read,
+                                         asio::redirect_error(asio::use_awaitable, failed));
+            if (failed) good = client_error("no PROXY header in time");
+        }
+    }
+    timer.cancel();
+    socket = Fd(watched->release());
+    if (!good) co_return pass_on(good);
+    co_return header;
+}
+
+}  // namespace gerve
