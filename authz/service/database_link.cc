@@ -10,7 +10,7 @@ namespace gerve {
 namespace {
 
 constexpr std::int64_t first_pause = 50;
-constexpr std::int64_t last_pause = 2000;
+constexpr std::int64_t last_pause = 1500;  // service is to be back within 2 s of the server
 
 std::int64_t jitter(std::int64_t pause) {
     thread_local std::minstd_rand random{std::random_device{}()};

@@ -8,7 +8,7 @@
 
 namespace gerve {
 
-// The pause doubles from 50 ms to 2 s, with a quarter of it at random so that threads and gateways do not
+// The pause doubles from 50 ms to 1.5 s, with a quarter of it at random so that threads and gateways do not
 // come back in step. A request is never the probe: maintain() is called between requests.
 class DatabaseLink {
   public:

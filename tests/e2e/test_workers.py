@@ -8,7 +8,8 @@ import pytest
 
 from harness.messages import greeting
 from harness.outcome import NONZERO
-from harness.processes import connections_to, descendants, is_alive, wait_until
+from harness.paused import PausedClone
+from harness.processes import is_alive, wait_until
 from harness.rawssh import RawClient
 
 CONFIG = """
@@ -40,31 +41,6 @@ def bulky(site, alice):
     work.commit("noise", os.urandom(64 * MEGABYTE))
     work.git("push", "--quiet")
     return repository
-
-
-class PausedClone:
-    """A clone whose ssh is stopped in the middle: the session stays open as long as the test likes."""
-
-    def __init__(self, site, person, repository, directory: str):
-        others = len(site.gateway.git_processes())
-        self.running = person.start("git", "clone", "--quiet", "--bare", repository.url, directory)
-        self.ssh, port = wait_until(self._connection_to(site.gateway.port), "ssh is connected")
-        wait_until(lambda: len(site.gateway.git_processes()) > others, "git serves the clone")
-        os.kill(self.ssh, signal.SIGSTOP)
-        self.worker = site.gateway.worker_of(port)
-
-    def _connection_to(self, server_port: int):
-        def find():
-            for pid in descendants(self.running.pid):
-                for port in connections_to(pid, server_port):
-                    return pid, port
-            return None
-
-        return find
-
-    def go_on(self, **expected):
-        os.kill(self.ssh, signal.SIGCONT)
-        return self.running.finish(**expected)
 
 
 def clones_on_both_workers(site, person, repository) -> dict[int, list[PausedClone]]:

@@ -20,11 +20,11 @@ def _with_server():
 class MariaDb:
     """Runs from its making until stop()."""
 
-    def __init__(self):
+    def __init__(self, options=()):
         module = _with_server()
         program = module.find_server("mariadb")
         assert program, "no mariadbd: packaging/debian-packages.txt names its package"
-        self.server = module.Server("mariadb", program, tls=False)
+        self.server = module.Server("mariadb", program, tls=False, options=options)
 
     @property
     def socket(self) -> str:

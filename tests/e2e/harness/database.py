@@ -1,0 +1,111 @@
+"""A MariaDB as the directory of a gateway, and ways to hurt it."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from .mariadb import ADMIN_PASSWORD, SERVE_PASSWORD, MariaDb
+from .processes import free_port
+
+SCHEMA = "gerve"
+CONFIG = """\
+state = "{{state}}"
+[listen]
+ssh = ["127.0.0.1:{{port}}"]
+[ssh]
+workers = 2
+[directory]
+backend = "mysql"
+[directory.mysql]
+uri = "tcp://127.0.0.1:{port}/{schema}"
+user = "gerve"
+password_file = "{passwords}/serve.password"
+admin_user = "gerve_admin"
+admin_password_file = "{passwords}/admin.password"
+"""
+
+
+class Database(MariaDb):
+    """With an empty schema, and the accounts on it once make_accounts was called."""
+
+    def __init__(self, directory: Path):
+        # A port that lets root in when all connections are taken.
+        self._side_door = free_port()
+        super().__init__([f"--extra-port={self._side_door}", "--extra-max-connections=4", "--connect-timeout=60"])
+        self.passwords = directory
+        for name, password in (("serve", SERVE_PASSWORD), ("admin", ADMIN_PASSWORD)):
+            file = directory / f"{name}.password"
+            file.write_text(password + "\n")
+            file.chmod(0o600)
+        self.run(f"CREATE DATABASE {SCHEMA}")
+
+    @property
+    def pid(self) -> int:
+        return self.server.process.pid
+
+    def config(self, port: int) -> str:
+        """Of a gateway that finds the server at this port."""
+        return CONFIG.format(port=port, schema=SCHEMA, passwords=self.passwords)
+
+    def ask(self, sql: str, force: bool = False) -> str:
+        """As run(), by the side door. force: errors are left alone."""
+        argv = ["mariadb", "--no-defaults", "--user=root", "--protocol=tcp", "--host=127.0.0.1",
+                f"--port={self._side_door}", "--batch", "--skip-column-names", *(["--force"] if force else []), SCHEMA]
+        ran = subprocess.run(argv, input=sql, capture_output=True, text=True, timeout=60)
+        assert force or ran.returncode == 0, f"{sql}: {ran.stderr}"
+        return ran.stdout
+
+    def kill_connections(self) -> int:
+        """KILL for every connection of Gerve's; how many there were."""
+        ids = self.ask("SELECT id FROM information_schema.processlist WHERE user = 'gerve'").split()
+        self.ask("".join(f"KILL {number};\n" for number in ids), force=True)
+        return len(ids)
+
+    # ---- troubles
+
+    @contextmanager
+    def stopped(self):
+        """It hangs meanwhile."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    @contextmanager
+    def killed(self):
+        """It is dead meanwhile, and started again at the end."""
+        self.server.kill()
+        try:
+            yield
+        finally:
+            self.server.start()
+
+    @contextmanager
+    def crowded(self, limit: int = 12):
+        """Others have taken all connections that there may be; those of Gerve are killed."""
+        before = self.ask("SELECT @@global.max_connections").strip()
+        self.ask(f"SET GLOBAL max_connections = {limit}")
+        crowd: list[socket.socket] = []
+        try:
+            deadline = time.monotonic() + 10
+            while self._add_to(crowd) or self.kill_connections():
+                assert time.monotonic() < deadline, "the crowd never was a crowd"
+            yield
+        finally:
+            for one in crowd:
+                one.close()
+            self.ask(f"SET GLOBAL max_connections = {before}")
+
+    def _add_to(self, crowd: list) -> bool:
+        """Adds one that never says who it is; False once the server has no room for more."""
+        one = socket.create_connection(("127.0.0.1", self.server.port), timeout=2)
+        if b"Too many connections" in one.recv(512):
+            one.close()
+            return False
+        crowd.append(one)
+        return True
