@@ -17,7 +17,7 @@ struct Offer {
     std::string address;  // of the client; empty where sshd does not tell it
 };
 
-// The words that sshd puts for %u %t %k %f, and %C where sshd knows it (OpenSSH 9.4 and later). Errors:
+// The words that sshd puts for %u %t %k %f, and %C where sshd has that token. Errors:
 // client (a type of key that Gerve does not accept: an everyday thing), internal (sshd contradicts itself).
 [[nodiscard]] Result<Offer> parse_offer(const std::vector<std::string>& words);
 

@@ -3,6 +3,7 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/service/inquiry.h"
+#include "authz/service/sshd_session.h"
 
 namespace gerve {
 namespace {
@@ -15,6 +16,17 @@ std::string binding(PeerKind kind, const std::string& login_name, const ClientCo
 
 PeerKind given_to(PeerKind kind) {
     return kind == PeerKind::forced_command ? PeerKind::authorized_keys : kind;
+}
+
+// A worker looks its keys up again. The forced command of an sshd cannot: a later operation on the connection
+// comes with the handle of the login, and with processes that show that it is the same connection.
+bool holds_still(const Handle& handle, const Asker& asker) {
+    const std::chrono::milliseconds age(monotonic_now() - handle.issued);
+    if (age.count() < 0) return false;
+    if (handle.given_to == PeerKind::worker) return age <= worker_handle_life;
+    if (age <= sshd_handle_life) return true;
+    const auto session = find_sshd_session(asker.process);
+    return session && began_with_handle(*session, age);
 }
 
 tl::unexpected<Error> no_connection() {
@@ -140,10 +152,8 @@ Result<std::optional<KnownKey>> Authorizer::key_of(const Handle& handle) {
 }
 
 // Nothing: too old to go by, or the key is live no more.
-Result<std::optional<Principal>> Authorizer::principal_of(const Handle& handle) {
-    const std::chrono::milliseconds age(monotonic_now() - handle.issued);
-    const auto life = handle.given_to == PeerKind::worker ? worker_handle_life : sshd_handle_life;
-    if (age.count() < 0 || age > life) return std::nullopt;
+Result<std::optional<Principal>> Authorizer::principal_of(const Handle& handle, const Asker& asker) {
+    if (!holds_still(handle, asker)) return std::nullopt;
     auto key = key_of(handle);
     if (!key) return pass_on(key);
     if (!*key) return std::nullopt;
@@ -166,7 +176,7 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     const auto handle = open_handle(request.handle, asker, request.client);
     if (!handle) return pass_on(handle);
     if (!*handle) return StaleHandle{};
-    const auto principal = principal_of(**handle);
+    const auto principal = principal_of(**handle, asker);
     if (!principal) return pass_on(principal);
     if (!*principal) return StaleHandle{};
     const auto inquiry = inquire(*directory_, **principal, request.service, request.repo);

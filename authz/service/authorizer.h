@@ -22,7 +22,8 @@ struct Signer {
 // Who asks, as the table of peers has it.
 struct Asker {
     PeerKind kind;
-    std::string user;  // of the system
+    std::string user;   // of the system
+    pid_t process = 0;  // at the time it connected
 };
 
 // Errors: unavailable (the directory, or no route for the owner), denied (a handle that was given to
@@ -45,7 +46,7 @@ class Authorizer {
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
     Result<std::optional<KnownKey>> key_of(const Handle& handle);
-    Result<std::optional<Principal>> principal_of(const Handle& handle);
+    Result<std::optional<Principal>> principal_of(const Handle& handle, const Asker& asker);
 
     Directory* directory_;
     const Signer& signer_;

@@ -14,8 +14,9 @@ namespace gerve {
 
 // A worker's handle is looked up again after this, so that a revoked key is noticed within seconds.
 constexpr std::chrono::milliseconds worker_handle_life{10'000};
-// From sshd's AuthorizedKeysCommand to the forced command lie a signature and a fork; the key itself is
-// looked up again when the handle is older than a worker's may be.
+// From sshd's AuthorizedKeysCommand to the forced command lie a signature and a fork. Afterwards it serves
+// the connection whose login it was made for, and no other (sshd_session.h). The key itself is looked up
+// again when the handle is older than a worker's may be.
 constexpr std::chrono::milliseconds sshd_handle_life{180'000};
 
 struct Handle {

@@ -317,7 +317,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedR
         return encode_error(id, denied);
     }
     Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
-    const Asker asker{*kind, peer.user};
+    const Asker asker{*kind, peer.user, peer.pid};
     if (const auto* key = std::get_if<KeyRequest>(&request)) {
         return encode_key_reply(id, noted(authorizer.key(*key, asker)));
     }
