@@ -2,7 +2,8 @@
 
 `site` is one running Gerve shared by the tests of a process: tests keep apart by fresh names. A test that
 breaks or configures something takes `private_site` instead. `door` is the way in: every test that takes it,
-directly or through a person, runs once for each door of --doors.
+directly or through a person, runs through the gateway, and those marked both_doors through a stock sshd as
+well; with --doors all of them run through the doors it names.
 """
 
 import shutil
@@ -23,19 +24,33 @@ WORKSPACE = pytest.StashKey()  # the directory of this process, to be removed
 
 
 def pytest_addoption(parser):
-    parser.addoption("--doors", default="gateway", help=f"comma-separated front doors, of {DOORS}")
+    parser.addoption("--doors", default="", help=f"all tests through these front doors: one or more of {','.join(DOORS)}")
     parser.addoption("--soak", action="store_true", help="run the tests marked soak as well")
 
 
 def pytest_configure(config):
-    unknown = set(config.getoption("doors").split(",")) - set(DOORS)
+    unknown = set(config.getoption("doors").split(",")) - set(DOORS) - {""}
     if unknown:
         raise pytest.UsageError(f"no such door: {', '.join(sorted(unknown))}")
 
 
 def pytest_generate_tests(metafunc):
     if "door_name" in metafunc.fixturenames:
-        metafunc.parametrize("door_name", metafunc.config.getoption("doors").split(","), scope="session")
+        metafunc.parametrize("door_name", doors_of(metafunc), scope="session")
+
+
+def doors_of(metafunc) -> list:
+    """The doors that a test goes through, each with the marks that come of it."""
+    asked = metafunc.config.getoption("doors")
+    both = metafunc.definition.get_closest_marker("both_doors")
+    names = asked.split(",") if asked else DOORS if both else DOORS[:1]
+    return [pytest.param(name, marks=_marks_of(metafunc.definition, name)) for name in names]
+
+
+def _marks_of(definition, name) -> list:
+    own = definition.get_closest_marker("gateway_only")
+    reason = own.args[0] if own else why_not()
+    return [pytest.mark.skip(reason=reason)] if name == "sshd" and reason else []
 
 
 def pytest_collection_modifyitems(config, items):
@@ -83,9 +98,9 @@ def pytest_sessionfinish(session):
 
 @pytest.fixture(scope="session")
 def site(workspace, pytestconfig):
-    """The embedded default, shared by all tests of this process; with --doors=…sshd, one that sshd's users may ask."""
+    """Shared by all tests of this process: the embedded default, whose authz knows sshd's users where it can."""
     (workspace / "shared").mkdir()
-    if "sshd" in pytestconfig.getoption("doors").split(","):
+    if why_not() is None and pytestconfig.getoption("doors") != "gateway":
         shared = site_for_sshd(workspace / "shared").start()
         open_to_others(shared)
     else:
@@ -135,21 +150,31 @@ def private_site(private_sites) -> Site:
 
 
 @pytest.fixture(scope="session")
-def doors(site, workspace, pytestconfig):
-    found = {"gateway": site.door()}
-    sshd = None
-    if "sshd" in pytestconfig.getoption("doors").split(","):
-        (workspace / "sshd").mkdir()
-        sshd = Sshd(workspace / "sshd", str(site.state / "authz.sock")).start()
-        found["sshd"] = sshd.door()
-    yield found
-    if sshd is not None:
+def doors(site):
+    """The doors that are open, by name; `open_door` adds the other at its first use."""
+    return {"gateway": site.door()}
+
+
+@pytest.fixture(scope="session")
+def open_door(site, doors, workspace):
+    """open_door(name): that door of the shared site."""
+    opened = []
+
+    def open_door(name: str) -> Door:
+        if name not in doors:
+            (workspace / "sshd").mkdir()
+            opened.append(Sshd(workspace / "sshd", str(site.state / "authz.sock")).start())
+            doors[name] = opened[0].door()
+        return doors[name]
+
+    yield open_door
+    for sshd in opened:
         sshd.stop()
 
 
 @pytest.fixture
-def door(door_name, doors) -> Door:
-    return doors[door_name]
+def door(door_name, open_door) -> Door:
+    return open_door(door_name)
 
 
 @pytest.fixture

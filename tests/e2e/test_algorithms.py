@@ -70,16 +70,20 @@ def lists(door) -> dict[str, list[str]]:
 
 # ---- what is offered
 
+LISTS_OF_ITS_OWN = pytest.mark.gateway_only("algorithms are offered before there is a user: sshd's own, for the whole host")
+
 
 def test_strict_key_exchange_is_offered(lists):
     """Against Terrapin, CVE-2023-48795."""
     assert "kex-strict-s-v00@openssh.com" in lists["kex"]
 
 
+@LISTS_OF_ITS_OWN
 def test_no_compression_is_offered(lists):
     assert lists["compression_in"] == lists["compression_out"] == ["none"]
 
 
+@LISTS_OF_ITS_OWN
 @pytest.mark.parametrize(
     "kind, weak",
     [
@@ -114,6 +118,7 @@ def test_each_cipher_carries_a_clone(bob, project, cipher):
     bob.with_ssh_options("-c", cipher).git("clone", "--quiet", project.url)
 
 
+@LISTS_OF_ITS_OWN
 def test_the_signature_algorithms_told_to_the_client_leave_sha1_out(door):
     with RawClient(door) as client:
         client.send(SERVICE_REQUEST, "ssh-userauth")

@@ -8,6 +8,7 @@ import pytest
 from harness.outcome import NONZERO
 
 
+@pytest.mark.both_doors
 def test_clone_commit_push_and_fetch_by_another_clone(site, alice, bob, project):
     site.grant(project, bob, "write")
     mine = alice.clone(project, into="mine")
@@ -30,6 +31,7 @@ def test_ssh_url_with_user_and_port(bob, project):
     bob.with_ssh_options("-o", "HostKeyAlias=gerve").git("ls-remote", url, says=project.rev("main"))
 
 
+@pytest.mark.both_doors
 def test_owner_and_name_compare_without_case(bob, project):
     bob.git("ls-remote", f"gerve:{project.path.upper()}.git", says=project.rev("main"))
 
@@ -50,6 +52,7 @@ def test_ls_remote_of_an_empty_repository_is_empty(alice, empty):
     alice.git("ls-remote", empty.url, stdout="", stderr="")
 
 
+@pytest.mark.both_doors
 def test_progress_of_the_server_arrives_as_remote_lines(bob, project):
     bob.git("clone", "--progress", project.url, says="remote: Enumerating objects:")
     bob.git("clone", "--quiet", project.url, "silent", silent_about="remote:")
@@ -58,6 +61,7 @@ def test_progress_of_the_server_arrives_as_remote_lines(bob, project):
 # ---- shallow
 
 
+@pytest.mark.both_doors
 def test_shallow_clone_deepen_and_unshallow(bob, project):
     copy = bob.clone(project, "--depth=1")
     assert copy.git("rev-list", "--count", "HEAD").stdout == "1\n"
@@ -93,6 +97,7 @@ def test_partial_clone_leaves_blobs_out_and_fetches_them_when_needed(bob, projec
     assert missing.count("?") == 2
 
 
+@pytest.mark.both_doors
 def test_partial_clone_without_trees(bob, project):
     copy = bob.clone(project, "--filter=tree:0")
     assert copy.cwd.joinpath("file-3").read_text() == "content 3\n"

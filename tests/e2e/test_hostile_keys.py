@@ -29,6 +29,7 @@ def test_the_victims_key_with_a_signature_by_another(raw, alice, bob):
     assert raw.prove(bob.key, claimed=alice.key) in (USERAUTH_FAILURE, CUT)
 
 
+@pytest.mark.gateway_only("sshd lets nobody in by two keys of which one had a wrong signature")
 def test_own_signature_after_a_failed_one_for_the_victim(raw, alice, bob):
     if raw.prove(bob.key, claimed=alice.key) != CUT:
         assert raw.prove(bob.key) == USERAUTH_SUCCESS
@@ -76,6 +77,7 @@ def test_a_signature_of_another_connection_does_not_work_here(raw, door, alice):
 
 
 @pytest.mark.parametrize("first, second", [("root", "git"), ("git", "root")])
+@pytest.mark.gateway_only("sshd cuts the connection when the user name changes")
 def test_switching_the_user_name_in_between_is_a_fresh_start(raw, alice, bob, first, second):
     raw.probe_key(alice.key, user=first)
     answer = raw.prove(bob.key, user=second)

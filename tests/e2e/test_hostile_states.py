@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.messages import greeting
 from harness.rawssh import (
     CHANNEL_DATA,
     CHANNEL_OPEN,
@@ -59,7 +60,10 @@ def test_a_message_that_only_a_server_or_an_authenticated_client_sends_cuts_the_
     with RawClient(door) as client:
         client.request_authentication()
         client.send(*message)
-        assert client.is_cut(5)
+        if door.kind == "sshd":  # it says "unimplemented" and waits for a login
+            assert not gets_a_session(client)
+        else:
+            assert client.is_cut(5)
 
 
 def test_success_after_offering_a_known_key_cuts_the_line(door, alice):
@@ -68,13 +72,14 @@ def test_success_after_offering_a_known_key_cuts_the_line(door, alice):
         assert client.probe_key(alice.key) == USERAUTH_PK_OK
         client.send(USERAUTH_SUCCESS)
         assert not gets_a_session(client)
-        assert client.is_cut(5)
+        assert door.kind == "sshd" or client.is_cut(5)
 
 
 def test_authenticating_again_as_somebody_else_cuts_the_line(door, alice, bob):
     with RawClient(door) as client:
         client.log_in(alice.key)
-        assert client.prove(bob.key) == CUT
+        assert client.prove(bob.key) in (CUT, "silence") if door.kind == "sshd" else (CUT,)
+        assert door.kind == "gateway" or client.whoami() == greeting(alice.login)
 
 
 def test_open_session_behind_the_signature_without_waiting_is_served_after_it(door, alice):

@@ -11,6 +11,8 @@ from harness.messages import NOT_FOUND, SUSPENDED, archived, write_denied
 from harness.rawssh import Answer, RawClient
 from harness.site import Repository
 
+pytestmark = pytest.mark.both_doors
+
 TABLE_TEXT = """
                       public  public    public    private  private   private   no
                       active  archived  disabled  active   archived  disabled  repository

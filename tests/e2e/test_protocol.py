@@ -4,6 +4,8 @@ import pytest
 
 from harness.packets import PacketTrace
 
+pytestmark = pytest.mark.both_doors
+
 
 @pytest.mark.parametrize("version", [0, 1, 2])
 def test_clone_speaks_the_version_the_client_asks_for(bob, project, version):

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.both_doors
+
 GERVE_HOOK_VARIABLES = (
     "GERVE_USER",
     "GERVE_USER_ID",

@@ -10,6 +10,8 @@ from harness.outcome import NONZERO
 from harness.processes import free_port, wait_until
 from harness.rawssh import CHANNEL_OPEN, CHANNEL_OPEN_FAILURE, CUT, GLOBAL_REQUEST, REQUEST_FAILURE, RawClient
 
+pytestmark = pytest.mark.both_doors
+
 
 @pytest.fixture
 def raw(door, alice):

@@ -112,12 +112,14 @@ def read_all(client, *channels) -> list[Answer]:
 # ---- half-close and exit status
 
 
-def test_output_goes_on_after_the_client_has_ended_its_input(raw, bulky):
+def test_output_goes_on_after_the_client_has_ended_its_input(raw, door, bulky):
     """upload-archive reads its arguments and answers megabytes after that."""
     answer = raw.open_session().exec(f"git-upload-archive '{bulky.path}'", b"0012argument main\n0000")
     assert answer.exit == 0
     assert len(answer.stdout) > 100 * MEGABYTE
-    assert sorted(answer.events[-3:-1]) == ["eof", "exit-status"] and answer.events[-1] == "close"
+    assert {"eof", "exit-status"} <= set(answer.events) and answer.events[-1] == "close"
+    if door.kind == "gateway":  # sshd may tell the status ahead of the last output
+        assert sorted(answer.events[-3:-1]) == ["eof", "exit-status"]
 
 
 INPUTS = {

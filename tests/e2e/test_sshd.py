@@ -3,12 +3,16 @@
 import os
 import re
 import signal
+import sqlite3
 import time
+from contextlib import closing, contextmanager
 
 import pytest
 from conftest import site_for_sshd
 from harness import messages
-from harness.sshd import Sshd, open_to_others
+from harness.keys import make_key
+from harness.processes import wait_until
+from harness.sshd import KEYS_UID, KEYS_USER, Sshd, open_to_others
 
 REFUSED = 255  # ssh's own status
 
@@ -85,30 +89,132 @@ def test_the_version_of_the_protocol_arrives(alice, project):
     traced.git("-c", "protocol.version=2", "ls-remote", project.url, says="version 2")
 
 
-def test_the_clients_address_arrives_with_the_decision(house, alice, project):
-    alice.git("ls-remote", project.url)
-    assert re.search(rf"decision .*repo={project.path} .*addr=127\.0\.0\.1 door=sshd", house.gateway.log())
+def test_the_clients_address_arrives_with_decision_and_session_and_at_the_hook(house, door, alice, project):
+    """The client comes from 127.0.0.2, which no one else has."""
+    project.hook("pre-receive", 'echo "$GERVE_REMOTE_ADDR $GERVE_PROTOCOL" > "$PWD/seen"')
+    elsewhere = alice.with_ssh_options("-b", "127.0.0.2")
+    clone = elsewhere.clone(project)
+    clone.commit()
+    clone.git("push", "--quiet")
+    for service in ("git-upload-pack", "git-receive-pack"):
+        told = rf"decision .*service={service} repo={project.path} .*addr=127\.0\.0\.2 door=sshd"
+        assert re.search(told, house.gateway.log()), house.gateway.log()[-3000:]
+    assert (project.disk / "seen").read_text() == "127.0.0.2 ssh\n"
 
 
-@pytest.mark.parametrize("fault", ["stopped", "hung"])
-def test_without_authz_nobody_is_let_in_and_the_log_says_why(house, sshd, alice, project, fault):
-    authz = house.gateway.authz()
-    before = len(sshd.log())
-    if fault == "hung":
-        os.kill(authz, signal.SIGSTOP)
-    else:
-        (house.state / "authz.sock").rename(house.state / "away.sock")
+def test_the_session_is_logged_with_the_clients_address(sshd, alice, project):
+    before = len(sshd.syslog.messages)
+    alice.with_ssh_options("-b", "127.0.0.3").git("ls-remote", project.url)
+    line = rf"gerve-shell.*session .*addr=127\.0\.0\.3 service=git-upload-pack repo={project.path}"
+    wait_until(lambda: re.search(line, sshd.syslog.text(before)), "a line of gerve-shell")
+
+
+def test_a_connection_of_another_login_has_its_own_handle(sshd, alice, project, house, door):
+    """Two people at once: the forced command of each is its own."""
+    bob = house.person("bob", door)
+    bob.ssh("-T", exit=1, stderr=messages.greeting(bob.login))
+    alice.ssh("-T", exit=1, stderr=messages.greeting(alice.login))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(400)
+def test_a_connection_is_served_after_its_handles_three_minutes(house, alice, project, tmp_path):
+    options = ("-o", f"ControlPath={tmp_path}/mux", "-o", "ControlMaster=auto", "-o", "ControlPersist=400")
+    with_mux = alice.with_ssh_options(*options)
+    with_mux.git("ls-remote", project.url)
+    time.sleep(190)
+    with_mux.git("ls-remote", project.url, says="refs/heads/main")
+    house.gerve("key", "revoke", alice.key.fingerprint)
+    with_mux.git("ls-remote", project.url, exit=128, stdout="")
+    alice.ssh("-O", "exit", *options)
+
+
+HOSTILE = ["\n", "\r", '"', '\\"', "\u2028", "\t", ",", "#", 'x" command="/bin/sh', '\ncommand="/bin/sh" ssh-ed25519 AAAA', "%k"]
+
+
+@pytest.mark.parametrize("comment", HOSTILE, ids=ascii)
+def test_a_hostile_comment_does_not_reach_the_line_that_sshd_reads(house, sshd, alice, tmp_path, comment):
+    key = make_key(tmp_path / "id")
+    algorithm, blob = key.public.read_text().split()[:2]
+    file = tmp_path / "offered.pub"
+    file.write_bytes(f"{algorithm} {blob} me{comment}".encode())
+    if house.gerve("key", "add", alice.login, file, "--title", f"me{comment}", exit=range(3)).exit != 0:
+        house.gerve("key", "add", alice.login, key.public)  # some comments are no comment
+    asking = ("setpriv", "--reuid", KEYS_USER, "--regid", str(KEYS_UID), "--clear-groups",
+              sshd.programs / "gerve-authorized-keys", "--socket", sshd.socket)
+    line = house.admin.run(*sshd.beside(*asking, "git", algorithm, blob, key.fingerprint)).stdout
+    shell = re.escape(f"{sshd.programs}/gerve-shell --socket {sshd.socket}")
+    assert re.fullmatch(rf'restrict,command="{shell} [A-Za-z0-9+/=]+" {algorithm} {re.escape(blob)}\n', line), line
+
+
+# ---- nobody to ask
+
+
+@contextmanager
+def no_socket(house):
+    (house.state / "authz.sock").rename(house.state / "away.sock")
     try:
-        started = time.monotonic()
-        alice.git("ls-remote", project.url, exit=128, stdout="", says="Permission denied")
-        assert time.monotonic() - started < 15  # two questions of at most 2 s, and ssh
+        yield
     finally:
-        if fault == "hung":
-            os.kill(authz, signal.SIGCONT)
-        else:
-            (house.state / "away.sock").rename(house.state / "authz.sock")
+        (house.state / "away.sock").rename(house.state / "authz.sock")
+
+
+def no_table(name):
+    @contextmanager
+    def fault(house):
+        with closing(sqlite3.connect(house.state / "gerve.db", timeout=10)) as database:
+            database.execute("PRAGMA legacy_alter_table = ON")
+            database.execute(f"ALTER TABLE {name} RENAME TO gone")
+            try:
+                yield
+            finally:
+                database.execute(f"ALTER TABLE gone RENAME TO {name}")
+
+    return fault
+
+
+@contextmanager
+def hung(house):
+    authz = house.gateway.authz()
+    os.kill(authz, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(authz, signal.SIGCONT)
+
+
+FAULTS = {
+    "stopped": (no_socket, "cannot reach authz at .*: No such file or directory"),
+    "hung": (hung, "authz does not answer in time"),
+    "database away": (no_table("public_keys"), "authz cannot reach its directory"),
+}
+QUESTIONS = 1  # one key is offered, and a question that fails is not repeated by sshd
+BOUND = 2.5  # seconds that a question may take: the default of gerve-authorized-keys and its last resort
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nobody_is_let_in_and_the_logs_say_why(house, sshd, alice, project, fault):
+    break_it, reason = FAULTS[fault]
+    before, told_before = len(sshd.log()), len(sshd.syslog.messages)
+    with break_it(house):
+        outcome = alice.git("ls-remote", project.url, exit=128, stdout="", says="Permission denied (publickey)")
+    assert outcome.seconds < QUESTIONS * BOUND + 5, "sshd waits longer than the bound"
     assert re.search(r"AuthorizedKeysCommand .*gerve-authorized-keys .* failed, status 1", sshd.log()[before:])
-    alice.git("ls-remote", project.url, says="refs/heads/main")
+    assert re.search(rf"gerve-authorized-keys\[\d+\]: no answer for SHA256:\S+: .*{reason}", sshd.syslog.text(told_before))
+    assert "Accepted" not in sshd.log()[before:]
+    wait_until(lambda: alice.git("ls-remote", project.url, exit=range(256)).exit == 0, "it is served again")
+
+
+@pytest.mark.parametrize("fault", ["hung", "database away"])
+def test_authz_that_goes_after_the_login_is_told_as_the_gateway_tells_it(house, alice, project, tmp_path, fault):
+    """The second operation of a connection asks authz only in gerve-shell."""
+    options = ("-o", f"ControlPath={tmp_path}/mux", "-o", "ControlMaster=auto", "-o", "ControlPersist=30")
+    alice.ssh(*options, "-T", exit=1)
+    break_it, _ = FAULTS[fault] if fault == "hung" else (no_table("repositories"), "")
+    with break_it(house):
+        outcome = alice.ssh(*options, f"git-upload-pack '{project.path}'", exit=75, stdout="", stderr=messages.CANNOT_CHECK)
+    assert outcome.seconds < 8
+    alice.ssh(*options, "-O", "exit")
 
 
 def test_a_client_that_goes_leaves_no_shell_behind(sshd, alice, project):

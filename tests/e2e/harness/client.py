@@ -35,9 +35,10 @@ class Door:
     host: str
     port: int
     host_keys: tuple[str, ...]
+    kind: str = "gateway"  # or "sshd": where tests allow for what docs/sshd.md tells
 
     @classmethod
-    def scan(cls, host: str, port: int) -> "Door":
+    def scan(cls, host: str, port: int, kind: str = "gateway") -> "Door":
         """The door with the host keys that it shows now."""
 
         def keys() -> list[str]:
@@ -46,7 +47,7 @@ class Door:
             lines = subprocess.run(argv, capture_output=True, text=True).stdout.splitlines()
             return [line.split(maxsplit=1)[1] for line in lines if line and not line.startswith("#")]
 
-        return cls(host, port, tuple(wait_until(keys, f"host keys of {host}:{port}", timeout=30)))
+        return cls(host, port, tuple(wait_until(keys, f"host keys of {host}:{port}", timeout=30)), kind)
 
     def known_hosts(self) -> str:
         return "".join(f"gerve {key}\n" for key in self.host_keys)

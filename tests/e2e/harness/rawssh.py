@@ -238,6 +238,14 @@ class Answer:
             self.events.append(event)
 
 
+def in_order(events: list[str], door) -> bool:
+    """Whether these are the messages of a refusal, in their order: sshd's own depends on what it sees first."""
+    wanted = ["success", "stderr", "exit-status", "eof", "close"]
+    if door.kind == "sshd":
+        return [events[0], *sorted(events[1:-1]), events[-1]] == [wanted[0], *sorted(wanted[1:-1]), wanted[-1]]
+    return events == wanted
+
+
 class RawChannel:
     """One session channel. `request` does not wait; `read_to_the_end` gathers everything up to CLOSE."""
 

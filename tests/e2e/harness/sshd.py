@@ -4,6 +4,7 @@ sshd wants a system user `git` and one for its AuthorizedKeysCommand. They exist
 in which both the site's Gerve (it knows its peers by user name) and sshd run.
 """
 
+import functools
 import os
 import shutil
 import signal
@@ -14,15 +15,23 @@ from pathlib import Path
 from .client import Door
 from .processes import free_port, wait_until
 from .programs import program
+from .syslog import Syslog
 
 SSHD = "/usr/sbin/sshd"
 GIT = "git"
 KEYS_USER = "gerve-keys"
 GIT_UID, KEYS_UID = 64811, 64812
 
-# sh -c ENTER sh PASSWD COMMAND…: the command sees this passwd file, and a /run/sshd.
+# sh -c ENTER sh PASSWD COMMAND…: the command sees this passwd file; sh -c ENTER_SSHD sh LOG COMMAND…: a /run/sshd,
+# and a /dev whose system log is LOG.
 ENTER = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
-ENTER_SSHD = 'mount -t tmpfs -o mode=0755 tmpfs /run && mkdir -m 0755 /run/sshd && exec "$@"'
+ENTER_SSHD = """
+mount -t tmpfs -o mode=0755 tmpfs /run && mkdir -m 0755 /run/sshd /run/dev && ln -s "$1" /run/dev/log && shift &&
+for node in null zero random urandom tty; do
+    touch /run/dev/$node && mount --bind /dev/$node /run/dev/$node || exit
+done &&
+mount --rbind /run/dev /dev && exec "$@"
+"""
 
 # For a site that sshd is to serve beside the gateway.
 SITE_CONFIG = """\
@@ -37,9 +46,12 @@ forced_command_user = "%s"
 CONFIG = """\
 ListenAddress 127.0.0.1:{port}
 HostKey {directory}/host_key
+HostKey {directory}/host_key_rsa
 PidFile none
 LogLevel VERBOSE
 UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
 MaxStartups 200:30:1000
 Match User git
     AuthorizedKeysCommand {programs}/gerve-authorized-keys --socket {socket} %u %t %k %f
@@ -54,11 +66,15 @@ Match User git
 """
 
 
+@functools.cache
 def why_not() -> str | None:
     """Why there can be no sshd door here, or None."""
     if os.geteuid() != 0:
         return "needs root, for a mount namespace and system users"
-    return None if os.path.exists(SSHD) else f"{SSHD} is not installed"
+    if not os.path.exists(SSHD):
+        return f"{SSHD} is not installed"
+    tried = subprocess.run(["unshare", "--mount", "--propagation", "private", "true"], capture_output=True)
+    return "no mount namespace can be made here" if tried.returncode else None
 
 
 class Sshd:
@@ -70,6 +86,7 @@ class Sshd:
         self.port = free_port()
         self.log_file = directory / "sshd.log"
         self.programs = Path(tempfile.mkdtemp(prefix="gerve-e2e-", dir="/usr/lib"))
+        self.syslog = Syslog(directory / "log.sock")
         self.process: subprocess.Popen | None = None
 
     @staticmethod
@@ -98,8 +115,8 @@ class Sshd:
         for name in ("gerve-authorized-keys", "gerve-shell"):
             shutil.copy(program(name), self.programs / name)
             (self.programs / name).chmod(0o755)
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.directory / "host_key")],
-                       check=True)
+        for kind, name in (("ed25519", "host_key"), ("rsa", "host_key_rsa")):
+            subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(self.directory / name)], check=True)
         self.config.write_text(CONFIG.format(port=self.port, directory=self.directory, programs=self.programs,
                                              socket=self.socket, keys_user=KEYS_USER))
         self.users = self.passwd(self.directory, shell or str(self.programs / "gerve-shell"))
@@ -111,7 +128,8 @@ class Sshd:
 
     def beside(self, *command) -> list[str]:
         """The command line by which a command runs where this sshd and its users are."""
-        return self.inside(self.users, "sh", "-c", ENTER_SSHD, "sh", *map(str, command))
+        return self.inside(self.users, "sh", "-c", ENTER_SSHD, "sh", str(self.syslog.path),
+                           *map(str, command))
 
     def start(self, shell: str | None = None) -> "Sshd":
         self.prepare(shell)
@@ -121,7 +139,7 @@ class Sshd:
 
     def door(self) -> Door:
         assert self.process.poll() is None, f"sshd ended at once:\n{self.log()}"
-        return Door.scan("127.0.0.1", self.port)
+        return Door.scan("127.0.0.1", self.port, "sshd")
 
     def log(self) -> str:
         return self.log_file.read_text(errors="backslashreplace") if self.log_file.exists() else ""
@@ -131,6 +149,7 @@ class Sshd:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(20)
             self.process = None
+        self.syslog.close()
         shutil.rmtree(self.programs, ignore_errors=True)
 
 

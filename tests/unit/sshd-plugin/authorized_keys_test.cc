@@ -92,6 +92,26 @@ TEST_CASE("no key and no comment of 2,000 generated ones can change the line") {
     }
 }
 
+TEST_CASE("a comment of any bytes makes the line that no comment makes, or no key") {
+    std::mt19937 random(7);
+    int understood = 0;
+    for (int round = 0; round < 5'000; ++round) {
+        const auto key = PublicKey::parse_blob(blob_of(random));
+        REQUIRE(key.has_value());
+        std::string comment;
+        for (auto left = random() % 40; left > 0; --left) {
+            comment += random() % 4 == 0 ? insertions[random() % insertions.size()]
+                                         : std::string(1, static_cast<char>(random()));
+        }
+        const auto commented = PublicKey::parse_line(key->text() + " " + comment);
+        if (!commented) continue;
+        ++understood;
+        CHECK(make_line(plain, found_for(*commented), *commented) ==
+              *make_line(plain, found_for(*key), *key));
+    }
+    CHECK(understood > 100);
+}
+
 TEST_CASE(
     "a type or fingerprint that is not the key's is trouble; a kind of key that is not accepted is not") {
     std::mt19937 random(2);
