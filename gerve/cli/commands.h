@@ -14,6 +14,7 @@ void declare_repositories(Command& root);  // repo
 void declare_access(Command& root);        // access
 void declare_routes(Command& root);        // server, route, ticket-key
 void declare_sshd_setup(Command& root);    // sshd-setup
+void declare_maintenance(Command& root);   // maintenance
 void declare_explain(Command& root);       // explain
 
 }  // namespace gerve

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
     gerve::declare_explain(root);
     gerve::declare_routes(root);
     gerve::declare_schema(root);
+    gerve::declare_maintenance(root);
     gerve::declare_sshd_setup(root);
     root.examples(
         {

@@ -1,8 +1,11 @@
 #include "gerve/server/admission.h"
 
 #include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include <cstring>
+
+#include "authz/base/log.h"
 
 namespace gerve {
 
@@ -42,6 +45,12 @@ void UnauthenticatedLimit::Place::give_back() {
     const auto count = limit_->by_source_.find(source_);
     if (--count->second == 0) limit_->by_source_.erase(count);
     limit_ = nullptr;
+}
+
+void refuse_connection(const Fd& socket, const std::string& text, const std::string& address) {
+    log::warn("connection refused", {{"addr", address}, {"why", text}});
+    const std::string line = text + "\r\n";
+    (void)::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 }  // namespace gerve

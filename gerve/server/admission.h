@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "authz/base/fd.h"
 #include "authz/base/metrics.h"
 
 namespace gerve {
@@ -50,5 +51,9 @@ class UnauthenticatedLimit {
     Gauge* shown_ = nullptr;
     std::unordered_map<std::string, unsigned> by_source_;
 };
+
+// Tells a client why it is not taken on. RFC 4253 section 4.2 lets a server speak before its version string;
+// nothing was spent on a handshake yet.
+void refuse_connection(const Fd& socket, const std::string& text, const std::string& address);
 
 }  // namespace gerve

@@ -6,19 +6,16 @@
 #include <asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 
+#include "authz/base/log.h"
+
 namespace gerve {
 
-Balancers::Balancers(const std::vector<std::string>& networks) {
-    for (const std::string& text : networks) {
-        if (const auto network = Network::parse(text)) networks_.push_back(*network);
-    }
-}
+namespace {
 
-bool Balancers::include(const IpAddress& peer) const {
-    return std::any_of(networks_.begin(), networks_.end(),
-                       [&](const Network& network) { return network.contains(peer); });
-}
+// A balancer sends its header at once.
+constexpr std::chrono::seconds header_patience{5};
 
+// An empty error: the peer closed without a byte.
 asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, Fd& socket,
                                                        Deadline deadline) {
     const int fd = socket.get();
@@ -51,6 +48,31 @@ asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, F
     socket = Fd(watched->release());
     if (!good) co_return pass_on(good);
     co_return header;
+}
+
+}  // namespace
+
+Balancers::Balancers(const std::vector<std::string>& networks) {
+    for (const std::string& text : networks) {
+        if (const auto network = Network::parse(text)) networks_.push_back(*network);
+    }
+}
+
+bool Balancers::include(const IpAddress& peer) const {
+    return std::any_of(networks_.begin(), networks_.end(),
+                       [&](const Network& network) { return network.contains(peer); });
+}
+
+asio::awaitable<Result<IpAddress>> Balancers::find_client(asio::io_context& loop, Fd& socket,
+                                                          IpAddress peer) const {
+    if (!include(peer)) co_return peer;
+    const auto deadline = std::chrono::steady_clock::now() + header_patience;
+    const auto header = co_await read_proxy_header(loop, socket, deadline);
+    if (header) co_return header->client().value_or(peer);
+    if (!header.error().told.empty()) {
+        log::warn("connection refused", {{"addr", peer.text()}, {"why", header.error().told}});
+    }
+    co_return pass_on(header);
 }
 
 }  // namespace gerve

@@ -17,13 +17,13 @@ class Balancers {
     explicit Balancers(const std::vector<std::string>& networks);
     // Whether a PROXY header is required from that peer, and believed.
     [[nodiscard]] bool include(const IpAddress& peer) const;
+    // For whom the peer connects: itself, or the client that its header names; nothing but the header is
+    // read. Error: client, which is logged; of an empty text and not logged when the peer closed without a
+    // byte, as a check that only connects does.
+    asio::awaitable<Result<IpAddress>> find_client(asio::io_context& loop, Fd& socket, IpAddress peer) const;
 
   private:
     std::vector<Network> networks_;
 };
-
-// Reads a header off a connection and not a byte more. Error: client (it is none, ended, or took too long);
-// an empty text when the peer closed without a byte, as a balancer's check that only connects does.
-asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, Fd& socket, Deadline deadline);
 
 }  // namespace gerve

@@ -97,6 +97,10 @@ Result<ChildProcess> spawn_child(const ChildCommand& command) {
     return child;
 }
 
+void tell_child(const ChildProcess& child, std::string_view word) {
+    (void)::send(child.control.get(), word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 std::string describe_end(int wait_status) {
     if (WIFEXITED(wait_status)) return "exit status " + std::to_string(WEXITSTATUS(wait_status));
     if (!WIFSIGNALED(wait_status)) return "wait status " + std::to_string(wait_status);

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "authz/base/fd.h"
@@ -31,6 +32,9 @@ struct ChildProcess {
 // Starts it with a clean environment, default signals, its own process group and no other descriptor than
 // stdin (/dev/null), stdout, stderr, its control socket and what it inherits. Error: internal.
 [[nodiscard]] Result<ChildProcess> spawn_child(const ChildCommand& command);
+
+// Says a word to it, which it reads when it comes to; lost when it does not read for long.
+void tell_child(const ChildProcess& child, std::string_view word);
 
 // "exit status 3", "signal 11 (Segmentation fault)": a status of waitpid(2) in words.
 [[nodiscard]] std::string describe_end(int wait_status);

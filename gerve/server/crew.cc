@@ -12,6 +12,7 @@
 
 #include "authz/base/log.h"
 #include "authz/base/shared_page.h"
+#include "gerve/server/maintenance.h"
 #include "gerve/server/state_directory.h"
 
 namespace gerve {
@@ -185,6 +186,9 @@ void Crew::start(Place& place, std::int64_t now) {
     auto child = spawn_child(command_for(place.role));
     if (!child) return schedule(place, describe(child.error()), now);
     place.child = std::move(*child);
+    const bool listens = place.role == Role::worker || place.role == Role::metrics;
+    if (listens && !maintenance_.empty())
+        tell_child(place.child, std::string(maintenance_word) + maintenance_);
     log::debug("child started", {{"role", role_name(place.role)}, {"child", place.child.pid}});
 }
 
@@ -276,9 +280,13 @@ void Crew::signal(Role role, int number) const {
 
 void Crew::tell(Role role, std::string_view word) const {
     for (const Place& place : places_) {
-        if (place.role != role || !place.child.control) continue;
-        (void)::send(place.child.control.get(), word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (place.role == role && place.child.control) tell_child(place.child, word);
     }
+}
+
+void Crew::set_maintenance(const std::string& text) {
+    maintenance_ = text;
+    for (const Role role : {Role::worker, Role::metrics}) tell(role, std::string(maintenance_word) + text);
 }
 
 std::vector<CrewMember> Crew::release() {

@@ -82,6 +82,8 @@ class Crew {
     void signal(Role role, int number) const;
     // Says a word to the members of a role over their control sockets.
     void tell(Role role, std::string_view word) const;
+    // Tells workers and metrics, and whoever takes their place, what clients are told (maintenance.h).
+    void set_maintenance(const std::string& text);
     // Lets the processes go: the crew starts nobody any more.
     [[nodiscard]] std::vector<CrewMember> release();
 
@@ -106,6 +108,7 @@ class Crew {
     Programs programs_;
     Fd text_;  // the configuration's text, for the children to read
     std::vector<Place> places_;
+    std::string maintenance_;
 };
 
 }  // namespace gerve

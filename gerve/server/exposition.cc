@@ -81,7 +81,7 @@ void show_connections(Page& page, const GatewayMetrics& gateway) {
 }
 
 void show_logins(Page& page, const GatewayMetrics& gateway) {
-    constexpr std::array<std::string_view, 3> results{"accepted", "authz_away", "abandoned"};
+    constexpr std::array<std::string_view, 4> results{"accepted", "authz_away", "abandoned", "maintenance"};
     for (std::size_t i = 0; i < results.size(); ++i) {
         page.counter("gerve_logins_total", "How logging in ended", {{"result", word(results, i)}},
                      gateway.logins[i]);
@@ -204,7 +204,7 @@ void show_backends(Page& page, const AuthzMetrics& authz) {
 
 }  // namespace
 
-std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz) {
+std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, bool maintenance) {
     Page page;
     if (gateway != nullptr) {
         show_connections(page, *gateway);
@@ -217,6 +217,8 @@ std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz) {
         show_questions(page, *authz);
         show_backends(page, *authz);
     }
+    page.gauge("gerve_maintenance", "1 while clients are told of maintenance and nothing is served", {},
+               maintenance ? 1 : 0);
     page.gauge("gerve_build_info", "Always 1", {{"version", GERVE_VERSION}}, 1);
     return page.text();
 }

@@ -9,6 +9,6 @@
 namespace gerve {
 
 // The text format, version 0.0.4. Null: nothing is known of that half.
-[[nodiscard]] std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz);
+[[nodiscard]] std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, bool maintenance);
 
 }  // namespace gerve

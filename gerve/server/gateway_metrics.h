@@ -29,7 +29,7 @@ struct WorkerNumbers {
 };
 
 enum class ConnectionEnd { in_all, per_source, failed, proxy_header };  // why a connection was refused
-enum class LoginEnd { accepted, authz_away, abandoned };                // authz_away: let in to be told so
+enum class LoginEnd { accepted, authz_away, abandoned, maintenance };   // authz_away: let in to be told so
 enum class WorkerQuestion { key, authorize };
 
 // Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
@@ -52,7 +52,7 @@ struct GatewayMetrics {
 
     Counter accepted;
     std::array<Counter, 4> refused;  // of ConnectionEnd
-    std::array<Counter, 3> logins;   // of LoginEnd
+    std::array<Counter, 4> logins;   // of LoginEnd
     Counter refused_keys;            // offers of a key that is not known, or for another user name
     std::array<Counter, key_exchanges.size()> by_key_exchange;
     std::array<std::array<Counter, ends.size()>, services.size()> operations;

@@ -16,6 +16,8 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
+#include "gerve/server/maintenance.h"
+#include "gerve/server/signals.h"
 #include "gerve/server/state_directory.h"
 
 namespace gerve {
@@ -35,22 +37,6 @@ void report(const std::vector<ConfigProblem>& problems) {
     for (const ConfigProblem& problem : problems) std::fprintf(stderr, "%s\n", problem.format().c_str());
 }
 
-// Whatever our own parent left open is none of the children's business.
-void keep_inherited_descriptors() {
-    ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-}
-
-Result<Fd> open_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
-    ::signal(SIGPIPE, SIG_IGN);
-    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return internal_error(errno_text("sigprocmask"));
-    Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!signals) return internal_error(errno_text("signalfd"));
-    return signals;
-}
-
 class Master {
   public:
     explicit Master(const MasterOptions& options) : options_(options) {}
@@ -61,6 +47,7 @@ class Master {
         while (phase_ != Phase::over) {
             wait();
             handle_signals();
+            if (maintenance_->look()) tell_maintenance();
             crew_->read_controls();
             if (next_) next_->read_controls();
             step(monotonic_now());
@@ -101,12 +88,17 @@ class Master {
         auto signals = open_signals();
         if (!signals) return pass_on(signals);
         signals_ = std::move(*signals);
+        auto maintenance = MaintenanceWatch::open(config.state);
+        if (!maintenance) return pass_on(maintenance);
+        maintenance_ = std::make_unique<MaintenanceWatch>(std::move(*maintenance));
+        (void)maintenance_->look();
         if (auto prepared = options_.prepare(config); !prepared) return prepared;
         auto sockets = open_first_sockets(config);
         if (!sockets) return pass_on(sockets);
         auto crew = Crew::make(std::move(config), std::move(*sockets), options_.programs);
         if (!crew) return pass_on(crew);
         crew_ = std::make_unique<Crew>(std::move(*crew));
+        crew_->set_maintenance(maintenance_->text());
         crew_->start_due(monotonic_now());
         return {};
     }
@@ -122,7 +114,7 @@ class Master {
     }
 
     void wait() {
-        std::vector<pollfd> polled{{signals_.get(), POLLIN, 0}};
+        std::vector<pollfd> polled{{signals_.get(), POLLIN, 0}, {maintenance_->fd(), POLLIN, 0}};
         crew_->add_to(polled);
         if (next_) next_->add_to(polled);
         const std::int64_t due = next_deadline();
@@ -151,6 +143,16 @@ class Master {
         int status = 0;
         for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
             note_end(pid, status);
+        }
+    }
+
+    // Sessions that an earlier crew still carries have clients that may ask for more.
+    void tell_maintenance() {
+        crew_->set_maintenance(maintenance_->text());
+        if (next_) next_->set_maintenance(maintenance_->text());
+        for (const Leaver& leaver : leavers_) {
+            if (leaver.member.role != Role::worker) continue;
+            tell_child(leaver.member.process, std::string(maintenance_word) + maintenance_->text());
         }
     }
 
@@ -207,6 +209,7 @@ class Master {
         auto crew = prepare_next(std::move(*config));
         if (!crew) return refuse_reload({ConfigProblem{"", 0, 0, describe(crew.error()), ""}});
         next_ = std::make_unique<Crew>(std::move(*crew));
+        next_->set_maintenance(maintenance_->text());
         next_->start_due(now);
         reload_deadline_ = now + reload_patience;
     }
@@ -276,7 +279,7 @@ class Master {
         abandon_reload(now);
         if (phase_ != Phase::draining) {
             log::info("stopping", {{"drain", at_once ? "no" : "yes"}});
-            crew_->tell(Role::metrics, "draining");
+            crew_->tell(Role::metrics, draining_word);
             crew_->close_tcp();
             crew_->dismiss(Role::worker);
             phase_ = Phase::draining;
@@ -327,6 +330,7 @@ class Master {
     Phase phase_ = Phase::starting;
     std::unique_ptr<StateLock> lock_;
     Fd signals_;
+    std::unique_ptr<MaintenanceWatch> maintenance_;
     std::unique_ptr<Crew> crew_;
     std::unique_ptr<Crew> next_;  // of a reload that is under way
     std::vector<Leaver> leavers_;

@@ -18,6 +18,7 @@
 #include "gerve/server/confinement.h"
 #include "gerve/server/exposition.h"
 #include "gerve/server/http_request.h"
+#include "gerve/server/maintenance.h"
 
 namespace gerve {
 namespace {
@@ -74,20 +75,25 @@ class MetricsServer {
     }
 
   private:
-    // The one thing that the master says is that the gateway drains; that it closes its end says that it is
-    // gone.
+    // The master says that the gateway drains, and whether maintenance is on; that it closes its end says
+    // that it is gone.
     asio::awaitable<void> watch_master() {
         while (true) {
             asio::error_code failed;
             co_await control_.async_wait(control_.wait_read,
                                          asio::redirect_error(asio::use_awaitable, failed));
-            char word[16];
+            char word[max_control_message];
             const ssize_t got =
                 failed ? 0 : ::recv(control_.native_handle(), word, sizeof word, MSG_DONTWAIT);
             if (got == 0) break;
-            if (got > 0) draining_ = true;
+            if (got > 0) hear({word, static_cast<std::size_t>(got)});
         }
         leave();
+    }
+
+    void hear(std::string_view word) {
+        if (word == draining_word) draining_ = true;
+        if (word.starts_with(maintenance_word)) maintenance_ = word.size() > maintenance_word.size();
     }
 
     asio::awaitable<void> watch_signals() {
@@ -205,12 +211,13 @@ class MetricsServer {
         Answer given{.status = "200 OK", .body = ""};
         if (path == "/metrics") {
             given.type = "text/plain; version=0.0.4; charset=utf-8";
-            given.body = expose(gateway_.get(), authz_.get());
+            given.body = expose(gateway_.get(), authz_.get(), maintenance_);
         } else if (path == "/healthz") {
             given.body = "alive\n";
         } else if (path == "/readyz") {
             const std::string_view why = co_await why_not_ready();
-            given.body = why.empty() ? "ready\n" : std::string(why);
+            const char* ready = maintenance_ ? "ready: clients are told of maintenance\n" : "ready\n";
+            given.body = why.empty() ? ready : std::string(why);
             if (!why.empty()) given.status = "503 Service Unavailable";
         } else {
             given.status = "404 Not Found";
@@ -222,6 +229,8 @@ class MetricsServer {
     // Empty: ready.
     asio::awaitable<std::string_view> why_not_ready() {
         if (draining_) co_return std::string_view("draining: no new connection is taken\n");
+        // A balancer that left us now would take from clients whom to hear it from.
+        if (maintenance_) co_return std::string_view();
         if (steady_clock::now() - asked_ > ready_life) {
             readiness_ = co_await link_.ready(ready_patience);
             asked_ = steady_clock::now();
@@ -244,6 +253,7 @@ class MetricsServer {
     asio::signal_set signals_;
     unsigned connections_ = 0;
     bool draining_ = false;
+    bool maintenance_ = false;
     bool leaving_ = false;
     steady_clock::time_point asked_{};
     AuthzLink::Readiness readiness_ = AuthzLink::Readiness::authz_away;

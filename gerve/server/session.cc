@@ -26,8 +26,8 @@ using std::chrono::steady_clock;
 // A look-up is good for so long; within it, probe and signature of one key cost one look-up.
 constexpr std::chrono::seconds lookup_lifetime{5};
 
-// A balancer sends its header at once.
-constexpr std::chrono::milliseconds header_patience{5'000};
+// To whoever was let in to be told of maintenance, and asks for something when it has ended.
+constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
 
 // GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
 // lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
@@ -68,6 +68,8 @@ class Session : public std::enable_shared_from_this<Session> {
     asio::awaitable<std::optional<LoggedIn>> answer(const AuthAttempt& attempt);
     asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
                                                              bool proven);
+    asio::awaitable<void> turn_away();
+    asio::awaitable<void> tell_maintenance(std::shared_ptr<Channel> channel);
     asio::awaitable<void> serve(std::shared_ptr<Channel> channel);
     asio::awaitable<Result<KeyFound>> principal();
     asio::awaitable<void> greet(Channel& channel, const RequestId& request);
@@ -82,6 +84,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::shared_ptr<Connection> connection_;
     ClientContext client_;
     std::optional<LoggedIn> login_;
+    bool turned_away_ = false;  // let in without a proof, to be told of maintenance
     struct {
         std::string user;
         std::string blob;
@@ -113,8 +116,9 @@ class SshDoor final : public Door {
 asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     const auto self = shared_from_this();
     login_ = co_await authenticate(steady_clock::now() + worker_.config.login_grace);
-    place.give_back();
     count_login();
+    if (turned_away_) co_return co_await turn_away();
+    place.give_back();
     if (!login_) {
         if (!connection_->ended()) connection_->disconnect("Login took too long. Connect again.");
         co_return;
@@ -130,7 +134,29 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     }
 }
 
+// Nobody has logged in: the place among those who have not is kept, and so is a deadline.
+asio::awaitable<void> Session::turn_away() {
+    log::info("told of maintenance", {{"addr", client_.address}, {"client", client_.version}});
+    const auto deadline = steady_clock::now() + worker_.config.login_grace;
+    while (!connection_->ended()) {
+        auto channel = co_await connection_->next_request(deadline);
+        if (channel != nullptr) {
+            asio::co_spawn(worker_.loop, tell_maintenance(std::move(channel)), asio::detached);
+        } else if (!connection_->ended()) {
+            connection_->disconnect("Closed for maintenance.");
+        }
+    }
+}
+
+asio::awaitable<void> Session::tell_maintenance(std::shared_ptr<Channel> channel) {
+    const auto self = shared_from_this();
+    const std::string text = worker_.maintenance.empty() ? maintenance_over : worker_.maintenance;
+    co_await say(*channel, text);
+    channel->finish(static_cast<int>(ExitStatus::unavailable));
+}
+
 void Session::count_login() {
+    if (turned_away_) return worker_.metrics.count_login(LoginEnd::maintenance);
     if (!login_) return worker_.metrics.count_login(LoginEnd::abandoned);
     worker_.metrics.count_login(login_->found ? LoginEnd::accepted : LoginEnd::authz_away);
     worker_.metrics.count_key_exchange(connection_->key_exchange());
@@ -146,6 +172,11 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
         client_.version = connection_->client_version();
         if (++tries > worker_.config.max_auth_tries) {
             connection_->disconnect("Too many keys were offered. Name one with -i and IdentitiesOnly=yes.");
+            co_return std::nullopt;
+        }
+        if (!worker_.maintenance.empty()) {
+            turned_away_ = true;
+            connection_->let_in_to_be_told();
             co_return std::nullopt;
         }
         auto login = co_await answer(attempt);
@@ -197,6 +228,7 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
 asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     const auto self = shared_from_this();
     const RequestId request = RequestId::make();
+    if (!worker_.maintenance.empty()) co_return co_await tell_maintenance(std::move(channel));
     if (!channel->command()) co_return co_await greet(*channel, request);
     SessionReport report{.handle = {}, .request = request, .client = client_};
     const auto started = steady_clock::now();
@@ -284,38 +316,15 @@ asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request)
     channel.finish(exit);
 }
 
-// RFC 4253 section 4.2 lets a server speak before its version string; nothing was spent on a handshake
-// yet.
-void refuse_connection(const Fd& socket, const std::string& text, const std::string& address) {
-    log::warn("connection refused", {{"addr", address}, {"why", text}});
-    const std::string line = text + "\r\n";
-    (void)::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-// The client's address, as a balancer tells it; nothing: it told none that can be believed.
-asio::awaitable<std::optional<std::string>> ask_balancer(WorkerContext& worker, Fd& socket,
-                                                         const IpAddress& balancer) {
-    const auto deadline = steady_clock::now() + std::min(worker.config.login_grace, header_patience);
-    const auto header = co_await read_proxy_header(worker.loop, socket, deadline);
-    std::optional<std::string> address;
-    if (header) {
-        address = header->client().value_or(balancer).text();
-    } else if (!header.error().told.empty()) {
-        worker.metrics.count_refused(ConnectionEnd::proxy_header);
-        log::warn("connection refused", {{"addr", balancer.text()}, {"why", header.error().told}});
-    }
-    co_return address;
-}
-
 }  // namespace
 
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
-    std::string address = peer.text();
-    if (worker.balancers.include(peer)) {
-        auto told = co_await ask_balancer(worker, socket, peer);
-        if (!told) co_return;
-        address = std::move(*told);
+    const auto client = co_await worker.balancers.find_client(worker.loop, socket, peer);
+    if (!client) {
+        if (!client.error().told.empty()) worker.metrics.count_refused(ConnectionEnd::proxy_header);
+        co_return;
     }
+    const std::string address = client->text();
     UnauthenticatedLimit::Refusal refusal;
     auto place = worker.unauthenticated.admit(address, refusal);
     if (!place) {
@@ -330,8 +339,7 @@ asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddre
         co_return log::warn("connection failed", {{"addr", address}, {"why", describe(connection.error())}});
     }
     worker.metrics.accepted.add();
-    co_await std::make_shared<Session>(worker, std::move(*connection), std::move(address))
-        ->run(std::move(*place));
+    co_await std::make_shared<Session>(worker, std::move(*connection), address)->run(std::move(*place));
 }
 
 }  // namespace gerve

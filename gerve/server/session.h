@@ -28,7 +28,8 @@ struct WorkerContext {
     UnauthenticatedLimit unauthenticated;
     Balancers balancers;
     Scratch scratch;
-    std::string notice;  // lines for every git client, or empty
+    std::string notice;       // lines for every git client, or empty
+    std::string maintenance;  // lines for every client in place of any service; empty: it is off
     GatewayMetrics& metrics;
     WorkerNumbers& numbers;  // this worker's own
     std::unordered_set<ssh::Connection*> connections;

@@ -13,6 +13,7 @@
 #include "authz/base/text.h"
 #include "gerve/relay/git_session.h"
 #include "gerve/server/confinement.h"
+#include "gerve/server/maintenance.h"
 #include "gerve/server/session.h"
 #include "gerve/ssh/host_keys.h"
 
@@ -40,6 +41,7 @@ class Worker {
                    .balancers = Balancers(config.listen.proxy_protocol_from),
                    .scratch = {},
                    .notice = read_notice(config.ssh.notice_file),
+                   .maintenance = {},
                    .metrics = metrics,
                    .numbers = metrics.claim_worker(),
                    .connections = {}},
@@ -50,9 +52,9 @@ class Worker {
     }
 
     void start() {
+        asio::co_spawn(loop_, watch_master(), asio::detached);
         for (auto& listener : listeners_) asio::co_spawn(loop_, accept(listener), asio::detached);
         asio::co_spawn(loop_, watch_signals(), asio::detached);
-        asio::co_spawn(loop_, watch_master(), asio::detached);
         (void)::send(control_.native_handle(), "ready", 5, MSG_NOSIGNAL);
     }
 
@@ -98,11 +100,29 @@ class Worker {
         if (!failed) drain("signal");
     }
 
-    // The master says nothing; that it closes its end is the news.
+    // The master tells about maintenance; that it closes its end is news, too. What it said before this
+    // process came to read counts for the first client.
     asio::awaitable<void> watch_master() {
-        asio::error_code failed;
-        co_await control_.async_wait(control_.wait_read, asio::redirect_error(asio::use_awaitable, failed));
-        if (!failed) drain("master is gone");
+        while (true) {
+            char message[max_control_message];
+            const ssize_t got = ::recv(control_.native_handle(), message, sizeof message, MSG_DONTWAIT);
+            if (got > 0) {
+                hear({message, static_cast<std::size_t>(got)});
+            } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+                asio::error_code failed;
+                co_await control_.async_wait(control_.wait_read,
+                                             asio::redirect_error(asio::use_awaitable, failed));
+                if (failed) co_return;
+            } else {
+                break;
+            }
+        }
+        drain("master is gone");
+    }
+
+    void hear(std::string_view message) {
+        if (!message.starts_with(maintenance_word)) return;
+        context_.maintenance = message.substr(maintenance_word.size());
     }
 
     void drain(const char* why) {

@@ -10,7 +10,8 @@ namespace gerve {
 
 struct WorkerSockets {
     std::vector<Fd> listeners;  // bound and listening, shared with the other workers
-    Fd control;  // SOCK_SEQPACKET to the master: "ready" is sent on it; its end means the master died
+    Fd control;  // SOCK_SEQPACKET to the master: "ready" is sent on it, maintenance is told (maintenance.h);
+                 // its end is the master's
     Fd metrics;  // a shared page to count in (shared_page.h), or none
 };
 

@@ -272,6 +272,14 @@ void Connection::accept_probe() {
 
 void Connection::accept_login() {
     if (pending_ == nullptr || !signature_verified(pending_)) return;
+    let_in();
+}
+
+void Connection::let_in_to_be_told() {
+    if (pending_ != nullptr) let_in();
+}
+
+void Connection::let_in() {
     callbacks_ = std::make_unique<ssh_server_callbacks_struct>();
     callbacks_->userdata = this;
     callbacks_->channel_open_request_session_function = on_channel_open;

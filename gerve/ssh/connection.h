@@ -65,6 +65,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void refuse_attempt();
     void accept_probe();  // "that key would do: sign"
     void accept_login();  // answers a proven attempt; channels can be opened from here on
+    // Lets anybody in, proven or not, to be told something: nothing may be served on this connection.
+    void let_in_to_be_told();
 
     // The next channel on which the client asked to run something. Nothing when the connection has ended or
     // the deadline has come.
@@ -86,6 +88,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     friend class Channel;
     Connection(asio::io_context& loop, const ConnectionLimits& limits);
 
+    void let_in();
     [[nodiscard]] Result<void> start(const ServerIdentity& identity, Fd socket);
     void turn();  // reads, writes and dispatches what the socket has for us now
     void note_dropped();

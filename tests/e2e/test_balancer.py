@@ -136,7 +136,7 @@ def test_a_trusted_peer_is_required_to_say_whom_it_connects_for(site):
     assert said(site, b"SSH-2.0-OpenSSH_9.2\r\n") == b""
     assert said(site, b"PROXY TCP4 192.0.2.9 10.0.0.1 5\r\n") == b""
     assert said(site, SIGNATURE + b"\x21\x11\x0f\xff") == b""
-    assert site.metrics.value(refused, limit="proxy_header") == 3
+    wait_until(lambda: site.metrics.value(refused, limit="proxy_header") == 3, "they are counted")
     assert "no PROXY header" in site.gateway.log()
 
 

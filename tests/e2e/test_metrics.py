@@ -27,6 +27,7 @@ def counted(private_sites):
     port = processes.free_port()
     site = private_sites(CONFIG.format(metrics=port))
     site.metrics = Metrics(port)
+    processes.wait_until(lambda: site.metrics.get("/readyz")[0] == 200, "authz has made its tables")
     return site
 
 

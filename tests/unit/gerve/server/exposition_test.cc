@@ -27,13 +27,14 @@ bool has(const std::string& text, const std::string& line) {
 struct Numbers {
     std::unique_ptr<GatewayMetrics> gateway = std::make_unique<GatewayMetrics>();
     std::unique_ptr<AuthzMetrics> authz = std::make_unique<AuthzMetrics>();
-    [[nodiscard]] std::string text() const { return expose(gateway.get(), authz.get()); }
+    [[nodiscard]] std::string text() const { return expose(gateway.get(), authz.get(), false); }
 };
 
 }  // namespace
 
 TEST_CASE("without numbers there is still a page") {
-    const std::string text = expose(nullptr, nullptr);
+    const std::string text = expose(nullptr, nullptr, true);
+    CHECK(samples(text, "gerve_maintenance") == "gerve_maintenance 1\n");
     CHECK(samples(text, "gerve_build_info").ends_with(" 1\n"));
     CHECK(samples(text, "gerve_logins_total") == "");
 }
