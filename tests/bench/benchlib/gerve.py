@@ -26,7 +26,11 @@ class Gerve(System):
         self._gerve("key", "add", self.owner, self.workspace.key + ".pub")
 
     def command(self, stock_limits):
-        return [self._binary, "--state", self._state, "serve", "--listen", f"127.0.0.1:{self.port}"]
+        return [self._binary, *self.options(), "serve", "--listen", f"127.0.0.1:{self.port}"]
+
+    def options(self):
+        """By which any command finds this installation."""
+        return ["--state", self._state]
 
     def create_repository(self, name):
         self._gerve("repo", "create", f"{self.owner}/{name}")
@@ -47,7 +51,7 @@ class Gerve(System):
         return next((word for word in words if word in SUBCOMMAND_ROLES), "master")
 
     def _gerve(self, *arguments):
-        result = subprocess.run([self._binary, "--state", self._state, *arguments], capture_output=True, text=True,
+        result = subprocess.run([self._binary, *self.options(), *arguments], capture_output=True, text=True,
                                 stdin=subprocess.DEVNULL, timeout=30, cwd=self.directory, env=self.environment())
         if result.returncode != 0:
             raise BenchError(f"gerve {' '.join(arguments[:2])} exited {result.returncode}: "

@@ -39,8 +39,7 @@ class StockSshd(System):
         give_away(self._home)
         os.chmod(os.path.join(self._home, ".ssh"), 0o700)
         self._write_passwd()
-        self._host_key = os.path.join(self.directory, "host_key")
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self._host_key], check=True)
+        self._host_key = make_host_key(self.directory)
         for stock_limits in (False, True):
             self._write_config(stock_limits)
 
@@ -93,14 +92,25 @@ class StockSshd(System):
             file.write("\n".join(lines) + "\n")
 
     def _write_passwd(self):
-        with open("/etc/passwd") as file:
-            lines = [line for line in file if not line.startswith("git:")]
-        if not any(line.startswith("sshd:") for line in lines):
-            lines.append("sshd:x:64802:65534::/run/sshd:/usr/sbin/nologin\n")
-        # "*" is no password, yet not the "!" by which sshd knows a locked account.
-        lines.append(f"git:*:{UID}:{UID}::{self._home}:{GIT_SHELL}\n")
-        with open(os.path.join(self.directory, "passwd"), "w") as file:
-            file.writelines(lines)
+        write_passwd(os.path.join(self.directory, "passwd"), [f"git:*:{UID}:{UID}::{self._home}:{GIT_SHELL}\n"])
+
+
+def make_host_key(directory):
+    """An ed25519 key in that directory; its path."""
+    path = os.path.join(directory, "host_key")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path
+
+
+def write_passwd(path, accounts):
+    """The machine's accounts and these. "*" is no password, yet not the "!" by which sshd knows a locked account."""
+    names = tuple(line.split(":")[0] + ":" for line in accounts)
+    with open("/etc/passwd") as file:
+        lines = [line for line in file if not line.startswith(names)]
+    if not any(line.startswith("sshd:") for line in lines):
+        lines.append("sshd:x:64802:65534::/run/sshd:/usr/sbin/nologin\n")
+    with open(path, "w") as file:
+        file.writelines(lines + accounts)
 
 
 def give_away(path):
