@@ -40,8 +40,11 @@ CipherContext make_cipher_context(const Secret& key) {
 
 }  // namespace
 
+// Fetched once for the process: with EVP_sha256() every digest would look the algorithm up again.
 std::string sha256(std::string_view bytes) {
-    return digest(EVP_sha256(), bytes);
+    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    if (algorithm == nullptr) std::abort();
+    return digest(algorithm, bytes);
 }
 std::string md5_hex(std::string_view bytes) {
     return to_hex(digest(EVP_md5(), bytes));

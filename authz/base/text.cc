@@ -68,18 +68,18 @@ std::optional<std::string> from_hex(std::string_view text) {
 }
 
 std::string to_base64_unpadded(std::string_view bytes) {
-    std::string out;
-    out.reserve((bytes.size() * 4 + 2) / 3);
+    std::string out((bytes.size() * 4 + 2) / 3, '\0');
+    char* digit = out.data();
     std::uint32_t group = 0;
     int bits = 0;
     for (const char c : bytes) {
         group = group << 8 | static_cast<unsigned char>(c);
         for (bits += 8; bits >= 6;) {
             bits -= 6;
-            out += base64_digits[group >> bits & 63];
+            *digit++ = base64_digits[group >> bits & 63];
         }
     }
-    if (bits > 0) out += base64_digits[group << (6 - bits) & 63];
+    if (bits > 0) *digit = base64_digits[group << (6 - bits) & 63];
     return out;
 }
 

@@ -94,8 +94,10 @@ Result<std::optional<KnownKey>> read_key(const Row& columns, const Fingerprint& 
     const auto expires = row.maybe_integer();
     const auto revoked = row.maybe_integer();
     const bool can_write = row.flag();
-    if (!row.good() || Fingerprint::of_blob(stored) != fingerprint) return row.malformed();
-    if (blob != nullptr && *blob != stored) return std::nullopt;
+    // The blob that the fingerprint was made of needs no second digest.
+    const bool same = blob != nullptr && *blob == stored;
+    if (!row.good() || (!same && Fingerprint::of_blob(stored) != fingerprint)) return row.malformed();
+    if (blob != nullptr && !same) return std::nullopt;
     if (revoked || (expires && *expires <= now)) return std::nullopt;
     auto owner = row.next_is_null() ? read_deploy_key(row, can_write) : read_user(row, can_write);
     if (!owner) return pass_on(owner);
