@@ -10,9 +10,19 @@ from pathlib import Path
 import pytest
 from conftest import site_for_sshd
 from harness.programs import program
-from harness.sshd import KEYS_UID, KEYS_USER, SSHD, Sshd, open_to_others
+from harness.sshd import KEYS_UID, KEYS_USER, PROFILE, SSHD, Sshd, open_to_others
 
-SNIPPET = Path(__file__).parents[2] / "packaging/sshd/gerve.conf"
+# What Debian 12 and 13 put into /etc/ssh/sshd_config, comments left out.
+DEBIAN = """\
+Include {directory}/gerve.conf
+HostKey {directory}/host_key
+KbdInteractiveAuthentication no
+UsePAM yes
+X11Forwarding yes
+PrintMotd no
+AcceptEnv LANG LC_*
+Subsystem sftp /usr/lib/openssh/sftp-server
+"""
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +136,12 @@ def test_a_locked_account_is_found_where_sshd_does_not_ask_pam(check, sshd):
         assert "usermod --password '*' git" in check(exit=1)["account git"]
 
 
+def test_the_profile_is_right_in_debians_configuration(check, sshd):
+    (sshd.directory / "gerve.conf").write_text(sshd.profile())
+    with changed(sshd.config, lambda path: path.write_text(DEBIAN.format(directory=sshd.directory))):
+        assert check("--sshd", SSHD, exit=0) == {}
+
+
 def settings_in(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
@@ -134,7 +150,7 @@ def test_what_is_printed_is_what_is_shipped_and_what_sshd_reads(house, sshd):
     printed = house.gerve_json("sshd-setup")["sshd_config"]
     assert printed in house.gerve("sshd-setup").stdout
     socket = f" --socket {house.state / 'authz.sock'}"
-    assert settings_in(printed.replace(socket, "")) == settings_in(SNIPPET.read_text())
+    assert settings_in(printed.replace(socket, "")) == settings_in(PROFILE.read_text())
     with changed(sshd.config, lambda path: path.write_text(f"HostKey {sshd.directory}/host_key\n{printed}")):
         argv = sshd.beside(SSHD, "-T", "-f", sshd.config, "-C", "user=git,host=x,addr=127.0.0.1")
         told = subprocess.run(argv, capture_output=True, text=True)

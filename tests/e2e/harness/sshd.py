@@ -14,10 +14,10 @@ from pathlib import Path
 
 from .client import Door
 from .processes import free_port, wait_until
-from .programs import program
+from .programs import SOURCE_ROOT, program
 from .syslog import Syslog
 
-SSHD = "/usr/sbin/sshd"
+SSHD = os.environ.get("GERVE_SSHD", "/usr/sbin/sshd")  # another version than the system's
 GIT = "git"
 KEYS_USER = "gerve-keys"
 GIT_UID, KEYS_UID = 64811, 64812
@@ -34,15 +34,18 @@ mount --rbind /run/dev /dev && exec "$@"
 """
 
 # For a site that sshd is to serve beside the gateway.
+AUTHZ = f"""\
+[authz]
+authorized_keys_user = "{KEYS_USER}"
+forced_command_user = "{GIT}"
+"""
 SITE_CONFIG = """\
 state = "{state}"
 [listen]
 ssh = ["127.0.0.1:{port}"]
-[authz]
-authorized_keys_user = "%s"
-forced_command_user = "%s"
-""" % (KEYS_USER, GIT)
+""" + AUTHZ
 
+# In front of the profile that packaging ships.
 CONFIG = """\
 ListenAddress 127.0.0.1:{port}
 HostKey {directory}/host_key
@@ -52,18 +55,9 @@ LogLevel VERBOSE
 UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
-MaxStartups 200:30:1000
-Match User git
-    AuthorizedKeysCommand {programs}/gerve-authorized-keys --socket {socket} %u %t %k %f
-    AuthorizedKeysCommandUser {keys_user}
-    AuthorizedKeysFile none
-    AuthenticationMethods publickey
-    AcceptEnv GIT_PROTOCOL
-    PermitTTY no
-    DisableForwarding yes
-    PermitUserRC no
-    MaxAuthTries 20
 """
+PROFILE = SOURCE_ROOT / "packaging/sshd/gerve.conf"
+SHIPPED_PROGRAM = "/usr/lib/gerve/gerve-authorized-keys"
 
 
 @functools.cache
@@ -117,10 +111,15 @@ class Sshd:
             (self.programs / name).chmod(0o755)
         for kind, name in (("ed25519", "host_key"), ("rsa", "host_key_rsa")):
             subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(self.directory / name)], check=True)
-        self.config.write_text(CONFIG.format(port=self.port, directory=self.directory, programs=self.programs,
-                                             socket=self.socket, keys_user=KEYS_USER))
+        self.config.write_text(CONFIG.format(port=self.port, directory=self.directory) + self.profile())
         self.users = self.passwd(self.directory, shell or str(self.programs / "gerve-shell"))
         return self
+
+    def profile(self) -> str:
+        """The shipped one, for these programs and this site."""
+        shipped = PROFILE.read_text()
+        assert shipped.count(SHIPPED_PROGRAM) == 1
+        return shipped.replace(SHIPPED_PROGRAM, f"{self.programs}/gerve-authorized-keys --socket {self.socket}")
 
     @property
     def config(self) -> Path:

@@ -1,0 +1,77 @@
+"""A stock sshd over a directory in MariaDB: nobody is let in while it is away, and the logs say why."""
+
+import os
+import re
+from contextlib import suppress
+
+import pytest
+from harness.database import SCHEMA, Database
+from harness.processes import wait_until
+from harness.site import Site
+from harness.sshd import AUTHZ, Sshd, open_to_others, why_not
+
+pytestmark = pytest.mark.slow
+
+BOUND = 2.5  # seconds that the question of one key may take
+
+
+@pytest.fixture(scope="module")
+def house(workspace):
+    if why_not():
+        pytest.skip(why_not())
+    directory = workspace / "over-mariadb"
+    directory.mkdir()
+    database = Database(directory)
+    try:
+        passwd = Sshd.passwd(directory, "/usr/sbin/nologin")
+        made = Site(directory, database.config(database.server.port) + AUTHZ, Sshd.inside(passwd))
+        with suppress(AssertionError):  # the grants on tables want these made
+            database.make_accounts(SCHEMA)
+        made.gerve("schema", "migrate")
+        database.make_accounts(SCHEMA)
+        made.start()
+        open_to_others(made)
+        made.database = database
+        yield made
+        made.gateway.stop()
+    finally:
+        database.stop()
+
+
+@pytest.fixture(scope="module")
+def sshd(house, workspace):
+    (workspace / "mariadb-sshd").mkdir()
+    server = Sshd(workspace / "mariadb-sshd", str(house.state / "authz.sock")).start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("fault", ["stopped", "killed"])
+def test_nobody_is_let_in_and_the_log_says_why(house, sshd, fault):
+    alice = house.person("alice", sshd.door())
+    project = house.repository(alice)
+    alice.publish(project)
+    before, told_before = len(sshd.log()), len(sshd.syslog.messages)
+    with getattr(house.database, fault)():
+        outcome = alice.git("ls-remote", project.url, exit=128, stdout="", says="Permission denied (publickey)")
+    assert outcome.seconds < BOUND + 5
+    assert re.search(r"AuthorizedKeysCommand .* failed, status 1", sshd.log()[before:])
+    assert "Accepted" not in sshd.log()[before:]
+    assert "authz cannot reach its directory" in sshd.syslog.text(told_before)
+    wait_until(lambda: alice.git("ls-remote", project.url, exit=range(256)).exit == 0, "it is served again")
+
+
+def test_logins_open_no_connection_to_the_database(house, sshd):
+    """authz has its own, and keeps them."""
+    alice = house.person("alice", sshd.door())
+    project = house.repository(alice)
+    alice.publish(project)
+
+    def connections() -> int:
+        return int(house.database.ask("SHOW GLOBAL STATUS LIKE 'Connections'").split()[1])
+
+    before = connections()
+    for _ in range(30):
+        alice.ssh("-T", exit=1)
+    own = 1  # of the question for the number
+    assert connections() - before <= 2 * os.cpu_count() + own, "authz has two threads per core"
