@@ -41,7 +41,11 @@ class Database(MariaDb):
             file = directory / f"{name}.password"
             file.write_text(password + "\n")
             file.chmod(0o600)
-        self.run(f"CREATE DATABASE {SCHEMA}")
+        try:
+            self.run(f"CREATE DATABASE {SCHEMA}")
+        except BaseException:
+            self.stop()  # nobody else could: there is no Database yet
+            raise
 
     @property
     def pid(self) -> int:
