@@ -29,6 +29,7 @@ GitRelay::GitRelay(asio::io_context& loop, BufferPool& buffers, std::shared_ptr<
       abandoned_(abandoned),
       limits_(limits),
       in_(loop, std::move(git_.in)),
+      in_pacer_(loop),
       out_(loop, std::move(git_.out)),
       err_(loop, std::move(git_.err)),
       errors_over_(loop),
@@ -159,8 +160,11 @@ asio::awaitable<void> GitRelay::write_to_git(std::string_view bytes) {
         const ssize_t put = ::write(in_.fd(), bytes.data(), bytes.size());
         if (put >= 0) {
             bytes.remove_prefix(static_cast<std::size_t>(put));
+            put_since_wait_ += static_cast<std::size_t>(put);
         } else if (errno == EAGAIN) {
-            static_cast<void>(co_await in_.writable());
+            const std::size_t since = put_since_wait_;
+            put_since_wait_ = 0;
+            co_await in_pacer_.wait_for_room(in_, since);
         } else if (errno != EINTR) {
             in_.close();
         }

@@ -72,6 +72,8 @@ class GitRelay : public std::enable_shared_from_this<GitRelay> {
     Abandoned abandoned_;
     RelayLimits limits_;
     Stream in_;
+    DrainPacer in_pacer_;
+    std::size_t put_since_wait_ = 0;  // bytes of git's input since its pipe was last full
     Stream out_;
     Stream err_;
     grv1::FrameReader frames_{grv1::FrameReader::Receiver::agent};

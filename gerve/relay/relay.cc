@@ -12,7 +12,9 @@ namespace {
 
 // Bytes read at once from the agent. Larger reads cost more cache than they save system calls.
 constexpr std::size_t receive_size = 256 * 1024;
-constexpr std::size_t max_run = 128 * 1024;  // bytes written at once to the client
+constexpr std::size_t receive_less = 64 * 1024;  // while the client is slow: what it does not take is copied
+constexpr std::size_t max_run = 128 * 1024;      // bytes written at once to the client
+constexpr std::size_t large = 32 * 1024;         // an SSH packet of the usual client
 
 class Relay {
   public:
@@ -93,7 +95,8 @@ class Relay {
         bool going = co_await deliver(early);
         if (!going) co_return;
         while (!over_) {
-            const auto buffer = scratch_.bytes().first(receive_size);
+            const auto buffer = scratch_.bytes().first(client_slow_ ? receive_less : receive_size);
+            client_slow_ = false;
             const auto got = upstream_.receive(buffer);
             if (!got) {
                 going = co_await upstream_.wait_readable();
@@ -104,7 +107,7 @@ class Relay {
             const auto bytes = buffer.first(*got);
             going = co_await deliver(bytes);
             if (!going) co_return;
-            if (*got == receive_size) co_await yield();
+            if (*got == buffer.size()) co_await yield();
         }
     }
 
@@ -119,14 +122,16 @@ class Relay {
         char* begin = nullptr;
         std::size_t size = 0;
 
+        // What fills packets by itself is not worth the copy.
         [[nodiscard]] bool joins(OutputStream other, std::size_t more) const {
-            return size == 0 || (stream == other && size + more <= max_run);
+            if (size == 0) return true;
+            return stream == other && size + more <= max_run && (size < large || more < large);
         }
         // `payload` lies behind the run in the same buffer.
         void append(OutputStream other, std::string_view payload) {
             if (size == 0) begin = const_cast<char*>(payload.data());
             stream = other;
-            std::memmove(begin + size, payload.data(), payload.size());
+            if (begin + size != payload.data()) std::memmove(begin + size, payload.data(), payload.size());
             size += payload.size();
         }
     };
@@ -188,6 +193,7 @@ class Relay {
                 left = std::string_view(own).substr(0, size);
                 rest = std::string_view(own).substr(size);
             }
+            client_slow_ = true;
             co_await client_.wait_output(no_deadline);
             if (over_) co_return false;
         }
@@ -218,6 +224,7 @@ class Relay {
     Signal upload_ended_;
     RelayOutcome outcome_;
     std::exception_ptr failed_;
+    bool client_slow_ = false;  // took less than it was offered, the last time
     bool over_ = false;
 };
 

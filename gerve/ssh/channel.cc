@@ -16,6 +16,11 @@ namespace {
 constexpr std::size_t max_write = 256 * 1024;
 constexpr std::size_t max_read = 256 * 1024;
 
+// A client that is slower than we are opens its window by a few KB at a time. Each of them sent on its own
+// costs a packet, a system call and its wake-up: so wait until the window has room for this much, or for an
+// eighth of the largest it ever was, with which every client is content that refills below seven eighths.
+constexpr std::uint32_t worthwhile = 64 * 1024;
+
 // The receive window, in bytes. libssh 0.10 opens 64,000 and refills to 1.28 MB; a push over a long line
 // needs more. The window doubles each time twice its size was received, up to the cap; all windows of the
 // process together stay below the budget, since a stalled file server makes each cost its full size in
@@ -102,7 +107,7 @@ void Channel::requested() {
 
 void Channel::wake() {
     if (gone()) input_.notify();
-    if (gone() || room() > 0) output_.notify();
+    if (gone() || room() >= std::max<std::size_t>(refused_, 1)) output_.notify();
 }
 
 bool Channel::gone() const {
@@ -133,11 +138,12 @@ std::size_t Channel::take_input(std::span<char> into) {
     const int got = grow && window_ != 0 ? ssh_channel_read_timeout(channel_, into.data(), window_, 0, 0)
                                          : ssh_channel_read_nonblocking(
                                                channel_, some.data(), static_cast<uint32_t>(some.size()), 0);
-    if (connection_ != nullptr) connection_->arm();  // a window adjustment may be waiting to go out
-    if (got <= 0) return 0;
-    bytes_in_ += static_cast<std::uint64_t>(got);
-    since_grown_ += static_cast<std::uint64_t>(got);
-    return static_cast<std::size_t>(got);
+    const auto taken = static_cast<std::size_t>(std::max(got, 0));
+    if (connection_ != nullptr) connection_->pump();  // a window adjustment may be waiting to go out
+    if (taken == 0) return 0;
+    bytes_in_ += taken;
+    since_grown_ += taken;
+    return taken;
 }
 
 void Channel::grow_window() {
@@ -165,15 +171,22 @@ std::size_t Channel::room() const {
 
 std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
     if (gone() || finished_) return 0;
-    const auto size = static_cast<uint32_t>(std::min(bytes.size(), room()));
+    const std::uint32_t window = ssh_channel_window_size(channel_);
+    largest_window_ = std::max(largest_window_, window);
+    const std::size_t least = std::min<std::size_t>({bytes.size(), worthwhile, largest_window_ / 8 + 1});
+    const std::size_t space = room();
+    refused_ = space < least ? least : 0;
+    if (refused_ != 0) return 0;
+    const auto size = static_cast<uint32_t>(std::min(bytes.size(), space));
     if (size == 0) return 0;
     const int put = stream == OutputStream::out ? ssh_channel_write(channel_, bytes.data(), size)
                                                 : ssh_channel_write_stderr(channel_, bytes.data(), size);
-    if (connection_ != nullptr) connection_->arm();
-    if (put <= 0) return 0;
-    if (connection_ != nullptr) connection_->written_since_drained_ += static_cast<std::size_t>(put);
-    bytes_out_ += static_cast<std::uint64_t>(put);
-    return static_cast<std::size_t>(put);
+    if (connection_ == nullptr) return 0;
+    const auto taken = static_cast<std::size_t>(std::max(put, 0));
+    connection_->written_since_drained_ += taken;
+    bytes_out_ += taken;
+    connection_->pump();
+    return taken;
 }
 
 void Channel::finish(int exit_status) {

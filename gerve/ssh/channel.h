@@ -59,7 +59,9 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
     std::uint64_t since_grown_ = 0;
-    std::uint32_t window_ = 0;
+    std::uint32_t window_ = 0;          // of ours, for what the client sends
+    std::uint32_t largest_window_ = 0;  // of the client's
+    std::size_t refused_ = 0;           // room that put_output() waits for
     unsigned env_left_;
     bool requested_ = false;
     bool finished_ = false;

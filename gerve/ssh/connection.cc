@@ -8,14 +8,21 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <asio/post.hpp>
+
 #include "authz/base/text.h"
 #include "gerve/ssh/channel.h"
 
 namespace gerve::ssh {
 namespace {
 
-// libssh reads 4,096 bytes per poll and recv: so many per wake-up are 256 KB, then others have their turn.
+// What libssh reads per poll and recv: 64 of them per wake-up are 256 KB, then others have their turn.
+constexpr std::uint64_t read_size = 4096;
 constexpr int polls_per_turn = 64;
+
+// A turn that received more, or sent more, is no small question whose acknowledgement somebody waits for.
+constexpr std::uint64_t small_talk = 16 * 1024;
+constexpr std::chrono::milliseconds bulk_goes_on{50};
 
 // How long a client whose last packet made no request may take to come up with one.
 constexpr std::chrono::seconds unanswered_patience{3};
@@ -115,21 +122,61 @@ void Connection::turn() {
     if (session_ == nullptr) return;
     const std::uint64_t received_before = counters_->socket.in_bytes;
     for (int i = 0; i < polls_per_turn && pending_ == nullptr; ++i) {
-        const std::uint64_t received = counters_->socket.in_bytes;
+        const std::uint64_t before = counters_->socket.in_bytes;
         const int polled = ssh_event_dopoll(event_, 0);
         if (!logged_in_) collect_message();
-        if (polled != SSH_OK || !ssh_is_connected(session_) || counters_->socket.in_bytes == received) break;
+        const std::uint64_t received = counters_->socket.in_bytes - before;
+        if (polled != SSH_OK || !ssh_is_connected(session_) || received == 0) break;
+        if (received < read_size && !write_pending()) break;
     }
-    // Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement.
-    if (counters_->socket.in_bytes != received_before) {
-        set_socket_option(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, 1);
-    }
-    written_since_drained_ =
-        (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0 ? written_since_drained_ : 0;
+    acknowledge(counters_->socket.in_bytes - received_before);
+    note_drained();
     check_state();
     wake_channels();
     drop_closed_channels();
     arm();
+}
+
+// Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement. In bulk the
+// kernel acknowledges soon enough by itself, or our own data carry it.
+void Connection::acknowledge(std::uint64_t received) {
+    if (received == 0) return;
+    const auto now = std::chrono::steady_clock::now();
+    const std::uint64_t sent = counters_->socket.out_bytes - sent_at_acknowledgement_;
+    sent_at_acknowledgement_ = counters_->socket.out_bytes;
+    if (received > small_talk || sent > small_talk) last_bulk_ = now;
+    if (now - last_bulk_ < bulk_goes_on) return;
+    set_socket_option(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
+bool Connection::write_pending() const {
+    return (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0;
+}
+
+void Connection::note_drained() {
+    if (!write_pending()) written_since_drained_ = 0;
+}
+
+// After every write libssh wants to see the socket writable, though mostly nothing is left to write: to look
+// at once costs a poll, to wait for it a round through the event loop.
+void Connection::pump() {
+    if (session_ == nullptr) return;
+    if (write_pending()) {
+        const std::uint64_t before = counters_->socket.in_bytes;
+        ssh_event_dopoll(event_, 0);
+        note_drained();
+        if (counters_->socket.in_bytes != before || !ssh_is_connected(session_)) turn_soon();
+    }
+    arm();
+}
+
+// What was read while writing wakes its readers from the event loop.
+void Connection::turn_soon() {
+    if (std::exchange(turn_posted_, true)) return;
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+        self->turn_posted_ = false;
+        self->turn();
+    });
 }
 
 void Connection::arm() {
@@ -142,7 +189,7 @@ void Connection::arm() {
                                if (!failed) self->turn();
                            });
     }
-    if (!waiting_write_ && (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0) {
+    if (!waiting_write_ && write_pending()) {
         waiting_write_ = true;
         socket_.async_wait(asio::posix::stream_descriptor::wait_write,
                            [self = shared_from_this()](const asio::error_code& failed) {

@@ -93,9 +93,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void turn();  // reads, writes and dispatches what the socket has for us now
     void note_dropped();
     void collect_message();
-    [[nodiscard]] const char* abuse()
-        const;  // why the client has to go, or nothing  // takes an authentication request off the queue
-    void take_auth_request(ssh_message_struct* message);
+    [[nodiscard]] const char* abuse() const;              // why the client has to go, or nothing
+    void take_auth_request(ssh_message_struct* message);  // which came off the queue
+    void acknowledge(std::uint64_t received);
+    [[nodiscard]] bool write_pending() const;
+    void note_drained();
+    void pump();  // after something was given to libssh to write
+    void turn_soon();
     void arm();          // asks the event loop for the next readiness
     void check_state();  // notices the end, and limits that were passed
     void wake_channels();
@@ -127,6 +131,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::uint64_t data_bytes_in_ = 0;  // of all channels
     std::size_t written_since_drained_ =
         0;  // bytes of channel data given to libssh since its socket was seen idle
+    std::uint64_t sent_at_acknowledgement_ = 0;
+    Deadline last_bulk_{};
+    bool turn_posted_ = false;
     bool waiting_read_ = false;
     bool waiting_write_ = false;
 };
