@@ -109,9 +109,9 @@ asio::awaitable<void> say(ClientStreams& client, std::string_view text) {
 int exit_status_of(ErrorKind kind) {
     switch (kind) {
         case ErrorKind::denied: return static_cast<int>(ExitStatus::refused);
-        case ErrorKind::unavailable: return static_cast<int>(ExitStatus::unavailable);
-        case ErrorKind::client:
-        case ErrorKind::internal: break;
+        case ErrorKind::unavailable:
+        case ErrorKind::internal: return static_cast<int>(ExitStatus::unavailable);
+        case ErrorKind::client: break;
     }
     return static_cast<int>(ExitStatus::failed);
 }

@@ -11,7 +11,7 @@ namespace gerve {
 namespace {
 
 // Bytes read at once from the agent. Larger reads cost more cache than they save system calls.
-constexpr std::size_t receive_size = 256 * 1024;
+constexpr std::size_t receive_size = 128 * 1024;
 constexpr std::size_t receive_less = 64 * 1024;  // while the client is slow: what it does not take is copied
 constexpr std::size_t max_run = 128 * 1024;      // bytes written at once to the client
 constexpr std::size_t large = 32 * 1024;         // an SSH packet of the usual client
@@ -47,10 +47,13 @@ class Relay {
         while (!over_) {
             if (client_.gone()) co_return give_up();
             const auto buffer = scratch_.bytes();
-            const std::size_t got = client_.take_input(buffer.subspan(grv1::header_size));
+            const std::size_t got = client_.take_input(buffer);
             if (got > 0) {
                 outcome_.bytes_in += got;
-                if (agent_reads) agent_reads = co_await send_stdin(buffer.first(grv1::header_size + got));
+                const std::string_view bytes(buffer.data(), got);
+                if (agent_reads) {
+                    agent_reads = co_await upstream_.send_data(grv1::FrameType::stdin_data, bytes);
+                }
             } else if (client_.input_ended() && !eof_sent) {
                 eof_sent = true;
                 const std::string eof = grv1::encode_frame(grv1::FrameType::stdin_eof);
@@ -59,28 +62,6 @@ class Relay {
                 co_await client_.wait_input(no_deadline);
             }
         }
-    }
-
-    // `framed` has room for a header in front. Bytes beyond one frame's limit go in further frames.
-    asio::awaitable<bool> send_stdin(std::span<char> framed) {
-        const std::size_t size = framed.size() - grv1::header_size;
-        if (size <= grv1::max_payload) {
-            grv1::encode_header(grv1::FrameType::stdin_data, size, framed.data());
-            const std::string_view frame(framed.data(), framed.size());
-            co_return co_await upstream_.send(frame);
-        }
-        // More than a frame holds came at once: the scratch is not ours across a suspension, so keep a copy.
-        const std::string all(framed.data() + grv1::header_size, size);
-        for (std::string_view rest = all; !rest.empty();) {
-            const std::string_view piece = rest.substr(0, grv1::max_payload);
-            std::string frame(grv1::header_size, '\0');
-            grv1::encode_header(grv1::FrameType::stdin_data, piece.size(), frame.data());
-            frame += piece;
-            const bool sent = co_await upstream_.send(frame);
-            if (!sent) co_return false;
-            rest.remove_prefix(piece.size());
-        }
-        co_return true;
     }
 
     void give_up() {

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
+#include <array>
 #include <asio/ip/tcp.hpp>
 #include <asio/this_coro.hpp>
 #include <cerrno>
@@ -170,25 +172,118 @@ Result<bool> Upstream::take_answer(std::string_view bytes) {
     return fail(failure->retryable ? ErrorKind::unavailable : ErrorKind::internal, "", why);
 }
 
-asio::awaitable<bool> Upstream::send(std::string_view bytes) {
-    std::string held;
-    while (!bytes.empty()) {
-        const ssize_t put = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (put > 0) {
-            bytes.remove_prefix(static_cast<std::size_t>(put));
-            continue;
+namespace {
+
+// Data frames side by side, to be sent where their payloads lie.
+class FrameBatch {
+  public:
+    static constexpr std::size_t max_frames = 8;
+
+    // Takes as much of `payload` as fits.
+    FrameBatch(grv1::FrameType type, std::string_view payload) {
+        for (; frames_ < max_frames && !payload.empty(); ++frames_) {
+            const std::string_view piece = payload.substr(0, grv1::max_payload);
+            grv1::encode_header(type, piece.size(), headers_[frames_].data());
+            parts_[2 * frames_] = {headers_[frames_].data(), grv1::header_size};
+            parts_[2 * frames_ + 1] = {const_cast<char*>(piece.data()), piece.size()};
+            payload_ += piece.size();
+            payload.remove_prefix(piece.size());
         }
+    }
+    [[nodiscard]] std::size_t payload() const { return payload_; }
+    [[nodiscard]] std::size_t size() const { return payload_ + frames_ * grv1::header_size; }
+
+    ssize_t send(int socket) {
+        msghdr message{};
+        message.msg_iov = parts_.data();
+        message.msg_iovlen = 2 * frames_;
+        return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+    }
+    // All but the first `sent` bytes.
+    [[nodiscard]] std::string rest(std::size_t sent) const {
+        std::string rest;
+        rest.reserve(size() - sent);
+        for (std::size_t i = 0; i < 2 * frames_; ++i) {
+            const std::string_view part(static_cast<const char*>(parts_[i].iov_base), parts_[i].iov_len);
+            rest += part.substr(std::min(sent, part.size()));
+            sent -= std::min(sent, part.size());
+        }
+        return rest;
+    }
+
+  private:
+    std::array<std::array<char, grv1::header_size>, max_frames> headers_;
+    std::array<iovec, 2 * max_frames> parts_;
+    std::size_t frames_ = 0;
+    std::size_t payload_ = 0;
+};
+
+}  // namespace
+
+std::optional<std::string> Upstream::put_data(grv1::FrameType type, std::string_view payload) {
+    while (!payload.empty()) {
+        FrameBatch batch(type, payload);
+        const ssize_t put = batch.send(socket_.native_handle());
         if (put < 0 && errno == EINTR) continue;
-        if (put == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) co_return false;
-        // The caller's buffer is shared with other sessions: what is left over must be ours before we
-        // suspend.
-        if (held.empty()) {
-            held.assign(bytes);
-            bytes = held;
+        if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return std::nullopt;
+        payload.remove_prefix(batch.payload());
+        const auto sent = static_cast<std::size_t>(std::max<ssize_t>(put, 0));
+        if (sent == batch.size()) continue;
+        std::string rest = batch.rest(sent);
+        while (!payload.empty()) {
+            const FrameBatch further(type, payload);
+            rest += further.rest(0);
+            payload.remove_prefix(further.payload());
         }
+        return rest;
+    }
+    return std::string();
+}
+
+asio::awaitable<bool> Upstream::send_data(grv1::FrameType type, std::string_view payload) {
+    const std::optional<std::string> rest = put_data(type, payload);
+    if (!rest) co_return false;
+    const std::string_view bytes = *rest;
+    const bool sent = co_await drain(bytes);
+    co_return sent;
+}
+
+asio::awaitable<bool> Upstream::send(std::string_view bytes) {
+    const auto put = put_bytes(bytes);
+    if (!put) co_return false;
+    if (*put == bytes.size()) co_return true;
+    // The caller's buffer may be shared with other sessions: what is left over must be ours before we
+    // suspend.
+    const std::string held(bytes.substr(*put));
+    const std::string_view rest = held;
+    const bool sent = co_await drain(rest);
+    co_return sent;
+}
+
+std::optional<std::size_t> Upstream::put_bytes(std::string_view bytes) {
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+        const ssize_t put =
+            ::send(socket_.native_handle(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+        if (put > 0) {
+            sent += static_cast<std::size_t>(put);
+        } else if (put == 0 || (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)) {
+            return std::nullopt;
+        } else if (errno != EINTR) {
+            break;
+        }
+    }
+    return sent;
+}
+
+asio::awaitable<bool> Upstream::drain(std::string_view kept) {
+    while (!kept.empty()) {
         asio::error_code failed;
         co_await socket_.async_wait(socket_.wait_write, asio::redirect_error(asio::use_awaitable, failed));
         if (failed) co_return false;
+        const auto put = put_bytes(kept);
+        if (!put) co_return false;
+        kept.remove_prefix(*put);
     }
     co_return true;
 }
