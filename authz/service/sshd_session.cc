@@ -69,7 +69,8 @@ std::optional<ProcessFacts> facts_of(pid_t process) {
 std::optional<SshdSession> find_sshd_session(pid_t process) {
     if (process <= 0) return std::nullopt;
     auto facts = facts_of(process);
-    for (int step = 0; facts && facts->parent > 0 && step < max_ancestors; ++step) {
+    // An orphan's parent is init, whose age says nothing of a login.
+    for (int step = 0; facts && facts->parent > 1 && step < max_ancestors; ++step) {
         const auto parent = facts_of(facts->parent);
         if (!parent) return std::nullopt;
         if (parent->user == 0) return SshdSession{parent->age, facts->age};

@@ -39,7 +39,7 @@ asio::awaitable<void> Pacer::pause_for(Stream& stream) {
 
 asio::awaitable<void> DrainPacer::wait_for_room(Stream& pipe, std::size_t put) {
     total_ += put;
-    if (total_ < busy_total || put >= much) {
+    if (total_ < busy_total || put == 0 || put >= much) {
         pause_ = least_pause;
         static_cast<void>(co_await pipe.writable());
         co_return;

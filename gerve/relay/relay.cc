@@ -164,6 +164,7 @@ class Relay {
             outcome_.bytes_out += put;
             left.remove_prefix(put);
             if (left.empty()) break;
+            if (put > 0) continue;
             if (client_.gone()) {
                 give_up();
                 co_return false;

@@ -14,6 +14,7 @@ namespace gerve {
 namespace {
 
 constexpr const char* file_name = "maintenance";
+constexpr const char* default_text = "Closed for maintenance. Try again later.\n";
 
 // Whether one of the changes in the state directory is of the file. The kernel writes an event right behind
 // the other, each aligned.
@@ -44,13 +45,13 @@ Result<std::string> read_maintenance(const std::string& state) {
     if (!content) return pass_on(content);
     std::string lines;
     for (const std::string_view line : split(trim(*content), '\n')) lines += printable(line) + "\n";
-    if (lines == "\n") lines = "Closed for maintenance. Try again later.\n";
+    if (lines == "\n") lines = default_text;
     return lines;
 }
 
 Result<MaintenanceWatch> MaintenanceWatch::open(const std::string& state) {
     Fd changes(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    constexpr std::uint32_t kinds = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+    constexpr std::uint32_t kinds = IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
     if (!changes || ::inotify_add_watch(changes.get(), state.c_str(), kinds) < 0) {
         return internal_error(errno_text("cannot watch " + state));
     }
@@ -65,8 +66,12 @@ bool MaintenanceWatch::look() {
     }
     if (!worth_it) return false;
     auto text = read_maintenance(state_);
-    if (!text) log::error("maintenance cannot be read", {{"why", describe(text.error())}});
-    if (!text || *text == text_) return false;
+    if (!text) {
+        // Whoever put the file there wants nobody served.
+        log::error("maintenance cannot be read", {{"why", describe(text.error())}});
+        text = default_text;
+    }
+    if (*text == text_) return false;
     text_ = std::move(*text);
     log::warn(
         text_.empty() ? "maintenance is off" : "maintenance is on: clients are told so, nothing is served",

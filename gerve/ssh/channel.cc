@@ -5,6 +5,7 @@
 #include <libssh/server.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "authz/model/git_command.h"
 #include "gerve/ssh/connection.h"
@@ -15,11 +16,13 @@ namespace {
 // libssh buffers what its socket does not take: so much is put into it at most before it has to drain.
 constexpr std::size_t max_write = 256 * 1024;
 constexpr std::size_t max_read = 256 * 1024;
+constexpr std::uint32_t least_packet = 512;  // bytes, that a client may set as its maximum
 
 // A client that is slower than we are opens its window by a few KB at a time. Each of them sent on its own
 // costs a packet, a system call and its wake-up: so wait until the window has room for this much, or for an
-// eighth of the largest it ever was, with which every client is content that refills below seven eighths.
+// eighth of the largest it ever was; but not for long, since a client may refill when it likes.
 constexpr std::uint32_t worthwhile = 64 * 1024;
+constexpr std::chrono::milliseconds hesitation{50};
 
 // The receive window, in bytes. libssh 0.10 opens 64,000 and refills to 1.28 MB; a push over a long line
 // needs more. The window doubles each time twice its size was received, up to the cap; all windows of the
@@ -43,6 +46,7 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
       callbacks_(std::make_unique<ssh_channel_callbacks_struct>()),
       input_(connection.socket_.get_executor()),
       output_(connection.socket_.get_executor()),
+      patience_(connection.socket_.get_executor()),
       env_left_(max_env_requests) {
     callbacks_->userdata = this;
     callbacks_->channel_data_function = [](ssh_session, ssh_channel, void*, uint32_t size, int, void* user) {
@@ -107,7 +111,42 @@ void Channel::requested() {
 
 void Channel::wake() {
     if (gone()) input_.notify();
-    if (gone() || room() >= std::max<std::size_t>(refused_, 1)) output_.notify();
+    const std::size_t space = room();
+    if (gone() || space >= std::max<std::size_t>(refused_, 1)) {
+        output_.notify();
+    } else if (space > 0) {
+        hesitate();
+    }
+}
+
+// There is room, but less than is worth while: it will do if no more comes.
+void Channel::hesitate() {
+    if (std::exchange(hesitating_, true)) return;
+    patience_.expires_after(hesitation);
+    patience_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
+        self->hesitating_ = false;
+        if (stopped) return;
+        self->impatient_ = true;
+        self->output_.notify();
+    });
+}
+
+// libssh writes packets of the client's maximum less 10 bytes, and never ends if nothing is left of that. It
+// tells nobody the maximum; but it lies 8 bytes behind the window, in all versions from 0.8 on.
+bool Channel::tiny_packets() const {
+    struct Beginning {
+        void* session;
+        std::uint32_t local_channel, local_window;
+        int local_eof;
+        std::uint32_t local_maxpacket, remote_channel, remote_window;
+        int remote_eof;
+        std::uint32_t remote_maxpacket;
+    };
+    Beginning beginning{};
+    std::memcpy(&beginning, channel_, sizeof beginning);
+    const bool known = beginning.session == ssh_channel_get_session(channel_) &&
+                       beginning.remote_window == ssh_channel_window_size(channel_);
+    return known && beginning.remote_maxpacket < least_packet;
 }
 
 bool Channel::gone() const {
@@ -132,6 +171,7 @@ std::size_t Channel::take_input(std::span<char> into) {
     const std::uint32_t wanted = window_ == 0 ? first_window : window_;
     const bool grow = since_grown_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window && into.size() >= wanted;
     if (grow) grow_window();
+    const std::uint64_t before = connection_ != nullptr ? connection_->received() : 0;
     const std::span<char> some = into.first(std::min<std::size_t>(into.size(), max_read));
     // Asking libssh for more than its window holds is what makes it offer a larger one; see
     // docs/performance.md.
@@ -139,7 +179,7 @@ std::size_t Channel::take_input(std::span<char> into) {
                                          : ssh_channel_read_nonblocking(
                                                channel_, some.data(), static_cast<uint32_t>(some.size()), 0);
     const auto taken = static_cast<std::size_t>(std::max(got, 0));
-    if (connection_ != nullptr) connection_->pump();  // a window adjustment may be waiting to go out
+    if (connection_ != nullptr) connection_->pump(before);  // a window adjustment may be waiting to go out
     if (taken == 0) return 0;
     bytes_in_ += taken;
     since_grown_ += taken;
@@ -175,27 +215,33 @@ std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
     largest_window_ = std::max(largest_window_, window);
     const std::size_t least = std::min<std::size_t>({bytes.size(), worthwhile, largest_window_ / 8 + 1});
     const std::size_t space = room();
-    refused_ = space < least ? least : 0;
-    if (refused_ != 0) return 0;
+    const bool enough = space >= least || (impatient_ && space > 0);
+    impatient_ = false;
+    refused_ = enough ? 0 : least;
+    if (!enough) {
+        if (space > 0) hesitate();
+        return 0;
+    }
     const auto size = static_cast<uint32_t>(std::min(bytes.size(), space));
-    if (size == 0) return 0;
+    const std::uint64_t before = connection_->received();
     const int put = stream == OutputStream::out ? ssh_channel_write(channel_, bytes.data(), size)
                                                 : ssh_channel_write_stderr(channel_, bytes.data(), size);
     if (connection_ == nullptr) return 0;
     const auto taken = static_cast<std::size_t>(std::max(put, 0));
     connection_->written_since_drained_ += taken;
     bytes_out_ += taken;
-    connection_->pump();
+    connection_->pump(before);
     return taken;
 }
 
 void Channel::finish(int exit_status) {
     if (gone() || finished_) return;
     finished_ = true;
+    const std::uint64_t before = connection_ != nullptr ? connection_->received() : 0;
     ssh_channel_request_send_exit_status(channel_, exit_status);
     ssh_channel_send_eof(channel_);
     ssh_channel_close(channel_);
-    if (connection_ != nullptr) connection_->arm();
+    if (connection_ != nullptr) connection_->pump(before);
 }
 
 }  // namespace gerve::ssh

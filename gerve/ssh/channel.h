@@ -46,6 +46,8 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     void requested();  // the one request of this channel is complete
     void detach();     // the connection is going: forget the libssh object
     void wake();
+    void hesitate();
+    [[nodiscard]] bool tiny_packets() const;
     [[nodiscard]] std::size_t room() const;
     void grow_window();
 
@@ -56,6 +58,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     std::string git_protocol_;
     Signal input_;
     Signal output_;
+    asio::steady_timer patience_;
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
     std::uint64_t since_grown_ = 0;
@@ -65,6 +68,8 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     unsigned env_left_;
     bool requested_ = false;
     bool finished_ = false;
+    bool hesitating_ = false;
+    bool impatient_ = false;
 };
 
 }  // namespace gerve::ssh

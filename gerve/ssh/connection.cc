@@ -159,15 +159,19 @@ void Connection::note_drained() {
 
 // After every write libssh wants to see the socket writable, though mostly nothing is left to write: to look
 // at once costs a poll, to wait for it a round through the event loop.
-void Connection::pump() {
+// The call that wrote may itself have read: `received` is what was received before it.
+void Connection::pump(std::uint64_t received) {
     if (session_ == nullptr) return;
     if (write_pending()) {
-        const std::uint64_t before = counters_->socket.in_bytes;
         ssh_event_dopoll(event_, 0);
         note_drained();
-        if (counters_->socket.in_bytes != before || !ssh_is_connected(session_)) turn_soon();
     }
+    if (this->received() != received || !ssh_is_connected(session_)) turn_soon();
     arm();
+}
+
+std::uint64_t Connection::received() const {
+    return counters_->socket.in_bytes;
 }
 
 // What was read while writing wakes its readers from the event loop.
@@ -266,6 +270,9 @@ void Connection::collect_message() {
 void Connection::take_auth_request(ssh_message_struct* message) {
     pending_ = message;
     unanswered_ = false;
+    // What came in front of it without making a request is settled.
+    const std::uint64_t known = packets_at_service_ + auth_requests_;
+    dropped_ = std::max(dropped_, counters_->raw.in_packets - std::min(counters_->raw.in_packets, known));
     AuthAttempt attempt;
     const char* user = ssh_message_auth_user(message);
     attempt.user = user == nullptr ? "" : user;
@@ -344,6 +351,7 @@ ssh_channel_struct* Connection::on_channel_open(ssh_session_struct* /*session*/,
 
 ssh_channel_struct* Connection::accept_channel() {
     ++channels_in_all_;
+    if (closing_) return nullptr;
     if (channels_.size() >= limits_.max_channels) return nullptr;
     ssh_channel channel = ssh_channel_new(session_);
     if (channel == nullptr) return nullptr;
@@ -367,15 +375,29 @@ asio::awaitable<std::shared_ptr<Channel>> Connection::next_request(Deadline dead
 void Connection::wake_channels() {
     for (const auto& channel : channels_) {
         if (std::exchange(channel->requested_, false)) {
+            tiny_packets_ = tiny_packets_ || channel->tiny_packets();
             requests_.push_back(channel);
             news_.notify();
         }
         channel->wake();
     }
+    if (tiny_packets_) disconnect("Packets as small as this client wants are not served.");
 }
 
+// To free a channel makes libssh write, and read what came meanwhile: a channel opened by that joins
+// channels_.
 void Connection::drop_closed_channels() {
-    std::erase_if(channels_, [](const std::shared_ptr<Channel>& channel) { return channel->gone(); });
+    std::vector<std::shared_ptr<Channel>> gone;
+    for (auto& channel : channels_) {
+        if (channel->gone()) gone.push_back(std::move(channel));
+    }
+    std::erase(channels_, nullptr);
+}
+
+void Connection::detach_channels() {
+    closing_ = true;
+    const auto channels = std::exchange(channels_, {});
+    for (const auto& channel : channels) channel->detach();
 }
 
 bool Connection::open_channels() const {
@@ -397,7 +419,7 @@ std::string Connection::key_exchange() const {
 
 void Connection::disconnect(const std::string& text) {
     if (session_ == nullptr) return;
-    for (const auto& channel : channels_) channel->detach();
+    detach_channels();
     ssh_session_set_disconnect_message(session_, text.c_str());
     ssh_disconnect(session_);
     close(text);
@@ -406,8 +428,7 @@ void Connection::disconnect(const std::string& text) {
 void Connection::close(std::string why) {
     if (session_ == nullptr && event_ == nullptr) return;
     why_ = std::move(why);
-    for (const auto& channel : channels_) channel->detach();
-    channels_.clear();
+    detach_channels();
     if (pending_ != nullptr) ssh_message_free(std::exchange(pending_, nullptr));
     asio::error_code ignored;
     socket_.close(ignored);

@@ -98,12 +98,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void acknowledge(std::uint64_t received);
     [[nodiscard]] bool write_pending() const;
     void note_drained();
-    void pump();  // after something was given to libssh to write
+    [[nodiscard]] std::uint64_t received() const;  // bytes, from the socket
+    void pump(std::uint64_t received);             // after something was given to libssh to write
     void turn_soon();
     void arm();          // asks the event loop for the next readiness
     void check_state();  // notices the end, and limits that were passed
     void wake_channels();
     void drop_closed_channels();
+    void detach_channels();
     [[nodiscard]] ssh_channel_struct* accept_channel();  // in libssh's callback
     static ssh_channel_struct* on_channel_open(ssh_session_struct* session, void* self);
 
@@ -134,6 +136,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::uint64_t sent_at_acknowledgement_ = 0;
     Deadline last_bulk_{};
     bool turn_posted_ = false;
+    bool closing_ = false;
+    bool tiny_packets_ = false;  // wanted by the client on one of its channels
     bool waiting_read_ = false;
     bool waiting_write_ = false;
 };

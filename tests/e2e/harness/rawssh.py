@@ -203,11 +203,11 @@ class RawClient(paramiko.Transport):
 
     # ---- channels
 
-    def open_session(self) -> "RawChannel":
+    def open_session(self, window: int = 0x7FFFFFFF, packet: int = 32768) -> "RawChannel":
         """Opens a session channel; the connection must be authenticated."""
         channel = RawChannel(self, self._next_channel)
         self._next_channel += 1
-        self.send(CHANNEL_OPEN, "session", channel.number, 0x7FFFFFFF, 32768)
+        self.send(CHANNEL_OPEN, "session", channel.number, window, packet)
         message = self.expect(CHANNEL_OPEN_CONFIRMATION)
         message.get_int()
         channel.peer = message.get_int()
@@ -269,6 +269,9 @@ class RawChannel:
 
     def data(self, content: bytes) -> None:
         self.client.send(CHANNEL_DATA, self.peer, content)
+
+    def open_window(self, size: int) -> None:
+        self.client.send(CHANNEL_WINDOW_ADJUST, self.peer, size)
 
     def eof(self) -> None:
         self.client.send(CHANNEL_EOF, self.peer)

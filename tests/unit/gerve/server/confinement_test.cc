@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +39,10 @@ struct Told {
     int create = 0;
     int append = 0;
     int chmod = 0;
+    int signal = 0;
+    int other_thread = 0;
+    int type_ahead = 0;
+    int look_alive = 0;
     int read = 0;
     int connect = 0;
     bool started_thread = false;
@@ -60,6 +67,10 @@ Told try_everything(const std::string& file) {
         error_of([&] { return Fd(::open((file + ".new").c_str(), O_RDONLY | O_CREAT, 0600)).get(); });
     told.append = error_of([&] { return Fd(::open(file.c_str(), O_WRONLY | O_APPEND)).get(); });
     told.chmod = error_of([&] { return ::chmod(file.c_str(), 0777); });
+    told.signal = error_of([] { return ::kill(::getpid(), SIGURG); });
+    told.other_thread = error_of([] { return static_cast<int>(::syscall(SYS_tgkill, 1, 1, 0)); });
+    told.type_ahead = error_of([] { return ::ioctl(0, TIOCSTI, "x"); });
+    told.look_alive = error_of([] { return ::kill(::getpid(), 0); });
     told.read = error_of([&] { return Fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC)).get(); });
     told.connect = error_of([] { return Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)).get(); });
     std::thread([&] { told.started_thread = true; }).join();
@@ -83,6 +94,10 @@ TEST_CASE("a confined process reads and connects, and does nothing else") {
     CHECK(told.create == EPERM);
     CHECK(told.append == EPERM);
     CHECK(told.chmod == EPERM);
+    CHECK(told.signal == EPERM);
+    CHECK(told.other_thread == EPERM);
+    CHECK(told.type_ahead == EPERM);
+    CHECK(told.look_alive == 0);
     CHECK(told.read == 0);
     CHECK(told.connect == 0);
     CHECK(told.started_thread);

@@ -1,0 +1,96 @@
+"""Flow control of RFC 4254 section 5.2, as clients of every kind do it and as none should."""
+
+import os
+
+import pytest
+
+from harness.messages import greeting
+from harness.rawssh import CHANNEL_OPEN, SILENCE, Answer, RawClient
+
+pytestmark = pytest.mark.gateway_only("sshd has a flow control of its own")
+
+
+@pytest.fixture(scope="module")
+def bulky(site):
+    owner = site.person("owner")
+    repository = site.repository(owner, "bulky")
+    work = owner.publish(repository)
+    work.commit("noise", os.urandom(1_500_000))
+    work.git("push", "--quiet")
+    return repository
+
+
+SSH_MSG_IGNORE = 2
+
+
+def pkt(text: str) -> bytes:
+    return b"%04x%s" % (len(text) + 4, text.encode())
+
+
+def archive(client, path, window, packet, refill) -> Answer:
+    """Takes an archive through a window that is opened again by what `refill(left, window)` says."""
+    channel = client.open_session(window, packet)
+    channel.request("exec", True, f"git-upload-archive '{path}'")
+    channel.data(pkt("argument --format=tar\n") + pkt("argument HEAD\n") + b"0000")
+    answer, left = Answer(), window
+    while not answer.is_over():
+        got = client.receive(10)
+        before = len(answer.stdout) + len(answer.stderr)
+        if isinstance(got, str):
+            answer.note(got)
+        else:
+            channel.take(answer, *got)
+        left -= len(answer.stdout) + len(answer.stderr) - before
+        assert left >= 0, "more than the window"
+        if (more := refill(left, window)) > 0:
+            channel.open_window(more)
+            left += more
+    return answer
+
+
+REFILLS = {
+    "at-once": lambda left, window: window - left,
+    "below-half": lambda left, window: window - left if left < window // 2 else 0,
+    "below-an-eighth": lambda left, window: window - left if left < window // 8 else 0,
+    "below-a-packet": lambda left, window: window - left if left < min(window, 32768) else 0,
+    "when-it-is-used-up": lambda left, window: window if left == 0 else 0,
+    "in-drops": lambda left, window: 3000 if left < 3000 else 0,
+}
+
+
+@pytest.mark.parametrize("window, packet", [(3000, 1000), (32768, 32768), (1 << 20, 16384), (2 << 20, 32768)])
+@pytest.mark.parametrize("refill", REFILLS.values(), ids=REFILLS)
+def test_every_way_to_refill_a_window_gets_every_byte(door, alice, bulky, refill, window, packet):
+    with RawClient(door) as client:
+        answer = archive(client.log_in(alice.key), bulky.path, window, packet, refill)
+    assert (answer.exit, answer.events[-1]) == (0, "close"), answer.events
+    assert answer.stdout.endswith(b"0000")
+    assert len(answer.stdout) > 1 << 20
+
+
+@pytest.mark.parametrize("packet", [1, 9, 10, 11, 64])
+def test_a_client_that_wants_tiny_packets_is_cut_and_harms_nobody(door, alice, bob, packet):
+    """libssh divides what it writes by the client's maximum less ten, and would never end."""
+    with RawClient(door) as client:
+        channel = client.log_in(alice.key).open_session(packet=packet)
+        channel.request("shell", True)
+        assert not channel.read_some().stderr
+        assert client.is_cut(5)
+    with RawClient(door) as client:
+        assert client.log_in(bob.key).whoami() == greeting(bob.login)
+
+
+def test_channels_that_open_while_another_closes_harm_nobody(site, door, alice):
+    """Freeing a channel makes libssh write, and read what came meanwhile."""
+    workers = sorted(site.gateway.workers())
+    for _ in range(5):
+        with RawClient(door) as client:
+            client.log_in(alice.key).open_session().close()
+            for _ in range(70):  # more than one turn of the event loop reads
+                client.send(SSH_MSG_IGNORE, b"x" * 4000)
+            for number in range(1, 12):
+                client.send(CHANNEL_OPEN, "session", number, 0x7FFFFFFF, 32768)
+            assert client.receive() != SILENCE
+    with RawClient(door) as client:
+        assert client.log_in(alice.key).whoami() == greeting(alice.login)
+    assert sorted(site.gateway.workers()) == workers
