@@ -69,7 +69,7 @@ bool MaintenanceWatch::look() {
     if (!text) {
         // Whoever put the file there wants nobody served.
         log::error("maintenance cannot be read", {{"why", describe(text.error())}});
-        text = default_text;
+        text = text_.empty() ? default_text : text_;
     }
     if (*text == text_) return false;
     text_ = std::move(*text);

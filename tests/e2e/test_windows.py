@@ -5,7 +5,7 @@ import os
 import pytest
 
 from harness.messages import greeting
-from harness.rawssh import CHANNEL_OPEN, SILENCE, Answer, RawClient
+from harness.rawssh import CHANNEL_OPEN, CHANNEL_WINDOW_ADJUST, SILENCE, Answer, RawClient
 
 pytestmark = pytest.mark.gateway_only("sshd has a flow control of its own")
 
@@ -43,7 +43,7 @@ def archive(client, path, window, packet, refill) -> Answer:
         left -= len(answer.stdout) + len(answer.stderr) - before
         assert left >= 0, "more than the window"
         if (more := refill(left, window)) > 0:
-            channel.open_window(more)
+            client.send(CHANNEL_WINDOW_ADJUST, channel.peer, more)
             left += more
     return answer
 

@@ -270,9 +270,6 @@ class RawChannel:
     def data(self, content: bytes) -> None:
         self.client.send(CHANNEL_DATA, self.peer, content)
 
-    def open_window(self, size: int) -> None:
-        self.client.send(CHANNEL_WINDOW_ADJUST, self.peer, size)
-
     def eof(self) -> None:
         self.client.send(CHANNEL_EOF, self.peer)
 

@@ -69,7 +69,7 @@ TEST_CASE("the watch tells each change once, whoever made it") {
     CHECK(watch.text() == "");
 }
 
-TEST_CASE("a file that cannot be read changes nothing") {
+TEST_CASE("a file that cannot be read keeps the text, and closes the door if there was none") {
     const Site site;
     site.write("on");
     auto watch = MaintenanceWatch::open(site.directory.path).value();
@@ -77,6 +77,12 @@ TEST_CASE("a file that cannot be read changes nothing") {
     site.write(std::string(max_maintenance_text + 1, 'x'));
     CHECK_FALSE(watch.look());
     CHECK(watch.text() == "on\n");
+
+    ::unlink(site.file().c_str());
+    CHECK(watch.look());
+    site.write(std::string(max_maintenance_text + 1, 'x'));
+    CHECK(watch.look());
+    CHECK(watch.text() == "Closed for maintenance. Try again later.\n");
 }
 
 TEST_CASE("where there is no directory nothing can be watched") {
