@@ -12,26 +12,32 @@ from .programs import program
 
 CONFIG = """\
 name = "{name}"
-listen = ["127.0.0.1:{port}", "unix:{socket}"]
+listen = ["{host}:{port}", "unix:{socket}"]
 root = "{root}"
-layout = "flat"
+layout = "{layout}"
 ticket_keys = [{keys}]
 standby_file = "{standby}"
 """
 
 
 class FileServer:
-    def __init__(self, directory: Path, name: str = "fs1", keys: int = 1):
+    """keys: how many, or which. root: one that another agent may serve as well."""
+
+    def __init__(self, directory: Path, name: str = "fs1", keys: int | list[TicketKey] = 1, *,
+                 root: Path | None = None, layout: str = "flat", host: str = "127.0.0.1"):
         self.directory = directory
         self.name = name
-        self.root = directory / "repositories"
+        self.layout = layout
+        self.root = root or directory / "repositories"
         self.standby = directory / "standby"
         self.socket = str(directory / "agent.sock")
         self.log_file = directory / "agent.log"
-        self.keys = [new_ticket_key() for _ in range(keys)]
-        self.address = ("127.0.0.1", free_port())
-        self.root.mkdir(parents=True)
+        self.keys = [new_ticket_key() for _ in range(keys)] if isinstance(keys, int) else keys
+        self.address = (host, free_port())
+        directory.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         self.process: subprocess.Popen | None = None
+        self.sessions: list[int] = []  # of its processes, one for each start
 
     @property
     def key(self) -> TicketKey:
@@ -43,18 +49,22 @@ class FileServer:
         config.write_text(
             CONFIG.format(
                 name=self.name,
+                host=self.address[0],
                 port=self.address[1],
+                layout=self.layout,
                 socket=self.socket,
                 root=self.root,
                 standby=self.standby,
                 keys=", ".join(f'"{file}"' for file in files),
             )
         )
+        Path(self.socket).unlink(missing_ok=True)  # of one that was killed
         argv = ["setpriv", "--pdeathsig", "TERM", str(program("gerve-agent")), "-c", str(config)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        self.sessions.append(self.process.pid)
         wait_until(
             lambda: self.process.poll() is not None or os.path.exists(self.socket), "gerve-agent listens"
         )
@@ -69,6 +79,12 @@ class FileServer:
         assert status == 0, f"gerve-agent ended with {status}:\n{self.log()}"
         assert not left, f"gerve-agent left processes behind: {left}"
         assert not SANITIZER_REPORT.search(self.log()), self.log()
+
+    def kill(self) -> None:
+        """SIGKILL, to the agent alone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     def log(self) -> str:
         return self.log_file.read_text(errors="backslashreplace")
