@@ -1,5 +1,6 @@
 #include "gerve/server/worker.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,8 +24,11 @@ namespace {
 // Few per wake-up, so that workers share a burst.
 constexpr int accepts_per_wake = 4;
 
-// While draining, who has not logged in by then is not waited for.
+// While draining, who has not logged in and asked for something by then is not waited for.
 constexpr std::chrono::seconds login_patience{3};
+
+// A client that has all of its answer goes by itself; a disconnect at once would overtake the answer.
+constexpr std::chrono::seconds parting_patience{1};
 
 class Worker {
   public:
@@ -82,8 +86,9 @@ class Worker {
             if (socket) {
                 const auto address = IpAddress::of_socket(peer);
                 if (!address) continue;
+                ++serving_;
                 asio::co_spawn(loop_, serve_connection(context_, std::move(socket), *address),
-                               asio::detached);
+                               [this](std::exception_ptr) { --serving_; });
             } else if (errno == EAGAIN) {
                 return true;
             } else if (errno != EINTR && errno != ECONNABORTED) {
@@ -129,28 +134,46 @@ class Worker {
         if (std::exchange(context_.draining, true)) return;
         log::info("draining", {{"why", why}, {"connections", context_.connections.size()}});
         for (auto& listener : listeners_) {
+            accept_rest(listener.native_handle());
             asio::error_code ignored;
             listener.close(ignored);
         }
         asio::co_spawn(loop_, await_end(), asio::detached);
     }
 
+    // Who is in the kernel's queue has connected, for all they know: the last close would cut them off.
+    // Others may listen at the same socket, and a crowd that keeps coming is theirs.
+    void accept_rest(int listener) {
+        pollfd waiting{listener, POLLIN, 0};
+        for (int turn = 0; turn < 64 && ::poll(&waiting, 1, 0) == 1; ++turn) {
+            if (!accept_some(listener)) return;
+        }
+    }
+
     asio::awaitable<void> await_end() {
         const auto started = std::chrono::steady_clock::now();
-        while (!context_.connections.empty() &&
-               std::chrono::steady_clock::now() < started + config_.ssh.drain_timeout) {
-            close_idle(std::chrono::steady_clock::now() > started + login_patience);
+        const auto lasts = [&] { return std::chrono::steady_clock::now() - started; };
+        while (somebody_is_here(lasts() <= login_patience) && lasts() < config_.ssh.drain_timeout) {
+            close_idle(lasts() > login_patience);
             asio::steady_timer pause(loop_, std::chrono::milliseconds(50));
             co_await pause.async_wait(asio::use_awaitable);
         }
         loop_.stop();
     }
 
-    void close_idle(bool also_without_login) {
+    // arriving: who is not known as a connection yet, as long as the balancer's header is under way, counts.
+    [[nodiscard]] bool somebody_is_here(bool arriving) const {
+        return !context_.connections.empty() || (arriving && serving_ > 0);
+    }
+
+    // A connection that never asked for anything may be about to; one that did may still be reading.
+    void close_idle(bool also_new) {
+        const auto long_ago = std::chrono::steady_clock::now() - parting_patience;
         std::vector<std::shared_ptr<ssh::Connection>> idle;
         for (ssh::Connection* connection : context_.connections) {
-            if (!connection->open_channels() && (connection->logged_in() || also_without_login))
-                idle.push_back(connection->shared_from_this());
+            const bool over =
+                connection->had_channels() ? connection->last_channel_end() < long_ago : also_new;
+            if (over && !connection->open_channels()) idle.push_back(connection->shared_from_this());
         }
         for (const auto& connection : idle) connection->disconnect("Gerve is restarting. Connect again.");
     }
@@ -161,6 +184,7 @@ class Worker {
     asio::signal_set signals_;
     asio::posix::stream_descriptor control_;
     std::vector<asio::posix::stream_descriptor> listeners_;
+    unsigned serving_ = 0;  // accepted and not over, those that are turned away included
 };
 
 Result<ssh::ServerIdentity> load_identity(const Config& config) {

@@ -391,6 +391,7 @@ void Connection::drop_closed_channels() {
     for (auto& channel : channels_) {
         if (channel->gone()) gone.push_back(std::move(channel));
     }
+    if (!gone.empty()) last_channel_end_ = std::chrono::steady_clock::now();
     std::erase(channels_, nullptr);
 }
 

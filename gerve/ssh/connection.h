@@ -75,7 +75,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     [[nodiscard]] std::string client_version() const;  // untrusted, without "SSH-2.0-"
     [[nodiscard]] std::string key_exchange() const;    // the algorithm that was agreed on; empty at the end
     [[nodiscard]] bool open_channels() const;
-    [[nodiscard]] bool logged_in() const { return logged_in_; }
+    [[nodiscard]] bool had_channels() const { return channels_in_all_ > 0; }  // open or closed by now
+    // When the last channel went: what it said may still be on its way.
+    [[nodiscard]] Deadline last_channel_end() const { return last_channel_end_; }
     [[nodiscard]] bool ended() const { return session_ == nullptr; }
     [[nodiscard]] const std::string& why_ended() const { return why_; }
 
@@ -129,6 +131,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool unanswered_ = false;               // the last of them came behind the last request
     bool asked_for_another_service_ = false;
     unsigned channels_in_all_ = 0;
+    Deadline last_channel_end_{};
     bool logged_in_ = false;
     std::uint64_t data_bytes_in_ = 0;  // of all channels
     std::size_t written_since_drained_ =

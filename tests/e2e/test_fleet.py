@@ -148,7 +148,6 @@ def test_a_pair_is_flipped_under_clones_and_pushes(fleet, people, long):
     fleet.check_repositories()
 
 
-@pytest.mark.xfail(strict=False, reason="a drain closes connections that just logged in, or whose answer is on its way")
 def test_gateways_are_drained_in_turn_and_nobody_notices(fleet, people, long):
     greeters = fleet.owners[14:18]
     with Busy(people) as busy, Busy(greeters, ("greet",)) as greeting:
