@@ -10,7 +10,6 @@
 
 #include <asio/post.hpp>
 
-#include "authz/base/text.h"
 #include "gerve/ssh/channel.h"
 
 namespace gerve::ssh {
@@ -23,36 +22,6 @@ constexpr int polls_per_turn = 64;
 // A turn that received more, or sent more, is no small question whose acknowledgement somebody waits for.
 constexpr std::uint64_t small_talk = 16 * 1024;
 constexpr std::chrono::milliseconds bulk_goes_on{50};
-
-// How long a client whose last packet made no request may take to come up with one.
-constexpr std::chrono::seconds unanswered_patience{3};
-
-struct FreeString {
-    void operator()(char* text) const { ssh_string_free_char(text); }
-};
-
-// The message queue is deprecated in favour of callbacks; but a callback has to answer at once, and our
-// answer comes from another process.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-
-Result<PublicKey> key_of_message(ssh_message message) {
-    ssh_key key = ssh_message_auth_pubkey(message);
-    char* base64 = nullptr;
-    if (key == nullptr || ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK) {
-        return client_error("a public key that libssh cannot read");
-    }
-    const std::unique_ptr<char, FreeString> owned(base64);
-    const auto blob = from_base64(base64);
-    if (!blob) return client_error("a public key that libssh cannot write");
-    return PublicKey::parse_blob(*blob);
-}
-
-bool signature_verified(ssh_message message) {
-    return ssh_message_auth_publickey_state(message) == SSH_PUBLICKEY_STATE_VALID;
-}
-
-#pragma GCC diagnostic pop
 
 void set_socket_option(int fd, int level, int option, int value) {
     ::setsockopt(fd, level, option, &value, sizeof value);
@@ -120,16 +89,16 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
 
 void Connection::turn() {
     if (session_ == nullptr) return;
-    const std::uint64_t received_before = counters_->socket.in_bytes;
+    const std::uint64_t received_before = received();
     for (int i = 0; i < polls_per_turn && pending_ == nullptr; ++i) {
-        const std::uint64_t before = counters_->socket.in_bytes;
+        const std::uint64_t before = received();
         const int polled = ssh_event_dopoll(event_, 0);
         if (!logged_in_) collect_message();
-        const std::uint64_t received = counters_->socket.in_bytes - before;
-        if (polled != SSH_OK || !ssh_is_connected(session_) || received == 0) break;
-        if (received < read_size && !write_pending()) break;
+        const std::uint64_t got = received() - before;
+        if (polled != SSH_OK || !ssh_is_connected(session_) || got == 0) break;
+        if (got < read_size && !write_pending()) break;
     }
-    acknowledge(counters_->socket.in_bytes - received_before);
+    acknowledge(received() - received_before);
     note_drained();
     check_state();
     wake_channels();
@@ -158,20 +127,24 @@ void Connection::note_drained() {
 }
 
 // After every write libssh wants to see the socket writable, though mostly nothing is left to write: to look
-// at once costs a poll, to wait for it a round through the event loop.
-// The call that wrote may itself have read: `received` is what was received before it.
-void Connection::pump(std::uint64_t received) {
+// at once costs a poll, to wait for it a round through the event loop. What the write itself read on the way
+// counts as news, too.
+void Connection::pump(std::uint64_t received_before) {
     if (session_ == nullptr) return;
     if (write_pending()) {
         ssh_event_dopoll(event_, 0);
         note_drained();
     }
-    if (this->received() != received || !ssh_is_connected(session_)) turn_soon();
+    if (this->received() != received_before || !ssh_is_connected(session_)) turn_soon();
     arm();
 }
 
 std::uint64_t Connection::received() const {
     return counters_->socket.in_bytes;
+}
+
+std::uint64_t Connection::packets_received() const {
+    return counters_->raw.in_packets;
 }
 
 // What was read while writing wakes its readers from the event loop.
@@ -232,119 +205,6 @@ const char* Connection::abuse() const {
     return nullptr;
 }
 
-// libssh answers neither a wrong signature nor a malformed request: it drops the message, and the client
-// would wait for the end of its login grace. A packet that made no message is such a one, or else the
-// SSH_MSG_IGNORE that some clients send in front of each of their own: so wait_attempt() gives it a while.
-void Connection::note_dropped() {
-    if (packets_at_service_ == 0) return;
-    const std::uint64_t known = packets_at_service_ + auth_requests_;
-    const std::uint64_t dropped = counters_->raw.in_packets - std::min(counters_->raw.in_packets, known);
-    if (dropped <= dropped_) return;
-    dropped_ = dropped;
-    unanswered_ = true;
-    news_.notify();
-}
-
-void Connection::collect_message() {
-    while (pending_ == nullptr && ssh_is_connected(session_)) {
-        ssh_message message = ssh_message_get(session_);
-        if (message == nullptr) return note_dropped();
-        if (ssh_message_type(message) == SSH_REQUEST_AUTH) {
-            ++auth_requests_;
-            take_auth_request(message);
-            return;
-        }
-        const char* service = ssh_message_service_service(message);
-        if (service != nullptr && std::string_view(service) == "ssh-userauth" && packets_at_service_ == 0) {
-            packets_at_service_ = counters_->raw.in_packets;
-            ssh_message_service_reply_success(message);
-        } else {
-            asked_for_another_service_ = service != nullptr;
-            ssh_message_reply_default(message);
-        }
-        ssh_message_free(message);
-        if (asked_for_another_service_) return;
-    }
-}
-
-void Connection::take_auth_request(ssh_message_struct* message) {
-    pending_ = message;
-    unanswered_ = false;
-    // What came in front of it without making a request is settled.
-    const std::uint64_t known = packets_at_service_ + auth_requests_;
-    dropped_ = std::max(dropped_, counters_->raw.in_packets - std::min(counters_->raw.in_packets, known));
-    AuthAttempt attempt;
-    const char* user = ssh_message_auth_user(message);
-    attempt.user = user == nullptr ? "" : user;
-    if (ssh_message_subtype(message) == SSH_AUTH_METHOD_PUBLICKEY) {
-        auto key = key_of_message(message);
-        if (key) {
-            attempt.key = std::move(*key);
-            attempt.proven = signature_verified(message);
-        } else {
-            attempt.refusal = describe(key.error());
-        }
-    } else {
-        attempt.refusal = "not the publickey method";
-    }
-    attempt_ = std::move(attempt);
-    news_.notify();
-}
-
-asio::awaitable<bool> Connection::wait_attempt(Deadline deadline) {
-    while (!attempt_ && !ended()) {
-        const bool unanswered = unanswered_;
-        const Deadline patience = std::chrono::steady_clock::now() + unanswered_patience;
-        const bool in_time = co_await news_.wait(unanswered ? std::min(deadline, patience) : deadline);
-        if (in_time) continue;
-        if (unanswered) disconnect("The last request to log in was malformed, or its signature is wrong.");
-        co_return false;
-    }
-    co_return !ended();
-}
-
-AuthAttempt Connection::take_attempt() {
-    AuthAttempt attempt = std::move(*attempt_);
-    attempt_.reset();
-    return attempt;
-}
-
-void Connection::refuse_attempt() {
-    if (pending_ == nullptr) return;
-    ssh_message_auth_set_methods(pending_, SSH_AUTH_METHOD_PUBLICKEY);
-    ssh_message_reply_default(pending_);
-    ssh_message_free(std::exchange(pending_, nullptr));
-    turn();
-}
-
-void Connection::accept_probe() {
-    if (pending_ == nullptr) return;
-    ssh_message_auth_reply_pk_ok_simple(pending_);
-    ssh_message_free(std::exchange(pending_, nullptr));
-    turn();
-}
-
-void Connection::accept_login() {
-    if (pending_ == nullptr || !signature_verified(pending_)) return;
-    let_in();
-}
-
-void Connection::let_in_to_be_told() {
-    if (pending_ != nullptr) let_in();
-}
-
-void Connection::let_in() {
-    callbacks_ = std::make_unique<ssh_server_callbacks_struct>();
-    callbacks_->userdata = this;
-    callbacks_->channel_open_request_session_function = on_channel_open;
-    ssh_callbacks_init(callbacks_.get());
-    ssh_set_server_callbacks(session_, callbacks_.get());
-    logged_in_ = true;
-    ssh_message_auth_reply_success(pending_, 0);
-    ssh_message_free(std::exchange(pending_, nullptr));
-    turn();
-}
-
 ssh_channel_struct* Connection::on_channel_open(ssh_session_struct* /*session*/, void* self) {
     return static_cast<Connection*>(self)->accept_channel();
 }
@@ -373,15 +233,16 @@ asio::awaitable<std::shared_ptr<Channel>> Connection::next_request(Deadline dead
 }
 
 void Connection::wake_channels() {
+    bool tiny_packets = false;
     for (const auto& channel : channels_) {
         if (std::exchange(channel->requested_, false)) {
-            tiny_packets_ = tiny_packets_ || channel->tiny_packets();
+            tiny_packets = tiny_packets || channel->tiny_packets();
             requests_.push_back(channel);
             news_.notify();
         }
         channel->wake();
     }
-    if (tiny_packets_) disconnect("Packets as small as this client wants are not served.");
+    if (tiny_packets) disconnect("Packets as small as this client wants are not served.");
 }
 
 // To free a channel makes libssh write, and read what came meanwhile: a channel opened by that joins

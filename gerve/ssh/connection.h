@@ -60,7 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // Waits for an authentication request. False when the connection has ended or the deadline has come. It
     // ends, too, a while after a request that libssh dropped, unless another one comes.
     asio::awaitable<bool> wait_attempt(Deadline deadline);
-    // The request that was waited for. Until it is answered by one of the next three the socket is not read.
+    // The request that was waited for. Until it is answered by one of the next four the socket is not read.
     [[nodiscard]] AuthAttempt take_attempt();
     void refuse_attempt();
     void accept_probe();  // "that key would do: sign"
@@ -94,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     [[nodiscard]] Result<void> start(const ServerIdentity& identity, Fd socket);
     void turn();  // reads, writes and dispatches what the socket has for us now
     void note_dropped();
+    [[nodiscard]] bool count_dropped();  // whether there are more of them than before
     void collect_message();
     [[nodiscard]] const char* abuse() const;              // why the client has to go, or nothing
     void take_auth_request(ssh_message_struct* message);  // which came off the queue
@@ -101,7 +102,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     [[nodiscard]] bool write_pending() const;
     void note_drained();
     [[nodiscard]] std::uint64_t received() const;  // bytes, from the socket
-    void pump(std::uint64_t received);             // after something was given to libssh to write
+    [[nodiscard]] std::uint64_t packets_received() const;
+    void pump(std::uint64_t received_before);  // behind a call that may have written, and read
     void turn_soon();
     void arm();          // asks the event loop for the next readiness
     void check_state();  // notices the end, and limits that were passed
@@ -140,7 +142,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Deadline last_bulk_{};
     bool turn_posted_ = false;
     bool closing_ = false;
-    bool tiny_packets_ = false;  // wanted by the client on one of its channels
     bool waiting_read_ = false;
     bool waiting_write_ = false;
 };
