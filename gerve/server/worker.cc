@@ -171,9 +171,9 @@ class Worker {
         const auto long_ago = std::chrono::steady_clock::now() - parting_patience;
         std::vector<std::shared_ptr<ssh::Connection>> idle;
         for (ssh::Connection* connection : context_.connections) {
-            const bool over =
-                connection->had_channels() ? connection->last_channel_end() < long_ago : also_new;
-            if (over && !connection->open_channels()) idle.push_back(connection->shared_from_this());
+            const bool never_asked = also_new && !connection->had_channels();
+            if (never_asked || connection->finished_before(long_ago))
+                idle.push_back(connection->shared_from_this());
         }
         for (const auto& connection : idle) connection->disconnect("Gerve is restarting. Connect again.");
     }

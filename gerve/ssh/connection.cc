@@ -266,6 +266,10 @@ bool Connection::open_channels() const {
     return !channels_.empty();
 }
 
+bool Connection::finished_before(Deadline then) const {
+    return had_channels() && !open_channels() && !ended() && last_channel_end_ < then && !write_pending();
+}
+
 std::string Connection::client_version() const {
     const char* version = session_ == nullptr ? nullptr : ssh_get_clientbanner(session_);
     if (version == nullptr) return {};

@@ -76,8 +76,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     [[nodiscard]] std::string key_exchange() const;    // the algorithm that was agreed on; empty at the end
     [[nodiscard]] bool open_channels() const;
     [[nodiscard]] bool had_channels() const { return channels_in_all_ > 0; }  // open or closed by now
-    // When the last channel went: what it said may still be on its way.
-    [[nodiscard]] Deadline last_channel_end() const { return last_channel_end_; }
+    // Its last channel went before `then`, and the socket has taken all that was said on it.
+    [[nodiscard]] bool finished_before(Deadline then) const;
     [[nodiscard]] bool ended() const { return session_ == nullptr; }
     [[nodiscard]] const std::string& why_ended() const { return why_; }
 

@@ -116,6 +116,24 @@ def test_reload_takes_the_new_configuration(site, alice, project, tmp_path):
     )
 
 
+def test_who_has_just_logged_in_when_a_reload_begins_is_served(site, alice):
+    with RawClient(site.door()) as client:
+        client.log_in(alice.key)
+        site.gateway.hang_up()
+        wait_until(lambda: site.gateway.log().count("worker: draining") == 2, "both workers drain")
+        assert not client.is_cut(0.5)
+        assert client.whoami() == greeting(alice.login)
+
+
+def test_a_reload_leaves_time_to_read_the_end_of_a_session(site, alice):
+    with RawClient(site.door()) as client:
+        assert client.log_in(alice.key).whoami() == greeting(alice.login)
+        site.gateway.hang_up()
+        wait_until(lambda: site.gateway.log().count("worker: draining") == 2, "both workers drain")
+        assert not client.is_cut(0.5)
+        assert client.is_cut(5)
+
+
 def test_reload_of_a_broken_configuration_keeps_the_old_one_and_says_why(site, alice, project):
     site.gateway.configure(CONFIG + "no_such_key = 1\nlogin_grace = 'soon'\n")
     site.gateway.hang_up()
