@@ -170,7 +170,8 @@ bool AuthzServer::wait_for_event(Desk& desk, std::uint64_t& id) {
 }
 
 void AuthzServer::work(Worker& worker) {
-    Desk desk(*this);
+    const auto own = std::make_unique<Desk>(*this);
+    Desk& desk = *own;
     {
         const std::lock_guard lock(working_mutex_);
         desks_.push_back(&desk);
