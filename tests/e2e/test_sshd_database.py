@@ -58,8 +58,7 @@ def test_nobody_is_let_in_and_the_log_says_why(house, sshd, fault):
     assert re.search(r"AuthorizedKeysCommand .* failed, status 1", sshd.log()[before:])
     assert "Accepted" not in sshd.log()[before:]
     assert "authz cannot reach its directory" in sshd.syslog.text(told_before)
-    served = lambda: alice.git("ls-remote", project.url, exit=range(256)).exit == 0  # noqa: E731
-    wait_until(served, "it is served again", timeout=30)
+    wait_until(lambda: alice.git("ls-remote", project.url, exit=range(256)).exit == 0, "it is served again")
 
 
 def test_logins_open_no_connection_to_the_database(house, sshd):
