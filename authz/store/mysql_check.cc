@@ -1,6 +1,5 @@
 #include "authz/store/mysql_check.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -60,7 +59,7 @@ std::string_view replaced_by(std::string_view statement) {
     return statement == "server" ? "route" : statement;
 }
 
-class MysqlCheck {
+class MysqlCheck : FindingList {
   public:
     explicit MysqlCheck(const Config& config) : config_(config.mysql) {}
 
@@ -68,30 +67,17 @@ class MysqlCheck {
         auto access = load_mysql_access(config_, MysqlAccount::serving);
         if (!access) {
             wrong(describe(access.error()), "correct [directory.mysql]");
-            return std::move(findings_);
+            return take();
         }
         prepare_mysql_library();
         access->connect_timeout = patience;
         access->io_timeout = patience;
         if (auto session = reach_hosts(*access)) check_serving(*session, *access);
         if (uses_own_tables()) check_administration();
-        return std::move(findings_);
+        return take();
     }
 
   private:
-    void add(Finding::Grade grade, std::string text, std::string remedy) {
-        const auto same = [&](const Finding& other) { return other.text == text; };
-        if (std::any_of(findings_.begin(), findings_.end(), same)) return;
-        findings_.push_back({grade, std::move(text), std::move(remedy)});
-    }
-    void good(std::string text) { add(Finding::Grade::good, std::move(text), ""); }
-    void warning(std::string text, std::string remedy) {
-        add(Finding::Grade::warning, std::move(text), std::move(remedy));
-    }
-    void wrong(std::string text, std::string remedy) {
-        add(Finding::Grade::wrong, std::move(text), std::move(remedy));
-    }
-
     // With configured statements, the accounts and all else are another program's to change.
     [[nodiscard]] bool uses_own_tables() const { return config_.queries.empty(); }
     [[nodiscard]] bool is_replaced(std::string_view statement) const {
@@ -254,7 +240,6 @@ class MysqlCheck {
     }
 
     const MysqlConfig& config_;
-    Findings findings_;
 };
 
 }  // namespace

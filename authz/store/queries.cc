@@ -13,9 +13,9 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-std::string joined(const Names& names) {
+std::string joined(const Names& names, const std::string& separator = ", ") {
     std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+    for (const std::string& name : names) text += (text.empty() ? "" : separator) + name;
     return text;
 }
 
@@ -80,12 +80,7 @@ class QueryParser {
             text.remove_suffix(1);
         return text;
     }
-    [[nodiscard]] std::string offered() const { return ":" + joined_with_colons(); }
-    [[nodiscard]] std::string joined_with_colons() const {
-        std::string text;
-        for (const std::string& name : known_) text += (text.empty() ? "" : ", :") + name;
-        return text;
-    }
+    [[nodiscard]] std::string offered() const { return ":" + joined(known_, ", :"); }
     [[nodiscard]] std::size_t end_of_parameter(std::size_t at) const {
         std::size_t end = at + 1;
         while (end < sql_.size() && is_name_character(sql_[end])) ++end;

@@ -9,7 +9,7 @@ namespace {
 // No login begins with a dot.
 constexpr const char* nobody = ".gerve-check";
 
-class RedisCheck {
+class RedisCheck : FindingList {
   public:
     explicit RedisCheck(const RedisConfig& config) : config_(config) {}
 
@@ -17,24 +17,13 @@ class RedisCheck {
         const auto settings = RedisSettings::make(config_);
         if (!settings) {
             wrong(describe(settings.error()), "correct [routes.redis]");
-            return std::move(findings_);
+            return take();
         }
         if (const auto address = look_for(*settings)) reach(*address, *settings);
-        return std::move(findings_);
+        return take();
     }
 
   private:
-    void add(Finding::Grade grade, std::string text, std::string remedy) {
-        findings_.push_back({grade, std::move(text), std::move(remedy)});
-    }
-    void good(std::string text) { add(Finding::Grade::good, std::move(text), ""); }
-    void warning(std::string text, std::string remedy) {
-        add(Finding::Grade::warning, std::move(text), std::move(remedy));
-    }
-    void wrong(std::string text, std::string remedy) {
-        add(Finding::Grade::wrong, std::move(text), std::move(remedy));
-    }
-
     std::optional<Endpoint> look_for(const RedisSettings& settings) {
         auto address = find_redis(settings);
         if (!address) {
@@ -136,7 +125,6 @@ class RedisCheck {
     }
 
     const RedisConfig& config_;
-    Findings findings_;
 };
 
 }  // namespace

@@ -33,6 +33,12 @@ struct ChildProcess {
 // stdin (/dev/null), stdout, stderr, its control socket and what it inherits. Error: internal.
 [[nodiscard]] Result<ChildProcess> spawn_child(const ChildCommand& command);
 
+// What the master says: this word and the text for clients (maintenance.h), empty when maintenance is off;
+constexpr std::string_view maintenance_word = "maintenance ";
+// and that no new connection is taken.
+constexpr std::string_view draining_word = "draining";
+constexpr std::size_t max_control_message = 4096;  // bytes
+
 // Says a word to it, which it reads when it comes to; lost when it does not read for long.
 void tell_child(const ChildProcess& child, std::string_view word);
 

@@ -17,8 +17,11 @@ using Labels = std::vector<ClientMetric::Label>;
 class Page {
   public:
     void counter(const std::string& name, const std::string& help, Labels labels, const Counter& counter) {
+        this->counter(name, help, std::move(labels), counter.value());
+    }
+    void counter(const std::string& name, const std::string& help, Labels labels, std::uint64_t value) {
         ClientMetric& metric = add(name, help, MetricType::Counter, std::move(labels));
-        metric.counter.value = static_cast<double>(counter.value());
+        metric.counter.value = static_cast<double>(value);
     }
     void gauge(const std::string& name, const std::string& help, Labels labels, std::int64_t value) {
         ClientMetric& metric = add(name, help, MetricType::Gauge, std::move(labels));
@@ -146,11 +149,9 @@ void show_queries(Page& page, const AuthzMetrics& authz) {
         const std::string name(query_name(redis ? Query::route : query));
         const std::string source = redis ? "redis" : "sql";
         for (const Answer answer : {Answer::found, Answer::missing, Answer::unavailable}) {
-            Counter count;
-            count.add(authz.queries.of(query, answer));
             page.counter("gerve_directory_queries_total", "Questions to the directory, and their answers",
                          {{"query", name}, {"result", std::string(answer_name(answer))}, {"source", source}},
-                         count);
+                         authz.queries.of(query, answer));
         }
         page.times("gerve_directory_query_seconds", "What an answer of the directory took",
                    {{"query", name}, {"source", source}}, authz.queries.times(query));

@@ -22,8 +22,8 @@ class MaintenanceWatch {
     [[nodiscard]] static Result<MaintenanceWatch> open(const std::string& state);
 
     [[nodiscard]] int fd() const { return changes_.get(); }  // readable when it is worth looking
-    // Reads the file if it may have changed; true when the text is another than before. A file that cannot be
-    // read is logged, and changes nothing.
+    // Reads the file if it may have changed; true when the text is another than before. A file that is there
+    // and cannot be read is logged, and maintenance is on: with the text from before, or one of its own.
     [[nodiscard]] bool look();
     [[nodiscard]] const std::string& text() const { return text_; }
 
@@ -36,10 +36,5 @@ class MaintenanceWatch {
     bool looked_ = false;
     std::string text_;
 };
-
-// What the master says to its children over their control sockets: this word and the text, empty for "off".
-constexpr std::string_view maintenance_word = "maintenance ";
-constexpr std::string_view draining_word = "draining";
-constexpr std::size_t max_control_message = 4096;  // bytes
 
 }  // namespace gerve

@@ -15,10 +15,11 @@
 #include "authz/base/log.h"
 #include "authz/base/shared_page.h"
 #include "gerve/server/authz_link.h"
+#include "gerve/server/child.h"
 #include "gerve/server/confinement.h"
 #include "gerve/server/exposition.h"
 #include "gerve/server/http_request.h"
-#include "gerve/server/maintenance.h"
+#include "gerve/server/master_line.h"
 
 namespace gerve {
 namespace {
@@ -78,16 +79,8 @@ class MetricsServer {
     // The master says that the gateway drains, and whether maintenance is on; that it closes its end says
     // that it is gone.
     asio::awaitable<void> watch_master() {
-        while (true) {
-            asio::error_code failed;
-            co_await control_.async_wait(control_.wait_read,
-                                         asio::redirect_error(asio::use_awaitable, failed));
-            char word[max_control_message];
-            const ssize_t got =
-                failed ? 0 : ::recv(control_.native_handle(), word, sizeof word, MSG_DONTWAIT);
-            if (got == 0) break;
-            if (got > 0) hear({word, static_cast<std::size_t>(got)});
-        }
+        std::function<void(std::string_view)> on_word = [this](std::string_view word) { hear(word); };
+        co_await hear_master(control_, std::move(on_word));
         leave();
     }
 

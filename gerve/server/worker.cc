@@ -13,8 +13,9 @@
 #include "authz/base/shared_page.h"
 #include "authz/base/text.h"
 #include "gerve/relay/git_session.h"
+#include "gerve/server/child.h"
 #include "gerve/server/confinement.h"
-#include "gerve/server/maintenance.h"
+#include "gerve/server/master_line.h"
 #include "gerve/server/session.h"
 #include "gerve/ssh/host_keys.h"
 
@@ -105,23 +106,10 @@ class Worker {
         if (!failed) drain("signal");
     }
 
-    // The master tells about maintenance; that it closes its end is news, too. What it said before this
-    // process came to read counts for the first client.
+    // The master tells about maintenance before the first client; that it closes its end is news, too.
     asio::awaitable<void> watch_master() {
-        while (true) {
-            char message[max_control_message];
-            const ssize_t got = ::recv(control_.native_handle(), message, sizeof message, MSG_DONTWAIT);
-            if (got > 0) {
-                hear({message, static_cast<std::size_t>(got)});
-            } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-                asio::error_code failed;
-                co_await control_.async_wait(control_.wait_read,
-                                             asio::redirect_error(asio::use_awaitable, failed));
-                if (failed) co_return;
-            } else {
-                break;
-            }
-        }
+        std::function<void(std::string_view)> on_word = [this](std::string_view word) { hear(word); };
+        co_await hear_master(control_, std::move(on_word));
         drain("master is gone");
     }
 
