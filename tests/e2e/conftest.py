@@ -8,6 +8,7 @@ well; with --doors all of them run through the doors it names.
 
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -99,22 +100,27 @@ def pytest_sessionfinish(session):
 @pytest.fixture(scope="session")
 def site(workspace, pytestconfig):
     """Shared by all tests of this process: the embedded default, whose authz knows sshd's users where it can."""
-    (workspace / "shared").mkdir()
     if why_not() is None and pytestconfig.getoption("doors") != "gateway":
-        shared = site_for_sshd(workspace / "shared").start()
-        open_to_others(shared)
+        with running_site_for_sshd(workspace / "shared") as shared:
+            yield shared
     else:
+        (workspace / "shared").mkdir()
         shared = Site(workspace / "shared").start()
-    yield shared
-    shared.gateway.stop()
+        yield shared
+        shared.gateway.stop()
 
 
-def site_for_sshd(directory) -> Site:
-    """A site in whose processes' eyes sshd's users exist."""
+@contextmanager
+def running_site_for_sshd(directory):
+    """A site in whose processes' eyes sshd's users exist, and whose authz they reach."""
     if why_not():
         pytest.skip(why_not())
+    directory.mkdir()
     passwd = Sshd.passwd(directory, "/usr/sbin/nologin")
-    return Site(directory, SITE_CONFIG, Sshd.inside(passwd))
+    site = Site(directory, SITE_CONFIG, Sshd.inside(passwd)).start()
+    open_to_others(site)
+    yield site
+    site.gateway.stop()
 
 
 @pytest.fixture(autouse=True)

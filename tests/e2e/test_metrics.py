@@ -93,6 +93,8 @@ def test_counters_go_on_over_a_reload(counted):
     alice.git("ls-remote", repository.url)
     assert counted.metrics.value("gerve_logins_total", result="accepted") == 2
     assert counted.metrics.value("gerve_directory_queries_total", query="key", result="found") == 2
+    processes.wait_until(lambda: counted.metrics.value("gerve_workers") == len(counted.gateway.workers()) > 0,
+                         "the new metrics process sees the new workers, and them alone")
 
 
 def test_refusals_are_counted_by_their_reason(counted):

@@ -8,11 +8,11 @@ import time
 from contextlib import closing, contextmanager
 
 import pytest
-from conftest import site_for_sshd
+from conftest import running_site_for_sshd
 from harness import messages
 from harness.keys import make_key
 from harness.processes import wait_until
-from harness.sshd import KEYS_UID, KEYS_USER, Sshd, open_to_others
+from harness.sshd import KEYS_UID, KEYS_USER, Sshd
 
 REFUSED = 255  # ssh's own status
 
@@ -20,12 +20,8 @@ REFUSED = 255  # ssh's own status
 @pytest.fixture(scope="module")
 def house(workspace):
     """A site of this file's own."""
-    directory = workspace / "house"
-    directory.mkdir()
-    site = site_for_sshd(directory).start()
-    open_to_others(site)
-    yield site
-    site.gateway.stop()
+    with running_site_for_sshd(workspace / "house") as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import site_for_sshd
+from conftest import running_site_for_sshd
 from harness.programs import program
-from harness.sshd import KEYS_UID, KEYS_USER, PROFILE, SSHD, Sshd, open_to_others
+from harness.sshd import KEYS_UID, KEYS_USER, PROFILE, SSHD, Sshd
 
 # What Debian 12 and 13 put into /etc/ssh/sshd_config, comments left out.
 DEBIAN = """\
@@ -27,12 +27,8 @@ Subsystem sftp /usr/lib/openssh/sftp-server
 
 @pytest.fixture(scope="module")
 def house(workspace):
-    directory = workspace / "setup"
-    directory.mkdir()
-    site = site_for_sshd(directory).start()
-    open_to_others(site)
-    yield site
-    site.gateway.stop()
+    with running_site_for_sshd(workspace / "setup") as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
