@@ -32,10 +32,26 @@ std::string digest(const EVP_MD* algorithm, std::string_view bytes) {
 
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
+const EVP_CIPHER* cipher() {
+    static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+    if (fetched == nullptr) std::abort();
+    return fetched;
+}
+
 CipherContext make_cipher_context(const Secret& key) {
     CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
     if (context == nullptr || key.view().size() != key_size) std::abort();
     return context;
+}
+
+// Nonces are public, so that they may be drawn many at once, which the generator does at the price of one.
+std::string random_nonce() {
+    constexpr std::size_t count = 64;
+    thread_local std::string drawn;
+    if (drawn.empty()) drawn = random_bytes(count * nonce_size);
+    std::string nonce = drawn.substr(drawn.size() - nonce_size);
+    drawn.resize(drawn.size() - nonce_size);
+    return nonce;
 }
 
 }  // namespace
@@ -76,13 +92,12 @@ Secret::~Secret() {
 
 std::string seal(const Secret& key, std::string_view plain) {
     const CipherContext context = make_cipher_context(key);
-    std::string out = random_bytes(nonce_size);
+    std::string out = random_nonce();
     out.resize(nonce_size + plain.size() + tag_size);
     unsigned char* body = writable(out) + nonce_size;
     int size = 0;
     int rest = 0;
-    if (EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key.view()), writable(out)) !=
-            1 ||
+    if (EVP_EncryptInit_ex(context.get(), cipher(), nullptr, bytes_of(key.view()), writable(out)) != 1 ||
         EVP_EncryptUpdate(context.get(), body, &size, bytes_of(plain), static_cast<int>(plain.size())) != 1 ||
         EVP_EncryptFinal_ex(context.get(), body + size, &rest) != 1 ||
         EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_size, body + plain.size()) != 1) {
@@ -99,8 +114,8 @@ bool open_sealed(const Secret& key, std::string_view sealed, std::string& plain)
     plain.assign(body.size(), '\0');
     int size = 0;
     int rest = 0;
-    return EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key.view()),
-                              bytes_of(sealed)) == 1 &&
+    return EVP_DecryptInit_ex(context.get(), cipher(), nullptr, bytes_of(key.view()), bytes_of(sealed)) ==
+               1 &&
            EVP_DecryptUpdate(context.get(), writable(plain), &size, bytes_of(body),
                              static_cast<int>(body.size())) == 1 &&
            EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, tag_size, tag.data()) == 1 &&

@@ -66,6 +66,10 @@ class Database {
 
     [[nodiscard]] virtual Dialect dialect() const = 0;
 
+    // Whether it has the tables of packaging/schema. If not, it takes the statements of Directory by their
+    // names, and no variation of them.
+    [[nodiscard]] virtual bool has_own_tables() const { return true; }
+
     // After an error: whether the connection itself is in doubt and has to be replaced.
     [[nodiscard]] bool broken() const { return broken_; }
 

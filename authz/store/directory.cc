@@ -1,54 +1,12 @@
 #include "authz/store/directory.h"
 
+#include "authz/store/directory_statements.h"
 #include "authz/store/row_reader.h"
 
 namespace gerve {
 namespace {
 
-constexpr Statement key_statement{"key",
-                                  "SELECT k.id, k.key_blob, k.expires_at, k.revoked_at, k.can_write,"
-                                  " a.id, a.login, a.suspended_at, r.id, o.login, r.name"
-                                  " FROM public_keys k"
-                                  " LEFT JOIN accounts a ON a.id = k.account_id"
-                                  " LEFT JOIN repositories r ON r.id = k.repo_id"
-                                  " LEFT JOIN accounts o ON o.id = r.owner_id"
-                                  " WHERE k.fingerprint = ?"};
-
-constexpr Statement repository_statement{
-    "repository",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at"
-    " FROM accounts o JOIN repositories r ON r.owner_id = o.id"
-    " WHERE o.login_folded = ? AND r.name_folded = ?"};
-
-constexpr Statement redirect_statement{
-    "redirect",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at"
-    " FROM accounts was JOIN repo_redirects d ON d.owner_id = was.id"
-    " JOIN repositories r ON r.id = d.repo_id JOIN accounts o ON o.id = r.owner_id"
-    " WHERE was.login_folded = ? AND d.name_folded = ?"};
-
-constexpr Statement permission_statement{
-    "permission",
-    "SELECT"
-    " (SELECT c.level FROM collaborators c WHERE c.repo_id = ? AND c.account_id = ?),"
-    " (SELECT MAX(tr.level) FROM team_repos tr JOIN team_members tm"
-    " ON tm.team_id = tr.team_id AND tm.account_id = ? WHERE tr.repo_id = ?),"
-    " (SELECT m.role FROM org_members m WHERE m.org_id = ? AND m.account_id = ?)"};
-
-// Always at least one row: its last column tells whether any server was added.
-constexpr Statement route_statement{"route",
-                                    "SELECT s.name, e.address, (SELECT MIN(id) FROM servers)"
-                                    " FROM (SELECT 1 AS one) always"
-                                    " LEFT JOIN accounts o ON o.login_folded = ?"
-                                    " LEFT JOIN routes t ON t.owner_id = o.id"
-                                    " LEFT JOIN servers s ON s.id = t.server_id"
-                                    " LEFT JOIN endpoints e ON e.server_id = s.id"
-                                    " ORDER BY e.position"};
-
-constexpr Statement server_statement{"server",
-                                     "SELECT s.name, e.address"
-                                     " FROM servers s JOIN endpoints e ON e.server_id = s.id"
-                                     " WHERE s.name = ? ORDER BY e.position"};
+using namespace directory_sql;
 
 template <class T>
 Answer answer_of(const Result<std::optional<T>>& result) {
@@ -189,13 +147,6 @@ Result<std::optional<Route>> read_server(const Rows& rows) {
 
 }  // namespace
 
-const std::array<Statement, 6>& directory_statements() {
-    static const std::array<Statement, 6> statements{key_statement,      repository_statement,
-                                                     redirect_statement, permission_statement,
-                                                     route_statement,    server_statement};
-    return statements;
-}
-
 template <class T>
 T Directory::counted(Query query, T result) {
     counters_.count(query, answer_of(result));
@@ -209,6 +160,39 @@ Result<std::optional<KnownKey>> Directory::look_up_key(const Fingerprint& key, c
     if (!row) return pass_on(row);
     if (!*row) return std::nullopt;
     return read_key(**row, key, blob, now);
+}
+
+// Rows come in any order, and one for all that ask for the same key.
+std::vector<Result<std::optional<KnownKey>>> Directory::look_up_keys(std::span<const PublicKey* const> keys,
+                                                                     UnixMillis now) {
+    using Found = Result<std::optional<KnownKey>>;
+    const Stopwatch watch(counters_.times(Query::key));
+    std::vector<Fingerprint> fingerprints;
+    for (const PublicKey* key : keys) fingerprints.push_back(key->fingerprint());
+    std::vector<Bind> binds;
+    for (const Fingerprint& fingerprint : fingerprints) binds.emplace_back(BlobView{fingerprint.bytes()});
+    const auto rows = database_.query(several_keys_statement(keys.size()), binds);
+    if (!rows) return {keys.size(), Found(pass_on(rows))};
+    std::vector<Found> found(keys.size(), Found(std::nullopt));
+    for (const Row& row : *rows) {
+        const auto* of = row.empty() ? nullptr : std::get_if<std::string>(&row.back());
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            if (of == nullptr || *of != fingerprints[i].bytes()) continue;
+            found[i] = read_key(row, fingerprints[i], &keys[i]->blob(), now);
+        }
+    }
+    return found;
+}
+
+std::vector<Result<std::optional<KnownKey>>> Directory::find_keys(std::span<const PublicKey* const> keys,
+                                                                  UnixMillis now) {
+    std::vector<Result<std::optional<KnownKey>>> found;
+    if (keys.size() == 1 || !database_.has_own_tables()) {
+        for (const PublicKey* key : keys) found.push_back(find_key(*key, now));
+        return found;
+    }
+    for (auto& one : look_up_keys(keys, now)) found.push_back(counted(Query::key, std::move(one)));
+    return found;
 }
 
 Result<std::optional<KnownKey>> Directory::find_key(const PublicKey& key, UnixMillis now) {

@@ -1,8 +1,9 @@
 // Directory: the four questions that a login asks, each one indexed statement over a Database.
 #pragma once
 
-#include <array>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "authz/base/clock.h"
 #include "authz/base/directory_counters.h"
@@ -32,6 +33,10 @@ class Directory {
 
     // A key that is neither revoked nor expired at `now`. The whole blob is compared, not its hash alone.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key(const PublicKey& key, UnixMillis now);
+    // Several keys in one statement, where the tables are this program's: the answers, in the order of
+    // `keys`. At most directory_sql::max_keys_at_once.
+    [[nodiscard]] std::vector<Result<std::optional<KnownKey>>> find_keys(
+        std::span<const PublicKey* const> keys, UnixMillis now);
     // By the fingerprint alone: for an administrator's question, never for a login.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key(const Fingerprint& key, UnixMillis now);
     // Whether a key that was found before is still the same, and what has become of its owner.
@@ -58,6 +63,8 @@ class Directory {
     std::optional<Route> follow_hint(const Login& owner, bool& hint_is_missing);
     Result<std::optional<Route>> find_server(const ServerName& name);
     Result<std::optional<Route>> find_route_in_table(const Login& owner);
+    std::vector<Result<std::optional<KnownKey>>> look_up_keys(std::span<const PublicKey* const> keys,
+                                                              UnixMillis now);
     template <class T>
     T counted(Query query, T result);
 
@@ -67,8 +74,5 @@ class Directory {
     RouteHints* hints_ = nullptr;
     ServerCache* servers_ = nullptr;
 };
-
-// The SQL of every statement above, so that a test can see that each uses an index.
-[[nodiscard]] const std::array<Statement, 6>& directory_statements();
 
 }  // namespace gerve

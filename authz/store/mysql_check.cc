@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "authz/base/clock.h"
-#include "authz/store/directory.h"
+#include "authz/store/directory_statements.h"
 #include "authz/store/mysql_access.h"
 #include "authz/store/mysql_errors.h"
 #include "authz/store/mysql_session.h"

@@ -172,6 +172,7 @@ class OwnSchema final : public Database {
     Result<void> commit() override { return below_->commit(); }
     void rollback() override { below_->rollback(); }
     [[nodiscard]] Dialect dialect() const override { return below_->dialect(); }
+    [[nodiscard]] bool has_own_tables() const override { return false; }
 
   private:
     Result<Rows> ask(const Statement& statement, const OwnQuery& query, Binds binds) {

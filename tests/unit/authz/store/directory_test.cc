@@ -29,6 +29,14 @@ struct Site : Store {
     }
 };
 
+std::string told(const std::optional<KnownKey>& key) {
+    if (!key) return "nobody";
+    const std::string start = std::to_string(number_of(key->id)) + " " + key->fingerprint.text() + " ";
+    if (const auto* user = std::get_if<User>(&key->owner)) return start + user->login.text();
+    const auto& deploy = std::get<DeployKey>(key->owner);
+    return start + deploy.repo.text() + (deploy.can_write ? " rw" : " r");
+}
+
 }  // namespace
 
 TEST_CASE("a key leads to its user, spelled as he was registered") {
@@ -66,6 +74,57 @@ TEST_CASE("revoked and expired keys are missing, a suspended user is found and s
     CHECK_FALSE(std::get<User>(site.key(1)->owner).suspended);
     must(site.registry().revoke_key(make_key(1).fingerprint()));
     CHECK_FALSE(site.key(1).has_value());
+}
+
+TEST_CASE("several keys in one statement are answered each for itself, as if asked alone") {
+    Site site;
+    must(site.registry().add_deploy_key(repo("alice/site"), make_key(2), "ci", true, std::nullopt));
+    must(site.registry().add_key(login("bob"), make_key(3), "", test_now + 1000));
+    must(site.registry().add_key(login("bob"), make_key(4), "", std::nullopt));
+    must(site.registry().revoke_key(make_key(4).fingerprint()));
+    must(site.registry().add_key(login("bob"), make_key(5), "", std::nullopt));
+    std::vector<PublicKey> keys;
+    for (const unsigned n : {5, 1, 9, 2, 3, 4, 1}) keys.push_back(make_key(n));
+    for (std::size_t count = 1; count <= keys.size(); ++count) {
+        CAPTURE(count);
+        std::vector<const PublicKey*> asked;
+        for (std::size_t i = 0; i < count; ++i) asked.push_back(&keys[i]);
+        const UnixMillis now = test_now + 1000;  // the third key has expired
+        const auto found = site.directory().find_keys(asked, now);
+        REQUIRE(found.size() == count);
+        for (std::size_t i = 0; i < count; ++i) {
+            CHECK(told(must(found[i])) == told(must(site.directory().find_key(keys[i], now))));
+        }
+    }
+    CHECK(site.counters.of(Query::key, Answer::unavailable) == 0);
+}
+
+TEST_CASE("of several keys the one whose row makes no sense is unavailable, alone") {
+    Site site;
+    must(site.registry().add_key(login("bob"), make_key(2), "", std::nullopt));
+    site.by_hand(
+        "UPDATE public_keys SET can_write = 1 WHERE account_id ="
+        " (SELECT id FROM accounts WHERE login_folded = 'alice')");
+    const PublicKey alices = make_key(1), bobs = make_key(2), nobodys = make_key(3);
+    const auto found = site.directory().find_keys(std::array{&alices, &bobs, &nobodys}, test_now);
+    REQUIRE(found.size() == 3);
+    REQUIRE_FALSE(found[0].has_value());
+    CHECK(found[0].error().kind == ErrorKind::unavailable);
+    CHECK(std::get<User>(must(found[1])->owner).login.text() == "bob");
+    CHECK_FALSE(must(found[2]).has_value());
+    CHECK(site.counters.of(Query::key, Answer::unavailable) == 1);
+    CHECK(site.counters.of(Query::key, Answer::found) == 1);
+    CHECK(site.counters.of(Query::key, Answer::missing) == 1);
+}
+
+TEST_CASE("without their table several keys are all unavailable") {
+    Site site;
+    site.by_hand("ALTER TABLE public_keys RENAME TO away");
+    const PublicKey one = make_key(1), other = make_key(2);
+    for (const auto& found : site.directory().find_keys(std::array{&one, &other}, test_now)) {
+        REQUIRE_FALSE(found.has_value());
+        CHECK(found.error().kind == ErrorKind::unavailable);
+    }
 }
 
 TEST_CASE("a key that was found before is looked up again, with what became of its owner") {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "authz/store/directory_statements.h"
 #include "authz/store/schema_files.h"
 #include "authz/store/sqlite.h"
 #include "tests/unit/authz/store/fixture.h"
@@ -90,7 +91,10 @@ TEST_CASE("every question of a login goes by an index") {
     const TemporaryDirectory directory;
     const auto database = open(directory);
     must(migrate_schema(*database));
-    for (const Statement& statement : directory_statements()) {
+    std::vector<Statement> statements(directory_statements().begin(), directory_statements().end());
+    for (std::size_t n = 2; n <= directory_sql::max_keys_at_once; ++n)
+        statements.push_back(directory_sql::several_keys_statement(n));
+    for (const Statement& statement : statements) {
         std::string sql = "EXPLAIN QUERY PLAN " + std::string(statement.sql);
         for (auto at = sql.find('?'); at != std::string::npos; at = sql.find('?')) sql.replace(at, 1, "'x'");
         const Rows plan = must(database->query({"plan", sql}, {}));

@@ -1,0 +1,66 @@
+// The SQL of Directory: what every login asks, each one indexed statement.
+#pragma once
+
+#include <array>
+
+#include "authz/store/database.h"
+
+namespace gerve {
+namespace directory_sql {
+
+inline constexpr Statement key_statement{"key",
+                                         "SELECT k.id, k.key_blob, k.expires_at, k.revoked_at, k.can_write,"
+                                         " a.id, a.login, a.suspended_at, r.id, o.login, r.name"
+                                         " FROM public_keys k"
+                                         " LEFT JOIN accounts a ON a.id = k.account_id"
+                                         " LEFT JOIN repositories r ON r.id = k.repo_id"
+                                         " LEFT JOIN accounts o ON o.id = r.owner_id"
+                                         " WHERE k.fingerprint = ?"};
+
+inline constexpr Statement repository_statement{
+    "repository",
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at"
+    " FROM accounts o JOIN repositories r ON r.owner_id = o.id"
+    " WHERE o.login_folded = ? AND r.name_folded = ?"};
+
+inline constexpr Statement redirect_statement{
+    "redirect",
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at"
+    " FROM accounts was JOIN repo_redirects d ON d.owner_id = was.id"
+    " JOIN repositories r ON r.id = d.repo_id JOIN accounts o ON o.id = r.owner_id"
+    " WHERE was.login_folded = ? AND d.name_folded = ?"};
+
+inline constexpr Statement permission_statement{
+    "permission",
+    "SELECT"
+    " (SELECT c.level FROM collaborators c WHERE c.repo_id = ? AND c.account_id = ?),"
+    " (SELECT MAX(tr.level) FROM team_repos tr JOIN team_members tm"
+    " ON tm.team_id = tr.team_id AND tm.account_id = ? WHERE tr.repo_id = ?),"
+    " (SELECT m.role FROM org_members m WHERE m.org_id = ? AND m.account_id = ?)"};
+
+// Always at least one row: its last column tells whether any server was added.
+inline constexpr Statement route_statement{"route",
+                                           "SELECT s.name, e.address, (SELECT MIN(id) FROM servers)"
+                                           " FROM (SELECT 1 AS one) always"
+                                           " LEFT JOIN accounts o ON o.login_folded = ?"
+                                           " LEFT JOIN routes t ON t.owner_id = o.id"
+                                           " LEFT JOIN servers s ON s.id = t.server_id"
+                                           " LEFT JOIN endpoints e ON e.server_id = s.id"
+                                           " ORDER BY e.position"};
+
+inline constexpr Statement server_statement{"server",
+                                            "SELECT s.name, e.address"
+                                            " FROM servers s JOIN endpoints e ON e.server_id = s.id"
+                                            " WHERE s.name = ? ORDER BY e.position"};
+
+// The key's for several keys; each row ends with the fingerprint that it is of. `count`: from 2 to
+// max_keys_at_once.
+inline constexpr std::size_t max_keys_at_once = 8;
+[[nodiscard]] const Statement& several_keys_statement(std::size_t count);
+
+}  // namespace directory_sql
+
+// All of them but the last, so that a check or a test can see that each fits the tables.
+[[nodiscard]] const std::array<Statement, 6>& directory_statements();
+
+}  // namespace gerve
