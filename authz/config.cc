@@ -46,7 +46,7 @@ class ConfigReader {
         read_directory(reader_.root().table("directory"));
         read_routes(reader_.root().table("routes"));
         read_authz(reader_.root().table("authz"));
-        config_.audit.file = reader_.root().table("audit").path("file");
+        read_audit(reader_.root().table("audit"));
         Problems problems = reader_.finish();
         if (!problems.empty()) return tl::make_unexpected(std::move(problems));
         return std::move(config_);
@@ -180,6 +180,19 @@ class ConfigReader {
         authz.forced_command_user = user_name(table, "forced_command_user");
         authz.administrators = table.texts("administrators", authz.administrators);
         expect_names(table, "administrators", authz.administrators, 32, name_characters);
+    }
+
+    void read_audit(TomlTable table) {
+        AuditConfig& audit = config_.audit;
+        audit.enabled = table.flag("enabled", audit.enabled);
+        audit.file = table.path("file");
+        audit.key_file = table.path("key_file");
+        audit.gateway = table.text("gateway");
+        if (audit.gateway.size() > 255) table.complain("gateway", "is too long: at most 255 bytes");
+        audit.sync_events = small_number(table, "sync_events", audit.sync_events, 1, 1'000'000);
+        audit.sync_interval = table.duration("sync_interval", audit.sync_interval, 10ms, 1h);
+        audit.table = table.flag("table", audit.table);
+        audit.keep = table.duration("keep", audit.keep, 0s, 24h * 36'500);
     }
 
     static unsigned small_number(TomlTable& table, std::string_view key, unsigned fallback, unsigned least,

@@ -72,7 +72,14 @@ struct AuthzConfig {
 };
 
 struct AuditConfig {
-    std::string file;  // empty: audit.jsonl in the state directory
+    bool enabled = true;
+    std::string file;             // empty: audit.jsonl in the state directory
+    std::string key_file;         // empty: audit.key in the state directory; made unless it is there
+    std::string gateway;          // what events call this machine; empty: its host name
+    unsigned sync_events = 1000;  // the file goes to the disk after so many events, or …
+    std::chrono::milliseconds sync_interval{1'000};  // … after this time
+    bool table = true;                               // events go into audit_events as well
+    std::chrono::milliseconds keep{0};  // how long `gerve audit prune` keeps them there; 0: it must be told
 };
 
 struct Config {
@@ -93,6 +100,9 @@ struct Config {
     }
     [[nodiscard]] std::string audit_file() const {
         return audit.file.empty() ? state + "/audit.jsonl" : audit.file;
+    }
+    [[nodiscard]] std::string audit_key_file() const {
+        return audit.key_file.empty() ? state + "/audit.key" : audit.key_file;
     }
     [[nodiscard]] std::string sqlite_file() const { return state + "/gerve.db"; }
     [[nodiscard]] std::string local_agent_socket() const { return state + "/agent.sock"; }

@@ -43,7 +43,7 @@ class SshdDoor final : public Door {
         if (!answer) co_return pass_on(answer);
         if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
         if (auto* refused = std::get_if<Refused>(&*answer)) {
-            co_return fail(ErrorKind::denied, refused->told, std::string(rule_name(refused->because)));
+            co_return fail(kind_of(*refused), refused->told, std::string(rule_name(refused->because)));
         }
         co_return tl::make_unexpected(why_stale(question.client));
     }

@@ -1,11 +1,9 @@
 #include "authz/audit/audit.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <nlohmann/json.hpp>
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
@@ -13,132 +11,191 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr std::size_t longest_line = 64 * 1024;
-
-void put_client(Json& event, const ClientContext& client) {
-    event["address"] = client.address;
-    event["client"] = client.version;
-    event["connection"] = client.connection;
-    event["door"] = client.door;
-}
-
-void put_key(Json& event, const KnownKey& key) {
-    event["fingerprint"] = key.fingerprint.text();
-    event["key"] = number_of(key.id);
-    if (const auto* user = std::get_if<User>(&key.owner))
-        event["user"] = user->login.text();
-    else
-        event["deploy_key_of"] = std::get<DeployKey>(key.owner).repo.text();
-}
-
-std::string fields_of(const Json& event) {
-    return event.dump(-1, ' ', false, Json::error_handler_t::replace).substr(1);
-}
-
-Result<Fd> open_log(const std::string& path) {
-    Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file) return internal_error(errno_text("cannot open the audit file " + path));
-    return file;
-}
-
-// The number of the last whole line; a line that a crash cut short is ended, so that the next stands alone.
-std::uint64_t last_number(const Fd& file) {
-    struct stat status {};
-    if (::fstat(file.get(), &status) != 0 || status.st_size == 0) return 0;
-    const auto size = std::min<off_t>(status.st_size, longest_line);
-    std::string tail(static_cast<std::size_t>(size), '\0');
-    const ssize_t got = ::pread(file.get(), tail.data(), tail.size(), status.st_size - size);
-    tail.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (!tail.ends_with('\n') && ::write(file.get(), "\n", 1) != 1) return 0;
-    std::uint64_t last = 0;
-    for (std::size_t start = 0; start < tail.size();) {
-        const std::size_t end = std::min(tail.find('\n', start), tail.size());
-        const Json line = Json::parse(tail.substr(start, end - start), nullptr, false);
-        if (line.is_object()) last = std::max(last, line.value("seq", std::uint64_t{0}));
-        start = end + 1;
-    }
-    return last;
-}
+constexpr std::int64_t retry_pause = 100;      // ms between two tries to write a file that refuses
+constexpr std::int64_t alarm_interval = 5000;  // ms between two lines in the log
+constexpr std::chrono::milliseconds chores_interval{250};
+constexpr std::size_t max_batch = 500;  // events of one write(2)
 
 }  // namespace
 
-Result<std::unique_ptr<AuditSink>> AuditSink::open(const std::string& file) {
+Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings) {
+    auto trail = Trail::open(settings.trail);
+    if (!trail) return pass_on(trail);
     auto sink = std::make_unique<AuditSink>();
-    sink->path_ = file;
-    if (auto opened = sink->reopen(); !opened) return pass_on(opened);
-    sink->last_ = last_number(sink->file_);
+    sink->settings_ = settings;
+    if (settings.counters != nullptr) sink->counters_ = settings.counters;
+    sink->trail_ = std::move(*trail);
+    sink->counters_->failing.set(0);
+    sink->counters_->waiting.set(0);
+    sink->record(service_fact("started"));
+    sink->keeper_ = std::thread([self = sink.get()] { self->keep_house(); });
     return sink;
 }
 
-Result<void> AuditSink::reopen() {
+AuditSink::~AuditSink() {
+    if (!keeper_.joinable()) return;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        for (AuditFact& fact : offers_.close_all()) keep(std::move(fact));
+        keep(service_fact("stopped"));
+        next_try_ = 0;
+        (void)write_waiting();
+    }
+    chores_.notify_all();
+    keeper_.join();
+    if (auto synced = sync(); !synced) log::error(describe(synced.error()));
+}
+
+void AuditSink::record(const KeyOffered& event) {
+    if (!on()) return;
     const std::lock_guard lock(mutex_);
-    if (path_.empty()) return {};
-    auto file = open_log(path_);
-    if (!file) return pass_on(file);
-    file_ = std::move(*file);
+    for (AuditFact& fact : offers_.add(event)) put(std::move(fact));
+}
+
+void AuditSink::record(AuditFact fact) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    put(std::move(fact));
+}
+
+// Behind those that wait, if any do.
+void AuditSink::put(AuditFact fact) {
+    if (!waiting_.empty() || lost_ > 0) {
+        keep(std::move(fact));
+        (void)write_waiting();
+        return;
+    }
+    std::vector<AuditFact> one(1, std::move(fact));
+    if (monotonic_now() >= next_try_ && write(one)) return;
+    keep(std::move(one.front()));
+    counters_->waiting.set(1);
+}
+
+Result<void> AuditSink::insist(AuditFact fact) {
+    if (!on()) return {};
+    const std::lock_guard lock(mutex_);
+    // Whoever insists is not put off: his is the try by which recovery is noticed.
+    next_try_ = 0;
+    if (auto written = write_waiting(); !written) return written;
+    return write({std::move(fact)});
+}
+
+Result<void> AuditSink::probe() {
+    if (!on()) return {};
+    const std::lock_guard lock(mutex_);
+    next_try_ = 0;
+    if (auto written = write_waiting(); !written) return written;
+    auto room = trail_->probe();
+    if (!room) note_failure(room.error());
+    return room;
+}
+
+void AuditSink::keep(AuditFact fact) {
+    if (waiting_.size() >= max_waiting) {
+        if (lost_++ == 0) lost_since_ = waiting_.front().time;
+        counters_->lost.add();
+        waiting_.pop_front();
+    }
+    waiting_.push_back(std::move(fact));
+}
+
+Result<void> AuditSink::write_waiting() {
+    if (waiting_.empty() && lost_ == 0) return {};
+    if (monotonic_now() < next_try_) {
+        counters_->waiting.set(static_cast<std::int64_t>(waiting_.size()));
+        return internal_error("the audit file could not be written a moment ago");
+    }
+    while (!waiting_.empty() || lost_ > 0) {
+        std::vector<AuditFact> batch;
+        if (lost_ > 0) batch.push_back(lost_fact(lost_, lost_since_));
+        const auto count = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), max_batch));
+        batch.insert(batch.end(), waiting_.begin(), waiting_.begin() + count);
+        if (auto written = write(batch); !written) {
+            counters_->waiting.set(static_cast<std::int64_t>(waiting_.size()));
+            return written;
+        }
+        waiting_.erase(waiting_.begin(), waiting_.begin() + count);
+        lost_ = 0;
+    }
+    if (counters_->waiting.value() != 0) counters_->waiting.set(0);
     return {};
 }
 
-void AuditSink::append(std::string_view fields) {
-    const std::lock_guard lock(mutex_);
-    if (!file_) return;
-    const std::string line = "{\"seq\":" + std::to_string(last_ + 1) +
-                             ",\"time\":" + std::to_string(unix_now()) + "," + std::string(fields) + "\n";
-    const ssize_t written = ::write(file_.get(), line.data(), line.size());
-    if (written == static_cast<ssize_t>(line.size())) {
-        ++last_;
-        return;
+Result<void> AuditSink::write(const std::vector<AuditFact>& facts) {
+    if (auto appended = trail_->append(facts); !appended) {
+        note_failure(appended.error());
+        return appended;
     }
-    log::error("an audit event is lost", {{"file", path_}, {"why", errno_text("write")}});
-    // Half a line must not swallow the next one.
-    if (written > 0 && ::write(file_.get(), "\n", 1) != 1)
-        log::error("audit file is torn", {{"file", path_}});
+    counters_->events.add(facts.size());
+    if (counters_->failing.value() != 0) {
+        counters_->failing.set(0);
+        log::info("the audit file takes events again", {{"file", settings_.trail.file}});
+    }
+    unsynced_ += static_cast<unsigned>(facts.size());
+    if (unsynced_ >= settings_.sync_events) chores_.notify_one();
+    return {};
 }
 
-void AuditSink::record(const KeySeen& event) {
-    if (path_.empty() || !event.request.proven) return;
-    Json json{{"event", "proven"}, {"login", event.request.login}};
-    if (event.known)
-        put_key(json, *event.known);
-    else
-        json["fingerprint"] = event.request.key.fingerprint().text();
-    put_client(json, event.request.client);
-    append(fields_of(json));
+void AuditSink::note_failure(const Error& error) {
+    counters_->write_failures.add();
+    counters_->failing.set(1);
+    next_try_ = monotonic_now() + retry_pause;
+    if (monotonic_now() < next_alarm_) return;
+    next_alarm_ = monotonic_now() + alarm_interval;
+    log::error("the audit file cannot be written: pushes are refused",
+               {{"why", describe(error)}, {"waiting", waiting_.size()}});
 }
 
-void AuditSink::record(const Decided& event) {
-    if (path_.empty()) return;
-    const Rule because = std::visit([](const auto& decision) { return decision.because; }, event.decision);
-    Json json{{"event", "decision"},
-              {"request", event.request.request.text()},
-              {"is", allowed(event.decision) ? "allow" : "deny"},
-              {"because", rule_name(because)},
-              {"service", service_name(event.request.service)},
-              {"repo", event.request.repo.text()}};
-    put_key(json, event.key);
-    put_client(json, event.request.client);
-    append(fields_of(json));
+Result<void> AuditSink::reopen() {
+    if (!on()) return {};
+    const std::lock_guard lock(mutex_);
+    return trail_->append({});
 }
 
-void AuditSink::record(const SessionEnded& event) {
-    if (path_.empty()) return;
-    const SessionReport& report = event.report;
-    Json json{{"event", "session"},
-              {"request", report.request.text()},
-              {"service", report.service},
-              {"repo", report.repo},
-              {"server", report.server},
-              {"git_protocol", report.git_protocol},
-              {"bytes_in", report.bytes_in},
-              {"bytes_out", report.bytes_out},
-              {"duration_ms", report.duration_ms},
-              {"exit", report.exit},
-              {"ended", report.ended}};
-    if (event.key) put_key(json, *event.key);
-    put_client(json, report.client);
-    append(fields_of(json));
+Result<void> AuditSink::sync() {
+    if (!on()) return {};
+    const std::lock_guard one_at_a_time(sync_mutex_);
+    std::vector<std::shared_ptr<Fd>> files;
+    {
+        const std::lock_guard lock(mutex_);
+        files = trail_->take_dirty();
+        unsynced_ = 0;
+    }
+    Result<void> outcome;
+    for (const auto& file : files) {
+        counters_->syncs.add();
+        if (::fdatasync(file->get()) == 0) continue;
+        counters_->sync_failures.add();
+        outcome = internal_error(errno_text("cannot sync the audit file"));
+    }
+    return outcome;
+}
+
+void AuditSink::keep_house() {
+    std::int64_t synced_at = monotonic_now();
+    const auto interval = std::min(chores_interval, settings_.sync_interval);
+    while (true) {
+        bool due = false;
+        {
+            std::unique_lock lock(mutex_);
+            chores_.wait_for(lock, interval,
+                             [this] { return stopping_ || unsynced_ >= settings_.sync_events; });
+            if (stopping_) return;
+            do_chores();
+            due = unsynced_ >= settings_.sync_events ||
+                  (unsynced_ > 0 && monotonic_now() - synced_at >= settings_.sync_interval.count());
+        }
+        if (!due) continue;
+        if (auto synced = sync(); !synced) log::error(describe(synced.error()));
+        synced_at = monotonic_now();
+    }
+}
+
+// Under mutex_.
+void AuditSink::do_chores() {
+    for (AuditFact& fact : offers_.close()) keep(std::move(fact));
+    (void)write_waiting();
 }
 
 }  // namespace gerve

@@ -1,56 +1,94 @@
-// AuditSink: where what happened is written down, one JSON object a line, numbered without gaps.
+// AuditSink: where authz's threads write down what happened, in the trail's file and before they answer.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
+#include <thread>
 
-#include "authz/base/fd.h"
-#include "authz/model/decision.h"
-#include "authz/service/protocol.h"
+#include "authz/audit/events.h"
+#include "authz/audit/offers.h"
+#include "authz/audit/trail.h"
+#include "authz/base/audit_counters.h"
 
 namespace gerve {
 
-// A key was offered, or a signature by it was verified. `known`: what the directory says of it.
-struct KeySeen {
-    const KeyRequest& request;
-    const std::optional<KnownKey>& known;
-};
-struct Decided {
-    const AuthorizeRequest& request;
-    const KnownKey& key;
-    const Decision& decision;
-};
-// `key`: of the session's principal, as far as its handle still tells.
-struct SessionEnded {
-    const SessionReport& report;
-    std::optional<KnownKey> key;
+struct AuditSettings {
+    TrailSettings trail;
+    unsigned sync_events = 1000;                     // fdatasync() after so many, if not before …
+    std::chrono::milliseconds sync_interval{1'000};  // … after this time
+    AuditCounters* counters = nullptr;               // null: counts for itself
 };
 
-// Appends; used by many threads at once. An event that cannot be written is lost with an error in the log.
+// Used by many threads at once. An event is handed to the kernel, by write(2), before a call returns: authz
+// may be killed then, and nothing that it answered is missing. fdatasync() is a thread's of its own, and what
+// it has not reached can be lost with the machine.
+//
+// While the file cannot be written, events wait in memory, in order, and what must be on record is refused:
+// a push, a change of an administrator's. The first that find no room there are counted, and their number
+// is an event.
 class AuditSink {
   public:
-    // Goes on with the number behind the last line's. Error: internal, naming the file.
-    [[nodiscard]] static Result<std::unique_ptr<AuditSink>> open(const std::string& file);
-    // Writes nothing, for a question that serves nobody.
+    // Errors: internal (the file or its key cannot be opened; lack of space is no error yet).
+    [[nodiscard]] static Result<std::unique_ptr<AuditSink>> open(const AuditSettings& settings);
+    // Writes nothing: auditing is off, or a question serves nobody.
     AuditSink() = default;
+    AuditSink(const AuditSink&) = delete;
+    AuditSink& operator=(const AuditSink&) = delete;
+    ~AuditSink();
 
-    void record(const KeySeen& event);  // offered keys are not written yet: a scanner would fill the disk
-    void record(const Decided& event);
-    void record(const SessionEnded& event);
+    void record(const KeyOffered& event);
+    void record(const KeyProven& event) { record(fact_of(event)); }
+    void record(const Decided& event) { record(fact_of(event)); }
+    void record(const SessionEnded& event) { record(fact_of(event)); }
+
+    // For what may not happen off the record. Error: internal, nothing was written.
+    [[nodiscard]] Result<void> insist(const Decided& event) { return insist(fact_of(event)); }
+    [[nodiscard]] Result<void> insist(const AdminChange& event) { return insist(fact_of(event)); }
+    // Whether the file can be written now. Error: internal.
+    [[nodiscard]] Result<void> probe();
+    void count_unrecorded() { counters_->unrecorded.add(); }
+
+    [[nodiscard]] bool on() const { return trail_ != nullptr; }
     // After the file was renamed away (rotation): goes on in a new one under the same name.
     [[nodiscard]] Result<void> reopen();
+    // Brings what is written so far to the disk. Error: internal.
+    [[nodiscard]] Result<void> sync();
+
+    static constexpr std::size_t max_waiting = 20'000;  // events in memory
 
   private:
-    // `fields`: the rest of the object, without its opening brace.
-    void append(std::string_view fields);
+    void record(AuditFact fact);
+    void put(AuditFact fact);
+    [[nodiscard]] Result<void> insist(AuditFact fact);
+    [[nodiscard]] Result<void> write(const std::vector<AuditFact>& facts);
+    [[nodiscard]] Result<void> write_waiting();
+    void keep(AuditFact fact);
+    void note_failure(const Error& error);
+    void keep_house();
+    void do_chores();
 
-    std::mutex mutex_;
-    std::string path_;
-    Fd file_;
-    std::uint64_t last_ = 0;
+    AuditCounters own_counters_;
+    AuditCounters* counters_ = &own_counters_;
+    AuditSettings settings_;
+    std::mutex mutex_;  // of all below
+    std::unique_ptr<Trail> trail_;
+    Offers offers_;
+    std::deque<AuditFact> waiting_;
+    std::uint64_t lost_ = 0;
+    std::int64_t lost_since_ = 0;
+    std::int64_t next_try_ = 0;    // monotonic_now(): not earlier while the file cannot be written
+    std::int64_t next_alarm_ = 0;  // the same, of the log
+    unsigned unsynced_ = 0;
+
+    std::mutex sync_mutex_;  // one fdatasync() at a time
+    std::condition_variable chores_;
+    bool stopping_ = false;
+    std::thread keeper_;
 };
 
 }  // namespace gerve

@@ -18,6 +18,7 @@ std::string_view rule_name(Rule rule) {
         case Rule::disabled: return "disabled";
         case Rule::other_repository: return "other-repository";
         case Rule::read_only_deploy_key: return "read-only-deploy-key";
+        case Rule::unrecorded: return "unrecorded";
     }
     return "unknown";
 }

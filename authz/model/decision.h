@@ -1,6 +1,7 @@
 // Decision: what policy answered, and the rule that decided.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -25,7 +26,9 @@ enum class Rule {
     disabled,
     other_repository,  // a deploy key on a repository that is not its own
     read_only_deploy_key,
+    unrecorded,  // allowed, had the audit trail taken it
 };
+constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::unrecorded) + 1;
 
 [[nodiscard]] std::string_view rule_name(Rule rule);  // "owner", "public-read", …
 

@@ -57,6 +57,9 @@ std::string moved(const RepoPath& from, const RepoPath& to) {
 std::string cannot_check(const RequestId& request) {
     return with_request("ERROR: Gerve cannot check your access right now. Try again in a minute.", request);
 }
+std::string cannot_record(const RequestId& request) {
+    return with_request("ERROR: Gerve cannot record this push right now. Try again in a minute.", request);
+}
 std::string server_not_answering(const Login& owner, const RequestId& request) {
     return with_request(
         "ERROR: The file server for " + owner.text() + " is not answering. Try again in a minute.", request);

@@ -44,6 +44,7 @@ namespace messages {
 [[nodiscard]] std::string connection_too_old();  // behind sshd: nothing new may be started on it
 [[nodiscard]] std::string moved(const RepoPath& from, const RepoPath& to);
 [[nodiscard]] std::string cannot_check(const RequestId& request);
+[[nodiscard]] std::string cannot_record(const RequestId& request);
 [[nodiscard]] std::string server_not_answering(const Login& owner, const RequestId& request);
 [[nodiscard]] std::string connection_lost(const RequestId& request);
 [[nodiscard]] std::string notice(std::string_view text);  // "remote: TEXT", control characters replaced

@@ -1,5 +1,6 @@
 #include "authz/service/authorizer.h"
 
+#include "authz/audit/operator.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/service/inquiry.h"
@@ -123,7 +124,12 @@ Result<std::optional<KeyFound>> Authorizer::key(const KeyRequest& request, const
                        {"addr", request.client.address},
                        {"client", request.client.version},
                        {"door", request.client.door}});
-    audit_.record(KeySeen{request, *known});
+    if (!request.proven) {
+        audit_.record(KeyOffered{request, *known});
+    } else if (!request.again) {
+        audit_.record(KeyProven{request.client, request.login, request.key.fingerprint().text(),
+                                *known ? &**known : nullptr});
+    }
     if (!*known) return std::nullopt;
     const Handle handle{**known, asker.kind, binding(asker.kind, request.login, request.client),
                         monotonic_now()};
@@ -168,6 +174,7 @@ Result<std::optional<KeyFound>> Authorizer::holder(const HolderRequest& request,
     auto key = key_of(**handle);
     if (!key) return pass_on(key);
     if (!*key) return std::nullopt;
+    note_proof(**key, "", asker, request.client);
     return KeyFound{std::move(**key), request.handle};
 }
 
@@ -182,11 +189,52 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     const auto inquiry = inquire(*directory_, **principal, request.service, request.repo);
     if (!inquiry) return pass_on(inquiry);
     log_decision(request, **principal, *inquiry);
-    audit_.record(Decided{request, (*principal)->key(), inquiry->decision});
+    const KnownKey& key = (*principal)->key();
+    note_proof(key, request.proven_as, asker, request.client);
+    const bool on_record = recorded(request, key, inquiry->decision);
     if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {
         return Refused{deny->told, deny->exit, deny->because};
     }
+    if (!on_record) {
+        return Refused{messages::cannot_record(request.request), ExitStatus::unavailable, Rule::unrecorded};
+    }
     return grant(signer_.key, **principal, *inquiry, request);
+}
+
+// sshd verifies the signature before it starts the forced command, which asks but once.
+void Authorizer::note_proof(const KnownKey& key, const std::string& proven_as, const Asker& asker,
+                            const ClientContext& client) {
+    const bool by_sshd = asker.kind == PeerKind::forced_command;
+    if (!by_sshd && proven_as.empty()) return;
+    audit_.record(KeyProven{client, by_sshd ? asker.user : proven_as, key.fingerprint.text(), &key});
+}
+
+// A push that is not on record does not happen; what happened instead is recorded when that is possible
+// again.
+bool Authorizer::recorded(const AuthorizeRequest& request, const KnownKey& key, const Decision& decision) {
+    const Decided event{request, key, decision};
+    if (request.service != Service::receive_pack || !allowed(decision)) {
+        audit_.record(event);
+        return true;
+    }
+    if (audit_.insist(event)) return true;
+    audit_.count_unrecorded();
+    audit_.record(Decided{request, key, Deny{"", Rule::unrecorded, ExitStatus::unavailable}});
+    return false;
+}
+
+Result<void> Authorizer::proof(const ProofReport& report, const Asker& asker) {
+    const auto handle = open_handle(report.handle, asker, report.client);
+    if (!handle) return pass_on(handle);
+    if (*handle) note_proof((*handle)->key, report.login, asker, report.client);
+    return {};
+}
+
+Result<void> Authorizer::change(const ChangeReport& report, const Asker& asker) {
+    if (report.command.empty()) return audit_.probe();
+    const std::string number = "uid " + std::to_string(asker.uid);
+    return audit_.insist(AdminChange{asker.user.empty() ? number : asker.user, login_of(asker.process),
+                                     report.command, report.arguments, report.failed, report.facts});
 }
 
 Result<void> Authorizer::report(const SessionReport& report, const Asker& asker) {

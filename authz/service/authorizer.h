@@ -24,6 +24,7 @@ struct Asker {
     PeerKind kind;
     std::string user;   // of the system
     pid_t process = 0;  // at the time it connected
+    uid_t uid = static_cast<uid_t>(-1);
 };
 
 // Errors: unavailable (the directory, or no route for the owner), denied (a handle that was given to
@@ -40,12 +41,19 @@ class Authorizer {
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request, const Asker& asker);
     // A handle that is too old to ask by still says who it was.
     [[nodiscard]] Result<void> report(const SessionReport& report, const Asker& asker);
+    [[nodiscard]] Result<void> proof(const ProofReport& report, const Asker& asker);
+    // Error: internal, the audit trail does not take it.
+    [[nodiscard]] Result<void> change(const ChangeReport& report, const Asker& asker);
     [[nodiscard]] Result<void> ready();
 
   private:
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
     Result<std::optional<KnownKey>> key_of(const Handle& handle);
+    void note_proof(const KnownKey& key, const std::string& proven_as, const Asker& asker,
+                    const ClientContext& client);
+    [[nodiscard]] bool recorded(const AuthorizeRequest& request, const KnownKey& key,
+                                const Decision& decision);
     Result<std::optional<Principal>> principal_of(const Handle& handle, const Asker& asker);
 
     Directory* directory_;

@@ -1,15 +1,15 @@
 // What authz counts; see docs/metrics.md.
 #pragma once
 
+#include "authz/base/audit_counters.h"
 #include "authz/base/directory_counters.h"
 #include "authz/model/decision.h"
 
 namespace gerve {
 
-constexpr std::size_t question_count = 5;  // of Question (peers.h), and their names in its order
-constexpr std::array<std::string_view, question_count> question_names{"key", "holder", "authorize", "report",
-                                                                      "ready"};
-constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::read_only_deploy_key) + 1;
+constexpr std::size_t question_count = 7;  // of Question (peers.h), and their names in its order
+constexpr std::array<std::string_view, question_count> question_names{
+    "key", "holder", "authorize", "report", "ready", "proof", "change"};
 // The rules up to a deploy key's allow, the others deny.
 [[nodiscard]] constexpr bool can_deny(Rule rule) {
     return rule > Rule::deploy_key;
@@ -19,7 +19,7 @@ constexpr std::size_t answer_kind_count = 3;
 
 // Lies in memory that authz shares with whoever shows it.
 struct AuthzMetrics {
-    static constexpr std::uint64_t layout = 1;
+    static constexpr std::uint64_t layout = 2;
 
     QueryCounters queries;
     std::array<std::array<Counter, answer_kind_count>, question_count> questions;
@@ -33,6 +33,7 @@ struct AuthzMetrics {
     Gauge threads;
     Gauge live_links;  // threads that have a connection now
     RedisCounters redis;
+    AuditCounters audit;
 };
 
 }  // namespace gerve

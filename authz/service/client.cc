@@ -118,6 +118,12 @@ Result<void> AuthzClient::report(const SessionReport& report) {
     return parse_done_reply(*reply);
 }
 
+Result<void> AuthzClient::change(const ChangeReport& report) {
+    const auto reply = ask(report);
+    if (!reply) return pass_on(reply);
+    return parse_done_reply(*reply);
+}
+
 Result<void> AuthzClient::ready() {
     const auto reply = ask(ReadyRequest{ClientContext{"", "", "", "gateway"}});
     if (!reply) return pass_on(reply);

@@ -23,6 +23,7 @@ class AuthzClient {
     [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request);
     [[nodiscard]] Result<void> report(const SessionReport& report);
+    [[nodiscard]] Result<void> change(const ChangeReport& report);
     // Good: authz answers, and its database answers it.
     [[nodiscard]] Result<void> ready();
 

@@ -14,7 +14,7 @@
 
 namespace gerve {
 
-enum class Question { key, holder, authorize, report, ready };
+enum class Question { key, holder, authorize, report, ready, proof, change };
 
 // Which of the kinds a local user is.
 class PeerKinds {

@@ -31,6 +31,7 @@ struct KeyRequest {
     std::string login;  // the SSH user name
     bool proven = false;
     ClientContext client;
+    bool again = false;  // of a connection whose proof was told before: no event
 };
 
 // A live key, and the sealed handle by which its holder is named in later requests. A handle is bound to the
@@ -56,6 +57,15 @@ struct AuthorizeRequest {
     std::optional<GitProtocol> git_protocol;
     RequestId request;
     ClientContext client;
+    // The SSH user name of a proof that was not told yet: the look-up behind the handle was that of an offer.
+    std::string proven_as{};
+};
+
+// The same, where nothing is asked for (soon) by which it could be told.
+struct ProofReport {
+    std::string handle;
+    std::string login;  // the SSH user name
+    ClientContext client;
 };
 
 // One endpoint to try, with the OPEN message made for it (used once; a retry elsewhere takes the next one).
@@ -76,6 +86,10 @@ struct Refused {
     ExitStatus exit;
     Rule because;
 };
+// Why the client goes without: for good, or until later.
+[[nodiscard]] inline ErrorKind kind_of(const Refused& refused) {
+    return refused.exit == ExitStatus::unavailable ? ErrorKind::unavailable : ErrorKind::denied;
+}
 struct StaleHandle {};  // look the key up again, then ask again
 using Authorization = std::variant<Granted, Refused, StaleHandle>;
 
@@ -97,6 +111,16 @@ struct SessionReport {
 
 // Does the database answer? Said to be done, or unavailable.
 struct ReadyRequest {
+    ClientContext client;
+};
+
+// A command that changes the directory, at its end. With an empty command it is only asked whether an event
+// would be taken.
+struct ChangeReport {
+    std::string command;  // "key add"
+    std::vector<std::string> arguments;
+    std::string failed;  // why it was refused; empty: it was done
+    std::string facts;   // an object as JSON: "before", "after" …; or empty
     ClientContext client;
 };
 

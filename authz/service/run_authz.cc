@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "authz/audit/settings.h"
 #include "authz/base/log.h"
 #include "authz/base/shared_page.h"
 #include "authz/service/explain.h"
@@ -98,6 +99,12 @@ Result<std::unique_ptr<RedisRoutes>> open_redis_routes(const Config& config, Red
     return std::make_unique<RedisRoutes>(std::move(*settings), thread_count(config), counters);
 }
 
+Result<std::unique_ptr<AuditSink>> open_audit(const Config& config, AuditCounters& counters) {
+    if (!config.audit.enabled) return std::make_unique<AuditSink>();
+    return AuditSink::open(
+        {audit_trail_of(config), config.audit.sync_events, config.audit.sync_interval, &counters});
+}
+
 Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMetrics& metrics) {
     if (auto prepared = prepare_schema(config); !prepared) return pass_on(prepared);
     auto connect = choose_database(config, DatabaseUse::serve);
@@ -106,7 +113,7 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     if (!peers) return pass_on(peers);
     const auto keys = load_ticket_keys(config);
     if (!keys) return pass_on(keys);
-    auto audit = AuditSink::open(config.audit_file());
+    auto audit = open_audit(config, metrics.audit);
     if (!audit) return pass_on(audit);
     auto redis = open_redis_routes(config, metrics.redis);
     if (!redis) return pass_on(redis);

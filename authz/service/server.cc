@@ -49,6 +49,8 @@ Question question_of(const Request& request) {
     if (std::holds_alternative<KeyRequest>(request)) return Question::key;
     if (std::holds_alternative<HolderRequest>(request)) return Question::holder;
     if (std::holds_alternative<AuthorizeRequest>(request)) return Question::authorize;
+    if (std::holds_alternative<ProofReport>(request)) return Question::proof;
+    if (std::holds_alternative<ChangeReport>(request)) return Question::change;
     return std::holds_alternative<SessionReport>(request) ? Question::report : Question::ready;
 }
 
@@ -70,6 +72,14 @@ void log_failure(const Error& error, const Peer& peer, const Request& request) {
                 {"why", describe(error)},
                 {"uid", peer.uid},
                 {"pid", peer.pid}});
+}
+
+// What is answered by nothing but that it is done.
+Result<void> do_other(Authorizer& authorizer, const Request& request, const Asker& asker) {
+    if (const auto* report = std::get_if<SessionReport>(&request)) return authorizer.report(*report, asker);
+    if (const auto* proof = std::get_if<ProofReport>(&request)) return authorizer.proof(*proof, asker);
+    if (const auto* change = std::get_if<ChangeReport>(&request)) return authorizer.change(*change, asker);
+    return authorizer.ready();
 }
 
 }  // namespace
@@ -318,7 +328,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedR
         return encode_error(id, denied);
     }
     Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
-    const Asker asker{*kind, peer.user, peer.pid};
+    const Asker asker{*kind, peer.user, peer.pid, peer.uid};
     if (const auto* key = std::get_if<KeyRequest>(&request)) {
         return encode_key_reply(id, noted(authorizer.key(*key, asker)));
     }
@@ -330,8 +340,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedR
         if (answer) count_authorization(*answer);
         return encode_authorize_reply(id, answer);
     }
-    const auto* report = std::get_if<SessionReport>(&request);
-    const auto done = noted(report != nullptr ? authorizer.report(*report, asker) : authorizer.ready());
+    const auto done = noted(do_other(authorizer, request, asker));
     return done ? encode_done(id) : encode_error(id, done.error());
 }
 

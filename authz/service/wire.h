@@ -24,6 +24,8 @@ struct RequestHead {
 [[nodiscard]] std::string encode_request(const RequestHead& head, const AuthorizeRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const SessionReport& report);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ReadyRequest& request);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const ProofReport& report);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const ChangeReport& report);
 
 // Client side. parse_reply_id() reads the first few bytes alone. Errors: unavailable (the reply says so, or
 // is not a reply), internal (refused as not permitted).
@@ -33,7 +35,8 @@ struct RequestHead {
 [[nodiscard]] Result<void> parse_done_reply(std::string_view message);
 
 // Server side. Errors: client, naming the field that is wrong.
-using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest>;
+using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest,
+                             ProofReport, ChangeReport>;
 struct ReceivedRequest {
     RequestHead head;
     Request request;

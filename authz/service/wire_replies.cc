@@ -106,7 +106,7 @@ Result<KnownKey> parse_key(const Json& object) {
 }
 
 std::optional<Rule> parse_rule(std::string_view name) {
-    for (int i = 0; i <= static_cast<int>(Rule::read_only_deploy_key); ++i) {
+    for (std::size_t i = 0; i < rule_count; ++i) {
         if (rule_name(static_cast<Rule>(i)) == name) return static_cast<Rule>(i);
     }
     return std::nullopt;

@@ -39,7 +39,9 @@ Result<Request> parse_key_request(Fields& fields, ClientContext client) {
     if (!fields.good()) return fields.error();
     auto key = PublicKey::parse_blob(*blob);
     if (!key) return pass_on(key);
-    return KeyRequest{std::move(*key), std::move(login), proven, std::move(client)};
+    const bool again = fields.has("again") && fields.boolean("again");
+    if (!fields.good()) return fields.error();
+    return KeyRequest{std::move(*key), std::move(login), proven, std::move(client), again};
 }
 
 Result<std::optional<GitProtocol>> parse_protocol(Fields& fields) {
@@ -65,9 +67,39 @@ Result<Request> parse_authorize_request(Fields& fields, ClientContext client) {
     if (!repo) fields.note("repo");
     if (!protocol) fields.note("git_protocol");
     if (!request) fields.note("request");
+    std::string proven_as(fields.has("proven_as") ? fields.text("proven_as") : "");
     if (!fields.good()) return fields.error();
-    return AuthorizeRequest{std::move(handle),   *service,         std::move(*repo), std::move(*protocol),
-                            std::move(*request), std::move(client)};
+    return AuthorizeRequest{std::move(handle),   *service,          std::move(*repo),    std::move(*protocol),
+                            std::move(*request), std::move(client), std::move(proven_as)};
+}
+
+Result<Request> parse_proof(Fields& fields, ClientContext client) {
+    std::string handle(fields.text("handle", max_handle));
+    std::string login(fields.text("login"));
+    if (!fields.good()) return fields.error();
+    return ProofReport{std::move(handle), std::move(login), std::move(client)};
+}
+
+Result<Request> parse_change(Fields& fields, ClientContext client) {
+    ChangeReport report;
+    report.command = fields.text("command");
+    report.failed = fields.text("failed", max_change_text);
+    report.facts = fields.text("facts", max_change_text);
+    const Json& arguments = fields.inner("arguments");
+    if (!arguments.is_array() || arguments.size() > max_arguments) fields.note("arguments");
+    if (!report.facts.empty()) {
+        const Json facts = parse_json(report.facts);
+        if (!facts.is_object()) fields.note("facts");
+        report.facts = dump(facts);  // one line, whatever came
+    }
+    if (!fields.good()) return fields.error();
+    for (const Json& one : arguments) {
+        const auto* text = one.get_ptr<const std::string*>();
+        if (text == nullptr || text->size() > max_change_text) return client_error("bad field: arguments");
+        report.arguments.push_back(*text);
+    }
+    report.client = std::move(client);
+    return report;
 }
 
 Result<Request> parse_report(Fields& fields, ClientContext client) {
@@ -104,6 +136,8 @@ Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext c
     if (ask == "authorize") return parse_authorize_request(fields, std::move(client));
     if (ask == "report") return parse_report(fields, std::move(client));
     if (ask == "ready") return ReadyRequest{std::move(client)};
+    if (ask == "proof") return parse_proof(fields, std::move(client));
+    if (ask == "change") return parse_change(fields, std::move(client));
     fields.note("ask");
     return fields.error();
 }
@@ -115,6 +149,7 @@ std::string encode_request(const RequestHead& head, const KeyRequest& request) {
     message["blob"] = to_base64(request.key.blob());
     message["login"] = cut(request.login);
     message["proven"] = request.proven;
+    if (request.again) message["again"] = true;
     message["client"] = encode_client(request.client);
     return dump(message);
 }
@@ -133,7 +168,30 @@ std::string encode_request(const RequestHead& head, const AuthorizeRequest& requ
     message["repo"] = request.repo.text();
     if (request.git_protocol) message["git_protocol"] = request.git_protocol->text();
     message["request"] = request.request.text();
+    if (!request.proven_as.empty()) message["proven_as"] = cut(request.proven_as);
     message["client"] = encode_client(request.client);
+    return dump(message);
+}
+
+std::string encode_request(const RequestHead& head, const ProofReport& report) {
+    Json message = encode_head(head, "proof");
+    message["handle"] = report.handle;
+    message["login"] = cut(report.login);
+    message["client"] = encode_client(report.client);
+    return dump(message);
+}
+
+std::string encode_request(const RequestHead& head, const ChangeReport& report) {
+    Json message = encode_head(head, "change");
+    message["command"] = cut(report.command);
+    message["arguments"] = Json::array();
+    for (const std::string& one : report.arguments) {
+        if (message["arguments"].size() < max_arguments)
+            message["arguments"].push_back(one.substr(0, max_change_text));
+    }
+    message["failed"] = report.failed.substr(0, max_change_text);
+    message["facts"] = report.facts.size() > max_change_text ? "" : report.facts;
+    message["client"] = encode_client(report.client);
     return dump(message);
 }
 

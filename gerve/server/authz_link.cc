@@ -136,6 +136,15 @@ void AuthzLink::report(SessionReport report) {
     asio::co_spawn(loop_, send_reports(), asio::detached);
 }
 
+void AuthzLink::report(ProofReport proof) {
+    asio::co_spawn(loop_, send_proof(std::move(proof)), asio::detached);
+}
+
+asio::awaitable<void> AuthzLink::send_proof(ProofReport proof) {
+    const auto done = co_await ask(proof, report_patience);
+    if (!done) log::error("a proof is not on record", {{"why", describe(done.error())}});
+}
+
 asio::awaitable<void> AuthzLink::send_reports() {
     while (!reports_.empty()) {
         const SessionReport report = std::move(reports_.front());

@@ -29,6 +29,8 @@ class AuthzLink {
     asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);
     // Kept until authz has confirmed it, in order; the oldest go first when there are too many.
     void report(SessionReport report);
+    // Nobody waits for it.
+    void report(ProofReport proof);
 
   private:
     struct Question {
@@ -46,6 +48,7 @@ class AuthzLink {
     void settle(std::string message);
     void disconnected();
     asio::awaitable<void> send_reports();
+    asio::awaitable<void> send_proof(ProofReport proof);
 
     asio::io_context& loop_;
     std::string path_;

@@ -203,6 +203,28 @@ void show_backends(Page& page, const AuthzMetrics& authz) {
                  authz.redis.failures);
 }
 
+void show_audit(Page& page, const AuditCounters& audit) {
+    page.counter("gerve_audit_events_total", "Events written to the audit file", {}, audit.events);
+    page.counter("gerve_audit_write_failures_total", "Writes that the audit file's disk refused", {},
+                 audit.write_failures);
+    page.gauge("gerve_audit_failing", "1 while the audit file cannot be written and pushes are refused", {},
+               audit.failing.value());
+    page.gauge("gerve_audit_waiting_events", "Events in memory, because the file cannot be written", {},
+               audit.waiting.value());
+    page.counter("gerve_audit_lost_events_total", "Events that found no room there", {}, audit.lost);
+    page.counter("gerve_audit_unrecorded_pushes_total", "Pushes refused because they could not be recorded",
+                 {}, audit.unrecorded);
+    page.counter("gerve_audit_syncs_total", "Times the audit file was brought to the disk", {}, audit.syncs);
+    page.counter("gerve_audit_sync_failures_total", "Of these, refused by the disk", {}, audit.sync_failures);
+    page.counter("gerve_audit_rows_total", "Events inserted into the table audit_events", {}, audit.rows);
+    page.counter("gerve_audit_row_failures_total", "Batches that the database did not take; tried again", {},
+                 audit.row_failures);
+    page.counter("gerve_audit_row_gaps_total", "Events that no file holds any more and the table never got",
+                 {}, audit.row_gaps);
+    page.gauge("gerve_audit_table_lag_bytes", "Bytes of the audit file that the table has not got yet", {},
+               audit.row_backlog.value());
+}
+
 }  // namespace
 
 std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, bool maintenance) {
@@ -217,6 +239,7 @@ std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, boo
         show_queries(page, *authz);
         show_questions(page, *authz);
         show_backends(page, *authz);
+        show_audit(page, authz->audit);
     }
     page.gauge("gerve_maintenance", "1 while clients are told of maintenance and nothing is served", {},
                maintenance ? 1 : 0);

@@ -13,6 +13,7 @@
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
 #include "gerve/relay/git_session.h"
+#include "gerve/server/login.h"
 #include "gerve/ssh/channel.h"
 
 namespace gerve {
@@ -25,6 +26,8 @@ using std::chrono::steady_clock;
 
 // A look-up is good for so long; within it, probe and signature of one key cost one look-up.
 constexpr std::chrono::seconds lookup_lifetime{5};
+// The audit trail hears of a proof with the first question of the connection, or without one after this time.
+constexpr std::chrono::seconds proof_patience{2};
 
 // To whoever was let in to be told of maintenance, and asks for something when it has ended.
 constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
@@ -32,14 +35,6 @@ constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
 // GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
 // lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
 // results of co_await are named here, and conditions do not await.
-
-// Who logged in on this connection. Without `found`, authz was out of reach: the client was let in only to be
-// told.
-struct LoggedIn {
-    std::string user;
-    PublicKey key;
-    std::optional<KeyFound> found;
-};
 
 class SshDoor;
 
@@ -75,6 +70,8 @@ class Session : public std::enable_shared_from_this<Session> {
     asio::awaitable<void> greet(Channel& channel, const RequestId& request);
     asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question, SessionReport& report);
     void tell_end(const SessionReport& report);
+    [[nodiscard]] bool owes_proof() const { return login_->found && !login_->proof_told; }
+    void tell_proof();
     void show_connections() {
         worker_.numbers.connections.set(static_cast<std::int64_t>(worker_.connections.size()));
     }
@@ -85,12 +82,7 @@ class Session : public std::enable_shared_from_this<Session> {
     ClientContext client_;
     std::optional<LoggedIn> login_;
     bool turned_away_ = false;  // let in without a proof, to be told of maintenance
-    struct {
-        std::string user;
-        std::string blob;
-        Result<std::optional<KeyFound>> result = std::optional<KeyFound>();
-        steady_clock::time_point at;
-    } last_lookup_;
+    LastLookup last_lookup_;
 };
 
 // One channel as a front door.
@@ -125,9 +117,14 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     }
     client_.version = connection_->client_version();
     while (!connection_->ended()) {
-        auto channel = co_await connection_->next_request(steady_clock::now() + worker_.config.idle_timeout);
+        const std::chrono::milliseconds patience =
+            owes_proof() ? std::min<std::chrono::milliseconds>(worker_.config.idle_timeout, proof_patience)
+                         : worker_.config.idle_timeout;
+        auto channel = co_await connection_->next_request(steady_clock::now() + patience);
         if (channel != nullptr) {
             asio::co_spawn(worker_.loop, serve(std::move(channel)), asio::detached);
+        } else if (owes_proof()) {
+            tell_proof();
         } else if (!connection_->ended() && !connection_->open_channels()) {
             connection_->disconnect("Nothing was asked for a long time.");
         }
@@ -207,6 +204,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
     }
     LoggedIn login{attempt.user, *attempt.key, std::nullopt};
     if (found) login.found = **found;
+    login.proof_told = last_lookup_.proven;
     connection_->accept_login();
     co_return login;
 }
@@ -220,6 +218,7 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
         last_lookup_.result = co_await worker_.authz.key(question);
         last_lookup_.user = user;
         last_lookup_.blob = key.blob();
+        last_lookup_.proven = proven;
         last_lookup_.at = steady_clock::now();
     }
     co_return last_lookup_.result;
@@ -245,21 +244,14 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
 }
 
 void Session::tell_end(const SessionReport& report) {
-    log::info("session", {{"request", report.request.text()},
-                          {"addr", client_.address},
-                          {"client", client_.version},
-                          {"who", login_->found ? name_of(login_->found->key) : "?"},
-                          {"key", login_->key.fingerprint().text()},
-                          {"service", report.service},
-                          {"repo", report.repo},
-                          {"server", report.server},
-                          {"in", report.bytes_in},
-                          {"out", report.bytes_out},
-                          {"ms", report.duration_ms},
-                          {"exit", report.exit},
-                          {"ended", report.ended}});
+    log_session(*login_, report);
     worker_.metrics.count_operation(report);
     if (!report.handle.empty()) worker_.authz.report(report);
+}
+
+void Session::tell_proof() {
+    login_->proof_told = true;
+    worker_.authz.report(ProofReport{login_->found->handle, login_->user, client_});
 }
 
 // The handle of a connection that lives long goes stale; a new look-up finds out whether the key still is
@@ -269,9 +261,11 @@ asio::awaitable<Result<KeyFound>> Session::principal() {
     if (!last_lookup_.result && steady_clock::now() - last_lookup_.at < std::chrono::seconds(2)) {
         co_return pass_on(last_lookup_.result);
     }
-    const KeyRequest question{login_->key, login_->user, true, client_};
+    const bool was_told = login_->proof_told && login_->found;
+    const KeyRequest question{login_->key, login_->user, true, client_, was_told};
     auto found = co_await worker_.authz.key(question);
     if (!found) co_return pass_on(found);
+    login_->proof_told = true;
     if (*found) {
         login_->found = **found;
         co_return **found;
@@ -290,12 +284,16 @@ asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& ques
         }
         asked.handle = login_->found->handle;
         report.handle = asked.handle;
+        asked.proven_as = login_->proof_told ? "" : login_->user;
+        login_->proof_told = true;
         const Stopwatch watch(worker_.metrics.times(WorkerQuestion::authorize));
         auto answer = co_await worker_.authz.authorize(asked);
+        const bool stale = answer && std::holds_alternative<StaleHandle>(*answer);
+        if (!answer || stale) login_->proof_told = asked.proven_as.empty();
         if (!answer) co_return pass_on(answer);
         if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
         if (auto* refused = std::get_if<Refused>(&*answer)) {
-            co_return fail(ErrorKind::denied, refused->told, std::string(rule_name(refused->because)));
+            co_return fail(kind_of(*refused), refused->told, std::string(rule_name(refused->because)));
         }
     }
     co_return unavailable("authz calls every handle stale");
@@ -312,6 +310,7 @@ asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request)
         }
     }
     if (login_->found) text = greeting_text(login_->found->key);
+    if (owes_proof()) tell_proof();
     co_await say(channel, text);
     channel.finish(exit);
 }

@@ -1,10 +1,8 @@
 #include "authz/audit/audit.h"
 
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "tests/unit/authz/audit/files.h"
 #include "tests/unit/authz/service/fixture.h"
 
 using namespace gerve;
@@ -12,15 +10,15 @@ using namespace gerve::testing;
 
 namespace {
 
-std::vector<nlohmann::json> lines_of(const std::string& file) {
-    std::ifstream in(file);
-    std::vector<nlohmann::json> lines;
-    for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
-    return lines;
-}
-
 const std::optional<KnownKey> alice =
     KnownKey{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
+
+AuditSettings settings_in(const TemporaryDirectory& directory) {
+    return {{directory.file("audit.jsonl"), directory.file("audit.key"), "gw1"},
+            1000,
+            std::chrono::hours(1),
+            nullptr};
+}
 
 void record_session(AuditSink& sink) {
     sink.record(SessionEnded{make_report(""), alice});
@@ -30,52 +28,48 @@ void record_session(AuditSink& sink) {
 
 TEST_CASE("each event is one numbered line of JSON, whatever bytes a client sent") {
     const TemporaryDirectory directory;
-    const auto sink = must(AuditSink::open(directory.file("audit.jsonl")));
-    KeyRequest proven = ask_key(1);
-    proven.client.version = std::string("SSH\n{\"seq\":9}\x1b[2J\xff", 18);
-    sink->record(KeySeen{proven, alice});
-    KeyRequest offered = proven;
-    offered.proven = false;
-    sink->record(KeySeen{offered, alice});
+    auto sink = must(AuditSink::open(settings_in(directory)));
+    KeyRequest request = ask_key(1);
+    request.client.version = std::string("SSH\n{\"seq\":9}\x1b[2J\xff", 18);
+    sink->record(KeyProven{request.client, "git", alice->fingerprint.text(), &*alice});
+    sink->record(KeyOffered{request, alice});
     const std::optional<KnownKey> nobody;
-    sink->record(KeySeen{ask_key(9), nobody});
-    const AuthorizeRequest request = ask_access("");
-    sink->record(Decided{request, *alice, Deny{"ERROR: x\n", Rule::archived}});
+    sink->record(KeyProven{request.client, "git", make_key(9).fingerprint().text(), nullptr});
+    const AuthorizeRequest wish = ask_access("");
+    sink->record(Decided{wish, *alice, Deny{"ERROR: x\n", Rule::archived}});
     record_session(*sink);
+    must(sink->insist(AdminChange{"root", "ann", "key add", {"Alice", "-"}, "", R"({"after":1})"}));
+    sink.reset();
 
-    const auto lines = lines_of(directory.file("audit.jsonl"));
-    REQUIRE(lines.size() == 4);
-    for (std::size_t i = 0; i < lines.size(); ++i) CHECK(lines[i]["seq"] == i + 1);
-    CHECK(lines[0]["event"] == "proven");
-    CHECK(lines[0]["user"] == "Alice");
-    CHECK(lines[0]["fingerprint"] == make_key(1).fingerprint().text());
-    CHECK(lines[0]["address"] == "192.0.2.7");
-    CHECK_FALSE(lines[1].contains("user"));
-    CHECK(lines[2]["event"] == "decision");
-    CHECK(lines[2]["is"] == "deny");
-    CHECK(lines[2]["because"] == "archived");
-    CHECK(lines[2]["request"] == request.request.text());
-    CHECK(lines[3]["event"] == "session");
-    CHECK(lines[3]["ended"] == "exit");
-}
-
-TEST_CASE("the numbers go on after a restart, and behind a line that a crash cut short") {
-    const TemporaryDirectory directory;
-    const std::string file = directory.file("audit.jsonl");
-    for (int round = 0; round < 3; ++round) record_session(*must(AuditSink::open(file)));
-    std::ofstream(file, std::ios::app) << "{\"seq\":4,\"eve";
-    record_session(*must(AuditSink::open(file)));
-    std::ifstream in(file);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    REQUIRE(lines.size() == 5);
-    CHECK(lines[2].starts_with("{\"seq\":3,"));
-    CHECK(lines[4].starts_with("{\"seq\":4,"));
+    const auto lines = json_lines(directory.file("audit.jsonl"));
+    REQUIRE(lines.size() == 9);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        CHECK(lines[i]["seq"] == i + 1);
+        CHECK(lines[i]["gateway"] == "gw1");
+    }
+    CHECK(lines[0]["event"] == "trail");
+    CHECK(lines[1]["is"] == "started");
+    CHECK(lines[2]["event"] == "proven");
+    CHECK(lines[2]["user"] == "Alice");
+    CHECK(lines[2]["fingerprint"] == make_key(1).fingerprint().text());
+    CHECK(lines[2]["address"] == "192.0.2.7");
+    CHECK(lines[3]["event"] == "offered");
+    CHECK(lines[3]["keys"][0]["user"] == "Alice");
+    CHECK_FALSE(lines[4].contains("user"));
+    CHECK(lines[5]["event"] == "decision");
+    CHECK(lines[5]["is"] == "deny");
+    CHECK(lines[5]["because"] == "archived");
+    CHECK(lines[5]["request"] == wish.request.text());
+    CHECK(lines[6]["event"] == "session");
+    CHECK(lines[6]["ended"] == "exit");
+    CHECK(lines[7]["operator_login"] == "ann");
+    CHECK(lines[7]["details"]["after"] == 1);
+    CHECK(lines[8]["is"] == "stopped");
 }
 
 TEST_CASE("many threads write whole lines without a gap") {
     const TemporaryDirectory directory;
-    const auto sink = must(AuditSink::open(directory.file("audit.jsonl")));
+    auto sink = must(AuditSink::open(settings_in(directory)));
     std::vector<std::thread> threads;
     for (int i = 0; i < 8; ++i) {
         threads.emplace_back([&] {
@@ -83,24 +77,76 @@ TEST_CASE("many threads write whole lines without a gap") {
         });
     }
     for (std::thread& thread : threads) thread.join();
-    const auto lines = lines_of(directory.file("audit.jsonl"));
-    REQUIRE(lines.size() == 400);
+    sink.reset();
+    const auto lines = json_lines(directory.file("audit.jsonl"));
+    REQUIRE(lines.size() == 403);
     for (std::size_t i = 0; i < lines.size(); ++i) CHECK(lines[i]["seq"] == i + 1);
 }
 
-TEST_CASE("after a rotation it goes on in a new file, and the numbers with it") {
+TEST_CASE("while the file cannot be written, events wait, and what must be on record is refused") {
     const TemporaryDirectory directory;
-    const auto sink = must(AuditSink::open(directory.file("audit.jsonl")));
+    AuditCounters counters;
+    auto settings = settings_in(directory);
+    settings.counters = &counters;
+    auto sink = must(AuditSink::open(settings));
     record_session(*sink);
-    std::filesystem::rename(directory.file("audit.jsonl"), directory.file("audit.1"));
-    must(sink->reopen());
-    record_session(*sink);
-    CHECK(lines_of(directory.file("audit.jsonl")).at(0)["seq"] == 2);
+    const AuthorizeRequest push = ask_access("", Service::receive_pack);
+    {
+        const FileSizeLimit full(std::filesystem::file_size(directory.file("audit.jsonl")) + 100);
+        CHECK_FALSE(sink->insist(Decided{push, *alice, Allow{Rule::owner}}).has_value());
+        CHECK(counters.failing.value() == 1);
+        for (int i = 0; i < 3; ++i) record_session(*sink);
+        CHECK(counters.waiting.value() == 3);
+        CHECK_FALSE(sink->probe().has_value());
+    }
+    CHECK(sink->insist(Decided{push, *alice, Allow{Rule::owner}}).has_value());
+    CHECK(counters.failing.value() == 0);
+    CHECK(counters.waiting.value() == 0);
+    CHECK(counters.lost.value() == 0);
+    CHECK(sink->probe().has_value());
+    sink.reset();
+    const auto lines = json_lines(directory.file("audit.jsonl"));
+    REQUIRE(lines.size() == 8);  // two of the start, 1 + 3 sessions, the push, the end
+    CHECK(lines[5]["event"] == "session");
+    CHECK(lines[6]["event"] == "decision");
+}
+
+TEST_CASE("what finds no room in memory is counted in an event of its own") {
+    const TemporaryDirectory directory;
+    AuditCounters counters;
+    auto settings = settings_in(directory);
+    settings.counters = &counters;
+    auto sink = must(AuditSink::open(settings));
+    {
+        const FileSizeLimit full(std::filesystem::file_size(directory.file("audit.jsonl")));
+        for (std::size_t i = 0; i < AuditSink::max_waiting + 5; ++i) record_session(*sink);
+        CHECK(counters.lost.value() == 5);
+    }
+    must(sink->probe());
+    sink.reset();
+    const auto lines = json_lines(directory.file("audit.jsonl"));
+    REQUIRE(lines.size() == AuditSink::max_waiting + 4);
+    CHECK(lines[2]["event"] == "lost");
+    CHECK(lines[2]["count"] == 5);
+}
+
+TEST_CASE("the file reaches the disk after some events, or some time") {
+    const TemporaryDirectory directory;
+    AuditCounters counters;
+    auto settings = settings_in(directory);
+    settings.counters = &counters;
+    settings.sync_events = 5;
+    auto sink = must(AuditSink::open(settings));
+    for (int i = 0; i < 5; ++i) record_session(*sink);
+    for (int i = 0; i < 200 && counters.syncs.value() == 0; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(counters.syncs.value() > 0);
 }
 
 TEST_CASE("a place where no file can be is an error at the start, and a sink without one writes nothing") {
-    CHECK_FALSE(AuditSink::open("/no/such/place/audit.jsonl").has_value());
+    CHECK_FALSE(AuditSink::open({{"/no/such/place/audit.jsonl", "/no/such/place/key", "g"}}).has_value());
     AuditSink nowhere;
     record_session(nowhere);
     CHECK(nowhere.reopen().has_value());
+    CHECK(nowhere.insist(AdminChange{}).has_value());
 }

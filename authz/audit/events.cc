@@ -1,0 +1,97 @@
+#include "authz/audit/events.h"
+
+#include <unistd.h>
+
+namespace gerve {
+
+void put_client(JsonMembers& members, const ClientContext& client) {
+    members.add("address", client.address);
+    members.add("client", client.version);
+    members.add("connection", client.connection);
+    members.add("door", client.door);
+}
+
+void put_key(JsonMembers& members, const KnownKey& key) {
+    members.add("fingerprint", key.fingerprint.text());
+    members.add("key", number_of(key.id));
+    if (const auto* user = std::get_if<User>(&key.owner))
+        members.add("user", user->login.text());
+    else
+        members.add("deploy_key_of", std::get<DeployKey>(key.owner).repo.text());
+}
+
+AuditFact fact_of(const KeyProven& event) {
+    JsonMembers members("proven");
+    members.add("login", event.login);
+    if (event.known != nullptr)
+        put_key(members, *event.known);
+    else
+        members.add("fingerprint", event.fingerprint);
+    put_client(members, event.client);
+    return {audit_now(), members.take()};
+}
+
+AuditFact fact_of(const Decided& event) {
+    JsonMembers members("decision");
+    members.add("request", event.request.request.text());
+    members.add("is", allowed(event.decision) ? "allow" : "deny");
+    members.add("because",
+                rule_name(std::visit([](const auto& decision) { return decision.because; }, event.decision)));
+    members.add("service", service_name(event.request.service));
+    members.add("repo", event.request.repo.text());
+    put_key(members, event.key);
+    put_client(members, event.request.client);
+    return {audit_now(), members.take()};
+}
+
+AuditFact fact_of(const SessionEnded& event) {
+    const SessionReport& report = event.report;
+    JsonMembers members("session");
+    members.add("request", report.request.text());
+    members.add("service", report.service);
+    members.add("repo", report.repo);
+    members.add("server", report.server);
+    members.add("git_protocol", report.git_protocol);
+    members.add("bytes_in", report.bytes_in);
+    members.add("bytes_out", report.bytes_out);
+    members.add("duration_ms", report.duration_ms);
+    members.add("exit", report.exit);
+    members.add("ended", report.ended);
+    if (event.key) put_key(members, *event.key);
+    put_client(members, report.client);
+    return {audit_now(), members.take()};
+}
+
+AuditFact fact_of(const AdminChange& event) {
+    JsonMembers members("admin");
+    members.add("operator", event.user);
+    if (!event.login.empty()) members.add("operator_login", event.login);
+    members.add("command", event.command);
+    std::string words = "[";
+    for (const std::string& word : event.arguments) {
+        if (words.size() > 1) words += ',';
+        append_json_text(words, word);
+    }
+    members.add_json("arguments", words + "]");
+    members.add_flag("done", event.failed.empty());
+    if (!event.failed.empty()) members.add("why", event.failed);
+    if (!event.facts.empty()) members.add_json("details", event.facts);
+    return {audit_now(), members.take()};
+}
+
+AuditFact service_fact(std::string_view is) {
+    JsonMembers members("service");
+    members.add("is", is);
+    members.add("version", GERVE_VERSION);
+    members.add("pid", ::getpid());
+    return {audit_now(), members.take()};
+}
+
+AuditFact lost_fact(std::uint64_t count, std::int64_t since) {
+    JsonMembers members("lost");
+    members.add("count", count);
+    members.add("since_ms", since / 1000);
+    return {audit_now(), members.take()};
+}
+
+}  // namespace gerve

@@ -1,0 +1,59 @@
+// The events of the audit trail as facts: what each kind tells, and by which names. docs/audit.md lists them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "authz/audit/chain.h"
+#include "authz/audit/json_members.h"
+#include "authz/model/decision.h"
+#include "authz/service/protocol.h"
+
+namespace gerve {
+
+// A key was offered: somebody asked whether it would do. `known`: what the directory says of it.
+struct KeyOffered {
+    const KeyRequest& request;
+    const std::optional<KnownKey>& known;
+};
+// A signature by the key was verified, by a worker or by sshd.
+struct KeyProven {
+    const ClientContext& client;
+    std::string_view login;  // the SSH user name
+    std::string fingerprint;
+    const KnownKey* known;  // null: the directory does not know the key
+};
+struct Decided {
+    const AuthorizeRequest& request;
+    const KnownKey& key;
+    const Decision& decision;
+};
+// `key`: of the session's principal, as far as its handle still tells.
+struct SessionEnded {
+    const SessionReport& report;
+    std::optional<KnownKey> key;
+};
+// A command of an administrator's, at its end.
+struct AdminChange {
+    std::string user;                    // who ran it, by the kernel's word: a name, or the number of a user
+    std::string login;                   // who had logged in to do so, before any su or sudo; may be empty
+    std::string command;                 // "key add"
+    std::vector<std::string> arguments;  // the words of its line
+    std::string failed;                  // why it was refused; empty: it was done
+    std::string facts;                   // an object as JSON: "before", "after" …; or empty
+};
+
+[[nodiscard]] AuditFact fact_of(const KeyProven& event);
+[[nodiscard]] AuditFact fact_of(const Decided& event);
+[[nodiscard]] AuditFact fact_of(const SessionEnded& event);
+[[nodiscard]] AuditFact fact_of(const AdminChange& event);
+[[nodiscard]] AuditFact service_fact(std::string_view is);  // "started", "stopped"
+// `count` events found no room while the file could not be written; the first of them at `since`.
+[[nodiscard]] AuditFact lost_fact(std::uint64_t count, std::int64_t since);
+
+void put_client(JsonMembers& members, const ClientContext& client);
+void put_key(JsonMembers& members, const KnownKey& key);
+
+}  // namespace gerve

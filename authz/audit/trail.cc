@@ -1,0 +1,235 @@
+#include "authz/audit/trail.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t head_record_size = 512;
+constexpr std::size_t chain_bytes = 16;
+
+std::string directory_of(const std::string& file) {
+    const auto slash = file.rfind('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : file.substr(0, slash);
+}
+
+// Made by a command of root's it would shut authz out: what lies in a directory belongs to whom that does.
+Result<Fd> open_or_make(const std::string& path, int flags) {
+    const bool is_new = ::access(path.c_str(), F_OK) != 0;
+    Fd file(::open(path.c_str(), flags | O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return internal_error(errno_text("cannot open " + path));
+    struct stat parent {};
+    if (is_new && ::geteuid() == 0 && ::stat(directory_of(path).c_str(), &parent) == 0)
+        (void)!::fchown(file.get(), parent.st_uid, parent.st_gid);
+    if (is_new) {
+        const Fd directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (directory) ::fsync(directory.get());
+    }
+    return file;
+}
+
+// Of the process's open file: released with it, and by the end of this.
+class HeadLock {
+  public:
+    explicit HeadLock(int file) : file_(file) { held_ = change(F_WRLCK); }
+    ~HeadLock() { change(F_UNLCK); }
+    HeadLock(const HeadLock&) = delete;
+    HeadLock& operator=(const HeadLock&) = delete;
+    [[nodiscard]] bool held() const { return held_; }
+
+  private:
+    bool change(short kind) const {
+        struct flock whole {};
+        whole.l_type = kind;
+        whole.l_whence = SEEK_SET;
+        while (::fcntl(file_, F_OFD_SETLKW, &whole) != 0) {
+            if (errno != EINTR) return false;
+        }
+        return true;
+    }
+    int file_;
+    bool held_ = false;
+};
+
+std::string record_text(const TrailHead& head, const struct stat& status, off_t size) {
+    std::string text = Json{{"chain", head.chain},     {"seq", head.seq},        {"mac", head.mac},
+                            {"device", status.st_dev}, {"inode", status.st_ino}, {"size", size}}
+                           .dump();
+    text.resize(head_record_size - 1, ' ');
+    return text + "\n";
+}
+
+std::optional<HeadRecord> parse_record(const std::string& text) {
+    const Json json = Json::parse(text, nullptr, false);
+    if (!json.is_object()) return std::nullopt;
+    HeadRecord record;
+    record.head = {json.value("chain", ""), json.value("seq", std::uint64_t{0}), json.value("mac", "")};
+    record.device = json.value("device", std::uint64_t{0});
+    record.inode = json.value("inode", std::uint64_t{0});
+    record.size = json.value("size", std::int64_t{0});
+    if (record.head.chain.empty()) return std::nullopt;
+    return record;
+}
+
+bool is_same_file(const struct stat& a, const struct stat& b) {
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// What the last writer may have added, killed before it said so in the head.
+TrailHead head_of(const HeadRecord& record, const std::string& file) {
+    for (const std::string& sibling : list_trail_files(file)) {
+        struct stat status {};
+        const Fd opened(::open(sibling.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        if (!opened || ::fstat(opened.get(), &status) != 0) continue;
+        if (status.st_ino != record.inode || status.st_dev != record.device) continue;
+        if (status.st_size == record.size) return record.head;
+        auto end = find_trail_end(opened.get(), status.st_size);
+        if (end && *end) return (*end)->head;
+    }
+    return record.head;
+}
+
+}  // namespace
+
+std::string head_file_of(const std::string& file) {
+    return file + ".head";
+}
+
+std::optional<HeadRecord> read_head_record(const std::string& file) {
+    const auto text = read_file(head_file_of(file), 2 * head_record_size);
+    return text ? parse_record(*text) : std::nullopt;
+}
+
+Result<std::unique_ptr<Trail>> Trail::open(TrailSettings settings) {
+    auto key = load_or_make_chain_key(settings.key_file);
+    if (!key) return pass_on(key);
+    std::unique_ptr<Trail> trail(new Trail(std::move(settings), std::move(*key)));
+    if (auto opened = trail->open_head(); !opened) return pass_on(opened);
+    const HeadLock lock(trail->lock_.get());
+    if (auto ready = trail->catch_up(); !ready && errno != ENOSPC && errno != EDQUOT) return pass_on(ready);
+    return trail;
+}
+
+Result<void> Trail::open_head() {
+    auto head = open_or_make(head_file_of(settings_.file), 0);
+    if (!head) return pass_on(head);
+    lock_ = std::move(*head);
+    return {};
+}
+
+Result<void> Trail::append(const std::vector<AuditFact>& facts) {
+    const HeadLock lock(lock_.get());
+    if (!lock.held()) return internal_error(errno_text("cannot lock " + head_file_of(settings_.file)));
+    if (auto ready = catch_up(); !ready) return ready;
+    TrailHead head = head_;
+    std::string text;
+    if (opening_) text += make_line(key_, settings_.gateway, fact_of(*opening_), head);
+    // A note that recovers begins with the end of what was torn.
+    if (opening_ && !opening_->torn.empty() && !opening_->torn.ends_with('\n')) text.insert(0, 1, '\n');
+    for (const AuditFact& fact : facts) text += make_line(key_, settings_.gateway, fact, head);
+    if (auto written = write_whole(text); !written) return written;
+    head_ = std::move(head);
+    size_ += static_cast<off_t>(text.size());
+    opening_.reset();
+    if (dirty_.empty() || dirty_.back() != file_) dirty_.push_back(file_);
+    note_head();
+    return {};
+}
+
+Result<void> Trail::probe() {
+    constexpr off_t enough = 16 * 1024;
+    if (auto ready = append({}); !ready) return ready;
+    if (::fallocate(file_->get(), FALLOC_FL_KEEP_SIZE, size_, enough) == 0 || errno == EOPNOTSUPP) return {};
+    return internal_error(errno_text("no room in " + settings_.file));
+}
+
+// Finds out what others have written, and that the file was renamed.
+Result<void> Trail::catch_up() {
+    struct stat named {};
+    struct stat opened {};
+    const bool is_there = ::lstat(settings_.file.c_str(), &named) == 0;
+    if (file_ == nullptr || ::fstat(file_->get(), &opened) != 0 || !is_there || !is_same_file(named, opened))
+        return switch_file();
+    return opened.st_size == size_ ? Result<void>{} : read_tail();
+}
+
+Result<void> Trail::switch_file() {
+    struct stat status {};
+    // The last lines of the file that was renamed may be another process's.
+    if (file_ != nullptr && ::fstat(file_->get(), &status) == 0 && status.st_size != size_) (void)read_tail();
+    auto file = open_or_make(settings_.file, O_APPEND);
+    if (!file) return pass_on(file);
+    file_ = std::make_shared<Fd>(std::move(*file));
+    if (::fstat(file_->get(), &status) != 0) return internal_error(errno_text("fstat " + settings_.file));
+    size_ = 0;
+    return status.st_size == 0 ? begin_file() : read_tail();
+}
+
+// An empty file: the next of the trail, or the first of a new one.
+Result<void> Trail::begin_file() {
+    std::string text(head_record_size, '\0');
+    const ssize_t got = ::pread(lock_.get(), text.data(), text.size(), 0);
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (const auto record = parse_record(text)) {
+        TrailHead noted = head_of(*record, settings_.file);
+        // Of two the later: another process may have filled a file meanwhile that this one never saw.
+        if (noted.chain != head_.chain || noted.seq > head_.seq) head_ = std::move(noted);
+    }
+    opening_ = head_.chain.empty() ? TrailNote{"begins", {}, {}} : TrailNote{"continues", head_, {}};
+    if (head_.chain.empty()) head_ = {to_hex(random_bytes(chain_bytes)), 0, first_mac()};
+    return {};
+}
+
+Result<void> Trail::read_tail() {
+    struct stat status {};
+    if (::fstat(file_->get(), &status) != 0) return internal_error(errno_text("fstat " + settings_.file));
+    auto end = find_trail_end(file_->get(), status.st_size);
+    if (!end) return pass_on(end);
+    size_ = status.st_size;
+    opening_.reset();
+    if (*end) {
+        head_ = (*end)->head;
+        if (!(*end)->torn.empty()) opening_ = TrailNote{"recovered", {}, std::move((*end)->torn)};
+        return {};
+    }
+    // Not one line of a trail: what stands there is named, and left alone.
+    auto torn = read_file(settings_.file, std::size_t{1} << 30);
+    if (!torn) return pass_on(torn);
+    head_ = {};
+    if (auto begun = begin_file(); !begun) return begun;
+    opening_->torn = std::move(*torn);
+    return {};
+}
+
+// Half a line is taken back; where that fails, the next writer recovers.
+Result<void> Trail::write_whole(const std::string& text) {
+    if (text.empty()) return {};
+    const ssize_t put = ::write(file_->get(), text.data(), text.size());
+    if (put == static_cast<ssize_t>(text.size())) return {};
+    const std::string why = put < 0 ? errno_text("cannot write " + settings_.file)
+                                    : "cannot write " + settings_.file + ": no space";
+    if (put > 0 && ::ftruncate(file_->get(), size_) != 0)
+        log::error("the audit file is torn", {{"why", why}});
+    return internal_error(why);
+}
+
+void Trail::note_head() {
+    struct stat status {};
+    if (::fstat(file_->get(), &status) != 0) return;
+    const std::string text = record_text(head_, status, size_);
+    if (::pwrite(lock_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+        log::warn("the audit file's head is not noted", {{"why", errno_text("pwrite")}});
+}
+
+}  // namespace gerve

@@ -1,0 +1,86 @@
+// Trail: the audit file as its writers see it: one process at a time, one chain across files and restarts.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authz/audit/chain.h"
+#include "authz/base/fd.h"
+
+namespace gerve {
+
+struct TrailSettings {
+    std::string file;
+    std::string key_file;
+    std::string gateway;  // what every line calls this machine
+};
+
+// Several processes may append in turns: authz, the one that takes its place during a reload, and a command
+// while none runs. Each append holds a lock and looks first where the trail stands by then. The lock lies in
+// FILE.head, which also tells where the trail stands when FILE itself was renamed away and is new.
+//
+// Not thread-safe, but for files that were taken by take_dirty().
+class Trail {
+  public:
+    // Makes the key unless it is there. A file that cannot be opened is no error for lack of space: append()
+    // then tries again. Errors: internal.
+    [[nodiscard]] static Result<std::unique_ptr<Trail>> open(TrailSettings settings);
+
+    // Writes all of them or none. Error: internal, the file system's.
+    [[nodiscard]] Result<void> append(const std::vector<AuditFact>& facts);
+
+    // Whether there is room for the next event; it is held for that. Error: internal, as of append().
+    [[nodiscard]] Result<void> probe();
+
+    // The files that were written to since the last call, for fdatasync() at somebody's leisure.
+    [[nodiscard]] std::vector<std::shared_ptr<Fd>> take_dirty() { return std::exchange(dirty_, {}); }
+
+    [[nodiscard]] const TrailHead& head() const { return head_; }
+
+  private:
+    Trail(TrailSettings settings, ChainKey key) : settings_(std::move(settings)), key_(std::move(key)) {}
+    Result<void> open_head();
+    Result<void> catch_up();
+    Result<void> switch_file();
+    Result<void> read_tail();
+    Result<void> begin_file();
+    Result<void> write_whole(const std::string& text);
+    void note_head();
+
+    TrailSettings settings_;
+    ChainKey key_;
+    Fd lock_;  // of FILE.head
+    std::shared_ptr<Fd> file_;
+    off_t size_ = 0;  // of file_, behind head_
+    TrailHead head_;
+    std::optional<TrailNote> opening_;  // to be written in front of the next event
+    std::vector<std::shared_ptr<Fd>> dirty_;
+};
+
+// What FILE.head says: where the trail stood, and in which file.
+struct HeadRecord {
+    TrailHead head;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+};
+[[nodiscard]] std::string head_file_of(const std::string& file);
+[[nodiscard]] std::optional<HeadRecord> read_head_record(const std::string& file);
+
+// Where a trail stands at the end of a file, and the bytes behind its last line that are no line. Nothing: it
+// has no line. Error: internal.
+struct TrailEnd {
+    TrailHead head;
+    std::string torn;
+};
+[[nodiscard]] Result<std::optional<TrailEnd>> find_trail_end(int file, off_t size);
+
+// The trail's file and what it was renamed to (FILE.1, FILE-20260131, …), in the order of what they hold;
+// empty and foreign ones are left out. Compressed files cannot be read and are not among them.
+[[nodiscard]] std::vector<std::string> list_trail_files(const std::string& file);
+
+}  // namespace gerve
