@@ -19,8 +19,8 @@ constexpr std::size_t max_word = 255;     // a login, an address, an SSH version
 constexpr std::size_t max_handle = 1024;  // base64
 constexpr std::size_t max_notice = 4096;
 constexpr std::size_t max_destinations = 64;
-constexpr std::size_t max_arguments = 64;        // words of a command's line
-constexpr std::size_t max_change_text = 4096;    // one of them, a reason, or what changed
+constexpr std::size_t max_arguments = 64;      // words of a command's line
+constexpr std::size_t max_change_text = 4096;  // one of them, a reason, or what changed
 
 // Bytes that are not UTF-8 (a client's version string may hold any) become U+FFFD.
 inline std::string dump(const Json& message) {
