@@ -175,6 +175,7 @@ class ConfigReader {
         }
         authz.threads = small_number(table, "threads", authz.threads, 0, 256);
         authz.deadline = table.duration("deadline", authz.deadline, 10ms, 30s);
+        authz.recheck = table.duration("recheck", authz.recheck, 100ms, 1h);
         authz.worker_user = user_name(table, "worker_user");
         authz.authorized_keys_user = user_name(table, "authorized_keys_user");
         authz.forced_command_user = user_name(table, "forced_command_user");

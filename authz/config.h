@@ -63,7 +63,8 @@ struct AuthzConfig {
     std::vector<std::string>
         ticket_keys;       // files; empty in the embedded default: made in the state directory
     unsigned threads = 0;  // 0: two per core
-    std::chrono::milliseconds deadline{400};  // a caller waits this long for an answer
+    std::chrono::milliseconds deadline{400};   // a caller waits this long for an answer
+    std::chrono::milliseconds recheck{2'000};  // live sessions are decided again so often
     // User names by which peers are known (SO_PEERCRED). The user that authz runs as may ask everything.
     std::string worker_user;
     std::string authorized_keys_user;

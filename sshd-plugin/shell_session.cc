@@ -31,8 +31,8 @@ Error withdrawn() {
 // The process has one client and nothing else to do, so authz is asked by calls that block.
 class SshdDoor final : public Door {
   public:
-    SshdDoor(AuthzClient& authz, const std::string& handle, ClientStreams& streams)
-        : authz_(authz), handle_(handle), streams_(streams) {}
+    SshdDoor(AuthzClient& authz, const std::string& handle, ClientStreams& streams, LiveLink& live)
+        : authz_(authz), handle_(handle), streams_(streams), live_(live) {}
 
     asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
                                                SessionReport& report) override {
@@ -40,6 +40,7 @@ class SshdDoor final : public Door {
         asked.handle = handle_;
         report.handle = handle_;
         auto answer = authz_.authorize(asked);
+        authz_.hang_up();  // thousands of these processes may run for hours
         if (!answer) co_return pass_on(answer);
         if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
         if (auto* refused = std::get_if<Refused>(&*answer)) {
@@ -47,7 +48,17 @@ class SshdDoor final : public Door {
         }
         co_return tl::make_unexpected(why_stale(question.client));
     }
+    asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest& question, SessionReport& report) override {
+        SelfRequest asked = question;
+        asked.handle = handle_;
+        report.handle = handle_;
+        auto answer = authz_.self(asked);
+        if (!answer) co_return pass_on(answer);
+        if (auto* told = std::get_if<SelfAnswer>(&*answer)) co_return std::move(*told);
+        co_return tl::make_unexpected(why_stale(question.client));
+    }
     [[nodiscard]] ClientStreams& streams() override { return streams_; }
+    [[nodiscard]] LiveLink& live() override { return live_; }
 
   private:
     // The key was withdrawn, or it still is good and only the connection has lived too long.
@@ -61,6 +72,7 @@ class SshdDoor final : public Door {
     AuthzClient& authz_;
     const std::string& handle_;
     ClientStreams& streams_;
+    LiveLink& live_;
 };
 
 void log_end(const SessionReport& report) {
@@ -105,7 +117,7 @@ class ShellSession {
 
   private:
     asio::awaitable<void> serve() {
-        SshdDoor door(authz_, invocation_.handle, streams_);
+        SshdDoor door(authz_, invocation_.handle, streams_, live_);
         const GitWish wish{*request_.command, request_.git_protocol};
         const std::string notice = read_notice(invocation_.notice);
         co_await serve_git(door, wish, notice, scratch_, report_);
@@ -147,6 +159,7 @@ class ShellSession {
     asio::io_context loop_{1};
     AuthzClient authz_;
     StandardStreams streams_;
+    LiveLink live_{loop_, invocation_.socket, "sshd"};
     asio::signal_set signals_;
     Scratch scratch_;
     SessionReport report_;

@@ -19,6 +19,9 @@ constexpr std::array<Verb, 3> verbs{{
     {Service::upload_archive, "git-upload-archive"},
 }};
 
+constexpr std::string_view path_characters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+
 // Takes "git-VERB " or "git VERB " off the front.
 std::optional<Service> take_verb(std::string_view& rest) {
     for (const Verb& verb : verbs) {
@@ -79,6 +82,31 @@ Result<GitCommand> parse_git_command(std::string_view exec) {
     auto repo = RepoPath::parse(*word);
     if (!repo) return fail(ErrorKind::denied, messages::repository_not_found(), describe(repo.error()));
     return GitCommand{*service, std::move(*repo)};
+}
+
+std::string_view SelfQuestion::name() const {
+    switch (kind) {
+        case Kind::whoami: return "whoami";
+        case Kind::keys: return "keys";
+        case Kind::why: break;
+    }
+    return "why";
+}
+
+Result<std::optional<SelfQuestion>> parse_self_question(std::string_view exec) {
+    if (exec == "whoami") return SelfQuestion{SelfQuestion::Kind::whoami, std::nullopt, false};
+    if (exec == "keys") return SelfQuestion{SelfQuestion::Kind::keys, std::nullopt, false};
+    constexpr std::string_view why = "why ";
+    constexpr std::string_view push = " push";
+    if (exec.size() > max_command || !exec.starts_with(why)) return std::nullopt;
+    std::string_view path = exec.substr(why.size());
+    const bool wants_push = path.ends_with(push);
+    if (wants_push) path.remove_suffix(push.size());
+    if (path.empty() || path.find_first_not_of(path_characters) != std::string_view::npos)
+        return std::nullopt;
+    auto repo = RepoPath::parse(path);
+    if (!repo) return fail(ErrorKind::denied, messages::repository_not_found(), describe(repo.error()));
+    return SelfQuestion{SelfQuestion::Kind::why, std::move(*repo), wants_push};
 }
 
 Result<GitProtocol> GitProtocol::parse(std::string_view text) {

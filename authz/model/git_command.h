@@ -1,4 +1,5 @@
-// What a client may ask to run: one of git's three services on one repository, in git's own quoting.
+// What a client may ask to run: one of git's three services on one repository, in git's own quoting; or a
+// question about its own key.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,19 @@ constexpr std::size_t max_command = 1024;  // bytes of an exec string
 // exactly the quoting of git's sq_quote (quote.c). Errors: client (not such a command), denied (a path that
 // no repository can have, told as a missing repository).
 [[nodiscard]] Result<GitCommand> parse_git_command(std::string_view exec);
+
+// What the holder of a key may ask about it, and about nobody else.
+struct SelfQuestion {
+    enum class Kind { whoami, keys, why };
+    Kind kind = Kind::whoami;
+    std::optional<RepoPath> repo;                 // of `why`, and with it alone
+    bool push = false;                            // of `why`: may I push, not only read
+    [[nodiscard]] std::string_view name() const;  // "whoami" "keys" "why"
+};
+
+// `whoami`, `keys`, `why OWNER/REPO` or `why OWNER/REPO push`, to the byte and without any quoting. Nothing
+// when it is none of these. Error: denied (a path that no repository can have, told as a missing repository).
+[[nodiscard]] Result<std::optional<SelfQuestion>> parse_self_question(std::string_view exec);
 
 // The value of GIT_PROTOCOL, [a-z0-9=:.-]{1,255} ("version=2").
 class GitProtocol final {

@@ -48,6 +48,9 @@ std::string suspended() {
 std::string withdrawn() {
     return "ERROR: Your access was withdrawn.\n";
 }
+std::string killed() {
+    return "ERROR: This session was ended by an administrator.\n";
+}
 std::string connection_too_old() {
     return "ERROR: This SSH connection is too old for another operation. Connect again.\n";
 }

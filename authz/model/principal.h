@@ -61,6 +61,12 @@ class Principal final {
         return Principal(std::move(key));
     }
 
+    // The same holder by what is known of the key now. Nothing when that is another key.
+    [[nodiscard]] std::optional<Principal> renewed(KnownKey key) const {
+        if (key_.fingerprint != key.fingerprint) return std::nullopt;
+        return Principal(std::move(key));
+    }
+
     [[nodiscard]] const KnownKey& key() const { return key_; }
     [[nodiscard]] const User* user() const { return std::get_if<User>(&key_.owner); }
     [[nodiscard]] const DeployKey* deploy_key() const { return std::get_if<DeployKey>(&key_.owner); }

@@ -4,6 +4,7 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/service/inquiry.h"
+#include "authz/service/self_service.h"
 #include "authz/service/sshd_session.h"
 
 namespace gerve {
@@ -28,6 +29,10 @@ bool holds_still(const Handle& handle, const Asker& asker) {
     if (age <= sshd_handle_life) return true;
     const auto session = find_sshd_session(asker.process);
     return session && began_with_handle(*session, age);
+}
+
+std::optional<Principal> proven(const Handle& handle, KnownKey key) {
+    return Principal::make(Proof::from_sealed_handle(handle.key.fingerprint), std::move(key));
 }
 
 tl::unexpected<Error> no_connection() {
@@ -163,7 +168,7 @@ Result<std::optional<Principal>> Authorizer::principal_of(const Handle& handle, 
     auto key = key_of(handle);
     if (!key) return pass_on(key);
     if (!*key) return std::nullopt;
-    return Principal::make(Proof::from_sealed_handle(handle.key.fingerprint), std::move(**key));
+    return proven(handle, std::move(**key));
 }
 
 Result<std::optional<KeyFound>> Authorizer::holder(const HolderRequest& request, const Asker& asker) {
@@ -237,6 +242,20 @@ Result<void> Authorizer::change(const ChangeReport& report, const Asker& asker) 
                                      report.command, report.arguments, report.failed, report.facts});
 }
 
+Result<SelfReply> Authorizer::self(const SelfRequest& request, const Asker& asker) {
+    if (directory_ == nullptr) return no_connection();
+    const auto handle = open_handle(request.handle, asker, request.client);
+    if (!handle) return pass_on(handle);
+    if (!*handle) return StaleHandle{};
+    const auto principal = principal_of(**handle, asker);
+    if (!principal) return pass_on(principal);
+    if (!*principal) return StaleHandle{};
+    note_proof((*principal)->key(), "", asker, request.client);
+    auto answer = answer_self(*directory_, **principal, request.question, unix_now());
+    if (!answer) return pass_on(answer);
+    return std::move(*answer);
+}
+
 Result<void> Authorizer::report(const SessionReport& report, const Asker& asker) {
     const auto handle = open_handle(report.handle, asker, report.client);
     if (!handle) return pass_on(handle);
@@ -253,6 +272,17 @@ Result<void> Authorizer::report(const SessionReport& report, const Asker& asker)
                               {"ended", report.ended}});
     audit_.record(SessionEnded{report, *handle ? std::optional((*handle)->key) : std::nullopt});
     return {};
+}
+
+std::vector<std::optional<Principal>> Authorizer::principals_of(const LiveNews& news, const Asker& asker) {
+    std::vector<std::optional<Principal>> principals;
+    for (const LiveEntry& entry : news.began) {
+        const auto handle = open_handle(entry.handle, asker, entry.client);
+        const bool good = handle && *handle;
+        if (!good) log::warn("a live session has no handle that is good", {{"session", entry.id}});
+        principals.push_back(good ? proven(**handle, (*handle)->key) : std::nullopt);
+    }
+    return principals;
 }
 
 Result<void> Authorizer::ready() {

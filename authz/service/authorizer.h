@@ -6,6 +6,7 @@
 
 #include "authz/audit/audit.h"
 #include "authz/service/handle.h"
+#include "authz/service/live_protocol.h"
 #include "authz/service/peers.h"
 #include "authz/service/protocol.h"
 #include "authz/store/directory.h"
@@ -39,12 +40,17 @@ class Authorizer {
     [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request, const Asker& asker);
     [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request, const Asker& asker);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request, const Asker& asker);
+    [[nodiscard]] Result<SelfReply> self(const SelfRequest& request, const Asker& asker);
     // A handle that is too old to ask by still says who it was.
     [[nodiscard]] Result<void> report(const SessionReport& report, const Asker& asker);
     [[nodiscard]] Result<void> proof(const ProofReport& report, const Asker& asker);
     // Error: internal, the audit trail does not take it.
     [[nodiscard]] Result<void> change(const ChangeReport& report, const Asker& asker);
     [[nodiscard]] Result<void> ready();
+    // Whom each entry of news that began stands for: nobody, if its handle is not one of this peer's. How old
+    // it is does not matter.
+    [[nodiscard]] std::vector<std::optional<Principal>> principals_of(const LiveNews& news,
+                                                                      const Asker& asker);
 
   private:
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,

@@ -7,9 +7,9 @@
 
 namespace gerve {
 
-constexpr std::size_t question_count = 7;  // of Question (peers.h), and their names in its order
+constexpr std::size_t question_count = 11;  // of Question (peers.h), and their names in its order
 constexpr std::array<std::string_view, question_count> question_names{
-    "key", "holder", "authorize", "report", "ready", "proof", "change"};
+    "key", "holder", "authorize", "report", "ready", "proof", "change", "self", "live", "sessions", "kill"};
 // The rules up to a deploy key's allow, the others deny.
 [[nodiscard]] constexpr bool can_deny(Rule rule) {
     return rule > Rule::deploy_key;
@@ -19,7 +19,7 @@ constexpr std::size_t answer_kind_count = 3;
 
 // Lies in memory that authz shares with whoever shows it.
 struct AuthzMetrics {
-    static constexpr std::uint64_t layout = 2;
+    static constexpr std::uint64_t layout = 3;
 
     QueryCounters queries;
     std::array<std::array<Counter, answer_kind_count>, question_count> questions;

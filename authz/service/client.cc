@@ -112,6 +112,12 @@ Result<Authorization> AuthzClient::authorize(const AuthorizeRequest& request) {
     return parse_authorize_reply(*reply);
 }
 
+Result<SelfReply> AuthzClient::self(const SelfRequest& request) {
+    const auto reply = ask(request);
+    if (!reply) return pass_on(reply);
+    return parse_self_reply(*reply);
+}
+
 Result<void> AuthzClient::report(const SessionReport& report) {
     const auto reply = ask(report);
     if (!reply) return pass_on(reply);
@@ -128,6 +134,18 @@ Result<void> AuthzClient::ready() {
     const auto reply = ask(ReadyRequest{ClientContext{"", "", "", "gateway"}});
     if (!reply) return pass_on(reply);
     return parse_done_reply(*reply);
+}
+
+Result<SessionsPage> AuthzClient::sessions(const SessionsRequest& request) {
+    const auto reply = ask(request);
+    if (!reply) return pass_on(reply);
+    return parse_sessions_reply(*reply);
+}
+
+Result<std::uint64_t> AuthzClient::kill(const KillRequest& request) {
+    const auto reply = ask(request);
+    if (!reply) return pass_on(reply);
+    return parse_kill_reply(*reply);
 }
 
 }  // namespace gerve

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "authz/base/fd.h"
+#include "authz/service/live_protocol.h"
 #include "authz/service/protocol.h"
 
 namespace gerve {
@@ -22,10 +23,16 @@ class AuthzClient {
     [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request);
     [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request);
+    [[nodiscard]] Result<SelfReply> self(const SelfRequest& request);
     [[nodiscard]] Result<void> report(const SessionReport& report);
     [[nodiscard]] Result<void> change(const ChangeReport& report);
     // Good: authz answers, and its database answers it.
     [[nodiscard]] Result<void> ready();
+    [[nodiscard]] Result<SessionsPage> sessions(const SessionsRequest& request);
+    [[nodiscard]] Result<std::uint64_t> kill(const KillRequest& request);
+
+    // Closes the connection until there is another question.
+    void hang_up() { socket_ = Fd(); }
 
   private:
     template <class Request>

@@ -42,8 +42,8 @@ void note(std::vector<Fact>* facts, Query query, const std::string& asked, std::
 
 }  // namespace
 
-Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
-                        const RepoPath& repo, std::vector<Fact>* facts) {
+Result<Inquiry> inquire_access(Directory& directory, const Principal& principal, Service service,
+                               const RepoPath& repo, std::vector<Fact>* facts) {
     auto repository = directory.find_repository(repo);
     if (!repository) return pass_on(repository);
     note(facts, Query::repository, repo.text(), describe_repository(*repository));
@@ -56,15 +56,20 @@ Result<Inquiry> inquire(Directory& directory, const Principal& principal, Servic
         note(facts, Query::permission, principal.name() + " on " + (*repository)->path.text(),
              describe_permission(permission));
     }
-    Inquiry inquiry{decide(principal, service, *repository, permission), std::move(*repository),
-                    std::nullopt};
-    if (!allowed(inquiry.decision)) return inquiry;
+    Decision decision = decide(principal, service, *repository, permission);
+    return Inquiry{std::move(decision), std::move(*repository), std::nullopt};
+}
 
-    const Login& owner = inquiry.repository->path.owner();
+Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
+                        const RepoPath& repo, std::vector<Fact>* facts) {
+    auto inquiry = inquire_access(directory, principal, service, repo, facts);
+    if (!inquiry || !allowed(inquiry->decision)) return inquiry;
+
+    const Login& owner = inquiry->repository->path.owner();
     auto route = directory.find_route(owner);
     if (!route) return pass_on(route);
     note(facts, Query::route, owner.text(), describe_route(*route));
-    inquiry.route = std::move(*route);
+    inquiry->route = std::move(*route);
     return inquiry;
 }
 

@@ -26,6 +26,11 @@ struct Inquiry {
     std::optional<Route> route;  // looked up only when the decision is Allow
 };
 
+// Without the route. Error: unavailable.
+[[nodiscard]] Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
+                                             Service service, const RepoPath& repo,
+                                             std::vector<Fact>* facts = nullptr);
+
 // Asks no more than the decision needs. `facts`, unless null, gets each answer. Error: unavailable.
 [[nodiscard]] Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
                                       const RepoPath& repo, std::vector<Fact>* facts = nullptr);

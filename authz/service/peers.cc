@@ -16,18 +16,24 @@ struct Permit {
 };
 
 // What is not in this table is not answered.
-constexpr std::array<Permit, 11> permits{{
+constexpr std::array<Permit, 17> permits{{
     {PeerKind::worker, Question::key, "gateway"},
     {PeerKind::worker, Question::authorize, "gateway"},
     {PeerKind::worker, Question::report, "gateway"},
     {PeerKind::worker, Question::ready, "gateway"},
     {PeerKind::worker, Question::proof, "gateway"},
+    {PeerKind::worker, Question::self, "gateway"},
+    {PeerKind::worker, Question::live, "gateway"},
     {PeerKind::authorized_keys, Question::key, "sshd"},
     {PeerKind::forced_command, Question::holder, "sshd"},
     {PeerKind::forced_command, Question::authorize, "sshd"},
     {PeerKind::forced_command, Question::report, "sshd"},
+    {PeerKind::forced_command, Question::self, "sshd"},
+    {PeerKind::forced_command, Question::live, "sshd"},
     {PeerKind::administrator, Question::ready, "gateway"},
     {PeerKind::administrator, Question::change, "gateway"},
+    {PeerKind::administrator, Question::sessions, "gateway"},
+    {PeerKind::administrator, Question::kill, "gateway"},
 }};
 
 std::optional<uid_t> find_uid(const std::string& user) {

@@ -14,7 +14,7 @@
 
 namespace gerve {
 
-enum class Question { key, holder, authorize, report, ready, proof, change };
+enum class Question { key, holder, authorize, report, ready, proof, change, self, live, sessions, kill };
 
 // Which of the kinds a local user is.
 class PeerKinds {

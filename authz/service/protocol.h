@@ -93,12 +93,28 @@ struct Refused {
 struct StaleHandle {};  // look the key up again, then ask again
 using Authorization = std::variant<Granted, Refused, StaleHandle>;
 
+// A question of the key's holder about the key itself.
+struct SelfRequest {
+    std::string handle;
+    SelfQuestion question;
+    RequestId request;
+    ClientContext client;
+};
+
+// What the client gets: whole lines for its two streams, and the exit status.
+struct SelfAnswer {
+    std::string out;
+    std::string err;
+    int exit = 0;
+};
+using SelfReply = std::variant<SelfAnswer, StaleHandle>;
+
 // One git operation that came to its end, whatever the end was.
 struct SessionReport {
     std::string handle;  // of the principal
     RequestId request;
     ClientContext client;
-    std::string service;          // "git-upload-pack" …
+    std::string service;          // "git-upload-pack" …; "whoami" "keys" "why": a question about the key
     std::string repo;             // as asked, OWNER/NAME
     std::string server;           // file server, empty if none was reached
     std::string git_protocol;     // empty: version 0

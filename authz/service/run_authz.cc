@@ -17,6 +17,7 @@
 #include "authz/base/log.h"
 #include "authz/base/shared_page.h"
 #include "authz/service/explain.h"
+#include "authz/service/recheck.h"
 #include "authz/service/server.h"
 #include "authz/service/ticket_keys.h"
 #include "authz/store/open_database.h"
@@ -89,6 +90,7 @@ struct Ground {
     std::unique_ptr<AuditSink> audit;
     std::unique_ptr<RedisRoutes> redis;
     std::unique_ptr<AuthzServer> server;  // asks the two above
+    std::unique_ptr<Recheck> recheck;     // of the server's live sessions
 };
 
 // Null when none is configured. One that cannot be reached is no reason not to start.
@@ -122,14 +124,15 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
         if (!bound) return pass_on(bound);
         listener = std::move(*bound);
     }
-    ServerParts parts{std::move(*connect),   std::move(*peers),
-                      Signer(keys->front()), local_route(config.local_agent_socket()),
-                      audit->get(),          thread_count(config),
-                      redis->get(),          &metrics,
-                      config.authz.deadline};
+    const Route local = local_route(config.local_agent_socket());
+    ServerParts parts{*connect,     std::move(*peers), Signer(keys->front()),
+                      local,        audit->get(),      thread_count(config),
+                      redis->get(), &metrics,          config.authz.deadline};
     auto server = std::make_unique<AuthzServer>(std::move(*listener), std::move(parts));
     if (auto started = server->start(); !started) return pass_on(started);
-    return Ground{std::move(*audit), std::move(*redis), std::move(server)};
+    auto recheck =
+        std::make_unique<Recheck>(server->live(), std::move(*connect), local, config.authz.recheck);
+    return Ground{std::move(*audit), std::move(*redis), std::move(server), std::move(recheck)};
 }
 
 // Returns when the process has to end.
@@ -183,7 +186,9 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     log::info("ready", {{"directory", config.directory_backend}, {"threads", thread_count(config)}});
     if (control && ::write(control->get(), "ready", 5) != 5) log::error("the master does not listen");
     wait_for_the_end(signals, control, *ground->audit);
-    if (!ground->server->stop(farewell)) {
+    // The server first: it takes no more questions while the other's round ends.
+    const bool answered = ground->server->stop(farewell);
+    if (!ground->recheck->stop(std::chrono::milliseconds(100)) || !answered) {
         log::error("a question outlives the process: the database does not answer");
         std::_Exit(0);
     }

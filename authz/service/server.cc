@@ -23,65 +23,6 @@ constexpr int send_buffer = 1 << 20;               // bytes
 constexpr int send_patience = 100;                 // ms that a peer may keep a thread waiting
 constexpr std::chrono::milliseconds breather{20};  // when there are no file descriptors left
 
-// Lets so many lines a second into the log: a peer gone mad must not fill the disk.
-class LogRation {
-  public:
-    explicit LogRation(unsigned per_second) : per_second_(per_second) {}
-    [[nodiscard]] bool take() {
-        const std::int64_t second = monotonic_now() / 1000;
-        if (second_.exchange(second) != second) used_ = 0;
-        return used_++ < per_second_;
-    }
-
-  private:
-    const unsigned per_second_;
-    std::atomic<std::int64_t> second_{0};
-    std::atomic<unsigned> used_{0};
-};
-LogRation trouble_lines{50};
-
-void log_trouble(std::string_view event, const Peer& peer, const std::string& why) {
-    if (!trouble_lines.take()) return;
-    log::warn(event, {{"uid", peer.uid}, {"pid", peer.pid}, {"user", peer.user}, {"why", why}});
-}
-
-Question question_of(const Request& request) {
-    if (std::holds_alternative<KeyRequest>(request)) return Question::key;
-    if (std::holds_alternative<HolderRequest>(request)) return Question::holder;
-    if (std::holds_alternative<AuthorizeRequest>(request)) return Question::authorize;
-    if (std::holds_alternative<ProofReport>(request)) return Question::proof;
-    if (std::holds_alternative<ChangeReport>(request)) return Question::change;
-    return std::holds_alternative<SessionReport>(request) ? Question::report : Question::ready;
-}
-
-const ClientContext& client_of(const Request& request) {
-    return std::visit([](const auto& kind) -> const ClientContext& { return kind.client; }, request);
-}
-
-std::string request_id_of(const Request& request) {
-    if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) return authorize->request.text();
-    if (const auto* report = std::get_if<SessionReport>(&request)) return report->request.text();
-    return client_of(request).connection;
-}
-
-void log_failure(const Error& error, const Peer& peer, const Request& request) {
-    if (!trouble_lines.take()) return;
-    const auto level = error.kind == ErrorKind::denied ? log::Level::warn : log::Level::error;
-    log::write(level, "question not answered",
-               {{"request", request_id_of(request)},
-                {"why", describe(error)},
-                {"uid", peer.uid},
-                {"pid", peer.pid}});
-}
-
-// What is answered by nothing but that it is done.
-Result<void> do_other(Authorizer& authorizer, const Request& request, const Asker& asker) {
-    if (const auto* report = std::get_if<SessionReport>(&request)) return authorizer.report(*report, asker);
-    if (const auto* proof = std::get_if<ProofReport>(&request)) return authorizer.proof(*proof, asker);
-    if (const auto* change = std::get_if<ChangeReport>(&request)) return authorizer.change(*change, asker);
-    return authorizer.ready();
-}
-
 }  // namespace
 
 bool send_authz_message(int socket, std::string_view message) {
@@ -101,6 +42,13 @@ AuthzServer::AuthzServer(Fd listener, ServerParts parts)
       parts_(std::move(parts)),
       metrics_(parts_.metrics != nullptr ? *parts_.metrics : own_metrics_),
       last_connection_(stop_id) {
+    live_.tell_by([this](std::uint64_t peer, const LiveOrder& order) {
+        const auto connection = find(peer);
+        if (connection == nullptr) return false;
+        const bool told = send_authz_message(connection->socket.get(), encode_live_order(order));
+        if (!told) forget(*connection);
+        return told;
+    });
     metrics_.threads.set(parts_.threads);
     metrics_.live_links.set(0);
 }
@@ -212,7 +160,7 @@ void AuthzServer::accept_all() {
         } else if (errno == EAGAIN) {
             break;
         } else if (errno != EINTR && errno != ECONNABORTED) {
-            if (trouble_lines.take()) log::error("cannot accept", {{"why", errno_text("accept")}});
+            log_trouble("cannot accept", errno_text("accept"));
             std::this_thread::sleep_for(breather);
             break;
         }
@@ -249,8 +197,11 @@ std::shared_ptr<AuthzServer::Connection> AuthzServer::find(std::uint64_t id) {
 void AuthzServer::forget(const Connection& connection) {
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.socket.get(), nullptr);
     ::shutdown(connection.socket.get(), SHUT_RDWR);
-    const std::lock_guard lock(connections_mutex_);
-    connections_.erase(connection.id);
+    {
+        const std::lock_guard lock(connections_mutex_);
+        connections_.erase(connection.id);
+    }
+    live_.forget(connection.id);
 }
 
 void AuthzServer::take_message(Desk& desk, std::uint64_t id) {
@@ -273,75 +224,6 @@ void AuthzServer::count_links(int change) {
     live_links_ += static_cast<unsigned>(change);
     metrics_.live_links.set(live_links_);
     (change > 0 ? metrics_.links_opened : metrics_.links_dropped).add();
-}
-
-void AuthzServer::count(Question question, const Error* failure) {
-    const auto kind = failure == nullptr                        ? AnswerKind::answered
-                      : failure->kind == ErrorKind::unavailable ? AnswerKind::unavailable
-                                                                : AnswerKind::denied;
-    metrics_.questions[static_cast<std::size_t>(question)][static_cast<std::size_t>(kind)].add();
-}
-
-void AuthzServer::count_authorization(const Authorization& answer) {
-    if (std::holds_alternative<StaleHandle>(answer)) metrics_.stale_handles.add();
-    if (const auto* refused = std::get_if<Refused>(&answer)) {
-        metrics_.denials[static_cast<std::size_t>(refused->because)].add();
-    }
-}
-
-void AuthzServer::answer(Desk& desk, const std::shared_ptr<Connection>& connection,
-                         std::string_view message) {
-    const int socket = connection->socket.get();
-    const auto received = parse_request(message);
-    std::string reply;
-    if (!received) {
-        metrics_.malformed.add();
-        log_trouble("a question does not parse", connection->peer, describe(received.error()));
-        reply = encode_error(parse_request_id(message), received.error());
-    } else if (received->head.deadline <= monotonic_now()) {
-        metrics_.expired.add();
-        return;
-    } else {
-        desk.promise({connection, socket, received->head.id, monotonic_now() + parts_.deadline.count()});
-        reply = answer_to(desk, connection->peer, *received);
-        if (!desk.keep_promise()) return;  // the watchdog has answered
-    }
-    if (!send_authz_message(socket, reply)) forget(*connection);
-}
-
-std::string AuthzServer::answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received) {
-    const std::uint64_t id = received.head.id;
-    const Request& request = received.request;
-    const Question question = question_of(request);
-    const Stopwatch watch(metrics_.question_times[static_cast<std::size_t>(question)]);
-    // Counts and logs how it went.
-    const auto noted = [&](auto result) {
-        count(question, result ? nullptr : &result.error());
-        if (!result) log_failure(result.error(), peer, request);
-        return result;
-    };
-    const auto kind = may_ask(peer, question, client_of(request).door);
-    if (!kind) {
-        const Error denied{ErrorKind::denied, "", ""};
-        count(question, &denied);
-        log_trouble("a question was not permitted", peer, "the table of peers has no such row");
-        return encode_error(id, denied);
-    }
-    Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
-    const Asker asker{*kind, peer.user, peer.pid, peer.uid};
-    if (const auto* key = std::get_if<KeyRequest>(&request)) {
-        return encode_key_reply(id, noted(authorizer.key(*key, asker)));
-    }
-    if (const auto* holder = std::get_if<HolderRequest>(&request)) {
-        return encode_key_reply(id, noted(authorizer.holder(*holder, asker)));
-    }
-    if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
-        const auto answer = noted(authorizer.authorize(*authorize, asker));
-        if (answer) count_authorization(*answer);
-        return encode_authorize_reply(id, answer);
-    }
-    const auto done = noted(do_other(authorizer, request, asker));
-    return done ? encode_done(id) : encode_error(id, done.error());
 }
 
 }  // namespace gerve

@@ -20,6 +20,7 @@
 #include "authz/service/authorizer.h"
 #include "authz/service/authz_metrics.h"
 #include "authz/service/database_link.h"
+#include "authz/service/live_sessions.h"
 #include "authz/service/peers.h"
 #include "authz/service/wire.h"
 
@@ -66,6 +67,8 @@ class AuthzServer {
     }                                                           // questions dropped for their age
     [[nodiscard]] std::uint64_t late() const { return late_; }  // answered by the watchdog
     [[nodiscard]] unsigned live_links() const { return live_links_; }
+    // What runs at its peers; ending it there is ordered over their connections.
+    [[nodiscard]] LiveSessions& live() { return live_; }
 
   private:
     struct Connection {
@@ -90,7 +93,10 @@ class AuthzServer {
     void count_links(int change);
     void count_authorization(const Authorization& answer);
     void answer(Desk& desk, const std::shared_ptr<Connection>& connection, std::string_view message);
-    [[nodiscard]] std::string answer_to(Desk& desk, const Peer& peer, const ReceivedRequest& received);
+    [[nodiscard]] std::string answer_to(Desk& desk, const Connection& connection,
+                                        const ReceivedRequest& received);
+    [[nodiscard]] std::string answer_about_live(const Connection& connection, Authorizer& authorizer,
+                                                const Asker& asker, const ReceivedRequest& received);
     [[nodiscard]] Result<void> watch(int fd, std::uint64_t id, std::uint32_t events);
     void arm(int fd, std::uint64_t id);
     void forget(const Connection& connection);
@@ -111,6 +117,7 @@ class AuthzServer {
     AuthzMetrics own_metrics_;
     AuthzMetrics& metrics_;
     ServerCache servers_;
+    LiveSessions live_;
     std::atomic<unsigned> live_links_{0};  // threads that have a connection to the database, and do not hang
     std::atomic<std::uint64_t> late_{0};
     std::atomic<unsigned> waiting_{0};     // threads that wait for a question

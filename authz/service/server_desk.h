@@ -57,6 +57,10 @@ struct AuthzServer::Desk {
     AuthzServer& server_;
 };
 
+// Into the log, unless there are too many such lines.
+void log_trouble(std::string_view event, const Peer& peer, const std::string& why);
+void log_trouble(std::string_view event, const std::string& why);
+
 // Whether it went out whole; a peer that does not read for long is given up.
 [[nodiscard]] bool send_authz_message(int socket, std::string_view message);
 

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "authz/base/result.h"
+#include "authz/service/live_protocol.h"
 #include "authz/service/protocol.h"
 
 namespace gerve {
@@ -26,6 +27,10 @@ struct RequestHead {
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ReadyRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ProofReport& report);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ChangeReport& report);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const SelfRequest& request);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const LiveNews& news);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const SessionsRequest& request);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const KillRequest& request);
 
 // Client side. parse_reply_id() reads the first few bytes alone. Errors: unavailable (the reply says so, or
 // is not a reply), internal (refused as not permitted).
@@ -33,10 +38,15 @@ struct RequestHead {
 [[nodiscard]] Result<std::optional<KeyFound>> parse_key_reply(std::string_view message);
 [[nodiscard]] Result<Authorization> parse_authorize_reply(std::string_view message);
 [[nodiscard]] Result<void> parse_done_reply(std::string_view message);
+[[nodiscard]] Result<SelfReply> parse_self_reply(std::string_view message);
+[[nodiscard]] Result<SessionsPage> parse_sessions_reply(std::string_view message);
+[[nodiscard]] Result<std::uint64_t> parse_kill_reply(std::string_view message);
+// What comes unasked, with the id 0.
+[[nodiscard]] Result<LiveOrder> parse_live_order(std::string_view message);
 
 // Server side. Errors: client, naming the field that is wrong.
 using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest,
-                             ProofReport, ChangeReport>;
+                             ProofReport, ChangeReport, SelfRequest, LiveNews, SessionsRequest, KillRequest>;
 struct ReceivedRequest {
     RequestHead head;
     Request request;
@@ -47,6 +57,10 @@ struct ReceivedRequest {
 [[nodiscard]] std::string encode_key_reply(std::uint64_t id, const Result<std::optional<KeyFound>>& reply);
 [[nodiscard]] std::string encode_authorize_reply(std::uint64_t id, const Result<Authorization>& reply);
 [[nodiscard]] std::string encode_done(std::uint64_t id);
+[[nodiscard]] std::string encode_self_reply(std::uint64_t id, const Result<SelfReply>& reply);
+[[nodiscard]] std::string encode_sessions_reply(std::uint64_t id, const SessionsPage& page);
+[[nodiscard]] std::string encode_kill_reply(std::uint64_t id, std::uint64_t killed);
+[[nodiscard]] std::string encode_live_order(const LiveOrder& order);
 [[nodiscard]] std::string encode_error(std::uint64_t id, const Error& error);
 
 }  // namespace gerve

@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "authz/base/result.h"
+#include "authz/service/live_protocol.h"
 #include "authz/service/protocol.h"
+#include "authz/service/wire.h"
 
 namespace gerve::wire {
 
@@ -89,5 +91,24 @@ inline Json parse_json(std::string_view message) {
     if (message.size() > max_authz_message) return {};
     return Json::parse(message, nullptr, false);
 }
+
+// ---- of requests (wire_requests.cc)
+[[nodiscard]] Json encode_client(const ClientContext& client);
+[[nodiscard]] Result<ClientContext> parse_client(const Json& object);
+[[nodiscard]] Json encode_head(const RequestHead& head, const char* ask);
+
+// ---- of replies (wire_replies.cc)
+[[nodiscard]] std::string dump_reply(std::uint64_t id, const Json& body);
+[[nodiscard]] tl::unexpected<Error> not_a_reply();
+// The error that a reply stands for, if it is one.
+[[nodiscard]] std::optional<Error> error_of_reply(const Json& message);
+
+// ---- of questions about the key itself (wire_self.cc)
+[[nodiscard]] Result<SelfRequest> parse_self_request(Fields& fields, ClientContext client);
+
+// ---- of live sessions (wire_live.cc)
+[[nodiscard]] Result<LiveNews> parse_live_news(Fields& fields, ClientContext client);
+[[nodiscard]] Result<SessionsRequest> parse_sessions_request(Fields& fields, ClientContext client);
+[[nodiscard]] Result<KillRequest> parse_kill_request(Fields& fields, ClientContext client);
 
 }  // namespace gerve::wire

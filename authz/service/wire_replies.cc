@@ -7,9 +7,11 @@ namespace gerve {
 using namespace wire;
 
 namespace {
-
 // A reply opens with its id, so that whoever waits for many can sort them without parsing each twice.
 constexpr std::string_view reply_opening = "{\"id\":";
+}  // namespace
+
+namespace wire {
 
 std::string dump_reply(std::uint64_t id, const Json& body) {
     std::string message(reply_opening);
@@ -17,6 +19,24 @@ std::string dump_reply(std::uint64_t id, const Json& body) {
     message += ',';
     return message += dump(body).substr(1);
 }
+
+tl::unexpected<Error> not_a_reply() {
+    return unavailable("authz sent what is not a reply");
+}
+
+std::optional<Error> error_of_reply(const Json& message) {
+    Fields fields(message);
+    if (!fields.has("error")) return std::nullopt;
+    const std::string_view word = fields.text("error");
+    if (word == "malformed" || word == "refused") {
+        return Error{ErrorKind::internal, "", "authz answers that the request is " + std::string(word)};
+    }
+    return Error{ErrorKind::unavailable, "", "authz cannot reach its directory"};
+}
+
+}  // namespace wire
+
+namespace {
 
 Json encode_owner(const User& user) {
     return {{"user", number_of(user.id)}, {"login", user.login.text()}, {"suspended", user.suspended}};
@@ -63,21 +83,6 @@ const char* error_word(ErrorKind kind) {
         case ErrorKind::internal: break;
     }
     return "refused";
-}
-
-tl::unexpected<Error> not_a_reply() {
-    return unavailable("authz sent what is not a reply");
-}
-
-// The error that a reply stands for, if it is one.
-std::optional<Error> error_of_reply(const Json& message) {
-    Fields fields(message);
-    if (!fields.has("error")) return std::nullopt;
-    const std::string_view word = fields.text("error");
-    if (word == "malformed" || word == "refused") {
-        return Error{ErrorKind::internal, "", "authz answers that the request is " + std::string(word)};
-    }
-    return Error{ErrorKind::unavailable, "", "authz cannot reach its directory"};
 }
 
 Result<KeyOwner> parse_owner(const Json& object) {

@@ -6,7 +6,7 @@ namespace gerve {
 
 using namespace wire;
 
-namespace {
+namespace wire {
 
 Json encode_client(const ClientContext& client) {
     return {{"address", cut(client.address)},
@@ -30,6 +30,10 @@ Result<ClientContext> parse_client(const Json& object) {
     if (!fields.good()) return fields.error();
     return client;
 }
+
+}  // namespace wire
+
+namespace {
 
 Result<Request> parse_key_request(Fields& fields, ClientContext client) {
     const auto blob = from_base64(fields.text("blob", 2 * PublicKey::max_blob));
@@ -130,6 +134,12 @@ Result<Request> parse_report(Fields& fields, ClientContext client) {
                          std::move(ended)};
 }
 
+template <class T>
+Result<Request> as_request(Result<T> parsed) {
+    if (!parsed) return pass_on(parsed);
+    return std::move(*parsed);
+}
+
 Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext client) {
     if (ask == "key") return parse_key_request(fields, std::move(client));
     if (ask == "holder") return parse_holder_request(fields, std::move(client));
@@ -138,6 +148,10 @@ Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext c
     if (ask == "ready") return ReadyRequest{std::move(client)};
     if (ask == "proof") return parse_proof(fields, std::move(client));
     if (ask == "change") return parse_change(fields, std::move(client));
+    if (ask == "self") return as_request(parse_self_request(fields, std::move(client)));
+    if (ask == "live") return as_request(parse_live_news(fields, std::move(client)));
+    if (ask == "sessions") return as_request(parse_sessions_request(fields, std::move(client)));
+    if (ask == "kill") return as_request(parse_kill_request(fields, std::move(client)));
     fields.note("ask");
     return fields.error();
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "authz/base/clock.h"
@@ -15,6 +16,16 @@
 #include "authz/store/server_cache.h"
 
 namespace gerve {
+
+// A key as its holder is shown it.
+struct OwnKey {
+    Fingerprint fingerprint;
+    std::string title;
+    UnixMillis created = 0;
+    std::optional<UnixMillis> expires;
+    std::optional<UnixMillis> revoked;
+    std::optional<UnixMillis> last_used;
+};
 
 // Answers found, missing (nullopt), or the one error `unavailable`, which is never turned into either. A row
 // that does not make sense (a login that is no login, two rows for one key) is unavailable, not guessed at.
@@ -41,6 +52,10 @@ class Directory {
     [[nodiscard]] Result<std::optional<KnownKey>> find_key(const Fingerprint& key, UnixMillis now);
     // Whether a key that was found before is still the same, and what has become of its owner.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key_again(const KnownKey& key, UnixMillis now);
+
+    // The keys of a user, in any state, the newest first and at most so many. Error besides: client, when
+    // keys are kept in another program's tables, which know no such list.
+    [[nodiscard]] Result<std::vector<OwnKey>> list_keys(AccountId user, std::size_t most);
 
     // Whether the tables of a log-in can be read: a look-up of a key that nobody has, which is not counted.
     [[nodiscard]] Result<void> answers();

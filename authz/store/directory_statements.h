@@ -53,6 +53,13 @@ inline constexpr Statement server_statement{"server",
                                             " FROM servers s JOIN endpoints e ON e.server_id = s.id"
                                             " WHERE s.name = ? ORDER BY e.position"};
 
+// Of Directory::list_keys(), which no login needs.
+inline constexpr Statement own_keys_statement{
+    "keys-of-account",
+    "SELECT k.fingerprint, k.title, k.created_at, k.expires_at, k.revoked_at, u.used_at"
+    " FROM public_keys k LEFT JOIN key_last_used u ON u.key_id = k.id"
+    " WHERE k.account_id = ? ORDER BY k.id DESC LIMIT ?"};
+
 // The key's for several keys; each row ends with the fingerprint that it is of. `count`: from 2 to
 // max_keys_at_once.
 inline constexpr std::size_t max_keys_at_once = 8;
@@ -60,7 +67,7 @@ inline constexpr std::size_t max_keys_at_once = 8;
 
 }  // namespace directory_sql
 
-// All of them but the last, so that a check or a test can see that each fits the tables.
+// Those of every login but the last, so that a check or a test can see that each fits the tables.
 [[nodiscard]] const std::array<Statement, 6>& directory_statements();
 
 }  // namespace gerve

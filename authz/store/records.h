@@ -79,6 +79,14 @@ struct ReachRecord {
     RepoPath repo;
     Access access = Access::none;
     Rule because = Rule::no_read_access;
+    std::string via;  // the team, ORG/TEAM, or the organisation; empty: nobody else comes in
+};
+
+// An address that a key was used from, by the audit trail.
+struct KeyAddress {
+    std::string address;
+    UnixMillis last = 0;
+    std::int64_t events = 0;  // of the key's last thousand
 };
 
 // Somebody other than the owner who has access to a repository.

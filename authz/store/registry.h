@@ -54,6 +54,8 @@ class Registry {
     [[nodiscard]] Result<std::vector<KeyRecord>> list_keys(const std::optional<Login>& user = std::nullopt);
     [[nodiscard]] Result<std::vector<KeyRecord>> list_deploy_keys(const RepoPath& repo);
     [[nodiscard]] Result<KeyRecord> show_key(const Fingerprint& fingerprint);
+    // Where it was used from lately, the last address first and at most ten.
+    [[nodiscard]] Result<std::vector<KeyAddress>> list_addresses(const Fingerprint& fingerprint);
     // For good: a revoked key cannot be added again.
     [[nodiscard]] Result<KeyRecord> revoke_key(const Fingerprint& fingerprint);
 

@@ -27,15 +27,15 @@ constexpr Statement select_team_grants{"list-team-grants",
 // Every way by which an account reaches repositories: 0 owner, 1 direct, 2 team, 3 organisation (its owners).
 constexpr Statement select_reach{
     "list-reach",
-    "SELECT o.login, r.name, w.way, w.level FROM ("
-    " SELECT id AS repo_id, 0 AS way, 3 AS level FROM repositories WHERE owner_id = ?"
-    " UNION ALL SELECT repo_id, 1, level FROM collaborators WHERE account_id = ?"
-    " UNION ALL SELECT tr.repo_id, 2, tr.level FROM team_members tm JOIN team_repos tr ON tr.team_id = "
-    "tm.team_id"
-    " WHERE tm.account_id = ?"
-    " UNION ALL SELECT x.id, 3, 3 FROM org_members m JOIN repositories x ON x.owner_id = m.org_id"
+    "SELECT o.login, r.name, w.way, w.level, g.login, t.name FROM ("
+    " SELECT id AS repo_id, 0 AS way, 3 AS level, NULL AS team_id FROM repositories WHERE owner_id = ?"
+    " UNION ALL SELECT repo_id, 1, level, NULL FROM collaborators WHERE account_id = ?"
+    " UNION ALL SELECT tr.repo_id, 2, tr.level, tr.team_id FROM team_members tm"
+    " JOIN team_repos tr ON tr.team_id = tm.team_id WHERE tm.account_id = ?"
+    " UNION ALL SELECT x.id, 3, 3, NULL FROM org_members m JOIN repositories x ON x.owner_id = m.org_id"
     " WHERE m.account_id = ? AND m.role = 2"
     ") w JOIN repositories r ON r.id = w.repo_id JOIN accounts o ON o.id = r.owner_id"
+    " LEFT JOIN teams t ON t.id = w.team_id LEFT JOIN accounts g ON g.id = t.org_id"
     " WHERE r.disabled_at IS NULL"};
 
 // The rows that one grant stands in, whoever holds it.
@@ -67,24 +67,23 @@ Result<GrantPlace> place_of(Database& database, const RepositoryRecord&, const T
     return GrantPlace{insert_team_grant, delete_team_grant, *id, team.text()};
 }
 
-struct Way {
-    RepoPath repo;
-    Rule because;
-    Access access;
-};
-
-std::optional<Way> read_way(RowReader& row) {
+std::optional<ReachRecord> read_way(RowReader& row) {
     auto owner = row.text_as(Login::parse);
     auto name = row.text_as(RepoName::parse);
     const auto way = row.integer_within(0, 3);
     const auto access = static_cast<Access>(row.integer_within(1, 3));
     if (!row.good()) return std::nullopt;
     constexpr Rule rules[] = {Rule::owner, Rule::collaborator, Rule::team, Rule::organization};
-    return Way{RepoPath(std::move(*owner), std::move(*name)), rules[way], access};
+    std::string via = rules[way] == Rule::organization ? owner->text() : "";
+    if (rules[way] == Rule::team) {
+        via = row.text() + "/";
+        via += row.text();
+    }
+    return ReachRecord{RepoPath(std::move(*owner), std::move(*name)), access, rules[way], std::move(via)};
 }
 
 // As decide() does: ownership first, then the strongest, and among equals the most direct.
-bool beats(const Way& way, const ReachRecord& held) {
+bool beats(const ReachRecord& way, const ReachRecord& held) {
     if (held.because == Rule::owner || way.because == Rule::owner) return way.because == Rule::owner;
     if (way.access != held.access) return way.access > held.access;
     return way.because < held.because;
@@ -92,13 +91,16 @@ bool beats(const Way& way, const ReachRecord& held) {
 
 Result<std::vector<ReachRecord>> reach_of(Database& database, AccountId account) {
     const std::int64_t id = number_of(account);
-    auto ways = read_all<Way>(database, select_reach, {id, id, id, id}, read_way);
+    auto ways = read_all<ReachRecord>(database, select_reach, {id, id, id, id}, read_way);
     if (!ways) return pass_on(ways);
     std::map<std::string, ReachRecord> best;
-    for (Way& way : *ways) {
-        const auto [place, added] =
-            best.try_emplace(way.repo.folded(), ReachRecord{way.repo, way.access, way.because});
-        if (!added && beats(way, place->second)) place->second = {way.repo, way.access, way.because};
+    for (ReachRecord& way : *ways) {
+        const auto place = best.find(way.repo.folded());
+        if (place == best.end()) {
+            best.emplace(way.repo.folded(), std::move(way));
+        } else if (beats(way, place->second)) {
+            place->second = std::move(way);
+        }
     }
     std::vector<ReachRecord> reach;
     reach.reserve(best.size());
@@ -172,7 +174,7 @@ Result<std::vector<ReachRecord>> Registry::list_reach(const KeyRecord& key) {
     if (!record) return pass_on(record);
     if (record->disabled) return std::vector<ReachRecord>{};
     return std::vector{
-        ReachRecord{record->path, bound.can_write ? Access::write : Access::read, Rule::deploy_key}};
+        ReachRecord{record->path, bound.can_write ? Access::write : Access::read, Rule::deploy_key, ""}};
 }
 
 }  // namespace gerve

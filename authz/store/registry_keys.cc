@@ -33,6 +33,14 @@ constexpr Statement insert_key{
 constexpr Statement set_revoked{"revoke-key",
                                 "UPDATE public_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"};
 
+// Of the last thousand events: a key of a machine may have millions.
+constexpr Statement select_addresses{
+    "list-key-addresses",
+    "SELECT e.address, MAX(e.happened_at), COUNT(*) FROM"
+    " (SELECT address, happened_at FROM audit_events WHERE fingerprint = ?"
+    " ORDER BY happened_at DESC LIMIT 1000) e"
+    " WHERE e.address IS NOT NULL GROUP BY e.address ORDER BY 2 DESC, 1 LIMIT 10"};
+
 constexpr std::size_t max_title = 200;  // bytes
 
 std::optional<KeyOwner> read_owner(RowReader& row, bool can_write) {
@@ -209,6 +217,16 @@ Result<std::vector<KeyRecord>> Registry::list_deploy_keys(const RepoPath& repo) 
 
 Result<KeyRecord> Registry::show_key(const Fingerprint& fingerprint) {
     return find_record(database_, fingerprint);
+}
+
+Result<std::vector<KeyAddress>> Registry::list_addresses(const Fingerprint& fingerprint) {
+    return read_all<KeyAddress>(database_, select_addresses, {BlobView{fingerprint.bytes()}},
+                                [](RowReader& row) -> std::optional<KeyAddress> {
+                                    KeyAddress address{row.text(), 0, 0};
+                                    address.last = row.integer();
+                                    address.events = row.integer();
+                                    return address;
+                                });
 }
 
 Result<KeyRecord> Registry::revoke_key(const Fingerprint& fingerprint) {

@@ -5,6 +5,7 @@
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
 #include "gerve/cli/commands.h"
+#include "gerve/cli/key_show.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
 
@@ -53,86 +54,16 @@ PublicKey read_key(const std::string& file) {
     return *key;
 }
 
-// Whose key: LOGIN, or OWNER/REPO with what it may do there.
-std::string holder_of(const KeyRecord& key) {
-    if (const auto* user = std::get_if<User>(&key.owner)) return user->login.text();
-    return std::get<DeployKey>(key.owner).repo.text();
-}
-
-std::string kind_of(const KeyRecord& key) {
-    const auto* deploy_key = std::get_if<DeployKey>(&key.owner);
-    if (deploy_key == nullptr) return "user";
-    return deploy_key->can_write ? "deploy, read and write" : "deploy, read-only";
-}
-
-Json to_json(const KeyRecord& key) {
-    Json out{{"fingerprint", key.fingerprint.text()},
-             {"algorithm", key.algorithm},
-             {"bits", key.bits},
-             {"title", key.title},
-             {"state", key.state(unix_now())},
-             {"created", format_time(key.created)},
-             {"expires", json_time(key.expires)},
-             {"revoked", json_time(key.revoked)},
-             {"last_used", json_time(key.last_used)},
-             {"last_address", key.last_address}};
-    if (const auto* deploy_key = std::get_if<DeployKey>(&key.owner)) {
-        out["repository"] = deploy_key->repo.text();
-        out["can_write"] = deploy_key->can_write;
-    } else {
-        out["login"] = holder_of(key);
-    }
-    return out;
-}
-
 void print_keys(const std::vector<KeyRecord>& keys, bool json, const std::string& none) {
     Json out = Json::array();
     Table table({"FINGERPRINT", "TYPE", "HOLDER", "KIND", "STATE", "LAST USED", "TITLE"});
     for (const KeyRecord& key : keys) {
-        out.push_back(to_json(key));
+        out.push_back(key_json(key));
         table.add({key.fingerprint.text(), key.algorithm, holder_of(key), kind_of(key),
                    std::string(key.state(unix_now())), format_time(key.last_used, "never"),
                    shown(key.title)});
     }
     json ? print_json(out) : table.print(none);
-}
-
-int show_key(Site& site, const Values& values) {
-    const KeyRecord key = need(site.registry().show_key(*values.fingerprint));
-    const auto reach = need(site.registry().list_reach(key));
-    if (values.json) {
-        Json out = to_json(key);
-        out["public_key"] = key.public_key;
-        out["reach"] = Json::array();
-        for (const ReachRecord& one : reach) {
-            out["reach"].push_back({{"repository", one.repo.text()},
-                                    {"access", access_name(one.access)},
-                                    {"because", rule_name(one.because)}});
-        }
-        print_json(out);
-        return 0;
-    }
-    const auto line = [](const char* name, const std::string& value) {
-        std::printf("%-12s %s\n", name, value.c_str());
-    };
-    line("Fingerprint", key.fingerprint.text());
-    line("Key", key.algorithm + ", " + std::to_string(key.bits) + " bits");
-    line("Title", shown(key.title));
-    line("Holder", holder_of(key) + " (" + kind_of(key) + ")");
-    line("State", std::string(key.state(unix_now())));
-    line("Created", format_time(key.created));
-    line("Expires", format_time(key.expires, "never"));
-    if (key.revoked) line("Revoked", format_time(*key.revoked));
-    line("Last used",
-         key.last_used ? format_time(*key.last_used) + " from " + shown(key.last_address) : "never");
-    std::printf("\n");
-    Table table({"REPOSITORY", "ACCESS", "BECAUSE"});
-    for (const ReachRecord& one : reach) {
-        table.add(
-            {one.repo.text(), std::string(access_name(one.access)), std::string(rule_name(one.because))});
-    }
-    table.print("It reaches no repository but the public ones.");
-    return 0;
 }
 
 int revoke_key(Site& site, const Values& values) {
@@ -166,8 +97,9 @@ void declare_key(Command& root) {
         .optional_argument("LOGIN", "Of this user only", parsed(list->login))
         .json(list->json);
     const auto show = std::make_shared<Values>();
-    key.command("show", "Show a key: holder, state, last use, and every repository it reaches.",
-                [show](Site& site) { return show_key(site, *show); })
+    key.command("show",
+                "Show a key: holder, state, last use, live sessions, and every repository it reaches.",
+                [show](Site& site) { return show_key(site, *show->fingerprint, show->json); })
         .argument("FINGERPRINT", fingerprint_help, parsed(show->fingerprint))
         .json(show->json);
     const auto revoke = std::make_shared<Values>();

@@ -1,9 +1,11 @@
 #include "gerve/relay/git_session.h"
 
+#include "authz/base/clock.h"
 #include "authz/base/fd.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
+#include "gerve/relay/endable_streams.h"
 #include "gerve/relay/relay.h"
 #include "gerve/relay/upstream.h"
 
@@ -14,10 +16,21 @@ using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds connect_patience{5};    // for one endpoint
 constexpr std::chrono::seconds farewell_patience{10};  // for the client to read a last text
+constexpr std::chrono::seconds last_word_patience{2};  // likewise, when it is to be gone within five
 
 // GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
 // lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
 // results of co_await are named here, and conditions do not await.
+
+asio::awaitable<void> say_until(ClientStreams& client, std::string_view text, OutputStream stream,
+                                Deadline deadline) {
+    while (!text.empty() && !client.gone()) {
+        text.remove_prefix(client.put_output(stream, text));
+        if (text.empty()) co_return;
+        const bool in_time = co_await client.wait_output(deadline);
+        if (!in_time) co_return;
+    }
+}
 
 // What is refused goes to stderr alone: git then shows it, and not a protocol error of its own.
 asio::awaitable<void> refuse(Door& door, const Error& error, SessionReport& report) {
@@ -46,25 +59,77 @@ asio::awaitable<Result<Upstream>> reach(Door& door, const Granted& granted, Sess
     co_return tl::make_unexpected(last);
 }
 
-asio::awaitable<void> carry(ClientStreams& client, Upstream upstream, Scratch& scratch,
+// The operation as authz hears of it, while it is carried.
+class LiveOperation final : public LiveSubject {
+  public:
+    LiveOperation(const SessionReport& report, const RepoPath& repo, EndableStreams& client)
+        : report_(report), repo_(repo), client_(client) {}
+
+    [[nodiscard]] LiveEntry describe() const override {
+        return {.number = 0,
+                .handle = report_.handle,
+                .client = report_.client,
+                .id = report_.request.text(),
+                .service = report_.service,
+                .repo = repo_.text(),
+                .server = report_.server,
+                .since = since_};
+    }
+    [[nodiscard]] LiveTraffic traffic() const override {
+        return {0, client_.bytes_in(), client_.bytes_out()};
+    }
+    void end(LiveEnd why) override { client_.end(why); }
+
+  private:
+    const SessionReport& report_;
+    const RepoPath& repo_;
+    EndableStreams& client_;
+    UnixMillis since_ = unix_now();
+};
+
+asio::awaitable<void> carry(Door& door, const RepoPath& repo, Upstream upstream, Scratch& scratch,
                             SessionReport& report) {
+    EndableStreams client(door.streams());
+    LiveOperation operation(report, repo, client);
+    const LiveLink::Place place = door.live().enter(operation);
     const RelayOutcome outcome = co_await relay(client, upstream, scratch);
     if (outcome.end == RelayEnd::exited) {
         report.ended = "exit";
         report.exit = outcome.exit_status;
         co_return;
     }
-    report.ended = outcome.end == RelayEnd::client_gone ? "client-gone" : "upstream-lost";
     report.exit = static_cast<int>(ExitStatus::failed);
-    const std::string text = messages::connection_lost(report.request);
-    co_await say(client, text);
+    std::string text = messages::connection_lost(report.request);
+    Deadline deadline = steady_clock::now() + farewell_patience;
+    report.ended = outcome.end == RelayEnd::client_gone ? "client-gone" : "upstream-lost";
+    if (client.ended()) {
+        report.ended = live_end_name(*client.ended());
+        text = live_end_text(*client.ended());
+        deadline = steady_clock::now() + last_word_patience;
+    }
+    co_await say_until(door.streams(), text, OutputStream::err, deadline);
+}
+
+asio::awaitable<void> tell_self(Door& door, SelfQuestion question, SessionReport& report) {
+    report.ended = "refused";
+    report.service = question.name();
+    if (question.repo) report.repo = question.repo->text();
+    const SelfRequest request{{}, std::move(question), report.request, report.client};
+    const auto answer = co_await door.answer(request, report);
+    if (!answer) co_return co_await refuse(door, answer.error(), report);
+    report.ended = "exit";
+    report.exit = answer->exit;
+    co_await say(door.streams(), answer->out, OutputStream::out);
+    co_await say(door.streams(), answer->err);
 }
 
 }  // namespace
 
 asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice, Scratch& scratch,
                                 SessionReport& report) {
-    const auto command = parse_git_command(wish.command);
+    const auto self = parse_self_question(wish.command);
+    if (self && *self) co_return co_await tell_self(door, **self, report);
+    const auto command = self ? parse_git_command(wish.command) : Result<GitCommand>(pass_on(self));
     report.ended = "refused";
     if (!command) {
         report.repo = wish.command;
@@ -93,17 +158,11 @@ asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::stri
     }
     const std::string notices = granted->notice + notice;
     co_await say(door.streams(), notices);
-    co_await carry(door.streams(), std::move(*upstream), scratch, report);
+    co_await carry(door, granted->repo, std::move(*upstream), scratch, report);
 }
 
-asio::awaitable<void> say(ClientStreams& client, std::string_view text) {
-    const Deadline deadline = steady_clock::now() + farewell_patience;
-    while (!text.empty() && !client.gone()) {
-        text.remove_prefix(client.put_output(OutputStream::err, text));
-        if (text.empty()) co_return;
-        const bool in_time = co_await client.wait_output(deadline);
-        if (!in_time) co_return;
-    }
+asio::awaitable<void> say(ClientStreams& client, std::string_view text, OutputStream stream) {
+    co_await say_until(client, text, stream, steady_clock::now() + farewell_patience);
 }
 
 int exit_status_of(ErrorKind kind) {

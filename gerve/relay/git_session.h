@@ -10,6 +10,7 @@
 #include "authz/base/result.h"
 #include "authz/service/protocol.h"
 #include "gerve/relay/client_streams.h"
+#include "gerve/relay/live_link.h"
 #include "gerve/relay/scratch.h"
 
 namespace gerve {
@@ -22,7 +23,11 @@ class Door {
     // outlive the call. Errors: denied (`told` is for the client), unavailable.
     virtual asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
                                                        SessionReport& report) = 0;
+    // Likewise, of a question about the key itself.
+    virtual asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest& question,
+                                                       SessionReport& report) = 0;
     [[nodiscard]] virtual ClientStreams& streams() = 0;
+    [[nodiscard]] virtual LiveLink& live() = 0;
     // Told of each attempt to reach a file server, and how long it took.
     virtual void note_upstream(const ServerName& server, bool reached, std::chrono::nanoseconds time) {
         (void)server, (void)reached, (void)time;
@@ -42,7 +47,8 @@ asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::stri
                                 SessionReport& report);
 
 // Sends all of `text` on stderr, waiting a while for room. The text outlives the call.
-asio::awaitable<void> say(ClientStreams& client, std::string_view text);
+asio::awaitable<void> say(ClientStreams& client, std::string_view text,
+                          OutputStream stream = OutputStream::err);
 
 // What ends a session without a file server: its exit status, and its line for stderr. An error that has none
 // is logged, and told as "cannot check your access".

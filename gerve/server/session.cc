@@ -13,16 +13,16 @@
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
 #include "gerve/relay/git_session.h"
-#include "gerve/server/login.h"
+#include "gerve/server/session_state.h"
 #include "gerve/ssh/channel.h"
 
 namespace gerve {
-namespace {
-
 using ssh::AuthAttempt;
 using ssh::Channel;
 using ssh::Connection;
 using std::chrono::steady_clock;
+
+namespace {
 
 // A look-up is good for so long; within it, probe and signature of one key cost one look-up.
 constexpr std::chrono::seconds lookup_lifetime{5};
@@ -32,78 +32,25 @@ constexpr std::chrono::seconds proof_patience{2};
 // To whoever was let in to be told of maintenance, and asks for something when it has ended.
 constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
 
+}  // namespace
+
 // GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
 // lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
 // results of co_await are named here, and conditions do not await.
 
-class SshDoor;
+Session::Session(WorkerContext& worker, std::shared_ptr<Connection> connection, std::string address)
+    : worker_(worker), connection_(std::move(connection)) {
+    client_.address = std::move(address);
+    client_.connection = to_hex(random_bytes(8));
+    client_.door = "gateway";
+    worker_.connections.insert(connection_.get());
+    show_connections();
+}
 
-class Session : public std::enable_shared_from_this<Session> {
-  public:
-    Session(WorkerContext& worker, std::shared_ptr<Connection> connection, std::string address)
-        : worker_(worker), connection_(std::move(connection)) {
-        client_.address = std::move(address);
-        client_.connection = to_hex(random_bytes(8));
-        client_.door = "gateway";
-        worker_.connections.insert(connection_.get());
-        show_connections();
-    }
-    ~Session() {
-        worker_.connections.erase(connection_.get());
-        show_connections();
-    }
-    Session(const Session&) = delete;
-    Session& operator=(const Session&) = delete;
-
-    asio::awaitable<void> run(UnauthenticatedLimit::Place place);
-
-  private:
-    friend class SshDoor;
-    asio::awaitable<std::optional<LoggedIn>> authenticate(Deadline deadline);
-    asio::awaitable<std::optional<LoggedIn>> answer(const AuthAttempt& attempt);
-    asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
-                                                             bool proven);
-    asio::awaitable<void> turn_away();
-    asio::awaitable<void> tell_maintenance(std::shared_ptr<Channel> channel);
-    asio::awaitable<void> serve(std::shared_ptr<Channel> channel);
-    asio::awaitable<Result<KeyFound>> principal();
-    asio::awaitable<void> greet(Channel& channel, const RequestId& request);
-    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question, SessionReport& report);
-    void tell_end(const SessionReport& report);
-    [[nodiscard]] bool owes_proof() const { return login_->found && !login_->proof_told; }
-    void tell_proof();
-    void show_connections() {
-        worker_.numbers.connections.set(static_cast<std::int64_t>(worker_.connections.size()));
-    }
-    void count_login();
-
-    WorkerContext& worker_;
-    std::shared_ptr<Connection> connection_;
-    ClientContext client_;
-    std::optional<LoggedIn> login_;
-    bool turned_away_ = false;  // let in without a proof, to be told of maintenance
-    LastLookup last_lookup_;
-};
-
-// One channel as a front door.
-class SshDoor final : public Door {
-  public:
-    SshDoor(Session& session, Channel& channel) : session_(session), channel_(channel) {}
-    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
-                                               SessionReport& report) override {
-        return session_.authorize(question, report);
-    }
-    [[nodiscard]] ClientStreams& streams() override { return channel_; }
-    void note_upstream(const ServerName& server, bool reached, std::chrono::nanoseconds time) override {
-        UpstreamNumbers& numbers = session_.worker_.metrics.upstream(server);
-        (reached ? numbers.reached : numbers.failed).add();
-        if (reached) numbers.connect_time.observe(time);
-    }
-
-  private:
-    Session& session_;
-    Channel& channel_;
-};
+Session::~Session() {
+    worker_.connections.erase(connection_.get());
+    show_connections();
+}
 
 asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     const auto self = shared_from_this();
@@ -116,6 +63,7 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
         co_return;
     }
     client_.version = connection_->client_version();
+    enter_live();
     while (!connection_->ended()) {
         const std::chrono::milliseconds patience =
             owes_proof() ? std::min<std::chrono::milliseconds>(worker_.config.idle_timeout, proof_patience)
@@ -223,99 +171,6 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
     }
     co_return last_lookup_.result;
 }
-
-asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
-    const auto self = shared_from_this();
-    const RequestId request = RequestId::make();
-    if (!worker_.maintenance.empty()) co_return co_await tell_maintenance(std::move(channel));
-    if (!channel->command()) co_return co_await greet(*channel, request);
-    SessionReport report{.handle = {}, .request = request, .client = client_};
-    const auto started = steady_clock::now();
-    const GaugeHold running(worker_.numbers.sessions);
-    SshDoor door(*this, *channel);
-    const GitWish wish{*channel->command(), channel->git_protocol()};
-    co_await serve_git(door, wish, worker_.notice, worker_.scratch, report);
-    channel->finish(report.exit);
-    report.bytes_in = channel->bytes_in();
-    report.bytes_out = channel->bytes_out();
-    report.duration_ms = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started).count());
-    tell_end(report);
-}
-
-void Session::tell_end(const SessionReport& report) {
-    log_session(*login_, report);
-    worker_.metrics.count_operation(report);
-    if (!report.handle.empty()) worker_.authz.report(report);
-}
-
-void Session::tell_proof() {
-    login_->proof_told = true;
-    worker_.authz.report(ProofReport{login_->found->handle, login_->user, client_});
-}
-
-// The handle of a connection that lives long goes stale; a new look-up finds out whether the key still is
-// one.
-asio::awaitable<Result<KeyFound>> Session::principal() {
-    // Out of reach a moment ago: the client has waited once, and is not made to wait for the same again.
-    if (!last_lookup_.result && steady_clock::now() - last_lookup_.at < std::chrono::seconds(2)) {
-        co_return pass_on(last_lookup_.result);
-    }
-    const bool was_told = login_->proof_told && login_->found;
-    const KeyRequest question{login_->key, login_->user, true, client_, was_told};
-    auto found = co_await worker_.authz.key(question);
-    if (!found) co_return pass_on(found);
-    login_->proof_told = true;
-    if (*found) {
-        login_->found = **found;
-        co_return **found;
-    }
-    // Let in while authz was away, and not known now that it is back: nothing was ever granted by that login.
-    if (!login_->found) co_return unavailable("the key that logged in while authz was away is not known");
-    co_return fail(ErrorKind::denied, messages::withdrawn(), "the key is not known any more");
-}
-
-asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& question, SessionReport& report) {
-    AuthorizeRequest asked = question;
-    for (int round = 0; round < 2; ++round) {
-        if (!login_->found || round > 0) {
-            const auto fresh = co_await principal();
-            if (!fresh) co_return pass_on(fresh);
-        }
-        asked.handle = login_->found->handle;
-        report.handle = asked.handle;
-        asked.proven_as = login_->proof_told ? "" : login_->user;
-        login_->proof_told = true;
-        const Stopwatch watch(worker_.metrics.times(WorkerQuestion::authorize));
-        auto answer = co_await worker_.authz.authorize(asked);
-        const bool stale = answer && std::holds_alternative<StaleHandle>(*answer);
-        if (!answer || stale) login_->proof_told = asked.proven_as.empty();
-        if (!answer) co_return pass_on(answer);
-        if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
-        if (auto* refused = std::get_if<Refused>(&*answer)) {
-            co_return fail(kind_of(*refused), refused->told, std::string(rule_name(refused->because)));
-        }
-    }
-    co_return unavailable("authz calls every handle stale");
-}
-
-asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request) {
-    std::string text;
-    int exit = static_cast<int>(ExitStatus::refused);
-    if (!login_->found) {
-        const auto fresh = co_await principal();
-        if (!fresh) {
-            text = refusal_text(fresh.error(), request);
-            exit = exit_status_of(fresh.error().kind);
-        }
-    }
-    if (login_->found) text = greeting_text(login_->found->key);
-    if (owes_proof()) tell_proof();
-    co_await say(channel, text);
-    channel.finish(exit);
-}
-
-}  // namespace
 
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
     const auto client = co_await worker.balancers.find_client(worker.loop, socket, peer);

@@ -9,6 +9,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/config.h"
+#include "gerve/relay/live_link.h"
 #include "gerve/relay/scratch.h"
 #include "gerve/server/admission.h"
 #include "gerve/server/authz_link.h"
@@ -25,6 +26,7 @@ struct WorkerContext {
     const SshConfig& config;
     ssh::ServerIdentity identity;
     AuthzLink authz;
+    LiveLink live;
     UnauthenticatedLimit unauthenticated;
     Balancers balancers;
     Scratch scratch;

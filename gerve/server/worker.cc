@@ -41,6 +41,7 @@ class Worker {
                    .config = config.ssh,
                    .identity = std::move(identity),
                    .authz = AuthzLink(loop, config.authz_socket()),
+                   .live = LiveLink(loop, config.authz_socket(), "gateway"),
                    .unauthenticated = UnauthenticatedLimit(config.ssh.max_unauthenticated,
                                                            config.ssh.max_unauthenticated_per_source),
                    .balancers = Balancers(config.listen.proxy_protocol_from),

@@ -49,6 +49,34 @@ void check_authorize_reply(std::string_view message) {
     require(again && encode_authorize_reply(7, *again) == encoded, "a decision says the same again");
 }
 
+template <class Reply, class Encode>
+void check_reply(const Result<Reply>& reply, std::string_view message, Encode encode,
+                 Result<Reply> (*parse)(std::string_view)) {
+    if (!reply) {
+        require(reply.error().kind != ErrorKind::denied, "a bad reply is no refusal");
+        return require(reply.error().told.empty(), "a bad reply tells nobody anything");
+    }
+    require(!message.empty(), "silence is no answer");
+    const std::string encoded = encode(*reply);
+    const auto again = parse(encoded);
+    require(again && encode(*again) == encoded, "a reply says the same again");
+}
+
+void check_live_replies(std::string_view message) {
+    check_reply(
+        parse_sessions_reply(message), message,
+        [](const SessionsPage& page) { return encode_sessions_reply(7, page); }, parse_sessions_reply);
+    check_reply(
+        parse_kill_reply(message), message, [](std::uint64_t count) { return encode_kill_reply(7, count); },
+        parse_kill_reply);
+    check_reply(
+        parse_live_order(message), message, [](const LiveOrder& order) { return encode_live_order(order); },
+        parse_live_order);
+    check_reply(
+        parse_self_reply(message), message,
+        [](const SelfReply& reply) { return encode_self_reply(7, reply); }, parse_self_reply);
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -56,6 +84,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     check_request(message);
     check_key_reply(message);
     check_authorize_reply(message);
+    check_live_replies(message);
     if (const auto id = parse_reply_id(message))
         require(message.starts_with('{'), "an id stands in an object");
     if (const auto done = parse_done_reply(message)) require(!message.empty(), "silence is not consent");

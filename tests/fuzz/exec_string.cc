@@ -22,6 +22,21 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         fuzz::require_one_clean_line(command.error().told);
         fuzz::require_one_clean_line(command.error().detail);
     }
+    if (const auto question = parse_self_question(input); question && *question) {
+        require(!parse_git_command(input), "no question about the key is a git command");
+        std::string plain((*question)->name());
+        if ((*question)->repo) plain += " " + (*question)->repo->text() + ((*question)->push ? " push" : "");
+        const auto again = parse_self_question(plain);
+        require(again && *again && (*again)->kind == (*question)->kind &&
+                    (*again)->repo == (*question)->repo && (*again)->push == (*question)->push,
+                "a question means the same when it is written plainly");
+        require((*question)->repo.has_value() == ((*question)->kind == SelfQuestion::Kind::why),
+                "of a repository alone is asked why");
+    } else if (!question) {
+        require(question.error().kind == ErrorKind::denied, "a path that cannot be is a missing repository");
+        fuzz::require_one_clean_line(question.error().told);
+        fuzz::require_one_clean_line(question.error().detail);
+    }
     if (const auto protocol = GitProtocol::parse(input))
         require(protocol->text() == input, "passed as it is");
     return 0;

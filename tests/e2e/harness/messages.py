@@ -7,6 +7,8 @@ UNKNOWN_COMMAND = (
 )
 NOT_FOUND = "ERROR: Repository not found.\n"
 SUSPENDED = "ERROR: Your account is suspended.\n"
+KILLED = "ERROR: This session was ended by an administrator.\n"
+WITHDRAWN = "ERROR: Your access was withdrawn.\n"
 
 CANNOT_CHECK = re.compile(
     r"ERROR: Gerve cannot check your access right now\. Try again in a minute\. \(request [0-9a-f]{32}\)\n"

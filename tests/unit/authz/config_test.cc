@@ -82,6 +82,7 @@ socket = "/run/gerve/authz.sock"
 ticket_keys = ["/etc/gerve/ticket.key", "old.key"]
 threads = 8
 deadline = "300ms"
+recheck = "4s"
 worker_user = "gerve-worker"
 authorized_keys_user = "gerve-keys"
 forced_command_user = "git"
@@ -136,6 +137,7 @@ TEST_CASE("every key arrives") {
           std::vector<std::string>{"/etc/gerve/ticket.key", "/etc/gerve/old.key"});
     CHECK(config->authz.threads == 8);
     CHECK(config->authz.deadline == 300ms);
+    CHECK(config->authz.recheck == 4s);
     CHECK(config->authz.worker_user == "gerve-worker");
     CHECK(config->authz.authorized_keys_user == "gerve-keys");
     CHECK(config->authz.forced_command_user == "git");

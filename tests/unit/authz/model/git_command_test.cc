@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "authz/model/messages.h"
+
 using namespace gerve;
 
 TEST_CASE("git's three services are understood in both spellings") {
@@ -76,4 +78,79 @@ TEST_CASE("GIT_PROTOCOL keeps to its grammar") {
         CHECK_FALSE(GitProtocol::parse(text).has_value());
     CHECK(GitProtocol::parse(std::string(255, 'a')).has_value());
     CHECK_FALSE(GitProtocol::parse(std::string(256, 'a')).has_value());
+}
+
+TEST_CASE("questions about the own key are understood to the byte") {
+    const auto parse = [](std::string_view exec) {
+        const auto question = parse_self_question(exec);
+        REQUIRE(question.has_value());
+        return *question;
+    };
+    CHECK(parse("whoami")->kind == SelfQuestion::Kind::whoami);
+    CHECK(parse("keys")->kind == SelfQuestion::Kind::keys);
+    CHECK_FALSE(parse("keys")->repo.has_value());
+    const auto read = parse("why mojombo/bert.git");
+    CHECK(read->kind == SelfQuestion::Kind::why);
+    CHECK(read->repo->text() == "mojombo/bert");
+    CHECK_FALSE(read->push);
+    const auto push = parse("why /mojombo/bert push");
+    CHECK(push->repo->text() == "mojombo/bert");
+    CHECK(push->push);
+    CHECK(parse("why push/push push")->repo->text() == "push/push");
+}
+
+TEST_CASE("nothing that only looks like one of these questions is one, nor a git command") {
+    for (const std::string_view exec : {"whoami ",
+                                        " whoami",
+                                        "whoami\n",
+                                        "WHOAMI",
+                                        "whoami alice",
+                                        "who",
+                                        "keys alice",
+                                        "keys ",
+                                        "key",
+                                        "keys;id",
+                                        "why",
+                                        "why ",
+                                        "why  a/b",
+                                        "why a/b ",
+                                        "why a/b  push",
+                                        "why a/b push ",
+                                        "why a/b pull",
+                                        "why a/b c/d",
+                                        "why 'a/b'",
+                                        "why a/b;id",
+                                        "why $(id)",
+                                        "why a/b\n",
+                                        "why\ta/b",
+                                        "why a/b\tpush",
+                                        "why a/b push push",
+                                        "why \xc3\xa9/b",
+                                        "WHY a/b",
+                                        "whya/b",
+                                        "why push ",
+                                        "",
+                                        "help",
+                                        "kill",
+                                        "sessions"}) {
+        CAPTURE(exec);
+        const auto question = parse_self_question(exec);
+        REQUIRE(question.has_value());
+        CHECK_FALSE(question->has_value());
+        CHECK(parse_git_command(exec).error().told == messages::unknown_command());
+    }
+    CHECK_FALSE(parse_self_question(std::string_view("whoami\0", 7))->has_value());
+    CHECK_FALSE(parse_self_question(std::string_view("why a/b\0", 8))->has_value());
+    CHECK_FALSE(parse_self_question("why a/" + std::string(max_command, 'b'))->has_value());
+}
+
+TEST_CASE("a question about a path that no repository can have is told as one about a missing repository") {
+    for (const char* exec : {"why a", "why /", "why a/..", "why ../b", "why a/b/c", "why a//b", "why -x/b",
+                             "why push", "why a/.git push"}) {
+        CAPTURE(exec);
+        const auto question = parse_self_question(exec);
+        REQUIRE_FALSE(question.has_value());
+        CHECK(question.error().kind == ErrorKind::denied);
+        CHECK(question.error().told == messages::repository_not_found());
+    }
 }

@@ -27,18 +27,27 @@ struct Row {
 }  // namespace
 
 TEST_CASE("each kind of peer asks what its row allows, through its own door, and nothing else") {
-    const std::array<Row, 7> allowed{{{PeerKind::worker, Question::key, "gateway"},
-                                      {PeerKind::worker, Question::authorize, "gateway"},
-                                      {PeerKind::worker, Question::report, "gateway"},
-                                      {PeerKind::authorized_keys, Question::key, "sshd"},
-                                      {PeerKind::forced_command, Question::holder, "sshd"},
-                                      {PeerKind::forced_command, Question::authorize, "sshd"},
-                                      {PeerKind::forced_command, Question::report, "sshd"}}};
+    const std::array<Row, 15> allowed{{{PeerKind::worker, Question::key, "gateway"},
+                                       {PeerKind::worker, Question::authorize, "gateway"},
+                                       {PeerKind::worker, Question::report, "gateway"},
+                                       {PeerKind::authorized_keys, Question::key, "sshd"},
+                                       {PeerKind::forced_command, Question::holder, "sshd"},
+                                       {PeerKind::forced_command, Question::authorize, "sshd"},
+                                       {PeerKind::forced_command, Question::report, "sshd"},
+                                       {PeerKind::worker, Question::ready, "gateway"},
+                                       {PeerKind::worker, Question::self, "gateway"},
+                                       {PeerKind::worker, Question::live, "gateway"},
+                                       {PeerKind::forced_command, Question::self, "sshd"},
+                                       {PeerKind::forced_command, Question::live, "sshd"},
+                                       {PeerKind::administrator, Question::ready, "gateway"},
+                                       {PeerKind::administrator, Question::sessions, "gateway"},
+                                       {PeerKind::administrator, Question::kill, "gateway"}}};
     unsigned found = 0;
     for (const PeerKind kind :
          {PeerKind::worker, PeerKind::authorized_keys, PeerKind::forced_command, PeerKind::administrator}) {
         for (const Question question :
-             {Question::key, Question::holder, Question::authorize, Question::report}) {
+             {Question::key, Question::holder, Question::authorize, Question::report, Question::ready,
+              Question::self, Question::live, Question::sessions, Question::kill}) {
             for (const std::string door : {"gateway", "sshd", "", "window"}) {
                 bool expected = false;
                 for (const Row& row : allowed) {
@@ -51,7 +60,7 @@ TEST_CASE("each kind of peer asks what its row allows, through its own door, and
             }
         }
     }
-    CHECK(found == 7);
+    CHECK(found == allowed.size());
     CHECK_FALSE(may_ask(Peer{}, Question::key, "gateway").has_value());
 }
 

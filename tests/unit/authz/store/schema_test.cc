@@ -92,6 +92,7 @@ TEST_CASE("every question of a login goes by an index") {
     const auto database = open(directory);
     must(migrate_schema(*database));
     std::vector<Statement> statements(directory_statements().begin(), directory_statements().end());
+    statements.push_back(directory_sql::own_keys_statement);
     for (std::size_t n = 2; n <= directory_sql::max_keys_at_once; ++n)
         statements.push_back(directory_sql::several_keys_statement(n));
     for (const Statement& statement : statements) {

@@ -1,0 +1,136 @@
+#include "authz/service/recheck.h"
+
+#include "authz/base/log.h"
+#include "authz/service/database_link.h"
+#include "authz/service/inquiry.h"
+
+namespace gerve {
+namespace {
+
+// So many look-ups, then so long a pause: others use the database, too.
+constexpr unsigned run_length = 200;
+constexpr std::chrono::milliseconds breather{40};
+// One row that makes no sense stands in nobody else's way; a database that is away does.
+constexpr unsigned most_failures_in_a_row = 8;
+
+void log_end(const Principal& principal, const std::string& what, std::string_view because,
+             std::size_t count) {
+    if (count == 0) return;
+    log::info("access withdrawn", {{"who", principal.name()},
+                                   {"key", principal.key().fingerprint.text()},
+                                   {"repo", what},
+                                   {"because", because},
+                                   {"sessions", count}});
+}
+
+class Round {
+  public:
+    Round(Directory& directory, LiveSessions& live, UnixMillis now, const std::function<bool()>& pace)
+        : directory_(directory), live_(live), now_(now), pace_(pace) {}
+
+    RecheckRound run() {
+        for (const auto& subject : live_.subjects()) {
+            if (!check(subject)) break;
+        }
+        return round_;
+    }
+
+  private:
+    // False: no further.
+    bool check(const LiveSessions::Subject& subject) {
+        if (!pace_()) return false;
+        ++round_.look_ups;
+        auto key = directory_.find_key_again(subject.principal.key(), now_);
+        if (!key) return goes_on_without_answer();
+        failures_ = 0;
+        auto principal = *key ? subject.principal.renewed(std::move(**key)) : std::nullopt;
+        if (!principal || principal->suspended()) {
+            const std::size_t ended = live_.end(subject.sessions, LiveEnd::withdrawn);
+            round_.ended += ended;
+            log_end(subject.principal, "", principal ? "suspended" : "key-not-live", ended);
+            return true;
+        }
+        for (const auto& use : subject.uses) {
+            if (!check(*principal, use)) return false;
+        }
+        return true;
+    }
+
+    bool check(const Principal& principal, const LiveSessions::Use& use) {
+        if (!pace_()) return false;
+        ++round_.look_ups;
+        const auto inquiry = inquire_access(directory_, principal, use.service, use.repo);
+        if (!inquiry) return goes_on_without_answer();
+        failures_ = 0;
+        if (allowed(inquiry->decision)) return true;
+        const std::size_t ended = live_.end(use.sessions, LiveEnd::withdrawn);
+        round_.ended += ended;
+        log_end(principal, use.repo.text(), rule_name(std::get<Deny>(inquiry->decision).because), ended);
+        return true;
+    }
+
+    bool goes_on_without_answer() {
+        round_.unavailable = ++failures_ >= most_failures_in_a_row;
+        return !round_.unavailable;
+    }
+
+    Directory& directory_;
+    LiveSessions& live_;
+    UnixMillis now_;
+    const std::function<bool()>& pace_;
+    RecheckRound round_;
+    unsigned failures_ = 0;  // in a row
+};
+
+}  // namespace
+
+RecheckRound recheck(Directory& directory, LiveSessions& live, UnixMillis now,
+                     const std::function<bool()>& pace) {
+    return Round(directory, live, now, pace).run();
+}
+
+Recheck::Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::milliseconds every)
+    : live_(live), connect_(std::move(connect)), local_(std::move(local)), every_(every), thread_([this] {
+          run();
+      }) {}
+
+Recheck::~Recheck() {
+    (void)stop(std::chrono::milliseconds(0));
+    thread_.join();
+}
+
+bool Recheck::stop(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+    return changed_.wait_for(lock, patience, [this] { return ended_; });
+}
+
+bool Recheck::pause(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return !changed_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+void Recheck::run() {
+    DatabaseLink link(connect_);
+    QueryCounters counters;  // these look-ups are no login's
+    bool away = false;
+    unsigned look_ups = 0;
+    const auto pace = [&] { return ++look_ups % run_length != 0 || pause(breather); };
+    while (pause(every_)) {
+        if (live_.size() == 0) continue;
+        (void)link.maintain();
+        RecheckRound round{.unavailable = true};
+        if (link.get() != nullptr) {
+            Directory directory(*link.get(), counters, local_);
+            round = recheck(directory, live_, unix_now(), pace);
+        }
+        if (round.unavailable && !away) log::warn("live sessions cannot be checked: they go on");
+        away = round.unavailable;
+    }
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+}
+
+}  // namespace gerve

@@ -1,0 +1,55 @@
+// Recheck: asks the directory again and again whether what runs may still run, and ends what may not.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "authz/service/live_sessions.h"
+#include "authz/store/directory.h"
+
+namespace gerve {
+
+// How one round went. Only an answer of the directory ends anything: without one, all lives on.
+struct RecheckRound {
+    std::size_t look_ups = 0;
+    std::size_t ended = 0;
+    bool unavailable = false;  // broken off: the directory does not answer
+};
+
+// One round: each key once, and what its holder does at each repository once. `pace` is called before each
+// look-up; false breaks the round off.
+[[nodiscard]] RecheckRound recheck(Directory& directory, LiveSessions& live, UnixMillis now,
+                                   const std::function<bool()>& pace);
+
+// A thread with a connection of its own, which it opens when something is live for the first time: logins
+// wait for none of this. At most 5,000 look-ups a second.
+class Recheck {
+  public:
+    // `live` is not owned. `every`: from the end of a round to the beginning of the next.
+    Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::milliseconds every);
+    Recheck(const Recheck&) = delete;
+    Recheck& operator=(const Recheck&) = delete;
+    ~Recheck();
+
+    // Whether the thread has ended in time; one that hangs in its database has to die with the process.
+    [[nodiscard]] bool stop(std::chrono::milliseconds patience);
+
+  private:
+    void run();
+    [[nodiscard]] bool pause(std::chrono::milliseconds time);  // false: the end has come
+
+    LiveSessions& live_;
+    Connect connect_;
+    Route local_;
+    std::chrono::milliseconds every_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool stopping_ = false;
+    bool ended_ = false;
+    std::thread thread_;
+};
+
+}  // namespace gerve

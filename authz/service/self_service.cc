@@ -1,0 +1,120 @@
+#include "authz/service/self_service.h"
+
+#include <algorithm>
+#include <array>
+
+#include "authz/base/text.h"
+#include "authz/service/inquiry.h"
+#include "authz/store/registry_rows.h"
+
+namespace gerve {
+namespace {
+
+constexpr std::size_t most_keys = 200;
+
+SelfAnswer refused(std::string text) {
+    return {"", std::move(text), static_cast<int>(ExitStatus::refused)};
+}
+
+SelfAnswer tell_who(const Principal& principal) {
+    const DeployKey* deploy_key = principal.deploy_key();
+    const std::string who = deploy_key == nullptr ? principal.name()
+                                                  : "a deploy key of " + deploy_key->repo.text() +
+                                                        (deploy_key->can_write ? ", which may read and push"
+                                                                               : ", which may read");
+    return {"You are " + who + ".\nYour key is " + principal.key().fingerprint.text() + ".\n", "", 0};
+}
+
+std::string state_of(const OwnKey& key, UnixMillis now) {
+    if (key.revoked) return "revoked " + time_text(*key.revoked);
+    if (!key.expires) return "live";
+    return (*key.expires <= now ? "expired " : "live until ") + time_text(*key.expires);
+}
+
+// Columns as wide as they need to be, but for the last.
+std::string table_of(const std::vector<std::array<std::string, 5>>& rows) {
+    std::array<std::size_t, 4> widths{};
+    for (const auto& row : rows) {
+        for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    }
+    std::string text;
+    for (const auto& row : rows) {
+        for (std::size_t i = 0; i < widths.size(); ++i) {
+            text += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
+        }
+        text += row[4];
+        text.erase(text.find_last_not_of(' ') + 1);
+        text += '\n';
+    }
+    return text;
+}
+
+Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, UnixMillis now) {
+    // Whoever has a deploy key has that one; who else has some is not his to know.
+    if (principal.user() == nullptr) return tell_who(principal);
+    const auto keys = directory.list_keys(principal.user()->id, most_keys + 1);
+    if (!keys && keys.error().kind == ErrorKind::client) {
+        return refused("ERROR: Gerve does not keep the keys here, and cannot list them.\n");
+    }
+    if (!keys) return pass_on(keys);
+    std::vector<std::array<std::string, 5>> rows{{"KEY", "STATE", "CREATED", "LAST USED", "TITLE"}};
+    for (const OwnKey& key : *keys) {
+        if (rows.size() > most_keys) break;
+        const bool this_one = key.fingerprint == principal.key().fingerprint;
+        rows.push_back({key.fingerprint.text() + (this_one ? " *" : ""), state_of(key, now),
+                        time_text(key.created), key.last_used ? time_text(*key.last_used) : "never",
+                        printable(key.title)});
+    }
+    std::string text = table_of(rows) + "* the key that asks\n";
+    if (keys->size() > most_keys) text += "There are more; these are the newest.\n";
+    return SelfAnswer{std::move(text), "", 0};
+}
+
+std::string_view reason_of(Rule rule) {
+    switch (rule) {
+        case Rule::owner: return "you own it";
+        case Rule::public_read: return "everybody may read it";
+        case Rule::collaborator: return "access was given to you";
+        case Rule::team: return "access was given to a team of yours";
+        case Rule::organization: return "you are an owner of its organisation";
+        case Rule::deploy_key: return "your key is a deploy key of it";
+        case Rule::no_write_access: return "you may read it, and no more";
+        case Rule::read_only_deploy_key: return "your key may read it, and no more";
+        case Rule::archived: return "it is archived and read-only";
+        default: break;
+    }
+    return "it is not";
+}
+
+Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, const SelfQuestion& question) {
+    const Service service = question.push ? Service::receive_pack : Service::upload_pack;
+    const auto inquiry = inquire_access(directory, principal, service, *question.repo);
+    if (!inquiry) return pass_on(inquiry);
+    const auto* deny = std::get_if<Deny>(&inquiry->decision);
+    const bool hidden = deny != nullptr &&
+                        (deny->because == Rule::suspended || deny->told == messages::repository_not_found());
+    if (hidden) return refused(deny->told);
+    const Rule because = std::visit([](const auto& decision) { return decision.because; }, inquiry->decision);
+    const std::string name = inquiry->repository->path.text();
+    std::string text =
+        inquiry->repository->moved ? question.repo->text() + " has moved to " + name + ".\n" : "";
+    text += std::string(deny == nullptr ? "You may " : "You may not ") +
+            (question.push ? "push to " : "read ") + name + ": " + std::string(reason_of(because)) +
+            " (rule " + std::string(rule_name(because)) + ").\n";
+    return SelfAnswer{std::move(text), "", deny == nullptr ? 0 : static_cast<int>(deny->exit)};
+}
+
+}  // namespace
+
+Result<SelfAnswer> answer_self(Directory& directory, const Principal& principal, const SelfQuestion& question,
+                               UnixMillis now) {
+    if (principal.suspended()) return refused(messages::suspended());
+    switch (question.kind) {
+        case SelfQuestion::Kind::whoami: return tell_who(principal);
+        case SelfQuestion::Kind::keys: return tell_keys(directory, principal, now);
+        case SelfQuestion::Kind::why: break;
+    }
+    return tell_why(directory, principal, question);
+}
+
+}  // namespace gerve

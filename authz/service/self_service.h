@@ -1,0 +1,16 @@
+// answer_self(): what the holder of a key is told about it: who it is, its keys, and why it may or may not.
+#pragma once
+
+#include "authz/base/clock.h"
+#include "authz/model/principal.h"
+#include "authz/service/protocol.h"
+#include "authz/store/directory.h"
+
+namespace gerve {
+
+// Of a repository that the principal may not read, no more is said than of one that does not exist, by the
+// same look-ups. Error: unavailable.
+[[nodiscard]] Result<SelfAnswer> answer_self(Directory& directory, const Principal& principal,
+                                             const SelfQuestion& question, UnixMillis now);
+
+}  // namespace gerve

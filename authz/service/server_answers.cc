@@ -1,0 +1,196 @@
+#include "authz/audit/operator.h"
+#include "authz/base/clock.h"
+#include "authz/base/log.h"
+#include "authz/service/server_desk.h"
+
+namespace gerve {
+namespace {
+
+// Lets so many lines a second into the log: a peer gone mad must not fill the disk.
+class LogRation {
+  public:
+    explicit LogRation(unsigned per_second) : per_second_(per_second) {}
+    [[nodiscard]] bool take() {
+        const std::int64_t second = monotonic_now() / 1000;
+        if (second_.exchange(second) != second) used_ = 0;
+        return used_++ < per_second_;
+    }
+
+  private:
+    const unsigned per_second_;
+    std::atomic<std::int64_t> second_{0};
+    std::atomic<unsigned> used_{0};
+};
+LogRation trouble_lines{50};
+
+Question question_of(const Request& request) {
+    if (std::holds_alternative<KeyRequest>(request)) return Question::key;
+    if (std::holds_alternative<HolderRequest>(request)) return Question::holder;
+    if (std::holds_alternative<AuthorizeRequest>(request)) return Question::authorize;
+    if (std::holds_alternative<ProofReport>(request)) return Question::proof;
+    if (std::holds_alternative<ChangeReport>(request)) return Question::change;
+    if (std::holds_alternative<SelfRequest>(request)) return Question::self;
+    if (std::holds_alternative<LiveNews>(request)) return Question::live;
+    if (std::holds_alternative<SessionsRequest>(request)) return Question::sessions;
+    if (std::holds_alternative<KillRequest>(request)) return Question::kill;
+    return std::holds_alternative<SessionReport>(request) ? Question::report : Question::ready;
+}
+
+const ClientContext& client_of(const Request& request) {
+    return std::visit([](const auto& kind) -> const ClientContext& { return kind.client; }, request);
+}
+
+std::string request_id_of(const Request& request) {
+    if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) return authorize->request.text();
+    if (const auto* self = std::get_if<SelfRequest>(&request)) return self->request.text();
+    if (const auto* report = std::get_if<SessionReport>(&request)) return report->request.text();
+    return client_of(request).connection;
+}
+
+void log_failure(const Error& error, const Peer& peer, const Request& request) {
+    if (!trouble_lines.take()) return;
+    const auto level = error.kind == ErrorKind::denied ? log::Level::warn : log::Level::error;
+    log::write(level, "question not answered",
+               {{"request", request_id_of(request)},
+                {"why", describe(error)},
+                {"uid", peer.uid},
+                {"pid", peer.pid}});
+}
+
+// What is answered by nothing but that it is done.
+Result<void> do_other(Authorizer& authorizer, const Request& request, const Asker& asker) {
+    if (const auto* report = std::get_if<SessionReport>(&request)) return authorizer.report(*report, asker);
+    if (const auto* proof = std::get_if<ProofReport>(&request)) return authorizer.proof(*proof, asker);
+    if (const auto* change = std::get_if<ChangeReport>(&request)) return authorizer.change(*change, asker);
+    return authorizer.ready();
+}
+
+std::string text_of(const LiveChoice& choice) {
+    if (const auto* key = std::get_if<Fingerprint>(&choice)) return key->text();
+    if (const auto* user = std::get_if<Login>(&choice)) return user->text();
+    return std::get<std::string>(choice);
+}
+
+AdminChange change_of(const KillRequest& kill, std::size_t killed, const Peer& peer) {
+    std::vector<std::string> arguments{text_of(kill.choice)};
+    if (std::holds_alternative<Fingerprint>(kill.choice)) arguments.insert(arguments.begin(), "--key");
+    if (std::holds_alternative<Login>(kill.choice)) arguments.insert(arguments.begin(), "--user");
+    return {peer.user.empty() ? name_of_user(peer.uid) : peer.user,
+            login_of(peer.pid),
+            "kill",
+            std::move(arguments),
+            killed == 0 ? "nothing of that is live" : "",
+            "{\"sessions\":" + std::to_string(killed) + "}"};
+}
+
+}  // namespace
+
+void log_trouble(std::string_view event, const Peer& peer, const std::string& why) {
+    if (!trouble_lines.take()) return;
+    log::warn(event, {{"uid", peer.uid}, {"pid", peer.pid}, {"user", peer.user}, {"why", why}});
+}
+
+void log_trouble(std::string_view event, const std::string& why) {
+    if (trouble_lines.take()) log::error(event, {{"why", why}});
+}
+
+void AuthzServer::count(Question question, const Error* failure) {
+    const auto kind = failure == nullptr                        ? AnswerKind::answered
+                      : failure->kind == ErrorKind::unavailable ? AnswerKind::unavailable
+                                                                : AnswerKind::denied;
+    metrics_.questions[static_cast<std::size_t>(question)][static_cast<std::size_t>(kind)].add();
+}
+
+void AuthzServer::count_authorization(const Authorization& answer) {
+    if (std::holds_alternative<StaleHandle>(answer)) metrics_.stale_handles.add();
+    if (const auto* refused = std::get_if<Refused>(&answer)) {
+        metrics_.denials[static_cast<std::size_t>(refused->because)].add();
+    }
+}
+
+void AuthzServer::answer(Desk& desk, const std::shared_ptr<Connection>& connection,
+                         std::string_view message) {
+    const int socket = connection->socket.get();
+    const auto received = parse_request(message);
+    std::string reply;
+    if (!received) {
+        metrics_.malformed.add();
+        log_trouble("a question does not parse", connection->peer, describe(received.error()));
+        reply = encode_error(parse_request_id(message), received.error());
+    } else if (received->head.deadline <= monotonic_now()) {
+        metrics_.expired.add();
+        return;
+    } else {
+        desk.promise({connection, socket, received->head.id, monotonic_now() + parts_.deadline.count()});
+        reply = answer_to(desk, *connection, *received);
+        if (!desk.keep_promise()) return;  // the watchdog has answered
+    }
+    if (!send_authz_message(socket, reply)) forget(*connection);
+}
+
+std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
+                                   const ReceivedRequest& received) {
+    const Peer& peer = connection.peer;
+    const std::uint64_t id = received.head.id;
+    const Request& request = received.request;
+    const Question question = question_of(request);
+    const Stopwatch watch(metrics_.question_times[static_cast<std::size_t>(question)]);
+    // Counts and logs how it went.
+    const auto noted = [&](auto result) {
+        count(question, result ? nullptr : &result.error());
+        if (!result) log_failure(result.error(), peer, request);
+        return result;
+    };
+    const auto kind = may_ask(peer, question, client_of(request).door);
+    if (!kind) {
+        const Error denied{ErrorKind::denied, "", ""};
+        count(question, &denied);
+        log_trouble("a question was not permitted", peer, "the table of peers has no such row");
+        return encode_error(id, denied);
+    }
+    Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
+    const Asker asker{*kind, peer.user, peer.pid, peer.uid};
+    if (const auto* key = std::get_if<KeyRequest>(&request)) {
+        return encode_key_reply(id, noted(authorizer.key(*key, asker)));
+    }
+    if (const auto* holder = std::get_if<HolderRequest>(&request)) {
+        return encode_key_reply(id, noted(authorizer.holder(*holder, asker)));
+    }
+    if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
+        const auto answer = noted(authorizer.authorize(*authorize, asker));
+        if (answer) count_authorization(*answer);
+        return encode_authorize_reply(id, answer);
+    }
+    if (const auto* self = std::get_if<SelfRequest>(&request)) {
+        return encode_self_reply(id, noted(authorizer.self(*self, asker)));
+    }
+    if (question == Question::live || question == Question::sessions || question == Question::kill) {
+        count(question, nullptr);
+        return answer_about_live(connection, authorizer, asker, received);
+    }
+    const auto done = noted(do_other(authorizer, request, asker));
+    return done ? encode_done(id) : encode_error(id, done.error());
+}
+
+std::string AuthzServer::answer_about_live(const Connection& connection, Authorizer& authorizer,
+                                           const Asker& asker, const ReceivedRequest& received) {
+    const std::uint64_t id = received.head.id;
+    if (const auto* sessions = std::get_if<SessionsRequest>(&received.request)) {
+        return encode_sessions_reply(id, live_.list(sessions->after, sessions->choice));
+    }
+    if (const auto* kill = std::get_if<KillRequest>(&received.request)) {
+        const std::size_t killed = live_.end(kill->choice, LiveEnd::killed);
+        const auto noted = parts_.audit->insist(change_of(*kill, killed, connection.peer));
+        if (!noted) log_trouble("a kill is not on record", describe(noted.error()));
+        log::info("sessions ended by an administrator",
+                  {{"by", asker.user}, {"chosen", text_of(kill->choice)}, {"sessions", killed}});
+        return encode_kill_reply(id, killed);
+    }
+    const auto& news = std::get<LiveNews>(received.request);
+    live_.take(connection.id, static_cast<std::uint64_t>(asker.process), news,
+               authorizer.principals_of(news, asker));
+    if (find(connection.id) == nullptr) live_.forget(connection.id);  // it has gone meanwhile
+    return encode_done(id);
+}
+
+}  // namespace gerve

@@ -1,0 +1,28 @@
+#include "authz/store/directory.h"
+#include "authz/store/directory_statements.h"
+#include "authz/store/registry_rows.h"
+
+namespace gerve {
+namespace {
+
+std::optional<OwnKey> read_own_key(RowReader& row) {
+    auto fingerprint = row.text_as(Fingerprint::parse_bytes);
+    if (!fingerprint) return std::nullopt;
+    OwnKey key{std::move(*fingerprint), {}, 0, {}, {}, {}};
+    key.title = row.text();
+    key.created = row.integer();
+    key.expires = row.maybe_integer();
+    key.revoked = row.maybe_integer();
+    key.last_used = row.maybe_integer();
+    return key;
+}
+
+}  // namespace
+
+Result<std::vector<OwnKey>> Directory::list_keys(AccountId user, std::size_t most) {
+    if (!database_.has_own_tables()) return client_error("keys are kept in another program's tables");
+    return read_all<OwnKey>(database_, directory_sql::own_keys_statement,
+                            {number_of(user), static_cast<std::int64_t>(most)}, read_own_key);
+}
+
+}  // namespace gerve

@@ -1,0 +1,156 @@
+#include "gerve/cli/key_show.h"
+
+#include <nlohmann/json.hpp>
+
+#include "authz/base/text.h"
+#include "gerve/cli/live_list.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// All that is known of one key. `live` is nothing when authz cannot be asked.
+struct KeyFacts {
+    KeyRecord key;
+    std::vector<KeyAddress> addresses;
+    std::optional<std::vector<LiveRecord>> live;
+    std::vector<ReachRecord> reach;
+};
+
+KeyFacts collect(Site& site, const Fingerprint& fingerprint) {
+    Registry& registry = site.registry();
+    KeyRecord key = need(registry.show_key(fingerprint));
+    auto addresses = need(registry.list_addresses(fingerprint));
+    auto reach = need(registry.list_reach(key));
+    auto live = try_list_live(site.config(), LiveChoice(fingerprint));
+    KeyFacts facts{std::move(key), std::move(addresses), std::nullopt, std::move(reach)};
+    if (live) facts.live = without_busy_connections(std::move(*live));
+    return facts;
+}
+
+Json json_of(const KeyFacts& facts) {
+    Json out = key_json(facts.key);
+    out["public_key"] = facts.key.public_key;
+    out["addresses"] = Json::array();
+    for (const KeyAddress& one : facts.addresses) {
+        out["addresses"].push_back(
+            {{"address", one.address}, {"last", format_time(one.last)}, {"events", one.events}});
+    }
+    out["live"] = nullptr;
+    if (facts.live) {
+        out["live"] = Json::array();
+        for (const LiveRecord& one : *facts.live) out["live"].push_back(live_json(one));
+    }
+    out["reach"] = Json::array();
+    for (const ReachRecord& one : facts.reach) {
+        out["reach"].push_back({{"repository", one.repo.text()},
+                                {"access", access_name(one.access)},
+                                {"because", rule_name(one.because)},
+                                {"via", one.via.empty() ? Json() : Json(one.via)}});
+    }
+    return out;
+}
+
+void line(const char* name, const std::string& value) {
+    std::printf("%-12s %s\n", name, value.c_str());
+}
+
+void print_key(const KeyRecord& key) {
+    line("Fingerprint", key.fingerprint.text());
+    line("Key", key.algorithm + ", " + std::to_string(key.bits) + " bits");
+    line("Title", shown(key.title));
+    line("Holder", holder_of(key) + " (" + kind_of(key) + ")");
+    line("State", std::string(key.state(unix_now())));
+    line("Created", format_time(key.created));
+    line("Expires", format_time(key.expires, "never"));
+    if (key.revoked) line("Revoked", format_time(*key.revoked));
+    line("Last used",
+         key.last_used ? format_time(*key.last_used) + " from " + shown(key.last_address) : "never");
+}
+
+void print_live(const std::optional<std::vector<LiveRecord>>& live) {
+    if (!live) return line("Live now", "unknown: authz of this machine cannot be asked");
+    line("Live now", live->empty() ? "nothing at this gateway" : std::to_string(live->size()) + ":");
+    for (const LiveRecord& one : *live) {
+        const std::string what = one.service.empty() ? "(idle)" : one.service + " " + one.repo;
+        line("", one.id.substr(0, 12) + "  " + what + " from " + one.address + " since " +
+                     format_time(one.since));
+    }
+}
+
+void print_reach(const KeyFacts& facts) {
+    if (facts.key.state(unix_now()) != "live") {
+        std::printf("It reaches nothing: it is not live.\n");
+        return;
+    }
+    Table table({"REPOSITORY", "ACCESS", "BECAUSE"});
+    std::size_t writes = 0;
+    for (const ReachRecord& one : facts.reach) {
+        writes += one.access >= Access::write ? 1 : 0;
+        const std::string via = one.via.empty() ? "" : " " + one.via;
+        table.add({one.repo.text(), std::string(access_name(one.access)),
+                   std::string(rule_name(one.because)) + via});
+    }
+    table.print("It reaches no repository but the public ones.");
+    if (facts.reach.empty()) return;
+    std::printf("\nIt can read %zu repositories and write to %zu of them", facts.reach.size(), writes);
+    const bool user = std::holds_alternative<User>(facts.key.owner);
+    std::printf(user ? ", and read the public ones, which are not listed.\n" : ", and nothing else.\n");
+}
+
+}  // namespace
+
+// Whose key: LOGIN, or OWNER/REPO with what it may do there.
+std::string holder_of(const KeyRecord& key) {
+    if (const auto* user = std::get_if<User>(&key.owner)) return user->login.text();
+    return std::get<DeployKey>(key.owner).repo.text();
+}
+
+std::string kind_of(const KeyRecord& key) {
+    const auto* deploy_key = std::get_if<DeployKey>(&key.owner);
+    if (deploy_key == nullptr) return "user";
+    return deploy_key->can_write ? "deploy, read and write" : "deploy, read-only";
+}
+
+nlohmann::ordered_json key_json(const KeyRecord& key) {
+    nlohmann::ordered_json out{{"fingerprint", key.fingerprint.text()},
+                               {"algorithm", key.algorithm},
+                               {"bits", key.bits},
+                               {"title", key.title},
+                               {"state", key.state(unix_now())},
+                               {"created", format_time(key.created)},
+                               {"expires", json_time(key.expires)},
+                               {"revoked", json_time(key.revoked)},
+                               {"last_used", json_time(key.last_used)},
+                               {"last_address", key.last_address}};
+    if (const auto* deploy_key = std::get_if<DeployKey>(&key.owner)) {
+        out["repository"] = deploy_key->repo.text();
+        out["can_write"] = deploy_key->can_write;
+    } else {
+        out["login"] = holder_of(key);
+    }
+    return out;
+}
+
+int show_key(Site& site, const Fingerprint& fingerprint, bool json) {
+    const KeyFacts facts = collect(site, fingerprint);
+    if (json) {
+        print_json(json_of(facts));
+        return 0;
+    }
+    print_key(facts.key);
+    for (std::size_t i = 0; i < facts.addresses.size(); ++i) {
+        const KeyAddress& one = facts.addresses[i];
+        line(i == 0 ? "Used from" : "", shown(one.address) + ", last " + format_time(one.last) + ", " +
+                                            std::to_string(one.events) + " events");
+    }
+    print_live(facts.live);
+    std::printf("\n");
+    print_reach(facts);
+    return 0;
+}
+
+}  // namespace gerve

@@ -1,0 +1,128 @@
+#include <nlohmann/json.hpp>
+
+#include "authz/base/text.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/live_list.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// "1.5 GB": three digits at most, of powers of 1000.
+std::string amount(std::uint64_t bytes) {
+    constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (; value >= 999.5 && unit + 1 < std::size(units); ++unit) value /= 1000;
+    char text[32];
+    std::snprintf(text, sizeof text, unit == 0 || value >= 99.5 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return text;
+}
+
+std::string age(UnixMillis since) {
+    const std::int64_t seconds = std::max<std::int64_t>(unix_now() - since, 0) / 1000;
+    if (seconds < 60) return std::to_string(seconds) + "s";
+    if (seconds < 3600) return std::to_string(seconds / 60) + "m" + std::to_string(seconds % 60) + "s";
+    if (seconds < 48 * 3600) {
+        return std::to_string(seconds / 3600) + "h" + std::to_string(seconds / 60 % 60) + "m";
+    }
+    return std::to_string(seconds / 86400) + "d" + std::to_string(seconds / 3600 % 24) + "h";
+}
+
+std::string what_of(const LiveRecord& record) {
+    if (record.service.empty()) return record.ending.empty() ? "(idle)" : "(idle, " + record.ending + ")";
+    return record.ending.empty() ? record.service : record.service + " (" + record.ending + ")";
+}
+
+void print_table(const std::vector<LiveRecord>& records) {
+    Table table({"SESSION", "WHO", "WHAT", "REPOSITORY", "FROM", "FOR", "IN", "OUT", "RATE", "DOOR"});
+    for (const LiveRecord& record : records) {
+        const bool idle = record.service.empty();
+        table.add({record.id.substr(0, 12), record.who + (record.deploy_key ? " (deploy key)" : ""),
+                   what_of(record), record.repo, record.address, age(record.since),
+                   idle ? "" : amount(record.bytes_in), idle ? "" : amount(record.bytes_out),
+                   idle ? "" : amount(record.rate) + "/s", record.door});
+    }
+    table.print("nobody is connected");
+}
+
+struct Values {
+    std::string session;
+    std::optional<Fingerprint> key;
+    std::optional<Login> user;
+    bool json = false;
+};
+
+std::optional<LiveChoice> choice_of(const Values& values) {
+    if (values.key) return LiveChoice(*values.key);
+    if (values.user) return LiveChoice(*values.user);
+    return std::nullopt;
+}
+
+int list_sessions(Site& site, const Values& values) {
+    const auto records = without_busy_connections(list_live(site.config(), choice_of(values)));
+    if (!values.json) {
+        print_table(records);
+        return 0;
+    }
+    Json out = Json::array();
+    for (const LiveRecord& record : records) out.push_back(live_json(record));
+    print_json(out);
+    return 0;
+}
+
+// A session by the beginning of its id, as the table shows it.
+std::string find_session(const Config& config, const std::string& beginning) {
+    std::string found;
+    for (const LiveRecord& record : list_live(config, std::nullopt)) {
+        if (!record.id.starts_with(fold_case(beginning))) continue;
+        if (!found.empty())
+            throw Stop{refused_status,
+                       "there are several sessions " + shown(beginning) + "…: give more of it"};
+        found = record.id;
+    }
+    if (found.empty()) throw Stop{refused_status, "there is no session " + shown(beginning)};
+    return found;
+}
+
+int kill_sessions(Site& site, const Values& values) {
+    const int given = (values.session.empty() ? 0 : 1) + (values.key ? 1 : 0) + (values.user ? 1 : 0);
+    if (given != 1) throw Stop{usage_status, "give one of SESSION, --key and --user"};
+    if (!values.session.empty() && values.session.size() < 6)
+        throw Stop{usage_status, "a session is named by at least the first 6 digits of its id"};
+    const auto chosen = choice_of(values);
+    const LiveChoice choice = chosen ? *chosen : LiveChoice(find_session(site.config(), values.session));
+    const std::uint64_t killed = kill_live(site.config(), choice);
+    if (killed == 0) throw Stop{refused_status, "nothing of that is live"};
+    std::printf("ended %llu\n", static_cast<unsigned long long>(killed));
+    return 0;
+}
+
+}  // namespace
+
+void declare_sessions(Command& root) {
+    const auto list = std::make_shared<Values>();
+    root.command("sessions", "List the live sessions of this gateway and the sshd beside it.",
+                 [list](Site& site) { return list_sessions(site, *list); })
+        .option("--key", "FINGERPRINT", "Of this key only", parsed(list->key))
+        .option("--user", "LOGIN", "Of this user only", parsed(list->user))
+        .json(list->json)
+        .examples(
+            {"gerve sessions", "gerve sessions --user alice --json"},
+            "What lasts less than about two seconds is not listed. (idle): logged in, and nothing runs.");
+    const auto kill = std::make_shared<Values>();
+    root.command("kill", "End live sessions of this gateway: one, or those of a key or of a user.",
+                 [kill](Site& site) { return kill_sessions(site, *kill); })
+        .optional_argument("SESSION", "The beginning of its id, as `gerve sessions` prints it",
+                           word(kill->session))
+        .option("--key", "FINGERPRINT", "All of this key", parsed(kill->key))
+        .option("--user", "LOGIN", "All of this user", parsed(kill->user))
+        .examples(
+            {"gerve kill 3f9a0c52b7d1", "gerve kill --user mallory", "gerve kill --key SHA256:…"},
+            "A client that comes again is let in: to keep it out, revoke its key or suspend the account.");
+}
+
+}  // namespace gerve

@@ -1,0 +1,95 @@
+// LiveLink: tells authz what runs in this process, and hears from it what has to end.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "authz/service/live_protocol.h"
+#include "gerve/relay/wakeup.h"
+
+namespace gerve {
+
+// A git operation or a connection, for as long as it is live.
+class LiveSubject {
+  public:
+    virtual ~LiveSubject() = default;
+    [[nodiscard]] virtual LiveEntry describe() const = 0;  // its number is filled in
+    [[nodiscard]] virtual LiveTraffic traffic() const { return {}; }
+    // authz says so. Called from the event loop; it may not go away before this has returned.
+    virtual void end(LiveEnd why) = 0;
+};
+
+// Over a connection to authz of its own, opened when it is needed first and again when it breaks. What is
+// over within a second is never told of and costs nothing; what is not costs one message when it begins, one
+// when it ends, and a number of each that moves bytes every few seconds, all that is due in one message.
+// While authz is away, all lives on.
+class LiveLink {
+  public:
+    LiveLink(asio::io_context& loop, std::string socket_path, std::string door);
+    LiveLink(const LiveLink&) = delete;
+    LiveLink& operator=(const LiveLink&) = delete;
+    ~LiveLink();
+
+    // Holds a subject in the link.
+    class Place {
+      public:
+        Place() = default;
+        Place(LiveLink& link, std::uint64_t number) : link_(&link), number_(number) {}
+        Place(Place&& other) noexcept : link_(std::exchange(other.link_, nullptr)), number_(other.number_) {}
+        Place& operator=(Place&& other) noexcept {
+            std::swap(link_, other.link_);
+            std::swap(number_, other.number_);
+            return *this;
+        }
+        ~Place() {
+            if (link_ != nullptr) link_->leave(number_);
+        }
+
+      private:
+        LiveLink* link_ = nullptr;
+        std::uint64_t number_ = 0;
+    };
+    [[nodiscard]] Place enter(LiveSubject& subject);
+
+  private:
+    using Socket = std::shared_ptr<asio::posix::stream_descriptor>;
+    struct Item {
+        LiveSubject* subject;
+        std::chrono::steady_clock::time_point entered;
+        bool told = false;             // over this connection
+        std::uint64_t told_bytes = 0;  // both ways
+    };
+
+    void leave(std::uint64_t number);
+    asio::awaitable<void> run();
+    asio::awaitable<void> tell_news();
+    [[nodiscard]] LiveNews collect();
+    asio::awaitable<bool> ask(const LiveNews& news);
+    [[nodiscard]] bool connect();
+    asio::awaitable<void> receive(Socket socket);
+    void hear(std::string_view message);
+    void obey(const LiveOrder& order);
+    void disconnected();
+
+    asio::io_context& loop_;
+    std::string path_;
+    std::string door_;
+    Socket socket_;
+    std::map<std::uint64_t, Item> items_;
+    std::vector<std::uint64_t> ended_;  // which authz still counts as live
+    Signal answered_;
+    std::uint64_t last_number_ = 0;
+    std::uint64_t last_question_ = 0;
+    std::uint64_t last_answer_ = 0;                     // to which question
+    bool taken_in_ = false;                             // what it said
+    std::chrono::steady_clock::time_point traffic_at_;  // told last
+    bool traffic_due_ = false;
+    bool running_ = false;
+};
+
+}  // namespace gerve

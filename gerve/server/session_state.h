@@ -1,0 +1,54 @@
+// Session: all that one SSH connection of a client is to a worker; included by its own files alone.
+#pragma once
+
+#include <optional>
+
+#include "gerve/server/live_connection.h"
+#include "gerve/server/login.h"
+#include "gerve/server/session.h"
+#include "gerve/ssh/channel.h"
+
+namespace gerve {
+
+class Session : public std::enable_shared_from_this<Session> {
+  public:
+    Session(WorkerContext& worker, std::shared_ptr<ssh::Connection> connection, std::string address);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    asio::awaitable<void> run(UnauthenticatedLimit::Place place);
+
+  private:
+    friend class SshDoor;
+    asio::awaitable<std::optional<LoggedIn>> authenticate(Deadline deadline);
+    asio::awaitable<std::optional<LoggedIn>> answer(const ssh::AuthAttempt& attempt);
+    asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
+                                                             bool proven);
+    asio::awaitable<void> turn_away();
+    asio::awaitable<void> tell_maintenance(std::shared_ptr<ssh::Channel> channel);
+    asio::awaitable<void> serve(std::shared_ptr<ssh::Channel> channel);
+    asio::awaitable<Result<KeyFound>> principal();
+    asio::awaitable<void> greet(ssh::Channel& channel, const RequestId& request);
+    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question, SessionReport& report);
+    asio::awaitable<Result<SelfAnswer>> tell_self(const SelfRequest& question, SessionReport& report);
+    [[nodiscard]] bool owes_proof() const { return login_->found && !login_->proof_told; }
+    void tell_proof();
+    void tell_end(const SessionReport& report);
+    asio::awaitable<void> tell_ended(std::shared_ptr<ssh::Channel> channel);
+    void enter_live();
+    void show_connections() {
+        worker_.numbers.connections.set(static_cast<std::int64_t>(worker_.connections.size()));
+    }
+    void count_login();
+
+    WorkerContext& worker_;
+    std::shared_ptr<ssh::Connection> connection_;
+    ClientContext client_;
+    std::optional<LoggedIn> login_;
+    std::optional<LiveConnection> live_;
+    bool turned_away_ = false;  // let in without a proof, to be told of maintenance
+    LastLookup last_lookup_;
+};
+
+}  // namespace gerve

@@ -1,0 +1,86 @@
+"""Two gateways with one directory: what may run no more ends at both, and what cannot be asked about goes on."""
+
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.mariadb import MariaDb
+from harness.messages import KILLED, WITHDRAWN
+from harness.processes import free_port, session_members, wait_until
+from harness.production import Production
+from harness.site import Site
+from harness.slow_clone import SIZE, SlowClone, live_of
+
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def gateways(workspace):
+    """Two that share MariaDB, Redis and a file server."""
+    directory = Path(tempfile.mkdtemp(prefix="twins-", dir=workspace))
+    database = MariaDb()
+    first = Production(directory / "first", database)
+    try:
+        first.start()
+        config = first.gateway.config_file.read_text()
+        for own, other in ((str(first.metrics.port), str(free_port())), (str(first.gateway.port), "{port}"),
+                           (str(first.state), "{state}")):
+            config = config.replace(own, other)
+        (directory / "second").mkdir()
+        second = Site(directory / "second", config).start()
+        yield first, second
+        second.gateway.stop()
+        agent = first.files.process.pid
+        wait_until(lambda: session_members(agent) == [agent], "no git runs any more")
+        first.stop()
+    finally:
+        first.gateway.kill()
+        first.files.kill()
+        first.redis.kill()
+        database.stop()
+
+
+@pytest.fixture(scope="module")
+def bulky(gateways):
+    first, _ = gateways
+    owner = first.person("alice")
+    repository = first.repository(owner, private=True)
+    work = owner.publish(repository)
+    work.git("config", "core.compression", "0")
+    work.commit("noise", os.urandom(SIZE))
+    work.git("push", "--quiet")
+    return repository
+
+
+def test_a_revoked_key_ends_its_clones_at_both_gateways(gateways, bulky):
+    first, second = gateways
+    reader = first.person("reader")
+    first.grant(bulky, reader, "read")
+    clones = [SlowClone(first, reader, bulky), SlowClone(second, reader.through(second.door()), bulky)]
+    assert [len(live_of(site, reader)) for site in gateways] == [1, 1]
+    began = time.monotonic()
+    first.gerve("key", "revoke", reader.key.fingerprint)
+    for clone in clones:
+        clone.ends(WITHDRAWN, began)
+
+
+def test_while_the_database_is_away_what_runs_goes_on(gateways, bulky):
+    first, _ = gateways
+    reader = first.person("reader")
+    first.grant(bulky, reader, "read")
+    clone = SlowClone(first, reader, bulky)
+    database = first.database.server.process.pid
+    os.kill(database, signal.SIGSTOP)
+    try:
+        time.sleep(5)  # two looks at least
+        assert clone.running.process.poll() is None, "the clone has ended"
+        assert len(live_of(first, reader)) == 1
+    finally:
+        os.kill(database, signal.SIGCONT)
+    wait_until(lambda: "live sessions cannot be checked: they go on" in first.gateway.log(), "the log says so")
+    first.gerve("kill", clone.session["session"][:8])
+    clone.running.finish(exit=128, says=KILLED)

@@ -1,0 +1,160 @@
+#include "authz/service/recheck.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "authz/service/live_sessions.h"
+#include "tests/unit/authz/store/fixture.h"
+
+using namespace gerve;
+using namespace gerve::testing;
+
+namespace {
+
+// alice owns alice/site (private); bob may write to it; key 3 is its deploy key; alice/open is public.
+struct Scene {
+    Scene() {
+        must(registry.add_account(login("alice"), AccountKind::user));
+        must(registry.add_account(login("bob"), AccountKind::user));
+        must(registry.create_repository(repo("alice/site"), false));
+        must(registry.create_repository(repo("alice/open"), true));
+        must(registry.grant_access(repo("alice/site"), login("bob"), Access::write));
+        must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+        must(registry.add_key(login("bob"), make_key(2), "", unix_now() + 60'000));
+        must(registry.add_deploy_key(repo("alice/site"), make_key(3), "", false, std::nullopt));
+        live.tell_by([this](std::uint64_t, const LiveOrder& order) {
+            CHECK(order.why == LiveEnd::withdrawn);
+            ended.insert(order.numbers.begin(), order.numbers.end());
+            return true;
+        });
+    }
+
+    // A session of key `key`, by its number.
+    void begin(std::uint64_t number, unsigned key, std::string service, std::string path) {
+        Directory directory = store.directory();
+        KnownKey known = *must(directory.find_key(make_key(key), unix_now()));
+        const Proof proof = Proof::from_sealed_handle(known.fingerprint);
+        LiveEntry entry{.number = number, .handle = "", .client = {}, .id = "s" + std::to_string(number)};
+        entry.service = std::move(service);
+        entry.repo = std::move(path);
+        live.take(1, 1, {.client = {}, .began = {entry}, .moved = {}, .ended = {}},
+                  {Principal::make(proof, std::move(known))});
+    }
+    void begin_all() {
+        begin(1, 1, "git-upload-pack", "alice/site");
+        begin(2, 2, "git-upload-pack", "alice/site");
+        begin(3, 2, "git-receive-pack", "alice/site");
+        begin(4, 2, "git-upload-pack", "alice/open");
+        begin(5, 2, "", "");
+        begin(6, 3, "git-upload-pack", "alice/site");
+    }
+
+    RecheckRound round(UnixMillis now = unix_now()) {
+        Directory directory = store.directory();
+        return recheck(directory, live, now, [] { return true; });
+    }
+
+    Store store;
+    Registry registry = store.registry();
+    LiveSessions live;
+    std::set<std::uint64_t> ended;
+};
+
+using Set = std::set<std::uint64_t>;
+
+}  // namespace
+
+TEST_CASE("as long as nothing changes all lives on, and each question is asked once") {
+    Scene scene;
+    scene.begin_all();
+    scene.begin(7, 2, "git-upload-archive", "alice/site");
+    const RecheckRound round = scene.round();
+    CHECK(scene.ended.empty());
+    CHECK_FALSE(round.unavailable);
+    CHECK(round.look_ups == 3 + 1 + 3 + 1);  // keys, and uses of each
+}
+
+TEST_CASE("what was withdrawn ends that alone which depended on it") {
+    Scene scene;
+    scene.begin_all();
+    Set expected;
+    SUBCASE("a key revoked") {
+        must(scene.registry.revoke_key(make_key(2).fingerprint()));
+        expected = {2, 3, 4, 5};
+    }
+    SUBCASE("an account suspended") {
+        must(scene.registry.suspend_account(login("bob")));
+        expected = {2, 3, 4, 5};
+    }
+    SUBCASE("a grant taken away") {
+        must(scene.registry.revoke_access(repo("alice/site"), login("bob")));
+        expected = {2, 3};
+    }
+    SUBCASE("write became read") {
+        must(scene.registry.grant_access(repo("alice/site"), login("bob"), Access::read));
+        expected = {3};
+    }
+    SUBCASE("a repository archived") {
+        must(scene.registry.archive_repository(repo("alice/site")));
+        expected = {3};
+    }
+    SUBCASE("a repository disabled") {
+        must(scene.registry.disable_repository(repo("alice/site")));
+        expected = {1, 2, 3, 6};
+    }
+    SUBCASE("a repository deleted, its deploy key with it") {
+        must(scene.registry.delete_repository(repo("alice/site")));
+        expected = {1, 2, 3, 6};
+    }
+    SUBCASE("a public repository became private") {
+        must(scene.registry.set_repository_public(repo("alice/open"), false));
+        expected = {4};
+    }
+    SUBCASE("a repository renamed is the same") {
+        must(scene.registry.rename_repository(repo("alice/site"), repo("alice/page")));
+    }
+    CHECK(scene.round().ended == expected.size());
+    CHECK(scene.ended == expected);
+    CHECK(scene.round().ended == 0);
+}
+
+TEST_CASE("a key that expires ends what it began") {
+    Scene scene;
+    scene.begin_all();
+    (void)scene.round(unix_now() + 120'000);
+    CHECK(scene.ended == Set{2, 3, 4, 5});
+}
+
+TEST_CASE("without an answer of the directory nothing ends") {
+    Scene scene;
+    scene.begin_all();
+    must(scene.registry.revoke_key(make_key(2).fingerprint()));
+    scene.store.by_hand("ALTER TABLE public_keys RENAME TO elsewhere");
+    const RecheckRound round = scene.round();
+    CHECK(round.ended == 0);
+    CHECK(scene.ended.empty());
+    scene.store.by_hand("ALTER TABLE elsewhere RENAME TO public_keys");
+    CHECK(scene.round().ended == 4);
+}
+
+TEST_CASE("the thread finds what was withdrawn by itself, and only asks when something is live") {
+    Scene scene;
+    std::atomic<int> connections{0};
+    Recheck recheck(
+        scene.live,
+        [&]() -> Result<std::unique_ptr<Database>> {
+            ++connections;
+            return scene.store.connect();
+        },
+        Route{*ServerName::parse("local"), {}}, std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    CHECK(connections == 0);
+    scene.begin(1, 1, "git-upload-pack", "alice/site");
+    must(scene.registry.revoke_key(make_key(1).fingerprint()));
+    for (int turn = 0; turn < 200 && scene.live.list(0, std::nullopt).records[0].ending.empty(); ++turn)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    CHECK(scene.live.list(0, std::nullopt).records[0].ending == "withdrawn");
+    CHECK(connections == 1);
+    CHECK(recheck.stop(std::chrono::seconds(5)));
+}
