@@ -15,7 +15,8 @@ namespace gerve {
 
 // What every thread shares and none changes.
 struct Signer {
-    explicit Signer(TicketKey first) : key(std::move(first)), seal(key) {}
+    explicit Signer(TicketKey first, const std::vector<TicketKey>& others = {})
+        : key(std::move(first)), seal(key, others) {}
     TicketKey key;
     HandleSeal seal;
 };

@@ -17,6 +17,14 @@ constexpr std::array<std::string_view, question_count> question_names{
 enum class AnswerKind { answered, unavailable, denied };
 constexpr std::size_t answer_kind_count = 3;
 
+// Of the live sessions, and of the rounds in which they are decided again.
+struct LiveCounters {
+    Gauge sessions;  // connections among them
+    Counter withdrawn;
+    Counter rounds;
+    Counter unanswered_rounds;  // broken off: the directory did not answer
+};
+
 // Lies in memory that authz shares with whoever shows it.
 struct AuthzMetrics {
     static constexpr std::uint64_t layout = 3;
@@ -34,6 +42,7 @@ struct AuthzMetrics {
     Gauge live_links;  // threads that have a connection now
     RedisCounters redis;
     AuditCounters audit;
+    LiveCounters live;
 };
 
 }  // namespace gerve

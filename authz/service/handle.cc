@@ -1,5 +1,7 @@
 #include "authz/service/handle.h"
 
+#include <algorithm>
+
 #include "authz/base/text.h"
 
 namespace gerve {
@@ -77,6 +79,12 @@ std::optional<KeyOwner> read_owner(Reader& reader) {
 
 }  // namespace
 
+HandleSeal::HandleSeal(const TicketKey& key, const std::vector<TicketKey>& others) {
+    constexpr std::string_view purpose = "gerve handle v1";
+    keys_.push_back(key.derive(purpose));
+    for (const TicketKey& other : others) keys_.push_back(other.derive(purpose));
+}
+
 std::string HandleSeal::seal(const Handle& handle) const {
     std::string plain(1, version);
     plain += static_cast<char>(handle.given_to);
@@ -85,13 +93,14 @@ std::string HandleSeal::seal(const Handle& handle) const {
     put_number(plain, number_of(handle.key.id));
     plain += handle.key.fingerprint.bytes();
     std::visit([&](const auto& owner) { put_owner(plain, owner); }, handle.key.owner);
-    return to_base64(gerve::seal(key_, plain));
+    return to_base64(gerve::seal(keys_.front(), plain));
 }
 
 std::optional<Handle> HandleSeal::open(std::string_view text) const {
     const auto sealed = from_base64(text);
     std::string plain;
-    if (!sealed || !open_sealed(key_, *sealed, plain)) return std::nullopt;
+    const auto opens = [&](const Secret& key) { return open_sealed(key, *sealed, plain); };
+    if (!sealed || std::none_of(keys_.begin(), keys_.end(), opens)) return std::nullopt;
     Reader reader(plain);
     if (static_cast<char>(reader.byte()) != version) return std::nullopt;
     const auto given_to = static_cast<PeerKind>(reader.byte());

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "authz/model/principal.h"
 #include "authz/model/ticket.h"
@@ -27,16 +28,17 @@ struct Handle {
 };
 
 // Seals and opens handles with a key of its own, derived from a ticket key: they outlive a restart of authz.
+// Those that were sealed by way of another of the ticket keys open as well: they outlive a rotation.
 class HandleSeal {
   public:
-    explicit HandleSeal(const TicketKey& key) : key_(key.derive("gerve handle v1")) {}
+    explicit HandleSeal(const TicketKey& key, const std::vector<TicketKey>& others = {});
 
     [[nodiscard]] std::string seal(const Handle& handle) const;  // base64, at most 1 KB
     // Nothing unless it was sealed with the same key. How old it is and whose, is the caller's to judge.
     [[nodiscard]] std::optional<Handle> open(std::string_view text) const;
 
   private:
-    Secret key_;
+    std::vector<Secret> keys_;  // the first seals
 };
 
 }  // namespace gerve

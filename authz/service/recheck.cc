@@ -89,10 +89,14 @@ RecheckRound recheck(Directory& directory, LiveSessions& live, UnixMillis now,
     return Round(directory, live, now, pace).run();
 }
 
-Recheck::Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::milliseconds every)
-    : live_(live), connect_(std::move(connect)), local_(std::move(local)), every_(every), thread_([this] {
-          run();
-      }) {}
+Recheck::Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::milliseconds every,
+                 LiveCounters& counters)
+    : live_(live),
+      connect_(std::move(connect)),
+      local_(std::move(local)),
+      every_(every),
+      counters_(counters),
+      thread_([this] { run(); }) {}
 
 Recheck::~Recheck() {
     (void)stop(std::chrono::milliseconds(0));
@@ -113,7 +117,7 @@ bool Recheck::pause(std::chrono::milliseconds time) {
 
 void Recheck::run() {
     DatabaseLink link(connect_);
-    QueryCounters counters;  // these look-ups are no login's
+    QueryCounters queries;  // these look-ups are no login's
     bool away = false;
     unsigned look_ups = 0;
     const auto pace = [&] { return ++look_ups % run_length != 0 || pause(breather); };
@@ -122,9 +126,12 @@ void Recheck::run() {
         (void)link.maintain();
         RecheckRound round{.unavailable = true};
         if (link.get() != nullptr) {
-            Directory directory(*link.get(), counters, local_);
+            Directory directory(*link.get(), queries, local_);
             round = recheck(directory, live_, unix_now(), pace);
         }
+        counters_.rounds.add();
+        counters_.withdrawn.add(round.ended);
+        if (round.unavailable) counters_.unanswered_rounds.add();
         if (round.unavailable && !away) log::warn("live sessions cannot be checked: they go on");
         away = round.unavailable;
     }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "authz/service/authz_metrics.h"
 #include "authz/service/live_sessions.h"
 #include "authz/store/directory.h"
 
@@ -28,8 +29,9 @@ struct RecheckRound {
 // wait for none of this. At most 5,000 look-ups a second.
 class Recheck {
   public:
-    // `live` is not owned. `every`: from the end of a round to the beginning of the next.
-    Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::milliseconds every);
+    // `live` and `counters` are not owned. `every`: from the end of a round to the beginning of the next.
+    Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::milliseconds every,
+            LiveCounters& counters);
     Recheck(const Recheck&) = delete;
     Recheck& operator=(const Recheck&) = delete;
     ~Recheck();
@@ -45,6 +47,7 @@ class Recheck {
     Connect connect_;
     Route local_;
     std::chrono::milliseconds every_;
+    LiveCounters& counters_;
     std::mutex mutex_;
     std::condition_variable changed_;
     bool stopping_ = false;

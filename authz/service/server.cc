@@ -202,6 +202,7 @@ void AuthzServer::forget(const Connection& connection) {
         connections_.erase(connection.id);
     }
     live_.forget(connection.id);
+    metrics_.live.sessions.set(static_cast<std::int64_t>(live_.size()));
 }
 
 void AuthzServer::take_message(Desk& desk, std::uint64_t id) {

@@ -190,6 +190,7 @@ std::string AuthzServer::answer_about_live(const Connection& connection, Authori
     live_.take(connection.id, static_cast<std::uint64_t>(asker.process), news,
                authorizer.principals_of(news, asker));
     if (find(connection.id) == nullptr) live_.forget(connection.id);  // it has gone meanwhile
+    metrics_.live.sessions.set(static_cast<std::int64_t>(live_.size()));
     return encode_done(id);
 }
 

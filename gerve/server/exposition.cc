@@ -203,6 +203,16 @@ void show_backends(Page& page, const AuthzMetrics& authz) {
                  authz.redis.failures);
 }
 
+void show_live(Page& page, const LiveCounters& live) {
+    page.gauge("gerve_live_sessions", "Operations and connections that authz watches over", {},
+               live.sessions.value());
+    page.counter("gerve_live_sessions_withdrawn_total", "Of these, ended since access was withdrawn", {},
+                 live.withdrawn);
+    page.counter("gerve_live_rechecks_total", "Rounds in which they were decided again", {}, live.rounds);
+    page.counter("gerve_live_rechecks_unanswered_total", "Of these, broken off: the directory was away", {},
+                 live.unanswered_rounds);
+}
+
 void show_audit(Page& page, const AuditCounters& audit) {
     page.counter("gerve_audit_events_total", "Events written to the audit file", {}, audit.events);
     page.counter("gerve_audit_write_failures_total", "Writes that the audit file's disk refused", {},
@@ -240,6 +250,7 @@ std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, boo
         show_questions(page, *authz);
         show_backends(page, *authz);
         show_audit(page, authz->audit);
+        show_live(page, authz->live);
     }
     page.gauge("gerve_maintenance", "1 while clients are told of maintenance and nothing is served", {},
                maintenance ? 1 : 0);

@@ -1,6 +1,7 @@
 """What runs: listed, ended by an administrator, and ended by itself once it may run no more."""
 
 import os
+import signal
 import time
 
 import pytest
@@ -126,3 +127,18 @@ def test_who_is_no_administrator_kills_nobody(site):
     site.gerve("kill", exit=2, says="give one of SESSION, --key and --user")
     site.gerve("kill", "abc", exit=2, says="first 6 digits")
     site.gerve("kill", "--user", "nobody-at-all", exit=1, says="nothing of that is live")
+
+
+def test_what_runs_is_known_to_the_next_authz(private_site):
+    """kill -9: nothing ends by it, and what may run no more is found by the successor."""
+    alice = private_site.person("alice")
+    repository = private_site.repository(alice)
+    work = alice.publish(repository)
+    work.git("config", "core.compression", "0")
+    work.commit("noise", os.urandom(SIZE))
+    work.git("push", "--quiet")
+    clone = SlowClone(private_site, alice, repository)
+    os.kill(private_site.gateway.authz(), signal.SIGKILL)
+    wait_until(lambda: private_site.gateway.children("authz"), "authz is back")
+    private_site.gerve("key", "revoke", alice.key.fingerprint)
+    clone.running.finish(exit=128, says=WITHDRAWN, timeout=WITHIN + 10)

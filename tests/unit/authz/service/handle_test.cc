@@ -74,3 +74,12 @@ TEST_CASE("the longest names fit into a kilobyte") {
     REQUIRE(back.has_value());
     CHECK(std::get<DeployKey>(back->key.owner).repo.name().text().size() == 100);
 }
+
+TEST_CASE("a handle outlives a rotation as long as the old key stands behind the new one") {
+    const TicketKey old = TicketKey::make();
+    const TicketKey fresh = TicketKey::make();
+    const std::string text = HandleSeal(old).seal(of_user);
+    CHECK(HandleSeal(fresh, {TicketKey::make(), old}).open(text).has_value());
+    CHECK_FALSE(HandleSeal(fresh).open(text).has_value());
+    CHECK_FALSE(HandleSeal(old).open(HandleSeal(fresh, {old}).seal(of_user)).has_value());
+}

@@ -141,13 +141,14 @@ TEST_CASE("without an answer of the directory nothing ends") {
 TEST_CASE("the thread finds what was withdrawn by itself, and only asks when something is live") {
     Scene scene;
     std::atomic<int> connections{0};
+    LiveCounters counters{};
     Recheck recheck(
         scene.live,
         [&]() -> Result<std::unique_ptr<Database>> {
             ++connections;
             return scene.store.connect();
         },
-        Route{*ServerName::parse("local"), {}}, std::chrono::milliseconds(20));
+        Route{*ServerName::parse("local"), {}}, std::chrono::milliseconds(20), counters);
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     CHECK(connections == 0);
     scene.begin(1, 1, "git-upload-pack", "alice/site");
@@ -157,4 +158,7 @@ TEST_CASE("the thread finds what was withdrawn by itself, and only asks when som
     CHECK(scene.live.list(0, std::nullopt).records[0].ending == "withdrawn");
     CHECK(connections == 1);
     CHECK(recheck.stop(std::chrono::seconds(5)));
+    CHECK(counters.withdrawn.value() == 1);
+    CHECK(counters.rounds.value() >= 1);
+    CHECK(counters.unanswered_rounds.value() == 0);
 }
