@@ -52,6 +52,9 @@ def test_a_session_is_listed_and_killed(site, bulky, reader):
     clone.ends(KILLED, began)
     wait_until(lambda: not live_of(site, reader), "nothing of it is listed any more")
     reader.git("ls-remote", bulky.url)
+    recorded = [line for line in (site.state / "audit.jsonl").read_text().splitlines() if session["session"] in line]
+    assert any('"kill"' in line for line in recorded), recorded
+    assert any('"killed"' in line for line in recorded), recorded
 
 
 @pytest.mark.both_doors
