@@ -43,9 +43,11 @@ class ConfigReader {
         read_state();
         read_listen(reader_.root().table("listen"));
         read_ssh(reader_.root().table("ssh"));
+        read_anonymous(reader_.root().table("anonymous"));
         read_directory(reader_.root().table("directory"));
         read_routes(reader_.root().table("routes"));
         read_authz(reader_.root().table("authz"));
+        config_.upstream = read_upstream(reader_.root().table("upstream"));
         read_audit(reader_.root().table("audit"));
         Problems problems = reader_.finish();
         if (!problems.empty()) return tl::make_unexpected(std::move(problems));
@@ -59,21 +61,38 @@ class ConfigReader {
 
     void read_listen(TomlTable table) {
         ListenConfig& listen = config_.listen;
-        listen.ssh = table.texts("ssh", listen.ssh);
+        listen.ssh = addresses(table, "ssh", listen.ssh);
         if (listen.ssh.empty()) table.complain("ssh", "must name at least one address");
-        for (std::size_t i = 0; i < listen.ssh.size(); ++i) {
-            const auto address = ListenAddress::parse(listen.ssh[i]);
-            if (!address) table.complain("ssh", i, "is wrong: " + address.error().told);
-        }
+        listen.git = addresses(table, "git", {});
         listen.proxy_protocol_from = table.texts("proxy_protocol_from");
         for (std::size_t i = 0; i < listen.proxy_protocol_from.size(); ++i) {
             const auto network = Network::parse(listen.proxy_protocol_from[i]);
             if (!network) table.complain("proxy_protocol_from", i, "is wrong: " + network.error().told);
         }
+        listen.max_awaiting_header =
+            small_number(table, "max_awaiting_header", listen.max_awaiting_header, 1, 1'000'000);
         listen.metrics = table.text("metrics");
         const auto metrics = ListenAddress::parse(listen.metrics);
         if (!listen.metrics.empty() && !metrics)
             table.complain("metrics", "is wrong: " + metrics.error().told);
+    }
+
+    static std::vector<std::string> addresses(TomlTable& table, std::string_view key,
+                                              std::vector<std::string> fallback) {
+        std::vector<std::string> texts = table.texts(key, std::move(fallback));
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            const auto address = ListenAddress::parse(texts[i]);
+            if (!address) table.complain(key, i, "is wrong: " + address.error().told);
+        }
+        return texts;
+    }
+
+    void read_anonymous(TomlTable table) {
+        AnonymousConfig& anonymous = config_.anonymous;
+        anonymous.request_timeout = table.duration("request_timeout", anonymous.request_timeout, 1s, 10min);
+        anonymous.max_sessions = small_number(table, "max_sessions", anonymous.max_sessions, 1, 1'000'000);
+        anonymous.max_sessions_per_source =
+            small_number(table, "max_sessions_per_source", anonymous.max_sessions_per_source, 1, 1'000'000);
     }
 
     void read_ssh(TomlTable table) {

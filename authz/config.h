@@ -11,13 +11,23 @@
 
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
+#include "authz/upstream_config.h"
 
 namespace gerve {
 
 struct ListenConfig {
     std::vector<std::string> ssh{"127.0.0.1:2222"};
     std::vector<std::string> proxy_protocol_from;  // CIDR; a PROXY header is required from these and believed
+    unsigned max_awaiting_header = 4096;           // of these, connections without a header yet, per worker
     std::string metrics;                           // empty: none
+    std::vector<std::string> git;                  // git://, for everybody and read-only; empty: none
+};
+
+// The git:// listener.
+struct AnonymousConfig {
+    std::chrono::milliseconds request_timeout{10'000};  // from connecting to having said what is wanted
+    unsigned max_sessions = 512;                        // at once, per worker
+    unsigned max_sessions_per_source = 32;              // of these, per IPv4 address or IPv6 /64
 };
 
 struct SshConfig {
@@ -90,10 +100,12 @@ struct Config {
     bool embedded = true;  // no route to anything but the server `local`: master starts an agent of its own
     ListenConfig listen;
     SshConfig ssh;
+    AnonymousConfig anonymous;
     std::string directory_backend = "sqlite";
     MysqlConfig mysql;
     std::optional<RedisConfig> redis;
     AuthzConfig authz;
+    UpstreamConfig upstream;
     AuditConfig audit;
 
     [[nodiscard]] std::string authz_socket() const {

@@ -63,4 +63,11 @@ Decision decide(const Principal& principal, Service service, const std::optional
     return Allow{reach.because};
 }
 
+Decision decide_anonymous(const std::optional<Repository>& repository) {
+    if (!repository) return hidden(Rule::no_such_repository);
+    if (repository->disabled) return hidden(Rule::disabled);
+    if (!repository->is_public) return hidden(Rule::no_read_access);
+    return Allow{Rule::public_read};
+}
+
 }  // namespace gerve

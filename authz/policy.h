@@ -20,4 +20,8 @@ namespace gerve {
 [[nodiscard]] Decision decide(const Principal& principal, Service service,
                               const std::optional<Repository>& repository, const Permission& permission);
 
+// May anybody fetch it, without a login: a public repository, and no other. Everything else is told as
+// missing.
+[[nodiscard]] Decision decide_anonymous(const std::optional<Repository>& repository);
+
 }  // namespace gerve

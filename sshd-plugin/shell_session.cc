@@ -120,7 +120,7 @@ class ShellSession {
         SshdDoor door(authz_, invocation_.handle, streams_, live_);
         const GitWish wish{*request_.command, request_.git_protocol};
         const std::string notice = read_notice(invocation_.notice);
-        co_await serve_git(door, wish, notice, scratch_, report_);
+        co_await serve_git(door, wish, notice, file_servers_, scratch_, report_);
     }
 
     asio::awaitable<void> greet() {
@@ -161,6 +161,7 @@ class ShellSession {
     StandardStreams streams_;
     LiveLink live_{loop_, invocation_.socket, "sshd"};
     asio::signal_set signals_;
+    FileServers file_servers_{loop_, UpstreamConfig(), FileServers::Memory::none};
     Scratch scratch_;
     SessionReport report_;
 };

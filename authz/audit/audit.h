@@ -44,6 +44,7 @@ class AuditSink {
     void record(const KeyOffered& event);
     void record(const KeyProven& event) { record(fact_of(event)); }
     void record(const Decided& event) { record(fact_of(event)); }
+    void record(const DecidedAnonymously& event) { record(fact_of(event)); }
     void record(const SessionEnded& event) { record(fact_of(event)); }
 
     // For what may not happen off the record. Error: internal, nothing was written.

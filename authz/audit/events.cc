@@ -31,15 +31,30 @@ AuditFact fact_of(const KeyProven& event) {
     return {audit_now(), members.take()};
 }
 
+namespace {
+
+void put_decision(JsonMembers& members, const RequestId& request, const Decision& decision, Service service,
+                  const RepoPath& repo) {
+    members.add("request", request.text());
+    members.add("is", allowed(decision) ? "allow" : "deny");
+    members.add("because", rule_name(std::visit([](const auto& is) { return is.because; }, decision)));
+    members.add("service", service_name(service));
+    members.add("repo", repo.text());
+}
+
+}  // namespace
+
 AuditFact fact_of(const Decided& event) {
     JsonMembers members("decision");
-    members.add("request", event.request.request.text());
-    members.add("is", allowed(event.decision) ? "allow" : "deny");
-    members.add("because",
-                rule_name(std::visit([](const auto& decision) { return decision.because; }, event.decision)));
-    members.add("service", service_name(event.request.service));
-    members.add("repo", event.request.repo.text());
+    put_decision(members, event.request.request, event.decision, event.request.service, event.request.repo);
     put_key(members, event.key);
+    put_client(members, event.request.client);
+    return {audit_now(), members.take()};
+}
+
+AuditFact fact_of(const DecidedAnonymously& event) {
+    JsonMembers members("decision");
+    put_decision(members, event.request.request, event.decision, Service::upload_pack, event.request.repo);
     put_client(members, event.request.client);
     return {audit_now(), members.take()};
 }

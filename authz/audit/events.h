@@ -30,6 +30,11 @@ struct Decided {
     const KnownKey& key;
     const Decision& decision;
 };
+// Where nobody logs in.
+struct DecidedAnonymously {
+    const AnonymousRequest& request;
+    const Decision& decision;
+};
 // `key`: of the session's principal, as far as its handle still tells.
 struct SessionEnded {
     const SessionReport& report;
@@ -47,6 +52,7 @@ struct AdminChange {
 
 [[nodiscard]] AuditFact fact_of(const KeyProven& event);
 [[nodiscard]] AuditFact fact_of(const Decided& event);
+[[nodiscard]] AuditFact fact_of(const DecidedAnonymously& event);
 [[nodiscard]] AuditFact fact_of(const SessionEnded& event);
 [[nodiscard]] AuditFact fact_of(const AdminChange& event);
 [[nodiscard]] AuditFact service_fact(std::string_view is);  // "started", "stopped"

@@ -26,9 +26,10 @@ enum class Rule {
     disabled,
     other_repository,  // a deploy key on a repository that is not its own
     read_only_deploy_key,
-    unrecorded,  // allowed, had the audit trail taken it
+    unrecorded,         // allowed, had the audit trail taken it
+    fetch_only_server,  // its file server is a git daemon
 };
-constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::unrecorded) + 1;
+constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::fetch_only_server) + 1;
 
 [[nodiscard]] std::string_view rule_name(Rule rule);  // "owner", "public-read", …
 

@@ -24,6 +24,11 @@ namespace {
 std::string with_request(std::string text, const RequestId& request) {
     return std::move(text) + " (request " + request.text() + ")\n";
 }
+
+std::string in_words(std::chrono::milliseconds time) {
+    const auto seconds = (time.count() + 999) / 1000;
+    return seconds % 60 == 0 ? std::to_string(seconds / 60) + " min" : std::to_string(seconds) + " s";
+}
 }  // namespace
 
 std::string greeting(std::string_view who) {
@@ -41,6 +46,15 @@ std::string write_denied(const RepoPath& repo, std::string_view who) {
 }
 std::string archived(const RepoPath& repo) {
     return "ERROR: " + repo.text() + " is archived and read-only.\n";
+}
+std::string fetch_only(const RepoPath& repo) {
+    return "ERROR: " + repo.text() +
+           " can only be fetched: its file server is a git daemon. To push or archive, ask the operator to "
+           "put "
+           "an agent (gerve-agent) there.\n";
+}
+std::string fetching_alone() {
+    return "ERROR: git:// serves fetches alone. Push and archive over SSH.\n";
 }
 std::string suspended() {
     return "ERROR: Your account is suspended.\n";
@@ -69,6 +83,13 @@ std::string server_not_answering(const Login& owner, const RequestId& request) {
 }
 std::string connection_lost(const RequestId& request) {
     return with_request("ERROR: The connection to the file server was lost.", request);
+}
+std::string idle_for_too_long(std::chrono::milliseconds idle, const RequestId& request) {
+    return with_request("ERROR: Not a byte came or went for " + in_words(idle) + ", so Gerve ended this.",
+                        request);
+}
+std::string took_too_long(std::chrono::milliseconds most, const RequestId& request) {
+    return with_request("ERROR: This took longer than " + in_words(most) + ", so Gerve ended it.", request);
 }
 std::string notice(std::string_view text) {
     std::string line = "remote: ";

@@ -2,6 +2,7 @@
 // docs/architecture.md.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,8 @@ namespace messages {
 [[nodiscard]] std::string write_denied(const RepoPath& repo,
                                        std::string_view who);  // who: login | "deploy key"
 [[nodiscard]] std::string archived(const RepoPath& repo);
+[[nodiscard]] std::string fetch_only(const RepoPath& repo);  // its file server takes no pushes
+[[nodiscard]] std::string fetching_alone();                  // git:// serves nothing else
 [[nodiscard]] std::string suspended();
 [[nodiscard]] std::string withdrawn();           // the key or account went away while its connection lived
 [[nodiscard]] std::string killed();              // by `gerve kill`
@@ -48,6 +51,8 @@ namespace messages {
 [[nodiscard]] std::string cannot_record(const RequestId& request);
 [[nodiscard]] std::string server_not_answering(const Login& owner, const RequestId& request);
 [[nodiscard]] std::string connection_lost(const RequestId& request);
+[[nodiscard]] std::string idle_for_too_long(std::chrono::milliseconds idle, const RequestId& request);
+[[nodiscard]] std::string took_too_long(std::chrono::milliseconds most, const RequestId& request);
 [[nodiscard]] std::string notice(std::string_view text);  // "remote: TEXT", control characters replaced
 
 }  // namespace messages

@@ -43,77 +43,90 @@ std::string_view word(bool yes, std::string_view if_yes, std::string_view if_no)
     return yes ? if_yes : if_no;
 }
 
-std::vector<NameValue> hook_environment(const Principal& principal, const Repository& repository,
-                                        const AuthorizeRequest& request) {
-    const User* user = principal.user();
+// What an operation is run for, whoever asked for it.
+struct Errand {
+    Service service;
+    const RepoPath& asked_for;
+    const std::optional<GitProtocol>& git_protocol;
+    const RequestId& request;
+    std::vector<NameValue> environment;  // of hooks
+};
+
+std::vector<NameValue> hook_environment(const Repository& repository, const RequestId& request,
+                                        const ClientContext& client, std::string protocol) {
     return {
-        {"GERVE_USER", user != nullptr ? user->login.text() : "deploy-key"},
-        {"GERVE_USER_ID", user != nullptr ? std::to_string(number_of(user->id)) : ""},
-        {"GERVE_KEY", principal.key().fingerprint.text()},
         {"GERVE_REPO", repository.path.text()},
-        {"GERVE_REQUEST_ID", request.request.text()},
-        {"GERVE_REMOTE_ADDR", printable(request.client.address)},
-        {"GERVE_PROTOCOL", "ssh"},
+        {"GERVE_REQUEST_ID", request.text()},
+        {"GERVE_REMOTE_ADDR", printable(client.address)},
+        {"GERVE_PROTOCOL", std::move(protocol)},
     };
 }
 
-Open make_open(const Principal& principal, const Repository& repository, const AuthorizeRequest& request,
-               const ServerName& server) {
+std::vector<NameValue> hook_environment(const Principal& principal, const Repository& repository,
+                                        const AuthorizeRequest& request) {
+    const User* user = principal.user();
+    auto environment = hook_environment(repository, request.request, request.client, "ssh");
+    environment.emplace_back("GERVE_USER", user != nullptr ? user->login.text() : "deploy-key");
+    environment.emplace_back("GERVE_USER_ID", user != nullptr ? std::to_string(number_of(user->id)) : "");
+    environment.emplace_back("GERVE_KEY", principal.key().fingerprint.text());
+    return environment;
+}
+
+Open make_open(const Repository& repository, Errand errand, const ServerName& server) {
     Open open;
-    open.service = request.service;
+    open.service = errand.service;
     open.owner = repository.path.owner().text();
     open.storage_path = repository.path.text() + ".git";
-    if (request.git_protocol) open.git_protocol = request.git_protocol->text();
-    open.request_id = request.request.bytes();
+    if (errand.git_protocol) open.git_protocol = errand.git_protocol->text();
+    open.request_id = errand.request.bytes();
     open.time = unix_now();
     open.audience = server.text();
-    open.env = hook_environment(principal, repository, request);
+    open.env = std::move(errand.environment);
     open.repo_id = static_cast<std::uint64_t>(number_of(repository.id));
     return open;
 }
 
-// One for each endpoint that can serve this: a stock git daemon knows nothing but fetching.
+// One for each endpoint. A stock git daemon checks no ticket.
 std::vector<Destination> make_destinations(const TicketKey& key, const Route& route, Open open) {
     std::vector<Destination> destinations;
     for (const Endpoint& endpoint : route.endpoints) {
         const bool stock = endpoint.kind() == Endpoint::Kind::git_daemon;
-        if (stock && open.service != Service::upload_pack) continue;
         open.nonce = random_bytes(16);
         destinations.push_back({route.server, endpoint, stock ? "" : encode_open(open, &key)});
     }
     return destinations;
 }
 
-Result<Authorization> grant(const TicketKey& key, const Principal& principal, const Inquiry& inquiry,
-                            const AuthorizeRequest& request) {
+Result<Authorization> grant(const TicketKey& key, const Inquiry& inquiry, Errand errand) {
     const Repository& repository = *inquiry.repository;
     if (!inquiry.route) {
         return unavailable("no route for " + repository.path.owner().text() +
                            ": set it with `gerve route set OWNER SERVER`");
     }
-    auto destinations = make_destinations(key, *inquiry.route,
-                                          make_open(principal, repository, request, inquiry.route->server));
-    if (destinations.empty()) {
-        return unavailable("server " + inquiry.route->server.text() + " has no endpoint for " +
-                           std::string(service_name(request.service)));
-    }
-    std::string notice = repository.moved ? messages::moved(request.repo, repository.path) : "";
+    const ServerName& server = inquiry.route->server;
+    std::string notice = repository.moved ? messages::moved(errand.asked_for, repository.path) : "";
+    auto destinations =
+        make_destinations(key, *inquiry.route, make_open(repository, std::move(errand), server));
+    if (destinations.empty()) return unavailable("server " + server.text() + " has no endpoint");
     return Granted{repository.path, std::move(notice), std::get<Allow>(inquiry.decision).because,
                    std::move(destinations)};
 }
 
-void log_decision(const AuthorizeRequest& request, const Principal& principal, const Inquiry& inquiry) {
+// Who: the principal's name and key, or that there is none.
+void log_decision(const Inquiry& inquiry, const RequestId& request, const std::string& who,
+                  const std::string& key, Service service, const RepoPath& repo,
+                  const ClientContext& client) {
     const Rule because = std::visit([](const auto& decision) { return decision.because; }, inquiry.decision);
-    log::info("decision", {{"request", request.request.text()},
+    log::info("decision", {{"request", request.text()},
                            {"is", word(allowed(inquiry.decision), "allow", "deny")},
                            {"because", rule_name(because)},
-                           {"who", principal.name()},
-                           {"key", principal.key().fingerprint.text()},
-                           {"service", service_name(request.service)},
-                           {"repo", request.repo.text()},
+                           {"who", who},
+                           {"key", key},
+                           {"service", service_name(service)},
+                           {"repo", repo.text()},
                            {"server", inquiry.route ? inquiry.route->server.text() : ""},
-                           {"addr", request.client.address},
-                           {"door", request.client.door}});
+                           {"addr", client.address},
+                           {"door", client.door}});
 }
 
 }  // namespace
@@ -193,7 +206,8 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     if (!*principal) return StaleHandle{};
     const auto inquiry = inquire(*directory_, **principal, request.service, request.repo);
     if (!inquiry) return pass_on(inquiry);
-    log_decision(request, **principal, *inquiry);
+    log_decision(*inquiry, request.request, (*principal)->name(), (*principal)->key().fingerprint.text(),
+                 request.service, request.repo, request.client);
     const KnownKey& key = (*principal)->key();
     note_proof(key, request.proven_as, asker, request.client);
     const bool on_record = recorded(request, key, inquiry->decision);
@@ -203,7 +217,23 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     if (!on_record) {
         return Refused{messages::cannot_record(request.request), ExitStatus::unavailable, Rule::unrecorded};
     }
-    return grant(signer_.key, **principal, *inquiry, request);
+    return grant(signer_.key, *inquiry,
+                 {request.service, request.repo, request.git_protocol, request.request,
+                  hook_environment(**principal, *inquiry->repository, request)});
+}
+
+Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
+    if (directory_ == nullptr) return no_connection();
+    const auto inquiry = inquire_anonymously(*directory_, request.repo);
+    if (!inquiry) return pass_on(inquiry);
+    log_decision(*inquiry, request.request, "", "", Service::upload_pack, request.repo, request.client);
+    audit_.record(DecidedAnonymously{request, inquiry->decision});
+    if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {
+        return Refused{deny->told, deny->exit, deny->because};
+    }
+    return grant(signer_.key, *inquiry,
+                 {Service::upload_pack, request.repo, request.git_protocol, request.request,
+                  hook_environment(*inquiry->repository, request.request, request.client, "git")});
 }
 
 // sshd verifies the signature before it starts the forced command, which asks but once.

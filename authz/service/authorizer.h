@@ -42,6 +42,8 @@ class Authorizer {
     [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request, const Asker& asker);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request, const Asker& asker);
     [[nodiscard]] Result<SelfReply> self(const SelfRequest& request, const Asker& asker);
+    // For somebody who has not logged in: a public repository, to be fetched.
+    [[nodiscard]] Result<Authorization> anonymous(const AnonymousRequest& request);
     // A handle that is too old to ask by still says who it was.
     [[nodiscard]] Result<void> report(const SessionReport& report, const Asker& asker);
     [[nodiscard]] Result<void> proof(const ProofReport& report, const Asker& asker);

@@ -7,9 +7,10 @@
 
 namespace gerve {
 
-constexpr std::size_t question_count = 11;  // of Question (peers.h), and their names in its order
+constexpr std::size_t question_count = 12;  // of Question (peers.h), and their names in its order
 constexpr std::array<std::string_view, question_count> question_names{
-    "key", "holder", "authorize", "report", "ready", "proof", "change", "self", "live", "sessions", "kill"};
+    "key",    "holder", "authorize", "report",   "ready", "proof",
+    "change", "self",   "live",      "sessions", "kill",  "anonymous"};
 // The rules up to a deploy key's allow, the others deny.
 [[nodiscard]] constexpr bool can_deny(Rule rule) {
     return rule > Rule::deploy_key;

@@ -40,6 +40,26 @@ void note(std::vector<Fact>* facts, Query query, const std::string& asked, std::
     if (facts != nullptr) facts->push_back({query, asked, std::move(answer)});
 }
 
+// A git daemon knows nothing but fetching.
+bool serves(const Endpoint& endpoint, Service service) {
+    return endpoint.kind() != Endpoint::Kind::git_daemon || service == Service::upload_pack;
+}
+
+// For what is allowed: where it goes, or that nothing there serves it.
+Result<void> add_route(Directory& directory, Service service, Inquiry& inquiry, std::vector<Fact>* facts) {
+    if (!allowed(inquiry.decision)) return {};
+    const RepoPath& repo = inquiry.repository->path;
+    auto route = directory.find_route(repo.owner());
+    if (!route) return pass_on(route);
+    note(facts, Query::route, repo.owner().text(), describe_route(*route));
+    inquiry.route = std::move(*route);
+    if (!inquiry.route || inquiry.route->endpoints.empty()) return {};
+    auto& endpoints = inquiry.route->endpoints;
+    std::erase_if(endpoints, [&](const Endpoint& endpoint) { return !serves(endpoint, service); });
+    if (endpoints.empty()) inquiry.decision = Deny{messages::fetch_only(repo), Rule::fetch_only_server};
+    return {};
+}
+
 }  // namespace
 
 Result<Inquiry> inquire_access(Directory& directory, const Principal& principal, Service service,
@@ -63,13 +83,17 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
 Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
                         const RepoPath& repo, std::vector<Fact>* facts) {
     auto inquiry = inquire_access(directory, principal, service, repo, facts);
-    if (!inquiry || !allowed(inquiry->decision)) return inquiry;
+    if (!inquiry) return inquiry;
+    if (auto found = add_route(directory, service, *inquiry, facts); !found) return pass_on(found);
+    return inquiry;
+}
 
-    const Login& owner = inquiry->repository->path.owner();
-    auto route = directory.find_route(owner);
-    if (!route) return pass_on(route);
-    note(facts, Query::route, owner.text(), describe_route(*route));
-    inquiry->route = std::move(*route);
+Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo) {
+    auto repository = directory.find_repository(repo);
+    if (!repository) return pass_on(repository);
+    Inquiry inquiry{decide_anonymous(*repository), std::move(*repository), std::nullopt};
+    if (auto found = add_route(directory, Service::upload_pack, inquiry, nullptr); !found)
+        return pass_on(found);
     return inquiry;
 }
 

@@ -35,4 +35,7 @@ struct Inquiry {
 [[nodiscard]] Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
                                       const RepoPath& repo, std::vector<Fact>* facts = nullptr);
 
+// The same for somebody who has not logged in, and fetches.
+[[nodiscard]] Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo);
+
 }  // namespace gerve

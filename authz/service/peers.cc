@@ -16,7 +16,7 @@ struct Permit {
 };
 
 // What is not in this table is not answered.
-constexpr std::array<Permit, 17> permits{{
+constexpr std::array<Permit, 19> permits{{
     {PeerKind::worker, Question::key, "gateway"},
     {PeerKind::worker, Question::authorize, "gateway"},
     {PeerKind::worker, Question::report, "gateway"},
@@ -24,6 +24,8 @@ constexpr std::array<Permit, 17> permits{{
     {PeerKind::worker, Question::proof, "gateway"},
     {PeerKind::worker, Question::self, "gateway"},
     {PeerKind::worker, Question::live, "gateway"},
+    {PeerKind::worker, Question::anonymous, "git"},
+    {PeerKind::worker, Question::report, "git"},
     {PeerKind::authorized_keys, Question::key, "sshd"},
     {PeerKind::forced_command, Question::holder, "sshd"},
     {PeerKind::forced_command, Question::authorize, "sshd"},

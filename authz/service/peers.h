@@ -14,7 +14,20 @@
 
 namespace gerve {
 
-enum class Question { key, holder, authorize, report, ready, proof, change, self, live, sessions, kill };
+enum class Question {
+    key,
+    holder,
+    authorize,
+    report,
+    ready,
+    proof,
+    change,
+    self,
+    live,
+    sessions,
+    kill,
+    anonymous
+};
 
 // Which of the kinds a local user is.
 class PeerKinds {
@@ -39,7 +52,8 @@ struct Peer {
     PeerKinds kinds;
 };
 
-// As which kind the peer may ask this, coming through that door ("gateway" | "sshd"); nothing: it may not.
+// As which kind the peer may ask this, coming through that door ("gateway" | "sshd" | "git"); nothing: it may
+// not.
 [[nodiscard]] std::optional<PeerKind> may_ask(const Peer& peer, Question question, std::string_view door);
 
 class PeerTable {

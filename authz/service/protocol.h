@@ -22,7 +22,7 @@ struct ClientContext {
     std::string address;     // of the git client, as text, without port
     std::string version;     // its SSH version string, untrusted
     std::string connection;  // one id for all that happens on one SSH connection
-    std::string door;        // "gateway" | "sshd"
+    std::string door;        // "gateway" | "sshd" | "git": where nobody logs in
 };
 
 // Whose key is this? `proven`: a signature by it was verified; otherwise it was only offered.
@@ -65,6 +65,15 @@ struct AuthorizeRequest {
 struct ProofReport {
     std::string handle;
     std::string login;  // the SSH user name
+    ClientContext client;
+};
+
+// May anybody at all fetch this? Asked where nobody logs in; there is neither handle nor service in it, so it
+// cannot be answered with more.
+struct AnonymousRequest {
+    RepoPath repo;
+    std::optional<GitProtocol> git_protocol;
+    RequestId request;
     ClientContext client;
 };
 
@@ -111,7 +120,7 @@ using SelfReply = std::variant<SelfAnswer, StaleHandle>;
 
 // One git operation that came to its end, whatever the end was.
 struct SessionReport {
-    std::string handle;  // of the principal
+    std::string handle;  // of the principal; empty: nobody logged in
     RequestId request;
     ClientContext client;
     std::string service;          // "git-upload-pack" …; "whoami" "keys" "why": a question about the key

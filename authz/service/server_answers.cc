@@ -33,6 +33,7 @@ Question question_of(const Request& request) {
     if (std::holds_alternative<LiveNews>(request)) return Question::live;
     if (std::holds_alternative<SessionsRequest>(request)) return Question::sessions;
     if (std::holds_alternative<KillRequest>(request)) return Question::kill;
+    if (std::holds_alternative<AnonymousRequest>(request)) return Question::anonymous;
     return std::holds_alternative<SessionReport>(request) ? Question::report : Question::ready;
 }
 
@@ -43,6 +44,7 @@ const ClientContext& client_of(const Request& request) {
 std::string request_id_of(const Request& request) {
     if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) return authorize->request.text();
     if (const auto* self = std::get_if<SelfRequest>(&request)) return self->request.text();
+    if (const auto* anonymous = std::get_if<AnonymousRequest>(&request)) return anonymous->request.text();
     if (const auto* report = std::get_if<SessionReport>(&request)) return report->request.text();
     return client_of(request).connection;
 }
@@ -156,10 +158,15 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
     if (const auto* holder = std::get_if<HolderRequest>(&request)) {
         return encode_key_reply(id, noted(authorizer.holder(*holder, asker)));
     }
-    if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
-        const auto answer = noted(authorizer.authorize(*authorize, asker));
+    const auto authorized = [&](Result<Authorization> answer) {
         if (answer) count_authorization(*answer);
-        return encode_authorize_reply(id, answer);
+        return encode_authorize_reply(id, noted(std::move(answer)));
+    };
+    if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
+        return authorized(authorizer.authorize(*authorize, asker));
+    }
+    if (const auto* anonymous = std::get_if<AnonymousRequest>(&request)) {
+        return authorized(authorizer.anonymous(*anonymous));
     }
     if (const auto* self = std::get_if<SelfRequest>(&request)) {
         return encode_self_reply(id, noted(authorizer.self(*self, asker)));

@@ -23,6 +23,7 @@ struct RequestHead {
 [[nodiscard]] std::string encode_request(const RequestHead& head, const KeyRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const HolderRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const AuthorizeRequest& request);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const AnonymousRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const SessionReport& report);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ReadyRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ProofReport& report);
@@ -45,8 +46,9 @@ struct RequestHead {
 [[nodiscard]] Result<LiveOrder> parse_live_order(std::string_view message);
 
 // Server side. Errors: client, naming the field that is wrong.
-using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest,
-                             ProofReport, ChangeReport, SelfRequest, LiveNews, SessionsRequest, KillRequest>;
+using Request =
+    std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest, ProofReport,
+                 ChangeReport, SelfRequest, LiveNews, SessionsRequest, KillRequest, AnonymousRequest>;
 struct ReceivedRequest {
     RequestHead head;
     Request request;

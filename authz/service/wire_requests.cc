@@ -26,7 +26,7 @@ Result<ClientContext> parse_client(const Json& object) {
     client.version = fields.text("version");
     client.connection = fields.text("connection");
     client.door = fields.text("door");
-    if (client.door != "gateway" && client.door != "sshd") fields.note("door");
+    if (client.door != "gateway" && client.door != "sshd" && client.door != "git") fields.note("door");
     if (!fields.good()) return fields.error();
     return client;
 }
@@ -106,6 +106,17 @@ Result<Request> parse_change(Fields& fields, ClientContext client) {
     return report;
 }
 
+Result<Request> parse_anonymous_request(Fields& fields, ClientContext client) {
+    auto repo = RepoPath::parse(fields.text("repo"));
+    auto protocol = parse_protocol(fields);
+    auto request = RequestId::parse(fields.text("request"));
+    if (!repo) fields.note("repo");
+    if (!protocol) fields.note("git_protocol");
+    if (!request) fields.note("request");
+    if (!fields.good()) return fields.error();
+    return AnonymousRequest{std::move(*repo), std::move(*protocol), std::move(*request), std::move(client)};
+}
+
 Result<Request> parse_report(Fields& fields, ClientContext client) {
     auto request = RequestId::parse(fields.text("request"));
     if (!request) fields.note("request");
@@ -145,6 +156,7 @@ Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext c
     if (ask == "holder") return parse_holder_request(fields, std::move(client));
     if (ask == "authorize") return parse_authorize_request(fields, std::move(client));
     if (ask == "report") return parse_report(fields, std::move(client));
+    if (ask == "anonymous") return parse_anonymous_request(fields, std::move(client));
     if (ask == "ready") return ReadyRequest{std::move(client)};
     if (ask == "proof") return parse_proof(fields, std::move(client));
     if (ask == "change") return parse_change(fields, std::move(client));
@@ -206,6 +218,15 @@ std::string encode_request(const RequestHead& head, const ChangeReport& report) 
     message["failed"] = report.failed.substr(0, max_change_text);
     message["facts"] = report.facts.size() > max_change_text ? "" : report.facts;
     message["client"] = encode_client(report.client);
+    return dump(message);
+}
+
+std::string encode_request(const RequestHead& head, const AnonymousRequest& request) {
+    Json message = encode_head(head, "anonymous");
+    message["repo"] = request.repo.text();
+    if (request.git_protocol) message["git_protocol"] = request.git_protocol->text();
+    message["request"] = request.request.text();
+    message["client"] = encode_client(request.client);
     return dump(message);
 }
 

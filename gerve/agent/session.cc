@@ -165,6 +165,7 @@ asio::awaitable<bool> AgentSession::receive_start(char* bytes) {
         const bool complete = co_await connection_->receive_exactly(bytes, grv1::header_size);
         if (!complete) co_return false;
         if (static_cast<FrameType>(bytes[0]) != FrameType::ping) {
+            begun_ = true;
             co_return co_await connection_->receive_exactly(bytes + grv1::header_size,
                                                             grv1_open_header_size - grv1::header_size);
         }
@@ -188,7 +189,10 @@ asio::awaitable<bool> AgentSession::answer_ping(std::string_view header) {
 // Why there is no OPEN.
 Refusal AgentSession::interrupted() const {
     if (auto refusal = unwilling(*config_)) return std::move(*refusal);
-    return refuse(FailCode::bad_request, std::string(timed_out_ ? "no OPEN in time" : ended_early)).value();
+    const std::string_view how = timed_out_ ? "no OPEN in time"
+                                 : begun_   ? "ended within its OPEN"
+                                            : ended_early;
+    return refuse(FailCode::bad_request, std::string(how)).value();
 }
 
 // Why nothing is served at present, whoever asks.

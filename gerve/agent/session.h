@@ -62,6 +62,7 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     Deadline deadline_;
     std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
     bool in_handshake_ = true;
+    bool begun_ = false;  // something of an OPEN came
     bool timed_out_ = false;
 };
 

@@ -96,6 +96,7 @@ struct RoleValues {
     int control = -1;
     int config = -1;
     std::vector<int> listeners;
+    std::vector<int> git_listeners;
     std::vector<int> metrics;  // pages to count in, or to read
 };
 
@@ -144,6 +145,7 @@ int serve_worker(Site& site, const RoleValues& values) {
     const Config config = config_of(site, values);
     WorkerSockets sockets;
     for (const int fd : values.listeners) sockets.listeners.push_back(std::move(*inherited(fd)));
+    for (const int fd : values.git_listeners) sockets.git_listeners.push_back(std::move(*inherited(fd)));
     if (auto control = inherited(values.control)) sockets.control = std::move(*control);
     sockets.metrics = metrics_page(values, 0);
     if (sockets.listeners.empty() || !sockets.control) {
@@ -169,6 +171,7 @@ void declare_role(Command& root, const std::string& name, const std::string& pur
     role.hidden_option("--control-fd", number_into([values](int fd) { values->control = fd; }));
     role.hidden_option("--config-fd", number_into([values](int fd) { values->config = fd; }));
     role.hidden_option("--listen-fd", number_into([values](int fd) { values->listeners.push_back(fd); }));
+    role.hidden_option("--git-fd", number_into([values](int fd) { values->git_listeners.push_back(fd); }));
     role.hidden_option("--metrics-fd", number_into([values](int fd) { values->metrics.push_back(fd); }));
     if (!shown) role.hidden();
 }

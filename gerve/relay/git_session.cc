@@ -7,14 +7,12 @@
 #include "authz/model/messages.h"
 #include "gerve/relay/endable_streams.h"
 #include "gerve/relay/relay.h"
-#include "gerve/relay/upstream.h"
 
 namespace gerve {
 namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds connect_patience{5};    // for one endpoint
 constexpr std::chrono::seconds farewell_patience{10};  // for the client to read a last text
 constexpr std::chrono::seconds last_word_patience{2};  // likewise, when it is to be gone within five
 
@@ -39,24 +37,22 @@ asio::awaitable<void> refuse(Door& door, const Error& error, SessionReport& repo
     co_await say(door.streams(), text);
 }
 
-// Tries the endpoints in order. Nothing of the client has been read yet, so each starts from the beginning.
-asio::awaitable<Result<Upstream>> reach(Door& door, const Granted& granted, SessionReport& report) {
-    Error last{ErrorKind::unavailable, "", "the route has no endpoint"};
-    for (const auto& candidate : granted.destinations) {
-        const auto start = steady_clock::now();
-        const Deadline deadline = start + connect_patience;
-        auto upstream = co_await Upstream::open(candidate.endpoint, candidate.open, deadline);
-        report.server = candidate.server.text();
-        door.note_upstream(candidate.server, upstream.has_value(), steady_clock::now() - start);
-        if (upstream) co_return std::move(upstream);
-        last = upstream.error();
-        log::warn("file server refused or not reached", {{"request", report.request.text()},
-                                                         {"server", report.server},
-                                                         {"endpoint", candidate.endpoint.text()},
-                                                         {"why", describe(last)}});
-        if (last.kind == ErrorKind::denied) break;
+RelayDeadlines deadlines_for(Service service, const UpstreamConfig& config) {
+    const OperationDeadlines& deadlines = config.deadlines(service);
+    return {deadlines.idle, deadlines.duration, service == Service::receive_pack};
+}
+
+// Why the relay ended, for the report, and what the client is told of it.
+std::pair<std::string_view, std::string> words_for(RelayEnd end, const RelayDeadlines& deadlines,
+                                                   const RequestId& request) {
+    switch (end) {
+        case RelayEnd::exited: return {"exit", ""};
+        case RelayEnd::client_gone: return {"client-gone", messages::connection_lost(request)};
+        case RelayEnd::idle: return {"idle", messages::idle_for_too_long(deadlines.idle, request)};
+        case RelayEnd::too_long: return {"too-long", messages::took_too_long(deadlines.duration, request)};
+        case RelayEnd::upstream_lost: break;
     }
-    co_return tl::make_unexpected(last);
+    return {"upstream-lost", messages::connection_lost(request)};
 }
 
 // The operation as authz hears of it, while it is carried.
@@ -88,26 +84,25 @@ class LiveOperation final : public LiveSubject {
 };
 
 asio::awaitable<void> carry(Door& door, const RepoPath& repo, Upstream upstream, Scratch& scratch,
-                            SessionReport& report) {
+                            RelayDeadlines deadlines, SessionReport& report) {
     EndableStreams client(door.streams());
     LiveOperation operation(report, repo, client);
-    const LiveLink::Place place = door.live().enter(operation);
-    const RelayOutcome outcome = co_await relay(client, upstream, scratch);
-    if (outcome.end == RelayEnd::exited) {
-        report.ended = "exit";
-        report.exit = outcome.exit_status;
-        co_return;
-    }
-    report.exit = static_cast<int>(ExitStatus::failed);
-    std::string text = messages::connection_lost(report.request);
+    LiveLink::Place place;  // none where nobody logged in: there is nothing that could be taken back
+    if (!report.handle.empty()) place = door.live().enter(operation);
+    const RelayOutcome outcome = co_await relay(client, upstream, scratch, deadlines);
+    auto [ended, text] = words_for(outcome.end, deadlines, report.request);
+    report.ended = ended;
+    report.exit =
+        outcome.end == RelayEnd::exited ? outcome.exit_status : static_cast<int>(ExitStatus::failed);
+    if (outcome.end == RelayEnd::exited) co_return;
     Deadline deadline = steady_clock::now() + farewell_patience;
-    report.ended = outcome.end == RelayEnd::client_gone ? "client-gone" : "upstream-lost";
     if (client.ended()) {
         report.ended = live_end_name(*client.ended());
         text = live_end_text(*client.ended());
         deadline = steady_clock::now() + last_word_patience;
     }
-    co_await say_until(door.streams(), text, OutputStream::err, deadline);
+    const std::string told = text;
+    co_await say_until(door.streams(), told, OutputStream::err, deadline);
 }
 
 asio::awaitable<void> tell_self(Door& door, SelfQuestion question, SessionReport& report) {
@@ -125,8 +120,8 @@ asio::awaitable<void> tell_self(Door& door, SelfQuestion question, SessionReport
 
 }  // namespace
 
-asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice, Scratch& scratch,
-                                SessionReport& report) {
+asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice,
+                                FileServers& file_servers, Scratch& scratch, SessionReport& report) {
     const auto self = parse_self_question(wish.command);
     if (self && *self) co_return co_await tell_self(door, **self, report);
     const auto command = self ? parse_git_command(wish.command) : Result<GitCommand>(pass_on(self));
@@ -135,20 +130,27 @@ asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::stri
         report.repo = wish.command;
         co_return co_await refuse(door, command.error(), report);
     }
-    report.service = service_name(command->service);
-    report.repo = command->repo.text();
-    const auto protocol = GitProtocol::parse(wish.git_protocol);
+    co_await serve_command(door, *command, wish.git_protocol, notice, file_servers, scratch, report);
+}
+
+asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const std::string& git_protocol,
+                                    const std::string& notice, FileServers& file_servers, Scratch& scratch,
+                                    SessionReport& report) {
+    report.ended = "refused";
+    report.service = service_name(command.service);
+    report.repo = command.repo.text();
+    const auto protocol = GitProtocol::parse(git_protocol);
     if (protocol) report.git_protocol = protocol->text();
 
     const AuthorizeRequest question{.handle = {},
-                                    .service = command->service,
-                                    .repo = command->repo,
+                                    .service = command.service,
+                                    .repo = command.repo,
                                     .git_protocol = protocol ? std::optional(*protocol) : std::nullopt,
                                     .request = report.request,
                                     .client = report.client};
     const auto granted = co_await door.authorize(question, report);
     if (!granted) co_return co_await refuse(door, granted.error(), report);
-    auto upstream = co_await reach(door, *granted, report);
+    auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
         report.ended = "upstream-unreachable";
         const Error error{ErrorKind::unavailable,
@@ -158,7 +160,8 @@ asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::stri
     }
     const std::string notices = granted->notice + notice;
     co_await say(door.streams(), notices);
-    co_await carry(door, granted->repo, std::move(*upstream), scratch, report);
+    const RelayDeadlines deadlines = deadlines_for(command.service, file_servers.config());
+    co_await carry(door, granted->repo, std::move(*upstream), scratch, deadlines, report);
 }
 
 asio::awaitable<void> say(ClientStreams& client, std::string_view text, OutputStream stream) {

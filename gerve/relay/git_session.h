@@ -2,7 +2,6 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include "authz/base/result.h"
 #include "authz/service/protocol.h"
 #include "gerve/relay/client_streams.h"
+#include "gerve/relay/file_servers.h"
 #include "gerve/relay/live_link.h"
 #include "gerve/relay/scratch.h"
 
@@ -28,10 +28,6 @@ class Door {
                                                        SessionReport& report) = 0;
     [[nodiscard]] virtual ClientStreams& streams() = 0;
     [[nodiscard]] virtual LiveLink& live() = 0;
-    // Told of each attempt to reach a file server, and how long it took.
-    virtual void note_upstream(const ServerName& server, bool reached, std::chrono::nanoseconds time) {
-        (void)server, (void)reached, (void)time;
-    }
 };
 
 // As the client sent them, unchecked.
@@ -43,8 +39,13 @@ struct GitWish {
 // command → decision, route and ticket → upstream → relay → exit status. `report` comes with request and
 // client; service, repo, server, git_protocol, exit and ended are filled in. `notice` are whole lines for the
 // stderr of whoever is served, or empty.
-asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice, Scratch& scratch,
-                                SessionReport& report);
+asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice,
+                                FileServers& file_servers, Scratch& scratch, SessionReport& report);
+
+// The same for a door that knows the command already. `git_protocol` is unchecked.
+asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const std::string& git_protocol,
+                                    const std::string& notice, FileServers& file_servers, Scratch& scratch,
+                                    SessionReport& report);
 
 // Sends all of `text` on stderr, waiting a while for room. The text outlives the call.
 asio::awaitable<void> say(ClientStreams& client, std::string_view text,

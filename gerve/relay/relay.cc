@@ -1,10 +1,13 @@
 #include "gerve/relay/relay.h"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
 #include <asio/this_coro.hpp>
 #include <cstring>
 #include <exception>
+#include <functional>
+#include <memory>
 #include <optional>
 
 namespace gerve {
@@ -16,13 +19,44 @@ constexpr std::size_t receive_less = 64 * 1024;  // while the client is slow: wh
 constexpr std::size_t max_run = 128 * 1024;      // bytes written at once to the client
 constexpr std::size_t large = 32 * 1024;         // an SSH packet of the usual client
 
+using std::chrono::steady_clock;
+
+// Calls when the time has come, as long as it lives: a handler that is on its way already finds nobody.
+class Watch {
+  public:
+    Watch(const asio::any_io_executor& executor, std::function<void()> call)
+        : timer_(executor), call_(std::make_shared<std::function<void()>>(std::move(call))) {}
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch() { *call_ = nullptr; }
+
+    void set(Deadline when) {
+        timer_.expires_at(when);
+        timer_.async_wait([call = call_](const asio::error_code& stopped) {
+            if (!stopped && *call) (*call)();
+        });
+    }
+    void stop() { timer_.cancel(); }
+
+  private:
+    asio::steady_timer timer_;
+    std::shared_ptr<std::function<void()>> call_;
+};
+
 class Relay {
   public:
-    Relay(ClientStreams& client, Upstream& upstream, Scratch& scratch, const asio::any_io_executor& executor)
-        : client_(client), upstream_(upstream), scratch_(scratch), upload_ended_(executor) {}
+    Relay(ClientStreams& client, Upstream& upstream, Scratch& scratch, const RelayDeadlines& deadlines,
+          const asio::any_io_executor& executor)
+        : client_(client),
+          upstream_(upstream),
+          scratch_(scratch),
+          deadlines_(deadlines),
+          upload_ended_(executor),
+          watch_(executor, [this] { look_at_the_clock(); }) {}
 
     asio::awaitable<RelayOutcome> run() {
         const auto executor = co_await asio::this_coro::executor;
+        look_at_the_clock();
         asio::co_spawn(executor, upload(), [this](const std::exception_ptr& thrown) {
             if (thrown) failed_ = thrown;
             upload_ended_.notify();
@@ -32,6 +66,7 @@ class Relay {
         } catch (...) {
             failed_ = std::current_exception();
         }
+        watch_.stop();
         over_ = true;
         upstream_.close();
         client_.interrupt();
@@ -43,7 +78,6 @@ class Relay {
   private:
     asio::awaitable<void> upload() {
         bool agent_reads = true;  // until git has closed its input; what comes then is of no use to anybody
-        bool eof_sent = false;
         while (!over_) {
             if (client_.gone()) co_return give_up();
             const auto buffer = scratch_.bytes();
@@ -51,24 +85,43 @@ class Relay {
             if (got > 0) {
                 outcome_.bytes_in += got;
                 const std::string_view bytes(buffer.data(), got);
-                if (agent_reads) {
-                    agent_reads = co_await upstream_.send_data(grv1::FrameType::stdin_data, bytes);
-                }
-            } else if (client_.input_ended() && !eof_sent) {
-                eof_sent = true;
-                const std::string eof = grv1::encode_frame(grv1::FrameType::stdin_eof);
-                if (agent_reads) agent_reads = co_await upstream_.send(eof);
+                if (agent_reads) agent_reads = co_await upstream_.send_data(bytes);
+            } else if (client_.input_ended() && !input_sent_) {
+                input_sent_ = true;
+                if (agent_reads) agent_reads = co_await upstream_.send_end();
             } else {
                 co_await client_.wait_input(no_deadline);
             }
         }
     }
 
-    void give_up() {
+    void give_up() { end_as(RelayEnd::client_gone); }
+
+    void end_as(RelayEnd end) {
         if (over_) return;
-        outcome_.end = RelayEnd::client_gone;
+        outcome_.end = end;
         over_ = true;
         upstream_.close();
+    }
+
+    // One timer for both deadlines, set anew as seldom as can be: bytes only count themselves.
+    void look_at_the_clock() {
+        if (over_) return;
+        const auto now = steady_clock::now();
+        const std::uint64_t bytes = outcome_.bytes_in + outcome_.bytes_out;
+        const bool may_idle = deadlines_.idle.count() == 0 || (deadlines_.idle_while_sending && input_sent_);
+        if (bytes != bytes_seen_ || may_idle) moved_ = now;
+        bytes_seen_ = bytes;
+        const Deadline end = deadlines_.duration.count() == 0 ? no_deadline : started_ + deadlines_.duration;
+        const Deadline idle = deadlines_.idle.count() == 0 ? no_deadline : moved_ + deadlines_.idle;
+        if (now >= end || now >= idle) {
+            end_as(now >= end ? RelayEnd::too_long : RelayEnd::idle);
+            client_.interrupt();
+            return;
+        }
+        // Looked at eight times in an idle deadline: so exactly is known when the last byte came.
+        const Deadline next = idle == no_deadline ? end : std::min({end, idle, now + deadlines_.idle / 8});
+        if (next != no_deadline) watch_.set(next);
     }
 
     asio::awaitable<void> download() {
@@ -84,12 +137,19 @@ class Relay {
                 if (!going) co_return;
                 continue;
             }
-            if (*got == 0) co_return;  // without EXIT: upstream_lost, as the outcome says already
+            if (*got == 0) co_return judge_end();
             const auto bytes = buffer.first(*got);
             going = co_await deliver(bytes);
             if (!going) co_return;
             if (*got == buffer.size()) co_await yield();
         }
+    }
+
+    // Without EXIT it is lost, as the outcome says already; a git daemon has no EXIT.
+    void judge_end() {
+        if (over_ || upstream_.is_framed() || !upstream_.packets().may_end()) return;
+        outcome_.end = RelayEnd::exited;
+        outcome_.exit_status = 0;
     }
 
     // Others have their turn between two full buffers.
@@ -122,6 +182,13 @@ class Relay {
         Run run;
         std::string held;  // what is left of `bytes` once we had to wait: the scratch is not ours by then
         std::string_view rest(bytes.data(), bytes.size());
+        if (!upstream_.is_framed()) {
+            upstream_.packets().take(rest);
+            run.append(OutputStream::out, rest);
+            std::string_view nothing = rest.substr(rest.size());
+            const bool delivered = co_await write(run, nothing, held, {});
+            co_return delivered;
+        }
         while (true) {
             const auto part = upstream_.frames().next(rest);
             const bool data = part && *part && grv1::is_data((*part)->type);
@@ -203,17 +270,25 @@ class Relay {
     ClientStreams& client_;
     Upstream& upstream_;
     Scratch& scratch_;
+    const RelayDeadlines deadlines_;
+    const steady_clock::time_point started_ = steady_clock::now();
+    steady_clock::time_point moved_ = started_;  // when a byte was last known to have gone through
+    std::uint64_t bytes_seen_ = 0;               // of both directions, at the last look
     Signal upload_ended_;
     RelayOutcome outcome_;
     std::exception_ptr failed_;
+    bool input_sent_ = false;   // the client has ended its stream, and all of it went on
     bool client_slow_ = false;  // took less than it was offered, the last time
     bool over_ = false;
+    Watch watch_;
 };
 
 }  // namespace
 
-asio::awaitable<RelayOutcome> relay(ClientStreams& client, Upstream& upstream, Scratch& scratch) {
-    Relay relay(client, upstream, scratch, co_await asio::this_coro::executor);
+asio::awaitable<RelayOutcome> relay(ClientStreams& client, Upstream& upstream, Scratch& scratch,
+                                    RelayDeadlines deadlines) {
+    const auto executor = co_await asio::this_coro::executor;
+    Relay relay(client, upstream, scratch, deadlines, executor);
     co_return co_await relay.run();
 }
 

@@ -1,7 +1,8 @@
-// relay(): carries the three streams and the exit status between a git client and an agent.
+// relay(): carries the three streams and the exit status between a git client and a file server.
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -15,6 +16,14 @@ enum class RelayEnd {
     exited,         // git ended and its exit status came through
     upstream_lost,  // the connection ended without EXIT: a failure, whatever came before
     client_gone,
+    idle,      // no byte either way for too long
+    too_long,  // the operation took longer than any may
+};
+
+struct RelayDeadlines {
+    std::chrono::milliseconds idle{0};      // 0: none
+    std::chrono::milliseconds duration{0};  // 0: none
+    bool idle_while_sending = false;        // idle counts only until the client has sent everything
 };
 
 struct RelayOutcome {
@@ -27,6 +36,11 @@ struct RelayOutcome {
 
 // Runs until one side has ended; both streams are at rest and the upstream is closed when it returns.
 // `scratch` is shared with the other relays of the same event loop.
-asio::awaitable<RelayOutcome> relay(ClientStreams& client, Upstream& upstream, Scratch& scratch);
+//
+// A git daemon sends no EXIT. There the end of the stream counts as exit status 0 if it comes where git's own
+// protocol lets a server be done (PacketStream), and as a lost connection anywhere else; its messages for
+// stderr stay with it.
+asio::awaitable<RelayOutcome> relay(ClientStreams& client, Upstream& upstream, Scratch& scratch,
+                                    RelayDeadlines deadlines = {});
 
 }  // namespace gerve

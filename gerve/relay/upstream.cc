@@ -1,175 +1,113 @@
 #include "gerve/relay/upstream.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
-#include <asio/ip/tcp.hpp>
-#include <asio/this_coro.hpp>
 #include <cerrno>
-#include <cstring>
+
+#include "authz/base/text.h"
 
 namespace gerve {
-namespace {
 
-using asio::ip::tcp;
-
-// A stalled clone costs what the kernel holds, not what we hold: so it may hold this much.
-constexpr int socket_buffer = 256 * 1024;  // bytes
-
-void set_socket_option(int fd, int level, int option, int value) {
-    ::setsockopt(fd, level, option, &value, sizeof value);
-}
-
-void prepare_tcp(int fd) {
-    set_socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
-}
-
-asio::awaitable<bool> wait_for(asio::posix::stream_descriptor& socket,
-                               asio::posix::stream_descriptor::wait_type what, Deadline deadline) {
-    asio::steady_timer timer(socket.get_executor());
-    if (deadline != no_deadline) {
-        timer.expires_at(deadline);
-        timer.async_wait([&socket](const asio::error_code& stopped) {
-            asio::error_code ignored;
-            if (!stopped) socket.cancel(ignored);
-        });
+asio::awaitable<Opened<Upstream>> Upstream::open(Destined destined, std::string message,
+                                                 Deadline connect_deadline, Deadline answer_deadline) {
+    const Endpoint& endpoint = destined.endpoint;
+    const auto patience = connect_deadline - std::chrono::steady_clock::now();
+    auto socket = co_await connect_to(destined, connect_deadline);
+    if (!socket) co_return tl::make_unexpected(socket.error());
+    Upstream upstream(std::move(*socket), endpoint.kind() != Endpoint::Kind::git_daemon);
+    const bool sent = co_await upstream.send(message);
+    if (!sent) co_return missed(Missed::refused, endpoint, "connection lost");
+    auto answered = co_await upstream.await_answer(endpoint, connect_deadline);
+    if (!answered) co_return tl::make_unexpected(answered.error());
+    if (*answered) co_return upstream;
+    if (upstream.framed_) {
+        const Deadline deadline = std::chrono::steady_clock::now() + patience / 2;
+        const auto lives = co_await probe(destined, deadline);
+        if (!lives && lives.error().how == Missed::silent) co_return tl::make_unexpected(lives.error());
     }
-    asio::error_code failed;
-    co_await socket.async_wait(what, asio::redirect_error(asio::use_awaitable, failed));
-    co_return !failed;
-}
-
-int connect_unix(int fd, const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-}
-
-struct Address {
-    int family;
-    sockaddr_storage storage;
-    socklen_t size;
-};
-
-// A literal address needs no resolver; a name is looked up in Asio's own thread, so the loop goes on.
-asio::awaitable<Result<Address>> resolve(const Endpoint& endpoint, const asio::any_io_executor& executor) {
-    asio::error_code failed;
-    const auto literal = asio::ip::make_address(endpoint.host(), failed);
-    tcp::endpoint found(literal, endpoint.port());
-    if (failed) {
-        tcp::resolver resolver(executor);
-        const auto results =
-            co_await resolver.async_resolve(endpoint.host(), std::to_string(endpoint.port()),
-                                            asio::redirect_error(asio::use_awaitable, failed));
-        if (failed || results.empty()) {
-            co_return tl::make_unexpected(
-                Error{ErrorKind::unavailable, "", endpoint.text() + ": " + failed.message()});
-        }
-        found = results.begin()->endpoint();
-    }
-    Address address{found.protocol().family(), {}, static_cast<socklen_t>(found.size())};
-    std::memcpy(&address.storage, found.data(), found.size());
-    co_return address;
-}
-
-tl::unexpected<Error> not_reached(const Endpoint& endpoint, const std::string& why) {
-    return unavailable(endpoint.text() + ": " + why);
-}
-
-asio::awaitable<Result<asio::posix::stream_descriptor>> connect(const Endpoint& endpoint, Deadline deadline) {
-    const auto executor = co_await asio::this_coro::executor;
-    const bool is_unix = endpoint.kind() == Endpoint::Kind::unix_socket;
-    Address address{AF_UNIX, {}, 0};
-    if (!is_unix) {
-        auto resolved = co_await resolve(endpoint, executor);
-        if (!resolved) co_return pass_on(resolved);
-        address = *resolved;
-    }
-    Fd fd(::socket(address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd) co_return not_reached(endpoint, errno_text("socket"));
-    set_socket_option(fd.get(), SOL_SOCKET, SO_SNDBUF, socket_buffer);
-    set_socket_option(fd.get(), SOL_SOCKET, SO_RCVBUF, socket_buffer);
-    if (!is_unix) prepare_tcp(fd.get());
-    int connected = is_unix
-                        ? connect_unix(fd.get(), endpoint.host())
-                        : ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address.storage), address.size);
-    // A unix socket whose backlog is full says EAGAIN: there is no readiness to wait for, so look again soon.
-    while (connected != 0 && is_unix && errno == EAGAIN && std::chrono::steady_clock::now() < deadline) {
-        asio::steady_timer pause(executor, std::chrono::milliseconds(5));
-        co_await pause.async_wait(asio::use_awaitable);
-        connected = connect_unix(fd.get(), endpoint.host());
-    }
-    if (connected != 0 && errno != EINPROGRESS) co_return not_reached(endpoint, errno_text("connect"));
-    asio::posix::stream_descriptor socket(executor, fd.release());
-    if (connected != 0) {
-        const bool in_time = co_await wait_for(socket, socket.wait_write, deadline);
-        if (!in_time) co_return not_reached(endpoint, "no answer");
-        int error = 0;
-        socklen_t size = sizeof error;
-        ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
-        errno = error;
-        if (error != 0) co_return not_reached(endpoint, errno_text("connect"));
-    }
-    co_return socket;
-}
-
-}  // namespace
-
-asio::awaitable<Result<Upstream>> Upstream::open(Endpoint endpoint, std::string open_message,
-                                                 Deadline deadline) {
-    auto socket = co_await connect(endpoint, deadline);
-    if (!socket) co_return pass_on(socket);
-    Upstream upstream(std::move(*socket));
-    const bool sent = co_await upstream.send(open_message);
-    if (!sent) co_return not_reached(endpoint, "connection lost");
-    auto opened = co_await upstream.await_open_ok(deadline);
-    if (!opened) {
-        opened.error().detail = endpoint.text() + ": " + opened.error().detail;
-        co_return pass_on(opened);
-    }
+    answered = co_await upstream.await_answer(endpoint, answer_deadline);
+    if (!answered) co_return tl::make_unexpected(answered.error());
+    if (!*answered) co_return missed(Missed::silent, endpoint, "no answer to OPEN");
     co_return upstream;
 }
 
-asio::awaitable<Result<void>> Upstream::await_open_ok(Deadline deadline) {
+asio::awaitable<Opened<void>> Upstream::probe(Destined destined, Deadline deadline) {
+    const Endpoint& endpoint = destined.endpoint;
+    auto socket = co_await connect_to(destined, deadline);
+    if (!socket) co_return tl::make_unexpected(socket.error());
+    if (endpoint.kind() == Endpoint::Kind::git_daemon) co_return Opened<void>();
+    const std::string ping = grv1::encode_frame(grv1::FrameType::ping);
+    Upstream upstream(std::move(*socket), true);
+    const bool sent = co_await upstream.send(ping);
+    if (!sent) co_return missed(Missed::refused, endpoint, "connection lost");
+    while (true) {
+        char buffer[grv1::header_size + grv1::max_control];
+        const auto got = upstream.receive(buffer);
+        if (!got) {
+            const bool in_time = co_await wait_for(upstream.socket_, upstream.socket_.wait_read, deadline);
+            if (!in_time) co_return missed(Missed::silent, endpoint, "no answer to PING");
+        } else if (*got > 0 && static_cast<grv1::FrameType>(buffer[0]) == grv1::FrameType::pong) {
+            co_return Opened<void>();
+        } else {
+            co_return missed(Missed::refused, endpoint, "it does not serve at present");
+        }
+    }
+}
+
+asio::awaitable<Opened<bool>> Upstream::await_answer(const Endpoint& endpoint, Deadline deadline) {
     char buffer[4096];
     while (true) {
         const auto got = receive(buffer);
         if (!got) {
             const bool in_time = co_await wait_for(socket_, socket_.wait_read, deadline);
-            if (!in_time) co_return unavailable("no answer to OPEN");
+            if (!in_time) co_return false;
             continue;
         }
-        if (*got == 0) co_return unavailable("connection lost before OPEN_OK");
-        const auto done = take_answer(std::string_view(buffer, *got));
-        if (!done) co_return pass_on(done);
-        if (*done) co_return Result<void>{};
+        if (*got == 0) co_return missed(Missed::refused, endpoint, "connection lost before an answer");
+        const auto done = take_answer(endpoint, std::string_view(buffer, *got));
+        if (!done || *done) co_return done;
     }
 }
 
+Opened<bool> Upstream::take_answer(const Endpoint& endpoint, std::string_view bytes) {
+    return framed_ ? take_open_ok(endpoint, bytes) : take_first_packet(endpoint, bytes);
+}
+
 // True once OPEN_OK is there; what stands behind it is kept.
-Result<bool> Upstream::take_answer(std::string_view bytes) {
+Opened<bool> Upstream::take_open_ok(const Endpoint& endpoint, std::string_view bytes) {
     const auto part = frames_.next(bytes);
-    if (!part) return unavailable("not an agent: " + describe(part.error()));
+    if (!part) return missed(Missed::refused, endpoint, "not an agent: " + describe(part.error()));
     if (!*part) return false;
     if ((*part)->type == grv1::FrameType::open_ok) {
         early_.assign(bytes);
         return true;
     }
-    if ((*part)->type != grv1::FrameType::fail) return unavailable("not an agent: OPEN_OK expected");
+    if ((*part)->type != grv1::FrameType::fail) {
+        return missed(Missed::refused, endpoint, "not an agent: OPEN_OK expected");
+    }
     const auto failure = grv1::parse_fail((*part)->payload);
-    if (!failure) return unavailable("a FAIL that cannot be read");
+    if (!failure) return missed(Missed::refused, endpoint, "a FAIL that cannot be read");
     const std::string why = "FAIL " + std::to_string(static_cast<int>(failure->code)) + " " + failure->text;
-    if (failure->code == grv1::FailCode::no_such_repository) return fail(ErrorKind::denied, "", why);
-    return fail(failure->retryable ? ErrorKind::unavailable : ErrorKind::internal, "", why);
+    if (failure->retryable) return missed(Missed::refused, endpoint, why);
+    OpenFailure refused = missed(Missed::operation, endpoint, why).value();
+    refused.error.kind =
+        failure->code == grv1::FailCode::no_such_repository ? ErrorKind::denied : ErrorKind::internal;
+    return tl::make_unexpected(refused);
+}
+
+// A daemon speaks first, if only to refuse; that it closes at once may mean that it has too many clients.
+Opened<bool> Upstream::take_first_packet(const Endpoint& endpoint, std::string_view bytes) {
+    PacketStream first;
+    early_.append(bytes);
+    first.take(early_);
+    if (first.may_end()) return true;  // nothing to advertise
+    if (first.first_packet().size() < 4) return false;
+    if (!first.is_refusal()) return true;
+    OpenFailure refused = missed(Missed::operation, endpoint, printable(first.first_packet(), 200)).value();
+    refused.error.kind = ErrorKind::denied;
+    return tl::make_unexpected(refused);
 }
 
 namespace {
@@ -180,10 +118,10 @@ class FrameBatch {
     static constexpr std::size_t max_frames = 8;
 
     // Takes as much of `payload` as fits.
-    FrameBatch(grv1::FrameType type, std::string_view payload) {
+    explicit FrameBatch(std::string_view payload) {
         for (; frames_ < max_frames && !payload.empty(); ++frames_) {
             const std::string_view piece = payload.substr(0, grv1::max_payload);
-            grv1::encode_header(type, piece.size(), headers_[frames_].data());
+            grv1::encode_header(grv1::FrameType::stdin_data, piece.size(), headers_[frames_].data());
             parts_[2 * frames_] = {headers_[frames_].data(), grv1::header_size};
             parts_[2 * frames_ + 1] = {const_cast<char*>(piece.data()), piece.size()};
             payload_ += piece.size();
@@ -220,9 +158,9 @@ class FrameBatch {
 
 }  // namespace
 
-std::optional<std::string> Upstream::put_data(grv1::FrameType type, std::string_view payload) {
+std::optional<std::string> Upstream::put_frames(std::string_view payload) {
     while (!payload.empty()) {
-        FrameBatch batch(type, payload);
+        FrameBatch batch(payload);
         const ssize_t put = batch.send(socket_.native_handle());
         if (put < 0 && errno == EINTR) continue;
         if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return std::nullopt;
@@ -231,7 +169,7 @@ std::optional<std::string> Upstream::put_data(grv1::FrameType type, std::string_
         if (sent == batch.size()) continue;
         std::string rest = batch.rest(sent);
         while (!payload.empty()) {
-            const FrameBatch further(type, payload);
+            const FrameBatch further(payload);
             rest += further.rest(0);
             payload.remove_prefix(further.payload());
         }
@@ -240,11 +178,22 @@ std::optional<std::string> Upstream::put_data(grv1::FrameType type, std::string_
     return std::string();
 }
 
-asio::awaitable<bool> Upstream::send_data(grv1::FrameType type, std::string_view payload) {
-    const std::optional<std::string> rest = put_data(type, payload);
+asio::awaitable<bool> Upstream::send_data(std::string_view payload) {
+    if (!framed_) {
+        const bool sent_raw = co_await send(payload);
+        co_return sent_raw;
+    }
+    const std::optional<std::string> rest = put_frames(payload);
     if (!rest) co_return false;
     const std::string_view bytes = *rest;
     const bool sent = co_await drain(bytes);
+    co_return sent;
+}
+
+asio::awaitable<bool> Upstream::send_end() {
+    if (!framed_) co_return ::shutdown(socket_.native_handle(), SHUT_WR) == 0;
+    const std::string eof = grv1::encode_frame(grv1::FrameType::stdin_eof);
+    const bool sent = co_await send(eof);
     co_return sent;
 }
 

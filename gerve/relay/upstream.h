@@ -1,4 +1,4 @@
-// Upstream: the connection of one git operation to an agent, from connect to OPEN_OK.
+// Upstream: the connection of one git operation to a file server, an agent or a stock git daemon.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -8,28 +8,34 @@
 #include <string>
 #include <string_view>
 
-#include "authz/base/fd.h"
-#include "authz/model/route.h"
+#include "gerve/relay/connect.h"
 #include "gerve/relay/grv1.h"
-#include "gerve/relay/wakeup.h"
+#include "gerve/relay/packet_stream.h"
 
 namespace gerve {
 
 class Upstream {
   public:
-    // Connects, sends the OPEN message and waits for OPEN_OK. Errors: unavailable (not reached, or a
-    // retryable FAIL: another endpoint may serve), denied (a FAIL that no other endpoint will answer
-    // otherwise); `detail` says why.
-    static asio::awaitable<Result<Upstream>> open(Endpoint endpoint, std::string open_message,
-                                                  Deadline deadline);
+    // Connects and sends `message`: the OPEN of an agent, or the request to a git daemon. Waits for OPEN_OK,
+    // or for the daemon's first bytes; `answer_deadline` is for these. An agent that has not answered when
+    // `connect_deadline` comes is asked whether it lives: the operation may be waiting for its turn.
+    static asio::awaitable<Opened<Upstream>> open(Destined destined, std::string message,
+                                                  Deadline connect_deadline, Deadline answer_deadline);
+
+    // Whether the endpoint serves: an agent says so (PING), a git daemon takes the connection.
+    static asio::awaitable<Opened<void>> probe(Destined destined, Deadline deadline);
 
     Upstream(Upstream&&) = default;
+    Upstream& operator=(Upstream&&) = default;
 
-    // Sends all of `bytes` (frames), waiting while the agent does not read. False: the connection is lost.
-    asio::awaitable<bool> send(std::string_view bytes);
-    // The same with the bytes of a stream, in as many frames as they need. `payload` is read no more once
-    // this has suspended.
-    asio::awaitable<bool> send_data(grv1::FrameType type, std::string_view payload);
+    // An agent frames its streams (frames()); a git daemon sends stdout as it is (packets()).
+    [[nodiscard]] bool is_framed() const { return framed_; }
+
+    // The bytes of the client's stream, in as many frames as they need, waiting while the file server does
+    // not read. `payload` is read no more once this has suspended. False: the connection is lost.
+    asio::awaitable<bool> send_data(std::string_view payload);
+    // The client has sent everything.
+    asio::awaitable<bool> send_end();
     // Waits until there is something to receive. False: cancelled or lost.
     asio::awaitable<bool> wait_readable();
     // Bytes now there; 0: end of the stream or an error; nothing: none now.
@@ -37,22 +43,31 @@ class Upstream {
     void close();
 
     [[nodiscard]] grv1::FrameReader& frames() { return frames_; }
-    // What came behind OPEN_OK already.
+    [[nodiscard]] PacketStream& packets() { return packets_; }
+    // What came behind OPEN_OK already, or the daemon's first bytes.
     [[nodiscard]] std::string take_early() { return std::exchange(early_, {}); }
 
   private:
-    explicit Upstream(asio::posix::stream_descriptor socket) : socket_(std::move(socket)) {}
-    asio::awaitable<Result<void>> await_open_ok(Deadline deadline);
-    [[nodiscard]] Result<bool> take_answer(std::string_view bytes);
+    Upstream(asio::posix::stream_descriptor socket, bool framed)
+        : socket_(std::move(socket)), framed_(framed) {}
+    // False: neither an answer nor the end came in time.
+    asio::awaitable<Opened<bool>> await_answer(const Endpoint& endpoint, Deadline deadline);
+    [[nodiscard]] Opened<bool> take_answer(const Endpoint& endpoint, std::string_view bytes);
+    [[nodiscard]] Opened<bool> take_open_ok(const Endpoint& endpoint, std::string_view bytes);
+    [[nodiscard]] Opened<bool> take_first_packet(const Endpoint& endpoint, std::string_view bytes);
+    // Sends all of it, waiting while the file server does not read.
+    asio::awaitable<bool> send(std::string_view bytes);
     // How many bytes the socket takes now; nothing when the connection is lost.
     [[nodiscard]] std::optional<std::size_t> put_bytes(std::string_view bytes);
     // Waits and sends; `kept` stays as it is meanwhile.
     asio::awaitable<bool> drain(std::string_view kept);
     // Puts what the socket takes now: what is left over, framed, or nothing when the connection is lost.
-    [[nodiscard]] std::optional<std::string> put_data(grv1::FrameType type, std::string_view payload);
+    [[nodiscard]] std::optional<std::string> put_frames(std::string_view payload);
 
     asio::posix::stream_descriptor socket_;
+    bool framed_;
     grv1::FrameReader frames_{grv1::FrameReader::Receiver::gateway};
+    PacketStream packets_;
     std::string early_;
 };
 

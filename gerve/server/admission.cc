@@ -20,7 +20,7 @@ std::string source_of(const std::string& address) {
 std::optional<UnauthenticatedLimit::Place> UnauthenticatedLimit::admit(const std::string& address,
                                                                        Refusal& refusal) {
     if (waiting_ >= in_all_) {
-        refusal.text = "Too many connections are logging in (limit " + std::to_string(in_all_) +
+        refusal.text = "Too many connections " + doing_ + " (limit " + std::to_string(in_all_) +
                        "). Try again in a few seconds.";
         return std::nullopt;
     }
@@ -28,7 +28,7 @@ std::optional<UnauthenticatedLimit::Place> UnauthenticatedLimit::admit(const std
     unsigned& count = by_source_[source];
     if (count >= per_source_) {
         refusal.by_source = true;
-        refusal.text = "Too many connections from " + source + " are logging in (limit " +
+        refusal.text = "Too many connections from " + source + " " + doing_ + " (limit " +
                        std::to_string(per_source_) + "). Try again in a few seconds.";
         return std::nullopt;
     }

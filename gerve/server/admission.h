@@ -1,4 +1,4 @@
-// Bounds on connections that have not logged in yet: in all, and per source.
+// Bounds on connections of people who have not logged in: in all, and per source.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,9 @@ namespace gerve {
 
 class UnauthenticatedLimit {
   public:
-    UnauthenticatedLimit(unsigned in_all, unsigned per_source) : in_all_(in_all), per_source_(per_source) {}
+    // `doing`: what the connections that are counted do, for the text of a refusal.
+    UnauthenticatedLimit(unsigned in_all, unsigned per_source, std::string doing = "are logging in")
+        : in_all_(in_all), per_source_(per_source), doing_(std::move(doing)) {}
 
     // A place that is given back when it goes out of scope. The limit must outlive it.
     class Place {
@@ -47,6 +49,7 @@ class UnauthenticatedLimit {
   private:
     unsigned in_all_;
     unsigned per_source_;
+    std::string doing_;
     unsigned waiting_ = 0;
     Gauge* shown_ = nullptr;
     std::unordered_map<std::string, unsigned> by_source_;

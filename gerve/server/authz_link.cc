@@ -123,6 +123,12 @@ asio::awaitable<Result<SelfReply>> AuthzLink::self(const SelfRequest& request) {
     co_return parse_self_reply(*reply);
 }
 
+asio::awaitable<Result<Authorization>> AuthzLink::anonymous(const AnonymousRequest& request) {
+    auto reply = co_await ask(request, question_patience);
+    if (!reply) co_return pass_on(reply);
+    co_return parse_authorize_reply(*reply);
+}
+
 asio::awaitable<AuthzLink::Readiness> AuthzLink::ready(std::chrono::milliseconds patience) {
     const ReadyRequest request{ClientContext{"", "", "", "gateway"}};
     const auto reply = co_await ask(request, patience);

@@ -52,7 +52,8 @@ asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, F
 
 }  // namespace
 
-Balancers::Balancers(const std::vector<std::string>& networks) {
+Balancers::Balancers(const std::vector<std::string>& networks, unsigned max_waiting, Gauge& shown)
+    : max_waiting_(max_waiting), shown_(shown) {
     for (const std::string& text : networks) {
         if (const auto network = Network::parse(text)) networks_.push_back(*network);
     }
@@ -64,10 +65,15 @@ bool Balancers::include(const IpAddress& peer) const {
 }
 
 asio::awaitable<Result<IpAddress>> Balancers::find_client(asio::io_context& loop, Fd& socket,
-                                                          IpAddress peer) const {
+                                                          IpAddress peer) {
     if (!include(peer)) co_return peer;
+    if (waiting_ >= max_waiting_) {
+        co_return fail(ErrorKind::denied, "Too many connections wait for a balancer's header. Try again.");
+    }
+    shown_.set(++waiting_);
     const auto deadline = std::chrono::steady_clock::now() + header_patience;
     const auto header = co_await read_proxy_header(loop, socket, deadline);
+    shown_.set(--waiting_);
     if (header) co_return header->client().value_or(peer);
     if (!header.error().told.empty()) {
         log::warn("connection refused", {{"addr", peer.text()}, {"why", header.error().told}});

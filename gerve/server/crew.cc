@@ -36,6 +36,21 @@ std::shared_ptr<TcpListener> find(const std::vector<std::shared_ptr<TcpListener>
     return at == held.end() ? nullptr : *at;
 }
 
+Result<std::vector<std::shared_ptr<TcpListener>>> open_or_share_tcp(
+    const std::vector<std::string>& addresses, const std::vector<std::shared_ptr<TcpListener>>& held) {
+    std::vector<std::shared_ptr<TcpListener>> out;
+    for (const std::string& text : addresses) {
+        const auto address = ListenAddress::parse(text);
+        if (!address) return pass_on(address);
+        out.push_back(find(held, *address));
+        if (out.back()) continue;
+        auto opened = listen_tcp(*address);
+        if (!opened) return pass_on(opened);
+        out.back() = std::make_shared<TcpListener>(std::move(*opened));
+    }
+    return out;
+}
+
 Result<std::shared_ptr<UnixListener>> open_or_share(const std::string& path, UnixListener::Kind kind,
                                                     mode_t mode, const std::shared_ptr<UnixListener>& held) {
     if (held && held->path() == path) {
@@ -103,15 +118,12 @@ std::string_view role_name(Role role) {
 
 Result<CrewSockets> open_sockets(const Config& config, const CrewSockets& held) {
     CrewSockets out;
-    for (const std::string& text : config.listen.ssh) {
-        const auto address = ListenAddress::parse(text);
-        if (!address) return pass_on(address);
-        out.tcp.push_back(find(held.tcp, *address));
-        if (out.tcp.back()) continue;
-        auto opened = listen_tcp(*address);
-        if (!opened) return pass_on(opened);
-        out.tcp.back() = std::make_shared<TcpListener>(std::move(*opened));
-    }
+    auto tcp = open_or_share_tcp(config.listen.ssh, held.tcp);
+    if (!tcp) return pass_on(tcp);
+    out.tcp = std::move(*tcp);
+    auto git = open_or_share_tcp(config.listen.git, held.git);
+    if (!git) return pass_on(git);
+    out.git = std::move(*git);
     if (!config.listen.metrics.empty()) {
         auto metrics = open_metrics_socket(config.listen.metrics, held.metrics);
         if (!metrics) return pass_on(metrics);
@@ -171,6 +183,7 @@ ChildCommand Crew::command_for(Role role) const {
         if (role == Role::authz) inherit("--listen-fd", sockets_.authz->get());
         if (role == Role::worker) {
             for (const auto& listener : sockets_.tcp) inherit("--listen-fd", listener->socket.get());
+            for (const auto& listener : sockets_.git) inherit("--git-fd", listener->socket.get());
         }
         if (role == Role::metrics) inherit("--listen-fd", sockets_.metrics->socket.get());
         if (sockets_.pages && role != Role::authz) inherit("--metrics-fd", sockets_.pages->gateway.get());

@@ -31,6 +31,7 @@ struct MetricsPages {
 // The sockets of a crew. The next crew shares those that its configuration names again.
 struct CrewSockets {
     std::vector<std::shared_ptr<TcpListener>> tcp;
+    std::vector<std::shared_ptr<TcpListener>> git;  // git://
     std::shared_ptr<UnixListener> authz;
     std::shared_ptr<UnixListener> agent;   // none unless embedded
     std::shared_ptr<TcpListener> metrics;  // none unless configured
@@ -76,7 +77,10 @@ class Crew {
     [[nodiscard]] unsigned most_failed_starts() const;
 
     // No new connection is accepted.
-    void close_tcp() { sockets_.tcp.clear(); }
+    void close_tcp() {
+        sockets_.tcp.clear();
+        sockets_.git.clear();
+    }
     // No member of the role is started any more; those that run get SIGTERM.
     void dismiss(Role role);
     void signal(Role role, int number) const;

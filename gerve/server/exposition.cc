@@ -63,23 +63,29 @@ std::string word(const std::array<std::string_view, n>& words, std::size_t i) {
 void show_connections(Page& page, const GatewayMetrics& gateway) {
     page.counter("gerve_connections_accepted_total", "SSH connections that were taken on", {},
                  gateway.accepted);
-    constexpr std::array<std::string_view, 4> limits{"unauthenticated", "unauthenticated_per_source", "none",
-                                                     "proxy_header"};
+    page.counter("gerve_git_connections_accepted_total", "git:// connections that were taken on", {},
+                 gateway.accepted_git);
+    constexpr std::array<std::string_view, 6> limits{
+        "unauthenticated", "unauthenticated_per_source", "none", "proxy_header", "awaiting_header",
+        "anonymous"};
     for (std::size_t i = 0; i < limits.size(); ++i) {
-        page.counter("gerve_connections_refused_total", "SSH connections turned away, by the limit they met",
+        page.counter("gerve_connections_refused_total", "Connections turned away, by the limit they met",
                      {{"limit", word(limits, i)}}, gateway.refused[i]);
     }
-    std::int64_t connections = 0, unauthenticated = 0, sessions = 0, workers = 0;
+    std::int64_t connections = 0, unauthenticated = 0, awaiting = 0, sessions = 0, workers = 0;
     for (const WorkerNumbers& worker : gateway.workers) {
         if (!is_alive(worker)) continue;
         ++workers;
         connections += worker.connections.value();
         unauthenticated += worker.unauthenticated.value();
+        awaiting += worker.awaiting_header.value();
         sessions += worker.sessions.value();
     }
     page.gauge("gerve_workers", "Worker processes that live", {}, workers);
     page.gauge("gerve_connections", "SSH connections now", {}, connections);
     page.gauge("gerve_connections_unauthenticated", "Of these, not logged in", {}, unauthenticated);
+    page.gauge("gerve_connections_awaiting_header", "Connections of balancers without their header yet", {},
+               awaiting);
     page.gauge("gerve_sessions", "Git operations now", {}, sessions);
 }
 
@@ -127,18 +133,46 @@ void show_upstream(Page& page, const std::string& server, const UpstreamNumbers&
                {{"server", server}}, numbers.connect_time);
 }
 
+// The name of a row, which a worker wrote: cut at its end, whatever it is.
+template <std::size_t n>
+std::string_view name_in(const std::array<char, n>& name) {
+    const auto end = std::find(name.begin(), name.end(), '\0');
+    return {name.data(), static_cast<std::size_t>(end - name.begin())};
+}
+
 // Names come from workers, so they are checked. The first row of a name is shown.
 void show_upstreams(Page& page, const GatewayMetrics& gateway) {
     std::map<std::string, const UpstreamNumbers*> rows;
     for (const UpstreamNumbers& row : gateway.upstreams) {
         if (row.state != 2) continue;
-        const auto end = std::find(row.name.begin(), row.name.end(), '\0');
-        const auto name = ServerName::parse(std::string_view(row.name.data(), end - row.name.begin()));
+        const auto name = ServerName::parse(name_in(row.name));
         if (name) rows.try_emplace(name->text(), &row);
     }
     for (const auto& [name, row] : rows) show_upstream(page, name, *row);
     if (gateway.other_upstreams.reached.value() + gateway.other_upstreams.failed.value() > 0) {
         show_upstream(page, "(others)", gateway.other_upstreams);
+    }
+}
+
+void show_endpoints(Page& page, const GatewayMetrics& gateway) {
+    constexpr std::array<std::string_view, 3> results{"serving", "refusing", "silent"};  // of Health
+    for (const EndpointNumbers& row : gateway.endpoints) {
+        if (row.state != 2) continue;
+        const std::string_view name = name_in(row.name);
+        const auto space = std::min(name.find(' '), name.size());
+        const auto server = ServerName::parse(name.substr(0, space));
+        const auto endpoint = Endpoint::parse(name.substr(std::min(space + 1, name.size())));
+        if (!server || !endpoint) continue;
+        const Labels labels{{"server", server->text()}, {"endpoint", endpoint->text()}};
+        page.gauge("gerve_endpoint_up", "1 if the last attempt to use the endpoint, or to ask it, was served",
+                   labels, row.up.value());
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            Labels with_result = labels;
+            with_result.push_back({"result", word(results, i)});
+            page.counter("gerve_endpoint_attempts_total",
+                         "Attempts to use an endpoint, and to ask whether it serves", with_result,
+                         row.attempts[i]);
+        }
     }
 }
 
@@ -244,6 +278,7 @@ std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, boo
         show_logins(page, *gateway);
         show_operations(page, *gateway);
         show_upstreams(page, *gateway);
+        show_endpoints(page, *gateway);
     }
     if (authz != nullptr) {
         show_queries(page, *authz);

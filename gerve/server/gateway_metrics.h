@@ -8,6 +8,7 @@
 
 #include "authz/base/metrics.h"
 #include "authz/service/protocol.h"
+#include "gerve/relay/file_servers.h"
 
 namespace gerve {
 
@@ -20,16 +21,32 @@ struct UpstreamNumbers {
     Histogram connect_time;
 };
 
+// One endpoint's row, taken likewise.
+struct EndpointNumbers {
+    std::atomic<std::uint32_t> state;  // as above
+    std::array<char, 384> name;        // "SERVER ENDPOINT", NUL behind its end
+    Gauge up;                          // 1: the last attempt of any worker was answered with service
+    std::array<Counter, 3> attempts;   // of Health, sessions' and probes alike
+};
+
 // What is so now, of one worker; it goes with its process.
 struct WorkerNumbers {
     std::atomic<std::int32_t> pid;  // 0: free
     Gauge connections;
     Gauge unauthenticated;
+    Gauge awaiting_header;  // of a balancer
     Gauge sessions;
 };
 
-enum class ConnectionEnd { in_all, per_source, failed, proxy_header };  // why a connection was refused
-enum class LoginEnd { accepted, authz_away, abandoned, maintenance };   // authz_away: let in to be told so
+enum class ConnectionEnd {
+    in_all,
+    per_source,
+    failed,
+    proxy_header,
+    awaiting_header,
+    anonymous
+};                                                                     // why a connection was refused
+enum class LoginEnd { accepted, authz_away, abandoned, maintenance };  // authz_away: let in to be told so
 enum class WorkerQuestion { key, authorize };
 
 // Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
@@ -51,7 +68,8 @@ struct GatewayMetrics {
         "exit", "refused", "client-gone", "upstream-lost", "upstream-unreachable", "other"};
 
     Counter accepted;
-    std::array<Counter, 4> refused;  // of ConnectionEnd
+    Counter accepted_git;            // of git://
+    std::array<Counter, 6> refused;  // of ConnectionEnd
     std::array<Counter, 4> logins;   // of LoginEnd
     Counter refused_keys;            // offers of a key that is not known, or for another user name
     std::array<Counter, key_exchanges.size()> by_key_exchange;
@@ -62,6 +80,8 @@ struct GatewayMetrics {
     std::array<Histogram, services.size()> operation_times;
     std::array<UpstreamNumbers, 64> upstreams;
     UpstreamNumbers other_upstreams;  // when there are more
+    std::array<EndpointNumbers, 128> endpoints;
+    EndpointNumbers other_endpoints;
     std::array<WorkerNumbers, 256> workers;
 
     void count_refused(ConnectionEnd why) { refused[static_cast<std::size_t>(why)].add(); }
@@ -78,6 +98,8 @@ struct GatewayMetrics {
         return question_times[static_cast<std::size_t>(question)];
     }
     [[nodiscard]] UpstreamNumbers& upstream(const ServerName& server);
+    [[nodiscard]] EndpointNumbers& endpoint(const ServerName& server, const Endpoint& endpoint);
+    void count_attempt(const EndpointAttempt& attempt);
     // A row for this process; that of a process which is gone is used again.
     [[nodiscard]] WorkerNumbers& claim_worker();
 

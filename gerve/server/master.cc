@@ -191,6 +191,7 @@ class Master {
             addresses.push_back(listener->bound);
             log::info("serving", {{"address", listener->bound.text()}});
         }
+        for (const auto& git : crew_->sockets().git) log::info("serving", {{"git", git->bound.text()}});
         options_.announce(crew_->config(), addresses);
     }
 

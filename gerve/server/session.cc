@@ -173,12 +173,9 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
 }
 
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
-    const auto client = co_await worker.balancers.find_client(worker.loop, socket, peer);
-    if (!client) {
-        if (!client.error().told.empty()) worker.metrics.count_refused(ConnectionEnd::proxy_header);
-        co_return;
-    }
-    const std::string address = client->text();
+    const auto client = co_await find_client(worker, socket, peer);
+    if (!client) co_return;
+    const std::string address = *client;
     UnauthenticatedLimit::Refusal refusal;
     auto place = worker.unauthenticated.admit(address, refusal);
     if (!place) {

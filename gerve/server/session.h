@@ -4,11 +4,13 @@
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 
 #include "authz/base/fd.h"
 #include "authz/config.h"
+#include "gerve/relay/file_servers.h"
 #include "gerve/relay/live_link.h"
 #include "gerve/relay/scratch.h"
 #include "gerve/server/admission.h"
@@ -24,20 +26,26 @@ namespace gerve {
 struct WorkerContext {
     asio::io_context& loop;
     const SshConfig& config;
+    const AnonymousConfig& anonymous_config;
     ssh::ServerIdentity identity;
     AuthzLink authz;
     LiveLink live;
     UnauthenticatedLimit unauthenticated;
+    UnauthenticatedLimit anonymous;  // running operations of git://
     Balancers balancers;
+    FileServers file_servers;
     Scratch scratch;
     std::string notice;       // lines for every git client, or empty
     std::string maintenance;  // lines for every client in place of any service; empty: it is off
     GatewayMetrics& metrics;
     WorkerNumbers& numbers;  // this worker's own
     std::unordered_set<ssh::Connection*> connections;
+    unsigned git_connections = 0;  // of git://
     bool draining = false;
 };
 
+// For whom a connection was made; nothing when it is to be closed, which is counted.
+asio::awaitable<std::optional<std::string>> find_client(WorkerContext& worker, Fd& socket, IpAddress peer);
 // Serves the connection until it ends. `peer` is its other end: the client, or a balancer that says for whom
 // it connects.
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer);

@@ -26,11 +26,6 @@ class SshDoor final : public Door {
     }
     [[nodiscard]] ClientStreams& streams() override { return channel_; }
     [[nodiscard]] LiveLink& live() override { return session_.worker_.live; }
-    void note_upstream(const ServerName& server, bool reached, std::chrono::nanoseconds time) override {
-        UpstreamNumbers& numbers = session_.worker_.metrics.upstream(server);
-        (reached ? numbers.reached : numbers.failed).add();
-        if (reached) numbers.connect_time.observe(time);
-    }
 
   private:
     Session& session_;
@@ -48,7 +43,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     const GaugeHold running(worker_.numbers.sessions);
     SshDoor door(*this, *channel);
     const GitWish wish{*channel->command(), channel->git_protocol()};
-    co_await serve_git(door, wish, worker_.notice, worker_.scratch, report);
+    co_await serve_git(door, wish, worker_.notice, worker_.file_servers, worker_.scratch, report);
     channel->finish(report.exit);
     report.bytes_in = channel->bytes_in();
     report.bytes_out = channel->bytes_out();

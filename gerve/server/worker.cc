@@ -15,6 +15,7 @@
 #include "gerve/relay/git_session.h"
 #include "gerve/server/child.h"
 #include "gerve/server/confinement.h"
+#include "gerve/server/git_door.h"
 #include "gerve/server/master_line.h"
 #include "gerve/server/session.h"
 #include "gerve/ssh/host_keys.h"
@@ -34,27 +35,42 @@ constexpr std::chrono::seconds parting_patience{1};
 class Worker {
   public:
     Worker(asio::io_context& loop, const Config& config, ssh::ServerIdentity identity,
-           GatewayMetrics& metrics, WorkerSockets sockets)
+           GatewayMetrics& metrics, WorkerNumbers& numbers, WorkerSockets sockets)
         : loop_(loop),
           config_(config),
-          context_{.loop = loop,
-                   .config = config.ssh,
-                   .identity = std::move(identity),
-                   .authz = AuthzLink(loop, config.authz_socket()),
-                   .live = LiveLink(loop, config.authz_socket(), "gateway"),
-                   .unauthenticated = UnauthenticatedLimit(config.ssh.max_unauthenticated,
-                                                           config.ssh.max_unauthenticated_per_source),
-                   .balancers = Balancers(config.listen.proxy_protocol_from),
-                   .scratch = {},
-                   .notice = read_notice(config.ssh.notice_file),
-                   .maintenance = {},
-                   .metrics = metrics,
-                   .numbers = metrics.claim_worker(),
-                   .connections = {}},
+          context_{
+              .loop = loop,
+              .config = config.ssh,
+              .anonymous_config = config.anonymous,
+              .identity = std::move(identity),
+              .authz = AuthzLink(loop, config.authz_socket()),
+              .live = LiveLink(loop, config.authz_socket(), "gateway"),
+              .unauthenticated = UnauthenticatedLimit(config.ssh.max_unauthenticated,
+                                                      config.ssh.max_unauthenticated_per_source),
+              .anonymous = UnauthenticatedLimit(config.anonymous.max_sessions,
+                                                config.anonymous.max_sessions_per_source, "are fetching"),
+              .balancers = Balancers(config.listen.proxy_protocol_from, config.listen.max_awaiting_header,
+                                     numbers.awaiting_header),
+              .file_servers =
+                  FileServers(loop, config.upstream, FileServers::Memory::kept,
+                              [&metrics](const EndpointAttempt& attempt) { metrics.count_attempt(attempt); }),
+              .scratch = {},
+              .notice = read_notice(config.ssh.notice_file),
+              .maintenance = {},
+              .metrics = metrics,
+              .numbers = numbers,
+              .connections = {}},
           signals_(loop, SIGTERM, SIGINT),
           control_(loop, sockets.control.release()) {
         context_.unauthenticated.show_in(context_.numbers.unauthenticated);
-        for (Fd& listener : sockets.listeners) listeners_.emplace_back(loop, listener.release());
+        for (Fd& listener : sockets.listeners) {
+            listeners_.push_back(
+                {asio::posix::stream_descriptor(loop, listener.release()), serve_connection});
+        }
+        for (Fd& listener : sockets.git_listeners) {
+            listeners_.push_back(
+                {asio::posix::stream_descriptor(loop, listener.release()), serve_git_connection});
+        }
     }
 
     void start() {
@@ -65,13 +81,19 @@ class Worker {
     }
 
   private:
-    asio::awaitable<void> accept(asio::posix::stream_descriptor& listener) {
+    // A socket, and what is done with who connects there.
+    struct Listener {
+        asio::posix::stream_descriptor socket;
+        asio::awaitable<void> (*serve)(WorkerContext&, Fd, IpAddress);
+    };
+
+    asio::awaitable<void> accept(Listener& listener) {
         while (!context_.draining) {
             asio::error_code failed;
-            co_await listener.async_wait(listener.wait_read,
-                                         asio::redirect_error(asio::use_awaitable, failed));
+            co_await listener.socket.async_wait(asio::posix::stream_descriptor::wait_read,
+                                                asio::redirect_error(asio::use_awaitable, failed));
             if (failed) co_return;
-            if (!accept_some(listener.native_handle())) {
+            if (!accept_some(listener)) {
                 asio::steady_timer pause(loop_, std::chrono::milliseconds(100));
                 co_await pause.async_wait(asio::use_awaitable);
             }
@@ -79,17 +101,17 @@ class Worker {
     }
 
     // False: the system has no more descriptors or memory; try again later rather than at once.
-    bool accept_some(int listener) {
+    bool accept_some(Listener& listener) {
         for (int i = 0; i < accepts_per_wake; ++i) {
             sockaddr_storage peer{};
             socklen_t size = sizeof peer;
-            Fd socket(
-                ::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+            Fd socket(::accept4(listener.socket.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC));
             if (socket) {
                 const auto address = IpAddress::of_socket(peer);
                 if (!address) continue;
                 ++serving_;
-                asio::co_spawn(loop_, serve_connection(context_, std::move(socket), *address),
+                asio::co_spawn(loop_, listener.serve(context_, std::move(socket), *address),
                                [this](std::exception_ptr) { --serving_; });
             } else if (errno == EAGAIN) {
                 return true;
@@ -123,17 +145,17 @@ class Worker {
         if (std::exchange(context_.draining, true)) return;
         log::info("draining", {{"why", why}, {"connections", context_.connections.size()}});
         for (auto& listener : listeners_) {
-            accept_rest(listener.native_handle());
+            accept_rest(listener);
             asio::error_code ignored;
-            listener.close(ignored);
+            listener.socket.close(ignored);
         }
         asio::co_spawn(loop_, await_end(), asio::detached);
     }
 
     // Who is in the kernel's queue has connected, for all they know: the last close would cut them off.
     // Others may listen at the same socket, and a crowd that keeps coming is theirs.
-    void accept_rest(int listener) {
-        pollfd waiting{listener, POLLIN, 0};
+    void accept_rest(Listener& listener) {
+        pollfd waiting{listener.socket.native_handle(), POLLIN, 0};
         for (int turn = 0; turn < 64 && ::poll(&waiting, 1, 0) == 1; ++turn) {
             if (!accept_some(listener)) return;
         }
@@ -152,7 +174,7 @@ class Worker {
 
     // arriving: who is not known as a connection yet, as long as the balancer's header is under way, counts.
     [[nodiscard]] bool somebody_is_here(bool arriving) const {
-        return !context_.connections.empty() || (arriving && serving_ > 0);
+        return !context_.connections.empty() || context_.git_connections > 0 || (arriving && serving_ > 0);
     }
 
     // A connection that never asked for anything may be about to; one that did may still be reading.
@@ -172,7 +194,7 @@ class Worker {
     WorkerContext context_;
     asio::signal_set signals_;
     asio::posix::stream_descriptor control_;
-    std::vector<asio::posix::stream_descriptor> listeners_;
+    std::vector<Listener> listeners_;
     unsigned serving_ = 0;  // accepted and not over, those that are turned away included
 };
 
@@ -195,7 +217,7 @@ int run_worker(const Config& config, WorkerSockets sockets) {
     }
     asio::io_context loop(1);
     auto& metrics = numbers_of<GatewayMetrics>(sockets.metrics);
-    Worker worker(loop, config, std::move(*identity), metrics, std::move(sockets));
+    Worker worker(loop, config, std::move(*identity), metrics, metrics.claim_worker(), std::move(sockets));
     auto confined = become(config.authz.worker_user);
     if (confined) confined = confine();
     if (!confined) {

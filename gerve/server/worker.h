@@ -9,7 +9,8 @@
 namespace gerve {
 
 struct WorkerSockets {
-    std::vector<Fd> listeners;  // bound and listening, shared with the other workers
+    std::vector<Fd> listeners;      // bound and listening, shared with the other workers
+    std::vector<Fd> git_listeners;  // likewise, for git://
     Fd control;  // SOCK_SEQPACKET to the master: "ready" is sent on it, maintenance is told (maintenance.h);
                  // its end is the master's
     Fd metrics;  // a shared page to count in (shared_page.h), or none

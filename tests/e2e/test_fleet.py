@@ -75,7 +75,7 @@ def bulky(published, long):
     for repository in (owner.work, owner.repository):
         repository.git("config", "core.compression", "0")
         repository.git("config", "core.bigFileThreshold", "1m")
-    for number in range(32 if long else 1):
+    for number in range(43 if long else 1):
         owner.work.commit(f"noise-{number}", os.urandom(NOISE))
     owner.work.git("push", "--quiet")
     return owner

@@ -29,6 +29,7 @@ IDLE_ROWS = [
     ("ROLES", ""),
     ("processes", "processes per session"),
 ]
+HOP_ROWS = [("first_byte_p50_ms", "first byte p50, ms"), ("first_byte_min_ms", "first byte min, ms")]
 ALONE_ROWS = [("cpu_ms", "CPU per session, ms")]
 STOCK_ROWS = [("done", "served"), ("failed", "refused or reset")]
 
@@ -73,6 +74,7 @@ def _sections(summaries):
     for prefix in dict.fromkeys(m.rsplit("/", 1)[0] + "/" for m in known if m.endswith("/mb_per_s")):
         direction, cipher = prefix.split("/")[:2]
         sections.append((f"{direction.capitalize()}, {cipher}", prefix, BULK_ROWS))
+    sections.append(("ls-remote, to its first byte: by git://, or by ssh", "hop/", HOP_ROWS))
     sections.append(("Idle sessions", "idle/", IDLE_ROWS))
     return [section for section in sections if any(metric.startswith(section[1]) for metric in known)]
 

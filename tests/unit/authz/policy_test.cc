@@ -165,3 +165,24 @@ TEST_CASE("a permission is asked for only where it can change the answer") {
         CHECK_FALSE(needs_permission(deploy, service, hidden));
     }
 }
+
+TEST_CASE("without a login: what is public, told from nothing else") {
+    Repository repository{RepoId{1}, repo("owner/r"), AccountId{1}};
+    const auto denied = [](const std::optional<Repository>& asked) {
+        const auto decision = decide_anonymous(asked);
+        REQUIRE_FALSE(allowed(decision));
+        return std::get<Deny>(decision);
+    };
+    const Deny missing = denied(std::nullopt);
+    CHECK(missing.because == Rule::no_such_repository);
+    const Deny hidden = denied(repository);
+    CHECK(hidden.because == Rule::no_read_access);
+    CHECK(hidden.told == missing.told);
+    CHECK(hidden.exit == missing.exit);
+    repository.is_public = true;
+    CHECK(std::get<Allow>(decide_anonymous(repository)).because == Rule::public_read);
+    repository.archived = true;
+    CHECK(allowed(decide_anonymous(repository)));
+    repository.disabled = true;
+    CHECK(denied(repository).told == missing.told);
+}

@@ -95,6 +95,18 @@ TEST_CASE("an authorize request says the same on the other side, with and withou
     CHECK_FALSE(there_and_back({1, 2}, request).git_protocol.has_value());
 }
 
+TEST_CASE("an anonymous request has a repository, and no handle and no service to ask more by") {
+    const AuthorizeRequest like = sample_authorize();
+    ClientContext client = sample_client();
+    client.door = "git";
+    const AnonymousRequest request{like.repo, like.git_protocol, like.request, client};
+    const auto got = there_and_back({1, 2}, request);
+    CHECK(got.repo.text() == "Alice/Site");
+    CHECK(got.git_protocol->text() == "version=2");
+    CHECK(got.request.text() == like.request.text());
+    CHECK(got.client.door == "git");
+}
+
 TEST_CASE("a session report says the same on the other side") {
     const SessionReport got = there_and_back({1, 2}, sample_report());
     CHECK(got.service == "git-upload-pack");

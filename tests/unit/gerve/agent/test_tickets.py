@@ -117,6 +117,8 @@ def test_a_truncated_open_starts_nothing(site, agent, size):
         if isinstance(ended.value, grv1.Failed):
             assert ended.value.code == grv1.BAD_REQUEST
     assert not agent.children() and not agent.log_lines("done")
+    # A connection without a byte is a balancer's check and not worth a line.
+    assert len(agent.log_lines("refused", "ended within its OPEN")) == (1 if len(message) >= 4 else 0)
 
 
 def test_a_silent_peer_is_let_go_in_time(site):

@@ -12,6 +12,7 @@
 #include <functional>
 #include <thread>
 
+#include "authz/base/fd.h"
 #include "authz/model/ticket.h"
 
 using namespace gerve;
@@ -125,18 +126,20 @@ std::string read_to_end(int fd) {
 }
 
 asio::awaitable<void> run(Endpoint endpoint, ScriptedClient& client, Scratch& scratch,
-                          RelayOutcome& outcome) {
+                          RelayDeadlines deadlines, RelayOutcome& outcome) {
     const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     std::string open = "OPEN";
-    auto upstream = co_await Upstream::open(std::move(endpoint), std::move(open), deadline);
+    Destined destined{endpoint, {}, std::chrono::seconds(5)};
+    auto upstream = co_await Upstream::open(std::move(destined), std::move(open), deadline, deadline);
     REQUIRE(upstream.has_value());
-    outcome = co_await relay(client, *upstream, scratch);
+    outcome = co_await relay(client, *upstream, scratch, deadlines);
 }
 
-asio::awaitable<void> open_only(Endpoint endpoint, std::optional<Error>& failed) {
+asio::awaitable<void> open_only(Endpoint endpoint, std::optional<OpenFailure>& failed) {
     const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
     std::string open = "OPEN";
-    const auto upstream = co_await Upstream::open(std::move(endpoint), std::move(open), deadline);
+    Destined destined{endpoint, {}, std::chrono::seconds(5)};
+    const auto upstream = co_await Upstream::open(std::move(destined), std::move(open), deadline, deadline);
     if (!upstream) failed = upstream.error();
 }
 
@@ -144,10 +147,11 @@ struct Fixture {
     asio::io_context loop{1};
     ScriptedClient client{loop};
     Scratch scratch;
+    RelayDeadlines deadlines;
     RelayOutcome outcome;
 
     void relay_with(const ScriptedAgent& agent) {
-        asio::co_spawn(loop, run(agent.endpoint(), client, scratch, outcome), asio::detached);
+        asio::co_spawn(loop, run(agent.endpoint(), client, scratch, deadlines, outcome), asio::detached);
         loop.run_for(std::chrono::seconds(20));
     }
 };
@@ -309,7 +313,7 @@ TEST_CASE_FIXTURE(Fixture, "an agent that breaks the framing is a lost upstream"
 TEST_CASE("what is not reached, refuses or does not answer is told apart") {
     asio::io_context loop(1);
     const auto opened = [&loop](Endpoint endpoint) {
-        std::optional<Error> failed;
+        std::optional<OpenFailure> failed;
         asio::co_spawn(loop, open_only(std::move(endpoint), failed), asio::detached);
         loop.restart();
         loop.run();
@@ -317,16 +321,80 @@ TEST_CASE("what is not reached, refuses or does not answer is told apart") {
     };
     const auto missing = opened(*Endpoint::parse("unix:/nowhere/agent.sock"));
     REQUIRE(missing.has_value());
-    CHECK(missing->kind == ErrorKind::unavailable);
+    CHECK(missing->how == Missed::refused);
+    CHECK(missing->error.kind == ErrorKind::unavailable);
     const auto answered = [&opened](const grv1::Fail& failure) {
         const ScriptedAgent agent([failure](int fd) { write_all(fd, grv1::encode_fail(failure)); });
-        return opened(agent.endpoint()).value().kind;
+        return opened(agent.endpoint()).value();
     };
-    CHECK(answered({grv1::FailCode::standby, true, "standby"}) == ErrorKind::unavailable);
-    CHECK(answered({grv1::FailCode::no_such_repository, false, ""}) == ErrorKind::denied);
-    CHECK(answered({grv1::FailCode::authentication, false, ""}) == ErrorKind::internal);
+    const auto standby = answered({grv1::FailCode::standby, true, "standby"});
+    CHECK(standby.how == Missed::refused);
+    CHECK(standby.error.kind == ErrorKind::unavailable);
+    const auto nothing = answered({grv1::FailCode::no_such_repository, false, ""});
+    CHECK(nothing.how == Missed::operation);
+    CHECK(nothing.error.kind == ErrorKind::denied);
+    CHECK(answered({grv1::FailCode::authentication, false, ""}).error.kind == ErrorKind::internal);
     const ScriptedAgent mute([](int fd) { read_to_end(fd); });
     const auto late = opened(mute.endpoint());
     REQUIRE(late.has_value());
-    CHECK(late->kind == ErrorKind::unavailable);
+    CHECK(late->how == Missed::silent);
+    CHECK(late->error.kind == ErrorKind::unavailable);
+}
+
+TEST_CASE_FIXTURE(Fixture, "when nothing moves for too long, the session ends") {
+    client.ends = false;
+    deadlines.idle = std::chrono::milliseconds(200);
+    const ScriptedAgent agent([](int fd) {
+        write_all(fd, grv1::encode_open_ok(1));
+        // A byte now and then is enough to go on.
+        for (int i = 0; i < 6; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(80));
+            write_all(fd, data_frame(grv1::FrameType::stdout_data, "."));
+        }
+        read_to_end(fd);
+    });
+    relay_with(agent);
+    CHECK(outcome.end == RelayEnd::idle);
+    CHECK(client.out == "......");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a hook may take longer than a client may idle") {
+    deadlines.idle = std::chrono::milliseconds(100);
+    deadlines.idle_while_sending = true;
+    const ScriptedAgent agent([](int fd) {
+        write_all(fd, grv1::encode_open_ok(1));
+        std::this_thread::sleep_for(std::chrono::milliseconds(400));
+        write_all(fd, grv1::encode_exit({0, 0, ""}));
+    });
+    relay_with(agent);
+    CHECK(outcome.end == RelayEnd::exited);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a client that sends nothing more, and does not say so, is cut in a push as well") {
+    client.ends = false;
+    deadlines.idle = std::chrono::milliseconds(100);
+    deadlines.idle_while_sending = true;
+    const ScriptedAgent agent([](int fd) {
+        write_all(fd, grv1::encode_open_ok(1));
+        read_to_end(fd);
+    });
+    relay_with(agent);
+    CHECK(outcome.end == RelayEnd::idle);
+}
+
+TEST_CASE_FIXTURE(Fixture, "however much moves, an operation has its time") {
+    client.ends = false;
+    deadlines.idle = std::chrono::seconds(10);
+    deadlines.duration = std::chrono::milliseconds(300);
+    const ScriptedAgent agent([](int fd) {
+        write_all(fd, grv1::encode_open_ok(1));
+        const std::string frame = data_frame(grv1::FrameType::stdout_data, ".");
+        while (::send(fd, frame.data(), frame.size(), MSG_NOSIGNAL) > 0) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    });
+    relay_with(agent);
+    CHECK(outcome.end == RelayEnd::too_long);
+    CHECK(client.out.size() > 5);
 }

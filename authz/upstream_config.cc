@@ -1,0 +1,26 @@
+#include "authz/upstream_config.h"
+
+#include "authz/base/toml.h"
+
+namespace gerve {
+
+using namespace std::chrono_literals;
+
+UpstreamConfig read_upstream(TomlTable table) {
+    UpstreamConfig upstream;
+    upstream.connect_timeout = table.duration("connect_timeout", upstream.connect_timeout, 100ms, 5min);
+    upstream.answer_timeout = table.duration("answer_timeout", upstream.answer_timeout, 1s, 10min);
+    upstream.peer_timeout = table.duration("peer_timeout", upstream.peer_timeout, 5s, 24h);
+    TomlTable idle = table.table("idle_timeout");
+    TomlTable most = table.table("max_duration");
+    const auto read = [&](const char* service, OperationDeadlines& deadlines) {
+        deadlines.idle = idle.duration(service, deadlines.idle, 0s, 720h);
+        deadlines.duration = most.duration(service, deadlines.duration, 0s, 720h);
+    };
+    read("upload_pack", upstream.upload_pack);
+    read("receive_pack", upstream.receive_pack);
+    read("upload_archive", upstream.upload_archive);
+    return upstream;
+}
+
+}  // namespace gerve

@@ -1,0 +1,38 @@
+// How long a gateway waits for file servers, and lets the operations it carries last; [upstream] of
+// gerve.toml(5).
+#pragma once
+
+#include <chrono>
+
+#include "authz/model/git_command.h"
+
+namespace gerve {
+
+class TomlTable;
+
+// Of one git service; 0 means no limit.
+struct OperationDeadlines {
+    std::chrono::milliseconds idle{900'000};         // no byte either way
+    std::chrono::milliseconds duration{86'400'000};  // from its beginning
+};
+
+struct UpstreamConfig {
+    std::chrono::milliseconds connect_timeout{5'000};  // to one endpoint, the look-up of its name included
+    // From OPEN to its answer: longer than an agent lets an operation wait for its turn.
+    std::chrono::milliseconds answer_timeout{30'000};
+    // A file server that takes no byte for so long, or does not answer keepalives, is lost.
+    std::chrono::milliseconds peer_timeout{120'000};
+    OperationDeadlines upload_pack;
+    // Idle only until the client has sent everything: hooks may take long.
+    OperationDeadlines receive_pack;
+    OperationDeadlines upload_archive;
+
+    [[nodiscard]] const OperationDeadlines& deadlines(Service service) const {
+        if (service == Service::receive_pack) return receive_pack;
+        return service == Service::upload_archive ? upload_archive : upload_pack;
+    }
+};
+
+[[nodiscard]] UpstreamConfig read_upstream(TomlTable table);
+
+}  // namespace gerve

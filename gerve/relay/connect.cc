@@ -1,0 +1,158 @@
+#include "gerve/relay/connect.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <asio/ip/tcp.hpp>
+#include <asio/this_coro.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "authz/base/fd.h"
+
+namespace gerve {
+namespace {
+
+using asio::posix::stream_descriptor;
+using std::chrono::steady_clock;
+
+// A stalled clone costs what the kernel holds, not what we hold: so it may hold this much.
+constexpr int socket_buffer = 256 * 1024;  // bytes; the kernel doubles it
+
+void set_socket_option(int fd, int level, int option, int value) {
+    ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+// TCP_USER_TIMEOUT is what counts once keepalives or bytes are not acknowledged; without a byte under way the
+// first keepalive goes out after half a minute.
+void prepare_tcp(int fd, std::chrono::milliseconds peer_timeout) {
+    set_socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
+    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    set_socket_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(peer_timeout.count()));
+}
+
+// Cancels what a descriptor waits for when the time has come, and does nothing once it is gone: the timer's
+// handler may be on its way already.
+class Alarm {
+  public:
+    Alarm(stream_descriptor& socket, Deadline deadline)
+        : timer_(socket.get_executor()), socket_(std::make_shared<stream_descriptor*>(&socket)) {
+        if (deadline == no_deadline) return;
+        timer_.expires_at(deadline);
+        timer_.async_wait([held = socket_](const asio::error_code& stopped) {
+            asio::error_code ignored;
+            if (!stopped && *held != nullptr) (*held)->cancel(ignored);
+        });
+    }
+    Alarm(const Alarm&) = delete;
+    Alarm& operator=(const Alarm&) = delete;
+    ~Alarm() { *socket_ = nullptr; }
+
+  private:
+    asio::steady_timer timer_;
+    std::shared_ptr<stream_descriptor*> socket_;
+};
+
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+};
+
+SocketAddress unix_address(const std::string& path) {
+    SocketAddress address;
+    auto& name = reinterpret_cast<sockaddr_un&>(address.storage);
+    name.sun_family = AF_UNIX;
+    path.copy(name.sun_path, sizeof name.sun_path - 1);
+    address.size = sizeof name;
+    return address;
+}
+
+SocketAddress tcp_address(const asio::ip::address& ip, std::uint16_t port) {
+    const asio::ip::tcp::endpoint endpoint(ip, port);
+    SocketAddress address;
+    address.size = static_cast<socklen_t>(endpoint.size());
+    std::memcpy(&address.storage, endpoint.data(), endpoint.size());
+    return address;
+}
+
+Missed kind_of(int error) {
+    return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH ? Missed::silent
+                                                                               : Missed::refused;
+}
+
+asio::awaitable<Opened<stream_descriptor>> connect_once(const Destined& destined,
+                                                        const SocketAddress& address, Deadline deadline) {
+    const auto executor = co_await asio::this_coro::executor;
+    const Endpoint& endpoint = destined.endpoint;
+    const int family = address.storage.ss_family;
+    Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) co_return missed(Missed::refused, endpoint, errno_text("socket"));
+    set_socket_option(fd.get(), SOL_SOCKET, SO_SNDBUF, socket_buffer);
+    set_socket_option(fd.get(), SOL_SOCKET, SO_RCVBUF, socket_buffer);
+    if (family != AF_UNIX) prepare_tcp(fd.get(), destined.peer_timeout);
+    const auto* where = reinterpret_cast<const sockaddr*>(&address.storage);
+    int connected = ::connect(fd.get(), where, address.size);
+    // A unix socket whose backlog is full says EAGAIN: there is no readiness to wait for, so look again soon.
+    while (connected != 0 && family == AF_UNIX && errno == EAGAIN && steady_clock::now() < deadline) {
+        asio::steady_timer pause(executor, std::chrono::milliseconds(5));
+        co_await pause.async_wait(asio::use_awaitable);
+        connected = ::connect(fd.get(), where, address.size);
+    }
+    if (connected != 0 && errno != EINPROGRESS) {
+        const Missed how = errno == EAGAIN ? Missed::silent : kind_of(errno);
+        co_return missed(how, endpoint, errno_text("connect"));
+    }
+    stream_descriptor socket(executor, fd.release());
+    if (connected != 0) {
+        const bool in_time = co_await wait_for(socket, socket.wait_write, deadline);
+        if (!in_time) co_return missed(Missed::silent, endpoint, "no answer");
+        int error = 0;
+        socklen_t size = sizeof error;
+        ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+        errno = error;
+        if (error != 0) co_return missed(kind_of(error), endpoint, errno_text("connect"));
+    }
+    co_return socket;
+}
+
+}  // namespace
+
+asio::awaitable<Opened<stream_descriptor>> connect_to(const Destined& destined, Deadline deadline) {
+    if (destined.endpoint.kind() == Endpoint::Kind::unix_socket) {
+        const SocketAddress address = unix_address(destined.endpoint.host());
+        auto socket = co_await connect_once(destined, address, deadline);
+        co_return socket;
+    }
+    Opened<stream_descriptor> socket = missed(Missed::silent, destined.endpoint, "no address");
+    for (std::size_t i = 0; i < destined.addresses.size(); ++i) {
+        const auto left = static_cast<std::int64_t>(destined.addresses.size() - i);
+        const auto now = steady_clock::now();
+        const Deadline share = deadline == no_deadline ? deadline : now + (deadline - now) / left;
+        const SocketAddress address = tcp_address(destined.addresses[i], destined.endpoint.port());
+        auto tried = co_await connect_once(destined, address, share);
+        socket = std::move(tried);
+        if (socket) break;
+    }
+    co_return socket;
+}
+
+asio::awaitable<bool> wait_for(stream_descriptor& socket, stream_descriptor::wait_type what,
+                               Deadline deadline) {
+    const Alarm alarm(socket, deadline);
+    asio::error_code failed;
+    co_await socket.async_wait(what, asio::redirect_error(asio::use_awaitable, failed));
+    co_return !failed;
+}
+
+tl::unexpected<OpenFailure> missed(Missed how, const Endpoint& endpoint, const std::string& why) {
+    return tl::make_unexpected(
+        OpenFailure{how, Error{ErrorKind::unavailable, "", endpoint.text() + ": " + why}});
+}
+
+}  // namespace gerve

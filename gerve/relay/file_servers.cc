@@ -1,0 +1,139 @@
+#include "gerve/relay/file_servers.h"
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <random>
+
+#include "authz/base/log.h"
+
+namespace gerve {
+namespace {
+
+using std::chrono::steady_clock;
+
+// For an endpoint that was silent the last time, and is tried all the same since no other serves.
+constexpr std::chrono::milliseconds short_patience{1'000};
+
+Health health_after(Missed how) {
+    switch (how) {
+        case Missed::refused: return Health::refusing;
+        case Missed::silent: return Health::silent;
+        case Missed::operation: break;
+    }
+    return Health::serving;
+}
+
+double random_share() {
+    thread_local std::minstd_rand engine{std::random_device{}()};
+    return std::uniform_real_distribution<double>(0, 1)(engine);
+}
+
+std::string_view word(Health health) {
+    return health == Health::silent ? "silent" : "refusing";
+}
+
+}  // namespace
+
+FileServers::FileServers(asio::io_context& loop, const UpstreamConfig& config, Memory memory,
+                         Observer observer)
+    : loop_(loop), config_(config), memory_(memory), observer_(std::move(observer)), addresses_(loop) {}
+
+asio::awaitable<Result<Upstream>> FileServers::reach(const Granted& granted, SessionReport& report) {
+    Error last{ErrorKind::unavailable, "", "the route has no endpoint"};
+    std::vector<std::string> names;
+    for (const auto& candidate : granted.destinations) names.push_back(candidate.endpoint.text());
+    for (const std::size_t place : health_.order(names, steady_clock::now())) {
+        const Destination& candidate = granted.destinations[place];
+        const auto start = steady_clock::now();
+        auto opened = co_await try_endpoint(candidate, granted.repo, report.git_protocol);
+        report.server = candidate.server.text();
+        note(candidate, opened, steady_clock::now() - start);
+        if (opened) co_return std::move(*opened);
+        last = opened.error().error;
+        log::warn("file server refused or not reached", {{"request", report.request.text()},
+                                                         {"server", report.server},
+                                                         {"endpoint", names[place]},
+                                                         {"why", describe(last)}});
+        if (last.kind == ErrorKind::denied) break;
+    }
+    co_return tl::make_unexpected(last);
+}
+
+asio::awaitable<Opened<Upstream>> FileServers::try_endpoint(const Destination& destination,
+                                                            const RepoPath& repo,
+                                                            const std::string& git_protocol) {
+    const Endpoint& endpoint = destination.endpoint;
+    const bool was_silent = health_.of(endpoint.text()) == Health::silent;
+    const auto now = steady_clock::now();
+    const Deadline deadline =
+        now + (was_silent ? std::min(config_.connect_timeout, short_patience) : config_.connect_timeout);
+    auto destined = co_await locate(endpoint, deadline);
+    if (!destined) co_return tl::make_unexpected(destined.error());
+    std::string message = destination.open;
+    if (endpoint.kind() == Endpoint::Kind::git_daemon) {
+        const std::string host = endpoint.text().substr(std::string_view("git://").size());
+        message = encode_daemon_request(repo.text() + ".git", host, git_protocol);
+    }
+    const Deadline answer = now + std::max(config_.answer_timeout, config_.connect_timeout);
+    auto opened = co_await Upstream::open(std::move(*destined), std::move(message), deadline, answer);
+    co_return opened;
+}
+
+asio::awaitable<Opened<Destined>> FileServers::locate(const Endpoint& endpoint, Deadline deadline) {
+    Destined destined{endpoint, {}, config_.peer_timeout};
+    if (endpoint.kind() == Endpoint::Kind::unix_socket) co_return destined;
+    std::string host = endpoint.host();
+    auto addresses = co_await addresses_.find(std::move(host), deadline);
+    if (!addresses) co_return missed(Missed::silent, endpoint, describe(addresses.error()));
+    destined.addresses = std::move(*addresses);
+    co_return destined;
+}
+
+void FileServers::note(const Destination& destination, const Opened<Upstream>& opened,
+                       std::chrono::nanoseconds time) {
+    const Health health = opened ? Health::serving : health_after(opened.error().how);
+    tell({destination.server, destination.endpoint, health, opened.has_value(), false, time});
+    if (memory_ == Memory::none) return;
+    const std::string name = destination.endpoint.text();
+    if (health == Health::serving) {
+        if (health_.of(name) != Health::serving) {
+            log::info("endpoint serves again", {{"server", destination.server.text()}, {"endpoint", name}});
+        }
+        return health_.note_serving(name);
+    }
+    if (!health_.note_failed(name, health, steady_clock::now())) return;
+    log::warn("endpoint does not serve: others first",
+              {{"server", destination.server.text()}, {"endpoint", name}, {"is", word(health)}});
+    asio::co_spawn(loop_, ask_after(destination.server, destination.endpoint), asio::detached);
+}
+
+asio::awaitable<Opened<void>> FileServers::probe_once(const Endpoint& endpoint) {
+    const Deadline deadline = steady_clock::now() + config_.connect_timeout;
+    auto destined = co_await locate(endpoint, deadline);
+    if (!destined) co_return tl::make_unexpected(destined.error());
+    const auto answered = co_await Upstream::probe(std::move(*destined), deadline);
+    co_return answered;
+}
+
+// Until it serves, or a session has found that it does, or nobody wants it any more.
+asio::awaitable<void> FileServers::ask_after(ServerName server, Endpoint endpoint) {
+    const std::string name = endpoint.text();
+    while (true) {
+        asio::steady_timer pause(loop_, health_.next_pause(name, random_share()));
+        co_await pause.async_wait(asio::use_awaitable);
+        if (!health_.worth_probing(name, steady_clock::now())) co_return;
+        const auto start = steady_clock::now();
+        const auto answered = co_await probe_once(endpoint);
+        const Health health = answered ? Health::serving : health_after(answered.error().how);
+        tell({server, endpoint, health, false, true, steady_clock::now() - start});
+        if (health == Health::serving) {
+            log::info("endpoint serves again", {{"server", server.text()}, {"endpoint", name}});
+            health_.note_serving(name);
+            co_return;
+        }
+        (void)health_.note_failed(name, health, steady_clock::now());
+    }
+}
+
+}  // namespace gerve

@@ -1,0 +1,64 @@
+// FileServers: how one process reaches file servers, and what it remembers of their endpoints.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+
+#include "authz/service/protocol.h"
+#include "authz/upstream_config.h"
+#include "gerve/relay/address_book.h"
+#include "gerve/relay/endpoint_health.h"
+#include "gerve/relay/upstream.h"
+
+namespace gerve {
+
+// One attempt to use an endpoint, for a session or only to see whether it serves again.
+struct EndpointAttempt {
+    const ServerName& server;
+    const Endpoint& endpoint;
+    Health result;  // an endpoint that serves, and not this operation, is `serving`
+    bool served;    // the operation was taken on
+    bool probe;
+    std::chrono::nanoseconds time;
+};
+
+// Outlives the event loop's run.
+class FileServers {
+  public:
+    using Observer = std::function<void(const EndpointAttempt&)>;
+
+    // The observer may be empty. Without a memory nothing is asked after in the background: for a process of
+    // one session.
+    enum class Memory { none, kept };
+    FileServers(asio::io_context& loop, const UpstreamConfig& config, Memory memory, Observer observer = {});
+
+    // The first endpoint that takes the operation on: those that serve first, in the route's order, and those
+    // that lately did not behind them. Each is tried once, and only before a byte of the client was read. An
+    // endpoint that does not serve is asked after until it does. Errors: unavailable, denied, internal.
+    // `report` is told the server, and what went wrong is logged with its request id.
+    asio::awaitable<Result<Upstream>> reach(const Granted& granted, SessionReport& report);
+
+    [[nodiscard]] const UpstreamConfig& config() const { return config_; }
+
+  private:
+    asio::awaitable<Opened<Upstream>> try_endpoint(const Destination& destination, const RepoPath& repo,
+                                                   const std::string& git_protocol);
+    asio::awaitable<Opened<Destined>> locate(const Endpoint& endpoint, Deadline deadline);
+    asio::awaitable<Opened<void>> probe_once(const Endpoint& endpoint);
+    asio::awaitable<void> ask_after(ServerName server, Endpoint endpoint);
+    void note(const Destination& destination, const Opened<Upstream>& opened, std::chrono::nanoseconds time);
+    void tell(const EndpointAttempt& attempt) const {
+        if (observer_) observer_(attempt);
+    }
+
+    asio::io_context& loop_;
+    const UpstreamConfig config_;
+    const Memory memory_;
+    const Observer observer_;
+    AddressBook addresses_;
+    EndpointHealth health_;
+};
+
+}  // namespace gerve

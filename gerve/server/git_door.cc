@@ -1,0 +1,182 @@
+#include "gerve/server/git_door.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <memory>
+
+#include "authz/base/digest.h"
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+#include "authz/model/messages.h"
+#include "gerve/relay/git_request.h"
+#include "gerve/relay/git_session.h"
+#include "gerve/relay/packet_stream.h"
+#include "gerve/server/git_streams.h"
+
+namespace gerve {
+namespace {
+
+using std::chrono::steady_clock;
+
+// An operation is recorded however the client went about it; no client has a version to tell here.
+ClientContext context_of(const std::string& address) {
+    ClientContext client;
+    client.address = address;
+    client.connection = to_hex(random_bytes(8));
+    client.door = "git";
+    return client;
+}
+
+// The text of an ERR packet: git puts "fatal: remote error: " in front. Only texts of ours are told: what git
+// complains of on a file server is not for everybody.
+std::string error_text(std::string_view said) {
+    constexpr std::string_view ours = "ERROR: ";
+    for (std::string_view line : split(said, '\n')) {
+        if (line.starts_with(ours)) return std::string(line.substr(ours.size()));
+    }
+    return {};
+}
+
+// One connection of git:// as a front door.
+class GitDoor final : public Door {
+  public:
+    GitDoor(WorkerContext& worker, GitStreams& streams) : worker_(worker), streams_(streams) {}
+
+    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question, SessionReport&) override {
+        if (question.service != Service::upload_pack) {
+            co_return fail(ErrorKind::denied, messages::fetching_alone());
+        }
+        const AnonymousRequest asked{question.repo, question.git_protocol, question.request, question.client};
+        const Stopwatch watch(worker_.metrics.times(WorkerQuestion::authorize));
+        auto answer = co_await worker_.authz.anonymous(asked);
+        if (!answer) co_return pass_on(answer);
+        if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
+        if (auto* refused = std::get_if<Refused>(&*answer)) {
+            co_return fail(ErrorKind::denied, refused->told, std::string(rule_name(refused->because)));
+        }
+        co_return unavailable("authz calls a handle stale where there is none");
+    }
+    asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest&, SessionReport&) override {
+        co_return unavailable("nobody has logged in");
+    }
+    [[nodiscard]] ClientStreams& streams() override { return streams_; }
+    [[nodiscard]] LiveLink& live() override { return worker_.live; }
+
+  private:
+    WorkerContext& worker_;
+    GitStreams& streams_;
+};
+
+class GitConnection {
+  public:
+    GitConnection(WorkerContext& worker, Fd socket, const std::string& address)
+        : worker_(worker),
+          streams_(worker.loop, std::move(socket)),
+          report_{.handle = {}, .request = RequestId::make(), .client = context_of(address)} {
+        ++worker_.git_connections;
+    }
+    GitConnection(const GitConnection&) = delete;
+    GitConnection& operator=(const GitConnection&) = delete;
+    ~GitConnection() { --worker_.git_connections; }
+
+    asio::awaitable<void> run(UnauthenticatedLimit::Place place) {
+        const Deadline deadline = steady_clock::now() + worker_.anonymous_config.request_timeout;
+        auto request = co_await receive_request(deadline);
+        place.give_back();
+        std::string refusal;
+        if (!request) {
+            refusal = error_text(request.error().told);
+            log::info("git request refused",
+                      {{"addr", report_.client.address}, {"why", describe(request.error())}});
+        } else if (!worker_.maintenance.empty()) {
+            refusal = printable(trim(worker_.maintenance), 500);
+        } else {
+            refusal = co_await serve(*request);
+        }
+        co_await streams_.part(std::move(refusal));
+    }
+
+  private:
+    asio::awaitable<Result<GitRequest>> receive_request(Deadline deadline) {
+        const Error none{ErrorKind::client, "ERROR: No git request came in time.\n", ""};
+        std::array<char, max_git_request> packet;
+        const std::span<char> header(packet.data(), git_request_header);
+        const bool begun = co_await streams_.receive_exactly(header, deadline);
+        if (!begun) co_return tl::make_unexpected(none);
+        const auto size = git_request_size({packet.data(), git_request_header});
+        if (!size) co_return pass_on(size);
+        const std::span<char> rest(packet.data() + git_request_header, *size - git_request_header);
+        const bool complete = co_await streams_.receive_exactly(rest, deadline);
+        if (!complete) co_return tl::make_unexpected(none);
+        co_return parse_git_request({packet.data(), *size});
+    }
+
+    // What the client is to be told; empty when git spoke for itself.
+    asio::awaitable<std::string> serve(const GitRequest& request) {
+        UnauthenticatedLimit::Refusal refusal;
+        const auto place = worker_.anonymous.admit(report_.client.address, refusal);
+        if (!place) {
+            worker_.metrics.count_refused(ConnectionEnd::anonymous);
+            log::warn("connection refused", {{"addr", report_.client.address}, {"why", refusal.text}});
+            co_return refusal.text;
+        }
+        worker_.metrics.accepted_git.add();
+        const auto started = steady_clock::now();
+        const GaugeHold running(worker_.numbers.sessions);
+        GitDoor door(worker_, streams_);
+        const GitCommand command{request.service, request.repo};
+        const std::string notice;  // there is no stderr to say it on
+        co_await serve_command(door, command, request.git_protocol, notice, worker_.file_servers,
+                               worker_.scratch, report_);
+        report_.bytes_in = streams_.bytes_in();
+        report_.bytes_out = streams_.bytes_out();
+        report_.duration_ms = static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started).count());
+        tell_end();
+        std::string why = error_text(streams_.refusal());
+        if (why.empty()) why = "The repository cannot be read.";
+        co_return why;
+    }
+
+    void tell_end() {
+        log::info("session", {{"request", report_.request.text()},
+                              {"addr", report_.client.address},
+                              {"door", report_.client.door},
+                              {"service", report_.service},
+                              {"repo", report_.repo},
+                              {"server", report_.server},
+                              {"in", report_.bytes_in},
+                              {"out", report_.bytes_out},
+                              {"ms", report_.duration_ms},
+                              {"exit", report_.exit},
+                              {"ended", report_.ended}});
+        worker_.metrics.count_operation(report_);
+        worker_.authz.report(report_);
+    }
+
+    WorkerContext& worker_;
+    GitStreams streams_;
+    SessionReport report_;
+};
+
+}  // namespace
+
+asio::awaitable<void> serve_git_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
+    const auto client = co_await find_client(worker, socket, peer);
+    if (!client) co_return;
+    const std::string address = *client;
+    UnauthenticatedLimit::Refusal refusal;
+    auto place = worker.unauthenticated.admit(address, refusal);
+    if (!place) {
+        worker.metrics.count_refused(refusal.by_source ? ConnectionEnd::per_source : ConnectionEnd::in_all);
+        log::warn("connection refused", {{"addr", address}, {"why", refusal.text}});
+        const std::string packet = encode_packet("ERR " + refusal.text);
+        (void)::send(socket.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        co_return;
+    }
+    const auto connection = std::make_unique<GitConnection>(worker, std::move(socket), address);
+    co_await connection->run(std::move(*place));
+}
+
+}  // namespace gerve

@@ -1,0 +1,100 @@
+"""A client that stops reading in the middle of a large clone costs a bounded amount, and loses nothing.
+
+With --soak it stands still for a minute in a clone of a gigabyte.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.processes import connections_to, descendants, resident_kib, session_members, wait_until
+from harness.production import Production
+
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
+
+PIECE = 48 << 20
+MEMORY = 2 << 20  # bytes that worker and agent may each have for a session
+KERNEL = 10 << 20  # bytes, their sockets and pipes included
+CONFIG = '[ssh]\nworkers = 1\n'
+
+
+@pytest.fixture(scope="module")
+def house(workspace):
+    site = Production(Path(tempfile.mkdtemp(prefix="stall-", dir=workspace)), listen=CONFIG)
+    try:
+        site.start()
+        yield site
+        site.stop()
+    finally:
+        site.gateway.kill()
+        site.files.kill()
+
+
+@pytest.fixture(scope="module")
+def bulky(house, pytestconfig):
+    """Its owner, and it."""
+    alice = house.person("alice")
+    repository = house.repository(alice, "bulky")
+    work = alice.publish(repository)
+    work.git("config", "core.compression", "0")
+    work.git("config", "core.bigFileThreshold", "1m")
+    for number in range(22 if pytestconfig.getoption("soak") else 1):
+        work.commit(f"noise-{number}", os.urandom(PIECE))
+        work.git("push", "--quiet")
+    alice.work = work
+    alice.clone(repository, "--bare", into="warm")  # what stays with the processes is theirs, not a session's
+    return alice, repository
+
+
+def private_bytes(pid: int) -> int:
+    """Memory that is a process's own."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return 1024 * sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_Dirty:"))
+
+
+def kernel_bytes(*ports: int) -> int:
+    """What the kernel holds for the servers' ends of connections with one of these ports: received and not read,
+    written and not sent or not acknowledged."""
+    lines = subprocess.run(["ss", "-tmnH", "state", "established"], capture_output=True, text=True, check=True).stdout
+    held = 0
+    for connection, memory in re.findall(r"^(\S.*)\n\s+(skmem:\S+)", lines, re.MULTILINE):
+        here, there = (int(address.rpartition(":")[2]) for address in connection.split()[2:4])
+        if here in ports or there == ports[-1]:
+            received, written = re.search(r"skmem:\(r(\d+),.*,w(\d+),", memory).groups()
+            held += int(received) + int(written)
+    return held
+
+
+def test_a_client_that_stops_reading_costs_little(house, bulky, pytestconfig):
+    alice, repository = bulky
+    (worker,) = house.gateway.workers()
+    agent = house.files.process.pid
+    before = {pid: private_bytes(pid) for pid in (worker, agent)}
+    clone = alice.start("git", "clone", "--quiet", "--bare", repository.url, "stalled")
+    packs = alice.home / "stalled/objects/pack"
+    wait_until(lambda: packs.is_dir() and any(file.stat().st_size for file in packs.iterdir()), "it receives")
+    (ssh,) = [pid for pid in descendants(clone.pid) if connections_to(pid, house.gateway.port)]
+    os.kill(ssh, signal.SIGSTOP)
+    lasts = 60 if pytestconfig.getoption("soak") else 4
+    end = time.monotonic() + lasts
+    most = {"worker": 0, "agent": 0, "kernel": 0}
+    while time.monotonic() < end:
+        time.sleep(0.25)
+        held = {"worker": private_bytes(worker) - before[worker], "agent": private_bytes(agent) - before[agent],
+                "kernel": kernel_bytes(house.gateway.port, house.files.address[1]) + (256 << 10)}
+        most = {name: max(most[name], held[name]) for name in most}
+    os.kill(ssh, signal.SIGCONT)
+    clone.finish(timeout=120)
+    print({name: f"{bytes >> 10} KiB" for name, bytes in most.items()})
+    assert most["worker"] < MEMORY and most["agent"] < MEMORY, most
+    assert most["kernel"] < KERNEL, most
+    assert alice.at("stalled").rev("main") == repository.rev("main")
+    alice.at("stalled").git("fsck", "--connectivity-only")
+    assert not [pid for pid in session_members(agent) if pid != agent], "git has ended"
+    assert resident_kib(worker) > 0
