@@ -100,7 +100,9 @@ TEST_CASE("each endpoint has a ticket of its own; a git daemon has none, and ser
     CHECK(std::get<Granted>(must(client.authorize(ask_access(handle, Service::receive_pack))))
               .destinations.size() == 2);
     must(site.store.registry().set_endpoints(*ServerName::parse("fs1"), {*Endpoint::parse("git://c:9418")}));
-    CHECK(kind_of(client.authorize(ask_access(handle, Service::receive_pack))) == ErrorKind::unavailable);
+    const auto refused = std::get<Refused>(must(client.authorize(ask_access(handle, Service::receive_pack))));
+    CHECK(refused.because == Rule::fetch_only_server);
+    CHECK(refused.told.find("can only be fetched") != std::string::npos);
 }
 
 TEST_CASE("who may read a moved repository is told where it went; who may not, that there is none") {
