@@ -32,7 +32,7 @@ Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings
     return sink;
 }
 
-AuditSink::~AuditSink() {
+void AuditSink::stop() {
     if (!keeper_.joinable()) return;
     {
         const std::lock_guard lock(mutex_);

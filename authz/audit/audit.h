@@ -39,7 +39,7 @@ class AuditSink {
     AuditSink() = default;
     AuditSink(const AuditSink&) = delete;
     AuditSink& operator=(const AuditSink&) = delete;
-    ~AuditSink();
+    ~AuditSink() { stop(); }
 
     void record(const KeyOffered& event);
     void record(const KeyProven& event) { record(fact_of(event)); }
@@ -53,6 +53,9 @@ class AuditSink {
     // Whether the file can be written now. Error: internal.
     [[nodiscard]] Result<void> probe();
     void count_unrecorded() { counters_->unrecorded.add(); }
+
+    // Writes what is left, and that this is the end. Nothing may be recorded afterwards.
+    void stop();
 
     [[nodiscard]] bool on() const { return trail_ != nullptr; }
     // After the file was renamed away (rotation): goes on in a new one under the same name.

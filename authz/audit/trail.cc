@@ -176,15 +176,29 @@ Result<void> Trail::switch_file() {
     return status.st_size == 0 ? begin_file() : read_tail();
 }
 
-// An empty file: the next of the trail, or the first of a new one.
-Result<void> Trail::begin_file() {
+std::optional<HeadRecord> Trail::noted() const {
     std::string text(head_record_size, '\0');
     const ssize_t got = ::pread(lock_.get(), text.data(), text.size(), 0);
     text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (const auto record = parse_record(text)) {
-        TrailHead noted = head_of(*record, settings_.file);
+    return parse_record(text);
+}
+
+// Lines that were written and are not there, cut off or lost with the machine: their numbers are not given
+// twice, so that they are missed.
+void Trail::go_on_behind_noted() {
+    auto record = noted();
+    if (!record || record->head.chain != head_.chain || record->head.seq <= head_.seq) return;
+    log::error("events of the audit file are gone",
+               {{"file", settings_.file}, {"from", head_.seq + 1}, {"to", record->head.seq}});
+    head_ = std::move(record->head);
+}
+
+// An empty file: the next of the trail, or the first of a new one.
+Result<void> Trail::begin_file() {
+    if (const auto record = noted()) {
+        TrailHead last = head_of(*record, settings_.file);
         // Of two the later: another process may have filled a file meanwhile that this one never saw.
-        if (noted.chain != head_.chain || noted.seq > head_.seq) head_ = std::move(noted);
+        if (last.chain != head_.chain || last.seq > head_.seq) head_ = std::move(last);
     }
     opening_ = head_.chain.empty() ? TrailNote{"begins", {}, {}} : TrailNote{"continues", head_, {}};
     if (head_.chain.empty()) head_ = {to_hex(random_bytes(chain_bytes)), 0, first_mac()};
@@ -200,6 +214,7 @@ Result<void> Trail::read_tail() {
     opening_.reset();
     if (*end) {
         head_ = (*end)->head;
+        go_on_behind_noted();
         if (!(*end)->torn.empty()) opening_ = TrailNote{"recovered", {}, std::move((*end)->torn)};
         return {};
     }

@@ -19,6 +19,14 @@ struct TrailSettings {
     std::string gateway;  // what every line calls this machine
 };
 
+// What FILE.head says: where the trail stood, and in which file.
+struct HeadRecord {
+    TrailHead head;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+};
+
 // Several processes may append in turns: authz, the one that takes its place during a reload, and a command
 // while none runs. Each append holds a lock and looks first where the trail stands by then. The lock lies in
 // FILE.head, which also tells where the trail stands when FILE itself was renamed away and is new.
@@ -48,6 +56,8 @@ class Trail {
     Result<void> switch_file();
     Result<void> read_tail();
     Result<void> begin_file();
+    void go_on_behind_noted();
+    [[nodiscard]] std::optional<HeadRecord> noted() const;
     Result<void> write_whole(const std::string& text);
     void note_head();
 
@@ -61,13 +71,7 @@ class Trail {
     std::vector<std::shared_ptr<Fd>> dirty_;
 };
 
-// What FILE.head says: where the trail stood, and in which file.
-struct HeadRecord {
-    TrailHead head;
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-};
+// The file beside the trail's, and what it says.
 [[nodiscard]] std::string head_file_of(const std::string& file);
 [[nodiscard]] std::optional<HeadRecord> read_head_record(const std::string& file);
 

@@ -14,6 +14,7 @@
 #include <cstdlib>
 
 #include "authz/audit/settings.h"
+#include "authz/audit/table.h"
 #include "authz/base/log.h"
 #include "authz/base/shared_page.h"
 #include "authz/service/explain.h"
@@ -28,7 +29,8 @@ namespace gerve {
 namespace {
 
 constexpr int backlog = 1024;
-constexpr std::chrono::milliseconds farewell{1'800};  // of the two seconds that an end may take
+constexpr std::chrono::milliseconds farewell{1'600};  // of the two seconds that an end may take
+constexpr std::chrono::milliseconds table_farewell{300};
 
 bool fill_address(sockaddr_un& address, const std::string& path) {
     address.sun_family = AF_UNIX;
@@ -88,6 +90,7 @@ Result<void> prepare_schema(const Config& config) {
 
 struct Ground {
     std::unique_ptr<AuditSink> audit;
+    std::unique_ptr<AuditTable> table;  // reads what the sink writes; null: events stay in the file
     std::unique_ptr<RedisRoutes> redis;
     std::unique_ptr<AuthzServer> server;  // asks the two above
     std::unique_ptr<Recheck> recheck;     // of the server's live sessions
@@ -107,6 +110,15 @@ Result<std::unique_ptr<AuditSink>> open_audit(const Config& config, AuditCounter
         {audit_trail_of(config), config.audit.sync_events, config.audit.sync_interval, &counters});
 }
 
+Result<std::unique_ptr<AuditTable>> open_audit_table(const Config& config, AuditSink& audit,
+                                                     AuditCounters& counters) {
+    if (!audit.on() || !config.audit.table) return nullptr;
+    auto connect = choose_database(config, DatabaseUse::record);
+    if (!connect) return pass_on(connect);
+    return std::make_unique<AuditTable>(AuditTableParts{config.audit_file(), std::move(*connect),
+                                                        [&audit] { return audit.sync(); }, &counters});
+}
+
 Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMetrics& metrics) {
     if (auto prepared = prepare_schema(config); !prepared) return pass_on(prepared);
     auto connect = choose_database(config, DatabaseUse::serve);
@@ -117,6 +129,8 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     if (!keys) return pass_on(keys);
     auto audit = open_audit(config, metrics.audit);
     if (!audit) return pass_on(audit);
+    auto table = open_audit_table(config, **audit, metrics.audit);
+    if (!table) return pass_on(table);
     auto redis = open_redis_routes(config, metrics.redis);
     if (!redis) return pass_on(redis);
     if (!listener) {
@@ -133,7 +147,8 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     if (auto started = server->start(); !started) return pass_on(started);
     auto recheck = std::make_unique<Recheck>(server->live(), std::move(*connect), local, config.authz.recheck,
                                              metrics.live);
-    return Ground{std::move(*audit), std::move(*redis), std::move(server), std::move(recheck)};
+    return Ground{std::move(*audit), std::move(*table), std::move(*redis), std::move(server),
+                  std::move(recheck)};
 }
 
 // Returns when the process has to end.
@@ -187,10 +202,15 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     log::info("ready", {{"directory", config.directory_backend}, {"threads", thread_count(config)}});
     if (control && ::write(control->get(), "ready", 5) != 5) log::error("the master does not listen");
     wait_for_the_end(signals, control, *ground->audit);
-    // The server first: it takes no more questions while the other's round ends.
+    // The server first: it takes no more questions while the others' rounds end.
     const bool answered = ground->server->stop(farewell);
-    if (!ground->recheck->stop(std::chrono::milliseconds(100)) || !answered) {
-        log::error("a question outlives the process: the database does not answer");
+    const bool rechecked = ground->recheck->stop(std::chrono::milliseconds(100));
+    const bool told = ground->table == nullptr || ground->table->stop(table_farewell);
+    ground->audit->stop();
+    if (!answered || !rechecked || !told) {
+        log::error(answered && rechecked
+                       ? "audit events are left for the next process: the database does not take them"
+                       : "a question outlives the process: the database does not answer");
         std::_Exit(0);
     }
     log::info("end");

@@ -19,7 +19,8 @@ constexpr std::chrono::seconds patience{3};     // for one host
 
 // What only the serving account writes, and what only the administrative one may.
 constexpr const char* append_to_audit =
-    "INSERT INTO audit_events (seq, happened_at, kind, body) VALUES (?, ?, ?, ?)";
+    "INSERT INTO audit_events (chain, seq, happened_at, gateway, kind, denied, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)";
 constexpr const char* note_use =
     "INSERT INTO key_last_used (key_id, used_at, address) VALUES (?, ?, ?)"
     " ON DUPLICATE KEY UPDATE used_at = GREATEST(used_at, VALUES(used_at))";

@@ -16,6 +16,7 @@ namespace {
 // A reader of a write-ahead file waits for next to nothing; a caller of authz would not wait longer anyway.
 constexpr std::chrono::milliseconds serving_patience{200};
 constexpr std::chrono::milliseconds command_patience{5000};
+constexpr std::chrono::seconds recording_patience{5};
 
 // Repositories lie below it too, and they may be private.
 Result<void> make_state_directory(const std::string& directory) {
@@ -27,7 +28,8 @@ Result<void> make_state_directory(const std::string& directory) {
 
 Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
     const bool serves = use == DatabaseUse::serve;
-    const auto account = serves ? MysqlAccount::serving : MysqlAccount::administrative;
+    const bool administers = use == DatabaseUse::administer;
+    const auto account = administers ? MysqlAccount::administrative : MysqlAccount::serving;
     auto access = load_mysql_access(config.mysql, account);
     if (!access) return pass_on(access);
     if (serves) {
@@ -35,6 +37,10 @@ Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
         access->io_timeout = std::chrono::seconds(1);
         // Before authz gives up: a statement that the server stops leaves the connection well.
         access->statement_timeout = config.authz.deadline * 3 / 4;
+    }
+    if (use == DatabaseUse::record) {
+        access->connect_timeout = std::chrono::seconds(1);
+        access->io_timeout = recording_patience;
     }
     auto queries = parse_own_queries(config.mysql.queries);
     if (!queries) return pass_on(queries);

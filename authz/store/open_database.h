@@ -8,6 +8,7 @@ namespace gerve {
 
 enum class DatabaseUse {
     serve,       // authz: reads; a missing database is an error, waits are short
+    record,      // authz: adds audit events and last uses, with time to spare
     administer,  // commands: reads and writes; an SQLite file is made when missing (mode 0600)
 };
 

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "authz/base/text.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
@@ -30,17 +31,33 @@ int list_access(Site& site, const Values& values) {
     return 0;
 }
 
+// Who has what there before it is changed.
+void note_grant(Site& site, const Values& values) {
+    const std::string holder = std::visit([](const auto& one) { return one.text(); }, *values.holder);
+    site.details().add("repo", values.repo->text());
+    site.details().add(std::holds_alternative<Login>(*values.holder) ? "user" : "team", holder);
+    const auto grants = site.registry().list_access(*values.repo);
+    if (!grants) return;  // the command itself will say why
+    std::string before = "none";
+    for (const GrantRecord& grant : *grants) {
+        if (fold_case(grant.holder) == fold_case(holder)) before = access_name(grant.access);
+    }
+    site.details().add("before", before);
+    site.details().add("after", values.access ? access_name(*values.access) : "none");
+}
+
 }  // namespace
 
 void declare_access(Command& root) {
     Command access = root.group("access", "Who besides the owner may read a repository or push to it.");
     const auto grant = std::make_shared<Values>();
     access
-        .command("grant", "Give a user or a team access; it replaces what they had.",
-                 [grant](Site& site) {
-                     need(site.registry().grant_access(*grant->repo, *grant->holder, *grant->access));
-                     return 0;
-                 })
+        .change("grant", "Give a user or a team access; it replaces what they had.",
+                [grant](Site& site) {
+                    note_grant(site, *grant);
+                    need(site.registry().grant_access(*grant->repo, *grant->holder, *grant->access));
+                    return 0;
+                })
         .argument("OWNER/NAME", "The repository", parsed(grant->repo))
         .argument(holder_name, "A user, or a team of the owning organisation",
                   parsed(grant->holder, [](const std::string& text) { return parse_grant_holder(text); }))
@@ -48,11 +65,12 @@ void declare_access(Command& root) {
                   parsed(grant->access, [](const std::string& text) { return parse_access(text); }));
     const auto revoke = std::make_shared<Values>();
     access
-        .command("revoke", "Withdraw what a user or a team was granted.",
-                 [revoke](Site& site) {
-                     need(site.registry().revoke_access(*revoke->repo, *revoke->holder));
-                     return 0;
-                 })
+        .change("revoke", "Withdraw what a user or a team was granted.",
+                [revoke](Site& site) {
+                    note_grant(site, *revoke);
+                    need(site.registry().revoke_access(*revoke->repo, *revoke->holder));
+                    return 0;
+                })
         .argument("OWNER/NAME", "The repository", parsed(revoke->repo))
         .argument(holder_name, "The user or the team",
                   parsed(revoke->holder, [](const std::string& text) { return parse_grant_holder(text); }));

@@ -40,6 +40,7 @@ int list_users(Site& site, bool json) {
 }
 
 int add_account(Site& site, const Values& values) {
+    site.details().add("user", values.login->text());
     const auto kind = values.flag ? AccountKind::organization : AccountKind::user;
     const auto added = site.registry().add_account(*values.login, kind);
     if (added) return 0;
@@ -49,29 +50,31 @@ int add_account(Site& site, const Values& values) {
 void declare_user(Command& root) {
     Command user = root.group("user", "Accounts of people and organisations.");
     const auto add = std::make_shared<Values>();
-    user.command("add", "Make an account for a person, or with --org for an organisation.",
-                 [add](Site& site) {
-                     site.create_state();
-                     return add_account(site, *add);
-                 })
+    user.change("add", "Make an account for a person, or with --org for an organisation.",
+                [add](Site& site) {
+                    site.create_state();
+                    return add_account(site, *add);
+                })
         .argument("LOGIN", "Its name: letters, digits, '.', '_', '-'", parsed(add->login))
         .flag("--org", "An organisation: it has members and teams, and no keys", add->flag);
     const auto list = std::make_shared<Values>();
     user.command("list", "List all accounts.", [list](Site& site) { return list_users(site, list->json); })
         .json(list->json);
     const auto suspend = std::make_shared<Values>();
-    user.command("suspend", "Refuse an account everything, until it is unsuspended.",
-                 [suspend](Site& site) {
-                     need(site.registry().suspend_account(*suspend->login));
-                     return 0;
-                 })
+    user.change("suspend", "Refuse an account everything, until it is unsuspended.",
+                [suspend](Site& site) {
+                    site.details().add("user", suspend->login->text());
+                    need(site.registry().suspend_account(*suspend->login));
+                    return 0;
+                })
         .argument("LOGIN", "The account", parsed(suspend->login));
     const auto unsuspend = std::make_shared<Values>();
-    user.command("unsuspend", "Let a suspended account in again.",
-                 [unsuspend](Site& site) {
-                     need(site.registry().unsuspend_account(*unsuspend->login));
-                     return 0;
-                 })
+    user.change("unsuspend", "Let a suspended account in again.",
+                [unsuspend](Site& site) {
+                    site.details().add("user", unsuspend->login->text());
+                    need(site.registry().unsuspend_account(*unsuspend->login));
+                    return 0;
+                })
         .argument("LOGIN", "The account", parsed(unsuspend->login));
     user.examples({"gerve user add alice", "gerve user add acme --org", "gerve user list --json",
                    "gerve user suspend alice"});
@@ -103,21 +106,23 @@ void declare_org(Command& root) {
     Command member = org.group("member", "Members of an organisation; its owners may do everything in it.");
     const auto add = std::make_shared<Values>();
     member
-        .command("add", "Make somebody a member, or change the role.",
-                 [add](Site& site) {
-                     need(site.registry().set_org_member(*add->login, *add->member, add->role));
-                     return 0;
-                 })
+        .change("add", "Make somebody a member, or change the role.",
+                [add](Site& site) {
+                    site.details().add("user", add->member->text());
+                    need(site.registry().set_org_member(*add->login, *add->member, add->role));
+                    return 0;
+                })
         .argument("ORG", "The organisation", parsed(add->login))
         .argument("LOGIN", "The person", parsed(add->member))
         .option("--role", "ROLE", "member (the default) or owner", role_into(add->role));
     const auto remove = std::make_shared<Values>();
     member
-        .command("remove", "Take somebody out of an organisation and its teams.",
-                 [remove](Site& site) {
-                     need(site.registry().remove_org_member(*remove->login, *remove->member));
-                     return 0;
-                 })
+        .change("remove", "Take somebody out of an organisation and its teams.",
+                [remove](Site& site) {
+                    site.details().add("user", remove->member->text());
+                    need(site.registry().remove_org_member(*remove->login, *remove->member));
+                    return 0;
+                })
         .argument("ORG", "The organisation", parsed(remove->login))
         .argument("LOGIN", "The person", parsed(remove->member));
     const auto list = std::make_shared<Values>();
@@ -153,20 +158,22 @@ void declare_team_members(Command& team) {
     Command member = team.group("member", "Members of a team.");
     const auto add = std::make_shared<Values>();
     member
-        .command("add", "Put somebody into a team, and into its organisation.",
-                 [add](Site& site) {
-                     need(site.registry().add_team_member(*add->team, *add->member));
-                     return 0;
-                 })
+        .change("add", "Put somebody into a team, and into its organisation.",
+                [add](Site& site) {
+                    site.details().add("user", add->member->text());
+                    need(site.registry().add_team_member(*add->team, *add->member));
+                    return 0;
+                })
         .argument("ORG/TEAM", "The team", parsed(add->team))
         .argument("LOGIN", "The person", parsed(add->member));
     const auto remove = std::make_shared<Values>();
     member
-        .command("remove", "Take somebody out of a team.",
-                 [remove](Site& site) {
-                     need(site.registry().remove_team_member(*remove->team, *remove->member));
-                     return 0;
-                 })
+        .change("remove", "Take somebody out of a team.",
+                [remove](Site& site) {
+                    site.details().add("user", remove->member->text());
+                    need(site.registry().remove_team_member(*remove->team, *remove->member));
+                    return 0;
+                })
         .argument("ORG/TEAM", "The team", parsed(remove->team))
         .argument("LOGIN", "The person", parsed(remove->member));
 }
@@ -174,18 +181,18 @@ void declare_team_members(Command& team) {
 void declare_team(Command& root) {
     Command team = root.group("team", "Teams of organisations.");
     const auto add = std::make_shared<Values>();
-    team.command("add", "Make a team.",
-                 [add](Site& site) {
-                     need(site.registry().add_team(*add->team));
-                     return 0;
-                 })
+    team.change("add", "Make a team.",
+                [add](Site& site) {
+                    need(site.registry().add_team(*add->team));
+                    return 0;
+                })
         .argument("ORG/TEAM", "Its organisation and name", parsed(add->team));
     const auto remove = std::make_shared<Values>();
-    team.command("remove", "Delete a team; what was granted to it is withdrawn.",
-                 [remove](Site& site) {
-                     need(site.registry().remove_team(*remove->team));
-                     return 0;
-                 })
+    team.change("remove", "Delete a team; what was granted to it is withdrawn.",
+                [remove](Site& site) {
+                    need(site.registry().remove_team(*remove->team));
+                    return 0;
+                })
         .argument("ORG/TEAM", "The team", parsed(remove->team));
     const auto list = std::make_shared<Values>();
     team.command("list", "List the teams of an organisation with their members.",

@@ -6,6 +6,7 @@
 
 #include "authz/base/nearest.h"
 #include "authz/base/text.h"
+#include "gerve/cli/on_record.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {
@@ -89,6 +90,23 @@ Command Command::command(const std::string& name, const std::string& purpose, Ru
     return Command(*app, *chosen_);
 }
 
+Command Command::change(const std::string& name, const std::string& purpose, Run run) {
+    const std::string group = full_name(*app_);
+    const auto space = group.find(' ');  // behind the program's own name
+    const std::string full = (space == std::string::npos ? "" : group.substr(space + 1) + " ") + name;
+    return command(name, purpose,
+                   [full, run = std::move(run)](Site& site) { return run_on_record(site, full, run); });
+}
+
+Command Command::group(const std::string& name, const std::string& purpose, Run run) {
+    CLI::App* app = app_->add_subcommand(name, purpose)->group("Commands");
+    app->require_subcommand(0, 1);
+    app->final_callback([app, chosen = chosen_, run = std::move(run)] {
+        if (app->get_subcommands().empty()) *chosen = run;
+    });
+    return Command(*app, *chosen_);
+}
+
 Command& Command::argument(const std::string& name, const std::string& purpose, Setter setter) {
     add_option(*app_, name, name, purpose, std::move(setter)).required();
     return *this;
@@ -96,6 +114,11 @@ Command& Command::argument(const std::string& name, const std::string& purpose, 
 
 Command& Command::optional_argument(const std::string& name, const std::string& purpose, Setter setter) {
     add_option(*app_, name, name, purpose, std::move(setter));
+    return *this;
+}
+
+Command& Command::optional_arguments(const std::string& name, const std::string& purpose, Setter each) {
+    add_option(*app_, name, name, purpose, std::move(each)).expected(0, 64)->allow_extra_args();
     return *this;
 }
 
@@ -192,6 +215,7 @@ int CommandLine::run(int argc, const char* const* argv) {
         return explain_misuse(error.what());
     }
     try {
+        options_.words.assign(argv + 1, argv + argc);
         Site site(options_);
         return chosen_(site);
     } catch (const Stop& stop) {

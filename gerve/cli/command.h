@@ -78,8 +78,14 @@ class Command {
     [[nodiscard]] Command group(const std::string& name, const std::string& purpose);
     [[nodiscard]] Command command(const std::string& name, const std::string& purpose, Run run);
 
+    // A command that changes something: it is recorded in the audit trail (on_record.h).
+    [[nodiscard]] Command change(const std::string& name, const std::string& purpose, Run run);
+    // A group that does something itself, without a command below it.
+    [[nodiscard]] Command group(const std::string& name, const std::string& purpose, Run run);
+
     Command& argument(const std::string& name, const std::string& purpose, Setter setter);
     Command& optional_argument(const std::string& name, const std::string& purpose, Setter setter);
+    Command& optional_arguments(const std::string& name, const std::string& purpose, Setter each);
     Command& arguments(const std::string& name, const std::string& purpose, Setter each);  // one or more
     // `names`: "-t,--title"; `value`: what stands for its value in the help ("TEXT"). May be given repeatedly
     // when `repeated`.
@@ -104,6 +110,7 @@ class Command {
 struct GlobalOptions {
     std::string config;
     std::string state;
+    std::vector<std::string> words;  // the line, without the program's name
 };
 
 // The whole of `gerve`: declare the commands below root(), then run().

@@ -15,6 +15,7 @@ void declare_access(Command& root);        // access
 void declare_routes(Command& root);        // server, route, ticket-key
 void declare_sshd_setup(Command& root);    // sshd-setup
 void declare_maintenance(Command& root);   // maintenance
+void declare_audit(Command& root);         // audit
 void declare_explain(Command& root);       // explain
 void declare_sessions(Command& root);      // sessions, kill
 

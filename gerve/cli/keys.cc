@@ -67,7 +67,10 @@ void print_keys(const std::vector<KeyRecord>& keys, bool json, const std::string
 }
 
 int revoke_key(Site& site, const Values& values) {
+    site.details().add("fingerprint", values.fingerprint->text());
     const KeyRecord key = need(site.registry().revoke_key(*values.fingerprint));
+    const bool of_user = std::holds_alternative<User>(key.owner);
+    site.details().add(of_user ? "user" : "deploy_key_of", holder_of(key));
     std::printf("revoked %s of %s\n", key.fingerprint.text().c_str(), holder_of(key).c_str());
     return 0;
 }
@@ -75,13 +78,16 @@ int revoke_key(Site& site, const Values& values) {
 void declare_key(Command& root) {
     Command key = root.group("key", "Keys of users, and what each key reaches.");
     const auto add = std::make_shared<Values>();
-    key.command("add", "Give a user a key.",
-                [add](Site& site) {
-                    const KeyRecord record = need(
-                        site.registry().add_key(*add->login, read_key(add->file), add->title, add->expires));
-                    std::printf("%s\n", record.fingerprint.text().c_str());
-                    return 0;
-                })
+    key.change("add", "Give a user a key.",
+               [add](Site& site) {
+                   site.details().add("user", add->login->text());
+                   const PublicKey given = read_key(add->file);
+                   site.details().add("fingerprint", given.fingerprint().text());
+                   const KeyRecord record =
+                       need(site.registry().add_key(*add->login, given, add->title, add->expires));
+                   std::printf("%s\n", record.fingerprint.text().c_str());
+                   return 0;
+               })
         .argument("LOGIN", "The user", parsed(add->login))
         .argument("FILE", file_help, word(add->file))
         .option("-t,--title", "TEXT", "What to call it; default: the key's comment", word(add->title))
@@ -103,8 +109,8 @@ void declare_key(Command& root) {
         .argument("FINGERPRINT", fingerprint_help, parsed(show->fingerprint))
         .json(show->json);
     const auto revoke = std::make_shared<Values>();
-    key.command("revoke", "Refuse a key for good; it cannot be added again.",
-                [revoke](Site& site) { return revoke_key(site, *revoke); })
+    key.change("revoke", "Refuse a key for good; it cannot be added again.",
+               [revoke](Site& site) { return revoke_key(site, *revoke); })
         .argument("FINGERPRINT", fingerprint_help, parsed(revoke->fingerprint));
     key.examples({"gerve key add alice ~/.ssh/id_ed25519.pub --title laptop",
                   "ssh-add -L | head -1 | gerve key add alice -", "gerve key list alice",
@@ -114,13 +120,16 @@ void declare_key(Command& root) {
 void declare_deploy_key(Command& root) {
     Command key = root.group("deploy-key", "Keys bound to one repository, for machines.");
     const auto add = std::make_shared<Values>();
-    key.command("add", "Let a key read one repository, or with --write push to it as well.",
-                [add](Site& site) {
-                    const KeyRecord record = need(site.registry().add_deploy_key(
-                        *add->repo, read_key(add->file), add->title, add->write, add->expires));
-                    std::printf("%s\n", record.fingerprint.text().c_str());
-                    return 0;
-                })
+    key.change("add", "Let a key read one repository, or with --write push to it as well.",
+               [add](Site& site) {
+                   site.details().add("repo", add->repo->text());
+                   const PublicKey given = read_key(add->file);
+                   site.details().add("fingerprint", given.fingerprint().text());
+                   const KeyRecord record = need(site.registry().add_deploy_key(*add->repo, given, add->title,
+                                                                                add->write, add->expires));
+                   std::printf("%s\n", record.fingerprint.text().c_str());
+                   return 0;
+               })
         .argument("OWNER/REPO", "The repository", parsed(add->repo))
         .argument("FILE", file_help, word(add->file))
         .flag("--write", "It may push", add->write)

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
     gerve::declare_access(root);
     gerve::declare_explain(root);
     gerve::declare_sessions(root);
+    gerve::declare_audit(root);
     gerve::declare_routes(root);
     gerve::declare_schema(root);
     gerve::declare_maintenance(root);

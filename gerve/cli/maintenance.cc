@@ -62,10 +62,10 @@ void declare_maintenance(Command& root) {
         root.group("maintenance", "Tell every client a text in place of serving it; what runs goes on.");
     const auto text = std::make_shared<std::string>();
     maintenance
-        .command("on", "Tell clients TEXT from now on, with exit status 75.",
-                 [text](Site& site) { return turn_on(site, *text); })
+        .change("on", "Tell clients TEXT from now on, with exit status 75.",
+                [text](Site& site) { return turn_on(site, *text); })
         .argument("TEXT", "What they read; lines are kept", word(*text));
-    (void)maintenance.command("off", "Serve again.", turn_off);
+    (void)maintenance.change("off", "Serve again.", turn_off);
     const auto json = std::make_shared<bool>(false);
     maintenance
         .command("status", "Print whether maintenance is on, since when, and the text.",

@@ -31,6 +31,7 @@ FileServer server_of(Site& site, const Login& owner) {
 
 // The row comes first: it gives the number by which a file server may file the repository.
 int create(Site& site, const Values& values) {
+    site.details().add("repo", values.repo->text());
     (void)need(site.registry().show_account(values.repo->owner()));
     if (const auto there = site.registry().show_repository(*values.repo)) {
         throw Stop{refused_status, "there is already a repository " + there->path.text()};
@@ -58,6 +59,9 @@ RepoPath new_path(const RepoPath& old, const std::string& name) {
 int rename(Site& site, const Values& values) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
     const RepoPath wanted = new_path(record.path, values.name);
+    site.details().add("repo", record.path.text());
+    site.details().add("before", record.path.text());
+    site.details().add("after", wanted.text());
     const AccountRecord owner = need(site.registry().show_account(wanted.owner()));
     const RepoPath to(owner.login, wanted.name());  // the owner spelled as stored
     if (to.folded() != record.path.folded() && site.registry().show_repository(to)) {
@@ -89,6 +93,7 @@ void confirm_deletion(const RepoPath& repo) {
 // On disk first; what is gone there already, from a deletion that was cut short, is no obstacle.
 int remove(Site& site, const Values& values) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
+    site.details().add("repo", record.path.text());
     if (!values.yes) confirm_deletion(record.path);
     const auto removed = server_of(site, record.path.owner()).remove(record.path, record.id);
     if (!removed && removed.error().kind != ErrorKind::denied) need(removed);
@@ -147,11 +152,12 @@ void declare_marks(Command& repo) {
     };
     for (const Mark& mark : marks) {
         const auto values = std::make_shared<Values>();
-        repo.command(mark.name, mark.purpose,
-                     [values, set = mark.set](Site& site) {
-                         need(set(site.registry(), *values->repo));
-                         return 0;
-                     })
+        repo.change(mark.name, mark.purpose,
+                    [values, set = mark.set](Site& site) {
+                        site.details().add("repo", values->repo->text());
+                        need(set(site.registry(), *values->repo));
+                        return 0;
+                    })
             .argument(path_name, "The repository", parsed(values->repo));
     }
 }
@@ -161,8 +167,8 @@ void declare_marks(Command& repo) {
 void declare_repositories(Command& root) {
     Command repo = root.group("repo", "Repositories.");
     const auto created = std::make_shared<Values>();
-    repo.command("create", "Make an empty repository, on the file server of its owner.",
-                 [created](Site& site) { return create(site, *created); })
+    repo.change("create", "Make an empty repository, on the file server of its owner.",
+                [created](Site& site) { return create(site, *created); })
         .argument(path_name, "The account that owns it, and its name", parsed(created->repo))
         .flag("--private", "Only its owner, and who is granted access, may read it", created->is_private);
     const auto listed = std::make_shared<Values>();
@@ -171,13 +177,13 @@ void declare_repositories(Command& root) {
         .optional_argument("OWNER", "Of this owner only", parsed(listed->owner))
         .json(listed->json);
     const auto renamed = std::make_shared<Values>();
-    repo.command("rename", "Give a repository another name or owner; the old name goes on working.",
-                 [renamed](Site& site) { return rename(site, *renamed); })
+    repo.change("rename", "Give a repository another name or owner; the old name goes on working.",
+                [renamed](Site& site) { return rename(site, *renamed); })
         .argument(path_name, "The repository", parsed(renamed->repo))
         .argument("NEW", "NAME, or OWNER/NAME", word(renamed->name));
     const auto removed = std::make_shared<Values>();
-    repo.command("delete", "Delete a repository for good.",
-                 [removed](Site& site) { return remove(site, *removed); })
+    repo.change("delete", "Delete a repository for good.",
+                [removed](Site& site) { return remove(site, *removed); })
         .argument(path_name, "The repository", parsed(removed->repo))
         .flag("-y,--yes", "Do not ask, at a terminal", removed->yes);
     declare_marks(repo);

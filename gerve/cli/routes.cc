@@ -77,26 +77,30 @@ void declare_server(Command& root) {
     Command server = root.group("server", "File servers, each with one or more endpoints.");
     const auto add = std::make_shared<Values>();
     server
-        .command("add", "Add a file server; of its endpoints the first healthy one serves.",
-                 [add](Site& site) { return add_server(site, *add); })
+        .change("add", "Add a file server; of its endpoints the first healthy one serves.",
+                [add](Site& site) { return add_server(site, *add); })
         .argument("NAME", "Its name, as in its agent's configuration", parsed(add->server))
         .arguments("ENDPOINT", endpoint_help, endpoint_into(add->endpoints));
     const auto set = std::make_shared<Values>();
     server
-        .command("set", "Replace the endpoints of a file server.",
-                 [set](Site& site) {
-                     need(site.registry().set_endpoints(*set->server, set->endpoints));
-                     return 0;
-                 })
+        .change("set", "Replace the endpoints of a file server.",
+                [set](Site& site) {
+                    for (const ServerRecord& one : need(site.registry().list_servers())) {
+                        if (one.name == *set->server) site.details().add("before", to_text(one.endpoints));
+                    }
+                    site.details().add("after", to_text(set->endpoints));
+                    need(site.registry().set_endpoints(*set->server, set->endpoints));
+                    return 0;
+                })
         .argument("NAME", "The server", parsed(set->server))
         .arguments("ENDPOINT", endpoint_help, endpoint_into(set->endpoints));
     const auto remove = std::make_shared<Values>();
     server
-        .command("remove", "Remove a file server that no owner is routed to.",
-                 [remove](Site& site) {
-                     need(site.registry().remove_server(*remove->server));
-                     return 0;
-                 })
+        .change("remove", "Remove a file server that no owner is routed to.",
+                [remove](Site& site) {
+                    need(site.registry().remove_server(*remove->server));
+                    return 0;
+                })
         .argument("NAME", "The server", parsed(remove->server));
     const auto list = std::make_shared<Values>();
     server
@@ -142,12 +146,23 @@ int tell_redis(Site& site, const std::function<Result<void>(RedisEditor&)>& chan
                                    "; run `gerve route sync` when it can be reached"};
 }
 
+// Whose it is, and where it leads before it is changed.
+void note_route(Site& site, const Login& owner) {
+    site.details().add("user", owner.text());
+    for (const RouteRecord& route : need(site.registry().list_routes())) {
+        if (route.owner == owner) site.details().add("before", route.server.text());
+    }
+}
+
 int set_route(Site& site, const Login& owner, const ServerName& server) {
+    note_route(site, owner);
+    site.details().add("after", server.text());
     need(site.registry().set_route(owner, server));
     return tell_redis(site, [&](RedisEditor& redis) { return redis.set(owner, server); });
 }
 
 int remove_route(Site& site, const Login& owner) {
+    note_route(site, owner);
     need(site.registry().remove_route(owner));
     return tell_redis(site, [&](RedisEditor& redis) { return redis.remove(owner); });
 }
@@ -184,8 +199,8 @@ void declare_route_sync(Command& route) {
     const auto sync = std::make_shared<Values>();
     const auto check_only = std::make_shared<bool>(false);
     route
-        .command("sync", "Compare Redis with the table of routes, and make Redis say what the table says.",
-                 [sync, check_only](Site& site) { return sync_routes(site, !*check_only, sync->json); })
+        .change("sync", "Compare Redis with the table of routes, and make Redis say what the table says.",
+                [sync, check_only](Site& site) { return sync_routes(site, !*check_only, sync->json); })
         .flag("--check", "Tell the differences and change nothing; exit status 1 if there are any",
               *check_only)
         .json(sync->json);
@@ -195,8 +210,8 @@ void declare_route(Command& root) {
     Command route = root.group("route", "Which file server holds an owner's repositories.");
     const auto set = std::make_shared<Values>();
     route
-        .command("set", "Route an owner to a file server; it moves no repository.",
-                 [set](Site& site) { return set_route(site, *set->owner, *set->server); })
+        .change("set", "Route an owner to a file server; it moves no repository.",
+                [set](Site& site) { return set_route(site, *set->owner, *set->server); })
         .argument("OWNER", "A user or an organisation", parsed(set->owner))
         .argument("SERVER", "The file server", parsed(set->server));
     const auto get = std::make_shared<Values>();
@@ -207,8 +222,8 @@ void declare_route(Command& root) {
         .json(get->json);
     const auto remove = std::make_shared<Values>();
     route
-        .command("remove", "Remove an owner's route.",
-                 [remove](Site& site) { return remove_route(site, *remove->owner); })
+        .change("remove", "Remove an owner's route.",
+                [remove](Site& site) { return remove_route(site, *remove->owner); })
         .argument("OWNER", "A user or an organisation", parsed(remove->owner));
     const auto list = std::make_shared<Values>();
     route.command("list", "List all routes.", [list](Site& site) { return list_routes(site, list->json); })

@@ -42,7 +42,7 @@ void declare_schema(Command& root) {
                  [print](Site& site) { return print_schema(site, print->mysql, print->sqlite); })
         .flag("--mysql", "For MySQL and MariaDB; default: what the configuration uses", print->mysql)
         .flag("--sqlite", "For SQLite", print->sqlite);
-    (void)schema.command("migrate", "Bring the tables up to date; safe to run twice.", migrate);
+    (void)schema.change("migrate", "Bring the tables up to date; safe to run twice.", migrate);
     schema.examples({"gerve schema print --mysql | less", "gerve -c /etc/gerve/gerve.toml schema migrate"});
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "authz/audit/json_members.h"
 #include "authz/config.h"
 #include "authz/store/registry.h"
 #include "gerve/cli/command.h"
@@ -23,6 +24,11 @@ class Site {
     // should not make an empty one. create_state() comes before it where one is meant to be made.
     [[nodiscard]] Database& database();
     [[nodiscard]] Registry& registry();
+    // What a command that is recorded changes, for its event: users, keys and repositories by the names that
+    // other events give them, and "before" and "after".
+    [[nodiscard]] JsonMembers& details() { return details_; }
+    [[nodiscard]] std::string take_details() { return std::exchange(details_, {}).take_object(); }
+
     void create_state();  // nothing to do unless the directory is in SQLite
 
   private:
@@ -30,6 +36,7 @@ class Site {
     std::optional<Config> config_;
     std::unique_ptr<Database> database_;
     std::optional<Registry> registry_;
+    JsonMembers details_;
 };
 
 // "FILE:LINE:COLUMN: TEXT" and the rest of each, for stderr.

@@ -46,7 +46,6 @@ def test_key_show_tells_owner_state_and_reach(site, alice, bob, secret):
     assert isinstance(site.gerve_json("key", "show", bob.key.fingerprint), dict)
 
 
-@pytest.mark.xfail(reason="the last use is written with the audit trail, which is not there yet", strict=True)
 def test_key_show_knows_the_last_use(site, alice):
     alice.ssh(exit=1)
     wait_until(

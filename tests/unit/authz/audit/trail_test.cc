@@ -12,6 +12,16 @@
 using namespace gerve;
 using namespace gerve::testing;
 
+namespace {
+
+// As a crash leaves it: the line was not whole, so nothing was noted of it.
+void tear(const TemporaryDirectory& directory, const std::string& text) {
+    put_text(directory.file("audit.jsonl"), text);
+    std::filesystem::remove(directory.file("audit.jsonl.head"));
+}
+
+}  // namespace
+
 TEST_CASE("a trail goes on after a restart, with one chain") {
     const TemporaryDirectory directory;
     for (int round = 0; round < 3; ++round) write_events(*open_trail(directory), 2);
@@ -92,16 +102,27 @@ TEST_CASE("what a crash tore is named by the next line, wherever it was torn") {
     const std::string whole = text_of(directory.file("audit.jsonl"));
     const std::size_t last = whole.rfind('\n', whole.size() - 2) + 1;
     for (std::size_t cut = last + 1; cut < whole.size(); cut += 13) {
-        put_text(directory.file("audit.jsonl"), whole.substr(0, cut));
+        tear(directory, whole.substr(0, cut));
         write_events(*open_trail(directory), 1);
         const auto problems = verify(directory, {"audit.jsonl"});
         CHECK(problems.empty());
         // Torn again, in the very line that recovers.
         const std::string again = text_of(directory.file("audit.jsonl"));
-        put_text(directory.file("audit.jsonl"), again.substr(0, cut + 40));
+        tear(directory, again.substr(0, cut + 40));
         write_events(*open_trail(directory), 1);
         CHECK(verify(directory, {"audit.jsonl"}).empty());
     }
+}
+
+TEST_CASE("events that were cut off are missed for good") {
+    const TemporaryDirectory directory;
+    write_events(*open_trail(directory), 5);
+    const std::string whole = text_of(directory.file("audit.jsonl"));
+    put_text(directory.file("audit.jsonl"), whole.substr(0, whole.find("{\"seq\":5,")));
+    write_events(*open_trail(directory), 1);
+    CHECK(json_lines(directory.file("audit.jsonl")).back()["seq"] == 7);
+    CHECK(verify(directory, {"audit.jsonl"}) ==
+          std::vector<std::string>{"audit.jsonl:5: events 5 to 6 are missing before this line"});
 }
 
 TEST_CASE("a torn line that was changed afterwards is found") {

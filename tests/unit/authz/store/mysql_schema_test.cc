@@ -82,8 +82,10 @@ TEST_CASE("each account can do its work, and no more") {
     CHECK_FALSE(must(directory.find_repository(repo("alice/x"))).has_value());
     CHECK(must(directory.find_route(login("alice"))).has_value());
     must(check_schema(*database));
-    must(database->execute(
-        {"audit", "INSERT INTO audit_events (seq, happened_at, kind, body) VALUES (1, 1, 'x', '{}')"}, {}));
+    must(database->execute({"audit",
+                            "INSERT INTO audit_events (chain, seq, happened_at, gateway, kind, denied, body)"
+                            " VALUES ('0123456789abcdef', 1, 1, 'g', 'x', 0, '{}')"},
+                           {}));
     const Statement used{"used",
                          "INSERT INTO key_last_used (key_id, used_at, address) VALUES (1, ?, '::1')"
                          " ON DUPLICATE KEY UPDATE used_at = GREATEST(used_at, VALUES(used_at))"};

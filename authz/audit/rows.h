@@ -1,0 +1,39 @@
+// Audit events as rows of the table audit_events, and how many of them go in at a time.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authz/audit/spool.h"
+#include "authz/store/database.h"
+
+namespace gerve {
+
+struct AuditRow {
+    std::string chain;  // 16 bytes
+    std::int64_t seq = 0;
+    std::int64_t happened_at = 0;  // UnixMillis
+    std::string gateway;
+    std::string kind;
+    bool denied = false;
+    std::optional<std::string> fingerprint;  // 32 bytes
+    std::optional<std::string> account;
+    std::optional<std::string> repository;
+    std::optional<std::string> address;
+    std::string body;
+    std::int64_t proven_key = 0;  // its number, of a proof; else 0
+};
+[[nodiscard]] std::vector<AuditRow> rows_of(const std::vector<SpooledLine>& lines);
+
+struct AuditRowsDone {
+    std::uint64_t inserted = 0;
+    std::uint64_t refused = 0;  // rows that the database takes in no form; logged
+};
+// In order, by statements that each take some of them whole or not at all: so the highest number of a chain
+// tells how far it got. `last_used`: key_last_used is there as well. Error: unavailable.
+[[nodiscard]] Result<AuditRowsDone> insert_audit_rows(Database& database, const std::vector<AuditRow>& rows,
+                                                      bool last_used);
+
+}  // namespace gerve

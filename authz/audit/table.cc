@@ -1,0 +1,142 @@
+#include "authz/audit/table.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <array>
+
+#include "authz/audit/rows.h"
+#include "authz/base/clock.h"
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds interval{250};          // from one batch to the next
+constexpr milliseconds missing_table{30'000};  // until it is looked for again
+constexpr std::int64_t alarm_interval = 30'000;
+constexpr std::size_t batch = 500;  // events
+
+constexpr Statement find_progress{"audit-progress",
+                                  "SELECT COALESCE(MAX(seq), 0) FROM audit_events WHERE chain = ?"};
+constexpr Statement find_events{"audit-table", "SELECT chain, seq, gateway, denied FROM audit_events"};
+constexpr Statement find_last_used{"last-used-table", "SELECT key_id, used_at, address FROM key_last_used"};
+
+}  // namespace
+
+AuditTable::AuditTable(AuditTableParts parts)
+    : parts_(std::move(parts)),
+      link_(parts_.connect),
+      spool_(parts_.file, [this](const std::string& chain) { return progress_of(chain); }),
+      turn_(::open(head_file_of(parts_.file).c_str(), O_RDONLY | O_CLOEXEC)),
+      thread_([this] { work(); }) {}
+
+AuditTable::~AuditTable() {
+    (void)stop(std::chrono::hours(1));
+    if (thread_.joinable()) thread_.join();
+}
+
+bool AuditTable::stop(milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+    return changed_.wait_for(lock, patience, [this] { return ended_; });
+}
+
+bool AuditTable::pause(milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return !changed_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+bool AuditTable::have_turn() {
+    if (!has_turn_ && ::flock(turn_.get(), LOCK_EX | LOCK_NB) == 0) has_turn_ = true;
+    return has_turn_;
+}
+
+void AuditTable::work() {
+    bool go_on = true;
+    while (go_on) {
+        go_on = pause(interval);
+        if (!have_turn()) continue;
+        if (link_.maintain()) {
+            spool_.rewind();
+            has_events_ = link_.get() != nullptr && find_tables(*link_.get());
+        }
+        if (link_.get() == nullptr) continue;
+        if (!has_events_) {
+            go_on = go_on && pause(missing_table);
+            has_events_ = find_tables(*link_.get());
+            continue;
+        }
+        while (insert_some(*link_.get())) {
+        }
+        parts_.counters->row_backlog.set(spool_.bytes_left());
+    }
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+}
+
+// Another program's database need not have them.
+bool AuditTable::find_tables(Database& database) {
+    has_last_used_ = database.columns(find_last_used).has_value();
+    const auto events = database.columns(find_events);
+    if (events) return true;
+    if (events.error().kind == ErrorKind::client)
+        log::warn("audit events stay in the file: the database has no table for them",
+                  {{"why", describe(events.error())}});
+    return false;
+}
+
+Result<std::uint64_t> AuditTable::progress_of(const std::string& chain) {
+    const auto bytes = from_hex(chain);
+    if (!bytes || link_.get() == nullptr) return unavailable("no connection to the database");
+    const auto rows = link_.get()->query(find_progress, {BlobView{*bytes}});
+    if (!rows) return pass_on(rows);
+    const auto* seq = rows->empty() ? nullptr : std::get_if<std::int64_t>(&rows->front().front());
+    if (seq == nullptr || *seq < 0) return unavailable("audit-progress: not one number");
+    return static_cast<std::uint64_t>(*seq);
+}
+
+// Whether there may be more.
+bool AuditTable::insert_some(Database& database) {
+    const auto lines = spool_.read(batch);
+    if (!lines) {
+        note_failure(lines.error());
+        spool_.rewind();
+        return false;
+    }
+    if (const auto missed = spool_.take_missed(); missed > 0) {
+        parts_.counters->row_gaps.add(missed);
+        log::error("audit events are in no file any more and will not be in the table",
+                   {{"events", missed}, {"before", lines->front().head.seq}});
+    }
+    if (lines->empty()) return false;
+    if (auto synced = parts_.sync(); !synced) {
+        note_failure(synced.error());
+        spool_.rewind();
+        return false;
+    }
+    const auto done = insert_audit_rows(database, rows_of(*lines), has_last_used_);
+    if (!done) {
+        note_failure(done.error());
+        spool_.rewind();
+        return false;
+    }
+    parts_.counters->rows.add(done->inserted);
+    parts_.counters->row_gaps.add(done->refused);
+    return lines->size() == batch;
+}
+
+void AuditTable::note_failure(const Error& error) {
+    parts_.counters->row_failures.add();
+    if (monotonic_now() < next_alarm_) return;
+    next_alarm_ = monotonic_now() + alarm_interval;
+    log::error("audit events wait in the file: the table does not take them", {{"why", describe(error)}});
+}
+
+}  // namespace gerve

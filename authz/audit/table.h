@@ -1,0 +1,62 @@
+// AuditTable: brings the events of the audit file into the table audit_events, with the file as spool.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "authz/audit/spool.h"
+#include "authz/base/audit_counters.h"
+#include "authz/service/database_link.h"
+#include "authz/store/database.h"
+
+namespace gerve {
+
+struct AuditTableParts {
+    std::string file;
+    Connect connect;                     // may INSERT into audit_events, and INSERT and UPDATE key_last_used
+    std::function<Result<void>()> sync;  // brings the file to the disk: a row is never ahead of it
+    AuditCounters* counters;
+};
+
+// A thread of its own. How far it got is asked of the table itself, so each event arrives once: whatever
+// happened to a batch whose answer did not come. In the same batches key_last_used learns of proven keys.
+// Of two processes that have the file, one inserts; the other waits until it is gone.
+class AuditTable {
+  public:
+    explicit AuditTable(AuditTableParts parts);
+    AuditTable(const AuditTable&) = delete;
+    AuditTable& operator=(const AuditTable&) = delete;
+    ~AuditTable();
+
+    // Takes what is in the file by now, if the database answers within `patience`. Whether the thread ended.
+    [[nodiscard]] bool stop(std::chrono::milliseconds patience);
+
+  private:
+    void work();
+    [[nodiscard]] bool have_turn();
+    [[nodiscard]] bool find_tables(Database& database);
+    [[nodiscard]] bool insert_some(Database& database);
+    [[nodiscard]] Result<std::uint64_t> progress_of(const std::string& chain);
+    void note_failure(const Error& error);
+    [[nodiscard]] bool pause(std::chrono::milliseconds time);
+
+    AuditTableParts parts_;
+    DatabaseLink link_;
+    Spool spool_;
+    Fd turn_;  // locked while this process inserts
+    bool has_turn_ = false;
+    bool has_events_ = false;  // the tables, on this connection
+    bool has_last_used_ = false;
+    std::int64_t next_alarm_ = 0;
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool stopping_ = false;
+    bool ended_ = false;
+    std::thread thread_;
+};
+
+}  // namespace gerve

@@ -1,0 +1,245 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "authz/audit/prune.h"
+#include "authz/audit/settings.h"
+#include "authz/audit/spool.h"
+#include "authz/audit/verify.h"
+#include "authz/base/text.h"
+#include "gerve/cli/audit_view.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t lines_at_once = 1000;
+constexpr std::chrono::milliseconds follow_interval{200};
+
+struct Values {
+    AuditFilter filter;
+    std::vector<std::string> files;
+    std::vector<TrailHead> anchors;
+    std::optional<UnixMillis> before;
+    std::string key_file;
+    bool follow = false;
+    bool json = false;
+};
+
+Setter past_into(std::optional<UnixMillis>& into) {
+    return parsed(into, [](const std::string& text) { return parse_past(text, unix_now()); });
+}
+
+Setter word_onto(std::vector<std::string>& list) {
+    return [&list](const std::string& text) -> Result<void> {
+        list.push_back(text);
+        return {};
+    };
+}
+
+const Config& audited(Site& site) {
+    if (!site.config().audit.enabled) throw Stop{refused_status, "audit.enabled is false: there is no trail"};
+    return site.config();
+}
+
+class Printer {
+  public:
+    explicit Printer(const Values& values) : values_(values) {}
+
+    // JSON events as they stand in the file; a line that is none is passed over.
+    void show(std::string_view line) {
+        const Json event = Json::parse(line, nullptr, false);
+        if (!event.is_object() || !values_.filter.takes(event)) return;
+        if (values_.json) {
+            std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+            return;
+        }
+        if (!std::exchange(headed_, true)) std::printf("%s\n", audit_heading().c_str());
+        std::printf("%s\n", audit_row(event).c_str());
+    }
+    void finish() const {
+        if (!headed_ && !values_.json) std::printf("no events\n");
+    }
+
+  private:
+    const Values& values_;
+    bool headed_ = false;
+};
+
+void show_stream(Printer& printer, std::istream& in) {
+    for (std::string line; std::getline(in, line);) printer.show(line);
+}
+
+// Of files that are not the trail's own, in the order in which they are named.
+void show_files(Printer& printer, const std::vector<std::string>& files) {
+    for (const std::string& file : files) {
+        if (file == "-") {
+            show_stream(printer, std::cin);
+            continue;
+        }
+        std::ifstream in(file, std::ios::binary);
+        if (!in) throw Stop{refused_status, errno_text("cannot read " + file)};
+        show_stream(printer, in);
+    }
+}
+
+int show(Site& site, const Values& values) {
+    Printer printer(values);
+    if (!values.files.empty()) {
+        if (values.follow) throw Stop{usage_status, "--follow goes with the trail's own files"};
+        show_files(printer, values.files);
+        printer.finish();
+        return 0;
+    }
+    const std::string file = audited(site).audit_file();
+    if (::access(file.c_str(), R_OK) != 0) throw Stop{refused_status, errno_text("cannot read " + file)};
+    Spool spool(file, [](const std::string&) { return Result<std::uint64_t>(0); });
+    while (true) {
+        const auto lines = need(spool.read(lines_at_once));
+        for (const SpooledLine& line : lines) printer.show(line.text);
+        if (!lines.empty()) continue;
+        if (!values.follow) break;
+        std::fflush(stdout);
+        std::this_thread::sleep_for(follow_interval);
+    }
+    printer.finish();
+    return 0;
+}
+
+ChainKey chain_key(Site& site, const Values& values) {
+    return need(load_chain_key(values.key_file.empty() ? audited(site).audit_key_file() : values.key_file));
+}
+
+int verify(Site& site, const Values& values) {
+    const ChainKey key = chain_key(site, values);
+    TrailVerifier verifier(key, values.anchors);
+    std::vector<std::string> files = values.files;
+    std::optional<TrailHead> noted;
+    if (files.empty()) {
+        const std::string file = audited(site).audit_file();
+        // First: what is written meanwhile is behind it.
+        if (const auto record = read_head_record(file)) noted = record->head;
+        files = list_trail_files(file);
+        if (files.empty()) throw Stop{refused_status, "there is no trail at " + file};
+    }
+    for (const std::string& file : files) {
+        std::ifstream in(file, std::ios::binary);
+        if (!in) throw Stop{refused_status, errno_text("cannot read " + file)};
+        verify_stream(verifier, file, in);
+    }
+    const auto problems = verifier.finish(noted);
+    if (values.json) {
+        nlohmann::ordered_json out{{"good", problems.empty()},
+                                   {"events", verifier.lines()},
+                                   {"head", format_anchor(verifier.head())},
+                                   {"problems", nlohmann::ordered_json::array()}};
+        for (const TrailProblem& one : problems)
+            out["problems"].push_back({{"file", one.file}, {"line", one.line}, {"problem", one.text}});
+        print_json(out);
+        return problems.empty() ? 0 : refused_status;
+    }
+    for (const TrailProblem& one : problems)
+        std::printf("%s:%llu: %s\n", one.file.c_str(), static_cast<unsigned long long>(one.line),
+                    one.text.c_str());
+    if (!problems.empty()) return refused_status;
+    std::printf("good: %llu events in %zu file%s, up to %s\n",
+                static_cast<unsigned long long>(verifier.lines()), files.size(), files.size() == 1 ? "" : "s",
+                format_anchor(verifier.head()).c_str());
+    return 0;
+}
+
+// What it names is on the disk first: an anchor is a promise.
+int anchor(Site& site) {
+    const std::string file = audited(site).audit_file();
+    const auto files = list_trail_files(file);
+    if (files.empty()) throw Stop{refused_status, "there is no trail at " + file};
+    const Fd last(::open(files.back().c_str(), O_RDONLY | O_CLOEXEC));
+    if (!last || ::fsync(last.get()) != 0)
+        throw Stop{refused_status, errno_text("cannot sync " + files.back())};
+    const auto end = need(find_trail_end(last.get(), ::lseek(last.get(), 0, SEEK_END)));
+    if (!end) throw Stop{refused_status, files.back() + " holds no event"};
+    std::printf("%s\n", format_anchor(end->head).c_str());
+    return 0;
+}
+
+int prune(Site& site, const Values& values) {
+    const auto keep = audited(site).audit.keep;
+    if (!values.before && keep.count() == 0)
+        throw Stop{usage_status, "say --before TIME, or set audit.keep in the configuration"};
+    const UnixMillis before = values.before ? *values.before : unix_now() - keep.count();
+    const std::uint64_t deleted = need(prune_audit_events(site.database(), before));
+    std::printf("deleted %llu events from before %s\n", static_cast<unsigned long long>(deleted),
+                format_time(before).c_str());
+    return 0;
+}
+
+void declare_filters(Command& audit, const std::shared_ptr<Values>& values) {
+    AuditFilter& filter = values->filter;
+    audit.option("--key", "FINGERPRINT", "With this key", parsed(filter.key))
+        .option("--user", "LOGIN", "By or about this user", parsed(filter.user))
+        .option("--repo", "OWNER/NAME", "On this repository", parsed(filter.repo))
+        .option("--ip", "ADDRESS", "From this address, or network: 10.0.0.0/8", parsed(filter.address))
+        .option("--since", "TIME", "2026-01-31, 2026-01-31T12:00:00Z (UTC), or 15m, 2h, 7d before now",
+                past_into(filter.since))
+        .option("--until", "TIME", "The same; before it", past_into(filter.until))
+        .option("--event", "KIND", "offered, proven, decision, session, admin, service, trail, lost",
+                word(filter.event))
+        .option("--request", "ID", "Of the operation whose id a client was told", word(filter.request))
+        .flag("--denied", "Decisions that refused", filter.denied)
+        .flag("-f,--follow", "Go on with what comes", values->follow)
+        .flag("--json", "Print the lines of the file", values->json)
+        .option("--file", "FILE",
+                "Read this in place of the trail's own files, - for standard input; repeatable",
+                word_onto(values->files), true);
+}
+
+}  // namespace
+
+void declare_audit(Command& root) {
+    const auto shown = std::make_shared<Values>();
+    Command audit =
+        root.group("audit", "Print the audit trail: who used which key, when, from where, why let in.",
+                   [shown](Site& site) { return show(site, *shown); });
+    declare_filters(audit, shown);
+    const auto verified = std::make_shared<Values>();
+    audit
+        .command("verify", "Find what was altered, deleted, moved or cut off; exit status 1 if anything was.",
+                 [verified](Site& site) { return verify(site, *verified); })
+        .optional_arguments("FILE", "Files of one trail, oldest first; default: all of the configured one",
+                            word_onto(verified->files))
+        .option(
+            "--anchor", "ANCHOR", "What `gerve audit anchor` printed; repeatable",
+            [verified](const std::string& text) -> Result<void> {
+                auto head = parse_anchor(text);
+                if (!head) return pass_on(head);
+                verified->anchors.push_back(std::move(*head));
+                return {};
+            },
+            true)
+        .option("--key-file", "FILE", "The key of the chain; default: the configured one",
+                word(verified->key_file))
+        .json(verified->json);
+    (void)audit.command("anchor", "Print where the trail stands, to be kept where nobody here can change it.",
+                        anchor);
+    const auto pruned = std::make_shared<Values>();
+    audit
+        .change("prune", "Delete old events from the table; the files are logrotate's.",
+                [pruned](Site& site) { return prune(site, *pruned); })
+        .option("--before", "TIME", "2026-01-31, or 90d before now; default: what audit.keep says",
+                past_into(pruned->before));
+    audit.examples({"gerve audit --user alice --since 7d", "gerve audit --key SHA256:… --json",
+                    "gerve audit --denied --follow", "zcat audit.jsonl.3.gz | gerve audit --file -",
+                    "gerve audit verify --anchor \"$(cat /mnt/elsewhere/anchor)\""});
+}
+
+}  // namespace gerve

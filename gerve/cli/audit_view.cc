@@ -1,0 +1,170 @@
+#include "gerve/cli/audit_view.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "authz/base/text.h"
+#include "gerve/cli/output.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t clock_digits = 19;       // "2026-01-31T12:00:00"
+constexpr std::size_t short_fingerprint = 18;  // "SHA256:" and a few more
+constexpr std::array<std::size_t, 5> widths{clock_digits, 8, 18, 18, 40};
+
+std::string text_in(const Json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end() || found->is_null()) return "";
+    const auto* text = found->get_ptr<const std::string*>();
+    return text != nullptr ? *text : found->dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// The event itself, the keys that were offered, and what a command was about.
+std::vector<const Json*> parts_of(const Json& event) {
+    std::vector<const Json*> parts{&event};
+    const auto keys = event.find("keys");
+    if (keys != event.end() && keys->is_array()) {
+        for (const Json& key : *keys) parts.push_back(&key);
+    }
+    const auto details = event.find("details");
+    if (details != event.end()) parts.push_back(&*details);
+    std::erase_if(parts, [](const Json* part) { return !part->is_object(); });
+    return parts;
+}
+
+bool any_is(const Json& event, std::initializer_list<const char*> names, const std::string& wanted) {
+    for (const Json* part : parts_of(event)) {
+        for (const char* name : names) {
+            if (fold_case(text_in(*part, name)) == wanted) return true;
+        }
+    }
+    return false;
+}
+
+bool has_key(const Json& event, const std::string& fingerprint) {
+    for (const Json* part : parts_of(event)) {
+        if (text_in(*part, "fingerprint") == fingerprint) return true;
+    }
+    return false;
+}
+
+UnixMillis time_of(const Json& event) {
+    const auto time = parse_time(text_in(event, "time").substr(0, clock_digits) + "Z", 0);
+    return time ? *time : 0;
+}
+
+std::string who(const Json& event) {
+    for (const char* name : {"operator", "user", "deploy_key_of"}) {
+        const std::string text = text_in(event, name);
+        if (!text.empty()) return text;
+    }
+    const auto keys = event.find("keys");
+    if (keys == event.end() || !keys->is_array() || keys->empty()) return "-";
+    const std::string first = who(keys->front());
+    return keys->size() == 1 ? first : first + " +" + std::to_string(keys->size() - 1);
+}
+
+std::string fingerprint_of(const Json& event) {
+    const std::string own = text_in(event, "fingerprint");
+    if (!own.empty()) return own;
+    const auto keys = event.find("keys");
+    return keys != event.end() && keys->is_array() && keys->size() == 1
+               ? text_in(keys->front(), "fingerprint")
+               : "";
+}
+
+std::string words_of(const Json& list) {
+    std::string text;
+    for (const Json& word : list)
+        text += " " + shown(word.is_string() ? word.get<std::string>() : word.dump());
+    return text;
+}
+
+std::string what(const Json& event) {
+    const std::string kind = text_in(event, "event");
+    if (kind == "admin") return text_in(event, "command") + words_of(event.value("arguments", Json::array()));
+    if (kind == "offered")
+        return text_in(event, "count") + (text_in(event, "count") == "1" ? " key" : " keys");
+    if (kind == "service") return "authz " + text_in(event, "version");
+    if (kind == "trail") return "the trail";
+    if (kind == "lost") return text_in(event, "count") + " events";
+    if (kind == "proven") return "login " + text_in(event, "login");
+    return text_in(event, "service") + " " + text_in(event, "repo");
+}
+
+std::string result(const Json& event) {
+    const std::string kind = text_in(event, "event");
+    if (kind == "decision") return text_in(event, "is") + ": " + text_in(event, "because");
+    if (kind == "session") {
+        return text_in(event, "ended") + " " + text_in(event, "exit") + ", in " + text_in(event, "bytes_in") +
+               ", out " + text_in(event, "bytes_out") + ", " + text_in(event, "duration_ms") + " ms";
+    }
+    if (kind == "admin")
+        return text_in(event, "done") == "true" ? "done" : "failed: " + text_in(event, "why");
+    if (kind == "service") return text_in(event, "is");
+    return kind == "trail" ? text_in(event, "what") : "";
+}
+
+std::string padded(const std::array<std::string, 5>& cells, const std::string& last) {
+    std::string line;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        line += cells[i];
+        line.append(std::max(widths[i], cells[i].size()) - cells[i].size() + 2, ' ');
+    }
+    line += last;
+    while (line.ends_with(' ')) line.pop_back();
+    return line;
+}
+
+}  // namespace
+
+bool AuditFilter::takes(const Json& one) const {
+    if (!event.empty() && text_in(one, "event") != event) return false;
+    if (!request.empty() && text_in(one, "request") != request) return false;
+    if (denied && text_in(one, "is") != "deny") return false;
+    const bool timed = since || until;
+    const UnixMillis time = timed ? time_of(one) : 0;
+    if ((since && time < *since) || (until && time >= *until)) return false;
+    if (key && !has_key(one, key->text())) return false;
+    if (user && !any_is(one, {"user", "operator", "operator_login"}, user->folded())) return false;
+    if (repo && !any_is(one, {"repo", "deploy_key_of"}, repo->folded())) return false;
+    if (!address) return true;
+    const auto from = IpAddress::parse(text_in(one, "address"));
+    return from && address->contains(*from);
+}
+
+Result<UnixMillis> parse_past(std::string_view text, UnixMillis now) {
+    const auto count = text.empty() ? std::nullopt : parse_decimal(text.substr(0, text.size() - 1));
+    if (count && *count < 10'000'000) {
+        for (const auto& [unit, ms] :
+             {std::pair{'s', 1'000}, {'m', 60'000}, {'h', 3'600'000}, {'d', 86'400'000}}) {
+            if (text.back() == unit) return now - static_cast<UnixMillis>(*count) * ms;
+        }
+    }
+    auto time = text.ends_with('d') ? client_error("") : parse_time(text, now);
+    if (time) return time;
+    return client_error(
+        "'" + printable(text, 40) +
+        "' is not a time: write 2026-01-31, 2026-01-31T12:00:00Z, or 15m, 2h, 7d (before now)");
+}
+
+std::string audit_heading() {
+    return padded({"TIME (UTC)", "EVENT", "WHO", "ADDRESS", "WHAT"}, "RESULT");
+}
+
+std::string audit_row(const Json& event) {
+    std::string clock = text_in(event, "time").substr(0, clock_digits);
+    if (clock.size() > 10) clock[10] = ' ';
+    const std::string fingerprint = fingerprint_of(event);
+    std::string last = one_line(result(event));
+    if (!fingerprint.empty())
+        last += (last.empty() ? "" : "  ") + fingerprint.substr(0, short_fingerprint) + "…";
+    return padded({clock, shown(text_in(event, "event")), shown(who(event)), shown(text_in(event, "address")),
+                   one_line(what(event))},
+                  last);
+}
+
+}  // namespace gerve

@@ -1,0 +1,39 @@
+// Which audit events `gerve audit` shows, and how.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "authz/base/address.h"
+#include "authz/base/clock.h"
+#include "authz/model/login.h"
+#include "authz/model/public_key.h"
+#include "authz/model/repo_path.h"
+
+namespace gerve {
+
+// What is given has to hold, all of it together.
+struct AuditFilter {
+    std::optional<Fingerprint> key;
+    std::optional<Login> user;  // as the one who acted, or whom a command was about
+    std::optional<RepoPath> repo;
+    std::optional<Network> address;
+    std::optional<UnixMillis> since;
+    std::optional<UnixMillis> until;
+    std::string event;    // its kind
+    std::string request;  // 32 hex digits
+    bool denied = false;
+
+    [[nodiscard]] bool takes(const nlohmann::json& event) const;
+};
+
+// "2026-01-31T12:00:00Z", or 90s, 15m, 2h, 7d before now. Error: client.
+[[nodiscard]] Result<UnixMillis> parse_past(std::string_view text, UnixMillis now);
+
+// One line for a person, and the headings above.
+[[nodiscard]] std::string audit_heading();
+[[nodiscard]] std::string audit_row(const nlohmann::json& event);
+
+}  // namespace gerve

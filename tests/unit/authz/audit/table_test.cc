@@ -1,0 +1,161 @@
+#include "authz/audit/table.h"
+
+#include <thread>
+
+#include "authz/audit/prune.h"
+#include "authz/audit/rows.h"
+#include "tests/unit/authz/audit/files.h"
+
+using namespace gerve;
+using namespace gerve::testing;
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Statement count_rows{
+    "t", "SELECT COUNT(*), COUNT(DISTINCT seq), COALESCE(MAX(seq), 0) FROM audit_events"};
+
+// A trail, and the table of its events in a database that can be away.
+class Audited {
+  public:
+    void write(int count) { write_events(*trail, count); }
+    std::unique_ptr<AuditTable> open() {
+        return std::make_unique<AuditTable>(AuditTableParts{directory.file("audit.jsonl"),
+                                                            [this]() -> Result<std::unique_ptr<Database>> {
+                                                                if (away) return unavailable("away");
+                                                                return store.connect();
+                                                            },
+                                                            [] { return Result<void>(); }, &counters});
+    }
+    // Rows, different numbers among them, and the highest.
+    [[nodiscard]] std::vector<std::int64_t> rows() {
+        const auto found = must(store.database().query(count_rows, {}));
+        std::vector<std::int64_t> numbers;
+        for (const Column& one : found.front()) numbers.push_back(std::get<std::int64_t>(one));
+        return numbers;
+    }
+    bool wait_for(std::int64_t count) {
+        for (int i = 0; i < 500 && rows()[0] < count; ++i) std::this_thread::sleep_for(milliseconds(20));
+        return rows() == std::vector<std::int64_t>{count, count, count};
+    }
+
+    Store store;
+    TemporaryDirectory directory;
+    std::unique_ptr<Trail> trail = open_trail(directory);
+    AuditCounters counters;
+    std::atomic<bool> away{false};
+};
+
+}  // namespace
+
+TEST_CASE("each event of the file becomes one row, across restarts and renamed files") {
+    Audited site;
+    site.write(300);
+    {
+        const auto table = site.open();
+        CHECK(site.wait_for(301));
+    }
+    site.write(200);  // while nobody inserts
+    rename_file(site.directory, "audit.jsonl", "audit.jsonl.1");
+    site.write(700);
+    const auto table = site.open();
+    CHECK(site.wait_for(1202));
+    rename_file(site.directory, "audit.jsonl.1", "audit.jsonl.2");
+    rename_file(site.directory, "audit.jsonl", "audit.jsonl.1");
+    site.write(3);
+    CHECK(site.wait_for(1206));
+    CHECK(site.counters.row_gaps.value() == 0);
+    CHECK(table->stop(seconds(5)));
+}
+
+TEST_CASE("an outage of the database costs no event and doubles none") {
+    Audited site;
+    site.away = true;
+    const auto table = site.open();
+    site.write(50);
+    std::this_thread::sleep_for(milliseconds(400));
+    CHECK(site.rows()[0] == 0);
+    site.away = false;
+    CHECK(site.wait_for(51));
+}
+
+TEST_CASE("a second process inserts when the first is gone, and not before") {
+    Audited site;
+    auto first = site.open();
+    site.write(5);
+    CHECK(site.wait_for(6));
+    const auto second = site.open();
+    site.write(5);
+    CHECK(site.wait_for(11));
+    first.reset();
+    site.write(5);
+    CHECK(site.wait_for(16));
+    CHECK(site.counters.row_failures.value() == 0);
+}
+
+TEST_CASE("events whose file is gone are counted, and the others go on") {
+    Audited site;
+    site.write(5);
+    {
+        const auto table = site.open();
+        CHECK(site.wait_for(6));
+    }
+    rename_file(site.directory, "audit.jsonl", "elsewhere");
+    site.write(5);
+    rename_file(site.directory, "audit.jsonl", "elsewhere");
+    site.write(1);
+    const auto table = site.open();
+    for (int i = 0; i < 500 && site.rows()[0] < 8; ++i) std::this_thread::sleep_for(milliseconds(20));
+    CHECK(site.rows() == std::vector<std::int64_t>{8, 8, 14});
+    CHECK(site.counters.row_gaps.value() == 6);
+}
+
+TEST_CASE("a proof is the key's last use, whatever order it comes in") {
+    Audited site;
+    Registry registry = site.store.registry();
+    must(registry.add_account(login("alice"), AccountKind::user));
+    const KeyRecord key = must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+    const auto proof = [&](std::int64_t second, const std::string& address) {
+        const KnownKey known{key.id, key.fingerprint, User{AccountId{1}, login("alice")}};
+        AuditFact fact = fact_of(KeyProven{{address, "", "", "gateway"}, "git", "", &known});
+        fact.time = second * 1'000'000;
+        must(site.trail->append({fact}));
+    };
+    proof(2'000'000'000, "192.0.2.2");
+    const auto table = site.open();
+    CHECK(site.wait_for(2));
+    proof(1'000'000'000, "192.0.2.1");
+    CHECK(site.wait_for(3));
+    const KeyRecord shown = must(registry.show_key(key.fingerprint));
+    CHECK(shown.last_used == UnixMillis{2'000'000'000'000});
+    CHECK(shown.last_address == "192.0.2.2");
+    const auto found = must(site.store.database().query(
+        {"t", "SELECT account, address, fingerprint FROM audit_events WHERE kind = 'proven' ORDER BY seq"},
+        {}));
+    CHECK(std::get<std::string>(found[0][0]) == "alice");
+    CHECK(std::get<std::string>(found[0][1]) == "192.0.2.2");
+    CHECK(std::get<std::string>(found[0][2]) == key.fingerprint.bytes());
+}
+
+TEST_CASE("old events are pruned, but for the last of a trail, which tells how far it is") {
+    Audited site;
+    for (int i = 0; i < 10; ++i) {
+        AuditFact fact = service_fact("started");
+        fact.time = i * 1'000'000;
+        must(site.trail->append({fact}));
+    }
+    {
+        const auto table = site.open();
+        CHECK(site.wait_for(11));
+    }
+    CHECK(must(prune_audit_events(site.store.database(), 5'000)) == 5);
+    CHECK(must(prune_audit_events(site.store.database(), 5'000)) == 0);
+    CHECK(must(prune_audit_events(site.store.database(), INT64_MAX)) == 5);
+    CHECK(site.rows() == std::vector<std::int64_t>{1, 1, 11});
+    site.write(1);
+    const auto table = site.open();
+    for (int i = 0; i < 500 && site.rows()[0] < 2; ++i) std::this_thread::sleep_for(milliseconds(20));
+    CHECK(site.rows() == std::vector<std::int64_t>{2, 2, 12});
+}
