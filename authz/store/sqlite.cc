@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <unordered_map>
 
 #include "authz/base/clock.h"
@@ -213,11 +214,15 @@ class Sqlite final : public Database {
     std::int64_t looked_at_ = 0;  // monotonic_now() of the last check_file() that looked
 };
 
-// Only the first open of a new directory comes here: SQLite itself would make it 0644. Its side files get
-// the mode of the file.
+// SQLite itself would make it 0644; its side files get the mode of the file. A file that is there is not
+// opened: closing it again would release the locks that other connections of this process have on it
+// (fcntl(2)), and the next process to end would take away the log they read and write.
 Result<void> make_file(const std::string& file) {
-    const Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!made) return unavailable(errno_text("cannot create " + file));
+    const Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!made && errno != EEXIST) return unavailable(errno_text("cannot create " + file));
+    struct stat status {};
+    if (::lstat(file.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+        return unavailable(file + ": a symbolic link");
     return {};
 }
 

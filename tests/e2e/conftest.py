@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.audit import check_trail
 from harness.client import Client, Door
 from harness.fileserver import FileServer
 from harness.programs import sanitized
