@@ -1,5 +1,6 @@
 #include "authz/audit/audit.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,25 @@ constexpr std::int64_t retry_pause = 100;      // ms between two tries to write 
 constexpr std::int64_t alarm_interval = 5000;  // ms between two lines in the log
 constexpr std::chrono::milliseconds chores_interval{250};
 constexpr std::size_t max_batch = 500;  // events of one write(2)
+constexpr std::size_t remembered_sessions = 8192;
+constexpr off_t remembered_bytes = 1 << 20;  // of the file, at the start
+
+// The requests of the sessions at the end of the trail, by the outer form of their lines.
+std::vector<std::string> last_sessions(const std::string& file) {
+    constexpr std::string_view mark = R"("event":"session","request":")";
+    constexpr std::size_t digits = 32;
+    const auto files = list_trail_files(file);
+    const Fd last(files.empty() ? -1 : ::open(files.back().c_str(), O_RDONLY | O_CLOEXEC));
+    const off_t size = last ? ::lseek(last.get(), 0, SEEK_END) : 0;
+    std::string text(static_cast<std::size_t>(std::min(size, remembered_bytes)), '\0');
+    const ssize_t got =
+        last ? ::pread(last.get(), text.data(), text.size(), size - static_cast<off_t>(text.size())) : 0;
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    std::vector<std::string> requests;
+    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1))
+        requests.push_back(text.substr(at + mark.size(), digits));
+    return requests;
+}
 
 }  // namespace
 
@@ -27,6 +47,7 @@ Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings
     sink->trail_ = std::move(*trail);
     sink->counters_->failing.set(0);
     sink->counters_->waiting.set(0);
+    for (const std::string& request : last_sessions(settings.trail.file)) (void)sink->is_new(request);
     sink->record(service_fact("started"));
     sink->keeper_ = std::thread([self = sink.get()] { self->keep_house(); });
     return sink;
@@ -57,6 +78,22 @@ void AuditSink::record(AuditFact fact) {
     if (!on()) return;
     const std::lock_guard lock(mutex_);
     put(std::move(fact));
+}
+
+void AuditSink::record(const SessionEnded& event) {
+    if (!on()) return;
+    const std::lock_guard lock(mutex_);
+    if (is_new(event.report.request.text())) put(fact_of(event));
+}
+
+bool AuditSink::is_new(const std::string& request) {
+    if (!told_.insert(request).second) return false;
+    told_in_order_.push_back(request);
+    if (told_in_order_.size() > remembered_sessions) {
+        told_.erase(told_in_order_.front());
+        told_in_order_.pop_front();
+    }
+    return true;
 }
 
 // Behind those that wait, if any do.

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_set>
 
 #include "authz/audit/events.h"
 #include "authz/audit/offers.h"
@@ -45,7 +46,8 @@ class AuditSink {
     void record(const KeyProven& event) { record(fact_of(event)); }
     void record(const Decided& event) { record(fact_of(event)); }
     void record(const DecidedAnonymously& event) { record(fact_of(event)); }
-    void record(const SessionEnded& event) { record(fact_of(event)); }
+    // Once for each request: a peer whose authz died before it answered tells it again.
+    void record(const SessionEnded& event);
 
     // For what may not happen off the record. Error: internal, nothing was written.
     [[nodiscard]] Result<void> insist(const Decided& event) { return insist(fact_of(event)); }
@@ -72,6 +74,7 @@ class AuditSink {
     [[nodiscard]] Result<void> write(const std::vector<AuditFact>& facts);
     [[nodiscard]] Result<void> write_waiting();
     void keep(AuditFact fact);
+    [[nodiscard]] bool is_new(const std::string& request);
     void note_failure(const Error& error);
     void keep_house();
     void do_chores();
@@ -82,6 +85,8 @@ class AuditSink {
     std::mutex mutex_;  // of all below
     std::unique_ptr<Trail> trail_;
     Offers offers_;
+    std::unordered_set<std::string> told_;  // requests of the last sessions, and their order
+    std::deque<std::string> told_in_order_;
     std::deque<AuditFact> waiting_;
     std::uint64_t lost_ = 0;
     std::int64_t lost_since_ = 0;

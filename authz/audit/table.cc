@@ -16,8 +16,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds interval{250};          // from one batch to the next
-constexpr milliseconds missing_table{30'000};  // until it is looked for again
+constexpr milliseconds interval{250};           // from one batch to the next
+constexpr std::int64_t missing_table = 30'000;  // ms until it is looked for again
 constexpr std::int64_t alarm_interval = 30'000;
 constexpr std::size_t batch = 500;  // events
 
@@ -64,14 +64,11 @@ void AuditTable::work() {
         if (!have_turn()) continue;
         if (link_.maintain()) {
             spool_.rewind();
-            has_events_ = link_.get() != nullptr && find_tables(*link_.get());
+            has_events_ = false;
         }
         if (link_.get() == nullptr) continue;
-        if (!has_events_) {
-            go_on = go_on && pause(missing_table);
-            has_events_ = find_tables(*link_.get());
-            continue;
-        }
+        has_events_ = has_events_ || find_tables(*link_.get());
+        if (!has_events_) continue;
         while (insert_some(*link_.get())) {
         }
         parts_.counters->row_backlog.set(spool_.bytes_left());
@@ -83,13 +80,19 @@ void AuditTable::work() {
 
 // Another program's database need not have them.
 bool AuditTable::find_tables(Database& database) {
-    has_last_used_ = database.columns(find_last_used).has_value();
+    if (monotonic_now() < look_again_) return false;
     const auto events = database.columns(find_events);
-    if (events) return true;
-    if (events.error().kind == ErrorKind::client)
+    if (!events && events.error().kind == ErrorKind::client) {
+        look_again_ = monotonic_now() + missing_table;
         log::warn("audit events stay in the file: the database has no table for them",
                   {{"why", describe(events.error())}});
-    return false;
+    }
+    if (!events) return false;
+    if (!has_last_used_) {
+        const auto last_used = database.columns(find_last_used);
+        if (last_used || last_used.error().kind == ErrorKind::client) has_last_used_ = last_used.has_value();
+    }
+    return !database.broken();
 }
 
 Result<std::uint64_t> AuditTable::progress_of(const std::string& chain) {
@@ -121,7 +124,7 @@ bool AuditTable::insert_some(Database& database) {
         spool_.rewind();
         return false;
     }
-    const auto done = insert_audit_rows(database, rows_of(*lines), has_last_used_);
+    const auto done = insert_audit_rows(database, rows_of(*lines), has_last_used_.value_or(false));
     if (!done) {
         note_failure(done.error());
         spool_.rewind();

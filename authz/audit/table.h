@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "authz/audit/spool.h"
@@ -48,8 +49,9 @@ class AuditTable {
     Spool spool_;
     Fd turn_;  // locked while this process inserts
     bool has_turn_ = false;
-    bool has_events_ = false;  // the tables, on this connection
-    bool has_last_used_ = false;
+    bool has_events_ = false;            // the tables, on this connection
+    std::optional<bool> has_last_used_;  // asked once: what it costs to be refused is a connection
+    std::int64_t look_again_ = 0;        // monotonic_now(): for tables that are not there
     std::int64_t next_alarm_ = 0;
 
     std::mutex mutex_;

@@ -114,7 +114,7 @@ void declare_sessions(Command& root) {
             {"gerve sessions", "gerve sessions --user alice --json"},
             "What lasts less than about two seconds is not listed. (idle): logged in, and nothing runs.");
     const auto kill = std::make_shared<Values>();
-    root.command("kill", "End live sessions of this gateway: one, or those of a key or of a user.",
+    root.change("kill", "End live sessions of this gateway: one, or those of a key or of a user.",
                  [kill](Site& site) { return kill_sessions(site, *kill); })
         .optional_argument("SESSION", "The beginning of its id, as `gerve sessions` prints it",
                            word(kill->session))

@@ -56,3 +56,29 @@ class Gerve(System):
         if result.returncode != 0:
             raise BenchError(f"gerve {' '.join(arguments[:2])} exited {result.returncode}: "
                              f"{(result.stderr or result.stdout).strip()[-400:]}")
+
+
+CONFIG_UNAUDITED = """\
+state = "{state}"
+[listen]
+ssh = ["127.0.0.1:{port}"]
+[audit]
+enabled = false
+"""
+
+
+class Unaudited(Gerve):
+    """The same without an audit trail: what that costs is the difference."""
+
+    name = "unaudited"
+    title = "no audit"
+
+    def options(self):
+        file = os.path.join(self.directory, "gerve.toml")
+        if not os.path.exists(file):
+            with open(file, "w") as config:
+                config.write(CONFIG_UNAUDITED.format(state=self._state, port=self.port))
+        return ["-c", file]
+
+    def command(self, stock_limits):
+        return [self._binary, *self.options(), "serve"]

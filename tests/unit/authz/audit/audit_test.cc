@@ -130,6 +130,19 @@ TEST_CASE("what finds no room in memory is counted in an event of its own") {
     CHECK(lines[2]["count"] == 5);
 }
 
+TEST_CASE("a session that is reported again, by one who never got the answer, is one event") {
+    const TemporaryDirectory directory;
+    const SessionReport report = make_report("");
+    for (int life = 0; life < 2; ++life) {
+        const auto sink = must(AuditSink::open(settings_in(directory)));
+        for (int i = 0; i < 2; ++i) sink->record(SessionEnded{report, alice});
+    }
+    int sessions = 0;
+    for (const auto& line : json_lines(directory.file("audit.jsonl")))
+        sessions += line["event"] == "session" ? 1 : 0;
+    CHECK(sessions == 1);
+}
+
 TEST_CASE("the file reaches the disk after some events, or some time") {
     const TemporaryDirectory directory;
     AuditCounters counters;
