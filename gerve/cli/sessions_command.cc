@@ -115,7 +115,7 @@ void declare_sessions(Command& root) {
             "What lasts less than about two seconds is not listed. (idle): logged in, and nothing runs.");
     const auto kill = std::make_shared<Values>();
     root.change("kill", "End live sessions of this gateway: one, or those of a key or of a user.",
-                 [kill](Site& site) { return kill_sessions(site, *kill); })
+                [kill](Site& site) { return kill_sessions(site, *kill); })
         .optional_argument("SESSION", "The beginning of its id, as `gerve sessions` prints it",
                            word(kill->session))
         .option("--key", "FINGERPRINT", "All of this key", parsed(kill->key))
