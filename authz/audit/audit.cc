@@ -36,6 +36,13 @@ std::vector<std::string> last_sessions(const std::string& file) {
     return requests;
 }
 
+std::vector<AuditFact> facts_of(const std::optional<KeyProven>& proof, const Decided& event) {
+    std::vector<AuditFact> facts;
+    if (proof) facts.push_back(fact_of(*proof));
+    facts.push_back(fact_of(event));
+    return facts;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings) {
@@ -71,19 +78,27 @@ void AuditSink::stop() {
 void AuditSink::record(const KeyOffered& event) {
     if (!on()) return;
     const std::lock_guard lock(mutex_);
-    for (AuditFact& fact : offers_.add(event)) put(std::move(fact));
+    put(offers_.add(event));
 }
 
-void AuditSink::record(AuditFact fact) {
+void AuditSink::record(const std::optional<KeyProven>& proof, const Decided& event) {
+    if (on()) record(facts_of(proof, event));
+}
+
+Result<void> AuditSink::insist(const std::optional<KeyProven>& proof, const Decided& event) {
+    return insist(facts_of(proof, event));
+}
+
+void AuditSink::record(std::vector<AuditFact> facts) {
     if (!on()) return;
     const std::lock_guard lock(mutex_);
-    put(std::move(fact));
+    put(std::move(facts));
 }
 
 void AuditSink::record(const SessionEnded& event) {
     if (!on()) return;
     const std::lock_guard lock(mutex_);
-    if (is_new(event.report.request.text())) put(fact_of(event));
+    if (is_new(event.report.request.text())) put({fact_of(event)});
 }
 
 bool AuditSink::is_new(const std::string& request) {
@@ -97,25 +112,22 @@ bool AuditSink::is_new(const std::string& request) {
 }
 
 // Behind those that wait, if any do.
-void AuditSink::put(AuditFact fact) {
-    if (!waiting_.empty() || lost_ > 0) {
-        keep(std::move(fact));
-        (void)write_waiting();
-        return;
-    }
-    std::vector<AuditFact> one(1, std::move(fact));
-    if (monotonic_now() >= next_try_ && write(one)) return;
-    keep(std::move(one.front()));
-    counters_->waiting.set(1);
+void AuditSink::put(std::vector<AuditFact> facts) {
+    if (facts.empty()) return;
+    const bool first = waiting_.empty() && lost_ == 0;
+    if (first && monotonic_now() >= next_try_ && write(facts)) return;
+    for (AuditFact& fact : facts) keep(std::move(fact));
+    if (!first) (void)write_waiting();
+    counters_->waiting.set(static_cast<std::int64_t>(waiting_.size()));
 }
 
-Result<void> AuditSink::insist(AuditFact fact) {
+Result<void> AuditSink::insist(const std::vector<AuditFact>& facts) {
     if (!on()) return {};
     const std::lock_guard lock(mutex_);
     // Whoever insists is not put off: his is the try by which recovery is noticed.
     next_try_ = 0;
     if (auto written = write_waiting(); !written) return written;
-    return write({std::move(fact)});
+    return write(facts);
 }
 
 Result<void> AuditSink::probe() {

@@ -44,14 +44,17 @@ class AuditSink {
 
     void record(const KeyOffered& event);
     void record(const KeyProven& event) { record(fact_of(event)); }
-    void record(const Decided& event) { record(fact_of(event)); }
+    // A decision, and in front of it the proof that came with the question, if it did.
+    void record(const std::optional<KeyProven>& proof, const Decided& event);
     void record(const DecidedAnonymously& event) { record(fact_of(event)); }
     // Once for each request: a peer whose authz died before it answered tells it again.
     void record(const SessionEnded& event);
 
     // For what may not happen off the record. Error: internal, nothing was written.
-    [[nodiscard]] Result<void> insist(const Decided& event) { return insist(fact_of(event)); }
-    [[nodiscard]] Result<void> insist(const AdminChange& event) { return insist(fact_of(event)); }
+    [[nodiscard]] Result<void> insist(const std::optional<KeyProven>& proof, const Decided& event);
+    [[nodiscard]] Result<void> insist(const AdminChange& event) {
+        return insist(std::vector<AuditFact>(1, fact_of(event)));
+    }
     // Whether the file can be written now. Error: internal.
     [[nodiscard]] Result<void> probe();
     void count_unrecorded() { counters_->unrecorded.add(); }
@@ -68,9 +71,10 @@ class AuditSink {
     static constexpr std::size_t max_waiting = 20'000;  // events in memory
 
   private:
-    void record(AuditFact fact);
-    void put(AuditFact fact);
-    [[nodiscard]] Result<void> insist(AuditFact fact);
+    void record(AuditFact fact) { record(std::vector<AuditFact>(1, std::move(fact))); }
+    void record(std::vector<AuditFact> facts);
+    void put(std::vector<AuditFact> facts);
+    [[nodiscard]] Result<void> insist(const std::vector<AuditFact>& facts);
     [[nodiscard]] Result<void> write(const std::vector<AuditFact>& facts);
     [[nodiscard]] Result<void> write_waiting();
     void keep(AuditFact fact);

@@ -21,7 +21,7 @@ struct KeyOffered {
 // A signature by the key was verified, by a worker or by sshd.
 struct KeyProven {
     const ClientContext& client;
-    std::string_view login;  // the SSH user name
+    std::string login;  // the SSH user name
     std::string fingerprint;
     const KnownKey* known;  // null: the directory does not know the key
 };

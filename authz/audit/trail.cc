@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "authz/audit/json_members.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 
@@ -62,12 +63,19 @@ class HeadLock {
     bool held_ = false;
 };
 
-std::string record_text(const TrailHead& head, const struct stat& status, off_t size) {
-    std::string text = Json{{"chain", head.chain},     {"seq", head.seq},        {"mac", head.mac},
-                            {"device", status.st_dev}, {"inode", status.st_ino}, {"size", size}}
-                           .dump();
+// Written with each event, so by hand.
+std::string record_text(const HeadRecord& record) {
+    JsonMembers members;
+    members.add("chain", record.head.chain);
+    members.add("seq", record.head.seq);
+    members.add("mac", record.head.mac);
+    members.add("device", record.device);
+    members.add("inode", record.inode);
+    members.add("size", record.size);
+    std::string text = members.take_object();
     text.resize(head_record_size - 1, ' ');
-    return text + "\n";
+    text += '\n';
+    return text;
 }
 
 std::optional<HeadRecord> parse_record(const std::string& text) {
@@ -172,6 +180,7 @@ Result<void> Trail::switch_file() {
     if (!file) return pass_on(file);
     file_ = std::make_shared<Fd>(std::move(*file));
     if (::fstat(file_->get(), &status) != 0) return internal_error(errno_text("fstat " + settings_.file));
+    identity_ = {status.st_dev, status.st_ino};
     size_ = 0;
     return status.st_size == 0 ? begin_file() : read_tail();
 }
@@ -240,9 +249,7 @@ Result<void> Trail::write_whole(const std::string& text) {
 }
 
 void Trail::note_head() {
-    struct stat status {};
-    if (::fstat(file_->get(), &status) != 0) return;
-    const std::string text = record_text(head_, status, size_);
+    const std::string text = record_text({head_, identity_.device, identity_.inode, size_});
     if (::pwrite(lock_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
         log::warn("the audit file's head is not noted", {{"why", errno_text("pwrite")}});
 }

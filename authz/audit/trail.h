@@ -65,6 +65,10 @@ class Trail {
     ChainKey key_;
     Fd lock_;  // of FILE.head
     std::shared_ptr<Fd> file_;
+    struct {
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;
+    } identity_;      // of file_
     off_t size_ = 0;  // of file_, behind head_
     TrailHead head_;
     std::optional<TrailNote> opening_;  // to be written in front of the next event

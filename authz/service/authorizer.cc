@@ -192,7 +192,7 @@ Result<std::optional<KeyFound>> Authorizer::holder(const HolderRequest& request,
     auto key = key_of(**handle);
     if (!key) return pass_on(key);
     if (!*key) return std::nullopt;
-    note_proof(**key, "", asker, request.client);
+    if (const auto told = proof_of(**key, "", asker, request.client)) audit_.record(*told);
     return KeyFound{std::move(**key), request.handle};
 }
 
@@ -209,8 +209,8 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     log_decision(*inquiry, request.request, (*principal)->name(), (*principal)->key().fingerprint.text(),
                  request.service, request.repo, request.client);
     const KnownKey& key = (*principal)->key();
-    note_proof(key, request.proven_as, asker, request.client);
-    const bool on_record = recorded(request, key, inquiry->decision);
+    const auto proof = proof_of(key, request.proven_as, asker, request.client);
+    const bool on_record = recorded(proof, {request, key, inquiry->decision});
     if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {
         return Refused{deny->told, deny->exit, deny->because};
     }
@@ -237,31 +237,32 @@ Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
 }
 
 // sshd verifies the signature before it starts the forced command, which asks but once.
-void Authorizer::note_proof(const KnownKey& key, const std::string& proven_as, const Asker& asker,
-                            const ClientContext& client) {
+std::optional<KeyProven> Authorizer::proof_of(const KnownKey& key, const std::string& proven_as,
+                                              const Asker& asker, const ClientContext& client) {
     const bool by_sshd = asker.kind == PeerKind::forced_command;
-    if (!by_sshd && proven_as.empty()) return;
-    audit_.record(KeyProven{client, by_sshd ? asker.user : proven_as, key.fingerprint.text(), &key});
+    if (!by_sshd && proven_as.empty()) return std::nullopt;
+    return KeyProven{client, by_sshd ? asker.user : proven_as, key.fingerprint.text(), &key};
 }
 
 // A push that is not on record does not happen; what happened instead is recorded when that is possible
 // again.
-bool Authorizer::recorded(const AuthorizeRequest& request, const KnownKey& key, const Decision& decision) {
-    const Decided event{request, key, decision};
-    if (request.service != Service::receive_pack || !allowed(decision)) {
-        audit_.record(event);
+bool Authorizer::recorded(const std::optional<KeyProven>& proof, const Decided& event) {
+    if (event.request.service != Service::receive_pack || !allowed(event.decision)) {
+        audit_.record(proof, event);
         return true;
     }
-    if (audit_.insist(event)) return true;
+    if (audit_.insist(proof, event)) return true;
     audit_.count_unrecorded();
-    audit_.record(Decided{request, key, Deny{"", Rule::unrecorded, ExitStatus::unavailable}});
+    const Decision denied = Deny{"", Rule::unrecorded, ExitStatus::unavailable};
+    audit_.record(proof, Decided{event.request, event.key, denied});
     return false;
 }
 
 Result<void> Authorizer::proof(const ProofReport& report, const Asker& asker) {
     const auto handle = open_handle(report.handle, asker, report.client);
     if (!handle) return pass_on(handle);
-    if (*handle) note_proof((*handle)->key, report.login, asker, report.client);
+    if (!*handle) return {};
+    if (const auto told = proof_of((*handle)->key, report.login, asker, report.client)) audit_.record(*told);
     return {};
 }
 

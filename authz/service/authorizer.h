@@ -59,10 +59,10 @@ class Authorizer {
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
     Result<std::optional<KnownKey>> key_of(const Handle& handle);
-    void note_proof(const KnownKey& key, const std::string& proven_as, const Asker& asker,
-                    const ClientContext& client);
-    [[nodiscard]] bool recorded(const AuthorizeRequest& request, const KnownKey& key,
-                                const Decision& decision);
+    // What the audit trail has not heard yet. It borrows the key and the client.
+    [[nodiscard]] static std::optional<KeyProven> proof_of(const KnownKey& key, const std::string& proven_as,
+                                                           const Asker& asker, const ClientContext& client);
+    [[nodiscard]] bool recorded(const std::optional<KeyProven>& proof, const Decided& event);
     Result<std::optional<Principal>> principal_of(const Handle& handle, const Asker& asker);
 
     Directory* directory_;

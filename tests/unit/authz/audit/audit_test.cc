@@ -36,7 +36,7 @@ TEST_CASE("each event is one numbered line of JSON, whatever bytes a client sent
     const std::optional<KnownKey> nobody;
     sink->record(KeyProven{request.client, "git", make_key(9).fingerprint().text(), nullptr});
     const AuthorizeRequest wish = ask_access("");
-    sink->record(Decided{wish, *alice, Deny{"ERROR: x\n", Rule::archived}});
+    sink->record(std::nullopt, Decided{wish, *alice, Deny{"ERROR: x\n", Rule::archived}});
     record_session(*sink);
     must(sink->insist(AdminChange{"root", "ann", "key add", {"Alice", "-"}, "", R"({"after":1})"}));
     sink.reset();
@@ -93,13 +93,13 @@ TEST_CASE("while the file cannot be written, events wait, and what must be on re
     const AuthorizeRequest push = ask_access("", Service::receive_pack);
     {
         const FileSizeLimit full(std::filesystem::file_size(directory.file("audit.jsonl")) + 100);
-        CHECK_FALSE(sink->insist(Decided{push, *alice, Allow{Rule::owner}}).has_value());
+        CHECK_FALSE(sink->insist(std::nullopt, Decided{push, *alice, Allow{Rule::owner}}).has_value());
         CHECK(counters.failing.value() == 1);
         for (int i = 0; i < 3; ++i) record_session(*sink);
         CHECK(counters.waiting.value() == 3);
         CHECK_FALSE(sink->probe().has_value());
     }
-    CHECK(sink->insist(Decided{push, *alice, Allow{Rule::owner}}).has_value());
+    CHECK(sink->insist(std::nullopt, Decided{push, *alice, Allow{Rule::owner}}).has_value());
     CHECK(counters.failing.value() == 0);
     CHECK(counters.waiting.value() == 0);
     CHECK(counters.lost.value() == 0);
