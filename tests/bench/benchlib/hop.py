@@ -35,7 +35,7 @@ ticket_keys = ["{directory}/ticket.key"]
 """
 
 # Both end together with what started them.
-SERVE = '"$1" -c "$2/agent.toml" & agent=$!; trap "kill \$agent \$gerve; wait" TERM; "$3" -c "$2/gerve.toml" serve & gerve=$!; wait; wait'
+SERVE = r'"$1" -c "$2/agent.toml" & agent=$!; trap "kill \$agent \$gerve; wait" TERM; "$3" -c "$2/gerve.toml" serve & gerve=$!; wait; wait'
 
 
 class GitDaemon(System):
