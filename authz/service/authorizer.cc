@@ -131,27 +131,41 @@ void log_decision(const Inquiry& inquiry, const RequestId& request, const std::s
 
 }  // namespace
 
-Result<std::optional<KeyFound>> Authorizer::key(const KeyRequest& request, const Asker& asker) {
-    if (directory_ == nullptr) return no_connection();
-    auto known = directory_->find_key(request.key, unix_now());
-    if (!known) return pass_on(known);
-    log::debug("key", {{"is", word(request.proven, "proven", "offered")},
-                       {"known", word(known->has_value(), "yes", "no")},
-                       {"key", request.key.fingerprint().text()},
-                       {"login", request.login},
-                       {"addr", request.client.address},
-                       {"client", request.client.version},
-                       {"door", request.client.door}});
-    if (!request.proven) {
-        audit_.record(KeyOffered{request, *known});
-    } else if (!request.again) {
-        audit_.record(KeyProven{request.client, request.login, request.key.fingerprint().text(),
-                                *known ? &**known : nullptr});
+std::vector<Result<std::optional<KeyFound>>> Authorizer::keys(std::span<const KeyAsked> asked) {
+    using Answer = Result<std::optional<KeyFound>>;
+    if (directory_ == nullptr) return {asked.size(), Answer(no_connection())};
+    std::vector<const PublicKey*> keys;
+    for (const KeyAsked& one : asked) keys.push_back(&one.request->key);
+    auto known = directory_->find_keys(keys, unix_now());
+    std::vector<Answer> answers;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        if (known[i])
+            answers.emplace_back(seen(asked[i], std::move(*known[i])));
+        else
+            answers.emplace_back(pass_on(known[i]));
     }
-    if (!*known) return std::nullopt;
-    const Handle handle{**known, asker.kind, binding(asker.kind, request.login, request.client),
+    return answers;
+}
+
+std::optional<KeyFound> Authorizer::seen(const KeyAsked& asked, std::optional<KnownKey> known) {
+    const auto& [request, asker] = asked;
+    log::debug("key", {{"is", word(request->proven, "proven", "offered")},
+                       {"known", word(known.has_value(), "yes", "no")},
+                       {"key", request->key.fingerprint().text()},
+                       {"login", request->login},
+                       {"addr", request->client.address},
+                       {"client", request->client.version},
+                       {"door", request->client.door}});
+    if (!request->proven) {
+        audit_.record(KeyOffered{*request, known});
+    } else if (!request->again) {
+        audit_.record(KeyProven{request->client, request->login, request->key.fingerprint().text(),
+                                known ? &*known : nullptr});
+    }
+    if (!known) return std::nullopt;
+    const Handle handle{*known, asker.kind, binding(asker.kind, request->login, request->client),
                         monotonic_now()};
-    return KeyFound{std::move(**known), signer_.seal.seal(handle)};
+    return KeyFound{std::move(*known), signer_.seal.seal(handle)};
 }
 
 // Nothing: authz's keys have changed since it was sealed, or it never was.

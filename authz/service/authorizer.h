@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "authz/audit/audit.h"
@@ -29,6 +30,12 @@ struct Asker {
     uid_t uid = static_cast<uid_t>(-1);
 };
 
+// `request` is borrowed.
+struct KeyAsked {
+    const KeyRequest* request;
+    Asker asker;
+};
+
 // Errors: unavailable (the directory, or no route for the owner), denied (a handle that was given to
 // another). Decisions and session ends are logged and go to the audit; what failed is the caller's to log.
 class Authorizer {
@@ -38,7 +45,8 @@ class Authorizer {
     Authorizer(Directory* directory, const Signer& signer, AuditSink& audit)
         : directory_(directory), signer_(signer), audit_(audit) {}
 
-    [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request, const Asker& asker);
+    // In the order of the questions. At most directory_sql::max_keys_at_once.
+    [[nodiscard]] std::vector<Result<std::optional<KeyFound>>> keys(std::span<const KeyAsked> asked);
     [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request, const Asker& asker);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request, const Asker& asker);
     [[nodiscard]] Result<SelfReply> self(const SelfRequest& request, const Asker& asker);
@@ -56,6 +64,7 @@ class Authorizer {
                                                                       const Asker& asker);
 
   private:
+    std::optional<KeyFound> seen(const KeyAsked& asked, std::optional<KnownKey> known);
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
     Result<std::optional<KnownKey>> key_of(const Handle& handle);

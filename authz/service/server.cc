@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "authz/base/clock.h"
@@ -110,21 +111,19 @@ bool AuthzServer::stands_aside(const Desk& desk) const {
     return !desk.stands_in && !desk.directory && live_links_ > 0;
 }
 
-// False: nothing came, it was the link's turn or a signal's.
-bool AuthzServer::wait_for_event(Desk& desk, std::uint64_t& id) {
+// Empty: nothing came, it was the link's turn or a signal's.
+std::span<const epoll_event> AuthzServer::wait_for_events(Desk& desk, std::span<epoll_event> events) {
     if (stands_aside(desk)) {
         pollfd stopped{stop_.get(), POLLIN, 0};
-        id = stop_id;
-        return ::poll(&stopped, 1, desk.link.next_turn()) > 0;
+        events.front().data.u64 = stop_id;
+        return events.first(::poll(&stopped, 1, desk.link.next_turn()) > 0 ? 1 : 0);
     }
     ++waiting_;
     ++turns_;
-    epoll_event event{};
-    const int ready = ::epoll_wait(epoll_.get(), &event, 1, desk.link.next_turn());
+    const int ready =
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), desk.link.next_turn());
     --waiting_;
-    if (ready <= 0) return false;
-    id = event.data.u64;
-    return true;
+    return events.first(static_cast<std::size_t>(std::max(ready, 0)));
 }
 
 void AuthzServer::work(Worker& worker) {
@@ -134,16 +133,13 @@ void AuthzServer::work(Worker& worker) {
         const std::lock_guard lock(working_mutex_);
         desks_.push_back(&desk);
     }
+    std::array<epoll_event, directory_sql::max_keys_at_once> room{};
+    const auto is_end = [](const epoll_event& event) { return event.data.u64 == stop_id; };
     while (!desk.abandoned) {
         desk.maintain();
-        std::uint64_t id = 0;
-        if (!wait_for_event(desk, id)) continue;
-        if (id == stop_id) break;
-        if (id == listener_id) {
-            accept_all();
-        } else {
-            take_message(desk, id);
-        }
+        const auto events = wait_for_events(desk, room);
+        if (std::any_of(events.begin(), events.end(), is_end)) break;
+        take(desk, events);
     }
     const std::lock_guard lock(working_mutex_);
     std::erase(desks_, &desk);
@@ -205,20 +201,35 @@ void AuthzServer::forget(const Connection& connection) {
     metrics_.live.sessions.set(static_cast<std::int64_t>(live_.size()));
 }
 
-void AuthzServer::take_message(Desk& desk, std::uint64_t id) {
+void AuthzServer::take(Desk& desk, std::span<const epoll_event> events) {
+    for (const epoll_event& event : events) {
+        if (event.data.u64 == listener_id) {
+            accept_all();
+        } else if (desk.takes_more()) {
+            take_messages(desk, event.data.u64);
+        } else if (const auto connection = find(event.data.u64)) {
+            arm(connection->socket.get(), connection->id);  // another thread's
+        }
+    }
+    answer_taken(desk);
+}
+
+void AuthzServer::take_messages(Desk& desk, std::uint64_t id) {
     const auto connection = find(id);
     if (connection == nullptr) return;
     const int socket = connection->socket.get();
     if (stands_aside(desk)) return arm(socket, id);  // somebody has got a connection meanwhile
-    const ssize_t got = ::recv(socket, desk.buffer.data(), desk.buffer.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return arm(socket, id);
-    if (got <= 0) return forget(*connection);
-    if (static_cast<std::size_t>(got) > max_authz_message) {
-        log_trouble("a peer was cut off", connection->peer, "its message is too large");
-        return forget(*connection);
+    while (desk.takes_more()) {
+        const ssize_t got = ::recv(socket, desk.buffer.data(), desk.buffer.size(), MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) break;
+        if (got <= 0) return forget(*connection);
+        if (static_cast<std::size_t>(got) > max_authz_message) {
+            log_trouble("a peer was cut off", connection->peer, "its message is too large");
+            return forget(*connection);
+        }
+        receive(desk, connection, std::string_view(desk.buffer).substr(0, static_cast<std::size_t>(got)));
     }
     arm(socket, id);
-    answer(desk, connection, std::string_view(desk.buffer).substr(0, static_cast<std::size_t>(got)));
 }
 
 void AuthzServer::count_links(int change) {

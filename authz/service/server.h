@@ -1,6 +1,8 @@
 // The authz process: one socket, a few threads, each with its own connection to the database.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -9,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -43,6 +46,8 @@ struct ServerParts {
 // All threads wait on one epoll. A connection is armed for one message at a time: the thread that takes it
 // arms the connection again at once and then answers, so that one peer's questions are answered by all
 // threads. What waits, waits in the socket's buffer; a question past its deadline is dropped unread.
+// Questions of keys that wait at the same time, of one peer or of several, are taken together and cost the
+// database one statement: the busier it is, the less a login costs it.
 //
 // A database may hold a thread for as long as it likes, so a watchdog keeps the promise of an answer: a
 // question that has waited for ServerParts::deadline is answered unavailable, its thread is left alone with
@@ -77,6 +82,7 @@ class AuthzServer {
         Peer peer;
     };
     struct Desk;
+    struct Taken;
     struct Worker {
         std::thread thread;
         std::atomic<bool> ended{false};
@@ -84,15 +90,19 @@ class AuthzServer {
 
     void hire();
     void work(Worker& worker);
-    [[nodiscard]] bool wait_for_event(Desk& desk, std::uint64_t& id);
+    [[nodiscard]] std::span<const epoll_event> wait_for_events(Desk& desk, std::span<epoll_event> events);
     [[nodiscard]] bool stands_aside(const Desk& desk) const;
     void accept_all();
     void greet(Fd socket);
-    void take_message(Desk& desk, std::uint64_t id);
+    void take(Desk& desk, std::span<const epoll_event> events);
+    void take_messages(Desk& desk, std::uint64_t id);
     void count(Question question, const Error* failure);
     void count_links(int change);
     void count_authorization(const Authorization& answer);
-    void answer(Desk& desk, const std::shared_ptr<Connection>& connection, std::string_view message);
+    void receive(Desk& desk, const std::shared_ptr<Connection>& connection, std::string_view message);
+    void answer_taken(Desk& desk);
+    void answer_keys(Desk& desk);
+    void reply(const Connection& connection, std::string_view message);
     [[nodiscard]] std::string answer_to(Desk& desk, const Connection& connection,
                                         const ReceivedRequest& received);
     [[nodiscard]] std::string answer_about_live(const Connection& connection, Authorizer& authorizer,

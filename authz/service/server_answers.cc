@@ -110,24 +110,66 @@ void AuthzServer::count_authorization(const Authorization& answer) {
     }
 }
 
-void AuthzServer::answer(Desk& desk, const std::shared_ptr<Connection>& connection,
-                         std::string_view message) {
-    const int socket = connection->socket.get();
-    const auto received = parse_request(message);
-    std::string reply;
+void AuthzServer::reply(const Connection& connection, std::string_view message) {
+    if (!send_authz_message(connection.socket.get(), message)) forget(connection);
+}
+
+void AuthzServer::receive(Desk& desk, const std::shared_ptr<Connection>& connection,
+                          std::string_view message) {
+    auto received = parse_request(message);
     if (!received) {
         metrics_.malformed.add();
         log_trouble("a question does not parse", connection->peer, describe(received.error()));
-        reply = encode_error(parse_request_id(message), received.error());
-    } else if (received->head.deadline <= monotonic_now()) {
-        metrics_.expired.add();
-        return;
-    } else {
-        desk.promise({connection, socket, received->head.id, monotonic_now() + parts_.deadline.count()});
-        reply = answer_to(desk, *connection, *received);
-        if (!desk.keep_promise()) return;  // the watchdog has answered
+        return reply(*connection, encode_error(parse_request_id(message), received.error()));
     }
-    if (!send_authz_message(socket, reply)) forget(*connection);
+    if (received->head.deadline <= monotonic_now()) return metrics_.expired.add();
+    const auto* key = std::get_if<KeyRequest>(&received->request);
+    const bool with_others =
+        key != nullptr && may_ask(connection->peer, Question::key, key->client.door).has_value();
+    (with_others ? desk.keys : desk.other).push_back({connection, std::move(*received)});
+}
+
+// Once the watchdog has answered in this thread's place, it has answered all of it.
+void AuthzServer::answer_taken(Desk& desk) {
+    AnswerPromise made{{}, monotonic_now() + parts_.deadline.count()};
+    for (const auto* taken : {&desk.keys, &desk.other}) {
+        for (const auto& [connection, question] : *taken)
+            made.awaited.push_back({connection, connection->socket.get(), question.head.id});
+    }
+    if (made.awaited.empty()) return;
+    desk.promise(std::move(made));
+    if (!desk.keys.empty()) answer_keys(desk);
+    for (const auto& [connection, question] : desk.other) {
+        if (desk.abandoned) break;
+        const std::string answer = answer_to(desk, *connection, question);
+        if (desk.keep_promise(1)) reply(*connection, answer);
+    }
+    desk.keys.clear();
+    desk.other.clear();
+}
+
+void AuthzServer::answer_keys(Desk& desk) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<KeyAsked> asked;
+    for (const auto& [connection, question] : desk.keys) {
+        const Peer& peer = connection->peer;
+        const auto& request = std::get<KeyRequest>(question.request);
+        const auto kind = may_ask(peer, Question::key, request.client.door);
+        asked.push_back({&request, Asker{*kind, peer.user, peer.pid, peer.uid}});
+    }
+    Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
+    const auto found = authorizer.keys(asked);
+    std::vector<std::string> answers;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const auto& [connection, question] = desk.keys[i];
+        count(Question::key, found[i] ? nullptr : &found[i].error());
+        if (!found[i]) log_failure(found[i].error(), connection->peer, question.request);
+        answers.push_back(encode_key_reply(question.head.id, found[i]));
+        metrics_.question_times[static_cast<std::size_t>(Question::key)].observe(
+            std::chrono::steady_clock::now() - start);
+    }
+    if (!desk.keep_promise(answers.size())) return;
+    for (std::size_t i = 0; i < answers.size(); ++i) reply(*desk.keys[i].connection, answers[i]);
 }
 
 std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
@@ -152,9 +194,6 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
     }
     Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
     const Asker asker{*kind, peer.user, peer.pid, peer.uid};
-    if (const auto* key = std::get_if<KeyRequest>(&request)) {
-        return encode_key_reply(id, noted(authorizer.key(*key, asker)));
-    }
     if (const auto* holder = std::get_if<HolderRequest>(&request)) {
         return encode_key_reply(id, noted(authorizer.holder(*holder, asker)));
     }

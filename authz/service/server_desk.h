@@ -3,14 +3,24 @@
 
 #include "authz/base/clock.h"
 #include "authz/service/server.h"
+#include "authz/store/directory_statements.h"
 
 namespace gerve {
 
-// What a thread has taken upon itself to answer.
+// A question, and where its answer goes.
+struct AuthzServer::Taken {
+    std::shared_ptr<Connection> connection;
+    ReceivedRequest question;
+};
+
+// What a thread has taken upon itself to answer, in the order of the answers.
 struct AnswerPromise {
-    std::shared_ptr<const void> connection;  // kept open for the answer
-    int socket = -1;
-    std::uint64_t id = 0;  // of the question
+    struct Awaited {
+        std::shared_ptr<const void> connection;  // kept open for the answer
+        int socket = -1;
+        std::uint64_t id = 0;  // of the question
+    };
+    std::vector<Awaited> awaited;
     std::int64_t due = 0;  // monotonic_now()
 };
 
@@ -28,14 +38,23 @@ struct AuthzServer::Desk {
         server_.count_links(+1);
     }
 
+    // One question that is not about a key ends the taking, since it may take its time.
+    [[nodiscard]] bool takes_more() const {
+        return other.empty() && keys.size() < directory_sql::max_keys_at_once;
+    }
+
     void promise(AnswerPromise made) {
         const std::lock_guard lock(mutex_);
         promise_ = std::move(made);
     }
-    // By the thread itself, its answer in hand: whether it is still the thread's to give.
-    [[nodiscard]] bool keep_promise() {
+    // By the thread itself, the next so many answers in hand: whether they are still the thread's to give.
+    [[nodiscard]] bool keep_promise(std::size_t answers) {
         const std::lock_guard lock(mutex_);
-        return std::exchange(promise_, std::nullopt).has_value();
+        if (!promise_) return false;
+        auto& awaited = promise_->awaited;
+        awaited.erase(awaited.begin(), awaited.begin() + static_cast<std::ptrdiff_t>(answers));
+        if (awaited.empty()) promise_.reset();
+        return true;
     }
     // By the watchdog: the promise that is due, now the watchdog's. `abandon`, and the thread is on its own.
     [[nodiscard]] std::optional<AnswerPromise> take_due(std::int64_t now) {
@@ -48,6 +67,8 @@ struct AuthzServer::Desk {
     DatabaseLink link;
     std::optional<Directory> directory;
     std::string buffer;
+    std::vector<Taken> keys;             // questions taken and not answered: of keys,
+    std::vector<Taken> other;            // and one of something else, at most
     std::atomic<bool> abandoned{false};  // another thread has this one's place
     bool stands_in = false;              // the watchdog's desk, which has no link
 

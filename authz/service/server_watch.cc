@@ -47,9 +47,11 @@ void AuthzServer::refuse_late() {
 void AuthzServer::answer_late(Desk& desk, std::int64_t now) {
     const auto due = desk.take_due(now);
     if (!due) return;
-    ++late_;
+    late_ += due->awaited.size();
     log::error("question not answered", {{"why", hangs().detail}});
-    (void)send_authz_message(due->socket, encode_error(due->id, hangs()));
+    for (const auto& [connection, socket, id] : due->awaited) {
+        (void)send_authz_message(socket, encode_error(id, hangs()));
+    }
 }
 
 // Joins the threads that have left, and puts others in the place of those that hang.
@@ -85,7 +87,8 @@ void AuthzServer::stand_in(Desk& desk) {
     if (event.data.u64 <= 1) {
         accept_all();
     } else {
-        take_message(desk, event.data.u64);
+        take_messages(desk, event.data.u64);
+        answer_taken(desk);
     }
 }
 

@@ -153,12 +153,25 @@ T Directory::counted(Query query, T result) {
     return result;
 }
 
+// A deploy key's row ends with its repository's id; puts owner and name behind it. Another program's
+// statement has told them already.
+Result<void> Directory::name_repository(Row& row) {
+    const auto* id = row.size() == 9 ? std::get_if<std::int64_t>(&row.back()) : nullptr;
+    if (id == nullptr) return {};
+    auto names = at_most_one(database_.query(key_repository_statement, {*id}), key_repository_statement);
+    if (!names) return pass_on(names);
+    if (!*names) return unavailable("key: its repository is not there");
+    for (Column& name : **names) row.push_back(std::move(name));
+    return {};
+}
+
 Result<std::optional<KnownKey>> Directory::look_up_key(const Fingerprint& key, const std::string* blob,
                                                        UnixMillis now) {
     const Stopwatch watch(counters_.times(Query::key));
-    const auto row = at_most_one(database_.query(key_statement, {BlobView{key.bytes()}}), key_statement);
+    auto row = at_most_one(database_.query(key_statement, {BlobView{key.bytes()}}), key_statement);
     if (!row) return pass_on(row);
     if (!*row) return std::nullopt;
+    if (auto named = name_repository(**row); !named) return pass_on(named);
     return read_key(**row, key, blob, now);
 }
 
@@ -171,14 +184,16 @@ std::vector<Result<std::optional<KnownKey>>> Directory::look_up_keys(std::span<c
     for (const PublicKey* key : keys) fingerprints.push_back(key->fingerprint());
     std::vector<Bind> binds;
     for (const Fingerprint& fingerprint : fingerprints) binds.emplace_back(BlobView{fingerprint.bytes()});
-    const auto rows = database_.query(several_keys_statement(keys.size()), binds);
+    auto rows = database_.query(several_keys_statement(keys.size()), binds);
     if (!rows) return {keys.size(), Found(pass_on(rows))};
     std::vector<Found> found(keys.size(), Found(std::nullopt));
-    for (const Row& row : *rows) {
-        const auto* of = row.empty() ? nullptr : std::get_if<std::string>(&row.back());
+    for (Row& row : *rows) {
+        const Column of = std::exchange(row.back(), {});
+        row.pop_back();
+        const auto named = name_repository(row);
         for (std::size_t i = 0; i < keys.size(); ++i) {
-            if (of == nullptr || *of != fingerprints[i].bytes()) continue;
-            found[i] = read_key(row, fingerprints[i], &keys[i]->blob(), now);
+            if (of != Column(fingerprints[i].bytes())) continue;
+            found[i] = named ? read_key(row, fingerprints[i], &keys[i]->blob(), now) : Found(pass_on(named));
         }
     }
     return found;

@@ -71,6 +71,7 @@ class Directory {
     [[nodiscard]] Result<std::optional<Route>> find_route(const Login& owner);
 
   private:
+    Result<void> name_repository(Row& row);
     Result<std::optional<KnownKey>> look_up_key(const Fingerprint& key, const std::string* blob,
                                                 UnixMillis now);
     Result<std::optional<Repository>> look_up_repository(const Statement& statement, const RepoPath& path,

@@ -34,11 +34,11 @@ const Statement& several_keys_statement(std::size_t count) {
 
 }  // namespace directory_sql
 
-const std::array<Statement, 6>& directory_statements() {
+const std::array<Statement, 7>& directory_statements() {
     using namespace directory_sql;
-    static const std::array<Statement, 6> statements{key_statement,      repository_statement,
-                                                     redirect_statement, permission_statement,
-                                                     route_statement,    server_statement};
+    static const std::array<Statement, 7> statements{
+        key_statement,        key_repository_statement, repository_statement, redirect_statement,
+        permission_statement, route_statement,          server_statement};
     return statements;
 }
 

@@ -57,6 +57,7 @@ bool is_denied(const MysqlTrouble& trouble) {
 // and no servers.
 std::string_view replaced_by(std::string_view statement) {
     if (statement == "redirect") return "repository";
+    if (statement == "key_repository") return "key";
     return statement == "server" ? "route" : statement;
 }
 

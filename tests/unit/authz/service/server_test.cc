@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <map>
 #include <set>
 
 #include "authz/service/wire.h"
@@ -111,6 +112,36 @@ TEST_CASE("one connection may ask much at a time; every question is answered onc
         REQUIRE(id.has_value());
         CHECK(waiting.erase(*id) == 1);
         CHECK(must(parse_key_reply(reply)).has_value() == (*id % 4 != 0));
+    }
+}
+
+TEST_CASE("questions that come together are answered each, whatever they ask and wherever nonsense stands") {
+    const Site site(only(PeerKind::worker));
+    auto client = site.client();
+    const std::string handle = must_find(client, 1).handle;
+    const Fd socket = connect_raw(site.socket);
+    const std::int64_t deadline = monotonic_now() + 5'000;
+    for (int round = 0; round < 50; ++round) {
+        send(socket, encode_request({1, deadline}, ask_key(1)));
+        send(socket, encode_request({2, deadline}, ask_key(9)));
+        send(socket, "{\"id\":3}");
+        send(socket, encode_request({4, deadline}, ask_access(handle)));
+        send(socket, encode_request({5, deadline}, ask_key(1)));
+        send(socket, encode_request({6, deadline}, ReadyRequest{from_gateway()}));
+        send(socket, encode_request({7, deadline}, ask_key(1, from_sshd())));
+        std::map<std::uint64_t, std::string> replies;
+        for (int i = 0; i < 7; ++i) {
+            const std::string reply = receive(socket);
+            replies[must(parse_reply_id(reply))] = reply;
+        }
+        REQUIRE(replies.size() == 7);
+        CHECK(must(parse_key_reply(replies[1])).has_value());
+        CHECK_FALSE(must(parse_key_reply(replies[2])).has_value());
+        CHECK_FALSE(parse_key_reply(replies[3]).has_value());
+        CHECK(std::holds_alternative<Granted>(must(parse_authorize_reply(replies[4]))));
+        CHECK(must(parse_key_reply(replies[5])).has_value());
+        CHECK(parse_done_reply(replies[6]).has_value());
+        CHECK(kind_of(parse_key_reply(replies[7])) == ErrorKind::internal);
     }
 }
 
