@@ -132,12 +132,12 @@ void log_decision(const Inquiry& inquiry, const RequestId& request, const std::s
 }  // namespace
 
 std::vector<Result<std::optional<KeyFound>>> Authorizer::keys(std::span<const KeyAsked> asked) {
-    using Answer = Result<std::optional<KeyFound>>;
-    if (directory_ == nullptr) return {asked.size(), Answer(no_connection())};
+    using Found = Result<std::optional<KeyFound>>;
+    if (directory_ == nullptr) return {asked.size(), Found(no_connection())};
     std::vector<const PublicKey*> keys;
     for (const KeyAsked& one : asked) keys.push_back(&one.request->key);
     auto known = directory_->find_keys(keys, unix_now());
-    std::vector<Answer> answers;
+    std::vector<Found> answers;
     for (std::size_t i = 0; i < asked.size(); ++i) {
         if (known[i])
             answers.emplace_back(seen(asked[i], std::move(*known[i])));
