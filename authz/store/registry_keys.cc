@@ -33,11 +33,11 @@ constexpr Statement insert_key{
 constexpr Statement set_revoked{"revoke-key",
                                 "UPDATE public_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"};
 
-// Of the last thousand events: a key of a machine may have millions.
+// Of the last thousand events: a key of a machine may have millions. To offer it takes the public half alone.
 constexpr Statement select_addresses{
     "list-key-addresses",
     "SELECT e.address, MAX(e.happened_at), COUNT(*) FROM"
-    " (SELECT address, happened_at FROM audit_events WHERE fingerprint = ?"
+    " (SELECT address, happened_at FROM audit_events WHERE fingerprint = ? AND kind <> 'offered'"
     " ORDER BY happened_at DESC LIMIT 1000) e"
     " WHERE e.address IS NOT NULL GROUP BY e.address ORDER BY 2 DESC, 1 LIMIT 10"};
 

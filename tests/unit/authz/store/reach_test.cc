@@ -83,14 +83,20 @@ TEST_CASE("the reach of a key with ten thousand repositories is told whole, each
     CHECK(took < std::chrono::seconds(5));
 }
 
-TEST_CASE("the addresses of a key are those of its last thousand events, each once") {
+TEST_CASE("the addresses of a key are those of its last thousand uses, each once") {
     Crowd crowd;
     const auto fingerprint = make_key(1).fingerprint();
     CHECK(must(crowd.registry.list_addresses(fingerprint)).empty());
-    crowd.store.by_hand(
-        "INSERT INTO audit_events (seq, happened_at, kind, fingerprint, address, body)"
-        " SELECT n + 1, n, 'decision', k.fingerprint, 20 + n % 10, '{}' FROM " +
-        ten_thousand() + ", public_keys k WHERE n < 3000");
+    const auto add = [&](const char* kind, const char* address, const char* first) {
+        crowd.store.by_hand(
+            "INSERT INTO audit_events"
+            " (chain, seq, happened_at, gateway, kind, denied, fingerprint, address, body)"
+            " SELECT X'00112233445566778899aabbccddeeff', n + " +
+            std::string(first) + ", n, 'g', '" + kind + "', 0, k.fingerprint, " + address + ", '{}' FROM " +
+            ten_thousand() + ", public_keys k WHERE n < 3000");
+    };
+    add("decision", "20 + n % 10", "1");
+    add("offered", "'whoever'", "5000");  // needs the public key alone
     const auto addresses = must(crowd.registry.list_addresses(fingerprint));
     REQUIRE(addresses.size() == 10);
     CHECK(addresses[0].last == 2'999);
