@@ -44,7 +44,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
   private:
     friend class Connection;
     void requested();  // the one request of this channel is complete
-    void detach();     // the connection is going: forget the libssh object
+    void detach();     // it has ended, or its connection does: forget the libssh object
     void wake();
     void hesitate();
     [[nodiscard]] bool tiny_packets() const;

@@ -94,3 +94,21 @@ def test_channels_that_open_while_another_closes_harm_nobody(site, door, alice):
     with RawClient(door) as client:
         assert client.log_in(alice.key).whoami() == greeting(alice.login)
     assert sorted(site.gateway.workers()) == workers
+
+
+def test_a_client_that_goes_right_behind_a_drop_of_window_harms_nobody(site, door, alice, bulky):
+    """The worker waits a moment for more of the window: for longer than the connection lasts."""
+    workers = sorted(site.gateway.workers())
+    for _ in range(20):
+        with RawClient(door) as client:
+            channel = client.log_in(alice.key).open_session(100_000)
+            channel.request("exec", True, f"git-upload-archive '{bulky.path}'")
+            channel.data(pkt("argument --format=tar\n") + pkt("argument HEAD\n") + b"0000")
+            answer = Answer()
+            while len(answer.stdout) + len(answer.stderr) < 100_000:
+                channel.take(answer, *client.receive(10))
+            client.send(CHANNEL_WINDOW_ADJUST, channel.peer, 1000)
+            channel.close()
+    with RawClient(door) as client:
+        assert client.log_in(alice.key).whoami() == greeting(alice.login)
+    assert sorted(site.gateway.workers()) == workers
