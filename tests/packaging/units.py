@@ -31,12 +31,21 @@ def exposure(unit: Path) -> float:
     return float(found[1])
 
 
+def setting(unit: Path, key: str) -> list[str]:
+    return re.findall(rf"^{key}=(.*)$", unit.read_text(), re.MULTILINE)
+
+
+def wrong_settings(unit: Path) -> list[str]:
+    """A main process that dies must take neither a push (decision 0004) nor a worker's sessions along."""
+    return [] if setting(unit, "KillMode") == ["process"] else ["KillMode is not `process`"]
+
+
 def main(units: list[str]) -> int:
     if shutil.which("systemd-analyze") is None:
         return 77
     failed = False
     for unit in map(Path, units):
-        wrong = complaints(unit)
+        wrong = complaints(unit) + wrong_settings(unit)
         exposed = exposure(unit)
         print(f"{unit.name}: exposure {exposed}", *wrong, sep="\n  ")
         failed = failed or bool(wrong) or exposed > MOST
