@@ -89,9 +89,15 @@ bool TrailVerifier::take_chain(const TrailLine& event, const std::optional<Parse
         last_of_[at_.chain] = at_;
         if (!begins && last_of_.contains(event.head.chain)) return false;
     }
+    // The very first event needs no note to be held against the mac in front of it.
+    const bool is_first = event.head.seq == 1;
+    const bool cut = !is_first && !continues;
+    if (cut && at_.chain.empty())
+        problem("the beginning is cut off: the trail starts at event " + std::to_string(event.head.seq));
+    if (at_.chain.empty()) first_seq_ = event.head.seq;
     at_ = {event.head.chain, event.head.seq - 1, ""};
-    mac_unknown_ = !begins && !continues;
-    at_.mac = expected_mac_ = begins ? first_mac() : continues ? note->before.mac : "";
+    mac_unknown_ = cut;
+    at_.mac = expected_mac_ = is_first ? first_mac() : continues ? note->before.mac : "";
     return true;
 }
 

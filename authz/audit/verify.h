@@ -1,4 +1,4 @@
-// verify_trail(): reads a trail from its files and finds what was altered, deleted, moved or cut off.
+// TrailVerifier: reads a trail from its files and finds what was altered, deleted, moved or cut off.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,7 @@ class TrailVerifier {
     [[nodiscard]] std::vector<TrailProblem> finish(const std::optional<TrailHead>& noted = std::nullopt);
 
     [[nodiscard]] std::uint64_t lines() const { return lines_; }
+    [[nodiscard]] std::uint64_t first_seq() const { return first_seq_; }  // of the first line; 0: none
     [[nodiscard]] const TrailHead& head() const { return at_; }
 
   private:
@@ -66,6 +67,7 @@ class TrailVerifier {
     std::uint64_t line_ = 0;
     std::uint64_t place_ = 0;
     std::uint64_t lines_ = 0;
+    std::uint64_t first_seq_ = 0;
     std::string torn_;  // bytes that are no line, since the last line
     std::uint64_t torn_line_ = 0;
     std::uint64_t torn_place_ = 0;

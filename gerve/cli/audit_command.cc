@@ -141,6 +141,7 @@ int verify(Site& site, const Values& values) {
     if (values.json) {
         nlohmann::ordered_json out{{"good", problems.empty()},
                                    {"events", verifier.lines()},
+                                   {"first", verifier.first_seq()},
                                    {"head", format_anchor(verifier.head())},
                                    {"problems", nlohmann::ordered_json::array()}};
         for (const TrailProblem& one : problems)
@@ -152,9 +153,10 @@ int verify(Site& site, const Values& values) {
         std::printf("%s:%llu: %s\n", one.file.c_str(), static_cast<unsigned long long>(one.line),
                     one.text.c_str());
     if (!problems.empty()) return refused_status;
-    std::printf("good: %llu events in %zu file%s, up to %s\n",
-                static_cast<unsigned long long>(verifier.lines()), files.size(), files.size() == 1 ? "" : "s",
-                format_anchor(verifier.head()).c_str());
+    std::printf("good: events %llu to %llu in %zu file%s, up to %s\n",
+                static_cast<unsigned long long>(verifier.first_seq()),
+                static_cast<unsigned long long>(verifier.head().seq), files.size(),
+                files.size() == 1 ? "" : "s", format_anchor(verifier.head()).c_str());
     return 0;
 }
 

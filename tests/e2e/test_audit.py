@@ -114,6 +114,16 @@ def _flip(lines):
     lines[4] = lines[4][:at] + chr(ord(lines[4][at]) ^ 1) + lines[4][at + 1 :]
 
 
+def _flip_first(lines):
+    at = lines[0].index('"event"') + 9
+    lines[0] = lines[0][:at] + chr(ord(lines[0][at]) ^ 1) + lines[0][at + 1 :]
+
+
+def _behead(lines):
+    del lines[:3]
+    _flip_first(lines)
+
+
 def _delete(lines):
     del lines[4]
 
@@ -130,6 +140,8 @@ def _cut(lines):
     "damage, says",
     [
         (_flip, r"trail:5: event 5 was altered"),
+        (_flip_first, r"trail:1: event 1 was altered"),
+        (_behead, r"trail:1: the beginning is cut off: the trail starts at event 4"),
         (_delete, r"trail:5: event 5 is missing before this line"),
         (_swap, r"trail:6: event 5 stands behind event 6: moved"),
         (_cut, r"trail:\d+: cut off: the trail ends at event \d+, the anchor is event \d+"),
@@ -141,7 +153,8 @@ def test_damage_is_found_and_named(quiet, damage, says, tmp_path):
     anchor = f"{last['chain']}:{last['seq']}:{last['mac']}"
     copy = tmp_path / "trail"
     copy.write_text("".join(lines))
-    quiet.gerve("audit", "verify", copy, "--anchor", anchor)
+    good = quiet.gerve("audit", "verify", copy, "--anchor", anchor).stdout
+    assert good.startswith(f"good: events 1 to {last['seq']} in 1 file")
     damage(lines)
     copy.write_text("".join(lines))
     found = quiet.gerve("audit", "verify", copy, "--anchor", anchor, exit=1).stdout

@@ -53,6 +53,31 @@ TEST_CASE("every flipped byte is found, on its line") {
     CHECK(trail.problems() == Lines{"audit.jsonl:6: event 6 was altered"});
 }
 
+TEST_CASE("the first line is held against what it says as any other") {
+    TenEvents trail;
+    const std::string before = trail.lines[0];
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        trail.lines[0] = before;
+        trail.lines[0][i] = static_cast<char>(before[i] ^ 1);
+        const Lines problems = trail.problems();
+        REQUIRE_FALSE(problems.empty());
+        CHECK(problems.front().starts_with("audit.jsonl:1: "));
+    }
+    trail.lines[0] = before;
+    trail.lines[0].replace(before.find("gw1"), 3, "gw2");
+    CHECK(trail.problems() == Lines{"audit.jsonl:1: event 1 was altered"});
+}
+
+TEST_CASE("a beginning that was cut off is found, whatever its new first line says") {
+    TenEvents trail;
+    trail.lines.erase(trail.lines.begin());
+    const std::string cut = "audit.jsonl:1: the beginning is cut off: the trail starts at event ";
+    CHECK(trail.problems() == Lines{cut + "2"});
+    trail.lines.erase(trail.lines.begin(), trail.lines.begin() + 3);
+    trail.lines[0].replace(trail.lines[0].find("gw1"), 3, "gw2");
+    CHECK(trail.problems() == Lines{cut + "5"});
+}
+
 TEST_CASE("a deleted line is found, wherever it stood") {
     TenEvents trail;
     trail.lines.erase(trail.lines.begin() + 5);
