@@ -94,7 +94,10 @@ bool TrailVerifier::take_chain(const TrailLine& event, const std::optional<Parse
     const bool cut = !is_first && !continues;
     if (cut && at_.chain.empty())
         problem("the beginning is cut off: the trail starts at event " + std::to_string(event.head.seq));
-    if (at_.chain.empty()) first_seq_ = event.head.seq;
+    if (at_.chain.empty()) {
+        first_seq_ = event.head.seq;
+        if (continues) meet_anchors(note->before);
+    }
     at_ = {event.head.chain, event.head.seq - 1, ""};
     mac_unknown_ = cut;
     at_.mac = expected_mac_ = is_first ? first_mac() : continues ? note->before.mac : "";
@@ -138,6 +141,13 @@ bool TrailVerifier::fill_gap(std::uint64_t seq) {
     return false;
 }
 
+// The end of a file that is gone may be an anchor itself: what carries the trail on vouches for it.
+void TrailVerifier::meet_anchors(const TrailHead& head) {
+    for (std::size_t i = 0; i < anchors_.size(); ++i) {
+        if (anchors_[i] == head) met_[i] = true;
+    }
+}
+
 void TrailVerifier::check_anchors(const TrailLine& event) {
     for (std::size_t i = 0; i < anchors_.size(); ++i) {
         if (anchors_[i].chain != event.head.chain || anchors_[i].seq != event.head.seq) continue;
@@ -158,6 +168,8 @@ void TrailVerifier::finish_anchors() {
             problem("the anchored trail " + anchor.chain + " is not in these files");
         } else if (end < anchor.seq) {
             problem("cut off: the trail ends at event " + std::to_string(end) + ", the anchor is " + wanted);
+        } else {
+            problem("the anchored " + wanted + " is not in these files");
         }
     }
 }

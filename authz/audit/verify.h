@@ -24,7 +24,8 @@ struct TrailProblem {
     std::uint64_t place = 0;  // of the line in all that was read
 };
 
-// Fed line by line, file by file, in the order in which they were written.
+// Fed line by line, file by file, in the order in which they were written. An anchor whose event is not
+// there is a problem, unless it is the one behind which the first of the files carries the trail on.
 class TrailVerifier {
   public:
     TrailVerifier(const ChainKey& key, std::vector<TrailHead> anchors)
@@ -51,6 +52,7 @@ class TrailVerifier {
     [[nodiscard]] bool take_chain(const TrailLine& event, const std::optional<ParsedNote>& note);
     void check_number(const TrailLine& event);
     [[nodiscard]] bool fill_gap(std::uint64_t seq);
+    void meet_anchors(const TrailHead& head);
     void check_anchors(const TrailLine& event);
     void finish_anchors();
 

@@ -166,6 +166,7 @@ def test_the_trail_goes_on_in_a_new_file(private_site):
     project = private_site.repository(alice)
     alice.publish(project)
     anchor = private_site.gerve("audit", "anchor").stdout.strip()
+    private_site.gerve("user", "add", "carol")  # so that the anchor is not the file's very end
     file = private_site.state / "audit.jsonl"
     file.rename(f"{file}.1")
     private_site.gateway.hang_up()
@@ -173,9 +174,12 @@ def test_the_trail_goes_on_in_a_new_file(private_site):
     alice.clone(project, into="again")
     private_site.gerve("user", "add", "bob")
     first = events_in(file)[0]
-    assert first["what"] == "continues" and first["previous_seq"] == events_in(file.with_name("audit.jsonl.1"))[-1]["seq"]
+    last = events_in(file.with_name("audit.jsonl.1"))[-1]
+    assert first["what"] == "continues" and first["previous_seq"] == last["seq"]
     private_site.gerve("audit", "verify", "--anchor", anchor)
-    private_site.gerve("audit", "verify", file, "--anchor", anchor)
+    lost = private_site.gerve("audit", "verify", file, "--anchor", anchor, exit=1).stdout
+    assert f"the anchored event {anchor.split(':')[1]} is not in these files" in lost
+    private_site.gerve("audit", "verify", file, "--anchor", f"{last['chain']}:{last['seq']}:{last['mac']}")
     wait_until(lambda: len(rows(private_site)) == rows(private_site)[-1][0] >= first["seq"], "all in the table")
     check_trail(private_site)
 

@@ -109,6 +109,21 @@ TEST_CASE("a cut tail is found by the anchor") {
           Lines{"audit.jsonl:7: cut off: the trail ends at event 7, the anchor is event 10"});
 }
 
+TEST_CASE("an anchor in a file that is gone is not met, but for its very end") {
+    const TenEvents trail;
+    const TrailHead earlier = parse_line(trail.lines[6])->head;
+    rename_file(trail.directory, "audit.jsonl", "audit.jsonl.1");
+    write_events(*open_trail(trail.directory), 1);
+    CHECK(verify(trail.directory, {"audit.jsonl.1", "audit.jsonl"}, {earlier, trail.head}).empty());
+    CHECK(verify(trail.directory, {"audit.jsonl"}, {trail.head}).empty());
+    CHECK(verify(trail.directory, {"audit.jsonl"}, {earlier}) ==
+          Lines{"audit.jsonl:2: the anchored event 7 is not in these files"});
+    TrailHead other = trail.head;
+    other.mac = first_mac();
+    CHECK(verify(trail.directory, {"audit.jsonl"}, {other}) ==
+          Lines{"audit.jsonl:2: the anchored event 10 is not in these files"});
+}
+
 TEST_CASE("a trail written anew by somebody who has the key does not fit the anchor") {
     const TenEvents trail;
     const ChainKey key = must(load_chain_key(trail.directory.file("audit.key")));
