@@ -93,6 +93,9 @@ class ConfigReader {
         anonymous.max_sessions = small_number(table, "max_sessions", anonymous.max_sessions, 1, 1'000'000);
         anonymous.max_sessions_per_source =
             small_number(table, "max_sessions_per_source", anonymous.max_sessions_per_source, 1, 1'000'000);
+        OperationDeadlines& deadlines = anonymous.deadlines;
+        deadlines.idle = table.duration("idle_timeout", deadlines.idle, 0s, 720h);
+        deadlines.duration = table.duration("max_duration", deadlines.duration, 0s, 720h);
     }
 
     void read_ssh(TomlTable table) {

@@ -26,8 +26,10 @@ struct ListenConfig {
 // The git:// listener.
 struct AnonymousConfig {
     std::chrono::milliseconds request_timeout{10'000};  // from connecting to having said what is wanted
-    unsigned max_sessions = 512;                        // at once, per worker
-    unsigned max_sessions_per_source = 32;              // of these, per IPv4 address or IPv6 /64
+    unsigned max_sessions = 128;                        // at once, per worker
+    unsigned max_sessions_per_source = 16;              // of these, per IPv4 address or IPv6 /64
+    // In place of [upstream]'s: nobody can be asked who holds a git process for nothing here.
+    OperationDeadlines deadlines{.idle = std::chrono::minutes(1), .duration = std::chrono::hours(2)};
 };
 
 struct SshConfig {

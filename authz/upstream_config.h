@@ -12,7 +12,9 @@ class TomlTable;
 
 // Of one git service; 0 means no limit.
 struct OperationDeadlines {
-    std::chrono::milliseconds idle{900'000};         // no byte either way
+    // No byte either way. None unless it is asked for: a client that resolves deltas for an hour, or looks
+    // for what to push, says nothing meanwhile, and TCP finds out who is gone.
+    std::chrono::milliseconds idle{0};
     std::chrono::milliseconds duration{86'400'000};  // from its beginning
 };
 
@@ -23,7 +25,7 @@ struct UpstreamConfig {
     // A file server that takes no byte for so long, or does not answer keepalives, is lost.
     std::chrono::milliseconds peer_timeout{120'000};
     OperationDeadlines upload_pack;
-    // Idle only until the client has sent everything: hooks may take long.
+    // Its idle time counts only until the client has sent everything: hooks may take long.
     OperationDeadlines receive_pack;
     OperationDeadlines upload_archive;
 

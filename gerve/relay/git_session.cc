@@ -37,8 +37,7 @@ asio::awaitable<void> refuse(Door& door, const Error& error, SessionReport& repo
     co_await say(door.streams(), text);
 }
 
-RelayDeadlines deadlines_for(Service service, const UpstreamConfig& config) {
-    const OperationDeadlines& deadlines = config.deadlines(service);
+RelayDeadlines relay_deadlines(Service service, const OperationDeadlines& deadlines) {
     return {deadlines.idle, deadlines.duration, service == Service::receive_pack};
 }
 
@@ -130,12 +129,14 @@ asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::stri
         report.repo = wish.command;
         co_return co_await refuse(door, command.error(), report);
     }
-    co_await serve_command(door, *command, wish.git_protocol, notice, file_servers, scratch, report);
+    const OperationDeadlines& deadlines = file_servers.config().deadlines(command->service);
+    co_await serve_command(door, *command, wish.git_protocol, deadlines, notice, file_servers, scratch,
+                           report);
 }
 
 asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const std::string& git_protocol,
-                                    const std::string& notice, FileServers& file_servers, Scratch& scratch,
-                                    SessionReport& report) {
+                                    const OperationDeadlines& deadlines, const std::string& notice,
+                                    FileServers& file_servers, Scratch& scratch, SessionReport& report) {
     report.ended = "refused";
     report.service = service_name(command.service);
     report.repo = command.repo.text();
@@ -160,8 +161,8 @@ asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const
     }
     const std::string notices = granted->notice + notice;
     co_await say(door.streams(), notices);
-    const RelayDeadlines deadlines = deadlines_for(command.service, file_servers.config());
-    co_await carry(door, granted->repo, std::move(*upstream), scratch, deadlines, report);
+    const RelayDeadlines relayed = relay_deadlines(command.service, deadlines);
+    co_await carry(door, granted->repo, std::move(*upstream), scratch, relayed, report);
 }
 
 asio::awaitable<void> say(ClientStreams& client, std::string_view text, OutputStream stream) {

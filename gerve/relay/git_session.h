@@ -42,10 +42,10 @@ struct GitWish {
 asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice,
                                 FileServers& file_servers, Scratch& scratch, SessionReport& report);
 
-// The same for a door that knows the command already. `git_protocol` is unchecked.
+// The same for a door that knows the command already, and how long it may last. `git_protocol` is unchecked.
 asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const std::string& git_protocol,
-                                    const std::string& notice, FileServers& file_servers, Scratch& scratch,
-                                    SessionReport& report);
+                                    const OperationDeadlines& deadlines, const std::string& notice,
+                                    FileServers& file_servers, Scratch& scratch, SessionReport& report);
 
 // Sends all of `text` on stderr, waiting a while for room. The text outlives the call.
 asio::awaitable<void> say(ClientStreams& client, std::string_view text,

@@ -127,8 +127,8 @@ class GitConnection {
         GitDoor door(worker_, streams_);
         const GitCommand command{request.service, request.repo};
         const std::string notice;  // there is no stderr to say it on
-        co_await serve_command(door, command, request.git_protocol, notice, worker_.file_servers,
-                               worker_.scratch, report_);
+        co_await serve_command(door, command, request.git_protocol, worker_.anonymous_config.deadlines,
+                               notice, worker_.file_servers, worker_.scratch, report_);
         report_.bytes_in = streams_.bytes_in();
         report_.bytes_out = streams_.bytes_out();
         report_.duration_ms = static_cast<std::uint64_t>(

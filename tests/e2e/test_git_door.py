@@ -3,6 +3,7 @@
 import os
 import socket
 import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -27,6 +28,7 @@ workers = 1
 [anonymous]
 request_timeout = "2s"
 max_sessions_per_source = 2
+idle_timeout = "3s"
 """
 
 
@@ -197,6 +199,33 @@ def test_sessions_of_one_source_are_bounded(open_house, public):
     for connection in held:
         connection.close()
     wait_until(lambda: answer(open_house, request(public.path)).endswith(b"0000"), "there is room again")
+
+
+def test_a_fetch_in_which_nothing_moves_is_ended(open_house, public):
+    with closing(connect(open_house)) as idle:
+        idle.sendall(request(public.path))
+        started = time.monotonic()
+        while idle.recv(65536):
+            pass
+        assert 2.5 < time.monotonic() - started < 6
+    wait_until(lambda: " ended=idle" in open_house.gateway.log(), "it is on record")
+
+
+def test_who_resolves_deltas_for_longer_loses_nothing(open_house, public):
+    """The door has gone when the client is done with what it got, and the client does not need it any more."""
+    programs = open_house.anybody.home / "slow"
+    programs.mkdir()
+    real = open_house.anybody.git("--exec-path").stdout.strip()
+    for program in Path(real).iterdir():
+        if program.name != "git":
+            (programs / program.name).symlink_to(program)
+    slow = programs / "git"
+    slow.write_text(f'#!/bin/sh\n{real}/git "$@"\nstatus=$?\n[ "$1" != index-pack ] || sleep 6\nexit $status\n')
+    slow.chmod(0o755)
+    git = open_house.anybody.with_env(GIT_EXEC_PATH=str(programs))
+    clone = git.git("-c", "fetch.unpackLimit=1", "clone", "--quiet", url(open_house, public.path), "slowly")
+    assert clone.seconds > 6
+    assert git.at("slowly").rev("main") == public.rev("main")
 
 
 def test_maintenance_is_told_here_as_well(open_house, public):

@@ -207,6 +207,27 @@ TEST_CASE("everything wrong with a file is told at once") {
         "14:15 authz.worker_user must be the name of a user of this machine\n");
 }
 
+TEST_CASE(
+    "nothing ends a session that is silent unless it is asked for; who has not logged in has a minute") {
+    const auto config = parse_config("", "g.toml");
+    REQUIRE(config.has_value());
+    for (const Service service : {Service::upload_pack, Service::receive_pack, Service::upload_archive}) {
+        CHECK(config->upstream.deadlines(service).idle == 0ms);
+        CHECK(config->upstream.deadlines(service).duration == 24h);
+    }
+    CHECK(config->anonymous.deadlines.idle == 1min);
+    CHECK(config->anonymous.deadlines.duration == 2h);
+    const auto other = parse_config(
+        "[anonymous]\nidle_timeout = \"5s\"\nmax_duration = \"0s\"\n"
+        "[upstream.idle_timeout]\nreceive_pack = \"1h\"\n",
+        "g.toml");
+    REQUIRE(other.has_value());
+    CHECK(other->anonymous.deadlines.idle == 5s);
+    CHECK(other->anonymous.deadlines.duration == 0ms);
+    CHECK(other->upstream.receive_pack.idle == 1h);
+    CHECK(other->upstream.upload_pack.idle == 0ms);
+}
+
 TEST_CASE("keys that need each other") {
     CHECK(problems_in("[directory]\nbackend = \"mysql\"\n") ==
           "1:1 directory.mysql.uri is missing: write uri = \"tcp://HOST:3306/gerve\"\n");
