@@ -43,6 +43,10 @@ std::vector<AuditFact> facts_of(const std::optional<KeyProven>& proof, const Dec
     return facts;
 }
 
+Result<void> never_arrived() {
+    return internal_error("what was written to the audit file did not get to the disk");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings) {
@@ -72,7 +76,7 @@ void AuditSink::stop() {
     }
     chores_.notify_all();
     keeper_.join();
-    if (auto synced = sync(); !synced) log::error(describe(synced.error()));
+    (void)sync();
 }
 
 void AuditSink::record(const KeyOffered& event) {
@@ -135,7 +139,7 @@ Result<void> AuditSink::probe() {
     const std::lock_guard lock(mutex_);
     next_try_ = 0;
     if (auto written = write_waiting(); !written) return written;
-    auto room = trail_->probe();
+    auto room = sync_failed_ ? never_arrived() : trail_->probe();
     if (!room) note_failure(room.error());
     return room;
 }
@@ -172,15 +176,13 @@ Result<void> AuditSink::write_waiting() {
 }
 
 Result<void> AuditSink::write(const std::vector<AuditFact>& facts) {
-    if (auto appended = trail_->append(facts); !appended) {
+    auto appended = sync_failed_ ? never_arrived() : trail_->append(facts);
+    if (!appended) {
         note_failure(appended.error());
         return appended;
     }
     counters_->events.add(facts.size());
-    if (counters_->failing.value() != 0) {
-        counters_->failing.set(0);
-        log::info("the audit file takes events again", {{"file", settings_.trail.file}});
-    }
+    note_recovery();
     unsynced_ += static_cast<unsigned>(facts.size());
     if (unsynced_ >= settings_.sync_events) chores_.notify_one();
     return {};
@@ -188,12 +190,22 @@ Result<void> AuditSink::write(const std::vector<AuditFact>& facts) {
 
 void AuditSink::note_failure(const Error& error) {
     counters_->write_failures.add();
-    counters_->failing.set(1);
     next_try_ = monotonic_now() + retry_pause;
+    sound_alarm(error);
+}
+
+void AuditSink::sound_alarm(const Error& error) {
+    counters_->failing.set(1);
     if (monotonic_now() < next_alarm_) return;
     next_alarm_ = monotonic_now() + alarm_interval;
     log::error("the audit file cannot be written: pushes are refused",
                {{"why", describe(error)}, {"waiting", waiting_.size()}});
+}
+
+void AuditSink::note_recovery() {
+    if (counters_->failing.value() == 0) return;
+    counters_->failing.set(0);
+    log::info("the audit file takes events again", {{"file", settings_.trail.file}});
 }
 
 Result<void> AuditSink::reopen() {
@@ -205,20 +217,38 @@ Result<void> AuditSink::reopen() {
 Result<void> AuditSink::sync() {
     if (!on()) return {};
     const std::lock_guard one_at_a_time(sync_mutex_);
-    std::vector<std::shared_ptr<Fd>> files;
-    {
-        const std::lock_guard lock(mutex_);
-        files = trail_->take_dirty();
-        unsynced_ = 0;
-    }
-    Result<void> outcome;
-    for (const auto& file : files) {
+    Result<void> outcome = take_unsynced();
+    if (!outcome) return outcome;
+    std::erase_if(in_doubt_, [&](Unsynced& file) {
         counters_->syncs.add();
-        if (::fdatasync(file->get()) == 0) continue;
+        auto synced = file.sync(settings_.sync_call);
+        if (synced) return true;
         counters_->sync_failures.add();
-        outcome = internal_error(errno_text("cannot sync the audit file"));
-    }
+        outcome = std::move(synced);
+        return false;
+    });
+    if (outcome && !sync_failed_) return outcome;
+    const std::lock_guard lock(mutex_);
+    sync_failed_ = !outcome.has_value();
+    if (outcome)
+        note_recovery();
+    else
+        sound_alarm(outcome.error());
     return outcome;
+}
+
+// After a failure: writes it once more. Nothing is appended to these files meanwhile.
+Result<void> AuditSink::take_unsynced() {
+    const std::lock_guard lock(mutex_);
+    for (Unsynced& file : trail_->take_unsynced()) in_doubt_.push_back(std::move(file));
+    unsynced_ = 0;
+    for (Unsynced& file : in_doubt_) {
+        auto written = sync_failed_ ? file.write_again() : Result<void>();
+        if (written) continue;
+        sound_alarm(written.error());
+        return written;
+    }
+    return {};
 }
 
 void AuditSink::keep_house() {
@@ -232,11 +262,11 @@ void AuditSink::keep_house() {
                              [this] { return stopping_ || unsynced_ >= settings_.sync_events; });
             if (stopping_) return;
             do_chores();
-            due = unsynced_ >= settings_.sync_events ||
+            due = sync_failed_ || unsynced_ >= settings_.sync_events ||
                   (unsynced_ > 0 && monotonic_now() - synced_at >= settings_.sync_interval.count());
         }
         if (!due) continue;
-        if (auto synced = sync(); !synced) log::error(describe(synced.error()));
+        (void)sync();  // tells itself
         synced_at = monotonic_now();
     }
 }

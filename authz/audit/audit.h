@@ -1,6 +1,9 @@
 // AuditSink: where authz's threads write down what happened, in the trail's file and before they answer.
 #pragma once
 
+#include <unistd.h>
+
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -23,15 +26,16 @@ struct AuditSettings {
     unsigned sync_events = 1000;                     // fdatasync() after so many, if not before …
     std::chrono::milliseconds sync_interval{1'000};  // … after this time
     AuditCounters* counters = nullptr;               // null: counts for itself
+    Unsynced::SyncCall sync_call = ::fdatasync;
 };
 
 // Used by many threads at once. An event is handed to the kernel, by write(2), before a call returns: authz
 // may be killed then, and nothing that it answered is missing. fdatasync() is a thread's of its own, and what
 // it has not reached can be lost with the machine.
 //
-// While the file cannot be written, events wait in memory, in order, and what must be on record is refused:
-// a push, a change of an administrator's. The first that find no room there are counted, and their number
-// is an event.
+// While the file cannot be written, or what was written did not get to the disk, events wait in memory, in
+// order, and what must be on record is refused: a push, a change of an administrator's. The first that find
+// no room there are counted, and their number is an event.
 class AuditSink {
   public:
     // Errors: internal (the file or its key cannot be opened; lack of space is no error yet).
@@ -65,7 +69,7 @@ class AuditSink {
     [[nodiscard]] bool on() const { return trail_ != nullptr; }
     // After the file was renamed away (rotation): goes on in a new one under the same name.
     [[nodiscard]] Result<void> reopen();
-    // Brings what is written so far to the disk. Error: internal.
+    // Brings what is written so far to the disk. Error: internal; it is tried again by each call, and soon.
     [[nodiscard]] Result<void> sync();
 
     static constexpr std::size_t max_waiting = 20'000;  // events in memory
@@ -80,6 +84,9 @@ class AuditSink {
     void keep(AuditFact fact);
     [[nodiscard]] bool is_new(const std::string& request);
     void note_failure(const Error& error);
+    void sound_alarm(const Error& error);
+    void note_recovery();
+    [[nodiscard]] Result<void> take_unsynced();
     void keep_house();
     void do_chores();
 
@@ -98,7 +105,9 @@ class AuditSink {
     std::int64_t next_alarm_ = 0;  // the same, of the log
     unsigned unsynced_ = 0;
 
-    std::mutex sync_mutex_;  // one fdatasync() at a time
+    std::mutex sync_mutex_;           // one fdatasync() at a time; taken before mutex_
+    std::vector<Unsynced> in_doubt_;  // what is not known to be on the disk, of what was taken from trail_
+    std::atomic<bool> sync_failed_{false};
     std::condition_variable chores_;
     bool stopping_ = false;
     std::thread keeper_;

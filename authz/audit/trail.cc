@@ -148,9 +148,12 @@ Result<void> Trail::append(const std::vector<AuditFact>& facts) {
     for (const AuditFact& fact : facts) text += make_line(key_, settings_.gateway, fact, head);
     if (auto written = write_whole(text); !written) return written;
     head_ = std::move(head);
-    size_ += static_cast<off_t>(text.size());
     opening_.reset();
-    if (dirty_.empty() || dirty_.back() != file_) dirty_.push_back(file_);
+    if (!text.empty()) {
+        if (unsynced_.empty() || !unsynced_.back().is_of(file_)) unsynced_.emplace_back(file_);
+        unsynced_.back().add(size_, text);
+    }
+    size_ += static_cast<off_t>(text.size());
     note_head();
     return {};
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "authz/audit/chain.h"
+#include "authz/audit/unsynced.h"
 #include "authz/base/fd.h"
 
 namespace gerve {
@@ -31,7 +32,7 @@ struct HeadRecord {
 // while none runs. Each append holds a lock and looks first where the trail stands by then. The lock lies in
 // FILE.head, which also tells where the trail stands when FILE itself was renamed away and is new.
 //
-// Not thread-safe, but for files that were taken by take_dirty().
+// Not thread-safe, but for what was taken by take_unsynced().
 class Trail {
   public:
     // Makes the key unless it is there. A file that cannot be opened is no error for lack of space: append()
@@ -44,8 +45,8 @@ class Trail {
     // Whether there is room for the next event; it is held for that. Error: internal, as of append().
     [[nodiscard]] Result<void> probe();
 
-    // The files that were written to since the last call, for fdatasync() at somebody's leisure.
-    [[nodiscard]] std::vector<std::shared_ptr<Fd>> take_dirty() { return std::exchange(dirty_, {}); }
+    // What was written since the last call, by file, for fdatasync() at somebody's leisure.
+    [[nodiscard]] std::vector<Unsynced> take_unsynced() { return std::exchange(unsynced_, {}); }
 
     [[nodiscard]] const TrailHead& head() const { return head_; }
 
@@ -72,7 +73,7 @@ class Trail {
     off_t size_ = 0;  // of file_, behind head_
     TrailHead head_;
     std::optional<TrailNote> opening_;  // to be written in front of the next event
-    std::vector<std::shared_ptr<Fd>> dirty_;
+    std::vector<Unsynced> unsynced_;
 };
 
 // The file beside the trail's, and what it says.

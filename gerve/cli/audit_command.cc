@@ -160,7 +160,8 @@ int verify(Site& site, const Values& values) {
     return 0;
 }
 
-// What it names is on the disk first: an anchor is a promise.
+// What it names is on the disk first: an anchor is a promise. After a write that failed unseen the memory has
+// more than the disk, and an fsync() says nothing of it: so it is read from the disk.
 int anchor(Site& site) {
     const std::string file = audited(site).audit_file();
     const auto files = list_trail_files(file);
@@ -168,6 +169,7 @@ int anchor(Site& site) {
     const Fd last(::open(files.back().c_str(), O_RDONLY | O_CLOEXEC));
     if (!last || ::fsync(last.get()) != 0)
         throw Stop{refused_status, errno_text("cannot sync " + files.back())};
+    (void)::posix_fadvise(last.get(), 0, 0, POSIX_FADV_DONTNEED);
     const auto end = need(find_trail_end(last.get(), ::lseek(last.get(), 0, SEEK_END)));
     if (!end) throw Stop{refused_status, files.back() + " holds no event"};
     std::printf("%s\n", format_anchor(end->head).c_str());

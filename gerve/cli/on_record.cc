@@ -91,7 +91,9 @@ class Recorder {
         const AdminChange change{name_of_user(::getuid()), login_of(::getpid()),     report.command,
                                  report.arguments,         std::move(report.failed), std::move(report.facts)};
         if (auto appended = trail_->append({fact_of(change)}); !appended) return appended;
-        for (const auto& file : trail_->take_dirty()) ::fdatasync(file->get());
+        for (Unsynced& file : trail_->take_unsynced()) {
+            if (auto synced = file.sync(::fdatasync); !synced) return synced;
+        }
         return {};
     }
 

@@ -156,6 +156,70 @@ TEST_CASE("the file reaches the disk after some events, or some time") {
     CHECK(counters.syncs.value() > 0);
 }
 
+namespace {
+std::atomic<int> disk_error{0};  // of the next calls; 0: they reach the disk
+std::atomic<int> sync_calls{0};
+int sync_by_hand(int) {
+    ++sync_calls;
+    errno = disk_error;
+    return disk_error == 0 ? 0 : -1;
+}
+}  // namespace
+
+TEST_CASE("what a failed fdatasync() dropped is not taken for written by the next one") {
+    const TemporaryDirectory directory;
+    AuditCounters counters;
+    auto settings = settings_in(directory);
+    settings.counters = &counters;
+    settings.sync_call = sync_by_hand;
+    auto sink = must(AuditSink::open(settings));
+    record_session(*sink);
+    must(sink->sync());
+    const std::string on_disk = text_of(directory.file("audit.jsonl"));
+    record_session(*sink);
+    const std::string before = text_of(directory.file("audit.jsonl"));
+    disk_error = EIO;
+    CHECK_FALSE(sink->sync().has_value());
+    CHECK(counters.failing.value() == 1);
+    const AuthorizeRequest push = ask_access("", Service::receive_pack);
+    CHECK_FALSE(sink->insist(std::nullopt, Decided{push, *alice, Allow{Rule::owner}}).has_value());
+    CHECK_FALSE(sink->probe().has_value());
+    record_session(*sink);
+    CHECK(text_of(directory.file("audit.jsonl")) == before);
+    CHECK_FALSE(sink->sync().has_value());  // although nothing was written since the last one
+    // The kernel threw the pages away.
+    put_text(directory.file("audit.jsonl"), on_disk + std::string(before.size() - on_disk.size(), '\0'));
+    disk_error = 0;
+    must(sink->sync());
+    CHECK(text_of(directory.file("audit.jsonl")) == before);
+    CHECK(sink->insist(std::nullopt, Decided{push, *alice, Allow{Rule::owner}}).has_value());
+    CHECK(counters.failing.value() == 0);
+    sink.reset();
+    CHECK(verify(directory, {"audit.jsonl"}).empty());
+    CHECK(json_lines(directory.file("audit.jsonl")).size() == 7);
+}
+
+TEST_CASE("a failed fdatasync() is tried again by itself") {
+    const TemporaryDirectory directory;
+    auto settings = settings_in(directory);
+    settings.sync_call = sync_by_hand;
+    settings.sync_events = 1;
+    disk_error = EIO;
+    sync_calls = 0;
+    auto sink = must(AuditSink::open(settings));
+    for (int i = 0; i < 500 && sync_calls < 2; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(sync_calls >= 2);
+    CHECK_FALSE(sink->probe().has_value());
+    disk_error = 0;
+    bool recovered = false;
+    for (int i = 0; i < 500 && !recovered; ++i) {
+        recovered = sink->probe().has_value();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    CHECK(recovered);
+}
+
 TEST_CASE("a place where no file can be is an error at the start, and a sink without one writes nothing") {
     CHECK_FALSE(AuditSink::open({{"/no/such/place/audit.jsonl", "/no/such/place/key", "g"}}).has_value());
     AuditSink nowhere;
