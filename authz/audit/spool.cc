@@ -11,6 +11,8 @@ namespace gerve {
 namespace {
 
 constexpr std::size_t chunk = 256 * 1024;  // bytes read at a time
+constexpr std::size_t longest_torn = std::size_t{4}
+                                     << 20;  // more than a batch; what is longer was never a line
 
 }  // namespace
 
@@ -18,7 +20,8 @@ void Spool::rewind() {
     done_.clear();
     file_.reset();
     buffer_.clear();
-    used_ = 0;
+    used_ = settled_ = 0;
+    missed_ = 0;
 }
 
 std::int64_t Spool::bytes_left() const {
@@ -51,42 +54,77 @@ Result<bool> Spool::open_next() {
         file_ = std::move(file);
         offset_ = 0;
         buffer_.clear();
-        used_ = 0;
+        used_ = settled_ = 0;
         return true;
     }
     return false;
 }
 
+// The head first: what it knows of is not taken back.
 bool Spool::refill() {
-    buffer_.erase(0, used_);
-    used_ = 0;
+    const auto record = read_head_record(path_);
+    noted_ = record ? std::optional(record->head) : std::nullopt;
+    if (used_ - settled_ > longest_torn) settled_ = used_;
+    // What is there of an unfinished line, and what is no line, may be something else by now.
+    buffer_.erase(0, settled_);
+    used_ = settled_ = 0;
     const std::size_t kept = buffer_.size();
+    const std::int64_t from = offset_ - static_cast<std::int64_t>(kept);
     buffer_.resize(kept + chunk);
-    const ssize_t got = ::pread(file_.get(), buffer_.data() + kept, chunk, offset_);
-    buffer_.resize(kept + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    offset_ += std::max<ssize_t>(got, 0);
-    return got > 0;
+    const ssize_t got = ::pread(file_.get(), buffer_.data(), buffer_.size(), from);
+    buffer_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    offset_ = from + static_cast<std::int64_t>(buffer_.size());
+    return buffer_.size() > kept;
 }
 
-bool Spool::was_renamed() const {
+// What is behind the last line is read anew the next time.
+void Spool::put_back() {
+    offset_ -= static_cast<std::int64_t>(buffer_.size() - settled_);
+    buffer_.clear();
+    used_ = settled_ = 0;
+}
+
+// Whether another file carries on what the open one ended. Whoever made that found this one renamed, and
+// writes to it no more.
+bool Spool::has_successor() const {
     struct stat named {};
     struct stat opened {};
     if (::fstat(file_.get(), &opened) != 0) return true;
-    // Its successor is there: whoever made that found this one renamed, and writes to it no more.
-    return ::lstat(path_.c_str(), &named) == 0 && named.st_size > 0 &&
-           (named.st_ino != opened.st_ino || named.st_dev != opened.st_dev);
+    const auto is_opened = [&](const struct stat& other) {
+        return other.st_ino == opened.st_ino && other.st_dev == opened.st_dev;
+    };
+    if (::lstat(path_.c_str(), &named) == 0 && (is_opened(named) || named.st_size > 0))
+        return !is_opened(named);
+    const auto files = list_trail_files(path_);
+    return !files.empty() && ::lstat(files.back().c_str(), &named) == 0 && !is_opened(named);
 }
 
-Result<void> Spool::take(std::string_view text, std::vector<SpooledLine>& lines) {
+// Whether it is a line that nobody takes back, or no line of a trail.
+Result<bool> Spool::take(std::string_view text, std::vector<SpooledLine>& lines) {
     auto line = parse_line(text);
-    if (!line) return {};
+    if (!line) return true;
+    if (bounded_ && noted_ && line->head.chain == noted_->chain && line->head.seq > noted_->seq) return false;
+    settled_ = used_ + text.size() + 1;
     const auto done = done_of(line->head.chain);
     if (!done) return pass_on(done);
-    if (line->head.seq <= *done) return {};
+    if (line->head.seq <= *done) return true;
     missed_ += line->head.seq - *done - 1;
     done_[line->head.chain] = line->head.seq;
     lines.push_back({std::move(line->head), std::string(text)});
-    return {};
+    return true;
+}
+
+Result<Spool::Look> Spool::look(std::vector<SpooledLine>& lines) {
+    const auto end = buffer_.find('\n', used_);
+    if (end != std::string::npos) {
+        const auto taken = take(std::string_view(buffer_).substr(used_, end - used_), lines);
+        if (!taken) return pass_on(taken);
+        if (*taken) used_ = end + 1;
+        return *taken ? Look::line : Look::nothing_yet;
+    }
+    const bool ended = has_successor();  // asked before the last look into it
+    if (refill()) return Look::line;
+    return ended ? Look::end : Look::nothing_yet;
 }
 
 Result<std::vector<SpooledLine>> Spool::read(std::size_t most) {
@@ -97,17 +135,13 @@ Result<std::vector<SpooledLine>> Spool::read(std::size_t most) {
             if (!opened) return pass_on(opened);
             if (!*opened) break;
         }
-        const auto end = buffer_.find('\n', used_);
-        if (end != std::string::npos) {
-            const std::string_view text = std::string_view(buffer_).substr(used_, end - used_);
-            if (auto taken = take(text, lines); !taken) return pass_on(taken);
-            used_ = end + 1;
-            continue;
+        const auto found = look(lines);
+        if (!found) return pass_on(found);
+        if (*found == Look::end) file_.reset();
+        if (*found == Look::nothing_yet) {
+            put_back();
+            break;
         }
-        const bool renamed = was_renamed();  // asked before the last look into it
-        if (refill()) continue;
-        if (!renamed) break;
-        file_.reset();
     }
     return lines;
 }

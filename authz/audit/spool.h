@@ -16,6 +16,8 @@ struct SpooledLine {
     std::string text;  // without its newline
 };
 
+// Reads no further than FILE.head says that the trail stands: what is behind that may be a batch that did not
+// fit and is taken back. So a last line that a killed writer could not note there comes with the next event.
 class Spool {
   public:
     // How far a chain was read in an earlier life: the number of its last event, 0 for none.
@@ -29,24 +31,33 @@ class Spool {
     // Starts anew, by what `progress` says then: what was read last may not have arrived.
     void rewind();
 
+    // Takes what is behind that, too: for who sees that nobody writes.
+    void read_to_the_end() { bounded_ = false; }
+
     // Events that were in no file when their turn came; counted once.
     [[nodiscard]] std::uint64_t take_missed() { return std::exchange(missed_, 0); }
     [[nodiscard]] std::int64_t bytes_left() const;  // of the file that is read
 
   private:
+    enum class Look { line, nothing_yet, end };
     Result<bool> open_next();
     [[nodiscard]] bool refill();
-    [[nodiscard]] bool was_renamed() const;
+    void put_back();
+    Result<Look> look(std::vector<SpooledLine>& lines);
+    [[nodiscard]] bool has_successor() const;
     Result<std::uint64_t> done_of(const std::string& chain);
-    Result<void> take(std::string_view text, std::vector<SpooledLine>& lines);
+    Result<bool> take(std::string_view text, std::vector<SpooledLine>& lines);
 
     std::string path_;
     Progress progress_;
     std::map<std::string, std::uint64_t> done_;  // by chain
     Fd file_;
-    std::int64_t offset_ = 0;  // behind what is in buffer_
+    bool bounded_ = true;
+    std::optional<TrailHead> noted_;  // in FILE.head, before buffer_ was filled; nothing: it says nothing
+    std::int64_t offset_ = 0;         // behind what is in buffer_
     std::string buffer_;
-    std::size_t used_ = 0;  // of buffer_
+    std::size_t used_ = 0;     // of buffer_
+    std::size_t settled_ = 0;  // of that: up to the end of the last line, which nobody takes back
     std::uint64_t missed_ = 0;
 };
 

@@ -102,15 +102,21 @@ int show(Site& site, const Values& values) {
         return 0;
     }
     const std::string file = audited(site).audit_file();
-    if (::access(file.c_str(), R_OK) != 0) throw Stop{refused_status, errno_text("cannot read " + file)};
+    if (::access(file.c_str(), R_OK) != 0 && (errno != ENOENT || list_trail_files(file).empty()))
+        throw Stop{refused_status, errno_text("cannot read " + file)};
     Spool spool(file, [](const std::string&) { return Result<std::uint64_t>(0); });
+    bool waited = false;
     while (true) {
         const auto lines = need(spool.read(lines_at_once));
         for (const SpooledLine& line : lines) printer.show(line.text);
         if (!lines.empty()) continue;
-        if (!values.follow) break;
+        const bool more = spool.bytes_left() > 0;
+        if (!values.follow && (!more || waited)) break;
         std::fflush(stdout);
         std::this_thread::sleep_for(follow_interval);
+        // Of a writer that was killed: one that lives would have noted it by now.
+        if (!values.follow) spool.read_to_the_end();
+        waited = true;
     }
     printer.finish();
     return 0;

@@ -184,6 +184,18 @@ def test_the_trail_goes_on_in_a_new_file(private_site):
     check_trail(private_site)
 
 
+def test_renamed_files_are_shown_without_a_new_one(private_sites):
+    site = private_sites(start=False)
+    file = site.state / "audit.jsonl"
+    for number, login in enumerate(("alice", "bob", "carol")):
+        site.gerve("user", "add", login)
+        file.rename(f"{file}-{number}")
+    added = lambda: [one["arguments"][0] for one in events(site, "--event", "admin")]
+    assert added() == ["alice", "bob", "carol"]
+    file.touch()
+    assert added() == ["alice", "bob", "carol"]
+
+
 def test_commands_record_themselves_while_nothing_runs(private_sites):
     site = private_sites(start=False)
     site.gerve("user", "add", "alice")
