@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "authz/audit/operator.h"
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
@@ -71,6 +73,19 @@ std::string text_of(const LiveChoice& choice) {
     if (const auto* key = std::get_if<Fingerprint>(&choice)) return key->text();
     if (const auto* user = std::get_if<Login>(&choice)) return user->text();
     return std::get<std::string>(choice);
+}
+
+// How many an order would end now.
+std::size_t count_live(LiveSessions& live, const LiveChoice& choice) {
+    std::size_t count = 0;
+    SessionsPage page;
+    do {
+        const std::uint64_t last = page.records.empty() ? 0 : page.records.back().sequence;
+        page = live.list(last, choice);
+        count += static_cast<std::size_t>(std::count_if(page.records.begin(), page.records.end(),
+                                                        [](const auto& one) { return one.ending.empty(); }));
+    } while (page.more && !page.records.empty());
+    return count;
 }
 
 AdminChange change_of(const KillRequest& kill, std::size_t killed, const Peer& peer) {
@@ -225,9 +240,12 @@ std::string AuthzServer::answer_about_live(const Connection& connection, Authori
         return encode_sessions_reply(id, live_.list(sessions->after, sessions->choice));
     }
     if (const auto* kill = std::get_if<KillRequest>(&received.request)) {
+        const std::size_t found = count_live(live_, kill->choice);
+        if (auto noted = parts_.audit->insist(change_of(*kill, found, connection.peer)); !noted) {
+            log_trouble("nothing is ended that is not on record", describe(noted.error()));
+            return encode_error(id, noted.error());
+        }
         const std::size_t killed = live_.end(kill->choice, LiveEnd::killed);
-        const auto noted = parts_.audit->insist(change_of(*kill, killed, connection.peer));
-        if (!noted) log_trouble("a kill is not on record", describe(noted.error()));
         log::info("sessions ended by an administrator",
                   {{"by", asker.user}, {"chosen", text_of(kill->choice)}, {"sessions", killed}});
         return encode_kill_reply(id, killed);

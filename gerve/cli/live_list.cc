@@ -50,7 +50,15 @@ std::vector<LiveRecord> list_live(const Config& config, const std::optional<Live
 }
 
 std::uint64_t kill_live(const Config& config, const LiveChoice& choice) {
-    return need_answer(config, AuthzClient(config.authz_socket(), patience).kill({administrator(), choice}));
+    auto answer = AuthzClient(config.authz_socket(), patience).kill({administrator(), choice});
+    if (!answer && answer.error().kind == ErrorKind::internal) {
+        throw Stop{refused_status,
+                   "authz at " + config.authz_socket() +
+                       " ends nothing for this user (run it as root, as authz's own user, or as "
+                       "one of authz.administrators), or its audit file cannot be written: its "
+                       "log says which"};
+    }
+    return need_answer(config, std::move(answer));
 }
 
 std::vector<LiveRecord> without_busy_connections(std::vector<LiveRecord> records) {

@@ -74,7 +74,8 @@ int list_sessions(Site& site, const Values& values) {
     return 0;
 }
 
-// A session by the beginning of its id, as the table shows it.
+// A session by the beginning of its id, as the table shows it. What is not found is for authz to refuse: it
+// has the attempt on record.
 std::string find_session(const Config& config, const std::string& beginning) {
     std::string found;
     for (const LiveRecord& record : list_live(config, std::nullopt)) {
@@ -84,8 +85,7 @@ std::string find_session(const Config& config, const std::string& beginning) {
                        "there are several sessions " + shown(beginning) + "…: give more of it"};
         found = record.id;
     }
-    if (found.empty()) throw Stop{refused_status, "there is no session " + shown(beginning)};
-    return found;
+    return found.empty() ? beginning : found;
 }
 
 int kill_sessions(Site& site, const Values& values) {
@@ -96,7 +96,9 @@ int kill_sessions(Site& site, const Values& values) {
     const auto chosen = choice_of(values);
     const LiveChoice choice = chosen ? *chosen : LiveChoice(find_session(site.config(), values.session));
     const std::uint64_t killed = kill_live(site.config(), choice);
-    if (killed == 0) throw Stop{refused_status, "nothing of that is live"};
+    if (killed == 0)
+        throw Stop{refused_status,
+                   chosen ? "nothing of that is live" : "there is no session " + shown(values.session)};
     std::printf("ended %llu\n", static_cast<unsigned long long>(killed));
     return 0;
 }
@@ -114,8 +116,9 @@ void declare_sessions(Command& root) {
             {"gerve sessions", "gerve sessions --user alice --json"},
             "What lasts less than about two seconds is not listed. (idle): logged in, and nothing runs.");
     const auto kill = std::make_shared<Values>();
-    root.change("kill", "End live sessions of this gateway: one, or those of a key or of a user.",
-                [kill](Site& site) { return kill_sessions(site, *kill); })
+    // authz has it on record before it ends anything, whoever asks.
+    root.command("kill", "End live sessions of this gateway: one, or those of a key or of a user.",
+                 [kill](Site& site) { return kill_sessions(site, *kill); })
         .optional_argument("SESSION", "The beginning of its id, as `gerve sessions` prints it",
                            word(kill->session))
         .option("--key", "FINGERPRINT", "All of this key", parsed(kill->key))

@@ -241,6 +241,7 @@ def _fill_and_empty(private_sites, disk):
     assert re.search(r"ERROR: Gerve cannot record this push right now\. Try again in a minute\. \(request \w{32}\)", refused)
     alice.clone(project, into="while-full")
     site.gerve("user", "add", "bob", exit=1, says="nothing was done")
+    site.gerve("kill", "--user", "bob", exit=1, says="audit file cannot be written")
     (disk / "filler").unlink()
     work.git("push")
     site.gerve("user", "add", "bob")

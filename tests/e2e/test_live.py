@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from harness.audit import events
 from harness.messages import KILLED, WITHDRAWN
 from harness.outcome import NONZERO
 from harness.processes import wait_until
@@ -53,7 +54,10 @@ def test_a_session_is_listed_and_killed(site, bulky, reader):
     wait_until(lambda: not live_of(site, reader), "nothing of it is listed any more")
     reader.git("ls-remote", bulky.url)
     recorded = [line for line in (site.state / "audit.jsonl").read_text().splitlines() if session["session"] in line]
-    assert any('"kill"' in line for line in recorded), recorded
+    kills = [one for one in events(site, "--event", "admin") if one["command"] == "kill"]
+    assert [one["details"]["sessions"] for one in kills if one["arguments"] == [session["session"]]] == [1]
+    refused = [one for one in kills if one["arguments"] == ["000000"]]
+    assert refused and not any(one["done"] for one in refused)
     assert any('"killed"' in line for line in recorded), recorded
 
 
