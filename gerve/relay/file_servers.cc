@@ -36,17 +36,32 @@ std::string_view word(Health health) {
 }  // namespace
 
 FileServers::FileServers(asio::io_context& loop, const UpstreamConfig& config, Memory memory,
-                         Observer observer)
-    : loop_(loop), config_(config), memory_(memory), observer_(std::move(observer)), addresses_(loop) {}
+                         Observer observer, std::chrono::milliseconds tickets_last)
+    : loop_(loop),
+      config_(config),
+      memory_(memory),
+      observer_(std::move(observer)),
+      tickets_last_(tickets_last),
+      addresses_(loop) {}
 
 asio::awaitable<Result<Upstream>> FileServers::reach(const Granted& granted, SessionReport& report) {
     Error last{ErrorKind::unavailable, "", "the route has no endpoint"};
     std::vector<std::string> names;
     for (const auto& candidate : granted.destinations) names.push_back(candidate.endpoint.text());
+    const Deadline too_old = steady_clock::now() + tickets_last_;
+    std::size_t left = names.size();
     for (const std::size_t place : health_.order(names, steady_clock::now())) {
         const Destination& candidate = granted.destinations[place];
         const auto start = steady_clock::now();
-        auto opened = co_await try_endpoint(candidate, granted.repo, report.git_protocol);
+        if (start >= too_old) {
+            log::warn("endpoints not tried: the ticket is too old",
+                      {{"request", report.request.text()}, {"server", report.server}, {"left", left}});
+            break;
+        }
+        // While there is time, the next shall begin with a ticket that counts.
+        const Deadline share = too_old - tickets_last_ / 10;
+        const Deadline give_up = --left > 0 && start < share ? share : no_deadline;
+        auto opened = co_await try_endpoint(candidate, granted.repo, report.git_protocol, give_up);
         report.server = candidate.server.text();
         note(candidate, opened, steady_clock::now() - start);
         if (opened) co_return std::move(*opened);
@@ -62,12 +77,14 @@ asio::awaitable<Result<Upstream>> FileServers::reach(const Granted& granted, Ses
 
 asio::awaitable<Opened<Upstream>> FileServers::try_endpoint(const Destination& destination,
                                                             const RepoPath& repo,
-                                                            const std::string& git_protocol) {
+                                                            const std::string& git_protocol,
+                                                            Deadline give_up) {
     const Endpoint& endpoint = destination.endpoint;
     const bool was_silent = health_.of(endpoint.text()) == Health::silent;
     const auto now = steady_clock::now();
-    const Deadline deadline =
-        now + (was_silent ? std::min(config_.connect_timeout, short_patience) : config_.connect_timeout);
+    const auto patience =
+        was_silent ? std::min(config_.connect_timeout, short_patience) : config_.connect_timeout;
+    const Deadline deadline = std::min(now + patience, give_up);
     auto destined = co_await locate(endpoint, deadline);
     if (!destined) co_return tl::make_unexpected(destined.error());
     std::string message = destination.open;
@@ -75,7 +92,8 @@ asio::awaitable<Opened<Upstream>> FileServers::try_endpoint(const Destination& d
         const std::string host = endpoint.text().substr(std::string_view("git://").size());
         message = encode_daemon_request(repo.text() + ".git", host, git_protocol);
     }
-    const Deadline answer = now + std::max(config_.answer_timeout, config_.connect_timeout);
+    const Deadline answer =
+        std::min(now + std::max(config_.answer_timeout, config_.connect_timeout), give_up);
     auto opened = co_await Upstream::open(std::move(*destined), std::move(message), deadline, answer);
     co_return opened;
 }

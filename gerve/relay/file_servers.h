@@ -29,22 +29,27 @@ class FileServers {
   public:
     using Observer = std::function<void(const EndpointAttempt&)>;
 
+    // A ticket counts for 30 s after authz has signed it: no endpoint is begun with later than this.
+    static constexpr std::chrono::milliseconds tickets_count_for{25'000};
+
     // The observer may be empty. Without a memory nothing is asked after in the background: for a process of
     // one session.
     enum class Memory { none, kept };
-    FileServers(asio::io_context& loop, const UpstreamConfig& config, Memory memory, Observer observer = {});
+    FileServers(asio::io_context& loop, const UpstreamConfig& config, Memory memory, Observer observer = {},
+                std::chrono::milliseconds tickets_last = tickets_count_for);
 
     // The first endpoint that takes the operation on: those that serve first, in the route's order, and those
-    // that lately did not behind them. Each is tried once, and only before a byte of the client was read. An
-    // endpoint that does not serve is asked after until it does. Errors: unavailable, denied, internal.
-    // `report` is told the server, and what went wrong is logged with its request id.
+    // that lately did not behind them. Each is tried once, only before a byte of the client was read, and
+    // only while its ticket counts; while there are others, none is waited for longer than that. An endpoint
+    // that does not serve is asked after until it does. Errors: unavailable, denied, internal. `report` is
+    // told the server, and what went wrong is logged with its request id.
     asio::awaitable<Result<Upstream>> reach(const Granted& granted, SessionReport& report);
 
     [[nodiscard]] const UpstreamConfig& config() const { return config_; }
 
   private:
     asio::awaitable<Opened<Upstream>> try_endpoint(const Destination& destination, const RepoPath& repo,
-                                                   const std::string& git_protocol);
+                                                   const std::string& git_protocol, Deadline give_up);
     asio::awaitable<Opened<Destined>> locate(const Endpoint& endpoint, Deadline deadline);
     asio::awaitable<Opened<void>> probe_once(const Endpoint& endpoint);
     asio::awaitable<void> ask_after(ServerName server, Endpoint endpoint);
@@ -57,6 +62,7 @@ class FileServers {
     const UpstreamConfig config_;
     const Memory memory_;
     const Observer observer_;
+    const std::chrono::milliseconds tickets_last_;
     AddressBook addresses_;
     EndpointHealth health_;
 };

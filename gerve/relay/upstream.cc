@@ -9,6 +9,12 @@
 #include "authz/base/text.h"
 
 namespace gerve {
+namespace {
+
+// What a git daemon is asked for to see whether it answers: no owner has such a name.
+constexpr const char* no_repository = ".gerve-asks-whether-you-answer";
+
+}  // namespace
 
 asio::awaitable<Opened<Upstream>> Upstream::open(Destined destined, std::string message,
                                                  Deadline connect_deadline, Deadline answer_deadline) {
@@ -22,14 +28,12 @@ asio::awaitable<Opened<Upstream>> Upstream::open(Destined destined, std::string 
     auto answered = co_await upstream.await_answer(endpoint, connect_deadline);
     if (!answered) co_return tl::make_unexpected(answered.error());
     if (*answered) co_return upstream;
-    if (upstream.framed_) {
-        const Deadline deadline = std::chrono::steady_clock::now() + patience / 2;
-        const auto lives = co_await probe(destined, deadline);
-        if (!lives && lives.error().how == Missed::silent) co_return tl::make_unexpected(lives.error());
-    }
+    const Deadline probe_deadline = std::chrono::steady_clock::now() + patience / 2;
+    const auto lives = co_await probe(destined, probe_deadline);
+    if (!lives && lives.error().how == Missed::silent) co_return tl::make_unexpected(lives.error());
     answered = co_await upstream.await_answer(endpoint, answer_deadline);
     if (!answered) co_return tl::make_unexpected(answered.error());
-    if (!*answered) co_return missed(Missed::silent, endpoint, "no answer to OPEN");
+    if (!*answered) co_return missed(Missed::silent, endpoint, "no answer to what was asked of it");
     co_return upstream;
 }
 
@@ -37,22 +41,26 @@ asio::awaitable<Opened<void>> Upstream::probe(Destined destined, Deadline deadli
     const Endpoint& endpoint = destined.endpoint;
     auto socket = co_await connect_to(destined, deadline);
     if (!socket) co_return tl::make_unexpected(socket.error());
-    if (endpoint.kind() == Endpoint::Kind::git_daemon) co_return Opened<void>();
-    const std::string ping = grv1::encode_frame(grv1::FrameType::ping);
-    Upstream upstream(std::move(*socket), true);
-    const bool sent = co_await upstream.send(ping);
+    const bool is_daemon = endpoint.kind() == Endpoint::Kind::git_daemon;
+    const std::string question = is_daemon ? encode_daemon_request(no_repository, endpoint.host(), "")
+                                           : grv1::encode_frame(grv1::FrameType::ping);
+    Upstream upstream(std::move(*socket), !is_daemon);
+    const bool sent = co_await upstream.send(question);
     if (!sent) co_return missed(Missed::refused, endpoint, "connection lost");
     while (true) {
         char buffer[grv1::header_size + grv1::max_control];
         const auto got = upstream.receive(buffer);
         if (!got) {
             const bool in_time = co_await wait_for(upstream.socket_, upstream.socket_.wait_read, deadline);
-            if (!in_time) co_return missed(Missed::silent, endpoint, "no answer to PING");
-        } else if (*got > 0 && static_cast<grv1::FrameType>(buffer[0]) == grv1::FrameType::pong) {
-            co_return Opened<void>();
-        } else {
-            co_return missed(Missed::refused, endpoint, "it does not serve at present");
+            if (!in_time)
+                co_return missed(Missed::silent, endpoint, "it takes connections, and says nothing");
+            continue;
         }
+        // That a daemon has no such repository is as good an answer as any.
+        const bool answers =
+            *got > 0 && (is_daemon || static_cast<grv1::FrameType>(buffer[0]) == grv1::FrameType::pong);
+        if (!answers) co_return missed(Missed::refused, endpoint, "it does not serve at present");
+        co_return Opened<void>();
     }
 }
 

@@ -17,12 +17,14 @@ namespace gerve {
 class Upstream {
   public:
     // Connects and sends `message`: the OPEN of an agent, or the request to a git daemon. Waits for OPEN_OK,
-    // or for the daemon's first bytes; `answer_deadline` is for these. An agent that has not answered when
-    // `connect_deadline` comes is asked whether it lives: the operation may be waiting for its turn.
+    // or for the daemon's first bytes; `answer_deadline` is for these. Who has not answered when
+    // `connect_deadline` comes is asked whether it lives: the operation may be waiting for its turn, or git
+    // for its disk.
     static asio::awaitable<Opened<Upstream>> open(Destined destined, std::string message,
                                                   Deadline connect_deadline, Deadline answer_deadline);
 
-    // Whether the endpoint serves: an agent says so (PING), a git daemon takes the connection.
+    // Whether the endpoint serves: an agent says so (PING); a git daemon answers a request, if only by
+    // refusing it: that it takes the connection is the kernel's doing.
     static asio::awaitable<Opened<void>> probe(Destined destined, Deadline deadline);
 
     Upstream(Upstream&&) = default;

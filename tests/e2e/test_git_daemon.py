@@ -1,6 +1,7 @@
 """Routes to a stock git daemon: fetches go there as they would to an agent, and nothing else does."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -113,6 +114,27 @@ def test_a_daemon_that_dies_in_the_middle_is_a_failure(house):
     house.daemon.start()
     assert any(" ended=upstream-lost" in line for line in house.gateway.log().splitlines())
     owner.clone(repository, into="whole")
+
+
+def test_a_daemon_that_hangs_is_left_alone_for_one_that_does_not(house):
+    """The kernel takes connections for it: only an answer shows that it serves."""
+    hung = GitDaemon(house.directory / "hung").start()
+    try:
+        house.gerve("server", "add", "pair", hung.endpoint, house.daemon.endpoint)
+        owner, repository, work = mirrored(house)
+        house.gerve("route", "set", owner.login, "pair")
+        os.killpg(hung.process.pid, signal.SIGSTOP)
+        listed = [owner.git("ls-remote", repository.url) for _ in range(8)]
+        assert all(work.rev("HEAD") in one.stdout for one in listed)
+        slow = [one.seconds for one in listed if one.seconds > 4]
+        assert 1 <= len(slow) <= len(house.gateway.workers()), "each worker meets it once"
+        assert max(slow) < 12, "answer_timeout was waited for"
+        assert house.metrics.value("gerve_endpoint_up", endpoint=hung.endpoint) == 0
+        os.killpg(hung.process.pid, signal.SIGCONT)
+        wait_until(lambda: house.metrics.value("gerve_endpoint_up", endpoint=hung.endpoint) == 1, "it serves again",
+                   timeout=40)
+    finally:
+        hung.kill()
 
 
 def test_a_daemon_beside_an_agent_serves_when_the_agent_does_not(house):

@@ -21,7 +21,7 @@ namespace {
 // An agent on 127.0.0.1, one connection at a time; what it does may change.
 class Server {
   public:
-    enum class Manner { serves, on_standby, mute, is_daemon, refusing_daemon };
+    enum class Manner { serves, on_standby, mute, is_daemon, refusing_daemon, mute_daemon };
 
     explicit Server(Manner does) : manner(does), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
@@ -40,7 +40,9 @@ class Server {
         thread_.join();
     }
     [[nodiscard]] Endpoint endpoint(const std::string& host = "127.0.0.1") const {
-        const bool daemon = manner == Manner::is_daemon || manner == Manner::refusing_daemon;
+        const Manner does = manner;
+        const bool daemon =
+            does == Manner::is_daemon || does == Manner::refusing_daemon || does == Manner::mute_daemon;
         return *Endpoint::parse((daemon ? "git://" : "") + host + ":" + std::to_string(port));
     }
 
@@ -77,7 +79,8 @@ class Server {
             case Manner::on_standby: return grv1::encode_fail({grv1::FailCode::standby, true, "on standby"});
             case Manner::is_daemon: return encode_packet("0123 HEAD") + "0000";
             case Manner::refusing_daemon: return encode_packet("ERR access denied");
-            case Manner::mute: break;
+            case Manner::mute:
+            case Manner::mute_daemon: break;
         }
         return {};
     }
@@ -100,6 +103,7 @@ struct Reached {
 };
 
 struct Fixture {
+    static constexpr std::chrono::milliseconds tickets_last{1'500};
     asio::io_context loop{1};
     std::vector<std::string> tried;  // endpoint and result
     UpstreamConfig config = [] {
@@ -108,10 +112,12 @@ struct Fixture {
         quick.answer_timeout = 1s;
         return quick;
     }();
-    FileServers servers{loop, config, FileServers::Memory::kept, [this](const EndpointAttempt& attempt) {
+    FileServers servers{loop, config, FileServers::Memory::kept,
+                        [this](const EndpointAttempt& attempt) {
                             tried.push_back(attempt.endpoint.text() + (attempt.probe ? " probe " : " ") +
                                             std::to_string(static_cast<int>(attempt.result)));
-                        }};
+                        },
+                        tickets_last};
 
     Reached reach(const std::vector<Endpoint>& endpoints) {
         Granted granted{*RepoPath::parse("alice/site"), "", Rule::owner, {}};
@@ -136,6 +142,11 @@ struct Fixture {
         } else {
             reached.by = tl::make_unexpected(upstream.error());
         }
+    }
+    static asio::awaitable<void> reach_by(FileServers& servers, const Granted& granted, bool& reached) {
+        SessionReport report{.handle = {}, .request = RequestId::make(), .client = {}};
+        const auto upstream = co_await servers.reach(granted, report);
+        reached = upstream.has_value();
     }
     void run_until(const std::function<bool()>& done) {
         const auto patience = std::chrono::steady_clock::now() + 5s;
@@ -212,6 +223,59 @@ TEST_CASE_FIXTURE(Fixture, "an agent that is slow to answer, and alive, is waite
     CHECK_FALSE(reached.by.has_value());
     CHECK(reached.time >= 1s);
     CHECK(slow.pings == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a git daemon that takes connections and never says a word is avoided like a mute agent") {
+    Server hangs(Server::Manner::mute_daemon);
+    const Server serves(Server::Manner::is_daemon);
+    const std::vector<Endpoint> pair{hangs.endpoint(), serves.endpoint()};
+    const std::string name = hangs.endpoint().text();
+
+    const Reached at_first = reach(pair);
+    CHECK(at_first.by.value() == serves.endpoint().text() + " 0");
+    CHECK(at_first.time >= 450ms);  // connect_timeout, and half of it for the question whether it lives
+    CHECK(at_first.time < 900ms);   // not answer_timeout
+    run_until([&] { return tried.back() == name + " probe 2"; });  // still silent: connecting is not serving
+    const Reached later = reach(pair);
+    CHECK(later.by.value() == serves.endpoint().text() + " 0");
+    CHECK(later.time < 200ms);
+    hangs.manner = Server::Manner::refusing_daemon;
+    run_until([&] { return tried.back() == name + " probe 0"; });
+}
+
+TEST_CASE_FIXTURE(Fixture, "no endpoint is begun with when its ticket is too old") {
+    const Server mute[]{Server(Server::Manner::mute), Server(Server::Manner::mute),
+                        Server(Server::Manner::mute), Server(Server::Manner::mute),
+                        Server(Server::Manner::mute), Server(Server::Manner::mute)};
+    std::vector<Endpoint> six;
+    for (const Server& one : mute) six.push_back(one.endpoint());
+    const Reached reached = reach(six);  // 450 ms each
+    CHECK_FALSE(reached.by.has_value());
+    CHECK(mute[2].opens == 1);
+    CHECK(reached.time < tickets_last + 600ms);
+    CHECK(mute[4].opens == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "who lives and does not answer leaves the others time") {
+    config.answer_timeout = 10s;
+    FileServers patient(loop, config, FileServers::Memory::none, {}, 1500ms);
+    Server busy(Server::Manner::mute);
+    const Server serves(Server::Manner::serves);
+    std::thread waker([&busy] {
+        std::this_thread::sleep_for(100ms);
+        busy.manner = Server::Manner::serves;  // answers the PING; the OPEN stays without an answer
+    });
+    Granted granted{*RepoPath::parse("alice/site"), "", Rule::owner, {}};
+    for (const Server* one : std::initializer_list<const Server*>{&busy, &serves}) {
+        granted.destinations.push_back({*ServerName::parse("fs1"), one->endpoint(), "OPEN"});
+    }
+    bool reached = false;
+    asio::co_spawn(loop, reach_by(patient, granted, reached), asio::detached);
+    loop.run_for(3s);
+    waker.join();
+    CHECK(reached);
+    CHECK(serves.opens == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a git daemon serves by its first packet, or refuses by it") {
