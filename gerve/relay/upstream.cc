@@ -113,9 +113,8 @@ Opened<bool> Upstream::take_first_packet(const Endpoint& endpoint, std::string_v
     if (first.may_end()) return true;  // nothing to advertise
     if (first.first_packet().size() < 4) return false;
     if (!first.is_refusal()) return true;
-    OpenFailure refused = missed(Missed::operation, endpoint, printable(first.first_packet(), 200)).value();
-    refused.error.kind = ErrorKind::denied;
-    return tl::make_unexpected(refused);
+    // A mirror may lack what another one, or the agent beside it, has.
+    return missed(Missed::operation, endpoint, printable(first.first_packet(), 200));
 }
 
 namespace {

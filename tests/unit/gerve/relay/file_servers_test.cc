@@ -21,7 +21,7 @@ namespace {
 // An agent on 127.0.0.1, one connection at a time; what it does may change.
 class Server {
   public:
-    enum class Manner { serves, on_standby, mute, is_daemon, refusing_daemon, mute_daemon };
+    enum class Manner { serves, on_standby, mute, is_daemon, refusing_daemon, mute_daemon, lacks_it };
 
     explicit Server(Manner does) : manner(does), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
@@ -77,6 +77,8 @@ class Server {
             case Manner::serves:
                 return ping ? grv1::encode_frame(grv1::FrameType::pong) : grv1::encode_open_ok(1);
             case Manner::on_standby: return grv1::encode_fail({grv1::FailCode::standby, true, "on standby"});
+            case Manner::lacks_it:
+                return grv1::encode_fail({grv1::FailCode::no_such_repository, false, "no such repository"});
             case Manner::is_daemon: return encode_packet("0123 HEAD") + "0000";
             case Manner::refusing_daemon: return encode_packet("ERR access denied");
             case Manner::mute:
@@ -282,8 +284,22 @@ TEST_CASE_FIXTURE(Fixture, "a git daemon serves by its first packet, or refuses 
     const Server serves(Server::Manner::is_daemon);
     const Server refuses(Server::Manner::refusing_daemon);
     CHECK(reach({serves.endpoint()}).by.value() == serves.endpoint().text() + " 0");
-    const auto refused = reach({refuses.endpoint(), serves.endpoint()}).by;
+    const auto refused = reach({refuses.endpoint()}).by;
     REQUIRE_FALSE(refused.has_value());
-    CHECK(refused.error().kind == ErrorKind::denied);
+    CHECK(refused.error().kind == ErrorKind::unavailable);
     CHECK(refused.error().detail.find("ERR access denied") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a mirror that lacks a repository is passed by for the next, and stays the first") {
+    const Server lacks(Server::Manner::refusing_daemon);
+    const Server has(Server::Manner::is_daemon);
+    const std::vector<Endpoint> pair{lacks.endpoint(), has.endpoint()};
+    for (int i = 0; i < 2; ++i) CHECK(reach(pair).by.value() == has.endpoint().text() + " 0");
+    CHECK(lacks.opens == 2);
+    const Server agent(Server::Manner::lacks_it);
+    const auto missing = reach({agent.endpoint(), has.endpoint()}).by;  // an agent knows
+    REQUIRE_FALSE(missing.has_value());
+    CHECK(missing.error().kind == ErrorKind::denied);
+    CHECK(has.opens == 2);
 }
