@@ -111,7 +111,11 @@ Opened<bool> Upstream::take_first_packet(const Endpoint& endpoint, std::string_v
     early_.append(bytes);
     first.take(early_);
     if (first.may_end()) return true;  // nothing to advertise
-    if (first.first_packet().size() < 4) return false;
+    constexpr std::size_t enough = 8;  // bytes: a packet's header, and the first four of what it says
+    if (first.first_packet().size() < 4) {
+        if (early_.size() >= enough) return missed(Missed::refused, endpoint, "not a git daemon");
+        return false;
+    }
     if (!first.is_refusal()) return true;
     // A mirror may lack what another one, or the agent beside it, has.
     return missed(Missed::operation, endpoint, printable(first.first_packet(), 200));
