@@ -123,7 +123,18 @@ void FileServers::note(const Destination& destination, const Opened<Upstream>& o
     if (!health_.note_failed(name, health, steady_clock::now())) return;
     log::warn("endpoint does not serve: others first",
               {{"server", destination.server.text()}, {"endpoint", name}, {"is", word(health)}});
-    asio::co_spawn(loop_, ask_after(destination.server, destination.endpoint), asio::detached);
+    begin_asking_after(destination);
+}
+
+// One asks after each endpoint, however often it comes and goes: who sleeps is woken, and begins anew.
+void FileServers::begin_asking_after(const Destination& destination) {
+    const auto [asking, is_new] = asked_after_.try_emplace(destination.endpoint.text(), loop_);
+    if (!is_new) {
+        asking->second.cancel();
+        return;
+    }
+    asio::co_spawn(loop_, ask_after(destination.server, destination.endpoint, asking->second),
+                   asio::detached);
 }
 
 asio::awaitable<Opened<void>> FileServers::probe_once(const Endpoint& endpoint) {
@@ -135,23 +146,29 @@ asio::awaitable<Opened<void>> FileServers::probe_once(const Endpoint& endpoint) 
 }
 
 // Until it serves, or a session has found that it does, or nobody wants it any more.
-asio::awaitable<void> FileServers::ask_after(ServerName server, Endpoint endpoint) {
+asio::awaitable<void> FileServers::ask_after(ServerName server, Endpoint endpoint,
+                                             asio::steady_timer& pause) {
     const std::string name = endpoint.text();
     while (true) {
-        asio::steady_timer pause(loop_, health_.next_pause(name, random_share()));
-        co_await pause.async_wait(asio::use_awaitable);
-        if (!health_.worth_probing(name, steady_clock::now())) co_return;
+        pause.expires_after(health_.next_pause(name, random_share()));
+        asio::error_code woken;
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        if (!health_.worth_probing(name, steady_clock::now())) break;
+        if (woken || probes_ >= max_probes) continue;
         const auto start = steady_clock::now();
+        ++probes_;
         const auto answered = co_await probe_once(endpoint);
+        --probes_;
         const Health health = answered ? Health::serving : health_after(answered.error().how);
         tell({server, endpoint, health, false, true, steady_clock::now() - start});
         if (health == Health::serving) {
             log::info("endpoint serves again", {{"server", server.text()}, {"endpoint", name}});
             health_.note_serving(name);
-            co_return;
+            break;
         }
         (void)health_.note_failed(name, health, steady_clock::now());
     }
+    asked_after_.erase(name);
 }
 
 }  // namespace gerve

@@ -3,8 +3,11 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+#include <string>
+#include <unordered_map>
 
 #include "authz/service/protocol.h"
 #include "authz/upstream_config.h"
@@ -32,6 +35,9 @@ class FileServers {
     // A ticket counts for 30 s after authz has signed it: no endpoint is begun with later than this.
     static constexpr std::chrono::milliseconds tickets_count_for{25'000};
 
+    // Endpoints that are asked at once whether they serve again, when many are away.
+    static constexpr unsigned max_probes = 32;
+
     // The observer may be empty. Without a memory nothing is asked after in the background: for a process of
     // one session.
     enum class Memory { none, kept };
@@ -52,7 +58,8 @@ class FileServers {
                                                    const std::string& git_protocol, Deadline give_up);
     asio::awaitable<Opened<Destined>> locate(const Endpoint& endpoint, Deadline deadline);
     asio::awaitable<Opened<void>> probe_once(const Endpoint& endpoint);
-    asio::awaitable<void> ask_after(ServerName server, Endpoint endpoint);
+    void begin_asking_after(const Destination& destination);
+    asio::awaitable<void> ask_after(ServerName server, Endpoint endpoint, asio::steady_timer& pause);
     void note(const Destination& destination, const Opened<Upstream>& opened, std::chrono::nanoseconds time);
     void tell(const EndpointAttempt& attempt) const {
         if (observer_) observer_(attempt);
@@ -65,6 +72,8 @@ class FileServers {
     const std::chrono::milliseconds tickets_last_;
     AddressBook addresses_;
     EndpointHealth health_;
+    std::unordered_map<std::string, asio::steady_timer> asked_after_;  // endpoints, and what is slept by
+    unsigned probes_ = 0;                                              // under way
 };
 
 }  // namespace gerve
