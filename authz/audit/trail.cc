@@ -90,6 +90,11 @@ std::optional<HeadRecord> parse_record(const std::string& text) {
     return record;
 }
 
+// What passes without anybody changing the configuration.
+bool is_disk_trouble(int error) {
+    return error == ENOSPC || error == EDQUOT || error == EROFS || error == EIO;
+}
+
 bool is_same_file(const struct stat& a, const struct stat& b) {
     return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
@@ -123,9 +128,12 @@ Result<std::unique_ptr<Trail>> Trail::open(TrailSettings settings) {
     auto key = load_or_make_chain_key(settings.key_file);
     if (!key) return pass_on(key);
     std::unique_ptr<Trail> trail(new Trail(std::move(settings), std::move(*key)));
-    if (auto opened = trail->open_head(); !opened) return pass_on(opened);
+    if (auto opened = trail->open_head(); !opened) {
+        if (!is_disk_trouble(errno)) return pass_on(opened);
+        return trail;
+    }
     const HeadLock lock(trail->lock_.get());
-    if (auto ready = trail->catch_up(); !ready && errno != ENOSPC && errno != EDQUOT) return pass_on(ready);
+    if (auto ready = trail->catch_up(); !ready && !is_disk_trouble(errno)) return pass_on(ready);
     return trail;
 }
 
@@ -137,6 +145,9 @@ Result<void> Trail::open_head() {
 }
 
 Result<void> Trail::append(const std::vector<AuditFact>& facts) {
+    if (!lock_) {
+        if (auto opened = open_head(); !opened) return opened;
+    }
     const HeadLock lock(lock_.get());
     if (!lock.held()) return internal_error(errno_text("cannot lock " + head_file_of(settings_.file)));
     if (auto ready = catch_up(); !ready) return ready;

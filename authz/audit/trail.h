@@ -35,8 +35,8 @@ struct HeadRecord {
 // Not thread-safe, but for what was taken by take_unsynced().
 class Trail {
   public:
-    // Makes the key unless it is there. A file that cannot be opened is no error for lack of space: append()
-    // then tries again. Errors: internal.
+    // Makes the key unless it is there. A disk that is full, broken or read-only is no error, if the key is
+    // there: append() then tries again. Errors: internal.
     [[nodiscard]] static Result<std::unique_ptr<Trail>> open(TrailSettings settings);
 
     // Writes all of them or none. Error: internal, the file system's.

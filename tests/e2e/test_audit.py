@@ -220,9 +220,37 @@ def test_a_full_disk_refuses_pushes_and_nothing_else(private_sites, tmp_path_fac
         subprocess.run(["umount", "-l", disk], check=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_a_start_on_a_disk_that_cannot_be_written_refuses_pushes_and_nothing_else(private_sites, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=True)
+    try:
+        site = private_sites(_config_with(disk))
+        alice = site.person("alice")
+        project = site.repository(alice)
+        work = alice.publish(project)
+        site.gateway.stop()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        site.start()
+        work.commit("more", "more\n")
+        work.git("push", exit=128, says="Gerve cannot record this push right now")
+        alice.clone(project, into="while-read-only")
+        site.gerve("user", "add", "bob", exit=1, says="nothing was done")
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        work.git("push")
+        site.gerve("audit", "verify")
+        assert [one["because"] for one in events(site, "--denied")] == ["unrecorded"]
+        site.gateway.stop()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def _config_with(disk) -> str:
+    return f'state = "{{state}}"\n[listen]\nssh = ["127.0.0.1:{{port}}"]\n[audit]\nfile = "{disk}/audit.jsonl"\n'
+
+
 def _fill_and_empty(private_sites, disk):
-    config = f'state = "{{state}}"\n[listen]\nssh = ["127.0.0.1:{{port}}"]\n[audit]\nfile = "{disk}/audit.jsonl"\n'
-    site = private_sites(config)
+    site = private_sites(_config_with(disk))
     alice = site.person("alice")
     project = site.repository(alice)
     work = alice.publish(project)
