@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::int64_t retry_pause = 100;      // ms between two tries to write a file that refuses
 constexpr std::int64_t alarm_interval = 5000;  // ms between two lines in the log
-constexpr std::chrono::milliseconds chores_interval{250};
-constexpr std::size_t max_batch = 500;  // events of one write(2)
+constexpr std::size_t max_batch = 500;         // events of one write(2)
 constexpr std::size_t remembered_sessions = 8192;
 constexpr off_t remembered_bytes = 1 << 20;  // of the file, at the start
 
@@ -43,6 +42,10 @@ std::vector<AuditFact> facts_of(const std::optional<KeyProven>& proof, const Dec
     return facts;
 }
 
+tl::unexpected<Error> stall() {
+    return internal_error("a write to the audit file does not end");
+}
+
 Result<void> never_arrived() {
     return internal_error("what was written to the audit file did not get to the disk");
 }
@@ -66,23 +69,42 @@ Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings
 
 void AuditSink::stop() {
     if (!keeper_.joinable()) return;
+    if (sync_failed_) (void)sync();
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
-        for (AuditFact& fact : offers_.close_all()) keep(std::move(fact));
+        take_aside();
+        {
+            const std::lock_guard front(front_);
+            for (AuditFact& fact : offers_.close_all()) keep(std::move(fact));
+        }
         keep(service_fact("stopped"));
         next_try_ = 0;
-        (void)write_waiting();
+        sync_failed_ = false;  // better written than nowhere
+        if (!write_waiting()) leave_behind();
     }
     chores_.notify_all();
     keeper_.join();
     (void)sync();
 }
 
+// Nobody has them then.
+void AuditSink::leave_behind() {
+    counters_->lost.add(waiting_.size());
+    log::error("audit events are lost: the audit file could not be written to the last",
+               {{"events", waiting_.size() + lost_}});
+    waiting_.clear();
+    counters_->waiting.set(0);
+}
+
 void AuditSink::record(const KeyOffered& event) {
     if (!on()) return;
-    const std::lock_guard lock(mutex_);
-    put(offers_.add(event));
+    std::vector<AuditFact> facts;
+    {
+        const std::lock_guard front(front_);
+        facts = offers_.add(event);
+    }
+    record(std::move(facts));
 }
 
 void AuditSink::record(const std::optional<KeyProven>& proof, const Decided& event) {
@@ -93,16 +115,46 @@ Result<void> AuditSink::insist(const std::optional<KeyProven>& proof, const Deci
     return insist(facts_of(proof, event));
 }
 
-void AuditSink::record(std::vector<AuditFact> facts) {
-    if (!on()) return;
-    const std::lock_guard lock(mutex_);
-    put(std::move(facts));
-}
-
 void AuditSink::record(const SessionEnded& event) {
     if (!on()) return;
-    const std::lock_guard lock(mutex_);
-    if (is_new(event.report.request.text())) put({fact_of(event)});
+    {
+        const std::lock_guard front(front_);
+        if (!is_new(event.report.request.text())) return;
+    }
+    record(fact_of(event));
+}
+
+// A disk that stalls holds one thread, the one that writes. False: it does, and this one need not wait.
+bool AuditSink::enter(std::unique_lock<std::timed_mutex>& lock) {
+    if (stalled_ ? lock.try_lock() : lock.try_lock_for(stall_patience)) {
+        take_aside();
+        return true;
+    }
+    stalled_ = true;
+    sound_alarm(stall().value());
+    return false;
+}
+
+void AuditSink::set_aside(std::vector<AuditFact> facts) {
+    const std::lock_guard front(front_);
+    for (AuditFact& fact : facts) {
+        if (aside_.size() >= max_waiting) {
+            ++aside_lost_;
+            counters_->lost.add();
+            aside_.pop_front();
+        }
+        aside_.push_back(std::move(fact));
+    }
+    counters_->waiting.set(static_cast<std::int64_t>(aside_.size()));
+}
+
+// Under mutex_.
+void AuditSink::take_aside() {
+    const std::lock_guard front(front_);
+    if (aside_lost_ > 0 && lost_ == 0) lost_since_ = aside_.front().time;
+    lost_ += std::exchange(aside_lost_, 0);
+    for (AuditFact& fact : aside_) keep(std::move(fact));
+    aside_.clear();
 }
 
 bool AuditSink::is_new(const std::string& request) {
@@ -116,8 +168,10 @@ bool AuditSink::is_new(const std::string& request) {
 }
 
 // Behind those that wait, if any do.
-void AuditSink::put(std::vector<AuditFact> facts) {
-    if (facts.empty()) return;
+void AuditSink::record(std::vector<AuditFact> facts) {
+    if (!on() || facts.empty()) return;
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (!enter(lock)) return set_aside(std::move(facts));
     const bool first = waiting_.empty() && lost_ == 0;
     if (first && monotonic_now() >= next_try_ && write(facts)) return;
     for (AuditFact& fact : facts) keep(std::move(fact));
@@ -127,7 +181,8 @@ void AuditSink::put(std::vector<AuditFact> facts) {
 
 Result<void> AuditSink::insist(const std::vector<AuditFact>& facts) {
     if (!on()) return {};
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (!enter(lock)) return stall();
     // Whoever insists is not put off: his is the try by which recovery is noticed.
     next_try_ = 0;
     if (auto written = write_waiting(); !written) return written;
@@ -136,7 +191,8 @@ Result<void> AuditSink::insist(const std::vector<AuditFact>& facts) {
 
 Result<void> AuditSink::probe() {
     if (!on()) return {};
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (!enter(lock)) return stall();
     next_try_ = 0;
     if (auto written = write_waiting(); !written) return written;
     auto room = sync_failed_ ? never_arrived() : trail_->probe();
@@ -177,6 +233,7 @@ Result<void> AuditSink::write_waiting() {
 
 Result<void> AuditSink::write(const std::vector<AuditFact>& facts) {
     auto appended = sync_failed_ ? never_arrived() : trail_->append(facts);
+    stalled_ = false;
     if (!appended) {
         note_failure(appended.error());
         return appended;
@@ -199,7 +256,7 @@ void AuditSink::sound_alarm(const Error& error) {
     if (monotonic_now() < next_alarm_) return;
     next_alarm_ = monotonic_now() + alarm_interval;
     log::error("the audit file cannot be written: pushes are refused",
-               {{"why", describe(error)}, {"waiting", waiting_.size()}});
+               {{"why", describe(error)}, {"waiting", counters_->waiting.value()}});
 }
 
 void AuditSink::note_recovery() {
@@ -210,71 +267,9 @@ void AuditSink::note_recovery() {
 
 Result<void> AuditSink::reopen() {
     if (!on()) return {};
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (!enter(lock)) return stall();
     return trail_->append({});
-}
-
-Result<void> AuditSink::sync() {
-    if (!on()) return {};
-    const std::lock_guard one_at_a_time(sync_mutex_);
-    Result<void> outcome = take_unsynced();
-    if (!outcome) return outcome;
-    std::erase_if(in_doubt_, [&](Unsynced& file) {
-        counters_->syncs.add();
-        auto synced = file.sync(settings_.sync_call);
-        if (synced) return true;
-        counters_->sync_failures.add();
-        outcome = std::move(synced);
-        return false;
-    });
-    if (outcome && !sync_failed_) return outcome;
-    const std::lock_guard lock(mutex_);
-    sync_failed_ = !outcome.has_value();
-    if (outcome)
-        note_recovery();
-    else
-        sound_alarm(outcome.error());
-    return outcome;
-}
-
-// After a failure: writes it once more. Nothing is appended to these files meanwhile.
-Result<void> AuditSink::take_unsynced() {
-    const std::lock_guard lock(mutex_);
-    for (Unsynced& file : trail_->take_unsynced()) in_doubt_.push_back(std::move(file));
-    unsynced_ = 0;
-    for (Unsynced& file : in_doubt_) {
-        auto written = sync_failed_ ? file.write_again() : Result<void>();
-        if (written) continue;
-        sound_alarm(written.error());
-        return written;
-    }
-    return {};
-}
-
-void AuditSink::keep_house() {
-    std::int64_t synced_at = monotonic_now();
-    const auto interval = std::min(chores_interval, settings_.sync_interval);
-    while (true) {
-        bool due = false;
-        {
-            std::unique_lock lock(mutex_);
-            chores_.wait_for(lock, interval,
-                             [this] { return stopping_ || unsynced_ >= settings_.sync_events; });
-            if (stopping_) return;
-            do_chores();
-            due = sync_failed_ || unsynced_ >= settings_.sync_events ||
-                  (unsynced_ > 0 && monotonic_now() - synced_at >= settings_.sync_interval.count());
-        }
-        if (!due) continue;
-        (void)sync();  // tells itself
-        synced_at = monotonic_now();
-    }
-}
-
-// Under mutex_.
-void AuditSink::do_chores() {
-    for (AuditFact& fact : offers_.close()) keep(std::move(fact));
-    (void)write_waiting();
 }
 
 }  // namespace gerve

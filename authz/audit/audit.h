@@ -34,8 +34,9 @@ struct AuditSettings {
 // it has not reached can be lost with the machine.
 //
 // While the file cannot be written, or what was written did not get to the disk, events wait in memory, in
-// order, and what must be on record is refused: a push, a change of an administrator's. The first that find
-// no room there are counted, and their number is an event.
+// order, and what must be on record is refused: a push, a change of an administrator's. So it is while a
+// write does not end: nobody waits for it longer than stall_patience. The first that find no room in memory
+// are counted, and their number is an event.
 class AuditSink {
   public:
     // Errors: internal (the file or its key cannot be opened; lack of space is no error yet).
@@ -73,11 +74,15 @@ class AuditSink {
     [[nodiscard]] Result<void> sync();
 
     static constexpr std::size_t max_waiting = 20'000;  // events in memory
+    static constexpr std::chrono::milliseconds stall_patience{500};
 
   private:
     void record(AuditFact fact) { record(std::vector<AuditFact>(1, std::move(fact))); }
     void record(std::vector<AuditFact> facts);
-    void put(std::vector<AuditFact> facts);
+    [[nodiscard]] bool enter(std::unique_lock<std::timed_mutex>& lock);
+    void set_aside(std::vector<AuditFact> facts);
+    void take_aside();
+    void leave_behind();
     [[nodiscard]] Result<void> insist(const std::vector<AuditFact>& facts);
     [[nodiscard]] Result<void> write(const std::vector<AuditFact>& facts);
     [[nodiscard]] Result<void> write_waiting();
@@ -93,22 +98,28 @@ class AuditSink {
     AuditCounters own_counters_;
     AuditCounters* counters_ = &own_counters_;
     AuditSettings settings_;
-    std::mutex mutex_;  // of all below
     std::unique_ptr<Trail> trail_;
+
+    std::mutex front_;  // never held while a file is used; of:
     Offers offers_;
     std::unordered_set<std::string> told_;  // requests of the last sessions, and their order
     std::deque<std::string> told_in_order_;
+    std::deque<AuditFact> aside_;  // what came while a write did not end
+    std::uint64_t aside_lost_ = 0;
+
+    std::timed_mutex mutex_;            // of all below, and what trail_ refers to; taken before front_
+    std::atomic<bool> stalled_{false};  // somebody has waited for it in vain, and no write has ended since
     std::deque<AuditFact> waiting_;
     std::uint64_t lost_ = 0;
     std::int64_t lost_since_ = 0;
-    std::int64_t next_try_ = 0;    // monotonic_now(): not earlier while the file cannot be written
-    std::int64_t next_alarm_ = 0;  // the same, of the log
+    std::int64_t next_try_ = 0;  // monotonic_now(): not earlier while the file cannot be written
+    std::atomic<std::int64_t> next_alarm_{0};  // the same, of the log
     unsigned unsynced_ = 0;
 
     std::mutex sync_mutex_;           // one fdatasync() at a time; taken before mutex_
     std::vector<Unsynced> in_doubt_;  // what is not known to be on the disk, of what was taken from trail_
     std::atomic<bool> sync_failed_{false};
-    std::condition_variable chores_;
+    std::condition_variable_any chores_;
     bool stopping_ = false;
     std::thread keeper_;
 };

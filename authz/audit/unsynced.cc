@@ -31,13 +31,15 @@ void Unsynced::add(off_t at, std::string_view text) {
 }
 
 Result<void> Unsynced::sync(SyncCall call) {
-    if (call(file_->get()) != 0) return internal_error(errno_text("cannot sync the audit file"));
+    failed_ = call(file_->get()) != 0;
+    if (failed_) return internal_error(errno_text("cannot sync the audit file"));
     pieces_.clear();
     return {};
 }
 
 // O_APPEND would put it at the end, wherever pwrite() is told to.
 Result<void> Unsynced::write_again() {
+    if (!failed_) return {};
     const int flags = ::fcntl(file_->get(), F_GETFL);
     if (flags < 0 || ::fcntl(file_->get(), F_SETFL, flags & ~O_APPEND) != 0)
         return internal_error(errno_text("cannot write the audit file again"));

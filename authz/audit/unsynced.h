@@ -27,8 +27,8 @@ class Unsynced {
 
     // Error: internal, and the disk may have all of it or nothing.
     [[nodiscard]] Result<void> sync(SyncCall call);
-    // After that error, before the next try. Nobody else may write to the same open file meanwhile. Error:
-    // internal.
+    // After that error, before the next try; else does nothing. Nobody else may write to the same open file
+    // meanwhile. Error: internal.
     [[nodiscard]] Result<void> write_again();
 
   private:
@@ -38,6 +38,7 @@ class Unsynced {
     };
     std::shared_ptr<Fd> file_;
     std::vector<Piece> pieces_;  // others write in between
+    bool failed_ = false;
 };
 
 }  // namespace gerve

@@ -1,5 +1,7 @@
 #include "authz/audit/audit.h"
 
+#include <fcntl.h>
+
 #include <thread>
 
 #include "tests/unit/authz/audit/files.h"
@@ -109,6 +111,64 @@ TEST_CASE("while the file cannot be written, events wait, and what must be on re
     REQUIRE(lines.size() == 8);  // two of the start, 1 + 3 sessions, the push, the end
     CHECK(lines[5]["event"] == "session");
     CHECK(lines[6]["event"] == "decision");
+}
+
+TEST_CASE("what still waits at the end is told to be lost") {
+    const TemporaryDirectory directory;
+    AuditCounters counters;
+    auto settings = settings_in(directory);
+    settings.counters = &counters;
+    auto sink = must(AuditSink::open(settings));
+    {
+        const FileSizeLimit full(std::filesystem::file_size(directory.file("audit.jsonl")));
+        for (int i = 0; i < 3; ++i) record_session(*sink);
+        sink.reset();
+    }
+    CHECK(counters.lost.value() == 4);  // and that it ended
+    CHECK(counters.waiting.value() == 0);
+}
+
+namespace {
+// As a writer whose disk does not answer: whoever writes waits for it.
+class StalledWriter {
+  public:
+    explicit StalledWriter(const std::string& head) : file_(::open(head.c_str(), O_RDWR | O_CLOEXEC)) {
+        struct flock whole {};
+        whole.l_type = F_WRLCK;
+        REQUIRE(::fcntl(file_.get(), F_OFD_SETLK, &whole) == 0);
+    }
+
+  private:
+    Fd file_;
+};
+}  // namespace
+
+TEST_CASE("a disk that stalls keeps one thread; fetches are recorded later, and pushes are refused") {
+    const TemporaryDirectory directory;
+    AuditCounters counters;
+    auto settings = settings_in(directory);
+    settings.counters = &counters;
+    auto sink = must(AuditSink::open(settings));
+    const AuthorizeRequest push = ask_access("", Service::receive_pack);
+    std::optional<StalledWriter> stalled(directory.file("audit.jsonl.head"));
+    std::thread victim([&] { record_session(*sink); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const auto start = std::chrono::steady_clock::now();
+    CHECK_FALSE(sink->insist(std::nullopt, Decided{push, *alice, Allow{Rule::owner}}).has_value());
+    for (int i = 0; i < 100; ++i) record_session(*sink);
+    sink->record(KeyOffered{ask_key(1), alice});
+    CHECK_FALSE(sink->probe().has_value());
+    CHECK(std::chrono::steady_clock::now() - start < 4 * AuditSink::stall_patience);
+    CHECK(counters.failing.value() == 1);
+    CHECK(counters.waiting.value() == 101);
+    stalled.reset();
+    victim.join();
+    must(sink->probe());
+    CHECK(counters.failing.value() == 0);
+    CHECK(counters.waiting.value() == 0);
+    sink.reset();
+    CHECK(json_lines(directory.file("audit.jsonl")).size() == 2 + 1 + 101 + 1);
+    CHECK(verify(directory, {"audit.jsonl"}).empty());
 }
 
 TEST_CASE("what finds no room in memory is counted in an event of its own") {
