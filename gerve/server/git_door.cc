@@ -12,6 +12,7 @@
 #include "gerve/relay/git_request.h"
 #include "gerve/relay/git_session.h"
 #include "gerve/relay/packet_stream.h"
+#include "gerve/server/arrival.h"
 #include "gerve/server/git_streams.h"
 
 namespace gerve {
@@ -160,21 +161,20 @@ class GitConnection {
     SessionReport report_;
 };
 
+void turn_away(const Fd& socket, const std::string& text, const std::string& address) {
+    log::warn("connection refused", {{"addr", address}, {"why", text}});
+    const std::string packet = encode_packet("ERR " + text);
+    (void)::send(socket.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 }  // namespace
 
 asio::awaitable<void> serve_git_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
-    const auto client = co_await find_client(worker, socket, peer);
+    const auto client = co_await find_client(worker, socket, peer, turn_away);
     if (!client) co_return;
     const std::string address = *client;
-    UnauthenticatedLimit::Refusal refusal;
-    auto place = worker.unauthenticated.admit(address, refusal);
-    if (!place) {
-        worker.metrics.count_refused(refusal.by_source ? ConnectionEnd::per_source : ConnectionEnd::in_all);
-        log::warn("connection refused", {{"addr", address}, {"why", refusal.text}});
-        const std::string packet = encode_packet("ERR " + refusal.text);
-        (void)::send(socket.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        co_return;
-    }
+    auto place = admit(worker, socket, address, turn_away);
+    if (!place) co_return;
     const auto connection = std::make_unique<GitConnection>(worker, std::move(socket), address);
     co_await connection->run(std::move(*place));
 }

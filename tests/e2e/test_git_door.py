@@ -245,7 +245,7 @@ def test_who_waits_for_a_header_is_counted_and_bounded(open_house, public):
     waiting = [connect(open_house, "127.0.0.9") for _ in range(3)]
     wait_until(lambda: value("gerve_connections_awaiting_header") == 3, "they are counted")
     with closing(connect(open_house, "127.0.0.9")) as more:
-        assert more.recv(200).startswith(b"Too many connections wait for a balancer's header.")
+        assert more.recv(200) == packet(b"ERR Too many connections wait for a balancer's header. Try again.")
     with closing(socket.create_connection(("127.0.0.1", open_house.gateway.port), 10,
                                           source_address=("127.0.0.9", 0))) as over_ssh:
         assert over_ssh.recv(200).startswith(b"Too many connections wait for a balancer's header.")
