@@ -72,6 +72,11 @@ void show_connections(Page& page, const GatewayMetrics& gateway) {
         page.counter("gerve_connections_refused_total", "Connections turned away, by the limit they met",
                      {{"limit", word(limits, i)}}, gateway.refused[i]);
     }
+    constexpr std::array<std::string_view, 3> refusals{"abandoned", "malformed", "maintenance"};
+    for (std::size_t i = 0; i < refusals.size(); ++i) {
+        page.counter("gerve_git_requests_refused_total", "git:// connections that never became an operation",
+                     {{"reason", word(refusals, i)}}, gateway.refused_git[i]);
+    }
     std::int64_t connections = 0, unauthenticated = 0, awaiting = 0, sessions = 0, workers = 0;
     for (const WorkerNumbers& worker : gateway.workers) {
         if (!is_alive(worker)) continue;

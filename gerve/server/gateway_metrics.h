@@ -47,6 +47,7 @@ enum class ConnectionEnd {
     anonymous
 };                                                                     // why a connection was refused
 enum class LoginEnd { accepted, authz_away, abandoned, maintenance };  // authz_away: let in to be told so
+enum class GitRefusal { abandoned, malformed, maintenance };  // before a git:// request became an operation
 enum class WorkerQuestion { key, authorize };
 
 // Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
@@ -68,10 +69,11 @@ struct GatewayMetrics {
         "exit", "refused", "client-gone", "upstream-lost", "upstream-unreachable", "other"};
 
     Counter accepted;
-    Counter accepted_git;            // of git://
-    std::array<Counter, 6> refused;  // of ConnectionEnd
-    std::array<Counter, 4> logins;   // of LoginEnd
-    Counter refused_keys;            // offers of a key that is not known, or for another user name
+    Counter accepted_git;                // of git://
+    std::array<Counter, 6> refused;      // of ConnectionEnd
+    std::array<Counter, 3> refused_git;  // of GitRefusal
+    std::array<Counter, 4> logins;       // of LoginEnd
+    Counter refused_keys;                // offers of a key that is not known, or for another user name
     std::array<Counter, key_exchanges.size()> by_key_exchange;
     std::array<std::array<Counter, ends.size()>, services.size()> operations;
     Counter bytes_in;  // of git operations that ended
@@ -85,6 +87,7 @@ struct GatewayMetrics {
     std::array<WorkerNumbers, 256> workers;
 
     void count_refused(ConnectionEnd why) { refused[static_cast<std::size_t>(why)].add(); }
+    void count_refused(GitRefusal why) { refused_git[static_cast<std::size_t>(why)].add(); }
     void count_login(LoginEnd end) { logins[static_cast<std::size_t>(end)].add(); }
     void count_key_exchange(std::string_view name) { by_key_exchange[place_of(name, key_exchanges)].add(); }
     void count_operation(const SessionReport& report) {

@@ -87,10 +87,12 @@ class GitConnection {
         place.give_back();
         std::string refusal;
         if (!request) {
+            worker_.metrics.count_refused(abandoned_ ? GitRefusal::abandoned : GitRefusal::malformed);
             refusal = error_text(request.error().told);
             log::info("git request refused",
                       {{"addr", report_.client.address}, {"why", describe(request.error())}});
         } else if (!worker_.maintenance.empty()) {
+            worker_.metrics.count_refused(GitRefusal::maintenance);
             refusal = printable(trim(worker_.maintenance), 500);
         } else {
             refusal = co_await serve(*request);
@@ -99,17 +101,21 @@ class GitConnection {
     }
 
   private:
+    tl::unexpected<Error> abandoned() {
+        abandoned_ = true;
+        return client_error("ERROR: No git request came in time.\n");
+    }
+
     asio::awaitable<Result<GitRequest>> receive_request(Deadline deadline) {
-        const Error none{ErrorKind::client, "ERROR: No git request came in time.\n", ""};
         std::array<char, max_git_request> packet;
         const std::span<char> header(packet.data(), git_request_header);
         const bool begun = co_await streams_.receive_exactly(header, deadline);
-        if (!begun) co_return tl::make_unexpected(none);
+        if (!begun) co_return abandoned();
         const auto size = git_request_size({packet.data(), git_request_header});
         if (!size) co_return pass_on(size);
         const std::span<char> rest(packet.data() + git_request_header, *size - git_request_header);
         const bool complete = co_await streams_.receive_exactly(rest, deadline);
-        if (!complete) co_return tl::make_unexpected(none);
+        if (!complete) co_return abandoned();
         co_return parse_git_request({packet.data(), *size});
     }
 
@@ -159,6 +165,7 @@ class GitConnection {
     WorkerContext& worker_;
     GitStreams streams_;
     SessionReport report_;
+    bool abandoned_ = false;  // no whole request came
 };
 
 void turn_away(const Fd& socket, const std::string& text, const std::string& address) {

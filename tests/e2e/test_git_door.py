@@ -139,6 +139,29 @@ def test_it_is_counted(open_house, public):
 # ---- what is not
 
 
+def test_who_is_refused_is_counted(open_house, public):
+    def refused(reason):
+        return open_house.metrics.value("gerve_git_requests_refused_total", reason=reason)
+
+    before = {reason: refused(reason) for reason in ("abandoned", "malformed", "maintenance")}
+    answer(open_house, b"GET / HTTP/1.1\r\n\r\n")
+    wait_until(lambda: refused("malformed") == before["malformed"] + 1, "what is no request is counted")
+    connect(open_house).close()
+    wait_until(lambda: refused("abandoned") == before["abandoned"] + 1, "who leaves is counted")
+    operations = open_house.metrics.value("gerve_git_operations_total", service="git-upload-pack", end="refused")
+    answer(open_house, request("alice-1/nothing"))
+    wait_until(lambda: open_house.metrics.value("gerve_git_operations_total", service="git-upload-pack",
+                                                end="refused") == operations + 1, "so is what policy refuses")
+    open_house.gerve("maintenance", "on", "Back at noon.")
+    try:
+        wait_until(lambda: answer(open_house, request(public.path)) and
+                   refused("maintenance") > before["maintenance"], "who is told of maintenance is counted")
+    finally:
+        open_house.gerve("maintenance", "off")
+    wait_until(lambda: answer(open_house, request(public.path)).endswith(b"0000"), "it is over")
+    assert refused("malformed") == before["malformed"] + 1
+
+
 def test_private_is_missing_byte_for_byte(open_house, public, secret):
     missing = answer(open_house, request("alice-1/nothing"))
     assert missing == packet(b"ERR Repository not found.")
@@ -172,9 +195,22 @@ def test_a_request_that_is_none(open_house):
 
 
 def test_who_says_nothing_or_only_drips_is_cut(open_house):
+    """However often something comes: the whole request has its time, not each byte of it."""
+    told = packet(b"ERR No git request came in time.")
+    whole = request("alice-1/" + "x" * 100)
     with closing(connect(open_house)) as silent, closing(connect(open_house)) as drip:
-        drip.sendall(b"00")
-        assert silent.recv(1000) == drip.recv(1000) == packet(b"ERR No git request came in time.")
+        started = time.monotonic()
+        drip.settimeout(0.25)
+        said, received = 0, b""
+        while not received and said < len(whole):
+            drip.sendall(whole[said:said + 1])
+            said += 1
+            try:
+                received = drip.recv(1000)
+            except TimeoutError:
+                pass
+        assert received == silent.recv(1000) == told
+        assert said > 5 and 1.5 < time.monotonic() - started < 4
 
 
 def test_the_directory_is_away(open_house, public):
