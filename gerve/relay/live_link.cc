@@ -1,15 +1,11 @@
 #include "gerve/relay/live_link.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <cerrno>
+#include <unordered_set>
 
 #include "authz/base/clock.h"
-#include "authz/base/fd.h"
 #include "authz/base/log.h"
 #include "authz/service/wire.h"
 
@@ -18,19 +14,22 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds turn{1'000};           // between two looks for news
-constexpr std::chrono::milliseconds worth_telling{1'000};  // older than that
-constexpr std::chrono::milliseconds traffic_period{3'000};
-constexpr std::chrono::milliseconds answer_patience{10'000};
 constexpr std::size_t message_goal = 64 * 1024;     // bytes; half of what a message may have
 constexpr std::size_t longest_message = 32 * 1024;  // of authz's, with max_live_numbers in it
+constexpr int send_buffer = 256 * 1024;             // bytes: more than the largest message
 
 }  // namespace
 
 LiveLink::LiveLink(asio::io_context& loop, std::string socket_path, std::string door)
-    : loop_(loop), path_(std::move(socket_path)), door_(std::move(door)), answered_(loop.get_executor()) {}
+    : LiveLink(loop, std::move(socket_path), std::move(door), Pace()) {}
 
-LiveLink::~LiveLink() = default;
+LiveLink::LiveLink(asio::io_context& loop, std::string socket_path, std::string door, Pace pace)
+    : loop_(loop),
+      door_(std::move(door)),
+      pace_(pace),
+      socket_(loop, std::move(socket_path), {longest_message, send_buffer},
+              {[this](const std::string& message) { hear(message); }, [this] { disconnected(); }}),
+      answered_(loop.get_executor()) {}
 
 LiveLink::Place LiveLink::enter(LiveSubject& subject) {
     const std::uint64_t number = ++last_number_;
@@ -49,7 +48,7 @@ void LiveLink::leave(std::uint64_t number) {
 asio::awaitable<void> LiveLink::run() {
     asio::steady_timer pause(loop_);
     while (!items_.empty() || !ended_.empty()) {
-        pause.expires_after(turn);
+        pause.expires_after(pace_.turn);
         co_await pause.async_wait(asio::use_awaitable);
         co_await tell_news();
     }
@@ -58,10 +57,10 @@ asio::awaitable<void> LiveLink::run() {
 
 asio::awaitable<void> LiveLink::tell_news() {
     const auto now = steady_clock::now();
-    traffic_due_ = now - traffic_at_ >= traffic_period;
-    if (traffic_due_) traffic_at_ = now;
+    Look look{.traffic = now - traffic_at_ >= pace_.traffic};
+    if (look.traffic) traffic_at_ = now;
     while (true) {
-        const LiveNews news = collect();
+        const LiveNews news = collect(look);
         if (news.began.empty() && news.moved.empty() && news.ended.empty()) co_return;
         const bool told = co_await ask(news);
         if (!told) co_return;
@@ -70,17 +69,21 @@ asio::awaitable<void> LiveLink::tell_news() {
 
 // A part that fits a message, and counts as told from here on: if it is not, the connection is gone, and over
 // the next one all is told again.
-LiveNews LiveLink::collect() {
+LiveNews LiveLink::collect(Look& look) {
     LiveNews news;
     news.client.door = door_;
     const std::size_t over = std::min(ended_.size(), max_live_numbers);
     news.ended.assign(ended_.end() - static_cast<std::ptrdiff_t>(over), ended_.end());
     ended_.resize(ended_.size() - over);
-    const auto begun_by = steady_clock::now() - worth_telling;
+    const auto begun_by = steady_clock::now() - pace_.worth_telling;
     std::size_t size = 0;
-    for (auto& [number, item] : items_) {
-        if (!item.told && item.entered <= begun_by && news.began.size() < max_live_began &&
-            size < message_goal) {
+    for (auto at = items_.lower_bound(look.next); at != items_.end(); ++at) {
+        auto& [number, item] = *at;
+        if (news.began.size() >= max_live_began || news.moved.size() >= max_live_numbers ||
+            size >= message_goal)
+            break;
+        look.next = number + 1;
+        if (!item.told && item.entered <= begun_by) {
             LiveEntry entry = item.subject->describe();
             entry.number = number;
             // JSON may write six bytes for one of a client's.
@@ -88,7 +91,7 @@ LiveNews LiveLink::collect() {
             news.began.push_back(std::move(entry));
             item.told = true;
         }
-        if (!item.told || !traffic_due_ || news.moved.size() >= max_live_numbers) continue;
+        if (!item.told || !look.traffic) continue;
         LiveTraffic traffic = item.subject->traffic();
         traffic.number = number;
         if (traffic.bytes_in + traffic.bytes_out == item.told_bytes) continue;
@@ -98,67 +101,30 @@ LiveNews LiveLink::collect() {
     return news;
 }
 
-bool LiveLink::connect() {
-    if (socket_ != nullptr) return true;
-    Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return false;
-    const int buffer = 256 * 1024;  // bytes: more than the largest message
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-    socket_ = std::make_shared<asio::posix::stream_descriptor>(loop_, fd.release());
-    asio::co_spawn(loop_, receive(socket_), asio::detached);
-    return true;
-}
-
 // Whether authz has taken it in.
 asio::awaitable<bool> LiveLink::ask(const LiveNews& news) {
-    if (!connect()) {
-        disconnected();
-        co_return false;
-    }
-    const RequestHead head{++last_question_, monotonic_now() + answer_patience.count()};
+    const RequestHead head{++last_question_, monotonic_now() + pace_.answer.count()};
     const std::string message = encode_request(head, news);
-    const Socket socket = socket_;
-    const ssize_t sent = ::send(socket->native_handle(), message.data(), message.size(), MSG_NOSIGNAL);
-    const auto deadline = steady_clock::now() + answer_patience;
-    bool waiting = sent >= 0;
-    while (waiting && socket == socket_ && last_answer_ != head.id) {
+    bool waiting = socket_.send(message) == AuthzSocket::Sent::whole;
+    const std::uint64_t connection = socket_.connection();
+    const auto deadline = steady_clock::now() + pace_.answer;
+    while (waiting && connection == socket_.connection() && last_answer_ != head.id) {
         waiting = co_await answered_.wait(deadline);
     }
     const bool told = last_answer_ == head.id && taken_in_;
-    if (!told && socket == socket_) disconnected();
+    if (!told && connection == socket_.connection()) disconnected();
     co_return told;
 }
 
-// Nothing was told over the next connection.
+// Nothing was told over the next connection. authz hears of the end of this one, and forgets what ran there.
 void LiveLink::disconnected() {
-    socket_.reset();
+    socket_.close();
     ended_.clear();
     for (auto& [number, item] : items_) {
         item.told = false;
         item.told_bytes = 0;
     }
     answered_.notify();
-}
-
-asio::awaitable<void> LiveLink::receive(Socket socket) {
-    std::string buffer(longest_message, '\0');
-    while (socket == socket_) {
-        const ssize_t got = ::recv(socket->native_handle(), buffer.data(), buffer.size(), 0);
-        if (got > 0) {
-            hear(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)));
-        } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            asio::error_code failed;
-            co_await socket->async_wait(socket->wait_read, asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) break;
-        } else {
-            break;
-        }
-    }
-    if (socket == socket_) disconnected();
 }
 
 void LiveLink::hear(std::string_view message) {
@@ -172,22 +138,24 @@ void LiveLink::hear(std::string_view message) {
         return answered_.notify();
     }
     const auto order = parse_live_order(message);
-    if (order) obey(*order);
+    if (!order) return log::error("authz sent what is not an order", {{"why", describe(order.error())}});
+    obey(*order);
 }
 
 // A connection goes with all that runs on it, also what authz has not heard of yet.
 void LiveLink::obey(const LiveOrder& order) {
+    std::unordered_set<std::string> connections;
     for (const std::uint64_t number : order.numbers) {
         const auto ordered = items_.find(number);
         if (ordered == items_.end()) continue;
         const LiveEntry entry = ordered->second.subject->describe();
+        if (entry.service.empty()) connections.insert(entry.client.connection);
         ordered->second.subject->end(order.why);
-        if (!entry.service.empty()) continue;
-        for (const auto& [other, item] : items_) {
-            if (other == number) continue;
-            if (item.subject->describe().client.connection == entry.client.connection)
-                item.subject->end(order.why);
-        }
+    }
+    if (connections.empty()) return;
+    for (const auto& [number, item] : items_) {
+        const LiveEntry entry = item.subject->describe();
+        if (connections.contains(entry.client.connection)) item.subject->end(order.why);
     }
 }
 

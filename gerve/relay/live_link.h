@@ -3,13 +3,12 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "authz/service/live_protocol.h"
+#include "gerve/relay/authz_socket.h"
 #include "gerve/relay/wakeup.h"
 
 namespace gerve {
@@ -30,10 +29,17 @@ class LiveSubject {
 // While authz is away, all lives on.
 class LiveLink {
   public:
+    struct Pace {
+        std::chrono::milliseconds turn{1'000};           // between two looks for news
+        std::chrono::milliseconds worth_telling{1'000};  // what is older than that
+        std::chrono::milliseconds traffic{3'000};        // at least, between two counts of one subject's bytes
+        std::chrono::milliseconds answer{10'000};        // that authz may take
+    };
+
     LiveLink(asio::io_context& loop, std::string socket_path, std::string door);
+    LiveLink(asio::io_context& loop, std::string socket_path, std::string door, Pace pace);
     LiveLink(const LiveLink&) = delete;
     LiveLink& operator=(const LiveLink&) = delete;
-    ~LiveLink();
 
     // Holds a subject in the link.
     class Place {
@@ -57,29 +63,31 @@ class LiveLink {
     [[nodiscard]] Place enter(LiveSubject& subject);
 
   private:
-    using Socket = std::shared_ptr<asio::posix::stream_descriptor>;
     struct Item {
         LiveSubject* subject;
         std::chrono::steady_clock::time_point entered;
         bool told = false;             // over this connection
         std::uint64_t told_bytes = 0;  // both ways
     };
+    // One look at all there is, told in as many messages as it takes.
+    struct Look {
+        bool traffic;            // counts bytes as well
+        std::uint64_t next = 0;  // number that was not looked at yet
+    };
 
     void leave(std::uint64_t number);
     asio::awaitable<void> run();
     asio::awaitable<void> tell_news();
-    [[nodiscard]] LiveNews collect();
+    [[nodiscard]] LiveNews collect(Look& look);
     asio::awaitable<bool> ask(const LiveNews& news);
-    [[nodiscard]] bool connect();
-    asio::awaitable<void> receive(Socket socket);
     void hear(std::string_view message);
     void obey(const LiveOrder& order);
     void disconnected();
 
     asio::io_context& loop_;
-    std::string path_;
-    std::string door_;
-    Socket socket_;
+    const std::string door_;
+    const Pace pace_;
+    AuthzSocket socket_;
     std::map<std::uint64_t, Item> items_;
     std::vector<std::uint64_t> ended_;  // which authz still counts as live
     Signal answered_;
@@ -88,7 +96,6 @@ class LiveLink {
     std::uint64_t last_answer_ = 0;                     // to which question
     bool taken_in_ = false;                             // what it said
     std::chrono::steady_clock::time_point traffic_at_;  // told last
-    bool traffic_due_ = false;
     bool running_ = false;
 };
 

@@ -1,14 +1,9 @@
 #include "gerve/server/authz_link.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <cerrno>
 
 #include "authz/base/clock.h"
-#include "authz/base/fd.h"
 #include "authz/base/log.h"
 
 namespace gerve {
@@ -19,43 +14,14 @@ constexpr std::chrono::milliseconds question_patience{4'000};
 constexpr std::chrono::milliseconds report_patience{60'000};
 constexpr std::chrono::milliseconds retry_pause{20};
 constexpr std::size_t max_reports = 20'000;
+constexpr int send_buffer = 1 << 20;  // bytes: a burst of questions waits there
 
 }  // namespace
 
 AuthzLink::AuthzLink(asio::io_context& loop, std::string socket_path)
-    : loop_(loop), path_(std::move(socket_path)) {}
-
-bool AuthzLink::connect() {
-    if (socket_ != nullptr) return true;
-    Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return false;
-    const int buffer = 1 << 20;  // bytes: a burst of questions waits there
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
-    socket_ = std::make_shared<asio::posix::stream_descriptor>(loop_, fd.release());
-    asio::co_spawn(loop_, receive(socket_), asio::detached);
-    return true;
-}
-
-asio::awaitable<void> AuthzLink::receive(std::shared_ptr<asio::posix::stream_descriptor> socket) {
-    std::string buffer(max_authz_message, '\0');
-    while (socket == socket_) {
-        const ssize_t got = ::recv(socket->native_handle(), buffer.data(), buffer.size(), 0);
-        if (got > 0) {
-            settle(buffer.substr(0, static_cast<std::size_t>(got)));
-        } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            asio::error_code failed;
-            co_await socket->async_wait(socket->wait_read, asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) break;
-        } else {
-            break;
-        }
-    }
-    if (socket == socket_) disconnected();
-}
+    : loop_(loop),
+      socket_(loop, std::move(socket_path), {max_authz_message, send_buffer},
+              {[this](std::string message) { settle(std::move(message)); }, [this] { disconnected(); }}) {}
 
 void AuthzLink::settle(std::string message) {
     const auto id = parse_reply_id(message);
@@ -69,19 +35,13 @@ void AuthzLink::settle(std::string message) {
 
 void AuthzLink::disconnected() {
     log::warn("connection to authz lost", {{"questions", asked_.size()}});
-    socket_.reset();
     for (const auto& [id, question] : std::exchange(asked_, {})) question->settled.notify();
 }
 
 // Nothing: not sent, broken off, or the deadline came.
 asio::awaitable<std::optional<std::string>> AuthzLink::ask_once(std::uint64_t id, const std::string& message,
                                                                 Deadline deadline) {
-    if (!connect()) co_return std::nullopt;
-    const ssize_t sent = ::send(socket_->native_handle(), message.data(), message.size(), MSG_NOSIGNAL);
-    if (sent < 0) {
-        if (errno != EAGAIN && errno != ENOBUFS) disconnected();
-        co_return std::nullopt;
-    }
+    if (socket_.send(message) != AuthzSocket::Sent::whole) co_return std::nullopt;
     Question question(loop_.get_executor());
     asked_[id] = &question;
     co_await question.settled.wait(deadline);
@@ -102,7 +62,7 @@ asio::awaitable<Result<std::string>> AuthzLink::ask(const Request& request,
         asio::steady_timer pause(loop_, retry_pause);
         co_await pause.async_wait(asio::use_awaitable);
     }
-    co_return unavailable("authz does not answer at " + path_);
+    co_return unavailable("authz does not answer at " + socket_.path());
 }
 
 asio::awaitable<Result<std::optional<KeyFound>>> AuthzLink::key(const KeyRequest& request) {

@@ -3,15 +3,14 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "authz/service/protocol.h"
 #include "authz/service/wire.h"
+#include "gerve/relay/authz_socket.h"
 #include "gerve/relay/wakeup.h"
 
 namespace gerve {
@@ -45,16 +44,13 @@ class AuthzLink {
     asio::awaitable<Result<std::string>> ask(const Request& request, std::chrono::milliseconds patience);
     asio::awaitable<std::optional<std::string>> ask_once(std::uint64_t id, const std::string& message,
                                                          Deadline deadline);
-    [[nodiscard]] bool connect();
-    asio::awaitable<void> receive(std::shared_ptr<asio::posix::stream_descriptor> socket);
     void settle(std::string message);
     void disconnected();
     asio::awaitable<void> send_reports();
     asio::awaitable<void> send_proof(ProofReport proof);
 
     asio::io_context& loop_;
-    std::string path_;
-    std::shared_ptr<asio::posix::stream_descriptor> socket_;
+    AuthzSocket socket_;
     std::unordered_map<std::uint64_t, Question*> asked_;
     std::deque<SessionReport> reports_;
     std::uint64_t last_id_ = 0;
