@@ -57,8 +57,9 @@ std::pair<std::string_view, std::string> words_for(RelayEnd end, const RelayDead
 // The operation as authz hears of it, while it is carried.
 class LiveOperation final : public LiveSubject {
   public:
-    LiveOperation(const SessionReport& report, const RepoPath& repo, EndableStreams& client)
-        : report_(report), repo_(repo), client_(client) {}
+    LiveOperation(const SessionReport& report, const RepoPath& repo, EndableStreams& client,
+                  Upstream& upstream)
+        : report_(report), repo_(repo), client_(client), upstream_(upstream) {}
 
     [[nodiscard]] LiveEntry describe() const override {
         return {.number = 0,
@@ -73,19 +74,24 @@ class LiveOperation final : public LiveSubject {
     [[nodiscard]] LiveTraffic traffic() const override {
         return {0, client_.bytes_in(), client_.bytes_out()};
     }
-    void end(LiveEnd why) override { client_.end(why); }
+    // The relay may be waiting for either side, and a file server that has stalled never comes back.
+    void end(LiveEnd why) override {
+        client_.end(why);
+        upstream_.close();
+    }
 
   private:
     const SessionReport& report_;
     const RepoPath& repo_;
     EndableStreams& client_;
+    Upstream& upstream_;
     UnixMillis since_ = unix_now();
 };
 
 asio::awaitable<void> carry(Door& door, const RepoPath& repo, Upstream upstream, Scratch& scratch,
                             RelayDeadlines deadlines, SessionReport& report) {
     EndableStreams client(door.streams());
-    LiveOperation operation(report, repo, client);
+    LiveOperation operation(report, repo, client, upstream);
     LiveLink::Place place;  // none where nobody logged in: there is nothing that could be taken back
     if (!report.handle.empty()) place = door.live().enter(operation);
     const RelayOutcome outcome = co_await relay(client, upstream, scratch, deadlines);

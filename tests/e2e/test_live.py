@@ -13,6 +13,14 @@ from harness.processes import wait_until
 from harness.slow_clone import RATE, SIZE, WITHIN, SlowClone, live_of
 from harness.throttle import slow_line
 
+
+def stands_still(site, client) -> bool:
+    """Whether the client's one session moves nothing, for longer than it takes to be told of."""
+    before = live_of(site, client)[0]["bytes_in"]
+    time.sleep(4)
+    return before == live_of(site, client)[0]["bytes_in"]
+
+
 @pytest.fixture(scope="module")
 def bulky(site):
     """A private repository that takes long to be cloned over a slow line."""
@@ -112,6 +120,33 @@ def test_a_push_that_is_ended_leaves_nothing_behind(site, bulky, door):
     repository.git("fsck")
 
 
+def test_a_push_whose_file_server_has_stalled_is_ended_as_well(private_site):
+    """The worker waits to be rid of what the client sent, and would wait for as long as TCP does."""
+    writer = private_site.person("writer")
+    repository = private_site.repository(writer, private=True)
+    work = writer.publish(repository)
+    work.git("config", "core.compression", "0")
+    work.commit("noise", os.urandom(SIZE))
+    held = []
+    try:
+        slow = work.with_ssh_options(*slow_line(writer.door.host, writer.door.port, RATE))
+        push = slow.start("git", "push", "--quiet")
+        wait_until(lambda: repository.quarantines() and live_of(private_site, writer), "the push is being received")
+        held = [private_site.gateway.agent(), *private_site.gateway.git_processes()]
+        for pid in held:
+            os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: stands_still(private_site, writer), "all buffers on the way are full", timeout=30)
+        began = time.monotonic()
+        private_site.gerve("kill", "--user", writer.login)
+        push.finish(exit=NONZERO, says=KILLED.strip())
+        assert time.monotonic() - began < WITHIN
+        wait_until(lambda: not live_of(private_site, writer), "nothing of it is listed any more")
+    finally:
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: not repository.quarantines(), "git has tidied up")
+
+
 @pytest.mark.gateway_only("an idle connection is sshd's, and nothing of Gerve runs there")
 def test_an_idle_connection_ends_with_its_key(site, alice, bob):
     masters = []
@@ -130,7 +165,7 @@ def test_an_idle_connection_ends_with_its_key(site, alice, bob):
     masters[1].finish(exit=255, says=KILLED.strip().removeprefix("ERROR: "))
 
 
-def test_who_is_no_administrator_kills_nobody(site):
+def test_a_kill_that_chooses_nothing_ends_nothing(site):
     site.gerve("kill", exit=2, says="give one of SESSION, --key and --user")
     site.gerve("kill", "abc", exit=2, says="first 6 digits")
     site.gerve("kill", "--user", "nobody-at-all", exit=1, says="nothing of that is live")
