@@ -1,6 +1,7 @@
 """Flow control of RFC 4254 section 5.2, as clients of every kind do it and as none should."""
 
 import os
+import time
 
 import pytest
 
@@ -112,3 +113,32 @@ def test_a_client_that_goes_right_behind_a_drop_of_window_harms_nobody(site, doo
     with RawClient(door) as client:
         assert client.log_in(alice.key).whoami() == greeting(alice.login)
     assert sorted(site.gateway.workers()) == workers
+
+
+@pytest.fixture(scope="module")
+def immense(site):
+    """More than all buffers on the way hold."""
+    owner = site.person("owner")
+    repository = site.repository(owner, "immense")
+    work = owner.publish(repository)
+    work.git("config", "core.compression", "0")
+    work.commit("noise", os.urandom(24 << 20))
+    work.git("push", "--quiet")
+    return repository
+
+
+def test_a_channel_that_is_closed_while_nothing_is_read_is_closed_by_both(door, alice, immense):
+    """RFC 4254 section 5.3: CLOSE is answered by CLOSE, however much is on its way."""
+    with RawClient(door) as client:
+        channel = client.log_in(alice.key).open_session()
+        channel.request("exec", True, f"git-upload-archive '{immense.path}'")
+        channel.data(pkt("argument --format=tar\n") + pkt("argument HEAD\n") + b"0000")
+        client.stop_reading()
+        time.sleep(2)
+        channel.close()
+        time.sleep(0.5)
+        client.read_on()
+        answer = channel.read_to_the_end(10)
+        assert answer.events[-1] == "close", answer.events
+        assert len(answer.stdout) < 24 << 20
+        assert client.whoami() == greeting(alice.login)

@@ -137,6 +137,15 @@ class RawClient(paramiko.Transport):
         assert got[0] == number, f"expected message {number}, got {got[0]}"
         return got[1]
 
+    def stop_reading(self) -> None:
+        """Until read_on(): TCP's buffers fill, and then the server's."""
+        self._received.maxsize = 1
+
+    def read_on(self) -> None:
+        with self._received.mutex:
+            self._received.maxsize = 1 << 30
+            self._received.not_full.notify_all()
+
     def _receive_no_aside(self, timeout: float, wanted: int | None = None):
         while True:
             got = self.receive(timeout)
