@@ -24,8 +24,10 @@ using std::chrono::steady_clock;
 
 namespace {
 
-// A look-up is good for so long; within it, probe and signature of one key cost one look-up.
-constexpr std::chrono::seconds lookup_lifetime{5};
+// A look-up is good for so long; within it, probe and signature of one key cost one look-up. Who signs after
+// the key was touched, or a password typed, is looked up again: it may have been revoked meanwhile.
+constexpr std::chrono::seconds probe_lifetime{5};
+constexpr std::chrono::seconds proof_lifetime{1};
 // The audit trail hears of a proof with the first question of the connection, or without one after this time.
 constexpr std::chrono::seconds proof_patience{2};
 
@@ -160,7 +162,8 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
 asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::string& user,
                                                                   const PublicKey& key, bool proven) {
     const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
-    if (!same || steady_clock::now() - last_lookup_.at > lookup_lifetime) {
+    const auto lifetime = proven ? proof_lifetime : probe_lifetime;
+    if (!same || steady_clock::now() - last_lookup_.at > lifetime) {
         const KeyRequest question{key, user, proven, client_};
         const Stopwatch watch(worker_.metrics.times(WorkerQuestion::key));
         last_lookup_.result = co_await worker_.authz.key(question);
