@@ -10,7 +10,6 @@ namespace {
 
 // A peer gone mad must not fill the memory: about 1 KB each.
 constexpr std::size_t max_sessions = 200'000;
-constexpr std::size_t max_orders_at_once = 1000;
 
 bool is_chosen(const LiveSessions::Entry& entry, const LiveChoice& choice) {
     if (const auto* session = std::get_if<std::string>(&choice)) return entry.told.id == *session;
@@ -152,9 +151,9 @@ std::size_t LiveSessions::end_those(const Picks& picks, LiveEnd why) {
     }
     std::size_t count = 0;
     for (const auto& [peer, numbers] : orders) {
-        for (std::size_t at = 0; at < numbers.size(); at += max_orders_at_once) {
+        for (std::size_t at = 0; at < numbers.size(); at += max_live_numbers) {
             const auto first = numbers.begin() + static_cast<std::ptrdiff_t>(at);
-            const std::size_t size = std::min(max_orders_at_once, numbers.size() - at);
+            const std::size_t size = std::min(max_live_numbers, numbers.size() - at);
             const LiveOrder order{why, {first, first + static_cast<std::ptrdiff_t>(size)}};
             if (tell && tell(peer, order)) count += size;
         }

@@ -32,6 +32,7 @@ class Round {
         for (const auto& subject : live_.subjects()) {
             if (!check(subject)) break;
         }
+        if (round_.look_ups > 0 && failures_ == round_.look_ups) round_.unavailable = true;
         return round_;
     }
 

@@ -17,7 +17,7 @@ namespace gerve {
 struct RecheckRound {
     std::size_t look_ups = 0;
     std::size_t ended = 0;
-    bool unavailable = false;  // broken off: the directory does not answer
+    bool unavailable = false;  // broken off, or nothing learned: the directory does not answer
 };
 
 // One round: each key once, and what its holder does at each repository once. `pace` is called before each

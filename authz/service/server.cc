@@ -23,6 +23,8 @@ constexpr std::size_t max_connections = 8192;
 constexpr int send_buffer = 1 << 20;               // bytes
 constexpr int send_patience = 100;                 // ms that a peer may keep a thread waiting
 constexpr std::chrono::milliseconds breather{20};  // when there are no file descriptors left
+// Messages taken from one peer at a time: those that come to nothing hold up the questions taken before.
+constexpr std::size_t max_messages_at_once = 2 * directory_sql::max_keys_at_once;
 
 }  // namespace
 
@@ -219,7 +221,7 @@ void AuthzServer::take_messages(Desk& desk, std::uint64_t id) {
     if (connection == nullptr) return;
     const int socket = connection->socket.get();
     if (stands_aside(desk)) return arm(socket, id);  // somebody has got a connection meanwhile
-    while (desk.takes_more()) {
+    for (std::size_t taken = 0; taken < max_messages_at_once && desk.takes_more(); ++taken) {
         const ssize_t got = ::recv(socket, desk.buffer.data(), desk.buffer.size(), MSG_DONTWAIT);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) break;
         if (got <= 0) return forget(*connection);

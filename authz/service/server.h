@@ -43,9 +43,8 @@ struct ServerParts {
         400};  // from taking a question to its answer, whatever the database does
 };
 
-// All threads wait on one epoll. A connection is armed for one message at a time: the thread that takes it
-// arms the connection again at once and then answers, so that one peer's questions are answered by all
-// threads. What waits, waits in the socket's buffer; a question past its deadline is dropped unread.
+// All threads wait on one epoll. A connection is armed for one thread at a time: it takes a few messages,
+// arms the connection again and then answers, so that one peer's questions are answered by all threads. What waits, waits in the socket's buffer; a question past its deadline is dropped unread.
 // Questions of keys that wait at the same time, of one peer or of several, are taken together and cost the
 // database one statement: the busier it is, the less a login costs it.
 //

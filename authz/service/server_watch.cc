@@ -1,6 +1,8 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include <set>
+
 #include "authz/base/log.h"
 #include "authz/service/server_desk.h"
 
@@ -43,14 +45,16 @@ void AuthzServer::refuse_late() {
     for (Desk* desk : desks_) answer_late(*desk, monotonic_now());
 }
 
-// Under working_mutex_, so that the desk stays. The peer's socket may be slow, but not for long.
+// Under working_mutex_, so that the desk stays. A peer that does not read is waited for once.
 void AuthzServer::answer_late(Desk& desk, std::int64_t now) {
     const auto due = desk.take_due(now);
     if (!due) return;
     late_ += due->awaited.size();
     log::error("question not answered", {{"why", hangs().detail}});
+    std::set<int> full;
     for (const auto& [connection, socket, id] : due->awaited) {
-        (void)send_authz_message(socket, encode_error(id, hangs()));
+        if (full.contains(socket)) continue;
+        if (!send_authz_message(socket, encode_error(id, hangs()))) full.insert(socket);
     }
 }
 
