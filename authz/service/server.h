@@ -44,9 +44,10 @@ struct ServerParts {
 };
 
 // All threads wait on one epoll. A connection is armed for one thread at a time: it takes a few messages,
-// arms the connection again and then answers, so that one peer's questions are answered by all threads. What waits, waits in the socket's buffer; a question past its deadline is dropped unread.
-// Questions of keys that wait at the same time, of one peer or of several, are taken together and cost the
-// database one statement: the busier it is, the less a login costs it.
+// arms the connection again and then answers, so that one peer's questions are answered by all threads. What
+// waits, waits in the socket's buffer; a question past its deadline is dropped unread. Questions of keys that
+// wait at the same time, of one peer or of several, are taken together and cost the database one statement:
+// the busier it is, the less a login costs it.
 //
 // A database may hold a thread for as long as it likes, so a watchdog keeps the promise of an answer: a
 // question that has waited for ServerParts::deadline is answered unavailable, its thread is left alone with

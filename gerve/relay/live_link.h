@@ -32,8 +32,8 @@ class LiveLink {
     struct Pace {
         std::chrono::milliseconds turn{1'000};           // between two looks for news
         std::chrono::milliseconds worth_telling{1'000};  // what is older than that
-        std::chrono::milliseconds traffic{3'000};        // at least, between two counts of one subject's bytes
-        std::chrono::milliseconds answer{10'000};        // that authz may take
+        std::chrono::milliseconds traffic{3'000};  // at least, between two counts of one subject's bytes
+        std::chrono::milliseconds answer{10'000};  // that authz may take
     };
 
     LiveLink(asio::io_context& loop, std::string socket_path, std::string door);

@@ -97,8 +97,8 @@ Channel::~Channel() {
 void Channel::detach() {
     if (channel_ != nullptr) {
         ssh_remove_channel_callbacks(channel_, callbacks_.get());
-        // libssh sends CLOSE only if EOF left the socket at once, and keeps it for ever otherwise; sent before,
-        // EOF is behind it either way.
+        // libssh sends CLOSE only if EOF left the socket at once, and keeps it for ever otherwise; sent
+        // before, EOF is behind it either way.
         if (connection_ != nullptr && !connection_->closing_) ssh_channel_send_eof(channel_);
         ssh_channel_free(std::exchange(channel_, nullptr));
     }

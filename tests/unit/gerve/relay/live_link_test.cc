@@ -110,7 +110,8 @@ struct Subject final : LiveSubject {
 };
 
 struct Scene {
-    explicit Scene(LiveLink::Pace pace = {.turn = 10ms, .worth_telling = 20ms, .traffic = 100ms, .answer = 5s})
+    explicit Scene(
+        LiveLink::Pace pace = {.turn = 10ms, .worth_telling = 20ms, .traffic = 100ms, .answer = 5s})
         : link(loop, directory.path + "/authz", "gateway", pace) {}
 
     Subject& begin(const std::string& connection, bool operation = true) {
@@ -174,7 +175,8 @@ TEST_CASE("as many as there are, in messages that are not too large, each once")
         subject.moves = true;
         subject.entry.client.version = std::string(255, '\x01');
     }
-    REQUIRE(scene.run_until([&] { return scene.authz.live.size() == many && scene.authz.bytes.size() == many; }));
+    REQUIRE(
+        scene.run_until([&] { return scene.authz.live.size() == many && scene.authz.bytes.size() == many; }));
     CHECK(scene.authz.largest <= max_authz_message);
     scene.subjects.resize(100);
     REQUIRE(scene.run_until([&] { return scene.authz.live.size() == 100; }));
