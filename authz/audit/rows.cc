@@ -26,7 +26,8 @@ std::int64_t parse_millis(const std::string& text) {
     std::tm parts{};
     const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
     if (rest == nullptr || *rest != '.') return 0;
-    return ::timegm(&parts) * 1000 + static_cast<std::int64_t>(parse_decimal({rest + 1, 3}).value_or(0));
+    const auto millis = parse_decimal(std::string_view(rest).substr(1, 3));
+    return ::timegm(&parts) * 1000 + static_cast<std::int64_t>(millis.value_or(0));
 }
 
 std::string text_in(const Json& object, const char* name) {
@@ -194,6 +195,24 @@ std::size_t group_size(std::size_t left) {
                          [&](std::size_t size) { return size <= left; });
 }
 
+// An earlier try whose answer did not come may have been carried out since the table was asked how far it
+// got.
+bool is_there(Database& database, const AuditRow& row) {
+    static constexpr Statement find{"audit-find",
+                                    "SELECT body FROM audit_events WHERE chain = ? AND seq = ?"};
+    const auto rows = database.query(find, {BlobView{row.chain}, row.seq});
+    if (!rows || rows->empty()) return false;
+    const auto* body = std::get_if<std::string>(&rows->front().front());
+    return body != nullptr && *body == row.body;
+}
+
+// Of a row that came alone and was refused: not to be counted, or told.
+bool note_refusal(Database& database, const AuditRow& row, const Error& error) {
+    if (is_there(database, row)) return false;
+    log::error("an audit event is refused by the table", {{"seq", row.seq}, {"why", describe(error)}});
+    return true;
+}
+
 Result<AuditRowsDone> insert_all(Database& database, const std::vector<AuditRow>& rows) {
     AuditRowsDone done;
     for (std::size_t at = 0; at < rows.size();) {
@@ -205,16 +224,10 @@ Result<AuditRowsDone> insert_all(Database& database, const std::vector<AuditRow>
             inserted = insert_group(database, &rows[at + i], 1);
             if (inserted) continue;
             if (inserted.error().kind != ErrorKind::client) return pass_on(inserted);
-            ++done.refused;
-            log::error("an audit event is refused by the table",
-                       {{"seq", rows[at + i].seq}, {"why", describe(inserted.error())}});
+            if (note_refusal(database, rows[at + i], inserted.error())) ++done.refused;
         }
         if (!refused && !inserted) return pass_on(inserted);
-        if (refused && count == 1) {
-            ++done.refused;
-            log::error("an audit event is refused by the table",
-                       {{"seq", rows[at].seq}, {"why", describe(inserted.error())}});
-        }
+        if (refused && count == 1 && note_refusal(database, rows[at], inserted.error())) ++done.refused;
         at += count;
     }
     done.inserted = rows.size() - done.refused;

@@ -31,6 +31,29 @@ std::int64_t Spool::bytes_left() const {
            static_cast<std::int64_t>(buffer_.size() - used_);
 }
 
+void Spool::note_arrival() {
+    struct stat status {};
+    if (file_ && ::fstat(file_.get(), &status) == 0) {
+        arrived_ = {status.st_dev, status.st_ino,
+                    offset_ - static_cast<std::int64_t>(buffer_.size() - settled_)};
+    }
+    const auto files = file_ ? std::vector<std::string>() : list_trail_files(path_);
+    if (!files.empty() && ::lstat(files.back().c_str(), &status) == 0)
+        arrived_ = {status.st_dev, status.st_ino, status.st_size};
+}
+
+std::int64_t Spool::backlog() const {
+    std::int64_t bytes = 0;
+    for (const std::string& path : list_trail_files(path_)) {
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) != 0) continue;
+        // What comes before it has arrived as well.
+        const bool here = status.st_ino == arrived_.inode && status.st_dev == arrived_.device;
+        bytes = (here ? -arrived_.offset : bytes) + status.st_size;
+    }
+    return bytes;
+}
+
 Result<std::uint64_t> Spool::done_of(const std::string& chain) {
     const auto known = done_.find(chain);
     if (known != done_.end()) return known->second;

@@ -37,6 +37,10 @@ class Spool {
     // Events that were in no file when their turn came; counted once.
     [[nodiscard]] std::uint64_t take_missed() { return std::exchange(missed_, 0); }
     [[nodiscard]] std::int64_t bytes_left() const;  // of the file that is read
+    // What was read so far has arrived, and where no file is read, all of it.
+    void note_arrival();
+    // Bytes behind what arrived, in all files, whether or not anything can be read; looks at each of them.
+    [[nodiscard]] std::int64_t backlog() const;
 
   private:
     enum class Look { line, nothing_yet, end };
@@ -59,6 +63,11 @@ class Spool {
     std::size_t used_ = 0;     // of buffer_
     std::size_t settled_ = 0;  // of that: up to the end of the last line, which nobody takes back
     std::uint64_t missed_ = 0;
+    struct {
+        std::uint64_t device = 0;
+        std::uint64_t inode = 0;
+        std::int64_t offset = 0;
+    } arrived_;
 };
 
 }  // namespace gerve

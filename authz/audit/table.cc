@@ -19,7 +19,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds interval{250};           // from one batch to the next
 constexpr std::int64_t missing_table = 30'000;  // ms until it is looked for again
 constexpr std::int64_t alarm_interval = 30'000;
-constexpr std::size_t batch = 500;  // events
+constexpr std::int64_t lag_interval = 1'000;  // ms between two looks at all files
+constexpr std::size_t batch = 500;            // events
 
 constexpr Statement find_progress{"audit-progress",
                                   "SELECT COALESCE(MAX(seq), 0) FROM audit_events WHERE chain = ?"};
@@ -53,7 +54,9 @@ bool AuditTable::pause(milliseconds time) {
 }
 
 bool AuditTable::have_turn() {
-    if (!has_turn_ && ::flock(turn_.get(), LOCK_EX | LOCK_NB) == 0) has_turn_ = true;
+    // What was not there at the start may be by now.
+    if (!turn_) turn_ = Fd(::open(head_file_of(parts_.file).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!has_turn_ && turn_ && ::flock(turn_.get(), LOCK_EX | LOCK_NB) == 0) has_turn_ = true;
     return has_turn_;
 }
 
@@ -66,16 +69,29 @@ void AuditTable::work() {
             spool_.rewind();
             has_events_ = false;
         }
-        if (link_.get() == nullptr) continue;
+        if (link_.get() == nullptr) {
+            show_lag();
+            continue;
+        }
         has_events_ = has_events_ || find_tables(*link_.get());
         if (!has_events_) continue;
+        takes_events_ = true;
         while (insert_some(*link_.get())) {
         }
-        parts_.counters->row_backlog.set(spool_.bytes_left());
+        if (takes_events_)
+            parts_.counters->row_backlog.set(spool_.bytes_left());
+        else
+            show_lag();
     }
     const std::lock_guard lock(mutex_);
     ended_ = true;
     changed_.notify_all();
+}
+
+void AuditTable::show_lag() {
+    if (monotonic_now() < look_at_lag_) return;
+    look_at_lag_ = monotonic_now() + lag_interval;
+    parts_.counters->row_backlog.set(spool_.backlog());
 }
 
 // Another program's database need not have them.
@@ -113,12 +129,10 @@ bool AuditTable::insert_some(Database& database) {
         spool_.rewind();
         return false;
     }
-    if (const auto missed = spool_.take_missed(); missed > 0) {
-        parts_.counters->row_gaps.add(missed);
-        log::error("audit events are in no file any more and will not be in the table",
-                   {{"events", missed}, {"before", lines->front().head.seq}});
+    if (lines->empty()) {
+        spool_.note_arrival();
+        return false;
     }
-    if (lines->empty()) return false;
     if (auto synced = parts_.sync(); !synced) {
         note_failure(synced.error());
         spool_.rewind();
@@ -130,12 +144,19 @@ bool AuditTable::insert_some(Database& database) {
         spool_.rewind();
         return false;
     }
+    spool_.note_arrival();
+    if (const auto missed = spool_.take_missed(); missed > 0) {
+        parts_.counters->row_gaps.add(missed);
+        log::error("audit events are in no file any more and will not be in the table",
+                   {{"events", missed}, {"before", lines->back().head.seq}});
+    }
     parts_.counters->rows.add(done->inserted);
     parts_.counters->row_gaps.add(done->refused);
     return lines->size() == batch;
 }
 
 void AuditTable::note_failure(const Error& error) {
+    takes_events_ = false;
     parts_.counters->row_failures.add();
     if (monotonic_now() < next_alarm_) return;
     next_alarm_ = monotonic_now() + alarm_interval;

@@ -42,6 +42,7 @@ class AuditTable {
     [[nodiscard]] bool insert_some(Database& database);
     [[nodiscard]] Result<std::uint64_t> progress_of(const std::string& chain);
     void note_failure(const Error& error);
+    void show_lag();
     [[nodiscard]] bool pause(std::chrono::milliseconds time);
 
     AuditTableParts parts_;
@@ -53,6 +54,8 @@ class AuditTable {
     std::optional<bool> has_last_used_;  // asked once: what it costs to be refused is a connection
     std::int64_t look_again_ = 0;        // monotonic_now(): for tables that are not there
     std::int64_t next_alarm_ = 0;
+    bool takes_events_ = false;     // the last time they were brought
+    std::int64_t look_at_lag_ = 0;  // monotonic_now(): while the table takes nothing
 
     std::mutex mutex_;
     std::condition_variable changed_;

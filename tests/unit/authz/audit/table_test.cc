@@ -70,6 +70,40 @@ TEST_CASE("each event of the file becomes one row, across restarts and renamed f
     CHECK(table->stop(seconds(5)));
 }
 
+TEST_CASE("how far the table is behind is known without a database") {
+    Audited site;
+    site.write(9);
+    const std::string file = site.directory.file("audit.jsonl");
+    Spool spool(file, [](const std::string&) { return Result<std::uint64_t>(0); });
+    const auto size = [&] { return static_cast<std::int64_t>(std::filesystem::file_size(file)); };
+    CHECK(spool.backlog() == size());
+    CHECK(must(spool.read(4)).size() == 4);
+    spool.note_arrival();
+    const std::int64_t rest = spool.backlog();
+    CHECK(rest > 0);
+    CHECK(rest < size());
+    spool.rewind();
+    CHECK(spool.backlog() == rest);
+    rename_file(site.directory, "audit.jsonl", "audit.jsonl.1");
+    site.write(1);
+    CHECK(spool.backlog() == rest + size());
+}
+
+TEST_CASE("a batch that had arrived although nobody heard so is not refused") {
+    Audited site;
+    site.write(40);
+    Spool spool(site.directory.file("audit.jsonl"),
+                [](const std::string&) { return Result<std::uint64_t>(0); });
+    auto rows = rows_of(must(spool.read(100)));
+    const std::vector<AuditRow> first(rows.begin(), rows.begin() + 33);
+    CHECK(must(insert_audit_rows(site.store.database(), first, false)).inserted == 33);
+    const auto again = must(insert_audit_rows(site.store.database(), rows, false));
+    CHECK(again.refused == 0);
+    CHECK(site.rows() == std::vector<std::int64_t>{41, 41, 41});
+    rows[2].body = "{}";  // another event by the same number
+    CHECK(must(insert_audit_rows(site.store.database(), rows, false)).refused == 1);
+}
+
 TEST_CASE("an outage of the database costs no event and doubles none") {
     Audited site;
     site.away = true;
@@ -77,8 +111,12 @@ TEST_CASE("an outage of the database costs no event and doubles none") {
     site.write(50);
     std::this_thread::sleep_for(milliseconds(400));
     CHECK(site.rows()[0] == 0);
+    CHECK(site.counters.row_backlog.value() > 50 * 100);
     site.away = false;
     CHECK(site.wait_for(51));
+    for (int i = 0; i < 200 && site.counters.row_backlog.value() > 0; ++i)
+        std::this_thread::sleep_for(milliseconds(10));
+    CHECK(site.counters.row_backlog.value() == 0);
 }
 
 TEST_CASE("a second process inserts when the first is gone, and not before") {
