@@ -1,10 +1,23 @@
 #include "authz/audit/offers.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+
 namespace gerve {
 namespace {
 
-constexpr std::int64_t second = 1'000'000;  // microseconds
+constexpr std::int64_t second = 1'000;  // ms
 const std::string many_addresses = "*";
+
+std::string source_of(const std::string& address) {
+    in6_addr parsed{};
+    if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
+    std::fill(std::begin(parsed.s6_addr) + 8, std::end(parsed.s6_addr), 0);
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    return std::string(::inet_ntop(AF_INET6, &parsed, text.data(), text.size())) + "/64";
+}
 
 std::string members_of(const KnownKey& key) {
     JsonMembers members;
@@ -48,19 +61,23 @@ std::string fields_of(const std::string& address, std::uint64_t count, const std
 }  // namespace
 
 std::vector<AuditFact> Offers::add(const KeyOffered& offer) {
-    const std::int64_t now = audit_now();
     const std::string fingerprint = offer.request.key.fingerprint().text();
     const std::string holder = offer.known ? members_of(*offer.known) : "";
     const std::string& own = offer.request.client.address;
-    const bool room = seconds_.size() < max_sources || seconds_.contains(own);
-    const auto [at, is_first] = seconds_.try_emplace(room ? own : many_addresses);
+    const std::string source = source_of(own);
+    const bool room = seconds_.size() < max_sources || seconds_.contains(source);
+    const auto [at, is_first] = seconds_.try_emplace(room ? source : many_addresses);
     Second& counted = at->second;
     if (is_first) {
-        counted.begun = now;
+        counted.begun = monotonic_now();
         const std::string client = members_of(offer.request, Connections::one);
-        if (room) return {{now, fields_of(own, 1, members_of(fingerprint, holder, 1), client)}};
+        if (room) return {{audit_now(), fields_of(own, 1, members_of(fingerprint, holder, 1), client)}};
     }
-    if (counted.count++ == 0) counted.client = members_of(offer.request, Connections::many);
+    if (counted.count++ == 0) {
+        counted.client = members_of(offer.request, Connections::many);
+        counted.address = own;
+    }
+    if (counted.address != own) counted.address = at->first;
     if (counted.keys.size() >= max_keys && !counted.keys.contains(fingerprint)) {
         ++counted.unnamed;
         return {};
@@ -71,7 +88,7 @@ std::vector<AuditFact> Offers::add(const KeyOffered& offer) {
     return {};
 }
 
-AuditFact Offers::fact_of(const std::string& address, const Second& counted) {
+AuditFact Offers::fact_of(const Second& counted) {
     std::string keys;
     for (const auto& [fingerprint, key] : counted.keys) {
         if (!keys.empty()) keys += ',';
@@ -79,7 +96,7 @@ AuditFact Offers::fact_of(const std::string& address, const Second& counted) {
     }
     std::string client = counted.client;
     if (counted.unnamed > 0) client += R"(,"unnamed":)" + std::to_string(counted.unnamed);
-    return {audit_now(), fields_of(address, counted.count, keys, client)};
+    return {audit_now(), fields_of(counted.address, counted.count, keys, client)};
 }
 
 std::vector<AuditFact> Offers::close(std::int64_t now) {
@@ -89,7 +106,7 @@ std::vector<AuditFact> Offers::close(std::int64_t now) {
             ++at;
             continue;
         }
-        if (at->second.count > 0) facts.push_back(fact_of(at->first, at->second));
+        if (at->second.count > 0) facts.push_back(fact_of(at->second));
         at = seconds_.erase(at);
     }
     return facts;

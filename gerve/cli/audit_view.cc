@@ -132,7 +132,8 @@ bool AuditFilter::takes(const Json& one) const {
     if (user && !any_is(one, {"user", "operator", "operator_login"}, user->folded())) return false;
     if (repo && !any_is(one, {"repo", "deploy_key_of"}, repo->folded())) return false;
     if (!address) return true;
-    const auto from = IpAddress::parse(text_in(one, "address"));
+    const std::string told = text_in(one, "address");  // of offers it may be a network
+    const auto from = IpAddress::parse(std::string_view(told).substr(0, told.find('/')));
     return from && address->contains(*from);
 }
 
@@ -156,12 +157,12 @@ std::string audit_heading() {
 }
 
 std::string audit_row(const Json& event) {
-    std::string clock = text_in(event, "time").substr(0, clock_digits);
+    std::string clock = one_line(text_in(event, "time").substr(0, clock_digits));
     if (clock.size() > 10) clock[10] = ' ';
     const std::string fingerprint = fingerprint_of(event);
     std::string last = one_line(result(event));
     if (!fingerprint.empty())
-        last += (last.empty() ? "" : "  ") + fingerprint.substr(0, short_fingerprint) + "…";
+        last += (last.empty() ? "" : "  ") + one_line(fingerprint.substr(0, short_fingerprint)) + "…";
     return padded({clock, shown(text_in(event, "event")), shown(who(event)), shown(text_in(event, "address")),
                    one_line(what(event))},
                   last);

@@ -1,0 +1,35 @@
+#include "gerve/cli/audit_view.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+using namespace gerve;
+
+TEST_CASE("no member of an event reaches the terminal as it is") {
+    const std::string evil = "\x1b[2J\x7f\xc2\x9b\n";
+    for (const char* kind :
+         {"offered", "proven", "decision", "session", "admin", "service", "trail", "lost", "?"}) {
+        nlohmann::json event{{"event", kind}};
+        for (const char* name :
+             {"time", "user", "operator", "address", "count", "version", "login", "service", "repo", "is",
+              "because", "ended", "exit", "bytes_in", "duration_ms", "why", "what", "command"})
+            event[name] = evil;
+        event["fingerprint"] = evil;
+        event["arguments"] = {evil};
+        event["keys"] = {{{"fingerprint", evil}, {"user", evil}}};
+        std::string row = audit_row(event);
+        if (const auto dots = row.rfind("…"); dots != std::string::npos) row.erase(dots, 3);
+        CHECK_MESSAGE(std::all_of(row.begin(), row.end(), [](char c) { return c >= ' ' && c <= '~'; }), row);
+    }
+}
+
+TEST_CASE("offers of a network are found by an address of it") {
+    AuditFilter filter;
+    filter.address = *Network::parse("2001:db8::/32");
+    CHECK(filter.takes({{"address", "2001:db8:1:2::/64"}}));
+    CHECK(filter.takes({{"address", "2001:db8::7"}}));
+    CHECK_FALSE(filter.takes({{"address", "2001:db9:1:2::/64"}}));
+    CHECK_FALSE(filter.takes({{"address", "*"}}));
+}
