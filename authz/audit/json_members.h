@@ -8,7 +8,7 @@
 
 namespace gerve {
 
-// A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
+// A JSON string with its quotes, in printable ASCII. Bytes that are not UTF-8 become U+FFFD.
 void append_json_text(std::string& out, std::string_view text);
 
 class JsonMembers {

@@ -32,7 +32,9 @@ TEST_CASE("each event is one numbered line of JSON, whatever bytes a client sent
     const TemporaryDirectory directory;
     auto sink = must(AuditSink::open(settings_in(directory)));
     KeyRequest request = ask_key(1);
-    request.client.version = std::string("SSH\n{\"seq\":9}\x1b[2J\xff", 18);
+    request.client.version =
+        "SSH\n{\"seq\":9}\x1b[2J\xff\x7f\xc2\x9b"
+        "2J\xe2\x80\xae";
     sink->record(KeyProven{request.client, "git", alice->fingerprint.text(), &*alice});
     sink->record(KeyOffered{request, alice});
     const std::optional<KnownKey> nobody;
@@ -43,8 +45,13 @@ TEST_CASE("each event is one numbered line of JSON, whatever bytes a client sent
     must(sink->insist(AdminChange{"root", "ann", "key add", {"Alice", "-"}, "", R"({"after":1})"}));
     sink.reset();
 
+    const std::string text = text_of(directory.file("audit.jsonl"));
+    CHECK(std::all_of(text.begin(), text.end(), [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }));
     const auto lines = json_lines(directory.file("audit.jsonl"));
     REQUIRE(lines.size() == 9);
+    CHECK(lines[2]["client"] ==
+          "SSH\n{\"seq\":9}\x1b[2J\ufffd\x7f\u009b"
+          "2J\u202e");
     for (std::size_t i = 0; i < lines.size(); ++i) {
         CHECK(lines[i]["seq"] == i + 1);
         CHECK(lines[i]["gateway"] == "gw1");
