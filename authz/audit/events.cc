@@ -34,19 +34,22 @@ AuditFact fact_of(const KeyProven& event) {
 namespace {
 
 void put_decision(JsonMembers& members, const RequestId& request, const Decision& decision, Service service,
-                  const RepoPath& repo) {
+                  const RepoPath& asked_for, const RepoPath* found) {
+    const std::string repo = found != nullptr ? found->text() : asked_for.text();
     members.add("request", request.text());
     members.add("is", allowed(decision) ? "allow" : "deny");
     members.add("because", rule_name(std::visit([](const auto& is) { return is.because; }, decision)));
     members.add("service", service_name(service));
-    members.add("repo", repo.text());
+    members.add("repo", repo);
+    if (repo != asked_for.text()) members.add("asked_for", asked_for.text());
 }
 
 }  // namespace
 
 AuditFact fact_of(const Decided& event) {
     JsonMembers members("decision");
-    put_decision(members, event.request.request, event.decision, event.request.service, event.request.repo);
+    put_decision(members, event.request.request, event.decision, event.request.service, event.request.repo,
+                 event.found);
     put_key(members, event.key);
     put_client(members, event.request.client);
     return {audit_now(), members.take()};
@@ -54,7 +57,8 @@ AuditFact fact_of(const Decided& event) {
 
 AuditFact fact_of(const DecidedAnonymously& event) {
     JsonMembers members("decision");
-    put_decision(members, event.request.request, event.decision, Service::upload_pack, event.request.repo);
+    put_decision(members, event.request.request, event.decision, Service::upload_pack, event.request.repo,
+                 event.found);
     put_client(members, event.request.client);
     return {audit_now(), members.take()};
 }

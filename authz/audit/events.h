@@ -29,11 +29,13 @@ struct Decided {
     const AuthorizeRequest& request;
     const KnownKey& key;
     const Decision& decision;
+    const RepoPath* found = nullptr;  // the repository's name now; null: there is none
 };
 // Where nobody logs in.
 struct DecidedAnonymously {
     const AnonymousRequest& request;
     const Decision& decision;
+    const RepoPath* found = nullptr;
 };
 // `key`: of the session's principal, as far as its handle still tells.
 struct SessionEnded {

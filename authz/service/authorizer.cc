@@ -10,6 +10,10 @@
 namespace gerve {
 namespace {
 
+const RepoPath* found_by(const Inquiry& inquiry) {
+    return inquiry.repository ? &inquiry.repository->path : nullptr;
+}
+
 // What a handle holds for beside the kind of peer. sshd's handle passes from one process to another, which
 // have the login name in common; a worker's stays on one SSH connection.
 std::string binding(PeerKind kind, const std::string& login_name, const ClientContext& client) {
@@ -224,7 +228,7 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
                  request.service, request.repo, request.client);
     const KnownKey& key = (*principal)->key();
     const auto proof = proof_of(key, request.proven_as, asker, request.client);
-    const bool on_record = recorded(proof, {request, key, inquiry->decision});
+    const bool on_record = recorded(proof, {request, key, inquiry->decision, found_by(*inquiry)});
     if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {
         return Refused{deny->told, deny->exit, deny->because};
     }
@@ -241,7 +245,7 @@ Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
     const auto inquiry = inquire_anonymously(*directory_, request.repo);
     if (!inquiry) return pass_on(inquiry);
     log_decision(*inquiry, request.request, "", "", Service::upload_pack, request.repo, request.client);
-    audit_.record(DecidedAnonymously{request, inquiry->decision});
+    audit_.record(DecidedAnonymously{request, inquiry->decision, found_by(*inquiry)});
     if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {
         return Refused{deny->told, deny->exit, deny->because};
     }
@@ -268,7 +272,7 @@ bool Authorizer::recorded(const std::optional<KeyProven>& proof, const Decided& 
     if (audit_.insist(proof, event)) return true;
     audit_.count_unrecorded();
     const Decision denied = Deny{"", Rule::unrecorded, ExitStatus::unavailable};
-    audit_.record(proof, Decided{event.request, event.key, denied});
+    audit_.record(proof, Decided{event.request, event.key, denied, event.found});
     return false;
 }
 

@@ -157,6 +157,7 @@ asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const
                                     .client = report.client};
     const auto granted = co_await door.authorize(question, report);
     if (!granted) co_return co_await refuse(door, granted.error(), report);
+    report.repo = granted->repo.text();
     auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
         report.ended = "upstream-unreachable";
