@@ -3,6 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
+#include <cstdio>
+
 #include "authz/audit/events.h"
 #include "authz/audit/operator.h"
 #include "authz/audit/settings.h"
@@ -15,6 +19,44 @@ namespace gerve {
 namespace {
 
 constexpr std::chrono::seconds patience{3};
+
+volatile std::sig_atomic_t held_signal = 0;
+void hold_signal(int signal) {
+    held_signal = signal;
+}
+
+// Of the signals that end a command the first waits until what was done is on record; what the command waits
+// for itself is interrupted, and a second one ends it at once.
+class HeldSignals {
+  public:
+    HeldSignals() {
+        struct sigaction hold {};
+        hold.sa_handler = hold_signal;
+        hold.sa_flags = SA_RESETHAND;
+        for (std::size_t i = 0; i < signals.size(); ++i) {
+            ::sigaction(signals[i], nullptr, &before_[i]);
+            if (before_[i].sa_handler != SIG_IGN) ::sigaction(signals[i], &hold, nullptr);
+        }
+        struct sigaction ignore {};
+        ignore.sa_handler = SIG_IGN;
+        ::sigaction(SIGPIPE, &ignore, &pipe_before_);
+    }
+    ~HeldSignals() {
+        for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &before_[i], nullptr);
+        if (held_signal != 0) {
+            std::fflush(stdout);
+            ::raise(held_signal);
+        }
+        ::sigaction(SIGPIPE, &pipe_before_, nullptr);
+    }
+    HeldSignals(const HeldSignals&) = delete;
+    HeldSignals& operator=(const HeldSignals&) = delete;
+
+  private:
+    static constexpr std::array<int, 3> signals{SIGINT, SIGTERM, SIGHUP};
+    std::array<struct sigaction, 3> before_{};
+    struct sigaction pipe_before_ {};
+};
 
 // Of a command's line what it was given: without its own name and where the installation is.
 std::vector<std::string> arguments_of(const std::vector<std::string>& words, const std::string& command) {
@@ -63,7 +105,10 @@ class Recorder {
         if (!on_) return;
         ChangeReport report{command, arguments_of(site_.options().words, command), failed,
                             site_.take_details(), here()};
-        const auto told = by_authz_ ? authz_.change(report) : append(std::move(report));
+        auto told = by_authz_ ? authz_.change(report) : append(report);
+        // It has gone since it was asked. If only its answer has, the event is there twice.
+        if (by_authz_ && !told && told.error().kind == ErrorKind::unavailable)
+            told = append(std::move(report));
         if (told) return;
         const std::string why = "not on record: " + describe(told.error());
         throw Stop{refused_status, failed.empty() ? "it is done, but " + why : failed + "; and it is " + why};
@@ -109,6 +154,7 @@ class Recorder {
 int run_on_record(Site& site, const std::string& command, const Run& run) {
     Recorder recorder(site);
     recorder.prepare();
+    const HeldSignals held;
     int status = 0;
     try {
         status = run(site);
