@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,6 +12,7 @@
 #include <cstring>
 #include <memory>
 
+#include "authz/base/tcp_options.h"
 #include "authz/model/route.h"
 
 namespace gerve {
@@ -24,19 +24,11 @@ void set_option(int socket, int level, int name, int value) {
     ::setsockopt(socket, level, name, &value, sizeof value);
 }
 
-// Connections inherit these from their listener, which saves a system call each.
-void set_tcp_options(int socket, const AgentLimits& limits) {
-    set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-    set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 15);
-    set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 4);
-    // The kernel also gives up a peer that lives and keeps its window shut for so long: a stalled client.
-    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(limits.peer_timeout.count()));
-    if (limits.socket_buffer == 0) return;
-    set_option(socket, SOL_SOCKET, SO_SNDBUF,
-               static_cast<int>(limits.socket_buffer / 2));  // the kernel doubles it
-    set_option(socket, SOL_SOCKET, SO_RCVBUF, static_cast<int>(limits.socket_buffer / 2));
+// Connections inherit these from their listener, which saves a system call each. The kernel also gives up a
+// peer that lives and keeps its window shut for peer_timeout: a stalled client.
+void prepare_listener(int socket, const AgentLimits& limits) {
+    set_tcp_options(socket, {.peer_timeout = limits.peer_timeout});
+    if (limits.socket_buffer > 0) set_socket_buffers(socket, static_cast<int>(limits.socket_buffer / 2));
 }
 
 Result<sockaddr_un> unix_address(const std::string& path) {
@@ -99,7 +91,7 @@ Result<Listener> open_tcp_listener(const Endpoint& endpoint, const AgentLimits& 
     listener.socket = Fd(::socket(where.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     set_option(listener.socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     if (where.ai_family == AF_INET6) set_option(listener.socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    set_tcp_options(listener.socket.get(), limits);
+    prepare_listener(listener.socket.get(), limits);
     if (::bind(listener.socket.get(), where.ai_addr, where.ai_addrlen) != 0 ||
         ::listen(listener.socket.get(), backlog) != 0) {
         return internal_error(errno_text("cannot listen on " + endpoint.text()));
@@ -134,7 +126,7 @@ Result<Listener> inherit_listener(Fd socket, const AgentLimits& limits) {
     ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
     ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
     if (auto done = set_nonblocking(socket.get(), true); !done) return pass_on(done);
-    if (family != AF_UNIX) set_tcp_options(socket.get(), limits);
+    if (family != AF_UNIX) prepare_listener(socket.get(), limits);
     return Listener{std::move(socket), family == AF_UNIX, ""};
 }
 

@@ -1,7 +1,5 @@
 #include "gerve/relay/connect.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -12,6 +10,7 @@
 #include <cstring>
 
 #include "authz/base/fd.h"
+#include "authz/base/tcp_options.h"
 
 namespace gerve {
 namespace {
@@ -22,19 +21,10 @@ using std::chrono::steady_clock;
 // A stalled clone costs what the kernel holds, not what we hold: so it may hold this much.
 constexpr int socket_buffer = 256 * 1024;  // bytes; the kernel doubles it
 
-void set_socket_option(int fd, int level, int option, int value) {
-    ::setsockopt(fd, level, option, &value, sizeof value);
-}
-
-// TCP_USER_TIMEOUT is what counts once keepalives or bytes are not acknowledged; without a byte under way the
-// first keepalive goes out after half a minute.
-void prepare_tcp(int fd, std::chrono::milliseconds peer_timeout) {
-    set_socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
-    set_socket_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(peer_timeout.count()));
+TcpOptions tcp_options(std::chrono::milliseconds peer_timeout) {
+    using namespace std::chrono_literals;
+    return {
+        .keepalive_after = 30s, .keepalive_every = 10s, .keepalive_count = 3, .peer_timeout = peer_timeout};
 }
 
 // Cancels what a descriptor waits for when the time has come, and does nothing once it is gone: the timer's
@@ -93,9 +83,8 @@ asio::awaitable<Opened<stream_descriptor>> connect_once(const Destined& destined
     const int family = address.storage.ss_family;
     Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) co_return missed(Missed::refused, endpoint, errno_text("socket"));
-    set_socket_option(fd.get(), SOL_SOCKET, SO_SNDBUF, socket_buffer);
-    set_socket_option(fd.get(), SOL_SOCKET, SO_RCVBUF, socket_buffer);
-    if (family != AF_UNIX) prepare_tcp(fd.get(), destined.peer_timeout);
+    set_socket_buffers(fd.get(), socket_buffer);
+    if (family != AF_UNIX) set_tcp_options(fd.get(), tcp_options(destined.peer_timeout));
     const auto* where = reinterpret_cast<const sockaddr*>(&address.storage);
     int connected = ::connect(fd.get(), where, address.size);
     // A unix socket whose backlog is full says EAGAIN: there is no readiness to wait for, so look again soon.

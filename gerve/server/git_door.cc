@@ -73,7 +73,7 @@ class GitConnection {
   public:
     GitConnection(WorkerContext& worker, Fd socket, const std::string& address)
         : worker_(worker),
-          streams_(worker.loop, std::move(socket)),
+          streams_(worker.loop, std::move(socket), worker.anonymous_config.deadlines.idle),
           report_{.handle = {}, .request = RequestId::make(), .client = context_of(address)} {
         ++worker_.git_connections;
     }

@@ -1,12 +1,11 @@
 #include "gerve/server/git_streams.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "authz/base/tcp_options.h"
 #include "gerve/relay/connect.h"
 #include "gerve/relay/packet_stream.h"
 
@@ -18,20 +17,14 @@ constexpr std::size_t read_size = 256 * 1024;
 constexpr std::size_t max_refusal = 1024;
 constexpr std::chrono::seconds parting_patience{2};
 
-void set_option(int socket, int level, int option, int value) {
-    ::setsockopt(socket, level, option, &value, sizeof value);
-}
+// A fetch whose client stopped reading holds so much in the kernel, and no more.
+constexpr int max_unsent = 256 * 1024;
 
 }  // namespace
 
-GitStreams::GitStreams(asio::io_context& loop, Fd socket)
+GitStreams::GitStreams(asio::io_context& loop, Fd socket, std::chrono::milliseconds peer_timeout)
     : socket_(loop, socket.release()), over_(loop.get_executor()) {
-    const int fd = socket_.native_handle();
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+    set_tcp_options(socket_.native_handle(), {.peer_timeout = peer_timeout, .max_unsent = max_unsent});
 }
 
 asio::awaitable<bool> GitStreams::wait_input(Deadline deadline) {

@@ -15,7 +15,9 @@ namespace gerve {
 // the text is why (refusal()).
 class GitStreams final : public ClientStreams {
   public:
-    GitStreams(asio::io_context& loop, Fd socket);
+    // A client that acknowledges no byte, or takes none, for `peer_timeout` is gone; 0: the kernel's
+    // patience.
+    GitStreams(asio::io_context& loop, Fd socket, std::chrono::milliseconds peer_timeout);
 
     asio::awaitable<bool> wait_input(Deadline deadline) override;
     std::size_t take_input(std::span<char> into) override;

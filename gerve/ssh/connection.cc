@@ -10,6 +10,7 @@
 
 #include <asio/post.hpp>
 
+#include "authz/base/tcp_options.h"
 #include "gerve/ssh/channel.h"
 
 namespace gerve::ssh {
@@ -22,18 +23,6 @@ constexpr int polls_per_turn = 64;
 // A turn that received more, or sent more, is no small question whose acknowledgement somebody waits for.
 constexpr std::uint64_t small_talk = 16 * 1024;
 constexpr std::chrono::milliseconds bulk_goes_on{50};
-
-void set_socket_option(int fd, int level, int option, int value) {
-    ::setsockopt(fd, level, option, &value, sizeof value);
-}
-
-void prepare_socket(int fd) {
-    set_socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 30);
-    set_socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
-}
 
 }  // namespace
 
@@ -57,7 +46,7 @@ Result<std::shared_ptr<Connection>> Connection::open(asio::io_context& loop, con
 }
 
 Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
-    prepare_socket(socket.get());
+    set_tcp_options(socket.get(), {.keepalive_every = std::chrono::seconds(30)});
     asio::error_code failed;
     Fd own(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
     if (!own) return internal_error(errno_text("dup"));
@@ -115,7 +104,8 @@ void Connection::acknowledge(std::uint64_t received) {
     sent_at_acknowledgement_ = counters_->socket.out_bytes;
     if (received > small_talk || sent > small_talk) last_bulk_ = now;
     if (now - last_bulk_ < bulk_goes_on) return;
-    set_socket_option(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, 1);
+    const int on = 1;
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 bool Connection::write_pending() const {

@@ -1,7 +1,9 @@
 """The git:// door: everybody may fetch what is public, and learns nothing of anything else."""
 
 import os
+import re
 import socket
+import subprocess
 import tempfile
 import time
 from contextlib import closing
@@ -262,6 +264,35 @@ def test_who_resolves_deltas_for_longer_loses_nothing(open_house, public):
     clone = git.git("-c", "fetch.unpackLimit=1", "clone", "--quiet", url(open_house, public.path), "slowly")
     assert clone.seconds > 6
     assert git.at("slowly").rev("main") == public.rev("main")
+
+
+def test_a_client_that_stops_reading_holds_little_in_the_kernel(open_house):
+    """Written and not sent yet: the rest waits in git, which is not asked for it."""
+    repository = open_house.repository(open_house.alice, open_house.fresh("bulky"))
+    work = open_house.alice.publish(repository)
+    work.git("config", "core.compression", "0")
+    repository.configure("receive.unpackLimit", "1")  # so that git sends what it has got, at once
+    work.commit("noise", os.urandom(24 << 20))
+    work.git("push", "--quiet")
+    want = f"want {work.rev('HEAD')} side-band-64k\n".encode()
+    with closing(connect(open_house)) as stalled:
+        stalled.sendall(request(repository.path) + packet(want) + b"0000" + packet(b"done\n"))
+        assert stalled.recv(4096)[4:].startswith(work.rev("HEAD").encode())
+        local = stalled.getsockname()[1]
+
+        def held() -> int:
+            """Bytes in the send buffer of the gateway's end, as the kernel accounts for them."""
+            ends = subprocess.run(["ss", "-tmnH", "state", "established", "sport", f"= :{open_house.git_port}",
+                                   "dport", f"= :{local}"], capture_output=True, text=True, check=True).stdout
+            return int(re.search(r"skmem:\(.*,w(\d+),", ends)[1])
+
+        wait_until(lambda: held() > 100_000, "it stalls")
+        most = 0
+        for _ in range(10):
+            time.sleep(0.1)
+            most = max(most, held())
+        print(f"{most >> 10} KiB")
+        assert most < 1 << 20
 
 
 def test_maintenance_is_told_here_as_well(open_house, public):
