@@ -62,6 +62,8 @@ def drill(house, sshd, sessions: int, outage: float) -> None:
     projects = [house.repository(one) for one in people]
     for one, project in zip(people, projects):
         one.publish(project)
+    file = house.state / "audit.jsonl"
+    wait_until(lambda: served_in(file) == len(people), "the ends of what was pushed to begin with")
     done = []
 
     def one_session(number: int) -> None:
@@ -87,10 +89,9 @@ def drill(house, sshd, sessions: int, outage: float) -> None:
 
     served = done.count(0)
     assert served >= sessions // 4
-    file = house.state / "audit.jsonl"
-    wait_until(lambda: sum(one["event"] == "session" and one["exit"] == 0 for one in events_in(file)) >= served,
-               "every session that was served has its end", timeout=20)
+    wait_until(lambda: served_in(file) >= len(people) + served, "every session that was served has its end", timeout=20)
     wait_until(lambda: rows(house) == lines(file), "the table has what the file has", timeout=30)
+    assert served_in(file) == len(people) + served
     events = events_in(file)
     assert [one["seq"] for one in events] == list(range(1, len(events) + 1))
     assert len({one["chain"] for one in events}) == 1
@@ -101,6 +102,10 @@ def drill(house, sshd, sessions: int, outage: float) -> None:
     for one in events:
         assert not misfits(one, schema()), one
     house.gerve("audit", "verify")
+
+
+def served_in(file) -> int:
+    return sum(one["event"] == "session" and one["exit"] == 0 for one in events_in(file))
 
 
 def away(house, seconds: float) -> None:

@@ -210,14 +210,22 @@ TEST_CASE("a session that is reported again, by one who never got the answer, is
     CHECK(sessions == 1);
 }
 
-TEST_CASE("the file reaches the disk after some events, or some time") {
+TEST_CASE("the file reaches the disk after some events, or some time, and not before") {
     const TemporaryDirectory directory;
     AuditCounters counters;
     auto settings = settings_in(directory);
     settings.counters = &counters;
-    settings.sync_events = 5;
+    int events = 1;
+    SUBCASE("events") {
+        settings.sync_events = events = 5;
+    }
+    SUBCASE("time") {
+        settings.sync_interval = std::chrono::milliseconds(900);
+    }
     auto sink = must(AuditSink::open(settings));
-    for (int i = 0; i < 5; ++i) record_session(*sink);
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));  // its thread has looked by then
+    CHECK(counters.syncs.value() == 0);
+    for (int i = 0; i < events; ++i) record_session(*sink);
     for (int i = 0; i < 200 && counters.syncs.value() == 0; ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(counters.syncs.value() > 0);
