@@ -12,6 +12,7 @@
 
 #include "authz/audit/json_members.h"
 #include "authz/base/fd.h"
+#include "authz/base/key_file.h"
 #include "authz/base/text.h"
 
 namespace gerve {
@@ -42,23 +43,6 @@ std::string format_micros(std::int64_t time) {
     }
     const std::string micros = std::to_string(time % 1'000'000);
     return text.data() + ("." + std::string(6 - micros.size(), '0')) + micros + "Z";
-}
-
-// A whole file under another name first, so that of two that make it at once both read the same.
-Result<void> make_key_file(const std::string& file) {
-    const std::string draft = file + "." + std::to_string(::getpid());
-    if (auto written = write_file(draft, to_hex(random_bytes(key_size)) + "\n", 0600); !written)
-        return written;
-    struct stat directory {};
-    const auto slash = file.rfind('/');
-    const std::string parent = slash == std::string::npos ? "." : file.substr(0, slash + 1);
-    if (::geteuid() == 0 && ::stat(parent.c_str(), &directory) == 0)
-        (void)!::chown(draft.c_str(), directory.st_uid, directory.st_gid);
-    const bool linked = ::link(draft.c_str(), file.c_str()) == 0 || errno == EEXIST;
-    const std::string why = errno_text("cannot make the audit key " + file);
-    ::unlink(draft.c_str());
-    if (!linked) return internal_error(why);
-    return {};
 }
 
 // Takes `text` off the front of `rest`.
@@ -98,7 +82,8 @@ Result<ChainKey> load_chain_key(const std::string& file) {
 Result<ChainKey> load_or_make_chain_key(const std::string& file) {
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0 && errno == ENOENT) {
-        if (auto made = make_key_file(file); !made) return pass_on(made);
+        if (auto made = make_key_file(file, to_hex(random_bytes(key_size)) + "\n"); !made)
+            return pass_on(made);
     }
     return load_chain_key(file);
 }

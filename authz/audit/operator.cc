@@ -9,13 +9,17 @@
 
 namespace gerve {
 
-std::string name_of_user(uid_t user) {
+std::string find_user(uid_t user) {
     std::array<char, 16384> buffer{};
     passwd entry{};
     passwd* found = nullptr;
-    if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-        return "uid " + std::to_string(user);
+    if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
     return entry.pw_name;
+}
+
+std::string name_of_user(uid_t user) {
+    const std::string name = find_user(user);
+    return name.empty() ? "uid " + std::to_string(user) : name;
 }
 
 std::string login_of(pid_t process) {

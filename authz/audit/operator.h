@@ -11,6 +11,7 @@ namespace gerve {
 // is not kept. Sought by the process id, so ask while the process waits for the answer.
 [[nodiscard]] std::string login_of(pid_t process);
 
+[[nodiscard]] std::string find_user(uid_t user);  // his name; empty: the system does not know him
 // A user's name, or "uid N" of one without.
 [[nodiscard]] std::string name_of_user(uid_t user);
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <vector>
 
+#include "authz/audit/operator.h"
+
 namespace gerve {
 namespace {
 
@@ -46,14 +48,6 @@ std::optional<uid_t> find_uid(const std::string& user) {
         return std::nullopt;
     }
     return entry.pw_uid;
-}
-
-std::string find_user(uid_t uid) {
-    std::array<char, 16384> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
-    return entry.pw_name;
 }
 
 }  // namespace

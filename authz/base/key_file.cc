@@ -1,0 +1,30 @@
+#include "authz/base/key_file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "authz/base/digest.h"
+#include "authz/base/fd.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+
+// A whole file takes the name at once or not at all.
+Result<void> make_key_file(const std::string& file, std::string_view content) {
+    const std::string draft = file + "." + to_hex(random_bytes(8));
+    if (auto written = write_file(draft, content, 0600); !written) return written;
+    struct stat directory {};
+    const auto slash = file.rfind('/');
+    const std::string parent = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+    if (::geteuid() == 0 && ::stat(parent.c_str(), &directory) == 0)
+        (void)!::chown(draft.c_str(), directory.st_uid, directory.st_gid);
+    const bool linked = ::link(draft.c_str(), file.c_str()) == 0 || errno == EEXIST;
+    const std::string trouble = linked ? "" : errno_text("cannot make " + file);
+    ::unlink(draft.c_str());
+    if (!linked) return internal_error(trouble);
+    return {};
+}
+
+}  // namespace gerve
