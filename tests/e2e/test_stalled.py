@@ -89,11 +89,12 @@ def test_a_client_that_stops_reading_costs_little(house, bulky, pytestconfig):
         held = {"worker": private_bytes(worker) - before[worker], "agent": private_bytes(agent) - before[agent],
                 "kernel": kernel_bytes(house.gateway.port, house.files.address[1]) + (256 << 10)}
         most = {name: max(most[name], held[name]) for name in most}
+    assert [pid for pid in session_members(agent) if pid != agent], "git is done: nothing was stalled"
     os.kill(ssh, signal.SIGCONT)
     clone.finish(timeout=120)
     print({name: f"{bytes >> 10} KiB" for name, bytes in most.items()})
     assert most["worker"] < MEMORY and most["agent"] < MEMORY, most
-    assert most["kernel"] < KERNEL, most
+    assert (512 << 10) < most["kernel"] < KERNEL, most  # less, and it was not measured
     assert alice.at("stalled").rev("main") == repository.rev("main")
     alice.at("stalled").git("fsck", "--connectivity-only")
     assert not [pid for pid in session_members(agent) if pid != agent], "git has ended"
