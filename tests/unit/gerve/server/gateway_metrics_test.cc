@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "authz/service/live_protocol.h"
+
 using namespace gerve;
 
 TEST_CASE("an operation is counted under its service and its end, or under the last of each") {
@@ -23,6 +25,18 @@ TEST_CASE("an operation is counted under its service and its end, or under the l
     CHECK(metrics->bytes_in.value() == 20);
     CHECK(metrics->bytes_out.value() == 4000);
     CHECK(metrics->operation_times[0].microseconds() == 40'000);
+}
+
+TEST_CASE("what an administrator ended, or who lost his access, is told apart from the rest") {
+    const auto metrics = std::make_unique<GatewayMetrics>();
+    SessionReport report{.handle = {}, .request = RequestId::make(), .client = {}};
+    report.service = "git-receive-pack";
+    for (const LiveEnd why : {LiveEnd::killed, LiveEnd::withdrawn}) {
+        report.ended = live_end_name(why);
+        metrics->count_operation(report);
+    }
+    for (const auto& counter : metrics->operations[1]) CHECK(counter.value() <= 1);
+    CHECK(metrics->operations[1].back().value() == 0);
 }
 
 TEST_CASE("each file server has one row; when rows run out the rest share one") {
