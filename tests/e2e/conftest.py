@@ -57,7 +57,7 @@ def _marks_of(definition, name) -> list:
 
 def pytest_collection_modifyitems(config, items):
     skip_soak = pytest.mark.skip(reason="long: run with --soak")
-    skip_sanitized = pytest.mark.skip(reason="measures time: not in a sanitizer build")
+    skip_sanitized = pytest.mark.skip(reason="measures time or memory: not in a sanitizer build")
     for item in items:
         if "soak" in item.keywords and not config.getoption("soak"):
             item.add_marker(skip_soak)

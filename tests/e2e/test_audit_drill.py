@@ -19,7 +19,7 @@ from harness.sshd import AUTHZ, Sshd, open_to_others, why_not
 def house(workspace):
     if why_not():
         pytest.skip(why_not())
-    directory = workspace / "drill"
+    directory = workspace / f"drill-{len(list(workspace.glob('drill-*')))}"
     directory.mkdir()
     database = Database(directory)
     try:
@@ -40,8 +40,9 @@ def house(workspace):
 
 @pytest.fixture
 def sshd(house, workspace):
-    (workspace / "drill-sshd").mkdir()
-    server = Sshd(workspace / "drill-sshd", str(house.state / "authz.sock")).start()
+    directory = house.directory / "sshd"
+    directory.mkdir()
+    server = Sshd(directory, str(house.state / "authz.sock")).start()
     yield server
     server.stop()
 
@@ -90,6 +91,8 @@ def drill(house, sshd, sessions: int, outage: float) -> None:
     served = done.count(0)
     assert served >= sessions // 4
     wait_until(lambda: served_in(file) >= len(people) + served, "every session that was served has its end", timeout=20)
+    wait_until(lambda: sum(one["event"] == "service" and one["is"] == "started" for one in events_in(file)) == 3,
+               "the last authz has begun", timeout=20)
     wait_until(lambda: rows(house) == lines(file), "the table has what the file has", timeout=30)
     assert served_in(file) == len(people) + served
     events = events_in(file)
@@ -97,7 +100,6 @@ def drill(house, sshd, sessions: int, outage: float) -> None:
     assert len({one["chain"] for one in events}) == 1
     ended = [one["request"] for one in events if one["event"] == "session"]
     assert len(ended) == len(set(ended))
-    assert sum(one["event"] == "service" and one["is"] == "started" for one in events) == 3
     assert {one["door"] for one in events if one["event"] == "session"} == {"gateway", "sshd"}
     for one in events:
         assert not misfits(one, schema()), one

@@ -227,6 +227,7 @@ def test_a_connection_that_is_cut_right_after_the_command(private_site, lonely):
 # ---- clients that stop
 
 
+@pytest.mark.timing
 def test_a_client_that_stops_reading_costs_little_and_nobody_else_notices(private_site, lonely):
     repository = make_bulky(private_site, lonely)
     before = [resident_kib(pid) for pid in (*private_site.gateway.workers(), private_site.gateway.agent())]

@@ -125,6 +125,7 @@ def test_who_has_just_logged_in_when_a_reload_begins_is_served(site, alice):
         assert client.whoami() == greeting(alice.login)
 
 
+@pytest.mark.timing
 def test_a_reload_leaves_time_to_read_the_end_of_a_session(site, alice):
     with RawClient(site.door()) as client:
         assert client.log_in(alice.key).whoami() == greeting(alice.login)
