@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import paramiko
+
 
 @dataclass(frozen=True)
 class Key:
@@ -44,3 +46,13 @@ def make_key(private: Path, kind: str = "ed25519", bits: int | None = None) -> K
     argv = ["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", "test", "-f", str(private)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
     return Key(private)
+
+
+def sign(key: Key, data: bytes, algorithm: str) -> bytes:
+    """An SSH signature blob by a private key, with any algorithm that the key can do."""
+    loader = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey, "ssh-dss": paramiko.DSSKey}
+    private = loader.get(key.algorithm, paramiko.ECDSAKey).from_private_key_file(str(key.private))
+    plain = algorithm.removesuffix("-cert-v01@openssh.com")
+    if key.algorithm == "ssh-rsa":
+        return private.sign_ssh_data(data, plain).asbytes()
+    return private.sign_ssh_data(data).asbytes()

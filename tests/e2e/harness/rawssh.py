@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import paramiko
 from paramiko.message import Message
 
-from .keys import Key
+from .keys import Key, sign
 
 DISCONNECT, IGNORE, UNIMPLEMENTED, DEBUG, SERVICE_REQUEST, SERVICE_ACCEPT, EXT_INFO = 1, 2, 3, 4, 5, 6, 7
 KEXINIT, NEWKEYS = 20, 21
@@ -346,13 +346,3 @@ class RawChannel:
         elif name == "exit-signal":
             answer.signal = message.get_text()
         answer.note(name)
-
-
-def sign(key: Key, data: bytes, algorithm: str) -> bytes:
-    """An SSH signature blob by a private key, with any algorithm that the key can do."""
-    loader = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey, "ssh-dss": paramiko.DSSKey}
-    private = loader.get(key.algorithm, paramiko.ECDSAKey).from_private_key_file(str(key.private))
-    plain = algorithm.removesuffix("-cert-v01@openssh.com")
-    if key.algorithm == "ssh-rsa":
-        return private.sign_ssh_data(data, plain).asbytes()
-    return private.sign_ssh_data(data).asbytes()
