@@ -21,14 +21,20 @@ def stands_still(site, client) -> bool:
     return before == live_of(site, client)[0]["bytes_in"]
 
 
+def with_noise(client, repository):
+    """A work tree of the client's with SIZE that is still to be pushed."""
+    work = client.publish(repository)
+    work.git("config", "core.compression", "0")
+    work.commit("noise", os.urandom(SIZE))
+    return work
+
+
 @pytest.fixture(scope="module")
 def bulky(site):
     """A private repository that takes long to be cloned over a slow line."""
     owner = site.person("bulky")
     repository = site.repository(owner, private=True)
-    work = owner.publish(repository)
-    work.git("config", "core.compression", "0")
-    work.commit("noise", os.urandom(SIZE))
+    work = with_noise(owner, repository)
     work.git("push", "--quiet")
     return repository
 
@@ -106,9 +112,7 @@ def test_whatever_took_the_access_ends_what_depended_on_it(site, bulky, door):
 def test_a_push_that_is_ended_leaves_nothing_behind(site, bulky, door):
     writer = site.person("writer", door)
     repository = site.repository(writer, private=True)
-    work = writer.publish(repository)
-    work.git("config", "core.compression", "0")
-    work.commit("noise", os.urandom(SIZE))
+    work = with_noise(writer, repository)
     slow = work.with_ssh_options(*slow_line(door.host, door.port, RATE))
     push = slow.start("git", "push", "--quiet")
     wait_until(lambda: repository.quarantines() and live_of(site, writer), "the push is being received")
@@ -124,9 +128,7 @@ def test_a_push_whose_file_server_has_stalled_is_ended_as_well(private_site):
     """The worker waits to be rid of what the client sent, and would wait for as long as TCP does."""
     writer = private_site.person("writer")
     repository = private_site.repository(writer, private=True)
-    work = writer.publish(repository)
-    work.git("config", "core.compression", "0")
-    work.commit("noise", os.urandom(SIZE))
+    work = with_noise(writer, repository)
     held = []
     try:
         slow = work.with_ssh_options(*slow_line(writer.door.host, writer.door.port, RATE))
@@ -175,9 +177,7 @@ def test_what_runs_is_known_to_the_next_authz(private_site):
     """kill -9: nothing ends by it, and what may run no more is found by the successor."""
     alice = private_site.person("alice")
     repository = private_site.repository(alice)
-    work = alice.publish(repository)
-    work.git("config", "core.compression", "0")
-    work.commit("noise", os.urandom(SIZE))
+    work = with_noise(alice, repository)
     work.git("push", "--quiet")
     clone = SlowClone(private_site, alice, repository)
     os.kill(private_site.gateway.authz(), signal.SIGKILL)
