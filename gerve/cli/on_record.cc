@@ -3,8 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <csignal>
 #include <cstdio>
 
 #include "authz/audit/events.h"
@@ -12,6 +10,7 @@
 #include "authz/audit/settings.h"
 #include "authz/base/text.h"
 #include "authz/service/client.h"
+#include "gerve/cli/held_signals.h"
 #include "gerve/cli/site.h"
 #include "gerve/server/state_directory.h"
 
@@ -19,44 +18,6 @@ namespace gerve {
 namespace {
 
 constexpr std::chrono::seconds patience{3};
-
-volatile std::sig_atomic_t held_signal = 0;
-void hold_signal(int signal) {
-    held_signal = signal;
-}
-
-// Of the signals that end a command the first waits until what was done is on record; what the command waits
-// for itself is interrupted, and a second one ends it at once.
-class HeldSignals {
-  public:
-    HeldSignals() {
-        struct sigaction hold {};
-        hold.sa_handler = hold_signal;
-        hold.sa_flags = SA_RESETHAND;
-        for (std::size_t i = 0; i < signals.size(); ++i) {
-            ::sigaction(signals[i], nullptr, &before_[i]);
-            if (before_[i].sa_handler != SIG_IGN) ::sigaction(signals[i], &hold, nullptr);
-        }
-        struct sigaction ignore {};
-        ignore.sa_handler = SIG_IGN;
-        ::sigaction(SIGPIPE, &ignore, &pipe_before_);
-    }
-    ~HeldSignals() {
-        for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &before_[i], nullptr);
-        if (held_signal != 0) {
-            std::fflush(stdout);
-            ::raise(held_signal);
-        }
-        ::sigaction(SIGPIPE, &pipe_before_, nullptr);
-    }
-    HeldSignals(const HeldSignals&) = delete;
-    HeldSignals& operator=(const HeldSignals&) = delete;
-
-  private:
-    static constexpr std::array<int, 3> signals{SIGINT, SIGTERM, SIGHUP};
-    std::array<struct sigaction, 3> before_{};
-    struct sigaction pipe_before_ {};
-};
 
 // Of a command's line what it was given: without its own name and where the installation is.
 std::vector<std::string> arguments_of(const std::vector<std::string>& words, const std::string& command) {
