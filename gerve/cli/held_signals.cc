@@ -11,6 +11,7 @@ constexpr std::array<int, 3> ending{SIGINT, SIGTERM, SIGHUP};
 
 // For the handler, which is given nothing but the signal.
 volatile std::sig_atomic_t held_signal = 0;
+bool holding = false;
 std::array<struct sigaction, ending.size()> before;
 struct sigaction pipe_before {};
 
@@ -60,12 +61,22 @@ HeldSignals::HeldSignals() {
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGPIPE, &ignore, &pipe_before);
     start_holding();
+    holding = true;
 }
 
 // SIGPIPE comes back last: what is still to be printed may meet a closed pipe.
 HeldSignals::~HeldSignals() {
+    holding = false;
     let_go();
     ::sigaction(SIGPIPE, &pipe_before, nullptr);
+}
+
+AwaitedInput::AwaitedInput() {
+    if (holding) let_go();
+}
+
+AwaitedInput::~AwaitedInput() {
+    if (holding) start_holding();
 }
 
 }  // namespace gerve

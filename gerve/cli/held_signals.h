@@ -14,4 +14,14 @@ class HeldSignals {
     HeldSignals& operator=(const HeldSignals&) = delete;
 };
 
+// While one lives inside of the other, the signals do what they did before: a command that waits for input
+// has changed nothing yet, and input that was cut short by a signal must not be taken for the whole.
+class AwaitedInput {
+  public:
+    AwaitedInput();
+    ~AwaitedInput();
+    AwaitedInput(const AwaitedInput&) = delete;
+    AwaitedInput& operator=(const AwaitedInput&) = delete;
+};
+
 }  // namespace gerve

@@ -1,10 +1,10 @@
-#include <iostream>
-#include <iterator>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
 #include "gerve/cli/commands.h"
+#include "gerve/cli/held_signals.h"
 #include "gerve/cli/key_show.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
@@ -40,8 +40,9 @@ std::string read_input(const std::string& file) {
     constexpr std::size_t limit = 64 * 1024;
     if (file != "-") return need(read_file(file, limit));
     std::string text(limit + 1, '\0');
-    std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(std::cin.gcount()));
+    const AwaitedInput awaited;
+    text.resize(std::fread(text.data(), 1, text.size(), stdin));
+    if (std::ferror(stdin) != 0) throw Stop{refused_status, errno_text("standard input")};
     if (text.size() > limit) throw Stop{refused_status, "standard input: longer than a public key can be"};
     return text;
 }

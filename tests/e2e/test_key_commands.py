@@ -1,10 +1,25 @@
 """Keys in the hands of the administrator: added, shown, revoked; and what is refused as a key."""
 
+import array
+import fcntl
+import os
+import signal
+import subprocess
+import termios
+
 import pytest
 
 from harness.keys import make_key
 from harness.messages import greeting
 from harness.processes import wait_until
+from harness.programs import program
+
+
+def waiting_in(pipe) -> int:
+    """How many bytes of it nobody has read yet."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def test_a_key_is_listed_with_its_fingerprint_and_title(site, alice):
@@ -19,6 +34,27 @@ def test_a_key_is_read_from_standard_input(site, alice):
     key = make_key(alice.home / "second")
     site.gerve("key", "add", alice.login, "-", input=key.public.read_bytes())
     alice.with_key(key).ssh(exit=1, stderr=greeting(alice.login))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_key_whose_input_is_broken_off_is_not_added(site, alice, number):
+    key = make_key(alice.home / "second")
+    argv = [program("gerve"), *site.gateway.options, "key", "add", alice.login, "-"]
+    running = site.admin.start(*argv, stdin=subprocess.PIPE)
+    running.process.stdin.write(key.public.read_bytes())
+    running.process.stdin.flush()
+    wait_until(lambda: waiting_in(running.process.stdin) == 0, "the line was read, and more is awaited")
+    running.process.send_signal(number)
+    assert running.process.wait(10) == -number
+    assert key.fingerprint not in site.gerve("key", "list").stdout
+
+
+def test_standard_input_that_cannot_be_read_is_told(site, alice):
+    argv = [program("gerve"), *site.gateway.options, "key", "add", alice.login, "-"]
+    directory = os.open(alice.home, os.O_RDONLY)
+    running = site.admin.start(*argv, stdin=directory)
+    os.close(directory)
+    running.finish(exit=1, says="standard input: Is a directory")
 
 
 def test_a_key_that_is_in_use_is_refused_naming_its_owner(site, alice, bob, project):
