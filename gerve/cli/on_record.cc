@@ -110,12 +110,7 @@ class Recorder {
     std::unique_ptr<Trail> trail_;
 };
 
-}  // namespace
-
-int run_on_record(Site& site, const std::string& command, const Run& run) {
-    Recorder recorder(site);
-    recorder.prepare();
-    const HeldSignals held;
+int run_and_tell(Site& site, Recorder& recorder, const std::string& command, const Run& run) {
     int status = 0;
     try {
         status = run(site);
@@ -125,6 +120,21 @@ int run_on_record(Site& site, const std::string& command, const Run& run) {
     }
     recorder.tell(command, status == 0 ? "" : "exit status " + std::to_string(status));
     return status;
+}
+
+}  // namespace
+
+// What stopped the command is printed here: behind the held signal nobody would.
+int run_on_record(Site& site, const std::string& command, const Run& run) {
+    Recorder recorder(site);
+    recorder.prepare();
+    const HeldSignals held;
+    try {
+        return run_and_tell(site, recorder, command, run);
+    } catch (const Stop& stop) {
+        std::fprintf(stderr, "gerve: %s\n", stop.text.c_str());
+        return stop.status;
+    }
 }
 
 }  // namespace gerve

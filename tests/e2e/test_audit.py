@@ -255,6 +255,17 @@ def test_a_signal_does_not_get_between_a_change_and_its_event(private_sites, sec
     holder.close()
 
 
+def test_a_signal_does_not_keep_quiet_that_a_change_is_not_on_record(private_site):
+    running, holder = _start_adding(private_site, "bob")
+    private_site.gateway.stop()
+    (private_site.state / "audit.key").chmod(0o644)
+    running.process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    holder.rollback()
+    running.finish(exit=-signal.SIGINT, says="it is done, but not on record: ")
+    (private_site.state / "audit.key").chmod(0o600)
+
+
 def test_a_change_is_on_record_though_authz_went_away_meanwhile(private_site):
     running, holder = _start_adding(private_site, "bob")
     private_site.gateway.stop()
