@@ -123,4 +123,8 @@ bool Network::contains(const IpAddress& address) const {
     return address.is_v4() == base_.is_v4() && same_prefix(address.bytes(), base_.bytes(), prefix_);
 }
 
+bool Network::overlaps(const Network& other) const {
+    return prefix_ <= other.prefix_ ? contains(other.base_) : other.contains(base_);
+}
+
 }  // namespace gerve

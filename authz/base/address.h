@@ -49,6 +49,7 @@ class Network final {
   public:
     [[nodiscard]] static Result<Network> parse(std::string_view text);
     [[nodiscard]] bool contains(const IpAddress& address) const;
+    [[nodiscard]] bool overlaps(const Network& other) const;  // one of them lies in the other
 
   private:
     Network(const IpAddress& base, unsigned prefix) : base_(base), prefix_(prefix) {}

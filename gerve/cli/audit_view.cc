@@ -130,11 +130,10 @@ bool AuditFilter::takes(const Json& one) const {
     if ((since && time < *since) || (until && time >= *until)) return false;
     if (key && !has_key(one, key->text())) return false;
     if (user && !any_is(one, {"user", "operator", "operator_login"}, user->folded())) return false;
-    if (repo && !any_is(one, {"repo", "deploy_key_of"}, repo->folded())) return false;
+    if (repo && !any_is(one, {"repo", "asked_for", "deploy_key_of"}, repo->folded())) return false;
     if (!address) return true;
-    const std::string told = text_in(one, "address");  // of offers it may be a network
-    const auto from = IpAddress::parse(std::string_view(told).substr(0, told.find('/')));
-    return from && address->contains(*from);
+    const auto from = Network::parse(text_in(one, "address"));  // of offers it may be a /64
+    return from && from->overlaps(*address);
 }
 
 Result<UnixMillis> parse_past(std::string_view text, UnixMillis now) {

@@ -81,7 +81,7 @@ def test_who_changes_what_is_recorded_with_what_was_before(quiet):
     assert refused["command"] == "user suspend" and "nobody-at-all" in refused["why"]
 
 
-def test_a_renamed_repository_is_on_record_by_its_name_now(quiet):
+def test_a_renamed_repository_is_on_record_by_both_names(quiet):
     project = quiet.repository(quiet.alice, quiet.fresh("named"))
     now = f"{quiet.alice.login}/{quiet.fresh('renamed')}"
     quiet.gerve("repo", "rename", project.path, now.split("/")[1])
@@ -91,7 +91,7 @@ def test_a_renamed_repository_is_on_record_by_its_name_now(quiet):
     assert (decision["repo"], decision["asked_for"]) == (now, project.path)
     (session,) = events(quiet, "--event", "session", "--repo", now)
     assert session["request"] == decision["request"]
-    assert not events(quiet, "--event", "decision", "--repo", project.path)
+    assert events(quiet, "--event", "decision", "--repo", project.path) == [decision]
 
 
 def test_filters_take_what_holds_together(quiet):

@@ -61,3 +61,18 @@ TEST_CASE("a wrong network says what is wrong") {
     CHECK_FALSE(Network::parse("10.0.0.0/").has_value());
     CHECK_FALSE(Network::parse("10.0.0.0/8/8").has_value());
 }
+
+TEST_CASE("networks overlap when one lies in the other") {
+    const auto overlap = [](const char* a, const char* b) {
+        const auto one = Network::parse(a);
+        const auto other = Network::parse(b);
+        CHECK(one->overlaps(*other) == other->overlaps(*one));
+        return one->overlaps(*other);
+    };
+    CHECK(overlap("10.0.0.0/8", "10.1.0.0/16"));
+    CHECK(overlap("10.0.0.1", "10.0.0.1"));
+    CHECK(overlap("fd00::/64", "fd00::1"));
+    CHECK_FALSE(overlap("fd00::/64", "fd00:0:0:1::1"));
+    CHECK_FALSE(overlap("10.0.0.0/16", "10.1.0.0/16"));
+    CHECK_FALSE(overlap("0.0.0.0/0", "::/0"));
+}

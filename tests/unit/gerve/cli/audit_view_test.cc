@@ -25,11 +25,26 @@ TEST_CASE("no member of an event reaches the terminal as it is") {
     }
 }
 
-TEST_CASE("offers of a network are found by an address of it") {
+TEST_CASE("offers of a network are found by what has addresses in common with it") {
     AuditFilter filter;
     filter.address = *Network::parse("2001:db8::/32");
     CHECK(filter.takes({{"address", "2001:db8:1:2::/64"}}));
     CHECK(filter.takes({{"address", "2001:db8::7"}}));
     CHECK_FALSE(filter.takes({{"address", "2001:db9:1:2::/64"}}));
     CHECK_FALSE(filter.takes({{"address", "*"}}));
+    CHECK_FALSE(filter.takes({{"address", "192.0.2.1"}}));
+    CHECK_FALSE(filter.takes({{"event", "service"}}));
+    filter.address = *Network::parse("2001:db8:1:2::7");
+    CHECK(filter.takes({{"address", "2001:db8:1:2::/64"}}));
+    CHECK(filter.takes({{"address", "2001:db8:1:2::7"}}));
+    CHECK_FALSE(filter.takes({{"address", "2001:db8:1:2::8"}}));
+    CHECK_FALSE(filter.takes({{"address", "2001:db8:1:3::/64"}}));
+}
+
+TEST_CASE("a repository is found by the name that it was asked for by") {
+    AuditFilter filter;
+    filter.repo = *RepoPath::parse("Alice/old");
+    CHECK(filter.takes({{"repo", "alice/new"}, {"asked_for", "alice/Old"}}));
+    CHECK(filter.takes({{"repo", "alice/old"}}));
+    CHECK_FALSE(filter.takes({{"repo", "alice/new"}}));
 }
