@@ -1,13 +1,17 @@
 #include "gerve/cli/on_record.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "authz/audit/events.h"
 #include "authz/audit/operator.h"
 #include "authz/audit/settings.h"
+#include "authz/base/fd.h"
 #include "authz/base/text.h"
 #include "authz/service/client.h"
 #include "gerve/cli/held_signals.h"
@@ -18,6 +22,19 @@ namespace gerve {
 namespace {
 
 constexpr std::chrono::seconds patience{3};
+constexpr std::chrono::seconds patience_once_done{10};  // nothing can be refused any more
+
+// Whether authz is away, as opposed to slow.
+bool nobody_listens(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return false;
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        return false;
+    return errno == ECONNREFUSED || errno == ENOENT;
+}
 
 // Of a command's line what it was given: without its own name and where the installation is.
 std::vector<std::string> arguments_of(const std::vector<std::string>& words, const std::string& command) {
@@ -40,7 +57,10 @@ std::vector<std::string> arguments_of(const std::vector<std::string>& words, con
 class Recorder {
   public:
     explicit Recorder(Site& site)
-        : site_(site), on_(site.config().audit.enabled), authz_(site.config().authz_socket(), patience) {}
+        : site_(site),
+          on_(site.config().audit.enabled),
+          authz_(site.config().authz_socket(), patience),
+          authz_in_the_end_(site.config().authz_socket(), patience_once_done) {}
 
     // Whether an event would be taken, and by whom.
     void prepare() {
@@ -66,12 +86,17 @@ class Recorder {
         if (!on_) return;
         ChangeReport report{command, arguments_of(site_.options().words, command), failed,
                             site_.take_details(), here()};
-        auto told = by_authz_ ? authz_.change(report) : append(report);
-        // It has gone since it was asked. If only its answer has, the event is there twice.
-        if (by_authz_ && !told && told.error().kind == ErrorKind::unavailable)
+        auto told = by_authz_ ? authz_in_the_end_.change(report) : append(report);
+        bool perhaps = by_authz_ && !told && told.error().kind == ErrorKind::unavailable;
+        // Of one that is there, but says nothing, nobody knows what it writes: it would be there twice.
+        if (perhaps && nobody_listens(site_.config().authz_socket())) {
+            perhaps = false;
             told = append(std::move(report));
+        }
         if (told) return;
-        const std::string why = "not on record: " + describe(told.error());
+        const std::string why =
+            (perhaps ? "perhaps not on record (see `gerve audit --event admin`): " : "not on record: ") +
+            describe(told.error());
         throw Stop{refused_status, failed.empty() ? "it is done, but " + why : failed + "; and it is " + why};
     }
 
@@ -106,6 +131,7 @@ class Recorder {
     Site& site_;
     const bool on_;
     AuthzClient authz_;
+    AuthzClient authz_in_the_end_;
     bool by_authz_ = false;
     std::unique_ptr<Trail> trail_;
 };

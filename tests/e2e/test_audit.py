@@ -4,10 +4,7 @@ import json
 import os
 import re
 import select
-import signal
-import sqlite3
 import subprocess
-import time
 
 import pytest
 
@@ -224,55 +221,6 @@ def test_commands_record_themselves_while_nothing_runs(private_sites):
     site.start()
     wait_until(lambda: len(rows(site)) >= 4, "what was recorded before is in the table")
     check_trail(site)
-
-
-def _start_adding(site, login: str):
-    """A command that waits for the directory, which another holds until that is let go."""
-    holder = sqlite3.connect(site.state / "gerve.db", isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    running = site.admin.start(program("gerve"), *site.gateway.options, "user", "add", login)
-    time.sleep(0.7)
-    assert running.process.poll() is None
-    return running, holder
-
-
-@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_does_not_get_between_a_change_and_its_event(private_sites, second):
-    site = private_sites(start=False)
-    site.gerve("user", "add", "alice")
-    running, holder = _start_adding(site, "bob")
-    running.process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    holder.rollback()
-    assert running.process.wait(20) == -signal.SIGINT
-    assert site.entry("bob", "user", "list")
-    assert [one["arguments"] for one in events(site, "--event", "admin")] == [["alice"], ["bob"]]
-    running, holder = _start_adding(site, "carol")
-    running.process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    running.process.send_signal(second)
-    assert running.process.wait(2) == -second
-    holder.close()
-
-
-def test_a_signal_does_not_keep_quiet_that_a_change_is_not_on_record(private_site):
-    running, holder = _start_adding(private_site, "bob")
-    private_site.gateway.stop()
-    (private_site.state / "audit.key").chmod(0o644)
-    running.process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    holder.rollback()
-    running.finish(exit=-signal.SIGINT, says="it is done, but not on record: ")
-    (private_site.state / "audit.key").chmod(0o600)
-
-
-def test_a_change_is_on_record_though_authz_went_away_meanwhile(private_site):
-    running, holder = _start_adding(private_site, "bob")
-    private_site.gateway.stop()
-    holder.rollback()
-    assert running.process.wait(20) == 0
-    assert [one["arguments"] for one in events(private_site, "--event", "admin")] == [["bob"]]
-    private_site.gerve("audit", "verify")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
