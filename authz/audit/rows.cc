@@ -178,21 +178,54 @@ constexpr std::string_view use_sqlite =
     " ON CONFLICT (key_id) DO UPDATE SET used_at = excluded.used_at, address = excluded.address"
     " WHERE excluded.used_at > key_last_used.used_at";
 
-// A key that was deleted meanwhile is refused by itself, and no harm.
-Result<void> note_uses(Database& database, const std::vector<AuditRow>& rows) {
-    const bool mysql = database.dialect() == Dialect::mysql;
-    const std::string text = insert_text(use_into, "(?, ?, ?)", 1, mysql ? use_mysql : use_sqlite);
-    for (const auto& [key, use] : uses_in(rows)) {
-        const auto noted =
-            database.execute({"last-used", text}, {key, use.at, std::string_view(use.address)});
-        if (!noted && noted.error().kind != ErrorKind::client) return pass_on(noted);
+std::size_t group_size(std::size_t left) {
+    return *std::find_if(group_sizes.begin(), group_sizes.end(),
+                         [&](std::size_t size) { return size <= left; });
+}
+
+// `insert(at, count)` inserts some of `size`, all of them or none; where one of them is refused, they come
+// alone, and `refused(at, error)` hears which.
+template <class Insert, class Refused>
+Result<void> insert_by_groups(std::size_t size, const Insert& insert, const Refused& refused) {
+    for (std::size_t at = 0; at < size;) {
+        const std::size_t count = group_size(size - at);
+        const Result<void> inserted = insert(at, count);
+        if (!inserted && inserted.error().kind != ErrorKind::client) return inserted;
+        if (!inserted && count == 1) refused(at, inserted.error());
+        for (std::size_t i = 0; !inserted && count > 1 && i < count; ++i) {
+            const Result<void> alone = insert(at + i, 1);
+            if (!alone && alone.error().kind != ErrorKind::client) return alone;
+            if (!alone) refused(at + i, alone.error());
+        }
+        at += count;
     }
     return {};
 }
 
-std::size_t group_size(std::size_t left) {
-    return *std::find_if(group_sizes.begin(), group_sizes.end(),
-                         [&](std::size_t size) { return size <= left; });
+const std::string& uses_text(std::size_t count, bool mysql) {
+    static std::map<std::pair<std::size_t, bool>, std::string> texts;
+    std::string& text = texts[{count, mysql}];
+    if (text.empty()) text = insert_text(use_into, "(?, ?, ?)", count, mysql ? use_mysql : use_sqlite);
+    return text;
+}
+
+// A key that was deleted meanwhile is refused by itself, and no harm. In the order of the keys, so that no
+// two gateways wait for each other.
+Result<void> note_uses(Database& database, const std::vector<AuditRow>& rows) {
+    const bool mysql = database.dialect() == Dialect::mysql;
+    const auto by_key = uses_in(rows);
+    const std::vector<std::pair<std::int64_t, Use>> uses(by_key.begin(), by_key.end());
+    const auto insert = [&](std::size_t at, std::size_t count) -> Result<void> {
+        std::vector<Bind> binds;
+        for (std::size_t i = at; i < at + count; ++i) {
+            const auto& [key, use] = uses[i];
+            binds.insert(binds.end(), {key, use.at, std::string_view(use.address)});
+        }
+        const auto noted = database.execute({"last-used", uses_text(count, mysql)}, binds);
+        if (!noted) return pass_on(noted);
+        return {};
+    };
+    return insert_by_groups(uses.size(), insert, [](std::size_t, const Error&) {});
 }
 
 // An earlier try whose answer did not come may have been carried out since the table was asked how far it
@@ -215,21 +248,13 @@ bool note_refusal(Database& database, const AuditRow& row, const Error& error) {
 
 Result<AuditRowsDone> insert_all(Database& database, const std::vector<AuditRow>& rows) {
     AuditRowsDone done;
-    for (std::size_t at = 0; at < rows.size();) {
-        std::size_t count = group_size(rows.size() - at);
-        auto inserted = insert_group(database, &rows[at], count);
-        // One of them is refused: which, is seen when they come alone.
-        const bool refused = !inserted && inserted.error().kind == ErrorKind::client;
-        for (std::size_t i = 0; refused && count > 1 && i < count; ++i) {
-            inserted = insert_group(database, &rows[at + i], 1);
-            if (inserted) continue;
-            if (inserted.error().kind != ErrorKind::client) return pass_on(inserted);
-            if (note_refusal(database, rows[at + i], inserted.error())) ++done.refused;
-        }
-        if (!refused && !inserted) return pass_on(inserted);
-        if (refused && count == 1 && note_refusal(database, rows[at], inserted.error())) ++done.refused;
-        at += count;
-    }
+    const auto inserted = insert_by_groups(
+        rows.size(),
+        [&](std::size_t at, std::size_t count) { return insert_group(database, &rows[at], count); },
+        [&](std::size_t at, const Error& error) {
+            if (note_refusal(database, rows[at], error)) ++done.refused;
+        });
+    if (!inserted) return pass_on(inserted);
     done.inserted = rows.size() - done.refused;
     return done;
 }

@@ -177,6 +177,33 @@ TEST_CASE("a proof is the key's last use, whatever order it comes in") {
     CHECK(std::get<std::string>(found[0][2]) == key.fingerprint.bytes());
 }
 
+TEST_CASE("the last uses of many keys are noted, but of one that was deleted meanwhile") {
+    Store store;
+    Registry registry = store.registry();
+    must(registry.add_account(login("alice"), AccountKind::user));
+    constexpr unsigned many = 45;  // groups, and some that come alone
+    std::vector<AuditRow> rows;
+    std::vector<Fingerprint> keys;
+    for (unsigned n = 1; n <= many; ++n) {
+        const KeyRecord key = must(registry.add_key(login("alice"), make_key(n), "", std::nullopt));
+        keys.push_back(key.fingerprint);
+        AuditRow& row = rows.emplace_back();
+        row.chain = std::string(16, 'c');
+        row.seq = n;
+        row.happened_at = 1'000 + n;
+        row.kind = "proven";
+        row.address = "192.0.2.7";
+        row.proven_key = n == 11 ? 1'000'000 : static_cast<std::int64_t>(key.id);
+    }
+    const auto done = must(insert_audit_rows(store.database(), rows, true));
+    CHECK(done.inserted == many);
+    CHECK(done.refused == 0);
+    for (unsigned n = 1; n <= many; ++n) {
+        const auto used = must(registry.show_key(keys[n - 1])).last_used;
+        CHECK(used == (n == 11 ? std::nullopt : std::optional<UnixMillis>(1'000 + n)));
+    }
+}
+
 TEST_CASE("old events are pruned, but for the last of a trail, which tells how far it is") {
     Audited site;
     for (int i = 0; i < 10; ++i) {
