@@ -16,7 +16,9 @@ constexpr std::int64_t retry_pause = 100;      // ms between two tries to write 
 constexpr std::int64_t alarm_interval = 5000;  // ms between two lines in the log
 constexpr std::size_t max_batch = 500;         // events of one write(2)
 constexpr std::size_t remembered_sessions = 8192;
-constexpr off_t remembered_bytes = 1 << 20;  // of the file, at the start
+constexpr std::chrono::milliseconds stalled_patience{10};  // once a write is known not to end
+constexpr std::size_t max_unsynced = 64 << 20;             // bytes that an fdatasync() may be behind
+constexpr off_t remembered_bytes = 1 << 20;                // of the file, at the start
 
 // The requests of the sessions at the end of the trail, by the outer form of their lines.
 std::vector<std::string> last_sessions(const std::string& file) {
@@ -47,7 +49,7 @@ tl::unexpected<Error> stall() {
 }
 
 Result<void> never_arrived() {
-    return internal_error("what was written to the audit file did not get to the disk");
+    return internal_error("what was written to the audit file does not get to the disk");
 }
 
 }  // namespace
@@ -124,13 +126,15 @@ void AuditSink::record(const SessionEnded& event) {
     record(fact_of(event));
 }
 
-// A disk that stalls holds one thread, the one that writes. False: it does, and this one need not wait.
+// A disk that stalls holds one thread, the one that writes. False: it does, and this one need not wait. Who
+// waits for a little only may have met another's short write, and says nothing new of the disk.
 bool AuditSink::enter(std::unique_lock<std::timed_mutex>& lock) {
-    if (stalled_ ? lock.try_lock() : lock.try_lock_for(stall_patience)) {
+    const bool known = stalled_;
+    if (lock.try_lock_for(known ? stalled_patience : stall_patience)) {
         take_aside();
         return true;
     }
-    stalled_ = true;
+    if (!known) stalled_ = true;
     sound_alarm(stall().value());
     return false;
 }
@@ -232,7 +236,8 @@ Result<void> AuditSink::write_waiting() {
 }
 
 Result<void> AuditSink::write(const std::vector<AuditFact>& facts) {
-    auto appended = sync_failed_ ? never_arrived() : trail_->append(facts);
+    const bool behind = sync_failed_ || trail_->unsynced_bytes() > max_unsynced;
+    auto appended = behind ? never_arrived() : trail_->append(facts);
     stalled_ = false;
     if (!appended) {
         note_failure(appended.error());

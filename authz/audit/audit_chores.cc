@@ -37,7 +37,14 @@ Result<void> AuditSink::sync() {
 // After a failure: writes it once more. Nothing is appended to these files meanwhile.
 Result<void> AuditSink::take_unsynced() {
     const std::lock_guard lock(mutex_);
-    for (Unsynced& file : trail_->take_unsynced()) in_doubt_.push_back(std::move(file));
+    for (Unsynced& file : trail_->take_unsynced()) {
+        const auto known = std::find_if(in_doubt_.begin(), in_doubt_.end(),
+                                        [&](const Unsynced& other) { return other.is_of_same(file); });
+        if (known == in_doubt_.end())
+            in_doubt_.push_back(std::move(file));
+        else
+            known->add(file);
+    }
     unsynced_ = 0;
     for (Unsynced& file : in_doubt_) {
         auto written = file.write_again();

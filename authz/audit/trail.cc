@@ -163,6 +163,7 @@ Result<void> Trail::append(const std::vector<AuditFact>& facts) {
     if (!text.empty()) {
         if (unsynced_.empty() || !unsynced_.back().is_of(file_)) unsynced_.emplace_back(file_);
         unsynced_.back().add(size_, text);
+        unsynced_bytes_ += text.size();
     }
     size_ += static_cast<off_t>(text.size());
     note_head();

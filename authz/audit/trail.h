@@ -46,7 +46,11 @@ class Trail {
     [[nodiscard]] Result<void> probe();
 
     // What was written since the last call, by file, for fdatasync() at somebody's leisure.
-    [[nodiscard]] std::vector<Unsynced> take_unsynced() { return std::exchange(unsynced_, {}); }
+    [[nodiscard]] std::vector<Unsynced> take_unsynced() {
+        unsynced_bytes_ = 0;
+        return std::exchange(unsynced_, {});
+    }
+    [[nodiscard]] std::size_t unsynced_bytes() const { return unsynced_bytes_; }
 
     [[nodiscard]] const TrailHead& head() const { return head_; }
 
@@ -74,6 +78,7 @@ class Trail {
     TrailHead head_;
     std::optional<TrailNote> opening_;  // to be written in front of the next event
     std::vector<Unsynced> unsynced_;
+    std::size_t unsynced_bytes_ = 0;  // of these
 };
 
 // The file beside the trail's, and what it says.

@@ -30,6 +30,10 @@ void Unsynced::add(off_t at, std::string_view text) {
         pieces_.push_back({at, std::string(text)});
 }
 
+void Unsynced::add(const Unsynced& later) {
+    for (const Piece& piece : later.pieces_) add(piece.at, piece.text);
+}
+
 Result<void> Unsynced::sync(SyncCall call) {
     failed_ = call(file_->get()) != 0;
     if (failed_) return internal_error(errno_text("cannot sync the audit file"));

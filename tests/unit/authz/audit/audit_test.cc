@@ -274,6 +274,37 @@ TEST_CASE("what a failed fdatasync() dropped is not taken for written by the nex
     CHECK(json_lines(directory.file("audit.jsonl")).size() == 7);
 }
 
+namespace {
+AuditSink* meanwhile = nullptr;  // an event comes to it while the next call runs
+int sync_failing_once(int) {
+    AuditSink* sink = std::exchange(meanwhile, nullptr);
+    if (sink == nullptr) return 0;
+    record_session(*sink);
+    errno = EIO;
+    return -1;
+}
+}  // namespace
+
+TEST_CASE("what came while fdatasync() failed shares its fate: the next call is told nothing of it") {
+    const TemporaryDirectory directory;
+    auto settings = settings_in(directory);
+    settings.sync_call = sync_failing_once;
+    settings.sync_interval = std::chrono::hours(1);
+    auto sink = must(AuditSink::open(settings));
+    must(sink->sync());
+    const std::string on_disk = text_of(directory.file("audit.jsonl"));
+    record_session(*sink);
+    meanwhile = sink.get();
+    CHECK_FALSE(sink->sync().has_value());
+    const std::string before = text_of(directory.file("audit.jsonl"));
+    put_text(directory.file("audit.jsonl"), on_disk + std::string(before.size() - on_disk.size(), '\0'));
+    must(sink->sync());
+    CHECK(text_of(directory.file("audit.jsonl")) == before);
+    sink.reset();
+    CHECK(verify(directory, {"audit.jsonl"}).empty());
+    CHECK(json_lines(directory.file("audit.jsonl")).size() == 5);
+}
+
 TEST_CASE("a failed fdatasync() is tried again by itself") {
     const TemporaryDirectory directory;
     auto settings = settings_in(directory);
