@@ -33,7 +33,8 @@ asio::awaitable<Opened<Upstream>> Upstream::open(Destined destined, std::string 
     if (!lives && lives.error().how == Missed::silent) co_return tl::make_unexpected(lives.error());
     answered = co_await upstream.await_answer(endpoint, answer_deadline);
     if (!answered) co_return tl::make_unexpected(answered.error());
-    if (!*answered) co_return missed(Missed::silent, endpoint, "no answer to what was asked of it");
+    // It lives, as the probe has just found: it is busy.
+    if (!*answered) co_return missed(Missed::refused, endpoint, "no answer to what was asked of it");
     co_return upstream;
 }
 
