@@ -25,8 +25,8 @@ class Unsynced {
     [[nodiscard]] bool is_of_same(const Unsynced& other) const { return file_ == other.file_; }
     // `at`: where it stands in the file, in bytes.
     void add(off_t at, std::string_view text);
-    // Of the same file, written behind this. It goes the way of this: what came to a file before the failure of
-    // a call was known is as uncertain as what the call was for, and the next call is told of no failure.
+    // Of the same file, written behind this. It goes the way of this: what came to a file before the failure
+    // of a call was known is as uncertain as what the call was for, and the next call is told of no failure.
     void add(const Unsynced& later);
 
     // Error: internal, and the disk may have all of it or nothing.
