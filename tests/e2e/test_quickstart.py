@@ -39,7 +39,7 @@ def test_quickstart_serves_the_clone_it_prints_and_ends_on_ctrl_c(workspace, tmp
         # A terminal sends Ctrl-C to the whole foreground process group.
         os.killpg(shown.pid, signal.SIGINT)
         assert shown.wait(20) == 0
-        assert session_members(shown.pid) == []
+        wait_until(lambda: not session_members(shown.pid), "the last of it has ended", timeout=5)
     finally:
         for pid in session_members(shown.pid):
             os.kill(pid, signal.SIGKILL)

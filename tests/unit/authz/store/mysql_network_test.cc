@@ -79,7 +79,8 @@ class FakeServer {
 
 // The first packet of a server that has no TLS to offer (protocol version 10).
 std::string greeting_without_tls() {
-    std::string body(
+    using std::literals::operator""s;
+    std::string body =
         "\x0a"
         "8.4.0\0"
         "\x01\0\0\0"
@@ -88,8 +89,7 @@ std::string greeting_without_tls() {
         "\x2d"
         "\x02\0"
         "\x08\0"
-        "\x15",
-        31);
+        "\x15"s;
     body += std::string(10, '\0') + std::string("123456789012\0", 13) +
             std::string("mysql_native_password\0", 22);
     std::string packet(1, static_cast<char>(body.size()));
