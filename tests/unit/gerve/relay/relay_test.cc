@@ -255,10 +255,11 @@ TEST_CASE_FIXTURE(Fixture,
             const std::string frame = data_frame(grv1::FrameType::stdout_data, rest.substr(0, 50'000));
             const ssize_t put =
                 ::send(fd, frame.data(), frame.size(), MSG_NOSIGNAL | (stalled ? 0 : MSG_DONTWAIT));
-            if (put < 0 && !stalled) {
+            // Part of a frame as well: the rest of it waits until the client reads.
+            if (!stalled && put < static_cast<ssize_t>(frame.size())) {
                 stalled = true;
                 sent_while_stalled = bytes.size() - rest.size();
-                continue;
+                if (put < 0) continue;
             }
             if (put < 0) return;
             write_all(fd, std::string_view(frame).substr(static_cast<std::size_t>(put)));
