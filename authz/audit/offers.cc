@@ -1,23 +1,12 @@
 #include "authz/audit/offers.h"
 
-#include <arpa/inet.h>
-
-#include <algorithm>
-#include <array>
+#include "authz/base/address.h"
 
 namespace gerve {
 namespace {
 
 constexpr std::int64_t second = 1'000;  // ms
 const std::string many_addresses = "*";
-
-std::string source_of(const std::string& address) {
-    in6_addr parsed{};
-    if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
-    std::fill(std::begin(parsed.s6_addr) + 8, std::end(parsed.s6_addr), 0);
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    return std::string(::inet_ntop(AF_INET6, &parsed, text.data(), text.size())) + "/64";
-}
 
 std::string members_of(const KnownKey& key) {
     JsonMembers members;

@@ -127,4 +127,12 @@ bool Network::overlaps(const Network& other) const {
     return prefix_ <= other.prefix_ ? contains(other.base_) : other.contains(base_);
 }
 
+std::string source_of(const std::string& address) {
+    in6_addr parsed{};
+    if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
+    std::memset(&parsed.s6_addr[8], 0, 8);
+    char text[INET6_ADDRSTRLEN];
+    return std::string(::inet_ntop(AF_INET6, &parsed, text, sizeof text)) + "/64";
+}
+
 }  // namespace gerve

@@ -57,4 +57,8 @@ class Network final {
     unsigned prefix_;
 };
 
+// Whom something that comes from an address is counted for: an IPv4 address itself, the /64 of an IPv6
+// address. What is no address is taken as it is.
+[[nodiscard]] std::string source_of(const std::string& address);
+
 }  // namespace gerve

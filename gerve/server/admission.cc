@@ -1,21 +1,11 @@
 #include "gerve/server/admission.h"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include <cstring>
-
+#include "authz/base/address.h"
 #include "authz/base/log.h"
 
 namespace gerve {
-
-std::string source_of(const std::string& address) {
-    in6_addr parsed{};
-    if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
-    std::memset(&parsed.s6_addr[8], 0, 8);
-    char text[INET6_ADDRSTRLEN];
-    return std::string(::inet_ntop(AF_INET6, &parsed, text, sizeof text)) + "/64";
-}
 
 std::optional<UnauthenticatedLimit::Place> UnauthenticatedLimit::admit(const std::string& address,
                                                                        Refusal& refusal) {

@@ -12,9 +12,6 @@
 
 namespace gerve {
 
-// Whom a connection is counted for: an IPv4 address, or the /64 of an IPv6 address.
-[[nodiscard]] std::string source_of(const std::string& address);
-
 class UnauthenticatedLimit {
   public:
     // `doing`: what the connections that are counted do, for the text of a refusal.

@@ -76,3 +76,10 @@ TEST_CASE("networks overlap when one lies in the other") {
     CHECK_FALSE(overlap("10.0.0.0/16", "10.1.0.0/16"));
     CHECK_FALSE(overlap("0.0.0.0/0", "::/0"));
 }
+
+TEST_CASE("an IPv6 source is its /64, an IPv4 source its address") {
+    CHECK(source_of("192.0.2.7") == "192.0.2.7");
+    CHECK(source_of("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64");
+    CHECK(source_of("2001:db8:1:2::1") == source_of("2001:db8:1:2:ffff::"));
+    CHECK(source_of("2001:db8:1:3::1") != source_of("2001:db8:1:2::1"));
+}
