@@ -17,11 +17,6 @@ asio::awaitable<std::optional<std::string>> find_client(WorkerContext& worker, F
     co_return address;
 }
 
-asio::awaitable<std::optional<std::string>> find_client(WorkerContext& worker, Fd& socket, IpAddress peer) {
-    auto address = co_await find_client(worker, socket, peer, refuse_connection);
-    co_return address;
-}
-
 std::optional<UnauthenticatedLimit::Place> admit(WorkerContext& worker, const Fd& socket,
                                                  const std::string& address, TurnAway turn_away) {
     UnauthenticatedLimit::Refusal refusal;

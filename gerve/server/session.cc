@@ -13,6 +13,7 @@
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
 #include "gerve/relay/git_session.h"
+#include "gerve/server/arrival.h"
 #include "gerve/server/session_state.h"
 #include "gerve/ssh/channel.h"
 
@@ -176,15 +177,11 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
 }
 
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
-    const auto client = co_await find_client(worker, socket, peer);
+    const auto client = co_await find_client(worker, socket, peer, refuse_connection);
     if (!client) co_return;
     const std::string address = *client;
-    UnauthenticatedLimit::Refusal refusal;
-    auto place = worker.unauthenticated.admit(address, refusal);
-    if (!place) {
-        worker.metrics.count_refused(refusal.by_source ? ConnectionEnd::per_source : ConnectionEnd::in_all);
-        co_return refuse_connection(socket, refusal.text, address);
-    }
+    auto place = admit(worker, socket, address, refuse_connection);
+    if (!place) co_return;
     const ssh::ConnectionLimits limits{.max_channels = worker.config.max_sessions,
                                        .rekey_bytes = worker.config.rekey_bytes};
     auto connection = Connection::open(worker.loop, worker.identity, std::move(socket), limits);

@@ -44,8 +44,6 @@ struct WorkerContext {
     bool draining = false;
 };
 
-// For whom a connection was made; nothing when it is to be closed, which is counted.
-asio::awaitable<std::optional<std::string>> find_client(WorkerContext& worker, Fd& socket, IpAddress peer);
 // Serves the connection until it ends. `peer` is its other end: the client, or a balancer that says for whom
 // it connects.
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer);
