@@ -17,7 +17,6 @@ constexpr std::int64_t alarm_interval = 5000;  // ms between two lines in the lo
 constexpr std::size_t max_batch = 500;         // events of one write(2)
 constexpr std::size_t remembered_sessions = 8192;
 constexpr std::chrono::milliseconds stalled_patience{10};  // once a write is known not to end
-constexpr std::size_t max_unsynced = 64 << 20;             // bytes that an fdatasync() may be behind
 constexpr off_t remembered_bytes = 1 << 20;                // of the file, at the start
 
 // The requests of the sessions at the end of the trail, by the outer form of their lines.
@@ -71,7 +70,7 @@ Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings
 
 void AuditSink::stop() {
     if (!keeper_.joinable()) return;
-    if (sync_failed_) (void)sync();
+    (void)sync();  // what is behind makes room
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -199,7 +198,7 @@ Result<void> AuditSink::probe() {
     if (!enter(lock)) return stall();
     next_try_ = 0;
     if (auto written = write_waiting(); !written) return written;
-    auto room = sync_failed_ ? never_arrived() : trail_->probe();
+    auto room = disk_takes_it() ? trail_->probe() : never_arrived();
     if (!room) note_failure(room.error());
     return room;
 }
@@ -235,9 +234,13 @@ Result<void> AuditSink::write_waiting() {
     return {};
 }
 
+// Under mutex_.
+bool AuditSink::disk_takes_it() const {
+    return !sync_failed_ && trail_->unsynced_bytes() <= settings_.max_unsynced;
+}
+
 Result<void> AuditSink::write(const std::vector<AuditFact>& facts) {
-    const bool behind = sync_failed_ || trail_->unsynced_bytes() > max_unsynced;
-    auto appended = behind ? never_arrived() : trail_->append(facts);
+    auto appended = disk_takes_it() ? trail_->append(facts) : never_arrived();
     stalled_ = false;
     if (!appended) {
         note_failure(appended.error());

@@ -25,6 +25,7 @@ struct AuditSettings {
     TrailSettings trail;
     unsigned sync_events = 1000;                     // fdatasync() after so many, if not before …
     std::chrono::milliseconds sync_interval{1'000};  // … after this time
+    std::size_t max_unsynced = 64 << 20;             // bytes that an fdatasync() may be behind
     AuditCounters* counters = nullptr;               // null: counts for itself
     Unsynced::SyncCall sync_call = ::fdatasync;
 };
@@ -86,6 +87,7 @@ class AuditSink {
     [[nodiscard]] Result<void> insist(const std::vector<AuditFact>& facts);
     [[nodiscard]] Result<void> write(const std::vector<AuditFact>& facts);
     [[nodiscard]] Result<void> write_waiting();
+    [[nodiscard]] bool disk_takes_it() const;
     void keep(AuditFact fact);
     [[nodiscard]] bool is_new(const std::string& request);
     void note_failure(const Error& error);

@@ -106,8 +106,10 @@ Result<std::unique_ptr<RedisRoutes>> open_redis_routes(const Config& config, Red
 
 Result<std::unique_ptr<AuditSink>> open_audit(const Config& config, AuditCounters& counters) {
     if (!config.audit.enabled) return std::make_unique<AuditSink>();
-    return AuditSink::open(
-        {audit_trail_of(config), config.audit.sync_events, config.audit.sync_interval, &counters});
+    return AuditSink::open({.trail = audit_trail_of(config),
+                            .sync_events = config.audit.sync_events,
+                            .sync_interval = config.audit.sync_interval,
+                            .counters = &counters});
 }
 
 Result<std::unique_ptr<AuditTable>> open_audit_table(const Config& config, AuditSink& audit,

@@ -16,10 +16,8 @@ const std::optional<KnownKey> alice =
     KnownKey{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
 
 AuditSettings settings_in(const TemporaryDirectory& directory) {
-    return {{directory.file("audit.jsonl"), directory.file("audit.key"), "gw1"},
-            1000,
-            std::chrono::hours(1),
-            nullptr};
+    return {.trail = {directory.file("audit.jsonl"), directory.file("audit.key"), "gw1"},
+            .sync_interval = std::chrono::hours(1)};
 }
 
 void record_session(AuditSink& sink) {
@@ -289,7 +287,6 @@ TEST_CASE("what came while fdatasync() failed shares its fate: the next call is 
     const TemporaryDirectory directory;
     auto settings = settings_in(directory);
     settings.sync_call = sync_failing_once;
-    settings.sync_interval = std::chrono::hours(1);
     auto sink = must(AuditSink::open(settings));
     must(sink->sync());
     const std::string on_disk = text_of(directory.file("audit.jsonl"));
@@ -303,6 +300,23 @@ TEST_CASE("what came while fdatasync() failed shares its fate: the next call is 
     sink.reset();
     CHECK(verify(directory, {"audit.jsonl"}).empty());
     CHECK(json_lines(directory.file("audit.jsonl")).size() == 5);
+}
+
+TEST_CASE("what fdatasync() is behind is bounded") {
+    const TemporaryDirectory directory;
+    auto settings = settings_in(directory);
+    settings.max_unsynced = 5'000;
+    auto sink = must(AuditSink::open(settings));
+    for (int i = 0; i < 100; ++i) record_session(*sink);
+    CHECK(std::filesystem::file_size(directory.file("audit.jsonl")) < 10'000);
+    CHECK_FALSE(sink->probe().has_value());
+    must(sink->sync());
+    CHECK_FALSE(sink->probe().has_value());  // it wrote what had waited, so much that it is behind again
+    must(sink->sync());
+    must(sink->probe());
+    sink.reset();
+    CHECK(verify(directory, {"audit.jsonl"}).empty());
+    CHECK(json_lines(directory.file("audit.jsonl")).size() == 2 + 100 + 1);
 }
 
 TEST_CASE("a failed fdatasync() is tried again by itself") {
