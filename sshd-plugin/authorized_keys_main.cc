@@ -22,7 +22,7 @@ constexpr const char* program = "gerve-authorized-keys";
 constexpr const char* usage =
     "usage: gerve-authorized-keys [--socket PATH] [--shell PATH] [--timeout TIME] [--login NAME]…\n"
     "                             [--notice FILE] USER TYPE KEY FINGERPRINT [CONNECTION]\n"
-    "In sshd_config: AuthorizedKeysCommand /usr/lib/gerve/gerve-authorized-keys %u %t %k %f\n";
+    "In sshd_config: AuthorizedKeysCommand ";
 
 enum Exit { answered = 0, in_trouble = 1, misused = 2 };
 
@@ -33,13 +33,21 @@ struct Settings {
     std::vector<std::string> words;  // %u %t %k %f
 };
 
-// gerve-shell lies in the same directory.
-std::string shell_beside_me() {
+std::string own_path() {
     char path[4096];
     const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
     if (size <= 0 || size == sizeof path) return {};
-    const std::string_view own(path, static_cast<std::size_t>(size));
-    return std::string(own.substr(0, own.rfind('/') + 1)) + "gerve-shell";
+    return std::string(path, static_cast<std::size_t>(size));
+}
+
+// gerve-shell lies in the same directory.
+std::string shell_beside_me() {
+    const std::string own = own_path();
+    return own.empty() ? own : own.substr(0, own.rfind('/') + 1) + "gerve-shell";
+}
+
+bool print_usage() {
+    return std::puts((usage + own_path() + " %u %t %k %f").c_str()) < 0;
 }
 
 Result<Settings> read_settings(const std::vector<std::string>& arguments) {
@@ -113,7 +121,7 @@ Exit answer(const Settings& settings) {
 }
 
 int run(const std::vector<std::string>& arguments) {
-    if (arguments.size() == 1 && arguments[0] == "--help") return std::fputs(usage, stdout) < 0;
+    if (arguments.size() == 1 && arguments[0] == "--help") return print_usage();
     if (arguments.size() == 1 && arguments[0] == "--version") return std::puts("gerve " GERVE_VERSION) < 0;
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

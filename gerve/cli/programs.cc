@@ -16,12 +16,12 @@ Result<Programs> find_programs() {
     constexpr std::string_view gone = " (deleted)";
     if (own.ends_with(gone)) own.resize(own.size() - gone.size());
     const std::filesystem::path directory = std::filesystem::path(own).parent_path();
-    for (const char* place : {"gerve-agent", "../libexec/gerve/gerve-agent", "../agent/gerve-agent"}) {
+    for (const char* place : {"gerve-agent", "../agent/gerve-agent"}) {
         const std::string agent = (directory / place).lexically_normal().string();
         if (::access(agent.c_str(), X_OK) == 0) return Programs{own, agent};
     }
     return internal_error("there is no gerve-agent beside " + own +
-                          " or in ../libexec/gerve: install it, the embedded default needs it");
+                          ": install it, the embedded default needs it");
 }
 
 Result<std::string> read_inherited(Fd file) {

@@ -9,7 +9,7 @@
 
 namespace gerve {
 
-// This binary's path, and gerve-agent's: beside it, in ../libexec/gerve, or where the build puts it. The path
+// This binary's path, and gerve-agent's: beside it, or where the build puts it. The path
 // and not the file: after an upgrade the master starts what is there then. Error: internal.
 [[nodiscard]] Result<Programs> find_programs();
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "authz/base/text.h"
+#include "gerve/cli/installed.h"
 #include "gerve/cli/local_user.h"
 
 namespace gerve {
@@ -44,8 +45,8 @@ SshdFinding check_command(const SshdSettings& settings) {
     const std::string command = value_of(settings, "authorizedkeyscommand");
     const std::string name = "AuthorizedKeysCommand";
     if (keys_program(settings).empty()) {
-        return bad_finding(name, "is not set; put into the Match block: " + name +
-                                     " /usr/lib/gerve/gerve-authorized-keys %u %t %k %f");
+        return bad_finding(name, "is not set; put into the Match block: " + name + " " + sshd_programs +
+                                     "/gerve-authorized-keys %u %t %k %f");
     }
     if (command.find(" %u %t %k %f") == std::string::npos) {
         return bad_finding(name, "'" + printable(command, 200) + "' does not end with %u %t %k %f");

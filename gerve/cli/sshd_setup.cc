@@ -11,6 +11,7 @@
 
 #include "authz/base/fd.h"
 #include "gerve/cli/commands.h"
+#include "gerve/cli/installed.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
 #include "gerve/cli/sshd_settings.h"
@@ -47,8 +48,8 @@ std::string snippet(const Config& config, const std::string& user) {
            "Match User " +
            user +
            "\n"
-           "    AuthorizedKeysCommand /usr/lib/gerve/gerve-authorized-keys" +
-           keys_arguments(config, user) +
+           "    AuthorizedKeysCommand " +
+           sshd_programs + "/gerve-authorized-keys" + keys_arguments(config, user) +
            " %u %t %k %f\n"
            "    AuthorizedKeysCommandUser " +
            keys_user_of(config) +
@@ -73,7 +74,7 @@ void print_setup(const Config& config, const std::string& user) {
     const std::string keys = keys_user_of(config);
     std::printf(
         "# 1. users\n"
-        "useradd --system --home-dir /var/lib/gerve-shell --create-home --shell /usr/lib/gerve/gerve-shell "
+        "useradd --system --home-dir /var/lib/gerve-shell --create-home --shell %s/gerve-shell "
         "%s\n"
         "usermod --password '*' %s    # no password, and not locked\n"
         "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin %s\n\n"
@@ -82,16 +83,16 @@ void print_setup(const Config& config, const std::string& user) {
         "#    authorized_keys_user = \"%s\"\n"
         "#    forced_command_user = \"%s\"\n\n"
         "# 3. what sshd demands of the program, and every directory above it\n"
-        "chown root:root /usr/lib/gerve /usr/lib/gerve/gerve-authorized-keys\n"
-        "chmod 755 /usr/lib/gerve /usr/lib/gerve/gerve-authorized-keys /usr/lib/gerve/gerve-shell\n\n"
+        "(cd %s && chown root:root . gerve-authorized-keys && chmod 755 . gerve-authorized-keys "
+        "gerve-shell)\n\n"
         "# 4. sshd's configuration\n"
         "cat >/etc/ssh/sshd_config.d/gerve.conf <<'END'\n%sEND\n"
         "sshd -t && systemctl reload ssh\n\n"
         "# 5. is all of it right?\n"
         "gerve sshd-setup --check\n",
-        user.c_str(), user.c_str(), keys.c_str(),
+        sshd_programs, user.c_str(), user.c_str(), keys.c_str(),
         config.file.empty() ? "/etc/gerve/gerve.toml" : config.file.c_str(), keys.c_str(), user.c_str(),
-        snippet(config, user).c_str());
+        sshd_programs, snippet(config, user).c_str());
 }
 
 // What the program prints on stdout and stderr. Error: internal, with that, when it fails.

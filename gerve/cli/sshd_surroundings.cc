@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "gerve/cli/installed.h"
 #include "gerve/cli/local_user.h"
 
 namespace gerve {
@@ -92,18 +93,16 @@ SshdFinding check_git_account(const std::string& login, bool pam) {
     const std::string what = "account " + login;
     const auto account = LocalUser::find(login);
     if (!account) {
-        return bad_finding(
-            what, "is not there; useradd --system --create-home --shell /usr/lib/gerve/gerve-shell " + login);
+        return bad_finding(what, std::string("is not there; useradd --system --create-home --shell ") +
+                                     sshd_programs + "/gerve-shell " + login);
     }
     const std::string& shell = account->shell();
     const std::string name = shell.substr(shell.rfind('/') + 1);
     const auto shell_status = status_of(shell);
     if (name == "nologin" || name == "false" || name == "git-shell" || !shell_status ||
         !account->may(*shell_status, 1)) {
-        return bad_finding(what, "its shell " + shell +
-                                     " cannot run the forced command; usermod --shell "
-                                     "/usr/lib/gerve/gerve-shell " +
-                                     login);
+        return bad_finding(what, "its shell " + shell + " cannot run the forced command; usermod --shell " +
+                                     sshd_programs + "/gerve-shell " + login);
     }
     if (!pam && account->password().starts_with('!')) {
         return bad_finding(what, "is locked, so sshd turns it away; usermod --password '*' " + login);

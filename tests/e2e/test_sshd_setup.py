@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import running_site_for_sshd
 from harness.programs import program
-from harness.sshd import KEYS_UID, KEYS_USER, PROFILE, SSHD, Sshd
+from harness.sshd import KEYS_UID, KEYS_USER, PLACE, PROFILE, SSHD, Sshd
 
 # What Debian 12 and 13 put into /etc/ssh/sshd_config, comments left out.
 DEBIAN = """\
@@ -73,7 +73,7 @@ def test_nothing_is_wrong_where_all_is_right(check):
 
 # Replaced in sshd's configuration, by what; what is found wrong, and the remedy that is told.
 MISTAKES = [
-    (r"AuthorizedKeysCommand .*", "", "AuthorizedKeysCommand", "AuthorizedKeysCommand /usr/lib/gerve"),
+    (r"AuthorizedKeysCommand .*", "", "AuthorizedKeysCommand", "/lib/gerve/gerve-authorized-keys %u"),
     (r"%u %t %k %f", "%u", "AuthorizedKeysCommand", "%u %t %k %f"),
     (f"User {KEYS_USER}", "User root", "AuthorizedKeysCommandUser", "gerve-keys"),
     (f"User {KEYS_USER}", "User nobody", "authz.authorized_keys_user", 'authorized_keys_user = "nobody"'),
@@ -146,7 +146,8 @@ def test_what_is_printed_is_what_is_shipped_and_what_sshd_reads(house, sshd):
     printed = house.gerve_json("sshd-setup")["sshd_config"]
     assert printed in house.gerve("sshd-setup").stdout
     socket = f" --socket {house.state / 'authz.sock'}"
-    assert settings_in(printed.replace(socket, "")) == settings_in(PROFILE.read_text())
+    (programs,) = re.findall(r"AuthorizedKeysCommand (\S+/lib/gerve)/", printed)
+    assert settings_in(printed.replace(socket, "")) == settings_in(PROFILE.read_text().replace(PLACE, programs))
     with changed(sshd.config, lambda path: path.write_text(f"HostKey {sshd.directory}/host_key\n{printed}")):
         argv = sshd.beside(SSHD, "-T", "-f", sshd.config, "-C", "user=git,host=x,addr=127.0.0.1")
         told = subprocess.run(argv, capture_output=True, text=True)

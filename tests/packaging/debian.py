@@ -26,8 +26,7 @@ def installed(build: Path) -> dict[str, str]:
     for source, target in ask("--installed").items():
         below = target.removeprefix(prefix.rstrip("/"))
         is_unit = target.endswith(".service")
-        # debian/rules says libexecdir=lib: there the manuals and sshd's configuration look for what sshd starts.
-        packaged = "usr" + below.replace("/libexec/", "/lib/")
+        packaged = "usr" + below
         files["lib/systemd/system/" + Path(target).name if is_unit else packaged] = source
     return files
 
@@ -68,9 +67,6 @@ def findings(source: Path, build: Path) -> list[str]:
     version = re.search(r"version: '(.+)'", (source / "meson.build").read_text())[1]
     if not (debian / "changelog").read_text().startswith(f"gerve ({version})"):
         found.append(f"the first entry of changelog is not of {version}")
-    command = re.search(r"AuthorizedKeysCommand /(\S+)", (source / "packaging/sshd/gerve.conf").read_text())[1]
-    if command not in listed["gerve-sshd"] or "libexecdir=lib" not in (debian / "rules").read_text():
-        found.append(f"sshd's configuration wants /{command}, which no package brings")
     agent = next(one for one in binaries if one["Package"] == "gerve-agent")
     if names(agent["Depends"].replace("${misc:Depends}", "").replace("${shlibs:Depends}", "")) != {"git"}:
         found.append("a file server's package needs something besides git")

@@ -56,8 +56,8 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 """
-PROFILE = SOURCE_ROOT / "packaging/sshd/gerve.conf"
-SHIPPED_PROGRAM = "/usr/lib/gerve/gerve-authorized-keys"
+PROFILE = SOURCE_ROOT / "packaging/sshd/gerve.conf.in"
+PLACE = "@programs@"  # where they are installed
 
 
 @functools.cache
@@ -118,8 +118,9 @@ class Sshd:
     def profile(self) -> str:
         """The shipped one, for these programs and this site."""
         shipped = PROFILE.read_text()
-        assert shipped.count(SHIPPED_PROGRAM) == 1
-        return shipped.replace(SHIPPED_PROGRAM, f"{self.programs}/gerve-authorized-keys --socket {self.socket}")
+        program = "/gerve-authorized-keys"
+        assert shipped.count(PLACE) == shipped.count(PLACE + program) == 1
+        return shipped.replace(PLACE + program, f"{self.programs}{program} --socket {self.socket}")
 
     @property
     def config(self) -> Path:
