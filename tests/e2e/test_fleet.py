@@ -18,7 +18,8 @@ import pytest
 
 from harness.busy import ANY, Busy
 from harness.fleet import Fleet
-from harness.processes import command_line, connections_to, descendants, is_alive, session_members, wait_until
+from harness.gate import Gate
+from harness.processes import command_line, is_alive, session_members, wait_until
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -26,6 +27,7 @@ OWNERS = [("mojombo", "bert"), *((f"owner-{number}", f"project-{number}") for nu
 GRACE = 5  # seconds that a git has which is to end (`grace` of gerve-agent.toml)
 HOOK = 1  # seconds that some pushes spend in their hook; 5 with --soak
 NOISE = 24 << 20  # bytes that are under way: more than all buffers between hold
+SOME = 1 << 20  # of these, that have gone when it stands still
 COME_ROUND = 1  # seconds; docs/deployment.md says ten, for a network that is one
 
 
@@ -168,34 +170,26 @@ def test_gateways_are_drained_in_turn_and_nobody_notices(fleet, people, long):
 
 
 class UnderWay:
-    """A clone and a push whose ssh stands still in the middle: when the blow falls, both are under way."""
+    """A clone and a push that stand still in the middle: when the blow falls, both are under way."""
 
     def __init__(self, fleet, bulky, name: str):
         self.fleet, self.bulky = fleet, bulky
         self.ref = f"refs/heads/{name}"
         bulky.work.git("reset", "--quiet", "--hard", "origin/main")
         self.head = bulky.work.commit(name, os.urandom(NOISE))
-        self.push = bulky.work.start("git", "push", "--quiet", "origin", f"HEAD:{self.ref}")
-        wait_until(bulky.repository.quarantines, "the push is being received", every=0.002)
-        self._stop(self.push)
-        self.clone = bulky.client.start("git", "clone", "--quiet", "--bare", bulky.repository.url, name)
-        wait_until(lambda: (bulky.client.home / name / "objects/pack").is_dir() and self._bytes(name), "it receives")
-        self._stop(self.clone)
-
-    def _bytes(self, name: str) -> bool:
-        return any(file.stat().st_size for file in (self.bulky.client.home / name / "objects/pack").iterdir())
-
-    def _stop(self, running) -> None:
-        port = self.fleet.haproxy.port
-        ssh = wait_until(lambda: [pid for pid in descendants(running.pid) if connections_to(pid, port)], "ssh runs")
-        os.kill(ssh[0], signal.SIGSTOP)
+        self.gates = [Gate(fleet.directory / f"{name}-{way}", way, SOME) for way in ("sent", "came")]
+        pushes, clones = (person.with_ssh_options(*gate.options(fleet.door))
+                          for person, gate in zip((bulky.work, bulky.client), self.gates))
+        self.push = pushes.start("git", "push", "--quiet", "origin", f"HEAD:{self.ref}")
+        self.clone = clones.start("git", "clone", "--quiet", "--bare", bulky.repository.url, name)
+        wait_until(lambda: all(gate.is_reached() for gate in self.gates) and bulky.repository.quarantines(),
+                   "both are in the middle", timeout=60)
 
     def end(self) -> tuple[int, int]:
         """Lets both go on to their end; what they were told."""
-        for running in (self.push, self.clone):
-            for pid in descendants(running.pid):
-                os.kill(pid, signal.SIGCONT)
-        push, clone = self.push.finish(exit=ANY), self.clone.finish(exit=ANY)
+        for gate in self.gates:
+            gate.open()
+        push, clone = (running.finish(exit=ANY, timeout=300) for running in (self.push, self.clone))
         if push.exit == 0:
             assert self.bulky.repository.rev(self.ref) == self.head
         return push.exit, clone.exit

@@ -15,10 +15,10 @@ from harness.throttle import slow_line
 
 
 def stands_still(site, client) -> bool:
-    """Whether the client's one session moves nothing, for longer than it takes to be told of."""
+    """Whether the client's one session has moved something and moves nothing, for longer than it takes to be told of."""
     before = live_of(site, client)[0]["bytes_in"]
     time.sleep(4)
-    return before == live_of(site, client)[0]["bytes_in"]
+    return 0 < before == live_of(site, client)[0]["bytes_in"]
 
 
 def with_noise(client, repository):
@@ -141,7 +141,7 @@ def test_a_push_whose_file_server_has_stalled_is_ended_as_well(private_site):
         began = time.monotonic()
         private_site.gerve("kill", "--user", writer.login)
         push.finish(exit=NONZERO, says=KILLED.strip())
-        assert time.monotonic() - began < WITHIN
+        assert time.monotonic() - began < 4 * WITHIN  # TCP's patience is a quarter of an hour
         wait_until(lambda: not live_of(private_site, writer), "nothing of it is listed any more")
     finally:
         for pid in held:
