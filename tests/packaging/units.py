@@ -46,6 +46,8 @@ def wrong_settings(unit: Path) -> list[str]:
     deployment = (DOCUMENTS / "deployment.md").read_text()
     if f"`{configuration}`" not in deployment:
         wrong.append(f"{configuration} is not what docs/deployment.md calls it")
+    if "ConfigurationDirectory" in unit.read_text():
+        wrong.append("systemd would give /etc/gerve to the service, which then could change its own configuration")
     if unit.name == "gerve-agent.service":
         if setting(unit, "LimitNOFILE") != ["1024:262144"]:
             wrong.append("git would start with more open files than select(2) knows")
@@ -76,6 +78,8 @@ def main(*units: str, drop_in: str) -> int:
         (gateway,) = [unit for unit in map(Path, units) if unit.name == "gerve.service"]
         as_root = with_drop_in(gateway, Path(drop_in), Path(directory))
         wrong = complaints(as_root)
+        if setting(Path(drop_in), "StateDirectoryMode") != ["0751"]:
+            wrong.append("workers cannot reach authz, whose socket is in the state directory")
         exposed = exposure(as_root)
         print(f"{as_root.name} with {Path(drop_in).name}: exposure {exposed}", *wrong, sep="\n  ")
         failed = failed or bool(wrong) or not MOST < exposed <= MOST_AS_ROOT
