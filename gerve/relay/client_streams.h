@@ -27,6 +27,8 @@ class ClientStreams {
 
     // Waits until put_output() is worth another try; otherwise as wait_input.
     virtual asio::awaitable<bool> wait_output(Deadline deadline) = 0;
+    // About how many bytes put_output() would take now; 0: none before wait_output() has ended.
+    [[nodiscard]] virtual std::size_t output_room() { return std::size_t(-1); }
     // Takes as many bytes as go out without blocking; returns how many.
     virtual std::size_t put_output(OutputStream stream, std::string_view bytes) = 0;
 

@@ -31,6 +31,7 @@ class EndableStreams final : public ClientStreams {
     }
     [[nodiscard]] bool input_ended() override { return client_.input_ended(); }
     asio::awaitable<bool> wait_output(Deadline deadline) override { return client_.wait_output(deadline); }
+    [[nodiscard]] std::size_t output_room() override { return client_.output_room(); }
     std::size_t put_output(OutputStream stream, std::string_view bytes) override {
         const std::size_t put = ended_ ? 0 : client_.put_output(stream, bytes);
         bytes_out_ += put;

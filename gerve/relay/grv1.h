@@ -105,6 +105,8 @@ class FrameReader {
 
     // Whether the stream may end here: no frame is half received.
     [[nodiscard]] bool at_boundary() const { return have_ == 0; }
+    // Inside the payload of a data frame.
+    [[nodiscard]] bool in_data() const { return have_ == header_size && is_data(type_); }
 
   private:
     [[nodiscard]] bool take_header(std::string_view& input);

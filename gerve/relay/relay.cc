@@ -15,9 +15,9 @@ namespace {
 
 // Bytes read at once from the agent. Larger reads cost more cache than they save system calls.
 constexpr std::size_t receive_size = 128 * 1024;
-constexpr std::size_t receive_less = 64 * 1024;  // while the client is slow: what it does not take is copied
-constexpr std::size_t max_run = 128 * 1024;      // bytes written at once to the client
-constexpr std::size_t large = 32 * 1024;         // an SSH packet of the usual client
+constexpr std::size_t receive_less = 4 * 1024;  // while the client takes nothing: what is no payload is small
+constexpr std::size_t max_run = 128 * 1024;     // bytes written at once to the client
+constexpr std::size_t large = 32 * 1024;        // an SSH packet of the usual client
 
 using std::chrono::steady_clock;
 
@@ -80,19 +80,26 @@ class Relay {
         bool agent_reads = true;  // until git has closed its input; what comes then is of no use to anybody
         while (!over_) {
             if (client_.gone()) co_return give_up();
-            const auto buffer = scratch_.bytes();
-            const std::size_t got = client_.take_input(buffer);
-            if (got > 0) {
-                outcome_.bytes_in += got;
-                const std::string_view bytes(buffer.data(), got);
-                if (agent_reads) agent_reads = co_await upstream_.send_data(bytes);
-            } else if (client_.input_ended() && !input_sent_) {
+            const bool moved = co_await upload_some(agent_reads);
+            if (moved) continue;
+            if (client_.input_ended() && !input_sent_) {
                 input_sent_ = true;
                 if (agent_reads) agent_reads = co_await upstream_.send_end();
             } else {
                 co_await client_.wait_input(no_deadline);
             }
         }
+    }
+
+    // False: there is nothing to move now.
+    asio::awaitable<bool> upload_some(bool& agent_reads) {
+        Scratch::Loan buffer = scratch_.lend();
+        const std::size_t got = client_.take_input(buffer.bytes());
+        if (got == 0) co_return false;
+        outcome_.bytes_in += got;
+        const std::string_view bytes(buffer.bytes().data(), got);
+        if (agent_reads) agent_reads = co_await upstream_.send_data(bytes);
+        co_return true;
     }
 
     void give_up() { end_as(RelayEnd::client_gone); }
@@ -129,8 +136,14 @@ class Relay {
         bool going = co_await deliver(early);
         if (!going) co_return;
         while (!over_) {
-            const auto buffer = scratch_.bytes().first(client_slow_ ? receive_less : receive_size);
-            client_slow_ = false;
+            const std::size_t room = client_.output_room();
+            if (room == 0 && upstream_.payload_waits()) {
+                if (client_.gone()) co_return give_up();
+                co_await client_.wait_output(no_deadline);
+                continue;
+            }
+            const auto buffer =
+                scratch_.bytes().first(room == 0 ? receive_less : std::min(room, receive_size));
             const auto got = upstream_.receive(buffer);
             if (!got) {
                 going = co_await upstream_.wait_readable();
@@ -242,7 +255,6 @@ class Relay {
                 left = std::string_view(own).substr(0, size);
                 rest = std::string_view(own).substr(size);
             }
-            client_slow_ = true;
             co_await client_.wait_output(no_deadline);
             if (over_) co_return false;
         }
@@ -277,8 +289,7 @@ class Relay {
     Signal upload_ended_;
     RelayOutcome outcome_;
     std::exception_ptr failed_;
-    bool input_sent_ = false;   // the client has ended its stream, and all of it went on
-    bool client_slow_ = false;  // took less than it was offered, the last time
+    bool input_sent_ = false;  // the client has ended its stream, and all of it went on
     bool over_ = false;
     Watch watch_;
 };

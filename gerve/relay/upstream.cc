@@ -141,65 +141,54 @@ class FrameBatch {
         }
     }
     [[nodiscard]] std::size_t payload() const { return payload_; }
-    [[nodiscard]] std::size_t size() const { return payload_ + frames_ * grv1::header_size; }
+    [[nodiscard]] bool is_sent() const { return first_ == 2 * frames_; }
 
+    // What sendmsg(2) says.
     ssize_t send(int socket) {
         msghdr message{};
-        message.msg_iov = parts_.data();
-        message.msg_iovlen = 2 * frames_;
-        return ::sendmsg(socket, &message, MSG_NOSIGNAL);
-    }
-    // All but the first `sent` bytes.
-    [[nodiscard]] std::string rest(std::size_t sent) const {
-        std::string rest;
-        rest.reserve(size() - sent);
-        for (std::size_t i = 0; i < 2 * frames_; ++i) {
-            const std::string_view part(static_cast<const char*>(parts_[i].iov_base), parts_[i].iov_len);
-            rest += part.substr(std::min(sent, part.size()));
-            sent -= std::min(sent, part.size());
-        }
-        return rest;
+        message.msg_iov = parts_.data() + first_;
+        message.msg_iovlen = 2 * frames_ - first_;
+        const ssize_t put = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+        if (put > 0) pass(static_cast<std::size_t>(put));
+        return put;
     }
 
   private:
+    void pass(std::size_t sent) {
+        for (; first_ < 2 * frames_ && sent >= parts_[first_].iov_len; ++first_) {
+            sent -= parts_[first_].iov_len;
+        }
+        if (sent == 0) return;
+        parts_[first_].iov_base = static_cast<char*>(parts_[first_].iov_base) + sent;
+        parts_[first_].iov_len -= sent;
+    }
+
     std::array<std::array<char, grv1::header_size>, max_frames> headers_;
     std::array<iovec, 2 * max_frames> parts_;
     std::size_t frames_ = 0;
+    std::size_t first_ = 0;  // of the parts, that is not sent as a whole
     std::size_t payload_ = 0;
 };
 
 }  // namespace
-
-std::optional<std::string> Upstream::put_frames(std::string_view payload) {
-    while (!payload.empty()) {
-        FrameBatch batch(payload);
-        const ssize_t put = batch.send(socket_.native_handle());
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return std::nullopt;
-        payload.remove_prefix(batch.payload());
-        const auto sent = static_cast<std::size_t>(std::max<ssize_t>(put, 0));
-        if (sent == batch.size()) continue;
-        std::string rest = batch.rest(sent);
-        while (!payload.empty()) {
-            const FrameBatch further(payload);
-            rest += further.rest(0);
-            payload.remove_prefix(further.payload());
-        }
-        return rest;
-    }
-    return std::string();
-}
 
 asio::awaitable<bool> Upstream::send_data(std::string_view payload) {
     if (!framed_) {
         const bool sent_raw = co_await send(payload);
         co_return sent_raw;
     }
-    const std::optional<std::string> rest = put_frames(payload);
-    if (!rest) co_return false;
-    const std::string_view bytes = *rest;
-    const bool sent = co_await drain(bytes);
-    co_return sent;
+    while (!payload.empty()) {
+        FrameBatch batch(payload);
+        payload.remove_prefix(batch.payload());
+        while (!batch.is_sent()) {
+            const ssize_t put = batch.send(socket_.native_handle());
+            if (put >= 0 || errno == EINTR) continue;
+            if (errno != EAGAIN && errno != EWOULDBLOCK) co_return false;
+            const bool writable = co_await wait_writable();
+            if (!writable) co_return false;
+        }
+    }
+    co_return true;
 }
 
 asio::awaitable<bool> Upstream::send_end() {
@@ -239,9 +228,8 @@ std::optional<std::size_t> Upstream::put_bytes(std::string_view bytes) {
 
 asio::awaitable<bool> Upstream::drain(std::string_view kept) {
     while (!kept.empty()) {
-        asio::error_code failed;
-        co_await socket_.async_wait(socket_.wait_write, asio::redirect_error(asio::use_awaitable, failed));
-        if (failed) co_return false;
+        const bool writable = co_await wait_writable();
+        if (!writable) co_return false;
         const auto put = put_bytes(kept);
         if (!put) co_return false;
         kept.remove_prefix(*put);
@@ -249,10 +237,25 @@ asio::awaitable<bool> Upstream::drain(std::string_view kept) {
     co_return true;
 }
 
+asio::awaitable<bool> Upstream::wait_writable() {
+    asio::error_code failed;
+    co_await socket_.async_wait(socket_.wait_write, asio::redirect_error(asio::use_awaitable, failed));
+    co_return !failed;
+}
+
 asio::awaitable<bool> Upstream::wait_readable() {
     asio::error_code failed;
     co_await socket_.async_wait(socket_.wait_read, asio::redirect_error(asio::use_awaitable, failed));
     co_return !failed;
+}
+
+bool Upstream::payload_waits() const {
+    if (framed_ && frames_.in_data()) return true;
+    char first = 0;
+    // asio's accessor is not const
+    const int socket = const_cast<asio::posix::stream_descriptor&>(socket_).native_handle();
+    if (::recv(socket, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) return false;
+    return !framed_ || (frames_.at_boundary() && grv1::is_data(static_cast<grv1::FrameType>(first)));
 }
 
 std::optional<std::size_t> Upstream::receive(std::span<char> into) {

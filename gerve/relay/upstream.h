@@ -34,12 +34,14 @@ class Upstream {
     [[nodiscard]] bool is_framed() const { return framed_; }
 
     // The bytes of the client's stream, in as many frames as they need, waiting while the file server does
-    // not read. `payload` is read no more once this has suspended. False: the connection is lost.
+    // not read. `payload` has to stay until then. False: the connection is lost.
     asio::awaitable<bool> send_data(std::string_view payload);
     // The client has sent everything.
     asio::awaitable<bool> send_end();
     // Waits until there is something to receive. False: cancelled or lost.
     asio::awaitable<bool> wait_readable();
+    // What would be received next is of the client's stream: nothing is lost by leaving it there.
+    [[nodiscard]] bool payload_waits() const;
     // Bytes now there; 0: end of the stream or an error; nothing: none now.
     std::optional<std::size_t> receive(std::span<char> into);
     void close();
@@ -63,8 +65,7 @@ class Upstream {
     [[nodiscard]] std::optional<std::size_t> put_bytes(std::string_view bytes);
     // Waits and sends; `kept` stays as it is meanwhile.
     asio::awaitable<bool> drain(std::string_view kept);
-    // Puts what the socket takes now: what is left over, framed, or nothing when the connection is lost.
-    [[nodiscard]] std::optional<std::string> put_frames(std::string_view payload);
+    asio::awaitable<bool> wait_writable();  // as wait_readable()
 
     asio::posix::stream_descriptor socket_;
     bool framed_;

@@ -13,9 +13,7 @@
 namespace gerve::ssh {
 namespace {
 
-// libssh buffers what its socket does not take: so much is put into it at most before it has to drain.
-constexpr std::size_t max_write = 256 * 1024;
-constexpr std::size_t max_read = 256 * 1024;
+constexpr std::size_t max_read = 2 << 20;
 constexpr std::uint32_t least_packet = 512;  // bytes, that a client may set as its maximum
 
 // A client that is slower than we are opens its window by a few KB at a time. Each of them sent on its own
@@ -25,9 +23,10 @@ constexpr std::uint32_t worthwhile = 64 * 1024;
 constexpr std::chrono::milliseconds hesitation{50};
 
 // The receive window, in bytes. libssh 0.10 opens 64,000 and refills to 1.28 MB; a push over a long line
-// needs more. The window doubles each time twice its size was received, up to the cap; all windows of the
-// process together stay below the budget, since a stalled file server makes each cost its full size in
-// memory.
+// needs more. The window doubles each time twice its size was received, up to the cap, where it is the client
+// that is waited for: where it is the file server, a larger window only fills memory, and what is read comes
+// from beyond the cache. All windows of the process together stay below the budget, since a stalled file
+// server makes each cost its full size in memory.
 constexpr std::uint32_t first_window = 2 << 20;
 constexpr std::uint32_t max_window = 8 << 20;
 constexpr std::uint64_t window_budget = 512ULL << 20;
@@ -49,8 +48,10 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
       patience_(connection.socket_.get_executor()),
       env_left_(max_env_requests) {
     callbacks_->userdata = this;
-    callbacks_->channel_data_function = [](ssh_session, ssh_channel, void*, uint32_t size, int, void* user) {
+    callbacks_->channel_data_function = [](ssh_session, ssh_channel, void*, uint32_t size, int is_stderr,
+                                           void* user) {
         self_of(user).input_.notify();
+        if (is_stderr == 0) self_of(user).arrived_ += size;
         if (self_of(user).connection_ != nullptr) self_of(user).connection_->data_bytes_in_ += size;
         return 0;  // stays in libssh's buffer until take_input()
     };
@@ -157,7 +158,10 @@ bool Channel::gone() const {
 }
 
 asio::awaitable<bool> Channel::wait_input(Deadline deadline) {
-    co_return co_await input_.wait(deadline);
+    const auto began = std::chrono::steady_clock::now();
+    const bool in_time = co_await input_.wait(deadline);
+    waited_ += std::chrono::steady_clock::now() - began;
+    co_return in_time;
 }
 
 asio::awaitable<bool> Channel::wait_output(Deadline deadline) {
@@ -172,7 +176,8 @@ void Channel::interrupt() {
 std::size_t Channel::take_input(std::span<char> into) {
     if (gone()) return 0;
     const std::uint32_t wanted = window_ == 0 ? first_window : window_;
-    const bool grow = since_grown_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window && into.size() >= wanted;
+    const bool grow = since_grown_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window &&
+                      into.size() >= wanted && waits_for_client();
     if (grow) grow_window();
     const std::uint64_t before = connection_ != nullptr ? connection_->received() : 0;
     const std::span<char> some = into.first(std::min<std::size_t>(into.size(), max_read));
@@ -186,7 +191,16 @@ std::size_t Channel::take_input(std::span<char> into) {
     if (taken == 0) return 0;
     bytes_in_ += taken;
     since_grown_ += taken;
+    if (connection_ != nullptr) connection_->on_input_taken();
     return taken;
+}
+
+// For a quarter of the time at least, since this was last asked.
+bool Channel::waits_for_client() {
+    const auto now = std::chrono::steady_clock::now();
+    const bool mostly = 4 * std::exchange(waited_, {}) >= now - std::exchange(asked_, now);
+    if (!mostly) since_grown_ = 0;
+    return mostly;
 }
 
 void Channel::grow_window() {
@@ -204,27 +218,30 @@ bool Channel::input_ended() {
 
 std::size_t Channel::room() const {
     if (channel_ == nullptr || connection_ == nullptr || connection_->session_ == nullptr) return 0;
-    // SSH_WRITE_PENDING says that libssh waits to hear from the socket, as it does after every write, not
-    // that bytes are left over; how many are cannot be asked. So a bounded number goes in before the socket
-    // was seen idle again.
+    // Whether libssh still holds bytes can be asked, how many cannot: so a bounded number goes in before it
+    // was seen empty again.
     const std::size_t pending = connection_->written_since_drained_;
     if (pending >= max_write) return 0;
     return std::min<std::size_t>(ssh_channel_window_size(channel_), max_write - pending);
 }
 
-std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
-    if (gone() || finished_) return 0;
-    const std::uint32_t window = ssh_channel_window_size(channel_);
-    largest_window_ = std::max(largest_window_, window);
-    const std::size_t least = std::min<std::size_t>({bytes.size(), worthwhile, largest_window_ / 8 + 1});
+// The room for `wanted` bytes, or 0 while there is less than is worth while.
+std::size_t Channel::worthwhile_room(std::size_t wanted) {
+    if (gone()) return 0;
+    largest_window_ = std::max(largest_window_, ssh_channel_window_size(channel_));
+    const std::size_t least = std::min<std::size_t>({wanted, worthwhile, largest_window_ / 8 + 1});
     const std::size_t space = room();
     const bool enough = space >= least || (impatient_ && space > 0);
-    impatient_ = false;
     refused_ = enough ? 0 : least;
-    if (!enough) {
-        if (space > 0) hesitate();
-        return 0;
-    }
+    if (!enough && space > 0) hesitate();
+    return enough ? space : 0;
+}
+
+std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
+    if (gone() || finished_) return 0;
+    const std::size_t space = worthwhile_room(bytes.size());
+    impatient_ = false;
+    if (space == 0) return 0;
     const auto size = static_cast<uint32_t>(std::min(bytes.size(), space));
     const std::uint64_t before = connection_->received();
     const int put = stream == OutputStream::out ? ssh_channel_write(channel_, bytes.data(), size)

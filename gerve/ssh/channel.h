@@ -31,6 +31,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     std::size_t take_input(std::span<char> into) override;
     [[nodiscard]] bool input_ended() override;
     asio::awaitable<bool> wait_output(Deadline deadline) override;
+    [[nodiscard]] std::size_t output_room() override { return worthwhile_room(max_write); }
     std::size_t put_output(OutputStream stream, std::string_view bytes) override;
     void interrupt() override;
     [[nodiscard]] bool gone() const override;
@@ -43,13 +44,19 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
 
   private:
     friend class Connection;
+    // libssh buffers what its socket does not take: so much is put into it at most before it has to drain.
+    static constexpr std::size_t max_write = 256 * 1024;
+
+    [[nodiscard]] std::uint64_t untaken() const { return arrived_ - bytes_in_; }
     void requested();  // the one request of this channel is complete
     void detach();     // it has ended, or its connection does: forget the libssh object
     void wake();
     void hesitate();
     [[nodiscard]] bool tiny_packets() const;
     [[nodiscard]] std::size_t room() const;
+    [[nodiscard]] std::size_t worthwhile_room(std::size_t wanted);
     void grow_window();
+    [[nodiscard]] bool waits_for_client();
 
     Connection* connection_;
     ssh_channel_struct* channel_;
@@ -59,7 +66,8 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     Signal input_;
     Signal output_;
     asio::steady_timer patience_;
-    std::uint64_t bytes_in_ = 0;
+    std::uint64_t arrived_ = 0;   // bytes from the client
+    std::uint64_t bytes_in_ = 0;  // of them taken
     std::uint64_t bytes_out_ = 0;
     std::uint64_t since_grown_ = 0;
     std::uint32_t window_ = 0;          // of ours, for what the client sends
@@ -70,6 +78,8 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     bool finished_ = false;
     bool hesitating_ = false;
     bool impatient_ = false;
+    Deadline asked_ = std::chrono::steady_clock::now();  // when waits_for_client() was
+    std::chrono::steady_clock::duration waited_{0};      // for input, since then
 };
 
 }  // namespace gerve::ssh

@@ -4,11 +4,6 @@
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 #include <libssh/server.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
-#include <asio/post.hpp>
 
 #include "authz/base/tcp_options.h"
 #include "gerve/ssh/channel.h"
@@ -20,10 +15,6 @@ namespace {
 constexpr std::uint64_t read_size = 4096;
 constexpr int polls_per_turn = 64;
 
-// A turn that received more, or sent more, is no small question whose acknowledgement somebody waits for.
-constexpr std::uint64_t small_talk = 16 * 1024;
-constexpr std::chrono::milliseconds bulk_goes_on{50};
-
 }  // namespace
 
 struct Connection::Counters {
@@ -32,7 +23,11 @@ struct Connection::Counters {
 };
 
 Connection::Connection(asio::io_context& loop, const ConnectionLimits& limits)
-    : limits_(limits), socket_(loop), counters_(std::make_unique<Counters>()), news_(loop.get_executor()) {}
+    : limits_(limits),
+      socket_(loop),
+      counters_(std::make_unique<Counters>()),
+      news_(loop.get_executor()),
+      rest_timer_(loop) {}
 
 Connection::~Connection() {
     close("destroyed");
@@ -85,47 +80,15 @@ void Connection::turn() {
         if (!logged_in_) collect_message();
         const std::uint64_t got = received() - before;
         if (polled != SSH_OK || !ssh_is_connected(session_) || got == 0) break;
-        if (got < read_size && !write_pending()) break;
+        if (got < read_size && (logged_in_ || !write_pending())) break;
     }
-    acknowledge(received() - received_before);
-    note_drained();
+    drain();
+    const std::uint64_t got_in_all = received() - received_before;
+    acknowledge(got_in_all);
     check_state();
     wake_channels();
     drop_closed_channels();
-    arm();
-}
-
-// Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement. In bulk the
-// kernel acknowledges soon enough by itself, or our own data carry it.
-void Connection::acknowledge(std::uint64_t received) {
-    if (received == 0) return;
-    const auto now = std::chrono::steady_clock::now();
-    const std::uint64_t sent = counters_->socket.out_bytes - sent_at_acknowledgement_;
-    sent_at_acknowledgement_ = counters_->socket.out_bytes;
-    if (received > small_talk || sent > small_talk) last_bulk_ = now;
-    if (now - last_bulk_ < bulk_goes_on) return;
-    const int on = 1;
-    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
-}
-
-bool Connection::write_pending() const {
-    return (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0;
-}
-
-void Connection::note_drained() {
-    if (!write_pending()) written_since_drained_ = 0;
-}
-
-// After every write libssh wants to see the socket writable, though mostly nothing is left to write: to look
-// at once costs a poll, to wait for it a round through the event loop. What the write itself read on the way
-// counts as news, too.
-void Connection::pump(std::uint64_t received_before) {
-    if (session_ == nullptr) return;
-    if (write_pending()) {
-        ssh_event_dopoll(event_, 0);
-        note_drained();
-    }
-    if (this->received() != received_before || !ssh_is_connected(session_)) turn_soon();
+    consider_rest(got_in_all);
     arm();
 }
 
@@ -133,37 +96,12 @@ std::uint64_t Connection::received() const {
     return counters_->socket.in_bytes;
 }
 
+std::uint64_t Connection::sent() const {
+    return counters_->socket.out_bytes;
+}
+
 std::uint64_t Connection::packets_received() const {
     return counters_->raw.in_packets;
-}
-
-// What was read while writing wakes its readers from the event loop.
-void Connection::turn_soon() {
-    if (std::exchange(turn_posted_, true)) return;
-    asio::post(socket_.get_executor(), [self = shared_from_this()] {
-        self->turn_posted_ = false;
-        self->turn();
-    });
-}
-
-void Connection::arm() {
-    if (session_ == nullptr) return;
-    if (!waiting_read_ && pending_ == nullptr) {
-        waiting_read_ = true;
-        socket_.async_wait(asio::posix::stream_descriptor::wait_read,
-                           [self = shared_from_this()](const asio::error_code& failed) {
-                               self->waiting_read_ = false;
-                               if (!failed) self->turn();
-                           });
-    }
-    if (!waiting_write_ && write_pending()) {
-        waiting_write_ = true;
-        socket_.async_wait(asio::posix::stream_descriptor::wait_write,
-                           [self = shared_from_this()](const asio::error_code& failed) {
-                               self->waiting_write_ = false;
-                               if (!failed) self->turn();
-                           });
-    }
 }
 
 void Connection::check_state() {
@@ -288,6 +226,8 @@ void Connection::close(std::string why) {
     detach_channels();
     if (pending_ != nullptr) ssh_message_free(std::exchange(pending_, nullptr));
     asio::error_code ignored;
+    rest_timer_.cancel();
+    resting_.reset();
     socket_.close(ignored);
     if (event_ != nullptr) {
         if (session_ != nullptr) ssh_event_remove_session(event_, session_);

@@ -98,11 +98,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void collect_message();
     [[nodiscard]] const char* abuse() const;              // why the client has to go, or nothing
     void take_auth_request(ssh_message_struct* message);  // which came off the queue
-    void acknowledge(std::uint64_t received);
-    [[nodiscard]] bool write_pending() const;
-    void note_drained();
-    [[nodiscard]] std::uint64_t received() const;  // bytes, from the socket
+    [[nodiscard]] std::uint64_t received() const;         // bytes, from the socket
+    [[nodiscard]] std::uint64_t sent() const;             // bytes that the socket has taken
     [[nodiscard]] std::uint64_t packets_received() const;
+    void acknowledge(std::uint64_t received);
+    void consider_rest(std::uint64_t received);  // behind a turn that received so much
+    void rest(std::chrono::microseconds time);   // leaves the socket alone so long
+    void stop_resting();
+    void on_input_taken();
+    [[nodiscard]] std::uint64_t untaken() const;  // by all channels
+    [[nodiscard]] bool write_pending() const;
+    void drain();
     void pump(std::uint64_t received_before);  // behind a call that may have written, and read
     void turn_soon();
     void arm();          // asks the event loop for the next readiness
@@ -140,6 +146,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
         0;  // bytes of channel data given to libssh since its socket was seen idle
     std::uint64_t sent_at_acknowledgement_ = 0;
     Deadline last_bulk_{};
+    asio::steady_timer rest_timer_;
+    std::chrono::microseconds rest_{0};
+    Fd resting_;                // the socket, while it is left alone
+    bool until_taken_ = false;  // the rest ends when a channel's input is taken
+    std::uint64_t sent_at_turn_ = 0;
+    bool undrained_ = false;  // libssh holds bytes that the socket has not taken
     bool turn_posted_ = false;
     bool closing_ = false;
     bool waiting_read_ = false;

@@ -1,6 +1,7 @@
-"""A client that stops reading in the middle of a large clone costs a bounded amount, and loses nothing.
+"""A client that stops reading in the middle of a large clone costs a bounded amount, and loses nothing. So does a
+file server that stops reading in the middle of a large push.
 
-With --soak it stands still for a minute in a clone of a gigabyte.
+With --soak the client stands still for a minute in a clone of a gigabyte.
 """
 
 import os
@@ -20,6 +21,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 PIECE = 48 << 20
 MEMORY = 2 << 20  # bytes that worker and agent may each have for a session
+WINDOW = 8 << 20  # bytes that a client may send ahead, at most
 KERNEL = 10 << 20  # bytes, their sockets and pipes included
 CONFIG = '[ssh]\nworkers = 1\n'
 
@@ -103,3 +105,32 @@ def test_a_client_that_stops_reading_costs_little(house, bulky, pytestconfig):
     alice.at("stalled").git("fsck", "--connectivity-only")
     assert not [pid for pid in session_members(agent) if pid != agent], "git has ended"
     assert resident_kib(worker) > 0
+
+
+def received(repository) -> int:
+    """Bytes of packs that are being received."""
+    return sum(file.stat().st_size for quarantine in repository.quarantines()
+               for file in Path(quarantine).glob("pack/tmp_pack_*"))
+
+
+@pytest.mark.timeout(300)
+def test_a_file_server_that_stops_reading_costs_little(house, bulky):
+    """No more than the largest receive window, and what is on its way through."""
+    alice, _ = bulky
+    (worker,) = house.gateway.workers()
+    agent = house.files.process.pid
+    copy = house.repository(alice, "copy")
+    copy.git("config", "receive.unpackLimit", "1")  # a pack grows as it comes; a loose object is there in the end
+    before = private_bytes(worker)
+    push = alice.work.start("git", "push", "--quiet", copy.url, "main")
+    wait_until(lambda: received(copy) > PIECE / 2, "half of it is there")
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        time.sleep(2)
+        held = private_bytes(worker) - before
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    push.finish(timeout=150)
+    print(f"worker {held >> 10} KiB")
+    assert held < WINDOW + MEMORY, held
+    assert copy.rev("main") == alice.work.rev("main")

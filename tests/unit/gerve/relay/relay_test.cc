@@ -34,7 +34,9 @@ class ScriptedClient final : public ClientStreams {
     }
     bool input_ended() override { return ends && input.empty(); }
     asio::awaitable<bool> wait_output(Deadline deadline) override { co_return co_await room_.wait(deadline); }
+    std::size_t output_room() override { return tells_room ? window : SIZE_MAX; }
     std::size_t put_output(OutputStream stream, std::string_view bytes) override {
+        largest_put = std::max(largest_put, bytes.size());
         const std::size_t count = std::min(bytes.size(), window);
         window -= count;
         (stream == OutputStream::out ? out : err).append(bytes.substr(0, count));
@@ -61,6 +63,8 @@ class ScriptedClient final : public ClientStreams {
     std::string err;
     std::size_t window = SIZE_MAX / 2;
     unsigned refused = 0;
+    std::size_t largest_put = 0;
+    bool tells_room = false;
     bool ends = true;
     bool left = false;
 
@@ -279,6 +283,69 @@ TEST_CASE_FIXTURE(Fixture,
     CHECK(client.out == bytes);
     CHECK(client.refused < 100);  // it waits; it does not spin
     CHECK(outcome.end == RelayEnd::exited);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a client has no room for stays with the agent") {
+    const std::string bytes = pattern(1'000'000);
+    client.tells_room = true;
+    client.window = 100'000;
+    const ScriptedAgent agent([&](int fd) {
+        write_all(fd, grv1::encode_open_ok(1) + data_frame(grv1::FrameType::stdout_data, "refs"));
+        std::string_view rest = bytes;
+        for (; !rest.empty(); rest.remove_prefix(std::min<std::size_t>(rest.size(), 40'000))) {
+            write_all(fd, data_frame(grv1::FrameType::stdout_data, rest.substr(0, 40'000)));
+        }
+        write_all(fd, grv1::encode_exit({3, 0, ""}));
+    });
+    asio::steady_timer timer(loop);
+    std::function<void()> open_later = [&] {
+        timer.expires_after(std::chrono::milliseconds(5));
+        timer.async_wait([&](const asio::error_code&) {
+            if (client.window < 4096) client.open_window(30'000);
+            if (outcome.end != RelayEnd::exited) open_later();
+        });
+    };
+    outcome.end = RelayEnd::upstream_lost;
+    open_later();
+    relay_with(agent);
+    CHECK(client.out == "refs" + bytes);
+    CHECK(client.refused == 0);  // nothing was received that had to be kept, and copied
+    CHECK(client.largest_put <= 100'000);
+    CHECK(outcome.end == RelayEnd::exited);
+    CHECK(outcome.exit_status == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an EXIT is seen by a client that has no room left") {
+    const std::string bytes = pattern(5'000);
+    client.tells_room = true;
+    client.window = bytes.size();
+    const ScriptedAgent agent([&](int fd) {
+        write_all(fd, grv1::encode_open_ok(1) + data_frame(grv1::FrameType::stdout_data, bytes));
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        write_all(fd, grv1::encode_exit({3, 0, ""}));
+    });
+    relay_with(agent);
+    CHECK(client.window == 0);
+    CHECK(client.out == bytes);
+    CHECK(outcome.exit_status == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a client without room that leaves ends the connection to the agent") {
+    client.tells_room = true;
+    client.window = 0;
+    std::string received;
+    {
+        const ScriptedAgent agent([&received](int fd) {
+            write_all(fd, grv1::encode_open_ok(1) + data_frame(grv1::FrameType::stdout_data, "refs"));
+            received = read_to_end(fd);
+        });
+        client.ends = false;
+        asio::steady_timer timer(loop, std::chrono::milliseconds(50));
+        timer.async_wait([this](const asio::error_code&) { client.leave(); });
+        relay_with(agent);
+    }
+    CHECK(outcome.end == RelayEnd::client_gone);
+    CHECK(client.out.empty());
 }
 
 TEST_CASE_FIXTURE(Fixture,

@@ -1,0 +1,149 @@
+// When a connection looks at its socket: at once for small talk, seldom while it carries much.
+#include <libssh/libssh.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <asio/post.hpp>
+
+#include "gerve/ssh/channel.h"
+#include "gerve/ssh/connection.h"
+
+namespace gerve::ssh {
+namespace {
+
+// A turn that received more, or sent more, is no small question whose acknowledgement somebody waits for.
+constexpr std::uint64_t small_talk = 16 * 1024;
+constexpr std::chrono::milliseconds bulk_goes_on{50};
+
+// A client that gets a pack answers every few KB of it with a window adjustment, of 36 bytes. Read as they
+// come, each costs a wake-up, a poll and a recv; so a socket that carried much since the last turn, and
+// little the other way, is left alone for a millisecond, and for longer while that gathers little. Not over
+// a long line, where the window decides how fast it is.
+constexpr std::uint64_t much_sent = 64 * 1024;
+constexpr std::chrono::microseconds least_rest{1000};
+constexpr std::chrono::microseconds most_rest{4000};
+constexpr std::uint32_t long_line = 5000;  // microseconds of round trip
+
+// What the file server is too slow to take is better left with the kernel, and with the client, than gathered
+// in libssh, up to the receive window: by then it has left the CPU's cache, and libssh moves it about.
+constexpr std::uint64_t much_untaken = 256 * 1024;
+
+bool is_long_line(int socket) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_rtt > long_line;
+}
+
+}  // namespace
+
+// Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement. In bulk the
+// kernel acknowledges soon enough by itself, or our own data carry it.
+void Connection::acknowledge(std::uint64_t received) {
+    if (received == 0) return;
+    const auto now = std::chrono::steady_clock::now();
+    const std::uint64_t sent_since = sent() - std::exchange(sent_at_acknowledgement_, sent());
+    if (received > small_talk || sent_since > small_talk) last_bulk_ = now;
+    if (now - last_bulk_ < bulk_goes_on) return;
+    const int on = 1;
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
+void Connection::consider_rest(std::uint64_t received) {
+    if (!logged_in_ || session_ == nullptr || resting_ || undrained_) return;
+    const std::uint64_t sent_since = sent() - std::exchange(sent_at_turn_, sent());
+    until_taken_ = received > 0 && untaken() >= much_untaken;
+    if (until_taken_) return rest(most_rest);
+    if (sent_since < much_sent || received > small_talk || is_long_line(socket_.native_handle())) return;
+    rest_ = sent_since < 4 * much_sent ? std::clamp(rest_ * 2, least_rest, most_rest) : least_rest;
+    rest(rest_);
+}
+
+// Asio watches a descriptor all the time: to be left in peace it has to be taken away from it.
+void Connection::rest(std::chrono::microseconds time) {
+    resting_ = Fd(socket_.release());
+    rest_timer_.expires_after(time);
+    rest_timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
+        if (stopped) return;
+        self->stop_resting();
+        self->turn();
+    });
+}
+
+void Connection::stop_resting() {
+    if (!resting_) return;
+    rest_timer_.cancel();
+    asio::error_code failed;
+    socket_.assign(resting_.get(), failed);
+    if (failed) return close("event loop: " + failed.message());
+    (void)resting_.release();
+}
+
+void Connection::on_input_taken() {
+    if (!resting_ || !until_taken_) return;
+    stop_resting();
+    turn_soon();
+}
+
+std::uint64_t Connection::untaken() const {
+    std::uint64_t sum = 0;
+    for (const auto& channel : channels_) sum += channel->untaken();
+    return sum;
+}
+
+// Bytes are left in libssh that the socket did not take; before login, also that libssh waits to hear from
+// its socket, as it does after every write.
+bool Connection::write_pending() const {
+    if (logged_in_) return undrained_;
+    return (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0;
+}
+
+// After every write libssh wants to see the socket writable before it writes again, and gathers what is
+// written meanwhile. This sends it, at the price of a poll, or finds without a system call that nothing is
+// left.
+void Connection::drain() {
+    if (session_ == nullptr) return;
+    undrained_ = logged_in_ ? ssh_blocking_flush(session_, 0) != SSH_OK : write_pending();
+    if (!undrained_) written_since_drained_ = 0;
+}
+
+// What the write itself read on the way counts as news, too.
+void Connection::pump(std::uint64_t received_before) {
+    if (session_ == nullptr) return;
+    drain();
+    if (undrained_) stop_resting();
+    if (received() != received_before || !ssh_is_connected(session_)) turn_soon();
+    arm();
+}
+
+// What was read while writing wakes its readers from the event loop; the end of a rest will do for that.
+void Connection::turn_soon() {
+    if (resting_ || std::exchange(turn_posted_, true)) return;
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+        self->turn_posted_ = false;
+        self->turn();
+    });
+}
+
+void Connection::arm() {
+    if (session_ == nullptr || resting_) return;
+    if (!waiting_read_ && pending_ == nullptr) {
+        waiting_read_ = true;
+        socket_.async_wait(asio::posix::stream_descriptor::wait_read,
+                           [self = shared_from_this()](const asio::error_code& failed) {
+                               self->waiting_read_ = false;
+                               failed ? self->arm() : self->turn();
+                           });
+    }
+    if (!waiting_write_ && write_pending()) {
+        waiting_write_ = true;
+        socket_.async_wait(asio::posix::stream_descriptor::wait_write,
+                           [self = shared_from_this()](const asio::error_code& failed) {
+                               self->waiting_write_ = false;
+                               failed ? self->arm() : self->turn();
+                           });
+    }
+}
+
+}  // namespace gerve::ssh
