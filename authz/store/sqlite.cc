@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <unordered_map>
@@ -221,6 +222,11 @@ Result<void> make_file(const std::string& file) {
     const Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!made && errno != EEXIST) return unavailable(errno_text("cannot create " + file));
     struct stat status {};
+    // Made by a command of root's it would shut authz out: what lies in a directory belongs to whom that
+    // does.
+    const std::string parent = file.substr(0, file.rfind('/') + 1) + ".";
+    if (made && ::geteuid() == 0 && ::stat(parent.c_str(), &status) == 0)
+        (void)!::fchown(made.get(), status.st_uid, status.st_gid);
     if (::lstat(file.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
         return unavailable(file + ": a symbolic link");
     return {};

@@ -1,6 +1,7 @@
 #include "gerve/cli/file_server.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "authz/base/clock.h"
 #include "authz/model/ticket.h"
@@ -9,6 +10,7 @@
 #include "authz/store/directory.h"
 #include "gerve/agent/repositories.h"
 #include "gerve/cli/agent_call.h"
+#include "gerve/cli/sshd_surroundings.h"
 #include "gerve/server/state_directory.h"
 
 namespace gerve {
@@ -88,6 +90,12 @@ Result<void> FileServer::ask(const Endpoint& endpoint, const Order& order) {
 
 // `gerve serve` does not run: the disk is ours alone.
 Result<void> FileServer::do_here(const Order& order) const {
+    // What root makes here the agent of somebody else could not write to.
+    const std::string owner = owner_of(site_.config().state);
+    if (::geteuid() == 0 && !owner.empty() && owner != "root") {
+        return fail(ErrorKind::denied, "`gerve serve` does not run, and the repositories are " + owner +
+                                           "'s: start it, or run this as " + owner);
+    }
     if (auto made = make_agent_files(site_.config()); !made) return made;
     const Repositories repositories(site_.config().local_agent_root(), Layout::flat);
     const auto id = static_cast<std::uint64_t>(number_of(order.id));

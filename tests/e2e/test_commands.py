@@ -243,6 +243,20 @@ def test_the_administrator_works_while_nothing_serves(private_sites):
     assert site.entry(login, "user", "list")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_makes_nothing_that_the_user_who_serves_cannot_open(private_sites):
+    """As with gerve.service, which runs as a user of its own."""
+    site = private_sites(start=False)
+    site.state.mkdir(exist_ok=True)
+    os.chown(site.state, 65534, 65534)
+    login = site.fresh("early")
+    site.gerve("user", "add", login)
+    site.gerve("repo", "create", f"{login}/site", exit=1, says="the repositories are nobody's: start it")
+    made = list(site.state.rglob("*"))
+    assert site.state / "gerve.db" in made
+    assert [path for path in made if path.stat().st_uid != 65534] == []
+
+
 def test_the_state_directory_is_closed_to_others(private_site):
     loose = [
         path
