@@ -108,6 +108,14 @@ void AuditSink::record(const KeyOffered& event) {
     record(std::move(facts));
 }
 
+void AuditSink::record(std::span<const KeyProven> events) {
+    if (!on() || events.empty()) return;
+    std::vector<AuditFact> facts;
+    facts.reserve(events.size());
+    for (const KeyProven& event : events) facts.push_back(fact_of(event));
+    record(std::move(facts));
+}
+
 void AuditSink::record(const std::optional<KeyProven>& proof, const Decided& event) {
     if (on()) record(facts_of(proof, event));
 }

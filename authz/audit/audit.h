@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_set>
@@ -49,10 +50,14 @@ class AuditSink {
     ~AuditSink() { stop(); }
 
     void record(const KeyOffered& event);
-    void record(const KeyProven& event) { record(fact_of(event)); }
+    void record(const KeyProven& event) { record(std::span(&event, 1)); }
+    // All of them at the price of little more than one.
+    void record(std::span<const KeyProven> events);
     // A decision, and in front of it the proof that came with the question, if it did.
     void record(const std::optional<KeyProven>& proof, const Decided& event);
-    void record(const DecidedAnonymously& event) { record(fact_of(event)); }
+    void record(const DecidedAnonymously& event) {
+        if (on()) record(fact_of(event));
+    }
     // Once for each request: a peer whose authz died before it answered tells it again.
     void record(const SessionEnded& event);
 

@@ -33,12 +33,12 @@ struct AuditFact {
 // Keys the chain: without it nobody writes a line that fits.
 class ChainKey {
   public:
-    explicit ChainKey(Secret secret) : secret_(std::move(secret)) {}
+    explicit ChainKey(const Secret& secret) : hmac_(secret.view()) {}
     // HMAC-SHA256 over the mac of the line before (its hex digits) and the line up to its own mac member.
     [[nodiscard]] std::string mac(std::string_view previous, std::string_view body) const;
 
   private:
-    Secret secret_;
+    HmacSha256 hmac_;
 };
 
 // Reads a key file (64 hex digits, private). Errors: internal, naming the file.

@@ -14,7 +14,11 @@ void append_json_text(std::string& out, std::string_view text);
 class JsonMembers {
   public:
     // The members of one event begin with its kind.
-    explicit JsonMembers(std::string_view event) { add("event", event); }
+    explicit JsonMembers(std::string_view event) {
+        constexpr std::size_t usual = 512;
+        text_.reserve(usual);
+        add("event", event);
+    }
     JsonMembers() = default;
 
     void add(std::string_view name, std::string_view text) {

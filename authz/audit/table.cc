@@ -16,11 +16,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds interval{250};           // from one batch to the next
+constexpr milliseconds interval{250};  // from one batch to the next
+// The same while there are many: each commit and fdatasync() costs by itself, and the readers of an SQLite
+// file lose what they have cached of it.
+constexpr milliseconds busy_interval{1'000};
+constexpr std::size_t many = 100;               // events since the last look
 constexpr std::int64_t missing_table = 30'000;  // ms until it is looked for again
 constexpr std::int64_t alarm_interval = 30'000;
 constexpr std::int64_t lag_interval = 1'000;  // ms between two looks at all files
-constexpr std::size_t batch = 500;            // events
+constexpr std::size_t batch = 2'000;          // events
 
 constexpr Statement find_progress{"audit-progress",
                                   "SELECT COALESCE(MAX(seq), 0) FROM audit_events WHERE chain = ?"};
@@ -63,7 +67,8 @@ bool AuditTable::have_turn() {
 void AuditTable::work() {
     bool go_on = true;
     while (go_on) {
-        go_on = pause(interval);
+        go_on = pause(brought_ >= many ? busy_interval : interval);
+        brought_ = 0;
         if (!have_turn()) continue;
         if (link_.maintain()) {
             spool_.rewind();
@@ -150,6 +155,7 @@ bool AuditTable::insert_some(Database& database) {
         log::error("audit events are in no file any more and will not be in the table",
                    {{"events", missed}, {"before", lines->back().head.seq}});
     }
+    brought_ += lines->size();
     parts_.counters->rows.add(done->inserted);
     parts_.counters->row_gaps.add(done->refused);
     return lines->size() == batch;

@@ -54,6 +54,7 @@ class AuditTable {
     std::optional<bool> has_last_used_;  // asked once: what it costs to be refused is a connection
     std::int64_t look_again_ = 0;        // monotonic_now(): for tables that are not there
     std::int64_t next_alarm_ = 0;
+    std::size_t brought_ = 0;       // events, since the last pause
     bool takes_events_ = false;     // the last time they were brought
     std::int64_t look_at_lag_ = 0;  // monotonic_now(): while the table takes nothing
 

@@ -95,10 +95,6 @@ bool is_disk_trouble(int error) {
     return error == ENOSPC || error == EDQUOT || error == EROFS || error == EIO;
 }
 
-bool is_same_file(const struct stat& a, const struct stat& b) {
-    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 // What the last writer may have added, killed before it said so in the head.
 TrailHead head_of(const HeadRecord& record, const std::string& file) {
     for (const std::string& sibling : list_trail_files(file)) {
@@ -180,11 +176,11 @@ Result<void> Trail::probe() {
 // Finds out what others have written, and that the file was renamed.
 Result<void> Trail::catch_up() {
     struct stat named {};
-    struct stat opened {};
     const bool is_there = ::lstat(settings_.file.c_str(), &named) == 0;
-    if (file_ == nullptr || ::fstat(file_->get(), &opened) != 0 || !is_there || !is_same_file(named, opened))
+    // While the file is open, nothing else gets its number.
+    if (file_ == nullptr || !is_there || named.st_dev != identity_.device || named.st_ino != identity_.inode)
         return switch_file();
-    return opened.st_size == size_ ? Result<void>{} : read_tail();
+    return named.st_size == size_ ? Result<void>{} : read_tail();
 }
 
 Result<void> Trail::switch_file() {

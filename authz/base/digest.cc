@@ -2,9 +2,9 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include <array>
 #include <cstdlib>
 #include <memory>
 
@@ -13,6 +13,7 @@
 namespace gerve {
 namespace {
 
+constexpr std::size_t sha256_size = 32;
 constexpr std::size_t key_size = 32;
 constexpr std::size_t nonce_size = 12;
 constexpr int tag_size = 16;
@@ -30,6 +31,27 @@ std::string digest(const EVP_MD* algorithm, std::string_view bytes) {
     return out;
 }
 
+// Fetched once for the process: with EVP_sha256() every digest would look the algorithm up again.
+const EVP_MD* sha256_algorithm() {
+    static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    if (fetched == nullptr) std::abort();
+    return fetched;
+}
+
+using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
+
+DigestContext make_digest_context() {
+    DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    if (context == nullptr) std::abort();
+    return context;
+}
+
+// Where a thread computes: to make one for each digest costs as much as a digest.
+EVP_MD_CTX* own_digest_context() {
+    thread_local const DigestContext context = make_digest_context();
+    return context.get();
+}
+
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
 const EVP_CIPHER* cipher() {
@@ -38,10 +60,19 @@ const EVP_CIPHER* cipher() {
     return fetched;
 }
 
-CipherContext make_cipher_context(const Secret& key) {
+// One for each direction and thread, told the cipher once; each use gives it key and nonce anew.
+CipherContext make_cipher_context(int encrypts) {
     CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
-    if (context == nullptr || key.view().size() != key_size) std::abort();
+    if (context == nullptr ||
+        EVP_CipherInit_ex(context.get(), cipher(), nullptr, nullptr, nullptr, encrypts) != 1) {
+        std::abort();
+    }
     return context;
+}
+
+const unsigned char* key_bytes(const Secret& key) {
+    if (key.view().size() != key_size) std::abort();
+    return bytes_of(key.view());
 }
 
 // Nonces are public, so that they may be drawn many at once, which the generator does at the price of one.
@@ -56,23 +87,61 @@ std::string random_nonce() {
 
 }  // namespace
 
-// Fetched once for the process: with EVP_sha256() every digest would look the algorithm up again.
 std::string sha256(std::string_view bytes) {
-    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    if (algorithm == nullptr) std::abort();
-    return digest(algorithm, bytes);
+    EVP_MD_CTX* const context = own_digest_context();
+    std::string out(sha256_size, '\0');
+    if (EVP_DigestInit_ex(context, sha256_algorithm(), nullptr) != 1 ||
+        EVP_DigestUpdate(context, bytes.data(), bytes.size()) != 1 ||
+        EVP_DigestFinal_ex(context, writable(out), nullptr) != 1) {
+        std::abort();
+    }
+    return out;
 }
 std::string md5_hex(std::string_view bytes) {
     return to_hex(digest(EVP_md5(), bytes));
 }
 
 std::string hmac_sha256(std::string_view secret, std::string_view bytes) {
-    std::string out(32, '\0');
-    unsigned size = 32;
-    if (HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes_of(bytes), bytes.size(),
-             writable(out), &size) == nullptr) {
-        std::abort();
+    return HmacSha256(secret).of({bytes});
+}
+
+// RFC 2104: the key goes into the first block of two digests, whose state behind it is kept.
+struct HmacSha256::Keyed {
+    explicit Keyed(std::string_view secret) {
+        constexpr std::size_t block_size = 64;
+        constexpr unsigned char inner_pad = 0x36;
+        constexpr unsigned char outer_pad = 0x5c;
+        std::string block(secret.size() > block_size ? sha256(secret) : std::string(secret));
+        block.resize(block_size, '\0');
+        for (char& c : block) c = static_cast<char>(c ^ inner_pad);
+        begin(inner.get(), block);
+        for (char& c : block) c = static_cast<char>(c ^ inner_pad ^ outer_pad);
+        begin(outer.get(), block);
+        OPENSSL_cleanse(block.data(), block.size());
     }
+    static void begin(EVP_MD_CTX* context, std::string_view block) {
+        if (EVP_DigestInit_ex(context, sha256_algorithm(), nullptr) != 1 ||
+            EVP_DigestUpdate(context, block.data(), block.size()) != 1) {
+            std::abort();
+        }
+    }
+    DigestContext inner = make_digest_context();
+    DigestContext outer = make_digest_context();
+};
+
+HmacSha256::HmacSha256(std::string_view secret) : keyed_(std::make_shared<const Keyed>(secret)) {}
+
+std::string HmacSha256::of(std::initializer_list<std::string_view> parts) const {
+    EVP_MD_CTX* const context = own_digest_context();
+    std::array<unsigned char, sha256_size> inner{};
+    bool good = EVP_MD_CTX_copy_ex(context, keyed_->inner.get()) == 1;
+    for (const std::string_view part : parts)
+        good = good && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
+    good = good && EVP_DigestFinal_ex(context, inner.data(), nullptr) == 1 &&
+           EVP_MD_CTX_copy_ex(context, keyed_->outer.get()) == 1 &&
+           EVP_DigestUpdate(context, inner.data(), inner.size()) == 1;
+    std::string out(sha256_size, '\0');
+    if (!good || EVP_DigestFinal_ex(context, writable(out), nullptr) != 1) std::abort();
     return out;
 }
 
@@ -91,35 +160,37 @@ Secret::~Secret() {
 }
 
 std::string seal(const Secret& key, std::string_view plain) {
-    const CipherContext context = make_cipher_context(key);
+    thread_local const CipherContext own = make_cipher_context(1);
+    EVP_CIPHER_CTX* const context = own.get();
     std::string out = random_nonce();
     out.resize(nonce_size + plain.size() + tag_size);
     unsigned char* body = writable(out) + nonce_size;
     int size = 0;
     int rest = 0;
-    if (EVP_EncryptInit_ex(context.get(), cipher(), nullptr, bytes_of(key.view()), writable(out)) != 1 ||
-        EVP_EncryptUpdate(context.get(), body, &size, bytes_of(plain), static_cast<int>(plain.size())) != 1 ||
-        EVP_EncryptFinal_ex(context.get(), body + size, &rest) != 1 ||
-        EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_size, body + plain.size()) != 1) {
+    if (EVP_EncryptInit_ex(context, nullptr, nullptr, key_bytes(key), writable(out)) != 1 ||
+        EVP_EncryptUpdate(context, body, &size, bytes_of(plain), static_cast<int>(plain.size())) != 1 ||
+        EVP_EncryptFinal_ex(context, body + size, &rest) != 1 ||
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, tag_size, body + plain.size()) != 1) {
         std::abort();
     }
     return out;
 }
 
 bool open_sealed(const Secret& key, std::string_view sealed, std::string& plain) {
-    const CipherContext context = make_cipher_context(key);
+    thread_local const CipherContext own = make_cipher_context(0);
+    EVP_CIPHER_CTX* const context = own.get();
+    const unsigned char* const secret = key_bytes(key);
     if (sealed.size() < nonce_size + tag_size) return false;
     std::string tag(sealed.substr(sealed.size() - tag_size));
     const std::string_view body = sealed.substr(nonce_size, sealed.size() - nonce_size - tag_size);
     plain.assign(body.size(), '\0');
     int size = 0;
     int rest = 0;
-    return EVP_DecryptInit_ex(context.get(), cipher(), nullptr, bytes_of(key.view()), bytes_of(sealed)) ==
-               1 &&
-           EVP_DecryptUpdate(context.get(), writable(plain), &size, bytes_of(body),
+    return EVP_DecryptInit_ex(context, nullptr, nullptr, secret, bytes_of(sealed)) == 1 &&
+           EVP_DecryptUpdate(context, writable(plain), &size, bytes_of(body),
                              static_cast<int>(body.size())) == 1 &&
-           EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, tag_size, tag.data()) == 1 &&
-           EVP_DecryptFinal_ex(context.get(), writable(plain) + size, &rest) == 1;
+           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, tag_size, tag.data()) == 1 &&
+           EVP_DecryptFinal_ex(context, writable(plain) + size, &rest) == 1;
 }
 
 }  // namespace gerve

@@ -1,6 +1,8 @@
 // Hashes, keyed hashes, sealing and random bytes, over OpenSSL's libcrypto. Bytes are std::string.
 #pragma once
 
+#include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,18 @@ class Secret {
 
   private:
     std::string bytes_;
+};
+
+// HMAC-SHA256 under one key, which is set up once: that costs more than hashing a short text. Copies share
+// the key; it is wiped with the last of them. Used by many threads at once.
+class HmacSha256 {
+  public:
+    explicit HmacSha256(std::string_view secret);
+    [[nodiscard]] std::string of(std::initializer_list<std::string_view> parts) const;  // 32 bytes
+
+  private:
+    struct Keyed;
+    std::shared_ptr<const Keyed> keyed_;
 };
 
 // Authenticated encryption (AES-256-GCM, a random 96-bit nonce in front). What open_sealed returns true for

@@ -58,6 +58,10 @@ std::string format_line(std::string_view event, std::initializer_list<Field> fie
     return line;
 }
 
+bool wants(Level level) {
+    return spdlog::default_logger_raw()->should_log(spdlog_level(level));
+}
+
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
     auto* logger = spdlog::default_logger_raw();
     if (!logger->should_log(spdlog_level(level))) return;

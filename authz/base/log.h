@@ -31,6 +31,9 @@ void start_syslog(std::string_view role, Level least = Level::info);
 // The event is a short sentence of ours, never bytes from outside.
 void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 
+// Whether write() would: for fields that are dear to make.
+[[nodiscard]] bool wants(Level level);
+
 inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) {
     write(Level::debug, event, fields);
 }

@@ -14,12 +14,6 @@ const RepoPath* found_by(const Inquiry& inquiry) {
     return inquiry.repository ? &inquiry.repository->path : nullptr;
 }
 
-// What a handle holds for beside the kind of peer. sshd's handle passes from one process to another, which
-// have the login name in common; a worker's stays on one SSH connection.
-std::string binding(PeerKind kind, const std::string& login_name, const ClientContext& client) {
-    return kind == PeerKind::worker ? "connection " + client.connection : "login " + login_name;
-}
-
 PeerKind given_to(PeerKind kind) {
     return kind == PeerKind::forced_command ? PeerKind::authorized_keys : kind;
 }
@@ -37,10 +31,6 @@ bool holds_still(const Handle& handle, const Asker& asker) {
 
 std::optional<Principal> proven(const Handle& handle, KnownKey key) {
     return Principal::make(Proof::from_sealed_handle(handle.key.fingerprint), std::move(key));
-}
-
-tl::unexpected<Error> no_connection() {
-    return unavailable("there is no connection to the database");
 }
 
 std::string_view word(bool yes, std::string_view if_yes, std::string_view if_no) {
@@ -134,43 +124,6 @@ void log_decision(const Inquiry& inquiry, const RequestId& request, const std::s
 }
 
 }  // namespace
-
-std::vector<Result<std::optional<KeyFound>>> Authorizer::keys(std::span<const KeyAsked> asked) {
-    using Found = Result<std::optional<KeyFound>>;
-    if (directory_ == nullptr) return {asked.size(), Found(no_connection())};
-    std::vector<const PublicKey*> keys;
-    for (const KeyAsked& one : asked) keys.push_back(&one.request->key);
-    auto known = directory_->find_keys(keys, unix_now());
-    std::vector<Found> answers;
-    for (std::size_t i = 0; i < asked.size(); ++i) {
-        if (known[i])
-            answers.emplace_back(seen(asked[i], std::move(*known[i])));
-        else
-            answers.emplace_back(pass_on(known[i]));
-    }
-    return answers;
-}
-
-std::optional<KeyFound> Authorizer::seen(const KeyAsked& asked, std::optional<KnownKey> known) {
-    const auto& [request, asker] = asked;
-    log::debug("key", {{"is", word(request->proven, "proven", "offered")},
-                       {"known", word(known.has_value(), "yes", "no")},
-                       {"key", request->key.fingerprint().text()},
-                       {"login", request->login},
-                       {"addr", request->client.address},
-                       {"client", request->client.version},
-                       {"door", request->client.door}});
-    if (!request->proven) {
-        audit_.record(KeyOffered{*request, known});
-    } else if (!request->again) {
-        audit_.record(KeyProven{request->client, request->login, request->key.fingerprint().text(),
-                                known ? &*known : nullptr});
-    }
-    if (!known) return std::nullopt;
-    const Handle handle{*known, asker.kind, binding(asker.kind, request->login, request->client),
-                        monotonic_now()};
-    return KeyFound{std::move(*known), signer_.seal.seal(handle)};
-}
 
 // Nothing: authz's keys have changed since it was sealed, or it never was.
 Result<std::optional<Handle>> Authorizer::open_handle(const std::string& text, const Asker& asker,

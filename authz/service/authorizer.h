@@ -64,7 +64,11 @@ class Authorizer {
                                                                       const Asker& asker);
 
   private:
-    std::optional<KeyFound> seen(const KeyAsked& asked, std::optional<KnownKey> known);
+    [[nodiscard]] static tl::unexpected<Error> no_connection();
+    [[nodiscard]] static std::string binding(PeerKind kind, const std::string& login_name,
+                                             const ClientContext& client);
+    void note_seen(std::span<const KeyAsked> asked, std::span<const Result<std::optional<KnownKey>>> known);
+    [[nodiscard]] std::optional<KeyFound> answer(const KeyAsked& asked, std::optional<KnownKey> known);
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
     Result<std::optional<KnownKey>> key_of(const Handle& handle);

@@ -1,0 +1,78 @@
+// Authorizer's answers about keys: those that wait at the same time are answered together.
+#include "authz/base/clock.h"
+#include "authz/base/log.h"
+#include "authz/service/authorizer.h"
+
+namespace gerve {
+namespace {
+
+void log_seen(const KeyRequest& request, bool known) {
+    log::debug("key", {{"is", request.proven ? "proven" : "offered"},
+                       {"known", known ? "yes" : "no"},
+                       {"key", request.key.fingerprint().text()},
+                       {"login", request.login},
+                       {"addr", request.client.address},
+                       {"client", request.client.version},
+                       {"door", request.client.door}});
+}
+
+}  // namespace
+
+tl::unexpected<Error> Authorizer::no_connection() {
+    return unavailable("there is no connection to the database");
+}
+
+// What a handle holds for beside the kind of peer. sshd's handle passes from one process to another, which
+// have the login name in common; a worker's stays on one SSH connection.
+std::string Authorizer::binding(PeerKind kind, const std::string& login_name, const ClientContext& client) {
+    return kind == PeerKind::worker ? "connection " + client.connection : "login " + login_name;
+}
+
+std::vector<Result<std::optional<KeyFound>>> Authorizer::keys(std::span<const KeyAsked> asked) {
+    using Found = Result<std::optional<KeyFound>>;
+    if (directory_ == nullptr) return {asked.size(), Found(no_connection())};
+    std::vector<const PublicKey*> keys;
+    for (const KeyAsked& one : asked) keys.push_back(&one.request->key);
+    auto known = directory_->find_keys(keys, unix_now());
+    note_seen(asked, known);
+    std::vector<Found> answers;
+    answers.reserve(asked.size());
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        if (known[i])
+            answers.emplace_back(answer(asked[i], std::move(*known[i])));
+        else
+            answers.emplace_back(pass_on(known[i]));
+    }
+    return answers;
+}
+
+// Before anybody is answered; what was proven goes into the trail together.
+void Authorizer::note_seen(std::span<const KeyAsked> asked,
+                           std::span<const Result<std::optional<KnownKey>>> known) {
+    std::vector<KeyProven> proofs;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        if (!known[i]) continue;
+        const KeyRequest& request = *asked[i].request;
+        const std::optional<KnownKey>& key = *known[i];
+        if (log::wants(log::Level::debug)) log_seen(request, key.has_value());
+        if (!audit_.on()) continue;
+        if (!request.proven) {
+            audit_.record(KeyOffered{request, key});
+        } else if (!request.again) {
+            const auto& fingerprint = key ? key->fingerprint : request.key.fingerprint();
+            proofs.push_back({request.client, request.login, fingerprint.text(), key ? &*key : nullptr});
+        }
+    }
+    audit_.record(proofs);
+}
+
+std::optional<KeyFound> Authorizer::answer(const KeyAsked& asked, std::optional<KnownKey> known) {
+    if (!known) return std::nullopt;
+    const auto& [request, asker] = asked;
+    Handle handle{std::move(*known), asker.kind, binding(asker.kind, request->login, request->client),
+                  monotonic_now()};
+    std::string sealed = signer_.seal.seal(handle);
+    return KeyFound{std::move(handle.key), std::move(sealed)};
+}
+
+}  // namespace gerve

@@ -1,0 +1,26 @@
+#include "authz/audit/audit.h"
+#include "tests/unit/authz/audit/files.h"
+#include "tests/unit/authz/service/fixture.h"
+
+using namespace gerve;
+using namespace gerve::testing;
+
+TEST_CASE("proofs that are told together are an event each, in their order") {
+    const TemporaryDirectory directory;
+    auto sink = must(AuditSink::open({trail_settings(directory)}));
+    const KnownKey alice{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
+    const ClientContext client = ask_key(1).client;
+    const std::vector<KeyProven> proofs{{client, "git", make_key(1).fingerprint().text(), &alice},
+                                        {client, "git", make_key(2).fingerprint().text(), nullptr},
+                                        {client, "git", make_key(3).fingerprint().text(), nullptr}};
+    sink->record(proofs);
+    sink->record(std::span<const KeyProven>());
+    const auto lines = json_lines(directory.file("audit.jsonl"));
+    REQUIRE(lines.size() == 5);
+    for (std::size_t i = 0; i < proofs.size(); ++i) {
+        CHECK(lines[i + 2]["event"] == "proven");
+        CHECK(lines[i + 2]["fingerprint"] == proofs[i].fingerprint);
+    }
+    sink.reset();
+    CHECK(verify(directory, {"audit.jsonl"}).empty());
+}
