@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "authz/service/live_protocol.h"
 #include "authz/service/protocol.h"
 #include "authz/service/wire.h"
+#include "authz/service/wire_plain.h"
 
 namespace gerve::wire {
 
@@ -33,22 +35,27 @@ inline std::string cut(const std::string& text) {
     return text.substr(0, max_word);
 }
 
-// Takes fields out of one JSON object and remembers the first that is missing or of the wrong form, so that
-// a parser below can read all it needs and ask once.
+// Takes fields out of one JSON object, whichever way it was read, and remembers the first that is missing or
+// of the wrong form, so that a parser below can read all it needs and ask once.
 class Fields {
   public:
-    explicit Fields(const Json& object) : object_(object) {
+    explicit Fields(const Json& object) : object_(&object) {
         if (!object.is_object()) note("object");
     }
+    explicit Fields(const PlainObject& object) : plain_(&object) {}
 
     std::string_view text(const char* name, std::size_t limit = max_word) {
-        const Json* value = get(name);
-        const auto* text = value == nullptr ? nullptr : value->get_ptr<const std::string*>();
-        if (text != nullptr && text->size() <= limit) return *text;
+        const auto text = find_text(name);
+        if (text && text->size() <= limit) return *text;
         note(name);
         return {};
     }
     bool boolean(const char* name) {
+        if (plain_ != nullptr) {
+            const auto* member = plain(name, PlainObject::Kind::flag);
+            if (member == nullptr) note(name);
+            return member != nullptr && member->number == 1;
+        }
         const Json* value = get(name);
         if (value != nullptr && value->is_boolean()) return value->get<bool>();
         note(name);
@@ -56,14 +63,16 @@ class Fields {
     }
     template <class Number>
     Number number(const char* name) {
-        const Json* value = get(name);
-        const auto* number = value == nullptr ? nullptr : value->get_ptr<const Json::number_unsigned_t*>();
-        if (number != nullptr && *number <= static_cast<std::uint64_t>(std::numeric_limits<Number>::max()))
+        const auto number = find_number(name);
+        if (number && *number <= static_cast<std::uint64_t>(std::numeric_limits<Number>::max()))
             return static_cast<Number>(*number);
         note(name);
         return 0;
     }
-    bool has(const char* name) const { return object_.is_object() && object_.contains(name); }
+    bool has(const char* name) const {
+        return plain_ != nullptr ? plain_->find(name) != nullptr : get(name) != nullptr;
+    }
+    // Of a plain message: nothing, since it has no array, and its one object is read by itself.
     const Json& inner(const char* name) {
         static const Json nothing;
         const Json* value = get(name);
@@ -79,11 +88,34 @@ class Fields {
 
   private:
     const Json* get(const char* name) const {
-        if (!object_.is_object()) return nullptr;
-        const auto found = object_.find(name);
-        return found == object_.end() ? nullptr : &*found;
+        if (object_ == nullptr || !object_->is_object()) return nullptr;
+        const auto found = object_->find(name);
+        return found == object_->end() ? nullptr : &*found;
     }
-    const Json& object_;
+    [[nodiscard]] const PlainObject::Member* plain(const char* name, PlainObject::Kind kind) const {
+        const auto* member = plain_->find(name);
+        return member != nullptr && member->kind == kind ? member : nullptr;
+    }
+    [[nodiscard]] std::optional<std::string_view> find_text(const char* name) const {
+        if (plain_ != nullptr) {
+            const auto* member = plain(name, PlainObject::Kind::text);
+            return member == nullptr ? std::nullopt : std::optional(member->text);
+        }
+        const Json* value = get(name);
+        const auto* text = value == nullptr ? nullptr : value->get_ptr<const std::string*>();
+        return text == nullptr ? std::nullopt : std::optional<std::string_view>(*text);
+    }
+    [[nodiscard]] std::optional<std::uint64_t> find_number(const char* name) const {
+        if (plain_ != nullptr) {
+            const auto* member = plain(name, PlainObject::Kind::number);
+            return member == nullptr ? std::nullopt : std::optional(member->number);
+        }
+        const Json* value = get(name);
+        const auto* number = value == nullptr ? nullptr : value->get_ptr<const Json::number_unsigned_t*>();
+        return number == nullptr ? std::nullopt : std::optional<std::uint64_t>(*number);
+    }
+    const Json* object_ = nullptr;  // one of the two
+    const PlainObject* plain_ = nullptr;
     std::string wrong_;
 };
 
@@ -94,7 +126,11 @@ inline Json parse_json(std::string_view message) {
 
 // ---- of requests (wire_requests.cc)
 [[nodiscard]] Json encode_client(const ClientContext& client);
-[[nodiscard]] Result<ClientContext> parse_client(const Json& object);
+[[nodiscard]] Result<ClientContext> parse_client(Fields& fields);
+[[nodiscard]] inline Result<ClientContext> parse_client(const Json& object) {
+    Fields fields(object);
+    return parse_client(fields);
+}
 [[nodiscard]] Json encode_head(const RequestHead& head, const char* ask);
 
 // ---- of replies (wire_replies.cc)

@@ -9,15 +9,21 @@ using namespace wire;
 namespace {
 // A reply opens with its id, so that whoever waits for many can sort them without parsing each twice.
 constexpr std::string_view reply_opening = "{\"id\":";
+
+std::string begin_reply(std::uint64_t id) {
+    constexpr std::size_t usual = 1024;
+    std::string message;
+    message.reserve(usual);
+    message += reply_opening;
+    message += std::to_string(id);
+    return message += ',';
+}
 }  // namespace
 
 namespace wire {
 
 std::string dump_reply(std::uint64_t id, const Json& body) {
-    std::string message(reply_opening);
-    message += std::to_string(id);
-    message += ',';
-    return message += dump(body).substr(1);
+    return begin_reply(id) += dump(body).substr(1);
 }
 
 tl::unexpected<Error> not_a_reply() {
@@ -38,40 +44,50 @@ std::optional<Error> error_of_reply(const Json& message) {
 
 namespace {
 
-Json encode_owner(const User& user) {
-    return {{"user", number_of(user.id)}, {"login", user.login.text()}, {"suspended", user.suspended}};
+// Replies that every login gets are written by hand, their members in the order that dump() gives them.
+void put_owner(PlainWriter& writer, const User& user) {
+    writer.text("login", user.login.text());
+    writer.flag("suspended", user.suspended);
+    writer.number("user", number_of(user.id));
 }
-Json encode_owner(const DeployKey& key) {
-    return {{"repository", number_of(key.repo_id)}, {"name", key.repo.text()}, {"can_write", key.can_write}};
+void put_owner(PlainWriter& writer, const DeployKey& key) {
+    writer.flag("can_write", key.can_write);
+    writer.text("name", key.repo.text());
+    writer.number("repository", number_of(key.repo_id));
 }
 
-Json encode_key(const KnownKey& key) {
-    return {{"id", number_of(key.id)},
-            {"fingerprint", key.fingerprint.text()},
-            {"owner", std::visit([](const auto& owner) { return encode_owner(owner); }, key.owner)}};
+void put_key(PlainWriter& writer, const KnownKey& key) {
+    writer.begin("key", '{');
+    writer.text("fingerprint", key.fingerprint.text());
+    writer.number("id", number_of(key.id));
+    writer.begin("owner", '{');
+    std::visit([&](const auto& owner) { put_owner(writer, owner); }, key.owner);
+    writer.end('}').end('}');
 }
 
-Json encode_authorization(const Granted& granted) {
-    Json destinations = Json::array();
+void put_authorization(PlainWriter& writer, const Granted& granted) {
+    writer.text("because", rule_name(granted.because));
+    writer.begin("destinations", '[');
     for (const Destination& destination : granted.destinations) {
-        destinations.push_back({{"server", destination.server.text()},
-                                {"endpoint", destination.endpoint.text()},
-                                {"open", to_base64(destination.open)}});
+        writer.begin();
+        writer.text("endpoint", destination.endpoint.text());
+        writer.text("open", to_base64(destination.open));
+        writer.text("server", destination.server.text());
+        writer.end('}');
     }
-    return {{"is", "granted"},
-            {"repo", granted.repo.text()},
-            {"notice", granted.notice.substr(0, max_notice)},
-            {"because", rule_name(granted.because)},
-            {"destinations", std::move(destinations)}};
+    writer.end(']');
+    writer.text("is", "granted");
+    writer.text("notice", std::string_view(granted.notice).substr(0, max_notice));
+    writer.text("repo", granted.repo.text());
 }
-Json encode_authorization(const Refused& refused) {
-    return {{"is", "refused"},
-            {"told", refused.told},
-            {"exit", static_cast<int>(refused.exit)},
-            {"because", rule_name(refused.because)}};
+void put_authorization(PlainWriter& writer, const Refused& refused) {
+    writer.text("because", rule_name(refused.because));
+    writer.number("exit", static_cast<int>(refused.exit));
+    writer.text("is", "refused");
+    writer.text("told", refused.told);
 }
-Json encode_authorization(const StaleHandle&) {
-    return {{"is", "stale"}};
+void put_authorization(PlainWriter& writer, const StaleHandle&) {
+    writer.text("is", "stale");
 }
 
 // Only whether to try again later leaves authz; the reason is in its log.
@@ -165,21 +181,23 @@ std::string encode_error(std::uint64_t id, const Error& error) {
 
 std::string encode_key_reply(std::uint64_t id, const Result<std::optional<KeyFound>>& reply) {
     if (!reply) return encode_error(id, reply.error());
-    Json message{{"key", nullptr}};
-    if (*reply) {
-        message["key"] = encode_key((*reply)->key);
-        message["handle"] = (*reply)->handle;
-    }
-    return dump_reply(id, message);
+    if (!*reply) return dump_reply(id, {{"key", nullptr}});
+    std::string message = begin_reply(id);
+    PlainWriter writer(message);
+    writer.text("handle", (*reply)->handle);
+    put_key(writer, (*reply)->key);
+    writer.end('}');
+    return message;
 }
 
 std::string encode_authorize_reply(std::uint64_t id, const Result<Authorization>& reply) {
     if (!reply) return encode_error(id, reply.error());
-    return std::visit(
-        [id](const auto& kind) {
-            return dump_reply(id, {{"authorization", encode_authorization(kind)}});
-        },
-        *reply);
+    std::string message = begin_reply(id);
+    PlainWriter writer(message);
+    writer.begin("authorization", '{');
+    std::visit([&](const auto& kind) { put_authorization(writer, kind); }, *reply);
+    writer.end('}').end('}');
+    return message;
 }
 
 std::string encode_done(std::uint64_t id) {

@@ -19,8 +19,7 @@ Json encode_head(const RequestHead& head, const char* ask) {
     return {{"id", head.id}, {"deadline", head.deadline}, {"ask", ask}};
 }
 
-Result<ClientContext> parse_client(const Json& object) {
-    Fields fields(object);
+Result<ClientContext> parse_client(Fields& fields) {
     ClientContext client;
     client.address = fields.text("address");
     client.version = fields.text("version");
@@ -168,6 +167,19 @@ Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext c
     return fields.error();
 }
 
+Result<ReceivedRequest> read_request(Fields& fields, Fields& context) {
+    RequestHead head;
+    head.id = fields.number<std::uint64_t>("id");
+    head.deadline = fields.number<std::int64_t>("deadline");
+    const std::string_view ask = fields.text("ask");
+    if (!fields.good()) return fields.error();
+    auto client = parse_client(context);
+    if (!client) return pass_on(client);
+    auto request = parse_body(fields, ask, std::move(*client));
+    if (!request) return pass_on(request);
+    return ReceivedRequest{head, std::move(*request)};
+}
+
 }  // namespace
 
 std::string encode_request(const RequestHead& head, const KeyRequest& request) {
@@ -254,19 +266,15 @@ std::string encode_request(const RequestHead& head, const ReadyRequest& request)
 }
 
 Result<ReceivedRequest> parse_request(std::string_view message) {
+    if (PlainMessage plain; message.size() <= max_authz_message && plain.parse(message)) {
+        Fields fields(plain.outer);
+        Fields context(plain.client);
+        return read_request(fields, context);
+    }
     const Json json = parse_json(message);
     Fields fields(json);
-    RequestHead head;
-    head.id = fields.number<std::uint64_t>("id");
-    head.deadline = fields.number<std::int64_t>("deadline");
-    const std::string_view ask = fields.text("ask");
-    const Json& context = fields.inner("client");
-    if (!fields.good()) return fields.error();
-    auto client = parse_client(context);
-    if (!client) return pass_on(client);
-    auto request = parse_body(fields, ask, std::move(*client));
-    if (!request) return pass_on(request);
-    return ReceivedRequest{head, std::move(*request)};
+    Fields context(fields.inner("client"));
+    return read_request(fields, context);
 }
 
 std::uint64_t parse_request_id(std::string_view message) {
