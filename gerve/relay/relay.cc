@@ -136,9 +136,9 @@ class Relay {
         bool going = co_await deliver(early);
         if (!going) co_return;
         while (!over_) {
+            if (client_.gone()) co_return give_up();
             const std::size_t room = client_.output_room();
             if (room == 0 && upstream_.payload_waits()) {
-                if (client_.gone()) co_return give_up();
                 co_await client_.wait_output(no_deadline);
                 continue;
             }

@@ -43,7 +43,7 @@ class Scratch {
     }
 
   private:
-    static constexpr std::size_t max_spare = 4;
+    static constexpr std::size_t max_spare = 2;
     void take_back(std::unique_ptr<char[]> bytes) {
         if (bytes && spare_.size() < max_spare) spare_.push_back(std::move(bytes));
     }

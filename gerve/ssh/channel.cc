@@ -22,6 +22,9 @@ constexpr std::uint32_t least_packet = 512;  // bytes, that a client may set as 
 constexpr std::uint32_t worthwhile = 64 * 1024;
 constexpr std::chrono::milliseconds hesitation{50};
 
+// A client whose window is smaller gets it whole at every turn, and waits for the next: OpenSSH's is 2 MB.
+constexpr std::uint32_t small_window = 1 << 20;
+
 // The receive window, in bytes. libssh 0.10 opens 64,000 and refills to 1.28 MB; a push over a long line
 // needs more. The window doubles each time twice its size was received, up to the cap, where it is the client
 // that is waited for: where it is the file server, a larger window only fills memory, and what is read comes
@@ -50,9 +53,13 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
     callbacks_->userdata = this;
     callbacks_->channel_data_function = [](ssh_session, ssh_channel, void*, uint32_t size, int is_stderr,
                                            void* user) {
-        self_of(user).input_.notify();
-        if (is_stderr == 0) self_of(user).arrived_ += size;
-        if (self_of(user).connection_ != nullptr) self_of(user).connection_->data_bytes_in_ += size;
+        // libssh tells the size of all that lies in its buffer, not of what came.
+        Channel& self = self_of(user);
+        std::uint64_t& known = is_stderr == 0 ? self.untaken_ : self.unread_stderr_;
+        const std::uint64_t came = size - std::min<std::uint64_t>(size, known);
+        known = size;
+        self.input_.notify();
+        if (self.connection_ != nullptr) self.connection_->data_bytes_in_ += came;
         return 0;  // stays in libssh's buffer until take_input()
     };
     callbacks_->channel_eof_function = [](ssh_session, ssh_channel, void* user) {
@@ -153,6 +160,10 @@ bool Channel::tiny_packets() const {
     return known && beginning.remote_maxpacket < least_packet;
 }
 
+bool Channel::lives_on_its_window() const {
+    return refused_ != 0 && largest_window_ < small_window;
+}
+
 bool Channel::gone() const {
     return channel_ == nullptr || ssh_channel_is_closed(channel_) != 0;
 }
@@ -190,6 +201,7 @@ std::size_t Channel::take_input(std::span<char> into) {
     if (connection_ != nullptr) connection_->pump(before);  // a window adjustment may be waiting to go out
     if (taken == 0) return 0;
     bytes_in_ += taken;
+    untaken_ -= std::min<std::uint64_t>(untaken_, taken);
     since_grown_ += taken;
     if (connection_ != nullptr) connection_->on_input_taken();
     return taken;

@@ -47,7 +47,8 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     // libssh buffers what its socket does not take: so much is put into it at most before it has to drain.
     static constexpr std::size_t max_write = 256 * 1024;
 
-    [[nodiscard]] std::uint64_t untaken() const { return arrived_ - bytes_in_; }
+    [[nodiscard]] std::uint64_t untaken() const { return untaken_; }
+    [[nodiscard]] bool lives_on_its_window() const;
     void requested();  // the one request of this channel is complete
     void detach();     // it has ended, or its connection does: forget the libssh object
     void wake();
@@ -66,8 +67,9 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     Signal input_;
     Signal output_;
     asio::steady_timer patience_;
-    std::uint64_t arrived_ = 0;   // bytes from the client
-    std::uint64_t bytes_in_ = 0;  // of them taken
+    std::uint64_t bytes_in_ = 0;
+    std::uint64_t untaken_ = 0;        // bytes that came, and wait in libssh
+    std::uint64_t unread_stderr_ = 0;  // the same of a client's extended data, which nobody wants
     std::uint64_t bytes_out_ = 0;
     std::uint64_t since_grown_ = 0;
     std::uint32_t window_ = 0;          // of ours, for what the client sends

@@ -176,6 +176,8 @@ void Connection::wake_channels() {
 // To free a channel makes libssh write, and read what came meanwhile: a channel opened by that joins
 // channels_. Whoever still holds one that is dropped may do so for longer than libssh's session lives.
 void Connection::drop_closed_channels() {
+    if (session_ == nullptr) return;
+    const std::uint64_t before = received();
     std::vector<std::shared_ptr<Channel>> gone;
     for (auto& channel : channels_) {
         if (channel->gone()) gone.push_back(std::move(channel));
@@ -183,6 +185,7 @@ void Connection::drop_closed_channels() {
     if (!gone.empty()) last_channel_end_ = std::chrono::steady_clock::now();
     std::erase(channels_, nullptr);
     for (const auto& channel : gone) channel->detach();
+    if (!gone.empty()) pump(before);
 }
 
 void Connection::detach_channels() {

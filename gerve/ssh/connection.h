@@ -111,6 +111,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void drain();
     void pump(std::uint64_t received_before);  // behind a call that may have written, and read
     void turn_soon();
+    void on_ready(const asio::error_code& failed);
     void arm();          // asks the event loop for the next readiness
     void check_state();  // notices the end, and limits that were passed
     void wake_channels();

@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds bulk_goes_on{50};
 // A client that gets a pack answers every few KB of it with a window adjustment, of 36 bytes. Read as they
 // come, each costs a wake-up, a poll and a recv; so a socket that carried much since the last turn, and
 // little the other way, is left alone for a millisecond, and for longer while that gathers little. Not over
-// a long line, where the window decides how fast it is.
+// a long line, nor with a client of small windows: there it is the window that decides how fast it is.
 constexpr std::uint64_t much_sent = 64 * 1024;
 constexpr std::chrono::microseconds least_rest{1000};
 constexpr std::chrono::microseconds most_rest{4000};
@@ -55,7 +55,11 @@ void Connection::consider_rest(std::uint64_t received) {
     const std::uint64_t sent_since = sent() - std::exchange(sent_at_turn_, sent());
     until_taken_ = received > 0 && untaken() >= much_untaken;
     if (until_taken_) return rest(most_rest);
-    if (sent_since < much_sent || received > small_talk || is_long_line(socket_.native_handle())) return;
+    if (sent_since < much_sent || received > small_talk) return;
+    for (const auto& channel : channels_) {
+        if (channel->lives_on_its_window()) return;
+    }
+    if (is_long_line(socket_.native_handle())) return;
     rest_ = sent_since < 4 * much_sent ? std::clamp(rest_ * 2, least_rest, most_rest) : least_rest;
     rest(rest_);
 }
@@ -108,12 +112,14 @@ void Connection::drain() {
     if (!undrained_) written_since_drained_ = 0;
 }
 
-// What the write itself read on the way counts as news, too.
+// Whatever may make libssh write ends here: what it has not sent waits for the socket, and what it read on
+// the way counts as news.
 void Connection::pump(std::uint64_t received_before) {
     if (session_ == nullptr) return;
     drain();
-    if (undrained_) stop_resting();
-    if (received() != received_before || !ssh_is_connected(session_)) turn_soon();
+    const bool woken = undrained_ && resting_;
+    if (woken) stop_resting();
+    if (woken || received() != received_before || !ssh_is_connected(session_)) turn_soon();
     arm();
 }
 
@@ -126,6 +132,13 @@ void Connection::turn_soon() {
     });
 }
 
+// A wait that a rest has cut off may be seen to end only when the rest is over.
+void Connection::on_ready(const asio::error_code& failed) {
+    if (!failed) return turn();
+    if (failed == asio::error::operation_aborted) return arm();
+    close("event loop: " + failed.message());
+}
+
 void Connection::arm() {
     if (session_ == nullptr || resting_) return;
     if (!waiting_read_ && pending_ == nullptr) {
@@ -133,7 +146,7 @@ void Connection::arm() {
         socket_.async_wait(asio::posix::stream_descriptor::wait_read,
                            [self = shared_from_this()](const asio::error_code& failed) {
                                self->waiting_read_ = false;
-                               failed ? self->arm() : self->turn();
+                               self->on_ready(failed);
                            });
     }
     if (!waiting_write_ && write_pending()) {
@@ -141,7 +154,7 @@ void Connection::arm() {
         socket_.async_wait(asio::posix::stream_descriptor::wait_write,
                            [self = shared_from_this()](const asio::error_code& failed) {
                                self->waiting_write_ = false;
-                               failed ? self->arm() : self->turn();
+                               self->on_ready(failed);
                            });
     }
 }
