@@ -98,6 +98,15 @@ def test_closing_one_channel_leaves_the_other(raw, site, project):
     assert read_all(raw, first, second)[1].exit == 0
 
 
+def test_a_command_right_behind_the_end_of_another_channel_is_served(raw):
+    """To end a channel makes the server write, and read what lies there: no news may get lost by that."""
+    for _ in range(500):
+        first, second = raw.open_session(), raw.open_session()
+        first.close()
+        second.request("exec", True, "git-upload-pack 'nobody/nothing'")
+        assert read_all(raw, first, second)[1].exit == 1
+
+
 def read_all(client, *channels) -> list[Answer]:
     """Reads the channels of one connection, whose messages come mixed, until all of them are closed."""
     answers = {channel.number: Answer() for channel in channels}
