@@ -206,7 +206,7 @@ class MysqlCheck : FindingList {
         if (!config_.admin_user.empty() && !trouble_with(session, add_account)) {
             warning("the serving account " + access.user + " may change accounts and keys",
                     "REVOKE INSERT, UPDATE, DELETE" + on + "* FROM '" + access.user +
-                        "'; packaging/schema/mysql-accounts.sql has what it needs");
+                        "'; mysql-accounts.sql, which comes with Gerve, has what it needs");
         }
     }
 
@@ -232,10 +232,11 @@ class MysqlCheck : FindingList {
         for (const char* change : changes) {
             const auto trouble = trouble_with(session, change);
             if (!trouble || !is_denied(*trouble)) continue;  // a table that is missing is told already
-            return warning("commands cannot change the directory: " + trouble->text,
-                           config_.admin_user.empty()
-                               ? "name another account in directory.mysql.admin_user"
-                               : "give " + access.user + " what packaging/schema/mysql-accounts.sql says");
+            return warning(
+                "commands cannot change the directory: " + trouble->text,
+                config_.admin_user.empty()
+                    ? "name another account in directory.mysql.admin_user"
+                    : "give " + access.user + " what mysql-accounts.sql says, which comes with Gerve");
         }
         if (!config_.admin_user.empty())
             good("commands use " + access.user + ", who may change the directory");
