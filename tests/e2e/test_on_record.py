@@ -1,15 +1,18 @@
 """Commands that change something, and their events: signals between the two, and an authz that goes or says nothing."""
 
 import json
+import re
 import signal
 import socket
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from harness.audit import events
+from harness.processes import wait_until
 from harness.programs import program
 
 
@@ -18,9 +21,15 @@ def _start_adding(site, login: str):
     holder = sqlite3.connect(site.state / "gerve.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     running = site.admin.start(program("gerve"), *site.gateway.options, "user", "add", login)
-    time.sleep(0.7)
+    wait_until(lambda: _holds_signals(running.process.pid), "the command is about to make its change", timeout=30)
+    time.sleep(0.3)
     assert running.process.poll() is None
     return running, holder
+
+
+def _holds_signals(pid: int) -> bool:
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(caught.group(1), 16) & 1 << (signal.SIGINT - 1))
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
