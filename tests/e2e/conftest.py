@@ -7,6 +7,7 @@ well; with --doors all of them run through the doors it names.
 """
 
 import shutil
+import signal
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # A shell starts what it leaves in the background with SIGINT ignored, and whoever ignores it hands that on.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     unknown = set(config.getoption("doors").split(",")) - set(DOORS) - {""}
     if unknown:
         raise pytest.UsageError(f"no such door: {', '.join(sorted(unknown))}")
