@@ -1,10 +1,11 @@
 #include "authz/base/digest.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
-#include <array>
 #include <cstdlib>
 #include <memory>
 
@@ -50,6 +51,17 @@ DigestContext make_digest_context() {
 EVP_MD_CTX* own_digest_context() {
     thread_local const DigestContext context = make_digest_context();
     return context.get();
+}
+
+struct FreeMac {
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+using MacContext = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
+
+EVP_MAC* hmac_algorithm() {
+    static EVP_MAC* const fetched = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    if (fetched == nullptr) std::abort();
+    return fetched;
 }
 
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
@@ -105,43 +117,29 @@ std::string hmac_sha256(std::string_view secret, std::string_view bytes) {
     return HmacSha256(secret).of({bytes});
 }
 
-// RFC 2104: the key goes into the first block of two digests, whose state behind it is kept.
 struct HmacSha256::Keyed {
-    explicit Keyed(std::string_view secret) {
-        constexpr std::size_t block_size = 64;
-        constexpr unsigned char inner_pad = 0x36;
-        constexpr unsigned char outer_pad = 0x5c;
-        std::string block(secret.size() > block_size ? sha256(secret) : std::string(secret));
-        block.resize(block_size, '\0');
-        for (char& c : block) c = static_cast<char>(c ^ inner_pad);
-        begin(inner.get(), block);
-        for (char& c : block) c = static_cast<char>(c ^ inner_pad ^ outer_pad);
-        begin(outer.get(), block);
-        OPENSSL_cleanse(block.data(), block.size());
-    }
-    static void begin(EVP_MD_CTX* context, std::string_view block) {
-        if (EVP_DigestInit_ex(context, sha256_algorithm(), nullptr) != 1 ||
-            EVP_DigestUpdate(context, block.data(), block.size()) != 1) {
+    explicit Keyed(std::string_view secret) : context(EVP_MAC_CTX_new(hmac_algorithm())) {
+        char digest[] = "SHA256";
+        const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                         OSSL_PARAM_construct_end()};
+        if (context == nullptr ||
+            EVP_MAC_init(context.get(), bytes_of(secret), secret.size(), parameters) != 1) {
             std::abort();
         }
     }
-    DigestContext inner = make_digest_context();
-    DigestContext outer = make_digest_context();
+    MacContext context;
 };
 
 HmacSha256::HmacSha256(std::string_view secret) : keyed_(std::make_shared<const Keyed>(secret)) {}
 
 std::string HmacSha256::of(std::initializer_list<std::string_view> parts) const {
-    EVP_MD_CTX* const context = own_digest_context();
-    std::array<unsigned char, sha256_size> inner{};
-    bool good = EVP_MD_CTX_copy_ex(context, keyed_->inner.get()) == 1;
+    const MacContext context(EVP_MAC_CTX_dup(keyed_->context.get()));
+    bool good = context != nullptr;
     for (const std::string_view part : parts)
-        good = good && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
-    good = good && EVP_DigestFinal_ex(context, inner.data(), nullptr) == 1 &&
-           EVP_MD_CTX_copy_ex(context, keyed_->outer.get()) == 1 &&
-           EVP_DigestUpdate(context, inner.data(), inner.size()) == 1;
+        good = good && EVP_MAC_update(context.get(), bytes_of(part), part.size()) == 1;
     std::string out(sha256_size, '\0');
-    if (!good || EVP_DigestFinal_ex(context, writable(out), nullptr) != 1) std::abort();
+    std::size_t size = 0;
+    if (!good || EVP_MAC_final(context.get(), writable(out), &size, out.size()) != 1) std::abort();
     return out;
 }
 
