@@ -80,15 +80,17 @@ asio::awaitable<void> GitRelay::relay_output(Stream& from, FrameType type) {
 // One buffer full. The number of bytes read; 0 at the end; -1 when there is nothing yet.
 asio::awaitable<ssize_t> GitRelay::relay_once(Stream& from, FrameType type) {
     BufferPool::Buffer buffer = buffers_.take();
-    const ssize_t got = ::read(from.fd(), buffer.payload(), grv1::max_payload);
+    char* const frame = buffer.bytes().data();
+    // Behind the room for its header.
+    const ssize_t got = ::read(from.fd(), frame + grv1::header_size, grv1::max_payload);
     if (got < 0) co_return errno == EAGAIN || errno == EINTR ? -1 : 0;
     if (got == 0) co_return 0;
     output_seen();
     const auto size = static_cast<std::size_t>(got);
     count_.to_gateway += size;
     if (reason_) co_return got;  // to nowhere
-    grv1::encode_header(type, size, buffer.frame());
-    const bool sent = co_await peer_->send({buffer.frame(), grv1::header_size + size});
+    grv1::encode_header(type, size, frame);
+    const bool sent = co_await peer_->send({frame, grv1::header_size + size});
     if (!sent) lose_peer("the gateway takes no more");
     co_return got;
 }
@@ -115,10 +117,10 @@ asio::awaitable<void> GitRelay::relay_input() {
 // One buffer full, as relay_once; 0 also when no more is to be taken.
 asio::awaitable<ssize_t> GitRelay::take_once() {
     BufferPool::Buffer buffer = buffers_.take();
-    const ssize_t got = peer_->try_receive(buffer.payload(), grv1::max_payload);
+    const ssize_t got = peer_->try_receive(buffer.bytes().data(), grv1::max_payload);
     if (got == 0) lose_peer("the gateway closed the connection");
     if (got <= 0) co_return got;
-    const bool taken = co_await take_frames({buffer.payload(), static_cast<std::size_t>(got)});
+    const bool taken = co_await take_frames({buffer.bytes().data(), static_cast<std::size_t>(got)});
     co_return taken ? got : 0;
 }
 

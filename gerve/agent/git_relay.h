@@ -7,10 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "gerve/agent/buffers.h"
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_process.h"
 #include "gerve/agent/pacer.h"
+#include "gerve/relay/buffer_pool.h"
 #include "gerve/relay/grv1.h"
 
 namespace gerve {

@@ -9,11 +9,12 @@
 #include <set>
 
 #include "gerve/agent/admission.h"
-#include "gerve/agent/buffers.h"
 #include "gerve/agent/config.h"
 #include "gerve/agent/gate.h"
 #include "gerve/agent/nonce_cache.h"
 #include "gerve/agent/operation_count.h"
+#include "gerve/relay/buffer_pool.h"
+#include "gerve/relay/grv1.h"
 
 namespace gerve {
 
@@ -55,7 +56,7 @@ struct Lane {
 
     asio::io_context loop{1};
     AgentState& state;
-    BufferPool buffers;
+    BufferPool buffers{grv1::header_size + grv1::max_payload, 4};  // a frame each
     Gate gate;
     std::set<AgentSession*> sessions;
 };

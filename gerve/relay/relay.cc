@@ -93,7 +93,7 @@ class Relay {
 
     // False: there is nothing to move now.
     asio::awaitable<bool> upload_some(bool& agent_reads) {
-        Scratch::Loan buffer = scratch_.lend();
+        BufferPool::Buffer buffer = scratch_.lend();
         const std::size_t got = client_.take_input(buffer.bytes());
         if (got == 0) co_return false;
         outcome_.bytes_in += got;

@@ -1,20 +1,20 @@
-// The few large buffers of a thread: a session holds one only while bytes are on their way through it.
+// Large buffers of an event loop: a session holds one only while bytes are on their way through it.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
-
-#include "gerve/relay/grv1.h"
 
 namespace gerve {
 
 class BufferPool {
   public:
-    static constexpr std::size_t buffer_size = grv1::header_size + grv1::max_payload;
+    // Buffers of `size` bytes; at most `max_spare` that nobody has are kept for the next.
+    BufferPool(std::size_t size, std::size_t max_spare) : size_(size), max_spare_(max_spare) {}
 
-    // One buffer, given back to the pool when it goes. A frame's payload is read behind the room for its
-    // header.
+    // One buffer, given back to the pool when it goes. Must not outlive the pool.
     class Buffer {
       public:
         Buffer(Buffer&& other) noexcept : pool_(other.pool_), bytes_(std::move(other.bytes_)) {}
@@ -22,8 +22,7 @@ class BufferPool {
         Buffer(const Buffer&) = delete;
         Buffer& operator=(const Buffer&) = delete;
         ~Buffer() { pool_->give_back(std::move(bytes_)); }
-        [[nodiscard]] char* frame() { return bytes_.get(); }
-        [[nodiscard]] char* payload() { return bytes_.get() + grv1::header_size; }
+        [[nodiscard]] std::span<char> bytes() { return {bytes_.get(), pool_->size_}; }
 
       private:
         friend class BufferPool;
@@ -33,17 +32,19 @@ class BufferPool {
     };
 
     [[nodiscard]] Buffer take() {
-        if (spare_.empty()) return {*this, std::make_unique_for_overwrite<char[]>(buffer_size)};
+        if (spare_.empty()) return {*this, std::make_unique_for_overwrite<char[]>(size_)};
         auto bytes = std::move(spare_.back());
         spare_.pop_back();
         return {*this, std::move(bytes)};
     }
 
   private:
-    static constexpr std::size_t max_spare = 4;
     void give_back(std::unique_ptr<char[]> bytes) {
-        if (bytes && spare_.size() < max_spare) spare_.push_back(std::move(bytes));
+        if (bytes && spare_.size() < max_spare_) spare_.push_back(std::move(bytes));
     }
+
+    std::size_t size_;
+    std::size_t max_spare_;
     std::vector<std::unique_ptr<char[]>> spare_;
 };
 
