@@ -249,12 +249,10 @@ asio::awaitable<bool> Upstream::wait_readable() {
     co_return !failed;
 }
 
-bool Upstream::payload_waits() const {
+bool Upstream::payload_waits() {
     if (framed_ && frames_.in_data()) return true;
     char first = 0;
-    // asio's accessor is not const
-    const int socket = const_cast<asio::posix::stream_descriptor&>(socket_).native_handle();
-    if (::recv(socket, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) return false;
+    if (::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) return false;
     return !framed_ || (frames_.at_boundary() && grv1::is_data(static_cast<grv1::FrameType>(first)));
 }
 

@@ -41,7 +41,7 @@ class Upstream {
     // Waits until there is something to receive. False: cancelled or lost.
     asio::awaitable<bool> wait_readable();
     // What would be received next is of the client's stream: nothing is lost by leaving it there.
-    [[nodiscard]] bool payload_waits() const;
+    [[nodiscard]] bool payload_waits();
     // Bytes now there; 0: end of the stream or an error; nothing: none now.
     std::optional<std::size_t> receive(std::span<char> into);
     void close();

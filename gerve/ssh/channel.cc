@@ -187,8 +187,9 @@ void Channel::interrupt() {
 std::size_t Channel::take_input(std::span<char> into) {
     if (gone()) return 0;
     const std::uint32_t wanted = window_ == 0 ? first_window : window_;
-    const bool grow = since_grown_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window &&
-                      into.size() >= wanted && waits_for_client();
+    const bool due = since_asked_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window && into.size() >= wanted;
+    if (due) since_asked_ = 0;
+    const bool grow = due && waits_for_client();
     if (grow) grow_window();
     const std::uint64_t before = connection_ != nullptr ? connection_->received() : 0;
     const std::span<char> some = into.first(std::min<std::size_t>(into.size(), max_read));
@@ -202,7 +203,7 @@ std::size_t Channel::take_input(std::span<char> into) {
     if (taken == 0) return 0;
     bytes_in_ += taken;
     untaken_ -= std::min<std::uint64_t>(untaken_, taken);
-    since_grown_ += taken;
+    since_asked_ += taken;
     if (connection_ != nullptr) connection_->on_input_taken();
     return taken;
 }
@@ -210,13 +211,10 @@ std::size_t Channel::take_input(std::span<char> into) {
 // For a quarter of the time at least, since this was last asked.
 bool Channel::waits_for_client() {
     const auto now = std::chrono::steady_clock::now();
-    const bool mostly = 4 * std::exchange(waited_, {}) >= now - std::exchange(asked_, now);
-    if (!mostly) since_grown_ = 0;
-    return mostly;
+    return 4 * std::exchange(waited_, {}) >= now - std::exchange(asked_, now);
 }
 
 void Channel::grow_window() {
-    since_grown_ = 0;
     std::uint32_t next = window_ == 0 ? first_window : window_;
     if (window_ != 0 && window_ < max_window && bytes_in_ >= 4ULL * window_) next = window_ * 2;
     if (next == window_ || windows_granted + (next - window_) > window_budget) return;

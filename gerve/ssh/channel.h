@@ -71,7 +71,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     std::uint64_t untaken_ = 0;        // bytes that came, and wait in libssh
     std::uint64_t unread_stderr_ = 0;  // the same of a client's extended data, which nobody wants
     std::uint64_t bytes_out_ = 0;
-    std::uint64_t since_grown_ = 0;
+    std::uint64_t since_asked_ = 0;     // bytes taken, since a larger window was last considered
     std::uint32_t window_ = 0;          // of ours, for what the client sends
     std::uint32_t largest_window_ = 0;  // of the client's
     std::size_t refused_ = 0;           // room that put_output() waits for
