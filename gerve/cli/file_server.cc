@@ -10,7 +10,7 @@
 #include "authz/store/directory.h"
 #include "gerve/agent/repositories.h"
 #include "gerve/cli/agent_call.h"
-#include "gerve/cli/sshd_surroundings.h"
+#include "gerve/cli/local_user.h"
 #include "gerve/server/state_directory.h"
 
 namespace gerve {
@@ -91,7 +91,7 @@ Result<void> FileServer::ask(const Endpoint& endpoint, const Order& order) {
 // `gerve serve` does not run: the disk is ours alone.
 Result<void> FileServer::do_here(const Order& order) const {
     // What root makes here the agent of somebody else could not write to.
-    const std::string owner = owner_of(site_.config().state);
+    const std::string owner = LocalUser::owner_of(site_.config().state);
     if (::geteuid() == 0 && !owner.empty() && owner != "root") {
         return fail(ErrorKind::denied, "`gerve serve` does not run, and the repositories are " + owner +
                                            "'s: start it, or run this as " + owner);

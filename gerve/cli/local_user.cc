@@ -31,6 +31,13 @@ std::optional<LocalUser> LocalUser::find(uid_t uid) {
     return LocalUser(*entry);
 }
 
+std::string LocalUser::owner_of(const std::string& file) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) return {};
+    const auto user = find(status.st_uid);
+    return user ? user->name() : "";
+}
+
 std::string LocalUser::password() const {
     if (password_ != "x") return password_;
     const spwd* shadow = ::getspnam(name_.c_str());

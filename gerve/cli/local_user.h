@@ -16,6 +16,8 @@ class LocalUser {
     // Nothing: the system knows no such user.
     [[nodiscard]] static std::optional<LocalUser> find(const std::string& name);
     [[nodiscard]] static std::optional<LocalUser> find(uid_t uid);
+    // The name of whom a file belongs to; empty when there is no such file or user.
+    [[nodiscard]] static std::string owner_of(const std::string& file);
 
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] const std::string& shell() const { return shell_; }

@@ -12,6 +12,7 @@
 #include "authz/base/fd.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/installed.h"
+#include "gerve/cli/local_user.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
 #include "gerve/cli/sshd_settings.h"
@@ -178,7 +179,7 @@ class Check {
 
     // authz belongs to whom its socket belongs to.
     void check_keys() {
-        const std::string owner = owner_of(config_.authz_socket());
+        const std::string owner = LocalUser::owner_of(config_.authz_socket());
         for (const std::string& file : config_.ticket_key_files()) {
             if (!owner.empty()) findings_.push_back(check_ticket_key(file, owner));
             for (const std::string& other : {keys_user_, login_}) {

@@ -138,10 +138,4 @@ SshdFinding check_hidden(const std::string& path, const std::string& other) {
         what, path + ": " + other + " can read it and so make a handle for anybody; chmod 400 " + path);
 }
 
-std::string owner_of(const std::string& path) {
-    const auto status = status_of(path);
-    const auto user = status ? LocalUser::find(status->st_uid) : std::nullopt;
-    return user ? user->name() : "";
-}
-
 }  // namespace gerve

@@ -26,7 +26,4 @@ namespace gerve {
 [[nodiscard]] SshdFinding check_ticket_key(const std::string& path, const std::string& owner);
 [[nodiscard]] SshdFinding check_hidden(const std::string& path, const std::string& other);
 
-// The user that a file belongs to; empty when there is no such file or user.
-[[nodiscard]] std::string owner_of(const std::string& path);
-
 }  // namespace gerve

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "authz/base/fd.h"
+#include "gerve/cli/local_user.h"
 
 using namespace gerve;
 
@@ -126,6 +127,6 @@ TEST_CASE("a ticket key that authz cannot read, or that sshd's users can, is fou
     CHECK(contains(check_hidden(place.file, "nobody"), "nobody can read it"));
     ::chmod(place.directory.c_str(), 0700);
     CHECK(check_hidden(place.file, "nobody").good);
-    CHECK(owner_of(place.file) == "root");
-    CHECK(owner_of(place.directory + "/none").empty());
+    CHECK(LocalUser::owner_of(place.file) == "root");
+    CHECK(LocalUser::owner_of(place.directory + "/none").empty());
 }
