@@ -4,65 +4,19 @@
 
 #include <nlohmann/json.hpp>
 
-#include "authz/service/wire.h"
+#include "tests/unit/authz/service/wire_samples.h"
 
 using namespace gerve;
-
-namespace {
-
-PublicKey sample_key() {
-    return *PublicKey::parse_line(
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@here");
-}
-
-ClientContext sample_client() {
-    return {"192.0.2.7", "SSH-2.0-OpenSSH_9.2", "c1", "gateway"};
-}
-
-AuthorizeRequest sample_authorize() {
-    return {"aGFuZGxl",
-            Service::receive_pack,
-            *RepoPath::parse("Alice/Site"),
-            *GitProtocol::parse("version=2"),
-            *RequestId::parse("00112233445566778899aabbccddeeff"),
-            sample_client(),
-            "git"};
-}
-
-SessionReport sample_report() {
-    return {"aGFuZGxl",
-            sample_authorize().request,
-            sample_client(),
-            "git-upload-pack",
-            "alice/site",
-            "fs1",
-            "version=2",
-            17,
-            1ULL << 40,
-            99,
-            128,
-            "exit"};
-}
-
-const KnownKey user_key{KeyId{7}, sample_key().fingerprint(),
-                        User{AccountId{3}, *Login::parse("Alice"), true}};
-const KnownKey deploy_key{KeyId{8}, sample_key().fingerprint(),
-                          DeployKey{RepoId{5}, *RepoPath::parse("alice/site"), true}};
-
-std::string replaced(std::string text, std::string_view from, std::string_view to) {
-    const auto at = text.find(from);
-    REQUIRE(at != std::string::npos);
-    return text.replace(at, from.size(), to);
-}
-
-}  // namespace
+using namespace gerve::testing;
 
 TEST_CASE("what every login asks is read without a tree, and says the same as with one") {
     KeyRequest again{sample_key(), "git", true, sample_client()};
     again.again = true;
+    AuthorizeRequest with_proof = sample_authorize();
+    with_proof.proven_as = "git";
     for (const std::string& message :
          {encode_request({1, 2}, again), encode_request({1, 2}, sample_authorize()),
-          encode_request({~0ULL, 2}, sample_report()),
+          encode_request({1, 2}, with_proof), encode_request({~0ULL, 2}, sample_report()),
           encode_request({1, 2}, HolderRequest{"aGFuZGxl", sample_client()}),
           encode_request({1, 2}, ProofReport{"aGFuZGxl", "git", sample_client()}),
           encode_request({1, 2}, ReadyRequest{sample_client()})}) {

@@ -3,41 +3,12 @@
 #include <doctest/doctest.h>
 
 #include "authz/base/text.h"
+#include "tests/unit/authz/service/wire_samples.h"
 
 using namespace gerve;
+using namespace gerve::testing;
 
 namespace {
-
-PublicKey sample_key() {
-    return *PublicKey::parse_line(
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@here");
-}
-
-ClientContext sample_client() {
-    return {"192.0.2.7", "SSH-2.0-OpenSSH_9.2", "c1", "gateway"};
-}
-
-AuthorizeRequest sample_authorize() {
-    return {"aGFuZGxl",
-            Service::receive_pack,
-            *RepoPath::parse("Alice/Site"),
-            *GitProtocol::parse("version=2"),
-            *RequestId::parse("00112233445566778899aabbccddeeff"),
-            sample_client()};
-}
-
-SessionReport sample_report() {
-    SessionReport report{"aGFuZGxl",      *RequestId::parse("00112233445566778899aabbccddeeff"),
-                         sample_client(), "git-upload-pack",
-                         "alice/site",    "fs1",
-                         "version=2"};
-    report.bytes_in = 17;
-    report.bytes_out = 1ULL << 40;
-    report.duration_ms = 99;
-    report.exit = 128;
-    report.ended = "upstream-lost";
-    return report;
-}
 
 template <class Body>
 Body there_and_back(const RequestHead& head, const Body& body) {
@@ -47,17 +18,6 @@ Body there_and_back(const RequestHead& head, const Body& body) {
     CHECK(received->head.deadline == head.deadline);
     REQUIRE(std::holds_alternative<Body>(received->request));
     return std::get<Body>(received->request);
-}
-
-const KnownKey user_key{KeyId{7}, sample_key().fingerprint(),
-                        User{AccountId{3}, *Login::parse("Alice"), true}};
-const KnownKey deploy_key{KeyId{8}, sample_key().fingerprint(),
-                          DeployKey{RepoId{5}, *RepoPath::parse("alice/site"), true}};
-
-std::string replaced(std::string text, std::string_view from, std::string_view to) {
-    const auto at = text.find(from);
-    REQUIRE(at != std::string::npos);
-    return text.replace(at, from.size(), to);
 }
 
 }  // namespace
