@@ -140,9 +140,9 @@ def test_a_push_whose_file_server_has_stalled_is_ended_as_well(private_site):
         wait_until(lambda: stands_still(private_site, writer), "all buffers on the way are full", timeout=30)
         began = time.monotonic()
         private_site.gerve("kill", "--user", writer.login)
+        wait_until(lambda: not live_of(private_site, writer), "it has ended", timeout=WITHIN)
         push.finish(exit=NONZERO, says=KILLED.strip())
-        assert time.monotonic() - began < 4 * WITHIN  # TCP's patience is a quarter of an hour
-        wait_until(lambda: not live_of(private_site, writer), "nothing of it is listed any more")
+        assert time.monotonic() - began < 4 * WITHIN  # what is on the slow line comes first
     finally:
         for pid in held:
             os.kill(pid, signal.SIGCONT)

@@ -115,7 +115,7 @@ def received(repository) -> int:
 
 @pytest.mark.timeout(300)
 def test_a_file_server_that_stops_reading_costs_little(house, bulky):
-    """No more than the largest receive window, and what is on its way through."""
+    """No more than the largest receive window twice: in libssh, and on its way through."""
     alice, _ = bulky
     (worker,) = house.gateway.workers()
     agent = house.files.process.pid
@@ -132,5 +132,5 @@ def test_a_file_server_that_stops_reading_costs_little(house, bulky):
         os.kill(agent, signal.SIGCONT)
     push.finish(timeout=150)
     print(f"worker {held >> 10} KiB")
-    assert held < WINDOW + MEMORY, held
+    assert held < 2 * WINDOW + MEMORY, held
     assert copy.rev("main") == alice.work.rev("main")
