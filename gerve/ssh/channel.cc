@@ -19,7 +19,7 @@ constexpr std::uint32_t least_packet = 512;  // bytes, that a client may set as 
 // A client that is slower than we are opens its window by a few KB at a time. Each of them sent on its own
 // costs a packet, a system call and its wake-up: so wait until the window has room for this much, or for an
 // eighth of the largest it ever was; but not for long, since a client may refill when it likes.
-constexpr std::uint32_t worthwhile = 64 * 1024;
+constexpr std::uint32_t worthwhile = 128 * 1024;
 constexpr std::chrono::milliseconds hesitation{50};
 
 // A client whose window is smaller gets it whole at every turn, and waits for the next: OpenSSH's is 2 MB.
