@@ -25,6 +25,9 @@ import time
 from pathlib import Path
 
 SKIP = 77
+# What is on in MySQL alone and has no part in a test: a second protocol, on a port and a socket that all servers of a
+# machine would share; a directory for files, which a package makes when it is installed; a binary log.
+MYSQL_ALONE = ["--mysqlx=OFF", "--secure-file-priv=NULL", "--skip-log-bin"]
 
 
 def find_server(engine):
@@ -65,7 +68,7 @@ class Server:
         self.directory = Path(tempfile.mkdtemp(prefix="gerve-db-"))
         self.socket = str(self.directory / "sock")
         self.port = free_port()
-        self.options = list(options)
+        self.options = [*(MYSQL_ALONE if engine == "mysql" else []), *options]
         self.process = None
         if tls:
             make_certificates(self.directory)
