@@ -3,7 +3,8 @@
 `site` is one running Gerve shared by the tests of a process: tests keep apart by fresh names. A test that
 breaks or configures something takes `private_site` instead. `door` is the way in: every test that takes it,
 directly or through a person, runs through the gateway, and those marked both_doors through a stock sshd as
-well; with --doors all of them run through the doors it names.
+well; with --doors all of them run through the doors it names. Tests over a database server start a MariaDB, or
+with --engine mysql a MySQL.
 """
 
 import shutil
@@ -19,6 +20,7 @@ from harness.client import Client, Door
 from harness.fileserver import FileServer
 from harness.programs import sanitized
 from harness.site import Repository, Site
+from harness.sql_server import ENGINES, SqlServer
 from harness.terminal import Running
 from harness.sshd import SITE_CONFIG, Sshd, open_to_others, why_not
 
@@ -28,6 +30,7 @@ WORKSPACE = pytest.StashKey()  # the directory of this process, to be removed
 
 def pytest_addoption(parser):
     parser.addoption("--doors", default="", help=f"all tests through these front doors: one or more of {','.join(DOORS)}")
+    parser.addoption("--engine", default=ENGINES[0], choices=ENGINES, help="the database server that tests start")
     parser.addoption("--soak", action="store_true", help="run the tests marked soak as well")
 
 
@@ -35,6 +38,7 @@ def pytest_configure(config):
     # A shell starts what it leaves in the background with SIGINT ignored, and whoever ignores it hands that on.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    SqlServer.engine = config.getoption("engine")
     unknown = set(config.getoption("doors").split(",")) - set(DOORS) - {""}
     if unknown:
         raise pytest.UsageError(f"no such door: {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""A fleet: HAProxy, two gateways, MariaDB and Redis, two pairs of file servers, twenty owners spread over them.
+"""A fleet: HAProxy, two gateways, a database and Redis, two pairs of file servers, twenty owners spread over them.
 
 Everything goes to the server of its owner; and whatever part of it is flipped, drained or killed under clones and
 pushes, exit statuses and refs agree, and nothing is left lying about. With --soak more people do it for longer, and

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.mariadb import MariaDb
+from harness.sql_server import SqlServer
 from harness.messages import KILLED, WITHDRAWN
 from harness.processes import free_port, session_members, wait_until
 from harness.production import Production
@@ -20,9 +20,9 @@ pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def gateways(workspace):
-    """Two that share MariaDB, Redis and a file server."""
+    """Two that share a database, Redis and a file server."""
     directory = Path(tempfile.mkdtemp(prefix="twins-", dir=workspace))
-    database = MariaDb()
+    database = SqlServer()
     first = Production(directory / "first", database)
     try:
         first.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.mariadb import MariaDb
+from harness.sql_server import SqlServer
 from harness.processes import free_port, wait_until
 from harness.production import Production
 
@@ -36,7 +36,7 @@ def site(productions) -> Production:
 
 @pytest.fixture(scope="module")
 def database():
-    made = MariaDb()
+    made = SqlServer()
     yield made
     made.stop()
 
@@ -58,7 +58,7 @@ def cost(site, clone) -> dict[str, float]:
     return {name: count - before[name] for name, count in asked(site).items() if count != before[name]}
 
 
-def test_what_a_clone_costs_in_mariadb_and_redis(productions, database):
+def test_what_a_clone_costs_in_database_and_redis(productions, database):
     site = productions(database=database)
     alice, bob, org = site.person("alice"), site.person("bob"), site.organisation()
     secret = site.repository(alice, private=True)

@@ -1,4 +1,4 @@
-"""A stock sshd over a directory in MariaDB: nobody is let in while it is away, and the logs say why."""
+"""A stock sshd over a directory in a database server: nobody is let in while it is away, and the logs say why."""
 
 import os
 import re
@@ -19,7 +19,7 @@ BOUND = 2.5  # seconds that the question of one key may take
 def house(workspace):
     if why_not():
         pytest.skip(why_not())
-    directory = workspace / "over-mariadb"
+    directory = workspace / "over-database"
     directory.mkdir()
     database = Database(directory)
     try:
@@ -40,8 +40,8 @@ def house(workspace):
 
 @pytest.fixture(scope="module")
 def sshd(house, workspace):
-    (workspace / "mariadb-sshd").mkdir()
-    server = Sshd(workspace / "mariadb-sshd", str(house.state / "authz.sock")).start()
+    (workspace / "database-sshd").mkdir()
+    server = Sshd(workspace / "database-sshd", str(house.state / "authz.sock")).start()
     yield server
     server.stop()
 

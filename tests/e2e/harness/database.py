@@ -1,4 +1,4 @@
-"""A MariaDB as the directory of a gateway, and ways to hurt it."""
+"""A MariaDB or MySQL as the directory of a gateway, and ways to hurt it."""
 
 import os
 import signal
@@ -8,10 +8,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from .mariadb import ADMIN_PASSWORD, SERVE_PASSWORD, MariaDb
+from .sql_server import ADMIN_PASSWORD, SERVE_PASSWORD, SqlServer
 from .processes import free_port
 
 SCHEMA = "gerve"
+# By the side door, which is on TCP: a new MySQL knows no root but the one of the socket.
+LET_ROOT_IN = "CREATE USER IF NOT EXISTS root@127.0.0.1; GRANT ALL ON *.* TO root@127.0.0.1 WITH GRANT OPTION"
 CONFIG = """\
 state = "{{state}}"
 [listen]
@@ -29,20 +31,22 @@ admin_password_file = "{passwords}/admin.password"
 """
 
 
-class Database(MariaDb):
+class Database(SqlServer):
     """With an empty schema, and the accounts on it once make_accounts was called."""
 
     def __init__(self, directory: Path):
         # A port that lets root in when all connections are taken.
         self._side_door = free_port()
-        super().__init__([f"--extra-port={self._side_door}", "--extra-max-connections=4", "--connect-timeout=60"])
+        doors = {"mariadb": [f"--extra-port={self._side_door}", "--extra-max-connections=4"],
+                 "mysql": [f"--admin-port={self._side_door}", "--admin-address=127.0.0.1"]}
+        super().__init__([*doors[self.engine], "--connect-timeout=60"])
         self.passwords = directory
         for name, password in (("serve", SERVE_PASSWORD), ("admin", ADMIN_PASSWORD)):
             file = directory / f"{name}.password"
             file.write_text(password + "\n")
             file.chmod(0o600)
         try:
-            self.run(f"CREATE DATABASE {SCHEMA}")
+            self.run(f"CREATE DATABASE {SCHEMA}; {LET_ROOT_IN}")
         except BaseException:
             self.stop()  # nobody else could: there is no Database yet
             raise

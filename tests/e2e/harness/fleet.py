@@ -1,4 +1,4 @@
-"""A whole fleet on loopback addresses, as docs/deployment.md draws it: HAProxy, two gateways, MariaDB, Redis, and
+"""A whole fleet on loopback addresses, as docs/deployment.md draws it: HAProxy, two gateways, a database, Redis, and
 two pairs of file servers whose agents share one root."""
 
 import time
@@ -11,7 +11,7 @@ from .fileserver import FileServer
 from .grv1 import new_ticket_key
 from .haproxy import Haproxy
 from .keys import make_key
-from .mariadb import ADMIN_PASSWORD, SERVE_PASSWORD, MariaDb
+from .sql_server import ADMIN_PASSWORD, SERVE_PASSWORD, SqlServer
 from .metrics import Metrics
 from .processes import command_line, free_port, is_git, session_members, wait_until
 from .production import MYSQL
@@ -146,7 +146,7 @@ class Fleet:
         self.pairs = [Pair(directory / name, name, network, key)
                       for name, network in (("fs1", "127.0.21"), ("fs2", "127.0.22"))]
         self.redis = Redis(directory / "redis")
-        self.database = MariaDb()
+        self.database = SqlServer()
         self.owners: list[Owner] = []
         config = CONFIG.format(metrics="{metrics}", host_key=make_key(directory / "host_key").private,
                                redis=self.redis.port, ticket_key=key.write(directory / "ticket.key"))

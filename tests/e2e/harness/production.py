@@ -1,10 +1,10 @@
-"""A site as production has it: routes in Redis, repositories on a file server, perhaps the directory in MariaDB."""
+"""A site as production has it: routes in Redis, repositories on a file server, perhaps the directory in MySQL."""
 
 from pathlib import Path
 
 from . import processes
 from .fileserver import FileServer
-from .mariadb import ADMIN_PASSWORD, SERVE_PASSWORD, MariaDb
+from .sql_server import ADMIN_PASSWORD, SERVE_PASSWORD, SqlServer
 from .metrics import Metrics
 from .redis import Redis
 from .site import Repository, Site
@@ -37,7 +37,7 @@ admin_password_file = "{admin}"
 class Production(Site):
     """metrics: what it shows. redis, files: its backends. listen: more lines of that table."""
 
-    def __init__(self, directory: Path, database: MariaDb | None = None, listen: str = "", redis: str = ""):
+    def __init__(self, directory: Path, database: SqlServer | None = None, listen: str = "", redis: str = ""):
         directory.mkdir(parents=True, exist_ok=True)
         self.redis = Redis(directory / "redis")
         self.files = FileServer(directory / "files")

@@ -1,4 +1,7 @@
-"""A MariaDB of the tests' own, and the two accounts that packaging makes in it."""
+"""A MariaDB or MySQL of the tests' own, and the two accounts that packaging makes in it.
+
+Which of both it is, is said once for a run: pytest --engine mysql.
+"""
 
 import importlib.util
 import subprocess
@@ -7,6 +10,7 @@ from .programs import SOURCE_ROOT
 
 ADMIN_PASSWORD = "admin-of-a-test"
 SERVE_PASSWORD = "gerve-of-a-test"
+ENGINES = ("mariadb", "mysql")
 
 
 def _with_server():
@@ -17,14 +21,16 @@ def _with_server():
     return module
 
 
-class MariaDb:
+class SqlServer:
     """Runs from its making until stop()."""
+
+    engine = ENGINES[0]  # of all that are made; conftest.py sets it
 
     def __init__(self, options=()):
         module = _with_server()
-        program = module.find_server("mariadb")
-        assert program, "no mariadbd: packaging/debian-packages.txt names its package"
-        self.server = module.Server("mariadb", program, tls=False, options=options)
+        program = module.find_server(self.engine)
+        assert program, f"no server of {self.engine}: CONTRIBUTING.md says where one comes from"
+        self.server = module.Server(self.engine, program, tls=False, options=options)
 
     @property
     def socket(self) -> str:
