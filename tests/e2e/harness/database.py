@@ -69,7 +69,8 @@ class Database(SqlServer):
 
     def kill_connections(self) -> int:
         """KILL for every connection of Gerve's; how many there were."""
-        ids = self.ask("SELECT id FROM information_schema.processlist WHERE user = 'gerve'").split()
+        lines = [line.split("\t") for line in self.ask("SHOW PROCESSLIST").splitlines()]
+        ids = [number for number, user, *_ in lines if user == "gerve"]
         self.ask("".join(f"KILL {number};\n" for number in ids), force=True)
         return len(ids)
 
