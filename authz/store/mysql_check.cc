@@ -105,7 +105,7 @@ class MysqlCheck : FindingList {
     }
 
     void tell_unreached(const MysqlTrouble& trouble, const MysqlAccess& access) {
-        const std::string remedy = mysql_remedy(trouble.number, access);
+        const std::string remedy = mysql_remedy(trouble, access);
         wrong(trouble.text, remedy.empty() ? "see the server's log" : remedy);
     }
 

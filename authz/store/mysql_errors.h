@@ -43,6 +43,8 @@ enum class Meaning {
         case 1044:  // no access to the schema
         case 1045:  // wrong credentials
         case 1049:  // no such schema
+        case 1129:  // the host is blocked after many errors
+        case 1130:  // no account for the host
         case 1698:  // no such way of authentication for the account
         case 2026:  // TLS
         case 2061:  // authentication plugin

@@ -2,6 +2,8 @@
 
 #include <mysql_driver.h>
 
+#include <cstdlib>
+
 #include "authz/store/mysql_errors.h"
 
 namespace gerve {
@@ -62,6 +64,16 @@ std::string time_limit(const std::string& version, std::chrono::milliseconds lim
     return "SET SESSION max_statement_time = " + std::to_string(limit.count() / 1000) + "." + thousandths;
 }
 
+// What a server says before TLS has begun comes as 2002, with the server's own number in the text alone.
+// Nobody vouches for it: it may choose the words for an operator, and decides nothing.
+int servers_number(const MysqlTrouble& trouble) {
+    const std::size_t said = trouble.text.find("before completion of TLS handshake");
+    if (trouble.number != 2002 || said == std::string::npos) return trouble.number;
+    const std::size_t colon = trouble.text.find(": ", said);
+    const int number = colon == std::string::npos ? 0 : std::atoi(trouble.text.c_str() + colon + 2);
+    return number != 0 ? number : trouble.number;
+}
+
 }  // namespace
 
 void prepare_mysql_library() {
@@ -78,8 +90,8 @@ std::string first_mysql_value(sql::Connection& connection, const std::string& sq
     return results->next() ? results->getString(column).asStdString() : "";
 }
 
-std::string mysql_remedy(int number, const MysqlAccess& access) {
-    switch (number) {
+std::string mysql_remedy(const MysqlTrouble& trouble, const MysqlAccess& access) {
+    switch (servers_number(trouble)) {
         case 1044:
         case 1049:
             return "schema " + access.uri.schema + " is missing, or closed to user " + access.user +
@@ -90,6 +102,10 @@ std::string mysql_remedy(int number, const MysqlAccess& access) {
             return "the server refuses user " + access.user +
                    ": check the user and the password file in [directory.mysql]" +
                    (access.ca_file.empty() ? ", and whether the account demands TLS (ca_file)" : "");
+        case 1129:
+            return "the server has blocked this machine after too many broken connections: TRUNCATE TABLE "
+                   "performance_schema.host_cache there (MariaDB: FLUSH HOSTS), and raise max_connect_errors";
+        case 1130: return "no account there is for this machine: check the hosts of the server's accounts";
         case 2026:
             return "TLS failed: check that the server offers TLS, that directory.mysql.ca_file signed its "
                    "certificate, and that the certificate is for the host in directory.mysql.uri";
@@ -138,7 +154,7 @@ Result<MysqlSession> open_mysql_session(const MysqlAccess& access, const MysqlHo
     if (session) return std::move(*session);
     const MysqlTrouble& trouble = session.error();
     if (mysql_errors::meaning_of(trouble.number) != Meaning::configuration) return unavailable(trouble.text);
-    return fail(ErrorKind::client, mysql_remedy(trouble.number, access), trouble.text);
+    return fail(ErrorKind::client, mysql_remedy(trouble, access), trouble.text);
 }
 
 }  // namespace gerve

@@ -37,7 +37,7 @@ struct MysqlTrouble {
 [[nodiscard]] Result<MysqlSession> open_mysql_session(const MysqlAccess& access, const MysqlHost& host);
 
 // What mends a trouble with opening a session, where its number says so; else empty.
-[[nodiscard]] std::string mysql_remedy(int number, const MysqlAccess& access);
+[[nodiscard]] std::string mysql_remedy(const MysqlTrouble& trouble, const MysqlAccess& access);
 
 // The library's text and the number that it goes by.
 [[nodiscard]] std::string mysql_error_text(const sql::SQLException& error);

@@ -3,6 +3,7 @@
 
 #include "authz/store/mysql_errors.h"
 #include "authz/store/mysql_script.h"
+#include "authz/store/mysql_session.h"
 #include "authz/store/mysql_uri.h"
 
 using namespace gerve;
@@ -76,8 +77,23 @@ TEST_CASE("errors mean what the servers' manuals say") {
     for (const int number : {2002, 2003, 2006, 2013, 2030, 1243, 1053})
         CHECK(meaning_of(number) == Meaning::lost);
     for (const int number : {1040, 1203, 1226}) CHECK(meaning_of(number) == Meaning::crowded);
-    for (const int number : {1045, 2026}) CHECK(meaning_of(number) == Meaning::configuration);
+    for (const int number : {1045, 1129, 1130, 2026}) CHECK(meaning_of(number) == Meaning::configuration);
     for (const int number : {1062, 1451, 1452, 3819, 4025}) CHECK(meaning_of(number) == Meaning::refused);
     for (const int number : {1054, 1064, 1142, 1146}) CHECK(meaning_of(number) == Meaning::statement);
     for (const int number : {0, 1205, 1213, 2014}) CHECK(meaning_of(number) == Meaning::broken);
+}
+
+TEST_CASE("what a server says before TLS has begun has the remedy of its own number") {
+    const std::string early =
+        "gerve on db1:3306: connect: Received error packet before completion of TLS handshake. The "
+        "authenticity "
+        "of the following error cannot be verified: ";
+    const auto remedy = [](int number, const std::string& text) { return mysql_remedy({number, text}, {}); };
+    CHECK(remedy(2002, early + "1130 - Host '10.0.0.1' is not allowed to connect [2002]") ==
+          remedy(1130, ""));
+    CHECK(remedy(2002, early + "1040 - Too many connections [2002]") == remedy(1040, ""));
+    CHECK(remedy(2002, early + "nothing [2002]") == remedy(2002, ""));
+    CHECK(remedy(2002, "Can't connect: 1130 [2002]") == remedy(2002, ""));
+    CHECK(remedy(2026, early + "1130 - Host [2026]") == remedy(2026, ""));
+    CHECK(remedy(1129, "") != remedy(1130, ""));
 }
