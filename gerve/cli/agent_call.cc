@@ -124,6 +124,16 @@ Result<Reply> read_reply(const Fd& socket) {
     return reply;
 }
 
+Result<Reply> exchange(const Fd& connection, std::string_view open) {
+    set_patience(connection, work_patience);
+    if (auto sent = send_all(connection, open); !sent) return pass_on(sent);
+    return read_reply(connection);
+}
+
+std::string refusal(const grv1::Fail& fail) {
+    return "the file server refused: " + printable(fail.text);
+}
+
 }  // namespace
 
 Result<Fd> connect_to(const Endpoint& endpoint) {
@@ -136,12 +146,10 @@ Result<Fd> connect_to(const Endpoint& endpoint) {
 }
 
 Result<AgentAnswer> call_agent(const Fd& connection, std::string_view open) {
-    set_patience(connection, work_patience);
-    if (auto sent = send_all(connection, open); !sent) return pass_on(sent);
-    const auto reply = read_reply(connection);
+    const auto reply = exchange(connection, open);
     if (!reply) return pass_on(reply);
     if (const auto& fail = reply->fail) {
-        const std::string text = "the file server refused: " + printable(fail->text);
+        const std::string text = refusal(*fail);
         if (fail->code == grv1::FailCode::no_such_repository) return gerve::fail(ErrorKind::denied, text);
         if (fail->retryable) return unavailable(text);
         return client_error(text);
@@ -149,6 +157,16 @@ Result<AgentAnswer> call_agent(const Fd& connection, std::string_view open) {
     if (reply->exit->code == 0) return reply->answer;
     const std::string_view said = trim(reply->errors);
     return client_error(said.empty() ? "the file server failed; its log tells why" : printable(said, 1000));
+}
+
+Result<std::string> ask_agent(const Fd& connection, std::string_view open) {
+    const auto reply = exchange(connection, open);
+    if (!reply) return pass_on(reply);
+    const auto& fail = reply->fail;
+    if (!fail) return client_error("the file server has what nobody can have");
+    if (fail->code == grv1::FailCode::no_such_repository) return std::string();
+    if (fail->retryable) return printable(fail->text);
+    return client_error(refusal(*fail));
 }
 
 }  // namespace gerve

@@ -30,6 +30,12 @@ struct CheckLine {
     int status = 0;    // 0, refused_status or usage_status
 };
 
+enum class EndpointState {
+    serves,
+    waits,  // it has accepted our ticket: on standby, draining or busy
+    wrong,
+};
+
 class Check {
   public:
     explicit Check(Site& site) : site_(site), config_(site.config()) {}
@@ -158,27 +164,46 @@ class Check {
             const Route local = local_route(config_.local_agent_socket());
             servers_.push_back({local.server, local.endpoints});
         }
-        for (const ServerRecord& server : servers_) {
-            for (const Endpoint& endpoint : server.endpoints) check_endpoint(server.name, endpoint);
-        }
+        for (const ServerRecord& server : servers_) check_server(server);
     }
 
-    void check_endpoint(const ServerName& server, const Endpoint& endpoint) {
+    // One of an active/standby pair does not serve, as it should be; that none does is trouble.
+    void check_server(const ServerRecord& server) {
+        bool one_serves = false;
+        bool one_waits = false;
+        for (const Endpoint& endpoint : server.endpoints) {
+            const auto state = check_endpoint(server.name, endpoint);
+            one_serves = one_serves || state == EndpointState::serves;
+            one_waits = one_waits || state == EndpointState::waits;
+        }
+        if (one_serves || !one_waits) return;
+        wrong("file server " + server.name.text(),
+              "none of its endpoints serves; take the standby file of one away (gerve-agent(8), STANDBY), or "
+              "wait for what drains",
+              refused_status);
+    }
+
+    EndpointState check_endpoint(const ServerName& server, const Endpoint& endpoint) {
         const std::string what = "file server " + server.text();
-        if (endpoint.kind() == Endpoint::Kind::git_daemon)
-            return good(what, endpoint.text() + ": fetch only, not asked");
+        if (endpoint.kind() == Endpoint::Kind::git_daemon) {
+            good(what, endpoint.text() + ": fetch only, not asked");
+            return EndpointState::serves;
+        }
         const auto connection = connect_to(endpoint);
         if (!connection) {
-            return wrong(what, describe(connection.error()) + "; " + remedy_for(endpoint), refused_status);
+            wrong(what, describe(connection.error()) + "; " + remedy_for(endpoint), refused_status);
+            return EndpointState::wrong;
         }
-        const auto answer = call_agent(*connection, question_for(server));
-        // A repository that nobody can have is missing: so ticket key, clock and name are right.
-        if (answer || answer.error().kind == ErrorKind::denied)
-            return good(what, endpoint.text() + " answers");
-        wrong(what,
-              endpoint.text() + ": " + describe(answer.error()) +
-                  "; compare name, ticket_keys and clock there with this machine's",
-              refused_status);
+        const auto kept = ask_agent(*connection, question_for(server));
+        if (!kept) {
+            wrong(what,
+                  endpoint.text() + ": " + describe(kept.error()) +
+                      "; compare name, ticket_keys and clock there with this machine's",
+                  refused_status);
+            return EndpointState::wrong;
+        }
+        good(what, endpoint.text() + " answers" + (kept->empty() ? "" : ": " + *kept));
+        return kept->empty() ? EndpointState::serves : EndpointState::waits;
     }
 
     [[nodiscard]] std::string remedy_for(const Endpoint& endpoint) const {

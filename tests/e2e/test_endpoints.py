@@ -85,6 +85,36 @@ def _slow(alice, project) -> float | None:
     return seconds if seconds > 0.9 else None
 
 
+def test_check_tells_a_standby_from_one_that_is_wrong(house):
+    """Of an active/standby pair all is well while one serves; not while neither does."""
+    second = FileServer(house.directory / "second", house.files.name, house.files.keys, root=house.files.root)
+    stranger = FileServer(house.directory / "stranger", house.files.name)  # with a ticket key of its own
+    addresses = [f"127.0.0.1:{one.address[1]}" for one in (house.files, second, stranger)]
+    second.standby.touch()
+    try:
+        second.start()
+        stranger.start()
+        house.gerve("server", "set", house.files.name, *addresses[:2])
+        told = house.gerve("check").stdout
+        assert f"{addresses[0]} answers\n" in told
+        assert f"{addresses[1]} answers: on standby\n" in told
+
+        house.files.standby.touch()
+        told = house.gerve("check", exit=1).stdout
+        assert "none of its endpoints serves; take the standby file of one away" in told
+        house.files.standby.unlink()
+
+        house.gerve("server", "set", house.files.name, addresses[0], addresses[2])
+        told = house.gerve("check", exit=1).stdout
+        assert f"{addresses[2]}: the file server refused" in told
+        assert "compare name, ticket_keys and clock" in told
+    finally:
+        house.files.standby.unlink(missing_ok=True)
+        house.gerve("server", "set", house.files.name, addresses[0])
+        second.stop()
+        stranger.stop()
+
+
 def test_a_name_is_looked_up_by_a_confined_worker(house, alice, project):
     alive = f"127.0.0.1:{house.files.address[1]}"
     by_name = f"localhost:{house.files.address[1]}"

@@ -16,13 +16,13 @@ struct Conversation {
     std::string heard;  // by the agent
 };
 
-// An agent that says `words` whatever it hears, and hangs up.
-Conversation talk(const std::string& words, const std::string& open = "OPEN") {
+// An agent that says `words` whatever it hears, and hangs up; `call` talks to it.
+template <class Call>
+auto talk_by(Call call, const std::string& words, std::string& heard, const std::string& open) {
     int pair[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     const Fd ours(pair[0]);
     Fd theirs(pair[1]);
-    std::string heard;
     std::thread agent([&] {
         char chunk[256];
         const ssize_t got = ::recv(theirs.get(), chunk, sizeof chunk, 0);
@@ -34,9 +34,20 @@ Conversation talk(const std::string& words, const std::string& open = "OPEN") {
         CHECK(::send(theirs.get(), words.data() + half, words.size() - half, MSG_NOSIGNAL) >= 0);
         theirs.reset();
     });
-    auto result = call_agent(ours, open);
+    auto result = call(ours, open);
     agent.join();
+    return result;
+}
+
+Conversation talk(const std::string& words, const std::string& open = "OPEN") {
+    std::string heard;
+    auto result = talk_by(call_agent, words, heard, open);
     return {std::move(result), heard};
+}
+
+Result<std::string> ask(const std::string& words) {
+    std::string heard;
+    return talk_by(ask_agent, words, heard, "OPEN");
 }
 
 std::string frame(grv1::FrameType type, const std::string& payload) {
@@ -77,6 +88,19 @@ TEST_CASE("a FAIL is a missing repository, a reason to try elsewhere, or the end
     CHECK(kind_of(grv1::encode_fail({FailCode::no_such_repository, false, ""})) == ErrorKind::denied);
     CHECK(kind_of(grv1::encode_fail({FailCode::standby, true, ""})) == ErrorKind::unavailable);
     CHECK(kind_of(grv1::encode_fail({FailCode::authentication, false, ""})) == ErrorKind::client);
+}
+
+TEST_CASE("an agent that has accepted the ticket serves, or says what keeps it from serving") {
+    using grv1::FailCode;
+    CHECK(ask(grv1::encode_fail({FailCode::no_such_repository, false, "no such repository"})) == "");
+    CHECK(ask(grv1::encode_fail({FailCode::standby, true, "on standby"})) == "on standby");
+    CHECK(ask(grv1::encode_fail({FailCode::draining, true, "draining\x1b"})) == "draining\\x1b");
+    const auto refused = ask(grv1::encode_fail({FailCode::authentication, false, "ticket refused"}));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind == ErrorKind::client);
+    CHECK(refused.error().told == "the file server refused: ticket refused");
+    CHECK(ask("").error().kind == ErrorKind::unavailable);
+    CHECK_FALSE(ask(ok + grv1::encode_exit({0, 0, ""})).has_value());
 }
 
 TEST_CASE("a connection that ends without EXIT is a failure, whatever came before") {
