@@ -172,7 +172,7 @@ void AuthzServer::answer_keys(Desk& desk) {
         const auto kind = may_ask(peer, Question::key, request.client.door);
         asked.push_back({&request, Asker{*kind, peer.user, peer.pid, peer.uid}});
     }
-    Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
+    Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit);
     const auto found = authorizer.keys(asked);
     std::vector<std::string> answers;
     for (std::size_t i = 0; i < found.size(); ++i) {
@@ -207,7 +207,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
         log_trouble("a question was not permitted", peer, "the table of peers has no such row");
         return encode_error(id, denied);
     }
-    Authorizer authorizer(desk.directory ? &*desk.directory : nullptr, parts_.signer, *parts_.audit);
+    Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit);
     const Asker asker{*kind, peer.user, peer.pid, peer.uid};
     if (const auto* holder = std::get_if<HolderRequest>(&request)) {
         return encode_key_reply(id, noted(authorizer.holder(*holder, asker)));

@@ -33,7 +33,7 @@ struct AuthzServer::Desk {
         if (directory) server_.count_links(-1);
         directory.reset();
         if (link.get() == nullptr) return;
-        directory.emplace(*link.get(), server_.metrics_.queries, server_.parts_.local);
+        directory = std::make_unique<Directory>(*link.get(), server_.metrics_.queries, server_.parts_.local);
         if (server_.parts_.hints != nullptr) directory->follow(*server_.parts_.hints, server_.servers_);
         server_.count_links(+1);
     }
@@ -65,7 +65,7 @@ struct AuthzServer::Desk {
     }
 
     DatabaseLink link;
-    std::optional<Directory> directory;
+    std::unique_ptr<Directory> directory;
     std::string buffer;
     std::vector<Taken> keys;             // questions taken and not answered: of keys,
     std::vector<Taken> other;            // and one of something else, at most
