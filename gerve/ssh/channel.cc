@@ -35,6 +35,12 @@ constexpr std::uint32_t max_window = 8 << 20;
 constexpr std::uint64_t window_budget = 512ULL << 20;
 std::uint64_t windows_granted = 0;
 
+// From 0.11 on libssh keeps a window of 2 MiB, whatever is asked for.
+bool window_can_grow() {
+    static const bool can = ssh_version(SSH_VERSION_INT(0, 11, 0)) == nullptr;
+    return can;
+}
+
 Channel& self_of(void* user) {
     return *static_cast<Channel*>(user);
 }
@@ -142,8 +148,8 @@ void Channel::hesitate() {
     });
 }
 
-// libssh writes packets of the client's maximum less 10 bytes, and never ends if nothing is left of that. It
-// tells nobody the maximum; but it lies 8 bytes behind the window, in all versions from 0.8 on.
+// libssh writes packets of the client's maximum, in 0.10 less 10 bytes, and never ends if nothing is left of
+// that. It tells nobody the maximum; but it lies 8 bytes behind the window, from 0.8 to 0.11 at least.
 bool Channel::tiny_packets() const {
     struct Beginning {
         void* session;
@@ -187,7 +193,8 @@ void Channel::interrupt() {
 std::size_t Channel::take_input(std::span<char> into) {
     if (gone()) return 0;
     const std::uint32_t wanted = window_ == 0 ? first_window : window_;
-    const bool due = since_asked_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window && into.size() >= wanted;
+    const bool due = window_can_grow() && since_asked_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window &&
+                     into.size() >= wanted;
     if (due) since_asked_ = 0;
     const bool grow = due && waits_for_client();
     if (grow) grow_window();
