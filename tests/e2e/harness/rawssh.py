@@ -55,26 +55,17 @@ def encode(number: int, *fields) -> Message:
     return message
 
 
-def _recorder(number: int):
-    def record(self, message):
-        self._received.put((number, message))
-
-    return record
-
-
 class RawClient(paramiko.Transport):
     """A connection after its key exchange. Use it in `with`: it closes at the end."""
-
-    _handler_table = {
-        **{number: _recorder(number) for number in range(3, 128) if not 20 <= number < 50},
-        KEXINIT: paramiko.Transport._handler_table[KEXINIT],
-        NEWKEYS: paramiko.Transport._handler_table[NEWKEYS],
-    }
 
     def __init__(self, door, source: str = "127.0.0.1", version: str | None = None):
         connection = socket.create_connection((door.host, door.port), timeout=10, source_address=(source, 0))
         super().__init__(connection)
         self._received: queue.Queue = queue.Queue()
+        self._handler_table = {
+            **{number: self._recorder(number) for number in range(3, 128) if not 20 <= number < 50},
+            **{number: self._handler_table[number] for number in (KEXINIT, NEWKEYS)},
+        }
         self._next_channel = 0
         self.disconnect_text: str | None = None
         self.server_lists: dict[str, list[str]] = {}
@@ -90,6 +81,10 @@ class RawClient(paramiko.Transport):
         self.close()
         # paramiko's thread would otherwise write to a closed log at the end of the run.
         self.join(5)
+
+    def _recorder(self, number: int):
+        """What records a message. paramiko 2.12 calls it with the transport in front, 3.5 with the message alone."""
+        return lambda *transport_and_message: self._received.put((number, transport_and_message[-1]))
 
     def _parse_kex_init(self, message):
         copy = Message(message.asbytes())
