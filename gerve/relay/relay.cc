@@ -13,8 +13,10 @@
 namespace gerve {
 namespace {
 
-// Bytes read at once from the agent. Larger reads cost more cache than they save system calls.
-constexpr std::size_t receive_size = 128 * 1024;
+// Bytes read at once from the agent. Larger reads cost more cache than they save system calls. libssh writes
+// packets of the client's maximum less 10 bytes, which is 32 KB or 16 KB with nearly all: so much fills them,
+// where 128 KB would need a fifth packet for its last 40 bytes.
+constexpr std::size_t receive_size = 8 * (16 * 1024 - 10);
 constexpr std::size_t receive_less = 4 * 1024;  // while the client takes nothing: what is no payload is small
 constexpr std::size_t max_run = 128 * 1024;     // bytes written at once to the client
 constexpr std::size_t large = 32 * 1024;        // an SSH packet of the usual client
@@ -181,11 +183,17 @@ class Relay {
             if (size == 0) return true;
             return stream == other && size + more <= max_run && (size < large || more < large);
         }
-        // `payload` lies behind the run in the same buffer.
+        // `payload` lies behind the run in the same buffer; the smaller of them moves.
         void append(OutputStream other, std::string_view payload) {
-            if (size == 0) begin = const_cast<char*>(payload.data());
+            auto* const next = const_cast<char*>(payload.data());
             stream = other;
-            if (begin + size != payload.data()) std::memmove(begin + size, payload.data(), payload.size());
+            if (size == 0) {
+                begin = next;
+            } else if (begin + size != next && size < payload.size()) {
+                begin = static_cast<char*>(std::memmove(next - size, begin, size));
+            } else if (begin + size != next) {
+                std::memmove(begin + size, next, payload.size());
+            }
             size += payload.size();
         }
     };

@@ -23,6 +23,24 @@ TEST_CASE_FIXTURE(Fixture, "both streams and the exit status come through") {
     CHECK(outcome.bytes_out == 15);
 }
 
+TEST_CASE_FIXTURE(Fixture, "small frames go out with what stands beside them, in their order") {
+    const std::string bytes = pattern(4'000'000);
+    const ScriptedAgent agent([&](int fd) {
+        std::string all = grv1::encode_open_ok(1);
+        std::string_view rest = bytes;
+        // Both neighbours of a header are the smaller one in turn, of every proportion.
+        for (std::size_t size = 1; !rest.empty(); size = size * 3 % 60'013) {
+            all += data_frame(grv1::FrameType::stdout_data, rest.substr(0, size));
+            rest.remove_prefix(std::min(size, rest.size()));
+        }
+        write_all(fd, all + grv1::encode_exit({0, 0, ""}));
+    });
+    relay_with(agent);
+    CHECK(outcome.end == RelayEnd::exited);
+    CHECK(client.out == bytes);
+    CHECK(client.largest_put > 60'013);
+}
+
 TEST_CASE_FIXTURE(Fixture, "an end without EXIT is a failure, whatever came before") {
     const ScriptedAgent agent([](int fd) {
         write_all(fd, grv1::encode_open_ok(1) + data_frame(grv1::FrameType::stdout_data, "all there is"));
