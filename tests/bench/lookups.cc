@@ -33,6 +33,7 @@ struct Arguments {
     std::string config;
     std::string socket;
     unsigned keys = 1'000'000;
+    unsigned from = 0;  // of the keys, those that are there already
     unsigned connections = 6;
     unsigned seconds = 10;
 };
@@ -96,10 +97,12 @@ void fill(const Arguments& arguments) {
     auto config = load_config(arguments.config);
     if (!config) throw std::runtime_error(arguments.config + " is wrong: see `gerve check`");
     const auto database = need(open_for_administration(*config));
-    const unsigned accounts = (arguments.keys + keys_of_an_account - 1) / keys_of_an_account;
+    const auto accounts_of = [](unsigned keys) {
+        return (keys + keys_of_an_account - 1) / keys_of_an_account;
+    };
     constexpr unsigned rows_of_a_transaction = 100 * rows_at_once;
-    const auto add = [&](unsigned all, auto insert) {
-        for (unsigned done = 0; done < all;) {
+    const auto add = [&](unsigned from, unsigned all, auto insert) {
+        for (unsigned done = from; done < all;) {
             auto transaction = need(Transaction::begin(*database));
             for (const unsigned end = std::min(all, done + rows_of_a_transaction); done < end;) {
                 const unsigned count = std::min(rows_at_once, end - done);
@@ -109,9 +112,9 @@ void fill(const Arguments& arguments) {
             need(transaction.commit());
         }
     };
-    add(accounts, add_accounts);
-    add(arguments.keys, add_keys);
-    std::printf("%u keys of %u accounts\n", arguments.keys, accounts);
+    add(accounts_of(arguments.from), accounts_of(arguments.keys), add_accounts);
+    add(arguments.from, arguments.keys, add_keys);
+    std::printf("%u keys of %u accounts\n", arguments.keys, accounts_of(arguments.keys));
 }
 
 Fd connect_to_authz(const std::string& path) {
@@ -209,6 +212,7 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     auto* filling = app.add_subcommand("fill", "insert the keys into the directory of a configuration");
     filling->add_option("--config", arguments.config)->required();
+    filling->add_option("--from", arguments.from, "so many are there already");
     auto* asking = app.add_subcommand("ask", "look keys up at random; prints figures as JSON");
     asking->add_option("--socket", arguments.socket)->required();
     asking->add_option("--connections", arguments.connections, "each with one question at a time");
