@@ -97,6 +97,9 @@ void fill(const Arguments& arguments) {
     auto config = load_config(arguments.config);
     if (!config) throw std::runtime_error(arguments.config + " is wrong: see `gerve check`");
     const auto database = need(open_for_administration(*config));
+    // The fingerprints' index is filled in at random places: it has to fit.
+    if (config->directory_backend == "sqlite")
+        need(database->execute({"cache", "PRAGMA cache_size = -2000000"}, {}));
     const auto accounts_of = [](unsigned keys) {
         return (keys + keys_of_an_account - 1) / keys_of_an_account;
     };
