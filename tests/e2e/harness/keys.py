@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,25 @@ def fingerprint_of(blob: bytes) -> str:
 def make_key(private: Path, kind: str = "ed25519", bits: int | None = None) -> Key:
     """A new key pair without passphrase. bits: for RSA and ECDSA; ssh-keygen's default otherwise."""
     private.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "dsa":
+        return _make_dsa_key(private)
     size = ["-b", str(bits)] if bits else []
     argv = ["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", "test", "-f", str(private)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
     return Key(private)
 
 
+def _make_dsa_key(private: Path) -> Key:
+    """The public half alone: OpenSSH 10 knows DSA no more, and nothing here is signed with it."""
+    public = dsa.generate_private_key(1024).public_key()
+    line = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    private.with_name(private.name + ".pub").write_bytes(line + b" test\n")
+    return Key(private)
+
+
 def sign(key: Key, data: bytes, algorithm: str) -> bytes:
     """An SSH signature blob by a private key, with any algorithm that the key can do."""
-    loader = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey, "ssh-dss": paramiko.DSSKey}
+    loader = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey}
     private = loader.get(key.algorithm, paramiko.ECDSAKey).from_private_key_file(str(key.private))
     plain = algorithm.removesuffix("-cert-v01@openssh.com")
     if key.algorithm == "ssh-rsa":
