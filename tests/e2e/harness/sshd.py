@@ -6,6 +6,7 @@ in which both the site's Gerve (it knows its peers by user name) and sshd run.
 
 import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -71,6 +72,15 @@ def why_not() -> str | None:
     return "no mount namespace can be made here" if tried.returncode else None
 
 
+@functools.cache
+def unpenalized() -> str:
+    """A line for sshd_config. From OpenSSH 9.8 on sshd turns an address away for a time after logins that failed
+    (PerSourcePenalties), and all clients of the tests have one address."""
+    told = subprocess.run([SSHD, "-V"], capture_output=True, text=True)
+    release = re.search(r"OpenSSH_(\d+)\.(\d+)", told.stdout + told.stderr)
+    return "PerSourcePenalties no\n" if tuple(map(int, release.groups())) >= (9, 8) else ""
+
+
 class Sshd:
     """sshd over one site. Its helpers are copied to where every parent directory is root's, as sshd demands."""
 
@@ -111,7 +121,8 @@ class Sshd:
             (self.programs / name).chmod(0o755)
         for kind, name in (("ed25519", "host_key"), ("rsa", "host_key_rsa")):
             subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(self.directory / name)], check=True)
-        self.config.write_text(CONFIG.format(port=self.port, directory=self.directory) + self.profile())
+        own = CONFIG.format(port=self.port, directory=self.directory)
+        self.config.write_text(own + unpenalized() + self.profile())
         self.users = self.passwd(self.directory, shell or str(self.programs / "gerve-shell"))
         return self
 
