@@ -76,8 +76,12 @@ class Server:
                              for kind, name in (("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key"))]
         self.user = pwd.getpwuid(os.geteuid()).pw_name
         self.log = open(self.directory / "log", "ab")  # pylint: disable=consider-using-with
-        self.initialize()
-        self.start()
+        try:
+            self.initialize()
+            self.start()
+        except BaseException:
+            self.remove()  # nobody else could: there is no Server yet
+            raise
 
     def initialize(self):
         data = self.directory / "data"
