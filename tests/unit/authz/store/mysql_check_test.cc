@@ -193,7 +193,7 @@ TEST_CASE("check: TLS") {
     site.config.mysql.ca_file = std::getenv("GERVE_TEST_MYSQL_CA");
     CHECK(complaints(site.config) == "");
     SUBCASE("a certificate for another host") {
-        site.use_host("127.0.0.1:" + port());
+        site.use_host("127.1:" + port());  // with 127.0.0.1 not every library compares the name
         CHECK(holds(complaints(site.config), "TLS failed"));
     }
     SUBCASE("an account that demands it, and no ca_file") {
