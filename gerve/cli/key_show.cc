@@ -96,7 +96,8 @@ void print_reach(const KeyFacts& facts) {
     }
     table.print("It reaches no repository but the public ones.");
     if (facts.reach.empty()) return;
-    std::printf("\nIt can read %zu repositories and write to %zu of them", facts.reach.size(), writes);
+    std::printf("\nIt can read %zu %s and write to %zu of them", facts.reach.size(),
+                facts.reach.size() == 1 ? "repository" : "repositories", writes);
     const bool user = std::holds_alternative<User>(facts.key.owner);
     std::printf(user ? ", and read the public ones, which are not listed.\n" : ", and nothing else.\n");
 }
