@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -17,7 +18,7 @@ namespace gerve {
 namespace {
 
 constexpr timeval connect_patience{5, 0};
-constexpr timeval work_patience{600, 0};  // deleting a large repository takes its time
+constexpr std::size_t longest_answer = 1 << 20;
 
 tl::unexpected<Error> lost(const std::string& what) {
     return unavailable(errno_text(what));
@@ -62,11 +63,13 @@ Result<Fd> connect_tcp(const Endpoint& endpoint) {
     return socket;
 }
 
-Result<void> send_all(const Fd& socket, std::string_view bytes) {
+// An OPEN that has not come whole is none.
+Ordered<void> send_all(const Fd& socket, std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t sent = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
-        if (sent < 0) return lost("the connection to the file server was lost");
+        if (sent < 0)
+            return undone(Fate::elsewhere, errno_text("the connection to the file server was lost"));
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
     return {};
@@ -74,18 +77,24 @@ Result<void> send_all(const Fd& socket, std::string_view bytes) {
 
 // What the frames so far have brought.
 struct Reply {
+    bool taken_up = false;
     AgentAnswer answer;
-    std::string errors;
     std::optional<grv1::Exit> exit;
     std::optional<grv1::Fail> fail;
+
+    // Of a damaged repository git may have more to say than anybody reads.
+    void append(std::string& stream, std::string_view payload) const {
+        const std::size_t have = answer.output.size() + answer.errors.size();
+        stream += payload.substr(0, longest_answer - std::min(longest_answer, have));
+    }
 };
 
 Result<void> take(const grv1::FramePart& part, Reply& reply) {
     using grv1::FrameType;
-    constexpr std::size_t longest = 1 << 20;
     switch (part.type) {
-        case FrameType::stdout_data: reply.answer.output += part.payload; break;
-        case FrameType::stderr_data: reply.errors += part.payload; break;
+        case FrameType::open_ok: reply.taken_up = true; break;
+        case FrameType::stdout_data: reply.append(reply.answer.output, part.payload); break;
+        case FrameType::stderr_data: reply.append(reply.answer.errors, part.payload); break;
         case FrameType::exit: {
             auto parsed = grv1::parse_exit(part.payload);
             if (!parsed) return pass_on(parsed);
@@ -100,33 +109,42 @@ Result<void> take(const grv1::FramePart& part, Reply& reply) {
         }
         default: break;
     }
-    if (reply.answer.output.size() + reply.errors.size() <= longest) return {};
-    return client_error("the file server says too much");
+    return {};
 }
 
-Result<Reply> read_reply(const Fd& socket) {
+Result<void> take_all(grv1::FrameReader& reader, std::string_view input, Reply& reply) {
+    while (!input.empty()) {
+        const auto part = reader.next(input);
+        if (!part) return pass_on(part);
+        if (!*part) break;
+        if (auto taken = take(**part, reply); !taken) return taken;
+    }
+    return {};
+}
+
+Ordered<Reply> read_reply(const Fd& socket) {
     Reply reply;
     grv1::FrameReader reader(grv1::FrameReader::Receiver::gateway);
     char chunk[16384];
     while (!reply.exit && !reply.fail) {
         const ssize_t got = ::recv(socket.get(), chunk, sizeof chunk, 0);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return lost("the file server does not answer");
-        if (got == 0) return unavailable("the connection to the file server was lost");
-        std::string_view input(chunk, static_cast<std::size_t>(got));
-        while (!input.empty()) {
-            const auto part = reader.next(input);
-            if (!part) return pass_on(part);
-            if (!*part) break;
-            if (auto taken = take(**part, reply); !taken) return pass_on(taken);
-        }
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return undone(Fate::unknown, "the file server does not answer");
+        if (got <= 0) return undone(Fate::unknown, "the connection to the file server was lost");
+        const auto taken = take_all(reader, {chunk, static_cast<std::size_t>(got)}, reply);
+        // What speaks another language from the start is no agent, and has done nothing.
+        if (!taken) return undone(reply.taken_up ? Fate::unknown : Fate::refused, describe(taken.error()));
     }
     return reply;
 }
 
-Result<Reply> exchange(const Fd& connection, std::string_view open) {
-    set_patience(connection, work_patience);
-    if (auto sent = send_all(connection, open); !sent) return pass_on(sent);
+Ordered<Reply> exchange(const Fd& connection, std::string_view open, std::chrono::seconds patience) {
+    set_patience(connection, {patience.count(), 0});
+    // A machine that is gone without a word is noticed long before the patience is at its end.
+    const int on = 1;
+    ::setsockopt(connection.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    if (auto sent = send_all(connection, open); !sent) return tl::make_unexpected(sent.error());
     return read_reply(connection);
 }
 
@@ -145,23 +163,22 @@ Result<Fd> connect_to(const Endpoint& endpoint) {
     return client_error(endpoint.text() + " is a git daemon, which takes no orders");
 }
 
-Result<AgentAnswer> call_agent(const Fd& connection, std::string_view open) {
-    const auto reply = exchange(connection, open);
-    if (!reply) return pass_on(reply);
+Ordered<AgentAnswer> call_agent(const Fd& connection, std::string_view open, std::chrono::seconds patience) {
+    auto reply = exchange(connection, open, patience);
+    if (!reply) return tl::make_unexpected(reply.error());
     if (const auto& fail = reply->fail) {
-        const std::string text = refusal(*fail);
-        if (fail->code == grv1::FailCode::no_such_repository) return gerve::fail(ErrorKind::denied, text);
-        if (fail->retryable) return unavailable(text);
-        return client_error(text);
+        if (fail->code == grv1::FailCode::no_such_repository) return undone(Fate::missing, refusal(*fail));
+        return undone(fail->retryable ? Fate::elsewhere : Fate::refused, refusal(*fail));
     }
-    if (reply->exit->code == 0) return reply->answer;
-    const std::string_view said = trim(reply->errors);
-    return client_error(said.empty() ? "the file server failed; its log tells why" : printable(said, 1000));
+    const grv1::Exit& exit = *reply->exit;
+    reply->answer.status = exit.code == grv1::Exit::no_code ? 128 + exit.signal : static_cast<int>(exit.code);
+    return std::move(reply->answer);
 }
 
 Result<std::string> ask_agent(const Fd& connection, std::string_view open) {
-    const auto reply = exchange(connection, open);
-    if (!reply) return pass_on(reply);
+    const auto reply = exchange(connection, open, admin_patience);
+    if (!reply && reply.error().fate == Fate::refused) return client_error(reply.error().why);
+    if (!reply) return unavailable(reply.error().why);
     const auto& fail = reply->fail;
     if (!fail) return client_error("the file server has what nobody can have");
     if (fail->code == grv1::FailCode::no_such_repository) return std::string();

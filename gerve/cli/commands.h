@@ -11,6 +11,7 @@ void declare_schema(Command& root);        // schema
 void declare_accounts(Command& root);      // user, org, team
 void declare_keys(Command& root);          // key, deploy-key
 void declare_repositories(Command& root);  // repo
+void declare_inspection(Command& repo);    // repo fsck, repo size
 void declare_access(Command& root);        // access
 void declare_routes(Command& root);        // server, route, ticket-key
 void declare_sshd_setup(Command& root);    // sshd-setup

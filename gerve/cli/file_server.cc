@@ -4,20 +4,27 @@
 #include <unistd.h>
 
 #include "authz/base/clock.h"
+#include "authz/base/text.h"
 #include "authz/model/ticket.h"
 #include "authz/service/explain.h"
 #include "authz/service/ticket_keys.h"
 #include "authz/store/directory.h"
-#include "gerve/agent/repositories.h"
-#include "gerve/cli/agent_call.h"
 #include "gerve/cli/local_user.h"
 #include "gerve/server/state_directory.h"
 
 namespace gerve {
 namespace {
 
+// It says nothing until it is done; a machine that is gone is noticed by the kernel.
+constexpr std::chrono::hours fsck_patience{24 * 7};
+
 std::string storage_path(const RepoPath& repo) {
     return repo.text() + ".git";
+}
+
+std::string complaint_of(const AgentAnswer& answer) {
+    const std::string_view said = trim(answer.errors);
+    return said.empty() ? "the file server failed; its log tells why" : printable(said, 1000);
 }
 
 }  // namespace
@@ -35,18 +42,64 @@ struct FileServer::Order {
     RepoPath repo;
     RepoId id;
     std::optional<RepoPath> to;
+
+    // As an agent does it.
+    [[nodiscard]] Ordered<AgentAnswer> perform(const Repositories& repositories) const;
 };
 
-Result<void> FileServer::create(const RepoPath& repo, RepoId id) {
-    return carry_out({"create", repo, id, std::nullopt});
+Ordered<AgentAnswer> FileServer::Order::perform(const Repositories& repositories) const {
+    const auto number = static_cast<std::uint64_t>(number_of(id));
+    Result<AgentAnswer> answer;
+    const auto done = [] { return AgentAnswer{}; };
+    if (name == "create") answer = repositories.create(repo, number).map(done);
+    if (name == "rename") answer = repositories.rename(repo, *to, number).map(done);
+    if (name == "delete") answer = repositories.remove(repo, number).map(done);
+    if (name == "size") {
+        answer = repositories.size(repo, number).map([](std::uint64_t bytes) {
+            return AgentAnswer{0, std::to_string(bytes), ""};
+        });
+    }
+    if (name == "fsck") {
+        answer = repositories.fsck(repo, number).map([](const FsckReport& report) {
+            return AgentAnswer{report.status, report.output, ""};
+        });
+    }
+    if (!answer) return undone(Fate::refused, explanation_of(answer.error()));
+    return std::move(*answer);
 }
 
-Result<void> FileServer::rename(const RepoPath& from, const RepoPath& to, RepoId id) {
-    return carry_out({"rename", from, id, to});
+Ordered<void> FileServer::create(const RepoPath& repo, RepoId id) {
+    return change({"create", repo, id, std::nullopt});
 }
 
-Result<void> FileServer::remove(const RepoPath& repo, RepoId id) {
-    return carry_out({"delete", repo, id, std::nullopt});
+Ordered<void> FileServer::rename(const RepoPath& from, const RepoPath& to, RepoId id) {
+    return change({"rename", from, id, to});
+}
+
+Ordered<void> FileServer::remove(const RepoPath& repo, RepoId id) {
+    return change({"delete", repo, id, std::nullopt});
+}
+
+Ordered<std::uint64_t> FileServer::size(const RepoPath& repo, RepoId id) {
+    const auto answer = carry_out({"size", repo, id, std::nullopt});
+    if (!answer) return tl::make_unexpected(answer.error());
+    if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
+    const std::string_view said = trim(answer->output);
+    if (const auto bytes = parse_decimal(said)) return *bytes;
+    return undone(Fate::refused, "the file server tells a size that is none: " + printable(said));
+}
+
+Ordered<FsckReport> FileServer::fsck(const RepoPath& repo, RepoId id) {
+    auto answer = carry_out({"fsck", repo, id, std::nullopt});
+    if (!answer) return tl::make_unexpected(answer.error());
+    return FsckReport{answer->status, answer->output + answer->errors};
+}
+
+Ordered<void> FileServer::change(const Order& order) {
+    const auto answer = carry_out(order);
+    if (!answer) return tl::make_unexpected(answer.error());
+    if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
+    return {};
 }
 
 bool FileServer::is_embedded(const Endpoint& endpoint) const {
@@ -54,24 +107,37 @@ bool FileServer::is_embedded(const Endpoint& endpoint) const {
            endpoint.host() == site_.config().local_agent_socket();
 }
 
-// The endpoints in their order, until one answers.
-Result<void> FileServer::carry_out(const Order& order) {
-    Result<void> done = unavailable("the file server " + route_.server.text() + " has no endpoint");
+Undone FileServer::without_agent() const {
+    std::string daemons;
+    for (const Endpoint& endpoint : route_.endpoints) daemons += " " + endpoint.text();
+    return {
+        Fate::refused,
+        "the file server " + name().text() +
+            " has no agent, and git daemons take no orders: put one there and add it, `gerve server set " +
+            name().text() + " HOST:PORT" + daemons + "`"};
+}
+
+// The agents in their order, until one takes it up.
+Ordered<AgentAnswer> FileServer::carry_out(const Order& order) {
+    Ordered<AgentAnswer> done = tl::make_unexpected(without_agent());
     for (const Endpoint& endpoint : route_.endpoints) {
+        if (endpoint.kind() == Endpoint::Kind::git_daemon) continue;
         done = ask(endpoint, order);
-        if (done || done.error().kind != ErrorKind::unavailable) return done;
+        if (done || done.error().fate != Fate::elsewhere) break;
     }
+    if (!done && done.error().fate == Fate::missing)
+        done.error().why = name().text() + " does not have " + order.repo.text();
     return done;
 }
 
-Result<void> FileServer::ask(const Endpoint& endpoint, const Order& order) {
+Ordered<AgentAnswer> FileServer::ask(const Endpoint& endpoint, const Order& order) {
     const auto connection = connect_to(endpoint);
     if (!connection) {
         if (is_embedded(endpoint)) return do_here(order);
-        return pass_on(connection);
+        return undone(Fate::elsewhere, describe(connection.error()));
     }
     const auto keys = load_ticket_keys(site_.config());
-    if (!keys) return pass_on(keys);
+    if (!keys) return undone(Fate::refused, explanation_of(keys.error()));
     Open open;
     open.service = Service::admin;
     open.owner = order.repo.owner().text();
@@ -79,29 +145,29 @@ Result<void> FileServer::ask(const Endpoint& endpoint, const Order& order) {
     open.request_id = RequestId::make().bytes();
     open.time = unix_now();
     open.nonce = random_bytes(16);
-    open.audience = route_.server.text();
+    open.audience = name().text();
     open.repo_id = static_cast<std::uint64_t>(number_of(order.id));
     open.admin = order.name;
     if (order.to) open.admin_argument = storage_path(*order.to);
-    const auto answer = call_agent(*connection, encode_open(open, &keys->front()));
-    if (!answer) return pass_on(answer);
-    return {};
+    return call_agent(*connection, encode_open(open, &keys->front()),
+                      order.name == "fsck" ? fsck_patience : admin_patience);
 }
 
 // `gerve serve` does not run: the disk is ours alone.
-Result<void> FileServer::do_here(const Order& order) const {
-    // What root makes here the agent of somebody else could not write to.
+Ordered<AgentAnswer> FileServer::do_here(const Order& order) const {
+    // What root makes here the agent of somebody else could not write to; and git does as the repository's
+    // configuration says, which is theirs.
     const std::string owner = LocalUser::owner_of(site_.config().state);
     if (::geteuid() == 0 && !owner.empty() && owner != "root") {
-        return fail(ErrorKind::denied, "`gerve serve` does not run, and the repositories are " + owner +
-                                           "'s: start it, or run this as " + owner);
+        return undone(Fate::refused, "`gerve serve` does not run, and the repositories are " + owner +
+                                         "'s: start it, or run this as " + owner);
     }
-    if (auto made = make_agent_files(site_.config()); !made) return made;
-    const Repositories repositories(site_.config().local_agent_root(), Layout::flat);
-    const auto id = static_cast<std::uint64_t>(number_of(order.id));
-    if (order.name == "create") return repositories.create(order.repo, id);
-    if (order.name == "rename") return repositories.rename(order.repo, *order.to, id);
-    return repositories.remove(order.repo, id);
+    if (auto made = make_agent_files(site_.config()); !made)
+        return undone(Fate::refused, explanation_of(made.error()));
+    const std::string root = site_.config().local_agent_root();
+    if (order.name != "create" && !open_below(root, storage_path(order.repo)))
+        return undone(Fate::missing, "");
+    return order.perform(Repositories(root, Layout::flat));
 }
 
 }  // namespace gerve

@@ -2,11 +2,14 @@
 // when the embedded default's agent does not run.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "authz/model/ids.h"
 #include "authz/model/repo_path.h"
 #include "authz/model/route.h"
+#include "gerve/agent/repositories.h"
+#include "gerve/cli/agent_call.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {
@@ -14,23 +17,32 @@ namespace gerve {
 // Where an owner's repositories live. Stops when that is nowhere.
 [[nodiscard]] Route route_of(Site& site, const Login& owner);
 
-// Every call blocks until the work is done. Errors:
-//   denied       there is no such repository on the file server (of create: there is one already)
-//   unavailable  no endpoint answered
-//   client       the file server refused
+// Every call blocks until the work is done, or nobody takes it up. What an agent may have begun is never
+// given to another: Fate::unknown is the end.
 class FileServer {
   public:
     FileServer(Site& site, Route route) : site_(site), route_(std::move(route)) {}
+    // Of the owner's route; stops when there is none.
+    FileServer(Site& site, const Login& owner) : FileServer(site, route_of(site, owner)) {}
 
-    [[nodiscard]] Result<void> create(const RepoPath& repo, RepoId id);
-    [[nodiscard]] Result<void> rename(const RepoPath& from, const RepoPath& to, RepoId id);
-    [[nodiscard]] Result<void> remove(const RepoPath& repo, RepoId id);
+    [[nodiscard]] const ServerName& name() const { return route_.server; }
+
+    [[nodiscard]] Ordered<void> create(const RepoPath& repo, RepoId id);
+    [[nodiscard]] Ordered<void> rename(const RepoPath& from, const RepoPath& to, RepoId id);
+    [[nodiscard]] Ordered<void> remove(const RepoPath& repo, RepoId id);
+
+    // Bytes that its files take on the disk.
+    [[nodiscard]] Ordered<std::uint64_t> size(const RepoPath& repo, RepoId id);
+    // Waits for as long as git takes.
+    [[nodiscard]] Ordered<FsckReport> fsck(const RepoPath& repo, RepoId id);
 
   private:
     struct Order;
-    [[nodiscard]] Result<void> carry_out(const Order& order);
-    [[nodiscard]] Result<void> ask(const Endpoint& endpoint, const Order& order);
-    [[nodiscard]] Result<void> do_here(const Order& order) const;
+    [[nodiscard]] Ordered<void> change(const Order& order);
+    [[nodiscard]] Ordered<AgentAnswer> carry_out(const Order& order);
+    [[nodiscard]] Ordered<AgentAnswer> ask(const Endpoint& endpoint, const Order& order);
+    [[nodiscard]] Ordered<AgentAnswer> do_here(const Order& order) const;
+    [[nodiscard]] Undone without_agent() const;
     [[nodiscard]] bool is_embedded(const Endpoint& endpoint) const;
 
     Site& site_;

@@ -85,6 +85,18 @@ void print_json(const nlohmann::ordered_json& value) {
     std::printf("%s\n", value.dump(2, ' ', false, Dump::error_handler_t::replace).c_str());
 }
 
+std::string format_bytes(std::uint64_t bytes) {
+    constexpr std::uint64_t step = 1024;
+    if (bytes < step) return std::to_string(bytes) + " B";
+    const char* unit = "KMGTPE";
+    std::uint64_t one = step;
+    for (; bytes / one >= step; one *= step) ++unit;
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f %ciB", static_cast<double>(bytes) / static_cast<double>(one),
+                  *unit);
+    return text;
+}
+
 std::string format_time(UnixMillis time) {
     const std::time_t seconds = time / 1000;
     std::tm parts{};

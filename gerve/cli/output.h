@@ -1,6 +1,7 @@
 // What commands print: tables for people, JSON for programs, times as both write them.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -32,6 +33,9 @@ class Table {
 };
 
 void print_json(const nlohmann::ordered_json& value);
+
+// "512 B", "1.5 MiB": in the largest unit of which it is one at least.
+[[nodiscard]] std::string format_bytes(std::uint64_t bytes);
 
 // "2026-01-31T12:00:00Z"
 [[nodiscard]] std::string format_time(UnixMillis time);

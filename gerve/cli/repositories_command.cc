@@ -3,7 +3,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "authz/base/text.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/file_server.h"
 #include "gerve/cli/output.h"
@@ -25,8 +24,28 @@ struct Values {
 
 constexpr const char* path_name = "OWNER/NAME";
 
-FileServer server_of(Site& site, const Login& owner) {
-    return FileServer(site, route_of(site, owner));
+// An entry without a repository is taken back; what else keeps it from being made is told with its remedy.
+std::string take_back(Site& site, FileServer& server, const RepositoryRecord& record, const Undone& failed) {
+    std::string told = failed.why;
+    if (failed.fate == Fate::refused && server.size(record.path, record.id)) {
+        told += "; " + server.name().text() +
+                " has one of that name which no entry here belongs to: look at it " +
+                "there, move it away or remove it, and create it again";
+    }
+    const auto undone = site.registry().delete_repository(record.path);
+    return undone ? told : told + "; and its entry stays: " + explanation_of(undone.error());
+}
+
+// It may be there, or be made yet. Without an entry nobody could delete it or use its name; and what is
+// disabled shows nobody what may have been there before.
+std::string keep_disabled(Site& site, const RepositoryRecord& record, const Undone& failed) {
+    const std::string path = record.path.text();
+    const auto disabled = site.registry().disable_repository(record.path);
+    return failed.why + "; whether " + path + " is made is unknown, and its entry stays" +
+           (disabled ? ", disabled"
+                     : " and could not be disabled (" + explanation_of(disabled.error()) + ")") +
+           ". `gerve repo size " + path + "` finds out: if it is there, `gerve repo enable " + path +
+           "`; if not, `gerve repo delete " + path + "` and create it again";
 }
 
 // The row comes first: it gives the number by which a file server may file the repository.
@@ -36,16 +55,13 @@ int create(Site& site, const Values& values) {
     if (const auto there = site.registry().show_repository(*values.repo)) {
         throw Stop{refused_status, "there is already a repository " + there->path.text()};
     }
-    FileServer server = server_of(site, values.repo->owner());
+    FileServer server(site, values.repo->owner());
     const RepositoryRecord record = need(site.registry().create_repository(*values.repo, !values.is_private));
     const auto made = server.create(record.path, record.id);
-    if (!made) {
-        const auto undone = site.registry().delete_repository(record.path);
-        throw Stop{refused_status,
-                   explanation_of(made.error()) +
-                       (undone ? "" : "; and its row stays: " + explanation_of(undone.error()))};
-    }
-    return 0;
+    if (made) return 0;
+    const bool unknown = made.error().fate == Fate::unknown;
+    throw Stop{refused_status, unknown ? keep_disabled(site, record, made.error())
+                                       : take_back(site, server, record, made.error())};
 }
 
 // NAME below the same owner, or OWNER/NAME.
@@ -53,6 +69,30 @@ RepoPath new_path(const RepoPath& old, const std::string& name) {
     auto path = RepoPath::parse(name.find('/') == std::string::npos ? old.owner().text() + "/" + name : name);
     if (!path) throw Stop{usage_status, "NEW: " + describe(path.error())};
     return *path;
+}
+
+// The file server does not have it by its old name. A rename that was cut short between disk and directory
+// has left it by the new one, and is finished here; disabled, since it might be something else that was left
+// there.
+[[noreturn]] void finish_rename(Site& site, FileServer& server, const RepositoryRecord& record,
+                                const RepoPath& to, const Undone& failed) {
+    if (!server.size(to, record.id)) throw Stop{refused_status, failed.why};
+    need(site.registry().disable_repository(record.path));
+    const RepositoryRecord renamed = need(site.registry().rename_repository(record.path, to));
+    const std::string path = renamed.path.text();
+    throw Stop{refused_status,
+               failed.why + ", but " + path + ", as a rename that was cut short leaves it: it is " + path +
+                   " here too now, and disabled; look at it there, then `gerve repo enable " + path + "`"};
+}
+
+void rename_on_disk(Site& site, FileServer& server, const RepositoryRecord& record, const RepoPath& to) {
+    const auto moved = server.rename(record.path, to, record.id);
+    if (moved) return;
+    const Undone& failed = moved.error();
+    if (failed.fate == Fate::missing) finish_rename(site, server, record, to, failed);
+    if (failed.fate != Fate::unknown) throw Stop{refused_status, failed.why};
+    throw Stop{refused_status, failed.why + "; whether it is renamed there is unknown (`gerve repo size " +
+                                   record.path.text() + "` finds out), and here it is not: rename it again"};
 }
 
 // On disk first: a name that is taken there must not be taken in the directory.
@@ -67,15 +107,15 @@ int rename(Site& site, const Values& values) {
     if (to.folded() != record.path.folded() && site.registry().show_repository(to)) {
         throw Stop{refused_status, "there is already a repository " + to.text()};
     }
-    FileServer server = server_of(site, record.path.owner());
-    need(server.rename(record.path, to, record.id));
+    FileServer server(site, record.path.owner());
+    rename_on_disk(site, server, record, to);
     const auto renamed = site.registry().rename_repository(record.path, to);
     if (!renamed) {
         const auto undone = server.rename(to, record.path, record.id);
-        throw Stop{refused_status, explanation_of(renamed.error()) +
-                                       (undone ? ""
-                                               : "; and on the file server it is " + to.text() +
-                                                     " now: " + explanation_of(undone.error()))};
+        throw Stop{refused_status,
+                   explanation_of(renamed.error()) + (undone ? ""
+                                                             : "; and on the file server it is " + to.text() +
+                                                                   " now: " + undone.error().why)};
     }
     std::printf("%s is %s now\n", record.path.text().c_str(), renamed->path.text().c_str());
     return 0;
@@ -95,9 +135,19 @@ int remove(Site& site, const Values& values) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
     site.details().add("repo", record.path.text());
     if (!values.yes) confirm_deletion(record.path);
-    const auto removed = server_of(site, record.path.owner()).remove(record.path, record.id);
-    if (!removed && removed.error().kind != ErrorKind::denied) need(removed);
+    const auto removed = FileServer(site, record.path.owner()).remove(record.path, record.id);
+    const bool missing = !removed && removed.error().fate == Fate::missing;
+    if (!removed && removed.error().fate == Fate::unknown) {
+        throw Stop{refused_status,
+                   removed.error().why + "; whether it is deleted there is unknown (`gerve repo size " +
+                       record.path.text() + "` finds out), and here it is not: delete it again"};
+    }
+    if (!removed && !missing) throw Stop{refused_status, removed.error().why};
     (void)need(site.registry().delete_repository(record.path));
+    if (missing) {
+        std::fprintf(stderr, "gerve: %s: only its entry is deleted; if it lies elsewhere, remove it there\n",
+                     removed.error().why.c_str());
+    }
     return 0;
 }
 
@@ -186,9 +236,11 @@ void declare_repositories(Command& root) {
                 [removed](Site& site) { return remove(site, *removed); })
         .argument(path_name, "The repository", parsed(removed->repo))
         .flag("-y,--yes", "Do not ask, at a terminal", removed->yes);
+    declare_inspection(repo);
     declare_marks(repo);
     repo.examples({"gerve repo create alice/hello --private", "gerve repo list alice",
-                   "gerve repo rename alice/hello greeting", "gerve repo archive alice/greeting"});
+                   "gerve repo rename alice/hello greeting", "gerve repo archive alice/greeting",
+                   "gerve repo fsck alice/greeting bob/site"});
 }
 
 }  // namespace gerve

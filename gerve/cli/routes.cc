@@ -1,5 +1,7 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "authz/base/fd.h"
@@ -21,6 +23,7 @@ struct Values {
     std::optional<ServerName> server;
     std::vector<Endpoint> endpoints;
     std::string file;
+    bool yes = false;
     bool json = false;
 };
 
@@ -61,15 +64,28 @@ int list_servers(Site& site, bool json) {
     return 0;
 }
 
+// With the first server added, the embedded one holds nobody any more but whom a route leads there.
+void warn_of_first(Site& site, const Values& values) {
+    const std::size_t owners = need(site.registry().list_accounts()).size();
+    const std::size_t repositories = need(site.registry().list_repositories()).size();
+    std::fprintf(
+        stderr,
+        "gerve: from now on each owner needs a route (`gerve route set OWNER SERVER`): until they have "
+        "one, clients of all %zu accounts, with %zu repositories, are turned away with exit status 75; "
+        "what the embedded server holds is reached by a server named local at unix:%s\n",
+        owners, repositories, site.config().local_agent_socket().c_str());
+    if (values.yes || repositories == 0 || ::isatty(STDIN_FILENO) == 0) return;
+    std::printf("Type the name of the server to add it: ");
+    std::fflush(stdout);
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != values.server->text()) throw Stop{refused_status, "no server was added"};
+}
+
 int add_server(Site& site, const Values& values) {
     const bool first = site.config().embedded && need(site.registry().list_servers()).empty();
+    if (first) warn_of_first(site, values);
     need(site.registry().add_server(*values.server, values.endpoints));
-    if (first) {
-        std::fprintf(stderr,
-                     "gerve: from now on each owner needs a route (`gerve route set OWNER SERVER`); what the "
-                     "embedded server holds is reached by a server named local at unix:%s\n",
-                     site.config().local_agent_socket().c_str());
-    }
     return 0;
 }
 
@@ -80,7 +96,8 @@ void declare_server(Command& root) {
         .change("add", "Add a file server; of its endpoints the first healthy one serves.",
                 [add](Site& site) { return add_server(site, *add); })
         .argument("NAME", "Its name, as in its agent's configuration", parsed(add->server))
-        .arguments("ENDPOINT", endpoint_help, endpoint_into(add->endpoints));
+        .arguments("ENDPOINT", endpoint_help, endpoint_into(add->endpoints))
+        .flag("-y,--yes", "Do not ask, at a terminal, before the first one", add->yes);
     const auto set = std::make_shared<Values>();
     server
         .change("set", "Replace the endpoints of a file server.",

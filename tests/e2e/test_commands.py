@@ -22,7 +22,7 @@ GROUPS = {
     "org": "member",
     "key": "add list revoke show",
     "deploy-key": "add list",
-    "repo": "create list archive disable rename delete",
+    "repo": "create list archive disable rename delete fsck size",
     "access": "grant revoke",
     "route": "set get list",
     "server": "add list",

@@ -12,7 +12,7 @@ using namespace gerve;
 namespace {
 
 struct Conversation {
-    Result<AgentAnswer> result;
+    Ordered<AgentAnswer> result;
     std::string heard;  // by the agent
 };
 
@@ -41,7 +41,8 @@ auto talk_by(Call call, const std::string& words, std::string& heard, const std:
 
 Conversation talk(const std::string& words, const std::string& open = "OPEN") {
     std::string heard;
-    auto result = talk_by(call_agent, words, heard, open);
+    const auto call = [](const Fd& agent, const std::string& text) { return call_agent(agent, text); };
+    auto result = talk_by(call, words, heard, open);
     return {std::move(result), heard};
 }
 
@@ -56,10 +57,10 @@ std::string frame(grv1::FrameType type, const std::string& payload) {
 
 const std::string ok = grv1::encode_open_ok(1);
 
-ErrorKind kind_of(const std::string& words) {
+Fate fate_of(const std::string& words) {
     const auto conversation = talk(words);
     REQUIRE_FALSE(conversation.result.has_value());
-    return conversation.result.error().kind;
+    return conversation.result.error().fate;
 }
 
 }  // namespace
@@ -72,22 +73,33 @@ TEST_CASE("an operation that succeeds gives what it printed") {
     CHECK(done.heard == "the OPEN");
 }
 
-TEST_CASE("an operation that fails says why, in words that a terminal can bear") {
-    const auto failed = talk(ok + frame(grv1::FrameType::stderr_data, "it exists\x1b already\n") +
-                             grv1::encode_exit({1, 0, ""}));
-    REQUIRE_FALSE(failed.result.has_value());
-    CHECK(failed.result.error().kind == ErrorKind::client);
-    CHECK(failed.result.error().told == "it exists\\x1b already");
-    CHECK(talk(ok + grv1::encode_exit({1, 0, ""})).result.error().told ==
-          "the file server failed; its log tells why");
-    CHECK(kind_of(ok + grv1::encode_exit({grv1::Exit::no_code, 9, "killed"})) == ErrorKind::client);
+TEST_CASE("an operation that fails says why, and how it ended") {
+    const auto failed =
+        talk(ok + frame(grv1::FrameType::stdout_data, "checked\n") +
+             frame(grv1::FrameType::stderr_data, "missing blob\n") + grv1::encode_exit({4, 0, ""}));
+    REQUIRE(failed.result.has_value());
+    CHECK(failed.result->status == 4);
+    CHECK(failed.result->output == "checked\n");
+    CHECK(failed.result->errors == "missing blob\n");
+    CHECK(talk(ok + grv1::encode_exit({grv1::Exit::no_code, 9, "killed"})).result->status == 137);
+}
+
+TEST_CASE("of an operation that says too much the beginning is kept, and how it ended") {
+    std::string words = ok;
+    for (int i = 0; i < 5; ++i) words += frame(grv1::FrameType::stderr_data, std::string(262'144, 'x'));
+    const auto long_winded = talk(words + grv1::encode_exit({1, 0, ""}));
+    REQUIRE(long_winded.result.has_value());
+    CHECK(long_winded.result->errors.size() == 1 << 20);
+    CHECK(long_winded.result->status == 1);
 }
 
 TEST_CASE("a FAIL is a missing repository, a reason to try elsewhere, or the end") {
     using grv1::FailCode;
-    CHECK(kind_of(grv1::encode_fail({FailCode::no_such_repository, false, ""})) == ErrorKind::denied);
-    CHECK(kind_of(grv1::encode_fail({FailCode::standby, true, ""})) == ErrorKind::unavailable);
-    CHECK(kind_of(grv1::encode_fail({FailCode::authentication, false, ""})) == ErrorKind::client);
+    CHECK(fate_of(grv1::encode_fail({FailCode::no_such_repository, false, ""})) == Fate::missing);
+    CHECK(fate_of(grv1::encode_fail({FailCode::standby, true, ""})) == Fate::elsewhere);
+    CHECK(fate_of(grv1::encode_fail({FailCode::authentication, false, ""})) == Fate::refused);
+    CHECK(talk(grv1::encode_fail({FailCode::bad_request, false, "no\x1b"})).result.error().why ==
+          "the file server refused: no\\x1b");
 }
 
 TEST_CASE("an agent that has accepted the ticket serves, or says what keeps it from serving") {
@@ -103,12 +115,32 @@ TEST_CASE("an agent that has accepted the ticket serves, or says what keeps it f
     CHECK_FALSE(ask(ok + grv1::encode_exit({0, 0, ""})).has_value());
 }
 
-TEST_CASE("a connection that ends without EXIT is a failure, whatever came before") {
-    CHECK(kind_of("") == ErrorKind::unavailable);
-    CHECK(kind_of(ok) == ErrorKind::unavailable);
-    CHECK(kind_of(ok + frame(grv1::FrameType::stdout_data, "done\n")) == ErrorKind::unavailable);
-    CHECK(kind_of(ok + grv1::encode_exit({0, 0, ""}).substr(0, 6)) == ErrorKind::unavailable);
-    CHECK(kind_of("SSH-2.0-OpenSSH_9.2\r\n") == ErrorKind::client);
+TEST_CASE("what was sent and not answered may be done, and is given to nobody else") {
+    CHECK(fate_of("") == Fate::unknown);
+    CHECK(fate_of(ok) == Fate::unknown);
+    CHECK(fate_of(ok + frame(grv1::FrameType::stdout_data, "done\n")) == Fate::unknown);
+    CHECK(fate_of(ok + grv1::encode_exit({0, 0, ""}).substr(0, 6)) == Fate::unknown);
+    CHECK(fate_of(ok + ok) == Fate::unknown);
+    CHECK(fate_of("SSH-2.0-OpenSSH_9.2\r\n") == Fate::refused);
+}
+
+TEST_CASE("what could not be sent may be done elsewhere") {
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    const Fd ours(pair[0]);
+    Fd(pair[1]).reset();
+    CHECK(call_agent(ours, "OPEN").error().fate == Fate::elsewhere);
+}
+
+TEST_CASE("an agent that says nothing is waited for as long as was said") {
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    const Fd ours(pair[0]);
+    const Fd theirs(pair[1]);
+    const auto silent = call_agent(ours, "OPEN", std::chrono::seconds(1));
+    REQUIRE_FALSE(silent.has_value());
+    CHECK(silent.error().fate == Fate::unknown);
+    CHECK(silent.error().why == "the file server does not answer");
 }
 
 TEST_CASE("an endpoint that nobody listens at is named") {

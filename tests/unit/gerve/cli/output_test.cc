@@ -32,3 +32,12 @@ TEST_CASE("what is no time is refused with the forms that are") {
     CHECK(parse_time("soon", 0).error().told ==
           "'soon' is not a time: write 2027-01-31, 2027-01-31T12:00:00Z or 90d (days from now)");
 }
+
+TEST_CASE("bytes are told in a unit that people read") {
+    CHECK(format_bytes(0) == "0 B");
+    CHECK(format_bytes(1023) == "1023 B");
+    CHECK(format_bytes(1024) == "1.0 KiB");
+    CHECK(format_bytes(1'572'864) == "1.5 MiB");
+    CHECK(format_bytes(std::uint64_t{5} << 40) == "5.0 TiB");
+    CHECK(format_bytes(~std::uint64_t{0}) == "16.0 EiB");
+}

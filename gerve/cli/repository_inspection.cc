@@ -1,0 +1,113 @@
+#include <nlohmann/json.hpp>
+
+#include "authz/base/text.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/file_server.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Values {
+    std::vector<RepoPath> repos;
+    bool json = false;
+};
+
+// What one repository's file server says of it; `out` takes it for --json.
+using Look = std::function<int(FileServer& server, const RepositoryRecord& record, Json& out)>;
+
+template <class T>
+T need_of_server(Ordered<T> answer) {
+    if (!answer) throw Stop{refused_status, answer.error().why};
+    return std::move(*answer);
+}
+
+int look_at(Site& site, const RepoPath& path, const Look& look, Json& out) {
+    out["repository"] = path.text();
+    try {
+        const RepositoryRecord record = need(site.registry().show_repository(path));
+        out["repository"] = record.path.text();
+        FileServer server(site, record.path.owner());
+        out["server"] = server.name().text();
+        return look(server, record, out);
+    } catch (const Stop& stop) {
+        std::fprintf(stderr, "gerve: %s: %s\n", path.text().c_str(), stop.text.c_str());
+        out["error"] = stop.text;
+        return stop.status;
+    }
+}
+
+// One that cannot be looked at keeps the others from nothing; the status is the worst.
+int look_at_all(Site& site, const Values& values, const Look& look) {
+    (void)site.registry();  // without which all would fail alike
+    Json out = Json::array();
+    int status = 0;
+    for (const RepoPath& path : values.repos) {
+        Json& one = out.emplace_back(Json::object());
+        status = std::max(status, look_at(site, path, look, one));
+    }
+    if (values.json) print_json(out);
+    return status;
+}
+
+int fsck(Site& site, const Values& values) {
+    return look_at_all(site, values, [&](FileServer& server, const RepositoryRecord& record, Json& out) {
+        const FsckReport report = need_of_server(server.fsck(record.path, record.id));
+        const bool sound = report.status == 0;
+        out.update(Json{{"sound", sound}, {"status", report.status}, {"output", report.output}});
+        if (values.json) return sound ? 0 : refused_status;
+        std::printf(
+            "%s: %s\n", record.path.text().c_str(),
+            sound ? "sound" : ("git fsck ended with status " + std::to_string(report.status)).c_str());
+        if (const auto said = trim(report.output); !said.empty()) {
+            for (const std::string_view line : split(said, '\n'))
+                std::printf("  %s\n", one_line(line).c_str());
+        }
+        std::fflush(stdout);  // the next may take long
+        return sound ? 0 : refused_status;
+    });
+}
+
+int size(Site& site, const Values& values) {
+    Table table({"REPOSITORY", "SERVER", "SIZE", "BYTES"});
+    bool any = false;
+    const int status =
+        look_at_all(site, values, [&](FileServer& server, const RepositoryRecord& record, Json& out) {
+            const std::uint64_t bytes = need_of_server(server.size(record.path, record.id));
+            out["bytes"] = bytes;
+            table.add({record.path.text(), server.name().text(), format_bytes(bytes), std::to_string(bytes)});
+            any = true;
+            return 0;
+        });
+    if (any && !values.json) table.print("");
+    return status;
+}
+
+Setter into(std::vector<RepoPath>& repos) {
+    return [&repos](const std::string& text) -> Result<void> {
+        auto path = RepoPath::parse(text);
+        if (!path) return pass_on(path);
+        repos.push_back(std::move(*path));
+        return {};
+    };
+}
+
+}  // namespace
+
+void declare_inspection(Command& repo) {
+    const auto checked = std::make_shared<Values>();
+    repo.command("fsck", "Let git check repositories on their file server; status 1 if it finds something.",
+                 [checked](Site& site) { return fsck(site, *checked); })
+        .arguments("OWNER/NAME", "The repositories", into(checked->repos))
+        .json(checked->json);
+    const auto measured = std::make_shared<Values>();
+    repo.command("size", "Tell what repositories take on the disk of their file server.",
+                 [measured](Site& site) { return size(site, *measured); })
+        .arguments("OWNER/NAME", "The repositories", into(measured->repos))
+        .json(measured->json);
+}
+
+}  // namespace gerve

@@ -1,0 +1,252 @@
+"""gerve repo: what becomes of entry and repository when a file server is away, is another one, or says nothing."""
+
+import json
+import os
+import pty
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.fileserver import FileServer
+from harness.processes import free_port
+from harness.production import Production
+from harness.programs import program
+from harness.site import Repository
+
+
+@pytest.fixture(scope="module")
+def house(workspace):
+    """A site with two file servers, of which the second holds nothing."""
+    directory = Path(tempfile.mkdtemp(prefix="repo-", dir=workspace))
+    site = Production(directory)
+    site.other = FileServer(directory / "other", "fs2", site.files.keys)
+    try:
+        site.start()
+        site.other.start()
+        site.gerve("server", "add", "fs2", address_of(site.other))
+        yield site
+        site.other.stop()
+        site.stop()
+    finally:
+        site.gateway.kill()
+        site.other.kill()
+        site.files.kill()
+
+
+def address_of(files: FileServer) -> str:
+    return f"127.0.0.1:{files.address[1]}"
+
+
+def owned(house, name: str = "project", private: bool = False) -> Repository:
+    return house.repository(house.person("alice"), name, private)
+
+
+def listed(site, repository: Repository) -> list[dict]:
+    return [one for one in site.gerve_json("repo", "list") if one["repository"] == repository.path]
+
+
+class Mute:
+    """In front of an agent: hands on what it is asked, and hangs up when that is done, without an answer."""
+
+    def __init__(self, agent: FileServer):
+        self.agent = agent
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.asked = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self.socket.accept()
+            with client, socket.create_connection(self.agent.address) as agent:
+                agent.sendall(client.recv(65536))
+                self.asked += 1
+                while agent.recv(65536):
+                    pass
+
+
+@pytest.fixture
+def mute(house):
+    """fs1 loses each answer; the agent itself is its second endpoint."""
+    front = Mute(house.files)
+    house.gerve("server", "set", "fs1", front.endpoint, address_of(house.files))
+    yield front
+    house.gerve("server", "set", "fs1", address_of(house.files))
+
+
+# ---- deleted here, and there
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_root_may_not_delete_keeps_its_entry(private_sites):
+    site = private_sites(start=False)
+    site.gerve("user", "add", "alice")
+    site.gerve("repo", "create", "alice/secret", "--private")
+    disk = site.state / "repositories/alice/secret.git"
+    assert disk.is_dir()
+    os.chown(site.state, 65534, 65534)
+    for command in (("delete", "-y"), ("fsck",), ("size",)):
+        site.gerve("repo", command[0], "alice/secret", *command[1:], exit=1, says="the repositories are nobody's: start it")
+    assert disk.is_dir()
+    assert site.gerve_json("repo", "list")[0]["repository"] == "alice/secret"
+    os.chown(site.state, 0, 0)
+    assert site.gerve("repo", "delete", "alice/secret", "-y").stderr == ""
+    assert not disk.exists()
+
+
+def test_what_lies_on_another_server_is_not_forgotten_in_silence(house):
+    repository = owned(house, "moved", private=True)
+    house.gerve("route", "set", repository.owner, "fs2")
+    outcome = house.gerve("repo", "delete", repository.path, "-y")
+    assert outcome.stderr == (f"gerve: fs2 does not have {repository.path}: only its entry is deleted; if it lies "
+                              "elsewhere, remove it there\n")
+    assert repository.disk.is_dir() and not listed(house, repository)
+    house.gerve("route", "set", repository.owner, house.files.name)
+    house.gerve("repo", "create", repository.path, exit=1,
+                says="fs1 has one of that name which no entry here belongs to: look at it there, move it away")
+    assert not listed(house, repository)
+
+
+# ---- checked and measured
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_git_checks_what_is_sound_and_what_is_damaged(private_sites, serving):
+    site = private_sites()
+    alice = site.person("alice")
+    sound, damaged = site.repository(alice, "sound"), site.repository(alice, "damaged")
+    for repository in (sound, damaged):
+        alice.publish(repository)
+    (damaged.disk / "refs/heads/broken").write_text("1" * 40 + "\n")
+    if not serving:
+        site.gateway.stop()
+    assert site.gerve("repo", "fsck", sound.path).stdout == f"{sound.path}: sound\n"
+    outcome = site.gerve("repo", "fsck", damaged.path, sound.path, exit=1)
+    assert f"{damaged.path}: git fsck ended with status " in outcome.stdout
+    assert "refs/heads/broken: invalid sha1 pointer" in outcome.stdout
+    assert outcome.stdout.endswith(f"{sound.path}: sound\n")
+    missing = f"{alice.login}/missing"
+    told = site.gerve("repo", "fsck", "--json", damaged.path, missing, sound.path, exit=1)
+    bad, gone, good = json.loads(told.stdout)
+    assert (good["repository"], good["server"], good["sound"], good["status"]) == (sound.path, "local", True, 0)
+    assert not bad["sound"] and bad["status"] != 0 and "refs/heads/broken" in bad["output"]
+    assert gone["repository"] == missing and missing in gone["error"] and missing in told.stderr
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_what_repositories_take_is_told(private_sites, serving):
+    site = private_sites()
+    alice = site.person("alice")
+    small, large = site.repository(alice, "small"), site.repository(alice, "large")
+    (large.disk / "noise").write_bytes(os.urandom(3 << 20))
+    if not serving:
+        site.gateway.stop()
+    sizes = {one["repository"]: one["bytes"] for one in site.gerve_json("repo", "size", small.path, large.path)}
+    assert 0 < sizes[small.path] < 1 << 20 and 3 << 20 <= sizes[large.path] < 4 << 20
+    table = site.gerve("repo", "size", large.path).stdout.splitlines()
+    assert table[1].split() == [large.path, "local", f"{sizes[large.path] / (1 << 20):.1f}", "MiB", str(sizes[large.path])]
+    site.gerve("repo", "size", f"{alice.login}/missing", exit=1, stdout="", says="missing")
+
+
+# ---- endpoints that take no orders
+
+
+def test_git_daemons_are_passed_by(house):
+    daemon, dead = f"git://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    agent = address_of(house.files)
+    try:
+        house.gerve("server", "set", "fs1", daemon, agent)
+        repository = owned(house)
+        assert repository.disk.is_dir()
+        house.gerve("server", "set", "fs1", dead, daemon)
+        house.gerve("repo", "size", repository.path, exit=1, says=f"cannot reach {dead}: Connection refused")
+        house.gerve("server", "set", "fs1", daemon)
+        for command in (("size",), ("delete", "-y")):
+            house.gerve("repo", command[0], repository.path, *command[1:], exit=1,
+                        says=f"put one there and add it, `gerve server set fs1 HOST:PORT {daemon}`")
+    finally:
+        house.gerve("server", "set", "fs1", agent)
+    assert listed(house, repository) and repository.disk.is_dir()
+
+
+# ---- no answer
+
+
+def test_a_creation_without_an_answer_loses_nothing(house, mute):
+    owner = house.person("alice")
+    house.gerve("route", "set", owner.login, "fs1")
+    repository = Repository(owner.login, "cut", house.files.root)
+    house.gerve("repo", "create", repository.path, exit=1, says=f"whether {repository.path} is made is unknown")
+    assert mute.asked == 1
+    assert repository.disk.is_dir()
+    assert [one["state"] for one in listed(house, repository)] == ["disabled"]
+    house.gerve("server", "set", "fs1", address_of(house.files))
+    house.gerve("repo", "size", repository.path)
+    house.gerve("repo", "enable", repository.path)
+    owner.git("ls-remote", repository.url)
+
+
+def test_a_deletion_without_an_answer_is_repeated(house, mute):
+    house.gerve("server", "set", "fs1", address_of(house.files))
+    repository = owned(house)
+    house.gerve("server", "set", "fs1", mute.endpoint, address_of(house.files))
+    house.gerve("repo", "delete", repository.path, "-y", exit=1, says="whether it is deleted there is unknown")
+    assert mute.asked == 1 and listed(house, repository)
+    house.gerve("server", "set", "fs1", address_of(house.files))
+    house.gerve("repo", "delete", repository.path, "-y", says="fs1 does not have")
+    assert not listed(house, repository)
+
+
+def test_a_renaming_without_an_answer_is_finished_by_the_next(house, mute):
+    house.gerve("server", "set", "fs1", address_of(house.files))
+    repository = owned(house, "before")
+    house.gerve("server", "set", "fs1", mute.endpoint, address_of(house.files))
+    house.gerve("repo", "rename", repository.path, "after", exit=1, says="whether it is renamed there is unknown")
+    assert mute.asked == 1 and listed(house, repository)
+    house.gerve("server", "set", "fs1", address_of(house.files))
+    renamed = Repository(repository.owner, "after", house.files.root)
+    house.gerve("repo", "rename", repository.path, "after", exit=1, says=f"`gerve repo enable {renamed.path}`")
+    assert renamed.disk.is_dir() and not listed(house, repository)
+    assert [one["state"] for one in listed(house, renamed)] == ["disabled"]
+    house.gerve("repo", "rename", f"{repository.owner}/nothing", "more", exit=1)
+
+
+# ---- the first server
+
+
+def at_a_terminal(site, answer: str, *words: str) -> tuple[int, str]:
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer.encode())
+        ran = subprocess.run([program("gerve"), *site.gateway.options, *words], stdin=theirs, capture_output=True,
+                             text=True, timeout=30)
+        return ran.returncode, ran.stderr
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_the_first_server_is_added_knowingly(private_site):
+    site = private_site
+    for _ in range(2):
+        site.repository(site.person("alice"))
+    add = ("server", "add", "fs9", "127.0.0.1:9419")
+    status, told = at_a_terminal(site, "no\n", *add)
+    assert status == 1 and "clients of all 2 accounts, with 2 repositories, are turned away" in told
+    assert site.gerve_json("server", "list") == []
+    status, told = at_a_terminal(site, "fs9\n", *add)
+    assert status == 0 and site.entry("fs9", "server", "list")
+    status, told = at_a_terminal(site, "", "server", "add", "fs10", "127.0.0.1:9420")
+    assert (status, told) == (0, "")
+
+
+@pytest.mark.parametrize("words", [(), ("-y",)])
+def test_without_a_terminal_the_first_server_is_added_with_a_word_about_it(private_site, words):
+    private_site.repository(private_site.person("alice"))
+    outcome = private_site.gerve("server", "add", "fs9", "127.0.0.1:9419", *words)
+    assert "clients of all 1 accounts, with 1 repositories" in outcome.stderr
+    assert private_site.entry("fs9", "server", "list")
