@@ -21,6 +21,9 @@ std::string RequestId::text() const {
 
 namespace messages {
 namespace {
+constexpr const char* unchecked =
+    "ERROR: Gerve cannot check your access right now. Try again in a minute.";
+
 std::string with_request(std::string text, const RequestId& request) {
     return std::move(text) + " (request " + request.text() + ")\n";
 }
@@ -72,7 +75,10 @@ std::string moved(const RepoPath& from, const RepoPath& to) {
     return "remote: " + from.text() + " has moved to " + to.text() + "\n";
 }
 std::string cannot_check(const RequestId& request) {
-    return with_request("ERROR: Gerve cannot check your access right now. Try again in a minute.", request);
+    return with_request(unchecked, request);
+}
+std::string cannot_check() {
+    return std::string(unchecked) + "\n";
 }
 std::string cannot_record(const RequestId& request) {
     return with_request("ERROR: Gerve cannot record this push right now. Try again in a minute.", request);

@@ -48,6 +48,7 @@ namespace messages {
 [[nodiscard]] std::string connection_too_old();  // behind sshd: nothing new may be started on it
 [[nodiscard]] std::string moved(const RepoPath& from, const RepoPath& to);
 [[nodiscard]] std::string cannot_check(const RequestId& request);
+[[nodiscard]] std::string cannot_check();  // where there is no request: for `gerve explain`
 [[nodiscard]] std::string cannot_record(const RequestId& request);
 [[nodiscard]] std::string server_not_answering(const Login& owner, const RequestId& request);
 [[nodiscard]] std::string connection_lost(const RequestId& request);

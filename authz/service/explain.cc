@@ -75,12 +75,29 @@ void put_decision(Explanation& explanation, const Inquiry& inquiry, const RepoPa
         explanation.exit = static_cast<int>(deny->exit);
         return;
     }
+    if (!inquiry.route || inquiry.route->endpoints.empty()) {
+        // Policy allows it, and still nobody is served: authz cannot say where to.
+        explanation.rule = inquiry.route ? "no-endpoint" : "no-route";
+        explanation.told = messages::cannot_check();
+        explanation.exit = static_cast<int>(ExitStatus::unavailable);
+        return;
+    }
     explanation.allowed = true;
     explanation.rule = rule_name(std::get<Allow>(inquiry.decision).because);
     explanation.route = inquiry.route;
     if (inquiry.repository->moved) explanation.told = messages::moved(asked, inquiry.repository->path);
-    if (!inquiry.route) explanation.exit = static_cast<int>(ExitStatus::unavailable);
 }
+
+// Redis is asked as for a login, and learns nothing by it.
+class LookedAt final : public RouteHints {
+  public:
+    explicit LookedAt(RouteHints& hints) : hints_(hints) {}
+    Result<std::optional<ServerName>> find(const Login& owner) override { return hints_.find(owner); }
+    void learn(const Login&, const ServerName&) override {}
+
+  private:
+    RouteHints& hints_;
+};
 
 }  // namespace
 
@@ -96,7 +113,7 @@ Route local_route(const std::string& agent_socket) {
 
 Result<Explanation> explain(Database& database, const Route& local,
                             const std::variant<Login, Fingerprint>& who, const GitCommand& command,
-                            UnixMillis now) {
+                            UnixMillis now, RouteHints* hints) {
     auto subject = std::visit([&](const auto& name) { return subject_of(database, local, name, now); }, who);
     if (!subject) return pass_on(subject);
     Explanation explanation = std::move(subject->so_far);
@@ -104,6 +121,9 @@ Result<Explanation> explain(Database& database, const Route& local,
 
     QueryCounters counters;
     Directory directory(database, counters, local);
+    ServerCache servers;
+    std::optional<LookedAt> routes;
+    if (hints != nullptr) directory.follow(routes.emplace(*hints), servers);
     std::vector<Fact> facts;
     const auto inquiry = inquire(directory, *subject->principal, command.service, command.repo, &facts);
     if (!inquiry) return pass_on(inquiry);

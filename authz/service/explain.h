@@ -16,17 +16,22 @@ namespace gerve {
 struct Explanation {
     std::vector<std::pair<std::string, std::string>> facts;  // what was asked, and the answer, in order
     bool allowed = false;
-    std::string rule;  // of policy (rule_name), or "unknown-key", "revoked-key", "expired-key"
-    std::string told;  // to the client on stderr, newline included; what sshd says when the key is refused
+    // Of policy (rule_name), or "unknown-key", "revoked-key", "expired-key"; "no-route" and "no-endpoint" where
+    // policy allows what nobody can be sent to.
+    std::string rule;
+    // To the client on stderr, newline included and without a request id; what sshd says when the key is refused.
+    std::string told;
     int exit = 0;      // status of the session; 255, ssh's own, when the key is refused
     std::optional<Route> route;
 };
 
 // Decides by the very functions that serve a login, over tables as they are now. `local` is the route of the
-// embedded default. Errors: client (no such account), unavailable.
+// embedded default; `hints`, unless null, are asked for the route first, and learn nothing.
+// Errors: client (no such account), unavailable.
 [[nodiscard]] Result<Explanation> explain(Database& database, const Route& local,
                                           const std::variant<Login, Fingerprint>& who,
-                                          const GitCommand& command, UnixMillis now);
+                                          const GitCommand& command, UnixMillis now,
+                                          RouteHints* hints = nullptr);
 
 // The embedded server `local`, at its unix socket.
 [[nodiscard]] Route local_route(const std::string& agent_socket);

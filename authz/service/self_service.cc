@@ -81,6 +81,7 @@ std::string_view reason_of(Rule rule) {
         case Rule::no_write_access: return "you may read it, and no more";
         case Rule::read_only_deploy_key: return "your key may read it, and no more";
         case Rule::archived: return "it is archived and read-only";
+        case Rule::fetch_only_server: return "its file server is a git daemon, from which one can only fetch";
         default: break;
     }
     return "it is not";
@@ -88,7 +89,7 @@ std::string_view reason_of(Rule rule) {
 
 Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, const SelfQuestion& question) {
     const Service service = question.push ? Service::receive_pack : Service::upload_pack;
-    const auto inquiry = inquire_access(directory, principal, service, *question.repo);
+    const auto inquiry = inquire(directory, principal, service, *question.repo);
     if (!inquiry) return pass_on(inquiry);
     const auto* deny = std::get_if<Deny>(&inquiry->decision);
     const bool hidden = deny != nullptr &&
@@ -101,7 +102,12 @@ Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, co
     text += std::string(deny == nullptr ? "You may " : "You may not ") +
             (question.push ? "push to " : "read ") + name + ": " + std::string(reason_of(because)) +
             " (rule " + std::string(rule_name(because)) + ").\n";
-    return SelfAnswer{std::move(text), "", deny == nullptr ? 0 : static_cast<int>(deny->exit)};
+    if (deny != nullptr) return SelfAnswer{std::move(text), "", static_cast<int>(deny->exit)};
+    if (inquiry->route && !inquiry->route->endpoints.empty()) return SelfAnswer{std::move(text), "", 0};
+    // What git would be told, behind what is known.
+    return SelfAnswer{text + "But no file server is set for " + inquiry->repository->path.owner().text() +
+                          ": ask the operator.\n",
+                      messages::cannot_check(), static_cast<int>(ExitStatus::unavailable)};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "authz/base/text.h"
 #include "authz/service/explain.h"
+#include "authz/store/redis_routes.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
@@ -68,9 +69,18 @@ void print(const Explanation& explanation) {
     }
 }
 
+// Null: there is none. One that is out of reach is passed by, as for a login.
+std::unique_ptr<RedisRoutes> routes_in_redis(const Config& config, RedisCounters& counters) {
+    if (!config.redis) return nullptr;
+    return std::make_unique<RedisRoutes>(need(RedisSettings::make(*config.redis)), 1, counters);
+}
+
 int run_explain(Site& site, const Values& values) {
     const Route local = local_route(site.config().local_agent_socket());
-    const auto explanation = need(explain(site.database(), local, *values.who, *values.command, unix_now()));
+    RedisCounters counters;
+    const auto redis = routes_in_redis(site.config(), counters);
+    const auto explanation =
+        need(explain(site.database(), local, *values.who, *values.command, unix_now(), redis.get()));
     values.json ? print_json(to_json(explanation)) : print(explanation);
     return explanation.allowed ? 0 : refused_status;
 }
@@ -88,7 +98,7 @@ void declare_explain(Command& root) {
         .json(values->json)
         .examples({"gerve explain bob \"git-receive-pack 'alice/hello'\"",
                    "gerve explain SHA256:… \"git-upload-pack 'alice/hello'\" --json"},
-                  "Exit status: 0 allowed, 1 denied.");
+                  "Exit status: 0 allowed, 1 denied, or nobody can be sent there (no-route).");
 }
 
 }  // namespace gerve

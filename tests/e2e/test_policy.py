@@ -2,12 +2,22 @@
 
 A letter for reading and one for writing: A allowed, N told as not found, D permission denied, R archived and
 read-only, S suspended. Archives need what reading needs.
+
+The second table is of what lies between a decision and git: where the owner's repositories are. A letter for
+git-upload-pack, git-receive-pack and git-upload-archive: besides those above F can only be fetched, U cannot be
+checked.
 """
+
+import re
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from harness.client import Client
-from harness.messages import NOT_FOUND, SUSPENDED, archived, write_denied
+from harness.gitdaemon import GitDaemon
+from harness.production import Production
+from harness.messages import CANNOT_CHECK, NOT_FOUND, SUSPENDED, archived, fetch_only, write_denied
 from harness.rawssh import Answer, RawClient
 from harness.site import Repository
 
@@ -36,6 +46,15 @@ deploy-elsewhere      NN      NN        NN        NN       NN        NN        N
 VISIBILITIES, STATES, *ROWS = [line.split() for line in TABLE_TEXT.strip().splitlines()]
 COLUMNS = list(zip(VISIBILITIES, STATES))
 TABLE = {name: letters for name, *letters in ROWS}
+
+SERVERS_TEXT = """
+             agent  daemon  none  only-in-redis
+owner        AAA    AFF     UUU   AAA
+reader       ADA    ADF     UDU   ADA
+stranger     NNN    NNN     NNN   NNN
+"""
+SERVERS, *SERVER_ROWS = [line.split() for line in SERVERS_TEXT.strip().splitlines()]
+SERVER_TABLE = {name: dict(zip(SERVERS, letters)) for name, *letters in SERVER_ROWS}
 
 COMMANDS = {"archived": "archive", "disabled": "disable"}
 
@@ -114,6 +133,7 @@ def told_for(letter: str, repository: Repository, client: Client, by_deploy_key:
         "S": SUSPENDED,
         "R": archived(repository.path),
         "D": write_denied(repository.path, who),
+        "F": fetch_only(repository.path),
     }[letter]
 
 
@@ -122,6 +142,8 @@ def letter_of(answer: Answer, told: dict[str, str]) -> str:
     if answer.exit == 0 and answer.stdout:
         return "A"
     text = answer.stderr.decode()
+    if answer.exit == 75 and not answer.stdout and CANNOT_CHECK.fullmatch(text):
+        return "U"
     for letter, expected in told.items():
         if (answer.stdout, text, answer.exit) == (b"", expected, 1):
             return letter
@@ -158,10 +180,77 @@ def explain(site, client: Client, row: str, command: str, told: dict[str, str]) 
     """The letter that `gerve explain` answers with; the whole text if it is none."""
     who = client.key.fingerprint if row.startswith("deploy-") else client.login
     outcome = site.gerve("explain", who, command, exit=range(0, 2))
+    if outcome.exit == 1 and re.search(r"^told +ERROR: Gerve cannot check .*\nexit +75$", outcome.stdout, re.M):
+        return "U"
     letters = [letter for letter, text in told.items() if text.strip() in outcome.stdout]
     if outcome.exit == 0 and not letters:
         return "A"
     return letters[0] if outcome.exit == 1 and len(letters) == 1 else outcome.transcript()
+
+
+class Servers:
+    """Owners with one private repository each, by where it lies."""
+
+    def __init__(self, house: Production):
+        self.house = house
+        self.owners, self.repositories = {}, {}
+        for server in SERVERS:
+            self._add(server)
+
+    def _add(self, server: str) -> None:
+        owner = self.owners[server] = self.house.person("owner")
+        repository = self.repositories[server] = self.house.repository(owner, private=True)
+        _seed(repository)
+        if server == "daemon":
+            self.house.daemon.take(repository.disk, repository.path)
+            self.house.gerve("route", "set", owner.login, "mirror")
+        elif server != "agent":
+            self.house.gerve("route", "remove", owner.login)
+        if server == "only-in-redis":
+            self.house.redis.ask("SET", f"route:{owner.login}", self.house.files.name)
+
+
+@pytest.fixture(scope="module")
+def servers(workspace):
+    directory = Path(tempfile.mkdtemp(prefix="servers-", dir=workspace))
+    house = Production(directory)
+    house.daemon = GitDaemon(directory)
+    try:
+        house.start()
+        house.daemon.start()
+        house.gerve("server", "add", "mirror", house.daemon.endpoint)
+        yield Servers(house)
+        house.stop()
+    finally:
+        house.daemon.kill()
+        house.gateway.kill()
+        house.files.kill()
+
+
+@pytest.mark.parametrize("row", SERVER_TABLE)
+@pytest.mark.parametrize("server", SERVERS)
+def test_explain_and_the_wire_know_where_a_repository_lies(servers, row, server):
+    house, repository = servers.house, servers.repositories[server]
+    client = servers.owners[server] if row == "owner" else house.person(row)
+    if row == "reader":
+        house.grant(repository, client, "read")
+    told = {letter: told_for(letter, repository, client, False) for letter in "NSRDF"}
+    wire = explained = why = ""
+    with RawClient(client.door) as connection:
+        connection.log_in(client.key)
+        for service, stdin in STDIN.items():
+            command = f"{service} '{repository.path}'"
+            wire += letter_of(connection.open_session().exec(command, stdin), told)
+            explained += explain(house, client, row, command, told)
+    for question in (repository.path, f"{repository.path} push"):
+        outcome = client.ssh(f"why {question}", exit=range(0, 76))
+        why += WHY[outcome.exit, next((name for name in WHY_RULES if f"(rule {name})" in outcome.stdout), "")]
+    expected = SERVER_TABLE[row][server]
+    assert (wire, explained, why) == (expected, expected, expected[:2])
+
+
+WHY_RULES = ("no-write-access", "fetch-only-server")
+WHY = {(0, ""): "A", (75, ""): "U", (1, "no-write-access"): "D", (1, "fetch-only-server"): "F", (1, ""): "N"}
 
 
 def test_explain_takes_a_fingerprint_as_well_as_a_login(site, alice, project):

@@ -31,6 +31,13 @@ def archived(repository: str) -> str:
     return f"ERROR: {repository} is archived and read-only.\n"
 
 
+def fetch_only(repository: str) -> str:
+    return (
+        f"ERROR: {repository} can only be fetched: its file server is a git daemon. To push or archive, ask the "
+        "operator to put an agent (gerve-agent) there.\n"
+    )
+
+
 def moved(old: str, new: str) -> str:
     return f"remote: {old} has moved to {new}\n"
 

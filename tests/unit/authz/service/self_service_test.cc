@@ -75,6 +75,24 @@ TEST_CASE("why: the rule that decides, for reading and for pushing") {
                 "You may read Alice/free: everybody may read it (rule public-read).\n");
 }
 
+TEST_CASE("why knows what policy does not: where the repository lies") {
+    Scene scene;
+    must(scene.registry.add_server(*ServerName::parse("mirror"), {*Endpoint::parse("git://127.0.0.1:9418")}));
+    const SelfAnswer nowhere = scene.ask(1, "why alice/site push");
+    CHECK(nowhere.out ==
+          "You may push to Alice/site: you own it (rule owner).\n"
+          "But no file server is set for Alice: ask the operator.\n");
+    CHECK(nowhere.err == "ERROR: Gerve cannot check your access right now. Try again in a minute.\n");
+    CHECK(nowhere.exit == 75);
+    must(scene.registry.set_route(login("alice"), *ServerName::parse("mirror")));
+    scene.check(1, "why alice/site", "You may read Alice/site: you own it (rule owner).\n");
+    scene.check(1, "why alice/site push",
+                "You may not push to Alice/site: its file server is a git daemon, from which one can only fetch "
+                "(rule fetch-only-server).\n");
+    scene.check(2, "why alice/site push",
+                "You may not push to Alice/site: you may read it, and no more (rule no-write-access).\n");
+}
+
 TEST_CASE("of what one may not read, as little is said as of what is not there") {
     Scene scene;
     must(scene.registry.revoke_access(repo("alice/site"), login("bob")));
