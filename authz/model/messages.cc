@@ -21,8 +21,7 @@ std::string RequestId::text() const {
 
 namespace messages {
 namespace {
-constexpr const char* unchecked =
-    "ERROR: Gerve cannot check your access right now. Try again in a minute.";
+constexpr const char* unchecked = "ERROR: Gerve cannot check your access right now. Try again in a minute.";
 
 std::string with_request(std::string text, const RequestId& request) {
     return std::move(text) + " (request " + request.text() + ")\n";

@@ -16,12 +16,13 @@ namespace gerve {
 struct Explanation {
     std::vector<std::pair<std::string, std::string>> facts;  // what was asked, and the answer, in order
     bool allowed = false;
-    // Of policy (rule_name), or "unknown-key", "revoked-key", "expired-key"; "no-route" and "no-endpoint" where
-    // policy allows what nobody can be sent to.
+    // Of policy (rule_name), or "unknown-key", "revoked-key", "expired-key"; "no-route" and "no-endpoint"
+    // where policy allows what nobody can be sent to.
     std::string rule;
-    // To the client on stderr, newline included and without a request id; what sshd says when the key is refused.
+    // To the client on stderr, newline included and without a request id; what sshd says when the key is
+    // refused.
     std::string told;
-    int exit = 0;      // status of the session; 255, ssh's own, when the key is refused
+    int exit = 0;  // status of the session; 255, ssh's own, when the key is refused
     std::optional<Route> route;
 };
 

@@ -183,9 +183,11 @@ Command CommandLine::root() {
     return Command(*app_, chosen_);
 }
 
-int CommandLine::explain_misuse(const std::string& what) const {
+int CommandLine::explain_misuse(const std::string& what, bool something_lacks) const {
     const CLI::App& at = deepest(*app_);
     std::string text = what;
+    // Some commands have both options and commands below them: what is wrong may be an option's value.
+    const bool wants_command = something_lacks && at.get_require_subcommand_min() > 0;
     const std::set<std::string> commands = names_below(at);
     const std::vector<std::string> left = app_->remaining(true);
     if (!left.empty() && left.front().size() > 1 && left.front().starts_with('-')) {
@@ -194,7 +196,7 @@ int CommandLine::explain_misuse(const std::string& what) const {
         text = "'" + full_name(at) + "' has no command '" + printable(left.front(), 40) + "'";
         if (const auto similar = nearest(left.front(), commands))
             text += "; did you mean '" + *similar + "'?";
-    } else if (!commands.empty()) {
+    } else if (wants_command) {
         text = "'" + full_name(at) + "' needs a command:";
         for (const std::string& name : commands) text += " " + name;
     }
@@ -211,8 +213,10 @@ int CommandLine::run(int argc, const char* const* argv) {
         app_->parse(argc, argv);
     } catch (const CLI::Success& asked) {  // --help, --version
         return app_->exit(asked);
+    } catch (const CLI::RequiredError& error) {
+        return explain_misuse(error.what(), true);
     } catch (const CLI::ParseError& error) {
-        return explain_misuse(error.what());
+        return explain_misuse(error.what(), false);
     }
     try {
         options_.words.assign(argv + 1, argv + argc);

@@ -126,7 +126,7 @@ class CommandLine {
     [[nodiscard]] int run(int argc, const char* const* argv);
 
   private:
-    int explain_misuse(const std::string& what) const;
+    int explain_misuse(const std::string& what, bool something_lacks) const;
 
     GlobalOptions options_;
     Run chosen_;

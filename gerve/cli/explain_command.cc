@@ -33,7 +33,10 @@ Result<Subject> parse_subject(const std::string& text) {
 Result<GitCommand> parse_command(const std::string& text) {
     auto command = parse_git_command(text);
     if (command) return command;
-    return client_error("'" + printable(text) + "': " + std::string(trim(describe(command.error()))) +
+    // What the client would be told ends a line; the detail, where there is one, says it better.
+    const Error& error = command.error();
+    const std::string_view why = trim(error.detail.empty() ? error.told : error.detail);
+    return client_error("'" + printable(text) + "': " + std::string(why) +
                         " (write \"git-upload-pack 'owner/name'\" or \"git-receive-pack 'owner/name'\")");
 }
 

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -38,6 +40,9 @@ Setter expiry_into(std::optional<UnixMillis>& into) {
 
 std::string read_input(const std::string& file) {
     constexpr std::size_t limit = 64 * 1024;
+    struct stat status {};
+    if (file != "-" && ::stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+        throw Stop{refused_status, file + ": not a regular file: use - for standard input"};
     if (file != "-") return need(read_file(file, limit));
     std::string text(limit + 1, '\0');
     const AwaitedInput awaited;

@@ -3,6 +3,7 @@
 import array
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import termios
@@ -117,6 +118,35 @@ def test_what_is_no_usable_key_is_refused(site, alice, text):
     content = text.replace("{key}", second).replace("{blob}", second.split()[1])
     outcome = site.gerve("key", "add", alice.login, "-", input=content.encode(), exit=1)
     assert outcome.stderr != "" and "Traceback" not in outcome.stderr
+
+
+def _printed(*words: str) -> str:
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("form", ["RFC4716", "PKCS8", "PEM"])
+def test_a_public_key_of_another_form_is_told_how_to_turn_it(site, alice, form):
+    """The command that is named prints a key that is taken."""
+    second = make_key(alice.home / "other-form", "rsa", 2048)
+    turned = alice.home / f"{form}.pub"
+    turned.write_text(_printed("ssh-keygen", "-e", "-m", form, "-f", str(second.public)))
+    told = site.gerve("key", "add", alice.login, str(turned), exit=1).stderr
+    command = re.search(r"`(ssh-keygen -i .*) FILE`", told)[1].split()
+    line = _printed(*command, str(turned))
+    site.gerve("key", "add", alice.login, "-", input=line.encode(), says=second.fingerprint)
+
+
+def test_a_private_key_is_told_apart_and_never_repeated(site, alice):
+    content = alice.key.private.read_text()
+    outcome = site.gerve("key", "add", alice.login, str(alice.key.private), exit=1)
+    assert "this is a private key: give the .pub file" in outcome.stderr
+    assert not any(line in outcome.transcript() for line in content.splitlines()[1:-1])
+
+
+def test_a_pipe_is_told_to_come_by_standard_input(site, alice):
+    pipe = alice.home / "pipe"
+    os.mkfifo(pipe)
+    site.gerve("key", "add", alice.login, str(pipe), exit=1, says="use - for standard input")
 
 
 def test_a_certificate_is_refused(site, alice):

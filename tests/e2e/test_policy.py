@@ -265,7 +265,9 @@ def test_explain_takes_a_fingerprint_as_well_as_a_login(site, alice, project):
         ("nobody-at-all", "git-upload-pack 'a/b'", "nobody-at-all"),
         ("SHA256:" + "A" * 43, "git-upload-pack 'a/b'", "SHA256:" + "A" * 43),
         ("{alice}", "rm -rf /", "rm -rf /"),
+        ("{alice}", "git-upload-pack 'a/../b'", "'../b' is not a repository name"),
     ],
 )
 def test_explain_says_why_there_is_nothing_to_explain(site, alice, who, command, says):
-    site.gerve("explain", who.replace("{alice}", alice.login), command, exit=range(1, 3), says=says)
+    told = site.gerve("explain", who.replace("{alice}", alice.login), command, exit=range(1, 3), says=says).stderr
+    assert [line[:6] for line in told.splitlines()] in ([], ["gerve:"], ["gerve:", "See: g"])

@@ -150,8 +150,21 @@ TEST_CASE("a line is TYPE BASE64 [COMMENT] and nothing else") {
 
     const auto refused = [](const std::string& line) { return refusal(PublicKey::parse_line(line)); };
     CHECK(refused(text + "\n" + text) == "more than one line: give one public key at a time");
-    CHECK(refused("-----BEGIN OPENSSH PRIVATE KEY-----").find("treat the private key as disclosed") !=
+    for (const std::string& secret : {std::string("-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n"),
+                                      std::string("-----BEGIN RSA PRIVATE KEY-----\nsecret\n-----END"),
+                                      std::string("-----BEGIN ENCRYPTED PRIVATE KEY-----"),
+                                      std::string("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nsecret"),
+                                      std::string("PuTTY-User-Key-File-3: ssh-ed25519\nsecret")}) {
+        CAPTURE(secret);
+        CHECK(refused(secret).starts_with("this is a private key: give the .pub file"));
+        CHECK(refused(secret).find("secret\n") == std::string::npos);
+    }
+    CHECK(refused("---- BEGIN SSH2 PUBLIC KEY ----\nComment: x\n").find("`ssh-keygen -i -f FILE`") !=
           std::string::npos);
+    CHECK(refused("-----BEGIN PUBLIC KEY-----\nAAAA\n").find("`ssh-keygen -i -m PKCS8 ") !=
+          std::string::npos);
+    CHECK(refused("-----BEGIN RSA PUBLIC KEY-----\nA\n").find("`ssh-keygen -i -m PEM ") != std::string::npos);
+    CHECK(PublicKey::parse_line(text + " my PRIVATE KEY of old").has_value());
     for (const std::string& line : {std::string(), std::string("ssh-ed25519"), std::string("ssh-ed25519 "),
                                     std::string("ssh-ed25519 !!!!"), "command=\"id\" " + text,
                                     "restrict " + text, text.substr(0, text.size() - 3)}) {

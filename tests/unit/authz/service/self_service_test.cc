@@ -86,9 +86,10 @@ TEST_CASE("why knows what policy does not: where the repository lies") {
     CHECK(nowhere.exit == 75);
     must(scene.registry.set_route(login("alice"), *ServerName::parse("mirror")));
     scene.check(1, "why alice/site", "You may read Alice/site: you own it (rule owner).\n");
-    scene.check(1, "why alice/site push",
-                "You may not push to Alice/site: its file server is a git daemon, from which one can only fetch "
-                "(rule fetch-only-server).\n");
+    scene.check(
+        1, "why alice/site push",
+        "You may not push to Alice/site: its file server is a git daemon, from which one can only fetch "
+        "(rule fetch-only-server).\n");
     scene.check(2, "why alice/site push",
                 "You may not push to Alice/site: you may read it, and no more (rule no-write-access).\n");
 }

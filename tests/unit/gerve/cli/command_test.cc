@@ -39,6 +39,12 @@ struct Line {
             .option("-t,--title", "TEXT", "What", word(values.title))
             .option("--listen", "ADDR", "Where", word_list(), true)
             .flag("--org", "Which", values.flag);
+        Command trail = root.group("trail", "Print, or check.", [this](Site&) {
+            ++values.runs;
+            return 0;
+        });
+        trail.option("--of", "LOGIN", "Whose", parsed(values.login));
+        (void)trail.command("verify", "Check.", [](Site&) { return 0; });
         root.command("all", "All.",
                      [this](Site&) -> int {
                          throw Stop{refused_status, "refused"};
@@ -122,6 +128,11 @@ TEST_CASE("wrong usage exits 2, says what is wrong and where to look, and runs n
         return line.said;
     };
     CHECK(told({"user"}) == "gerve: 'gerve user' needs a command: add\nSee: gerve user --help\n");
+    CHECK(told({"trail", "--of", "a b"}).starts_with("gerve: --of: 'a b' is not a login"));
+    CHECK(told({"trail", "--of"}).starts_with("gerve: --of"));
+    CHECK(told({"user", "--state"}).starts_with("gerve: --state"));
+    CHECK(told({"trail", "verfy"}) ==
+          "gerve: 'gerve trail' has no command 'verfy'; did you mean 'verify'?\nSee: gerve trail --help\n");
     CHECK(told({"usr", "add", "x"}) ==
           "gerve: 'gerve' has no command 'usr'; did you mean 'user'?\nSee: gerve --help\n");
     CHECK(told({"user", "ad"}) ==
