@@ -1,5 +1,6 @@
 """Processes seen through /proc, and waiting for something to become true."""
 
+import itertools
 import os
 import random
 import socket
@@ -16,10 +17,21 @@ def wait_until(condition, what: str, timeout: float = 10.0, every: float = 0.02)
     return result
 
 
+def _ports():
+    """In turn, so that none comes twice before it is in use; no two processes of pytest share any."""
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    first, count = 20000 + 3000 * process, 3000
+    start = random.randrange(count)
+    yield from (first + (start + turn) % count for turn in itertools.count())
+
+
+_next_ports = _ports()
+
+
 def free_port() -> int:
     """A free TCP port of the loopback, below the range that the kernel gives to clients."""
     while True:
-        port = random.randint(20000, 32000)
+        port = next(_next_ports)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
