@@ -99,6 +99,7 @@ class Drill:
         self.threads = 12 if long else 4
         self.lasts = 10.0 if long else 2.0
         self.calm = 3.0 if long else 1.0
+        self.rate = 50 if long else 1  # sessions a second, at least, before the trouble begins
 
     @contextmanager
     def under_way(self):
@@ -133,12 +134,14 @@ class Drill:
         assert not wrong, wrong[:5]
         late = [one for one in traffic.told if one.what == UNAVAILABLE and one.seconds > BOUND + SLACK]
         assert not late, late[:5]
-        refused = {one.what for one in traffic.told if calm_from <= one.at < began} & {UNAVAILABLE}
-        assert not refused, "refused before there was any trouble"
+        calm = [one for one in traffic.told if calm_from <= one.at < began]
+        assert not refusals(calm), "refused before there was any trouble"
+        assert len(calm) >= self.rate * (began - calm_from), f"only {len(calm)} sessions before the trouble"
         last = max((one.at for one in traffic.told if one.what == UNAVAILABLE), default=began)
         assert last - ended < BACK, f"still refused {last - ended:.1f} s after the end"
         during = [one for one in traffic.told if began <= one.at < ended]
-        print(f"{len(traffic.told)} answers, {len(during)} during the trouble, "
+        print(f"{len(traffic.told)} answers, {len(calm) / (began - calm_from):.0f} a second before the trouble, "
+              f"{len(during)} during it, "
               f"{sum(one.what == UNAVAILABLE for one in traffic.told)} refusals, the slowest after "
               f"{max((one.seconds for one in traffic.told if one.what == UNAVAILABLE), default=0):.3f} s, "
               f"the last {last - ended:+.2f} s from the end")
