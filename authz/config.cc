@@ -12,6 +12,7 @@
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
 #include "authz/base/toml.h"
+#include "authz/model/own_query.h"
 #include "authz/model/route.h"
 
 namespace gerve {
@@ -150,7 +151,11 @@ class ConfigReader {
         mysql.ca_file = existing_file(table, "ca_file");
         TomlTable queries = table.table("queries");
         for (const char* query : {"key", "repository", "permission", "route"}) {
-            if (queries.has(query)) mysql.queries[query] = queries.text(query, {}, Lines::many);
+            if (!queries.has(query)) continue;
+            // What is no text is told by text(), and once is enough.
+            const std::string& sql = mysql.queries[query] = queries.text(query, "SELECT 1", Lines::many);
+            const auto parsed = parse_own_query(query, sql);
+            if (!parsed) queries.complain(query, parsed.error().told);
         }
     }
 

@@ -1,10 +1,7 @@
 #include "authz/store/queries.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 
-#include "authz/base/text.h"
 #include "authz/model/public_key.h"
 #include "authz/store/own_rows.h"
 
@@ -13,94 +10,15 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-std::string joined(const Names& names, const std::string& separator = ", ") {
+std::string joined(const Names& names) {
     std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : separator) + name;
+    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
     return text;
 }
 
 tl::unexpected<Error> refuse(const std::string& query, const std::string& what) {
     return client_error("directory.mysql.queries." + query + ": " + what);
 }
-
-bool is_name_character(char c) {
-    return std::islower(static_cast<unsigned char>(c)) != 0 || c == '_';
-}
-
-// Where what begins at `at` ends: a quoted text, a comment, or else one character.
-std::size_t end_of_piece(std::string_view sql, std::size_t at) {
-    const auto behind = [&](std::string_view mark, std::size_t from) {
-        const auto found = sql.find(mark, from);
-        return found == std::string_view::npos ? sql.size() : found + mark.size();
-    };
-    const char c = sql[at];
-    if (sql.substr(at, 2) == "/*") return behind("*/", at + 2);
-    if (c == '#' || sql.substr(at, 3) == "-- ") return behind("\n", at);
-    if (c != '\'' && c != '"' && c != '`') return at + 1;
-    for (std::size_t i = at + 1; i < sql.size(); ++i) {
-        if (sql[i] == '\\' && c != '`')
-            ++i;
-        else if (sql[i] == c)
-            return i + 1;
-    }
-    return sql.size();
-}
-
-// Turns `:name` into `?`, piece by piece.
-class QueryParser {
-  public:
-    QueryParser(const std::string& name, std::string_view sql)
-        : name_(name), sql_(trimmed(sql)), known_(query_parameters(name)) {}
-
-    Result<OwnQuery> parse() {
-        std::string first(sql_.substr(0, 6));
-        std::transform(first.begin(), first.end(), first.begin(),
-                       [](unsigned char c) { return std::toupper(c); });
-        if (first != "SELECT" && !first.starts_with("WITH ")) return refuse(name_, "it is no SELECT");
-        for (std::size_t at = 0; at < sql_.size();) {
-            if (sql_[at] == '?') return refuse(name_, "it has a '?': write :NAME, one of " + offered());
-            if (sql_[at] == ';') return refuse(name_, "it has a ';': it may be one statement alone");
-            const std::size_t end = sql_[at] == ':' ? end_of_parameter(at) : end_of_piece(sql_, at);
-            if (sql_[at] == ':' && end > at + 1) {
-                if (auto taken = take_parameter(sql_.substr(at + 1, end - at - 1)); !taken)
-                    return pass_on(taken);
-            } else {
-                query_.sql += sql_.substr(at, end - at);
-            }
-            at = end;
-        }
-        return std::move(query_);
-    }
-
-  private:
-    static std::string_view trimmed(std::string_view text) {
-        while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0)
-            text.remove_prefix(1);
-        while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0)
-            text.remove_suffix(1);
-        return text;
-    }
-    [[nodiscard]] std::string offered() const { return ":" + joined(known_, ", :"); }
-    [[nodiscard]] std::size_t end_of_parameter(std::size_t at) const {
-        std::size_t end = at + 1;
-        while (end < sql_.size() && is_name_character(sql_[end])) ++end;
-        return end;
-    }
-    Result<void> take_parameter(std::string_view parameter) {
-        const auto found = std::find(known_.begin(), known_.end(), parameter);
-        if (found == known_.end()) {
-            return refuse(name_, ":" + printable(parameter, 40) + " is no parameter of it: use " + offered());
-        }
-        query_.parameters.push_back(static_cast<std::size_t>(found - known_.begin()));
-        query_.sql += '?';
-        return {};
-    }
-
-    const std::string& name_;
-    std::string_view sql_;
-    const Names& known_;
-    OwnQuery query_;
-};
 
 // Where each column of query_columns(name) stands in the answer.
 Result<std::vector<std::size_t>> find_columns(Database& database, const std::string& name,
@@ -194,45 +112,7 @@ class OwnSchema final : public Database {
     std::map<std::string, std::vector<std::size_t>, std::less<>> places_;
 };
 
-struct Shape {
-    Names parameters;
-    Names columns;
-};
-
-const Shape& shape_of(const std::string& name) {
-    static const std::map<std::string, Shape> shapes{
-        {"key",
-         {{"fingerprint", "fingerprint_text"},
-          {"key_id", "key", "account_id", "account", "suspended", "repository_id", "repository_owner",
-           "repository", "can_write"}}},
-        {"repository",
-         {{"owner", "name"},
-          {"repository_id", "owner_id", "owner", "name", "is_public", "archived", "disabled"}}},
-        {"permission",
-         {{"account_id", "repository_id", "owner_id"}, {"direct", "team", "organization_owner"}}},
-        {"route", {{"owner"}, {"server", "endpoint"}}},
-    };
-    return shapes.at(name);
-}
-
 }  // namespace
-
-const Names& query_parameters(const std::string& name) {
-    return shape_of(name).parameters;
-}
-const Names& query_columns(const std::string& name) {
-    return shape_of(name).columns;
-}
-
-Result<OwnQueries> parse_own_queries(const std::map<std::string, std::string>& queries) {
-    OwnQueries own;
-    for (const auto& [name, sql] : queries) {
-        auto query = QueryParser(name, sql).parse();
-        if (!query) return pass_on(query);
-        own.emplace(name, std::move(*query));
-    }
-    return own;
-}
 
 Result<void> check_own_query(Database& database, const std::string& name, const OwnQuery& query) {
     const auto places = find_columns(database, name, query);

@@ -245,6 +245,16 @@ TEST_CASE("keys that need each other") {
     CHECK(problems_in(keys + "[routes.redis]\naddress = \"git://a:1\"\n") ==
           "4:11 routes.redis.address must be \"HOST:6379\" or \"unix:/run/redis/redis.sock\", not "
           "\"git://a:1\"\n");
+    CHECK(
+        problems_in("[directory]\nbackend = \"mysql\"\n[directory.mysql]\nuri = \"tcp://h/s\"\n"
+                    "[directory.mysql.queries]\nkey = \"SELECT k FROM t WHERE f = :bogus\"\nroute = \"\"\n"
+                    "permission = \"select ?\"\nrepository = 1\n") ==
+        "6:7 directory.mysql.queries.key has :bogus, which is no parameter of it: use :fingerprint, "
+        ":fingerprint_text\n"
+        "7:9 directory.mysql.queries.route is no SELECT\n"
+        "8:14 directory.mysql.queries.permission has a '?': write :NAME, one of :account_id, :repository_id, "
+        ":owner_id\n"
+        "9:14 directory.mysql.queries.repository must be a string, not 1\n");
     CHECK(problems_in("[directory.mysql.queries]\nkeys = \"\"\n[directory]\nbackend = \"mysql\"\n"
                       "mysql.uri = \"tcp://a\"")
               .find("did you mean \"key\"?") != std::string::npos);
