@@ -11,13 +11,22 @@ namespace {
 // What OpenSSH's client prints when no key of it was accepted.
 constexpr const char* key_refused = "Permission denied (publickey).\n";
 
-std::string describe_key(const KeyRecord& key, UnixMillis now) {
-    std::string text = "key " + std::to_string(number_of(key.id)) + ", \"" + key.title + "\", " +
-                       std::string(key.state(now)) + ", ";
-    if (const auto* user = std::get_if<User>(&key.owner)) return text + "of " + user->login.text();
-    const auto& bound = std::get<DeployKey>(key.owner);
-    return text + (bound.can_write ? "deploy key (may write) of " : "deploy key (read-only) of ") +
+std::string describe_holder(const KeyOwner& owner) {
+    if (const auto* user = std::get_if<User>(&owner)) return "of " + user->login.text();
+    const auto& bound = std::get<DeployKey>(owner);
+    return (bound.can_write ? "deploy key (may write) of " : "deploy key (read-only) of ") +
            bound.repo.text();
+}
+
+std::string describe_key(const KeyRecord& key, UnixMillis now) {
+    return "key " + std::to_string(number_of(key.id)) + ", \"" + key.title + "\", " +
+           std::string(key.state(now)) + ", " + describe_holder(key.owner);
+}
+
+std::string describe_known(const KnownKey& key) {
+    const auto* user = std::get_if<User>(&key.owner);
+    return "key " + std::to_string(number_of(key.id)) + ", " + describe_holder(key.owner) +
+           (user != nullptr && user->suspended ? ", suspended" : "");
 }
 
 // Somebody to decide for; or, in `told`, why the key does not even log in.
@@ -33,8 +42,13 @@ Explanation refuse_key(Explanation so_far, std::string rule) {
     return so_far;
 }
 
-Result<Subject> subject_of(Database& database, const Route&, const Login& login, UnixMillis) {
-    const auto account = Registry(database).show_account(login);
+Result<Subject> subject_of(const ExplainSources& sources, const Login& login, UnixMillis) {
+    if (sources.accounts_elsewhere) {
+        return client_error(
+            "accounts are in another program's tables, which are asked for keys alone: in place of '" +
+            login.text() + "' give a key of that account, SHA256:… as `ssh-keygen -lf id_….pub` prints it");
+    }
+    const auto account = Registry(sources.database).show_account(login);
     if (!account) return pass_on(account);
     if (account->kind != AccountKind::user) {
         return client_error(account->login.text() + " is an organisation: ask for one of its users");
@@ -51,19 +65,35 @@ Result<Subject> subject_of(Database& database, const Route&, const Login& login,
     return subject;
 }
 
-Result<Subject> subject_of(Database& database, const Route& local, const Fingerprint& key, UnixMillis now) {
-    const auto record = Registry(database).show_key(key);
-    if (!record && record.error().kind != ErrorKind::client) return pass_on(record);
-    Subject subject;
-    subject.so_far.facts.emplace_back("key " + key.text(), record ? describe_key(*record, now) : "missing");
+struct KeyFact {
+    std::string text;
+    std::string state;
+};
+
+// Why there is no such key to log in with, Gerve's own tables know; a statement answers with live keys alone.
+Result<KeyFact> key_fact(const ExplainSources& sources, const Fingerprint& key,
+                         const std::optional<KnownKey>& known, UnixMillis now) {
+    if (sources.accounts_elsewhere) {
+        return known ? KeyFact{describe_known(*known), "live"} : KeyFact{"missing", "unknown"};
+    }
+    const auto record = Registry(sources.database).show_key(key);
+    if (record) return KeyFact{describe_key(*record, now), std::string(record->state(now))};
+    if (record.error().kind != ErrorKind::client) return pass_on(record);
+    return KeyFact{"missing", "unknown"};
+}
+
+Result<Subject> subject_of(const ExplainSources& sources, const Fingerprint& key, UnixMillis now) {
     QueryCounters counters;
-    auto known = Directory(database, counters, local).find_key(key, now);
+    auto known = Directory(sources.database, counters, sources.local).find_key(key, now);
     if (!known) return pass_on(known);
+    auto fact = key_fact(sources, key, *known, now);
+    if (!fact) return pass_on(fact);
+    Subject subject;
+    subject.so_far.facts.emplace_back("key " + key.text(), std::move(fact->text));
     if (*known) {
         subject.principal = Principal::make(Proof::from_administrator(key), std::move(**known));
     } else {
-        const std::string state(record ? record->state(now) : "unknown");
-        subject.so_far = refuse_key(std::move(subject.so_far), state + "-key");
+        subject.so_far = refuse_key(std::move(subject.so_far), fact->state + "-key");
     }
     return subject;
 }
@@ -111,19 +141,18 @@ Route local_route(const std::string& agent_socket) {
     return Route{std::move(*server), {std::move(*endpoint)}};
 }
 
-Result<Explanation> explain(Database& database, const Route& local,
-                            const std::variant<Login, Fingerprint>& who, const GitCommand& command,
-                            UnixMillis now, RouteHints* hints) {
-    auto subject = std::visit([&](const auto& name) { return subject_of(database, local, name, now); }, who);
+Result<Explanation> explain(const ExplainSources& sources, const std::variant<Login, Fingerprint>& who,
+                            const GitCommand& command, UnixMillis now) {
+    auto subject = std::visit([&](const auto& name) { return subject_of(sources, name, now); }, who);
     if (!subject) return pass_on(subject);
     Explanation explanation = std::move(subject->so_far);
     if (!subject->principal) return explanation;
 
     QueryCounters counters;
-    Directory directory(database, counters, local);
+    Directory directory(sources.database, counters, sources.local);
     ServerCache servers;
     std::optional<LookedAt> routes;
-    if (hints != nullptr) directory.follow(routes.emplace(*hints), servers);
+    if (sources.hints != nullptr) directory.follow(routes.emplace(*sources.hints), servers);
     std::vector<Fact> facts;
     const auto inquiry = inquire(directory, *subject->principal, command.service, command.repo, &facts);
     if (!inquiry) return pass_on(inquiry);

@@ -26,13 +26,20 @@ struct Explanation {
     std::optional<Route> route;
 };
 
-// Decides by the very functions that serve a login, over tables as they are now. `local` is the route of the
-// embedded default; `hints`, unless null, are asked for the route first, and learn nothing.
-// Errors: client (no such account), unavailable.
-[[nodiscard]] Result<Explanation> explain(Database& database, const Route& local,
+// What is asked. `hints`, unless null, are asked for the route first, and learn nothing.
+struct ExplainSources {
+    Database& database;
+    const Route& local;  // of the embedded default
+    RouteHints* hints = nullptr;
+    bool accounts_elsewhere =
+        false;  // keys come by a statement of the operator's, over another program's tables
+};
+
+// Decides by the very functions that serve a login, over tables as they are now.
+// Errors: client (no such account, or accounts are elsewhere: then only keys can be asked for), unavailable.
+[[nodiscard]] Result<Explanation> explain(const ExplainSources& sources,
                                           const std::variant<Login, Fingerprint>& who,
-                                          const GitCommand& command, UnixMillis now,
-                                          RouteHints* hints = nullptr);
+                                          const GitCommand& command, UnixMillis now);
 
 // The embedded server `local`, at its unix socket.
 [[nodiscard]] Route local_route(const std::string& agent_socket);

@@ -82,8 +82,10 @@ int run_explain(Site& site, const Values& values) {
     const Route local = local_route(site.config().local_agent_socket());
     RedisCounters counters;
     const auto redis = routes_in_redis(site.config(), counters);
-    const auto explanation =
-        need(explain(site.database(), local, *values.who, *values.command, unix_now(), redis.get()));
+    const auto& own = site.config().mysql.queries;
+    const ExplainSources sources{own.empty() ? site.database() : site.serving_database(), local, redis.get(),
+                                 own.contains("key")};
+    const auto explanation = need(explain(sources, *values.who, *values.command, unix_now()));
     values.json ? print_json(to_json(explanation)) : print(explanation);
     return explanation.allowed ? 0 : refused_status;
 }

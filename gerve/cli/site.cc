@@ -35,9 +35,14 @@ Database& Site::database() {
                        "there is no state directory " + config().state +
                            "; name the right one with --state or -c, or begin with `gerve user add`"};
         }
-        database_ = need(open_for_administration(config()));
+        database_ = need_backend(open_for_administration(config()));
     }
     return *database_;
+}
+
+Database& Site::serving_database() {
+    if (!serving_) serving_ = need_backend(need(choose_database(config(), DatabaseUse::serve))());
+    return *serving_;
 }
 
 Registry& Site::registry() {

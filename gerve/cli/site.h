@@ -24,6 +24,8 @@ class Site {
     // should not make an empty one. create_state() comes before it where one is meant to be made.
     [[nodiscard]] Database& database();
     [[nodiscard]] Registry& registry();
+    // As the gateway sees it, with the statements of [directory.mysql.queries]. Opened at the first call.
+    [[nodiscard]] Database& serving_database();
     // What a command that is recorded changes, for its event: users, keys and repositories by the names that
     // other events give them, and "before" and "after".
     [[nodiscard]] JsonMembers& details() { return details_; }
@@ -35,9 +37,21 @@ class Site {
     GlobalOptions options_;
     std::optional<Config> config_;
     std::unique_ptr<Database> database_;
+    std::unique_ptr<Database> serving_;
     std::optional<Registry> registry_;
     JsonMembers details_;
 };
+
+// need() for what reaches a database or Redis: where one is out of reach, names the command that knows a
+// remedy.
+template <class T>
+T need_backend(Result<T> result) {
+    if (!result && result.error().kind == ErrorKind::unavailable) {
+        throw Stop{refused_status,
+                   describe(result.error()) + "\n`gerve check` says what is wrong there, and what mends it"};
+    }
+    return need(std::move(result));
+}
 
 // "FILE:LINE:COLUMN: TEXT" and the rest of each, for stderr.
 [[nodiscard]] std::string format_problems(const std::vector<ConfigProblem>& problems);

@@ -158,6 +158,30 @@ TEST_CASE("forge: the agent of this machine serves, and commands keep their hand
           std::string::npos);
 }
 
+// What stands in the document between two lines that begin so.
+std::string example_of(const std::string& begins, const std::string& ends) {
+    const std::string text = content_of(FORGEJO_MD);
+    const auto from = text.find(begins);
+    REQUIRE(from != std::string::npos);
+    return text.substr(from, text.find(ends, from) - from);
+}
+
+TEST_CASE("own statements: the document's table of file servers") {
+    Forge forge;
+    forge.sql(example_of("CREATE TABLE owner_servers", "GRANT "));
+    const std::string begins = "route = '''\n";
+    forge.config.mysql.queries["route"] = example_of(begins, "\n'''\n").substr(begins.size());
+    forge.open();
+    const auto route_of = [&](std::string_view owner) {
+        const Route route = *must(forge.directory->find_route(login(owner)));
+        std::string text = route.server.text();
+        for (const Endpoint& endpoint : route.endpoints) text += " " + endpoint.text();
+        return text;
+    };
+    CHECK(route_of("acme") == "fs2 fs2:9419");
+    CHECK(route_of("alice") == "fs1 fs1a:9419 fs1b:9419");
+}
+
 TEST_CASE("own statements: missing columns and unknown parameters are named") {
     Forge forge;
     const auto refused = [&](const std::string& query, const std::string& sql) {
