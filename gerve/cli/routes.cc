@@ -187,7 +187,7 @@ int remove_route(Site& site, const Login& owner) {
 int sync_routes(Site& site, bool mend, bool json) {
     if (!site.config().redis)
         throw Stop{usage_status, "no [routes.redis] in the configuration: nothing to compare"};
-    auto editor = need(RedisEditor::open(*site.config().redis));
+    auto editor = need_backend(RedisEditor::open(*site.config().redis));
     const auto found = need(editor.compare(need(site.registry().list_routes()), mend));
     Json out = Json::array();
     Table table({"OWNER", "REDIS", "TABLE", mend ? "MENDED" : ""});

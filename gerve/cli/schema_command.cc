@@ -17,7 +17,7 @@ int print_schema(Site& site, bool mysql, bool sqlite) {
 int migrate(Site& site) {
     site.create_state();
     const Connect connect = need(choose_database(site.config(), DatabaseUse::administer));
-    const auto database = need(connect());
+    const auto database = need_backend(connect());
     const int before = need(migrate_schema(*database));
     const int now = current_schema_version();
     if (before == now) {

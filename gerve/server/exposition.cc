@@ -226,6 +226,9 @@ void show_backends(Page& page, const AuthzMetrics& authz) {
     page.gauge("gerve_authz_threads", "Threads that answer questions", {}, authz.threads.value());
     page.gauge("gerve_database_connections", "Of these, with a connection to the database", {},
                authz.live_links.value());
+    page.gauge("gerve_database_up",
+               "1 while a thread has a connection to the database, 0 while questions are refused at once", {},
+               authz.live_links.value() > 0 ? 1 : 0);
     page.counter("gerve_database_connections_opened_total", "Connections opened to the database", {},
                  authz.links_opened);
     page.counter("gerve_database_connections_dropped_total", "Connections given up after an error", {},

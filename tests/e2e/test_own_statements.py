@@ -8,7 +8,8 @@ import pytest
 
 from harness.client import Client
 from harness.messages import NOT_FOUND, write_denied
-from harness.processes import free_port
+from harness.metrics import Metrics
+from harness.processes import free_port, wait_until
 from harness.programs import SOURCE_ROOT
 from harness.rawssh import RawClient
 from harness.site import Site
@@ -21,6 +22,7 @@ OWN = """\
 state = "{state}"
 [listen]
 ssh = ["127.0.0.1:{port}"]
+metrics = "127.0.0.1:0"
 """
 
 
@@ -45,6 +47,11 @@ class Forge(Site):
             f"INSERT INTO {self.schema}.public_key (owner_id, name, fingerprint, content) VALUES "
             f"({account}, 'k', '{client.key.fingerprint}', '{client.key.public.read_text().strip()}')")
         return client
+
+    @property
+    def metrics(self) -> Metrics:
+        """Where the log says they are: the port was the kernel's choice."""
+        return Metrics(int(re.search(r"metrics are shown at=http://127\.0\.0\.1:(\d+)/metrics", self.gateway.log())[1]))
 
     def close(self) -> None:
         self.gateway.kill()
@@ -93,3 +100,24 @@ def test_a_login_is_told_to_come_as_a_key(forge):
                                      "user add carol"])
 def test_commands_that_look_or_change_name_the_place_and_what_works(forge, command):
     forge.gerve(*command.split(), exit=1, says=["see and change it there", "gerve explain SHA256:"])
+
+
+def test_a_database_that_goes_opens_the_breaker_and_commands_name_the_check(workspace):
+    site = Forge(Path(tempfile.mkdtemp(prefix="forge-", dir=workspace)))
+    try:
+        site.start()
+        wait_until(lambda: site.metrics.value("gerve_database_up") == 1, "the database is asked")
+        site.database.run("SHUTDOWN")
+        holder = site.stranger()
+
+        def breaker_opens() -> bool:
+            """A thread learns that its connection is gone when it is asked something."""
+            holder.ssh("git-upload-pack 'alice/open'", exit=75, says="cannot check your access")
+            return site.metrics.value("gerve_database_up") == 0
+
+        wait_until(breaker_opens, "nothing is asked any more", timeout=30)
+        assert site.metrics.get("/readyz")[0] == 503
+        for command in (["schema", "migrate"], ["explain", holder.key.fingerprint, "git-upload-pack 'a/b'"]):
+            site.gerve(*command, exit=1, says="`gerve check` says what is wrong there, and what mends it")
+    finally:
+        site.close()
