@@ -193,7 +193,7 @@ void declare_marks(Command& repo) {
          [](Registry& registry, const RepoPath& path) { return registry.disable_repository(path); }},
         {"enable", "Undo disable.",
          [](Registry& registry, const RepoPath& path) { return registry.enable_repository(path); }},
-        {"publish", "Let everybody with an account read a repository.",
+        {"publish", "Let everybody read a repository: with an account, or by git:// where listen.git is on.",
          [](Registry& registry, const RepoPath& path) { return registry.set_repository_public(path, true); }},
         {"hide", "Make a repository private.",
          [](Registry& registry, const RepoPath& path) {
