@@ -130,7 +130,7 @@ TEST_CASE("every row of the policy tables") {
             REQUIRE(w.size() >= 5);
             const GitCommand command{service_of(w[1]), repo(w[2])};
             const auto explanation =
-                must(explain(world.database(), local, world.who(w[0]), command, test_now));
+                must(explain({world.database(), local}, world.who(w[0]), command, test_now));
             CHECK(answer_text(explanation) == join(w.begin() + 3, w.end()));
             CHECK(explanation.route.has_value() == explanation.allowed);
             if (explanation.rule == "owner") CHECK_FALSE(asked_for_permission(explanation));
