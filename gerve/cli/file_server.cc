@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include "authz/base/clock.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
@@ -27,6 +29,10 @@ std::string complaint_of(const AgentAnswer& answer) {
     return said.empty() ? "the file server failed; its log tells why" : printable(said, 1000);
 }
 
+AgentAnswer no_words() {
+    return {};
+}
+
 }  // namespace
 
 Route route_of(Site& site, const Login& owner) {
@@ -42,46 +48,34 @@ struct FileServer::Order {
     RepoPath repo;
     RepoId id;
     std::optional<RepoPath> to;
-
-    // As an agent does it.
-    [[nodiscard]] Ordered<AgentAnswer> perform(const Repositories& repositories) const;
+    std::function<Result<AgentAnswer>(const Repositories&, std::uint64_t id)> here;  // done by ourselves
 };
 
-Ordered<AgentAnswer> FileServer::Order::perform(const Repositories& repositories) const {
-    const auto number = static_cast<std::uint64_t>(number_of(id));
-    Result<AgentAnswer> answer;
-    const auto done = [] { return AgentAnswer{}; };
-    if (name == "create") answer = repositories.create(repo, number).map(done);
-    if (name == "rename") answer = repositories.rename(repo, *to, number).map(done);
-    if (name == "delete") answer = repositories.remove(repo, number).map(done);
-    if (name == "size") {
-        answer = repositories.size(repo, number).map([](std::uint64_t bytes) {
-            return AgentAnswer{0, std::to_string(bytes), ""};
-        });
-    }
-    if (name == "fsck") {
-        answer = repositories.fsck(repo, number).map([](const FsckReport& report) {
-            return AgentAnswer{report.status, report.output, ""};
-        });
-    }
-    if (!answer) return undone(Fate::refused, explanation_of(answer.error()));
-    return std::move(*answer);
-}
-
 Ordered<void> FileServer::create(const RepoPath& repo, RepoId id) {
-    return change({"create", repo, id, std::nullopt});
+    return change({"create", repo, id, std::nullopt, [&](const Repositories& all, std::uint64_t number) {
+                       return all.create(repo, number).map(no_words);
+                   }});
 }
 
 Ordered<void> FileServer::rename(const RepoPath& from, const RepoPath& to, RepoId id) {
-    return change({"rename", from, id, to});
+    return change({"rename", from, id, to, [&](const Repositories& all, std::uint64_t number) {
+                       return all.rename(from, to, number).map(no_words);
+                   }});
 }
 
 Ordered<void> FileServer::remove(const RepoPath& repo, RepoId id) {
-    return change({"delete", repo, id, std::nullopt});
+    return change({"delete", repo, id, std::nullopt, [&](const Repositories& all, std::uint64_t number) {
+                       return all.remove(repo, number).map(no_words);
+                   }});
 }
 
 Ordered<std::uint64_t> FileServer::size(const RepoPath& repo, RepoId id) {
-    const auto answer = carry_out({"size", repo, id, std::nullopt});
+    const auto answer =
+        carry_out({"size", repo, id, std::nullopt, [&](const Repositories& all, std::uint64_t number) {
+                       return all.size(repo, number).map([](std::uint64_t bytes) {
+                           return AgentAnswer{0, std::to_string(bytes), ""};
+                       });
+                   }});
     if (!answer) return tl::make_unexpected(answer.error());
     if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
     const std::string_view said = trim(answer->output);
@@ -90,7 +84,12 @@ Ordered<std::uint64_t> FileServer::size(const RepoPath& repo, RepoId id) {
 }
 
 Ordered<FsckReport> FileServer::fsck(const RepoPath& repo, RepoId id) {
-    auto answer = carry_out({"fsck", repo, id, std::nullopt});
+    const auto answer =
+        carry_out({"fsck", repo, id, std::nullopt, [&](const Repositories& all, std::uint64_t number) {
+                       return all.fsck(repo, number).map([](const FsckReport& report) {
+                           return AgentAnswer{report.status, report.output, ""};
+                       });
+                   }});
     if (!answer) return tl::make_unexpected(answer.error());
     return FsckReport{answer->status, answer->output + answer->errors};
 }
@@ -167,7 +166,10 @@ Ordered<AgentAnswer> FileServer::do_here(const Order& order) const {
     const std::string root = site_.config().local_agent_root();
     if (order.name != "create" && !open_below(root, storage_path(order.repo)))
         return undone(Fate::missing, "");
-    return order.perform(Repositories(root, Layout::flat));
+    auto answer =
+        order.here(Repositories(root, Layout::flat), static_cast<std::uint64_t>(number_of(order.id)));
+    if (!answer) return undone(Fate::refused, explanation_of(answer.error()));
+    return std::move(*answer);
 }
 
 }  // namespace gerve
