@@ -70,6 +70,17 @@ template <class T>
     return parsed(into, &T::parse);
 }
 
+// Each of several words; see arguments().
+template <class T>
+[[nodiscard]] Setter all_parsed(std::vector<T>& into) {
+    return [&into](const std::string& text) -> Result<void> {
+        Result<T> value = T::parse(text);
+        if (!value) return pass_on(value);
+        into.push_back(std::move(*value));
+        return {};
+    };
+}
+
 // One command or one group of commands. What the setters refer to must live as long as the tree: keep it in
 // an object that the Run holds.
 class Command {

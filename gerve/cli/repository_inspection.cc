@@ -86,27 +86,18 @@ int size(Site& site, const Values& values) {
     return status;
 }
 
-Setter into(std::vector<RepoPath>& repos) {
-    return [&repos](const std::string& text) -> Result<void> {
-        auto path = RepoPath::parse(text);
-        if (!path) return pass_on(path);
-        repos.push_back(std::move(*path));
-        return {};
-    };
-}
-
 }  // namespace
 
 void declare_inspection(Command& repo) {
     const auto checked = std::make_shared<Values>();
     repo.command("fsck", "Let git check repositories on their file server; status 1 if it finds something.",
                  [checked](Site& site) { return fsck(site, *checked); })
-        .arguments("OWNER/NAME", "The repositories", into(checked->repos))
+        .arguments("OWNER/NAME", "The repositories", all_parsed(checked->repos))
         .json(checked->json);
     const auto measured = std::make_shared<Values>();
     repo.command("size", "Tell what repositories take on the disk of their file server.",
                  [measured](Site& site) { return size(site, *measured); })
-        .arguments("OWNER/NAME", "The repositories", into(measured->repos))
+        .arguments("OWNER/NAME", "The repositories", all_parsed(measured->repos))
         .json(measured->json);
 }
 

@@ -29,15 +29,6 @@ struct Values {
 
 constexpr const char* endpoint_help = "HOST:PORT or unix:/PATH of an agent, git://HOST:PORT of a git daemon";
 
-Setter endpoint_into(std::vector<Endpoint>& into) {
-    return [&into](const std::string& text) -> Result<void> {
-        auto endpoint = Endpoint::parse(text);
-        if (!endpoint) return pass_on(endpoint);
-        into.push_back(std::move(*endpoint));
-        return {};
-    };
-}
-
 Json to_json(const std::vector<Endpoint>& endpoints) {
     Json out = Json::array();
     for (const Endpoint& endpoint : endpoints) out.push_back(endpoint.text());
@@ -96,7 +87,7 @@ void declare_server(Command& root) {
         .change("add", "Add a file server; of its endpoints the first healthy one serves.",
                 [add](Site& site) { return add_server(site, *add); })
         .argument("NAME", "Its name, as in its agent's configuration", parsed(add->server))
-        .arguments("ENDPOINT", endpoint_help, endpoint_into(add->endpoints))
+        .arguments("ENDPOINT", endpoint_help, all_parsed(add->endpoints))
         .flag("-y,--yes", "Do not ask, at a terminal, before the first one", add->yes);
     const auto set = std::make_shared<Values>();
     server
@@ -110,7 +101,7 @@ void declare_server(Command& root) {
                     return 0;
                 })
         .argument("NAME", "The server", parsed(set->server))
-        .arguments("ENDPOINT", endpoint_help, endpoint_into(set->endpoints));
+        .arguments("ENDPOINT", endpoint_help, all_parsed(set->endpoints));
     const auto remove = std::make_shared<Values>();
     server
         .change("remove", "Remove a file server that no owner is routed to.",
