@@ -28,6 +28,7 @@ namespace gerve {
 [[nodiscard]] std::string fold_case(std::string_view text);
 
 [[nodiscard]] std::string_view trim(std::string_view text);
+[[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view separator);
 [[nodiscard]] std::vector<std::string_view> split(std::string_view text, char separator);
 
 }  // namespace gerve

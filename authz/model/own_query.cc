@@ -9,12 +9,6 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-std::string joined(const Names& names, const std::string& separator) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : separator) + name;
-    return text;
-}
-
 bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || c == '_';
 }
@@ -63,7 +57,7 @@ class QueryParser {
     }
 
   private:
-    [[nodiscard]] std::string offered() const { return ":" + joined(known_, ", :"); }
+    [[nodiscard]] std::string offered() const { return ":" + join(known_, ", :"); }
     [[nodiscard]] std::size_t end_of_parameter(std::size_t at) const {
         std::size_t end = at + 1;
         while (end < sql_.size() && is_name_character(sql_[end])) ++end;

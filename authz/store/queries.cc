@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "authz/base/text.h"
 #include "authz/model/public_key.h"
 #include "authz/store/own_rows.h"
 
@@ -9,12 +10,6 @@ namespace gerve {
 namespace {
 
 using Names = std::vector<std::string>;
-
-std::string joined(const Names& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
 
 tl::unexpected<Error> refuse(const std::string& query, const std::string& what) {
     return client_error("directory.mysql.queries." + query + ": " + what);
@@ -34,7 +29,7 @@ Result<std::vector<std::size_t>> find_columns(Database& database, const std::str
         places.push_back(static_cast<std::size_t>(found - there->begin()));
     }
     if (missing.empty()) return places;
-    return refuse(name, "its answer lacks " + joined(missing) + " (it has " + joined(*there) +
+    return refuse(name, "its answer lacks " + join(missing, ", ") + " (it has " + join(*there, ", ") +
                             "): name columns with AS");
 }
 

@@ -3,6 +3,7 @@
 #include <libssh/libssh.h>
 #include <libssh/server.h>
 
+#include "authz/base/text.h"
 #include "gerve/ssh/host_keys.h"
 
 namespace gerve::ssh {
@@ -31,10 +32,7 @@ constexpr const char* host_key_algorithms =
 constexpr const char* user_key_algorithms = host_key_algorithms;
 
 std::string joined(const std::vector<std::string>& names, const char* fallback) {
-    if (names.empty()) return fallback;
-    std::string out;
-    for (const std::string& name : names) out += (out.empty() ? "" : ",") + name;
-    return out;
+    return names.empty() ? fallback : join(names, ",");
 }
 
 Result<void> set_option(ssh_bind bind, ssh_bind_options_e option, const char* name, const void* value) {

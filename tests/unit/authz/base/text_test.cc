@@ -31,3 +31,9 @@ TEST_CASE("decimal numbers are digits and fit") {
         CHECK_FALSE(parse_decimal(text).has_value());
     }
 }
+
+TEST_CASE("parts are joined with separators between them alone") {
+    CHECK(join({}, ", ") == "");
+    CHECK(join({"one"}, ", ") == "one");
+    CHECK(join({"", "two", ""}, ",") == ",two,");
+}
