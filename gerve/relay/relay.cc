@@ -187,11 +187,10 @@ class Relay {
         void append(OutputStream other, std::string_view payload) {
             auto* const next = const_cast<char*>(payload.data());
             stream = other;
-            if (size == 0) {
-                begin = next;
-            } else if (begin + size != next && size < payload.size()) {
+            if (size == 0) begin = next;
+            if (size < payload.size()) {
                 begin = static_cast<char*>(std::memmove(next - size, begin, size));
-            } else if (begin + size != next) {
+            } else {
                 std::memmove(begin + size, next, payload.size());
             }
             size += payload.size();
