@@ -31,8 +31,8 @@ struct ExplainSources {
     Database& database;
     const Route& local;  // of the embedded default
     RouteHints* hints = nullptr;
-    bool accounts_elsewhere =
-        false;  // keys come by a statement of the operator's, over another program's tables
+    // Keys come by a statement of the operator's, over another program's tables.
+    bool accounts_elsewhere = false;
 };
 
 // Decides by the very functions that serve a login, over tables as they are now.
