@@ -69,7 +69,9 @@ Fd signals_as_file() {
 
 unsigned thread_count(const Config& config) {
     if (config.authz.threads != 0) return config.authz.threads;
-    return std::max(2U, 2 * std::thread::hardware_concurrency());
+    // Beside the database fewer threads find more look-ups waiting, and put them into one statement.
+    const unsigned each_core = database_is_near(config) ? 1 : 2;
+    return std::max(2U, each_core * std::thread::hardware_concurrency());
 }
 
 // Peers are known by their user, so the door may stand open once other users are expected at it.

@@ -90,6 +90,10 @@ std::string MysqlHost::text() const {
     return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+bool MysqlHost::is_near() const {
+    return !socket.empty() || host == "localhost" || host.starts_with("127.") || host == "::1";
+}
+
 Result<MysqlUri> MysqlUri::parse(std::string_view text) {
     if (text.starts_with(tcp)) return parse_tcp(text);
     if (text.starts_with(unix_socket)) return parse_unix(text);

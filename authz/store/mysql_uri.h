@@ -14,6 +14,8 @@ struct MysqlHost {
     std::string host;    // a name, or an address without brackets
     unsigned port = 0;
     [[nodiscard]] std::string text() const;  // for logs and errors
+    // Whether it is reached without a network: a unix socket, a loopback address, or localhost.
+    [[nodiscard]] bool is_near() const;
 };
 
 // "tcp://a:3306,b:3306/SCHEMA" (3306 is the default, [::1] an IPv6 address) or

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "authz/base/fd.h"
@@ -66,6 +67,12 @@ Result<Connect> choose_database(const Config& config, DatabaseUse use) {
     const auto mode = use == DatabaseUse::serve ? SqliteMode::read_only : SqliteMode::read_write;
     const auto patience = use == DatabaseUse::serve ? serving_patience : command_patience;
     return [file = config.sqlite_file(), mode, patience] { return open_sqlite(file, mode, patience); };
+}
+
+bool database_is_near(const Config& config) {
+    if (config.directory_backend != "mysql") return true;
+    const auto uri = MysqlUri::parse(config.mysql.uri);
+    return uri && std::ranges::all_of(uri->hosts, &MysqlHost::is_near);
 }
 
 Result<std::unique_ptr<Database>> open_for_administration(const Config& config) {

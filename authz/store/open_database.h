@@ -16,6 +16,10 @@ enum class DatabaseUse {
 // Error: client (an address that is none, a password file that cannot be read or that others can read).
 [[nodiscard]] Result<Connect> choose_database(const Config& config, DatabaseUse use);
 
+// Whether the database runs beside its caller (SQLite; a server none of whose hosts is beyond a network): a
+// thread that looks something up then keeps a CPU busy, where it would otherwise wait for the network.
+[[nodiscard]] bool database_is_near(const Config& config);
+
 // For a command: one connection to administer by, with the schema checked. An SQLite schema is made and
 // brought up to date first; that of a database server is `gerve schema migrate`'s to change.
 // Errors: client (as above; a schema that is older or newer; a directory in another program's tables),

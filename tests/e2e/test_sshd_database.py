@@ -74,4 +74,4 @@ def test_logins_open_no_connection_to_the_database(house, sshd):
     for _ in range(30):
         alice.ssh("-T", exit=1)
     own = 1  # of the question for the number
-    assert connections() - before <= 2 * os.cpu_count() + own, "authz has two threads per core"
+    assert connections() - before <= max(2, os.cpu_count()) + own, "authz has a thread per core"

@@ -5,6 +5,7 @@
 #include "authz/store/mysql_script.h"
 #include "authz/store/mysql_session.h"
 #include "authz/store/mysql_uri.h"
+#include "authz/store/open_database.h"
 
 using namespace gerve;
 
@@ -26,6 +27,24 @@ TEST_CASE("addresses of database servers") {
     REQUIRE(uri.has_value());
     CHECK(uri->schema == "gerve_1");
     CHECK(uri->hosts.at(0).text() == "/run/mysqld/mysqld.sock");
+}
+
+TEST_CASE("a database is near when no host of it is beyond a network") {
+    Config config;
+    CHECK(database_is_near(config));
+    config.directory_backend = "mysql";
+    for (const char* near : {"unix:///run/mysqld/mysqld.sock?schema=g", "tcp://127.0.0.1/g",
+                             "tcp://127.1.2.3:3307/g", "tcp://[::1]/g", "tcp://localhost/g"}) {
+        CAPTURE(near);
+        config.mysql.uri = near;
+        CHECK(database_is_near(config));
+    }
+    for (const char* far :
+         {"tcp://db1/g", "tcp://10.0.0.2/g", "tcp://[2001:db8::1]/g", "tcp://localhost,db1/g", ""}) {
+        CAPTURE(far);
+        config.mysql.uri = far;
+        CHECK_FALSE(database_is_near(config));
+    }
 }
 
 TEST_CASE("what is no address of a database server is refused with the forms") {
