@@ -10,7 +10,12 @@ namespace {
 using Names = std::vector<std::string>;
 
 bool is_name_character(char c) {
-    return (c >= 'a' && c <= 'z') || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// Two dashes alone are arithmetic.
+bool is_dash_comment(std::string_view text) {
+    return text.starts_with("--") && (text.size() == 2 || static_cast<unsigned char>(text[2]) <= ' ');
 }
 
 // Where what begins at `at` ends: a quoted text, a comment, or else one character.
@@ -21,7 +26,7 @@ std::size_t end_of_piece(std::string_view sql, std::size_t at) {
     };
     const char c = sql[at];
     if (sql.substr(at, 2) == "/*") return behind("*/", at + 2);
-    if (c == '#' || sql.substr(at, 3) == "-- ") return behind("\n", at);
+    if (c == '#' || is_dash_comment(sql.substr(at, 3))) return behind("\n", at);
     if (c != '\'' && c != '"' && c != '`') return at + 1;
     for (std::size_t i = at + 1; i < sql.size(); ++i) {
         if (sql[i] == '\\' && c != '`')
@@ -39,8 +44,8 @@ class QueryParser {
         : sql_(trim(sql)), known_(query_parameters(name)) {}
 
     Result<OwnQuery> parse() {
-        const std::string first = fold_case(sql_.substr(0, 6));
-        if (first != "select" && !first.starts_with("with ")) return client_error("is no SELECT");
+        const std::string first = first_word();
+        if (first != "select" && first != "with") return client_error("is no SELECT");
         for (std::size_t at = 0; at < sql_.size();) {
             if (sql_[at] == '?') return client_error("has a '?': write :NAME, one of " + offered());
             if (sql_[at] == ';') return client_error("has a ';': it may be one statement alone");
@@ -58,6 +63,18 @@ class QueryParser {
 
   private:
     [[nodiscard]] std::string offered() const { return ":" + join(known_, ", :"); }
+    // Behind comments and blanks; in lower case.
+    [[nodiscard]] std::string first_word() const {
+        std::size_t at = 0;
+        while (at < sql_.size() && !is_name_character(sql_[at])) {
+            const std::size_t end = end_of_piece(sql_, at);
+            if (end == at + 1 && static_cast<unsigned char>(sql_[at]) > ' ') return "";
+            at = end;
+        }
+        std::size_t end = at;
+        while (end < sql_.size() && is_name_character(sql_[end])) ++end;
+        return fold_case(sql_.substr(at, end - at));
+    }
     [[nodiscard]] std::size_t end_of_parameter(std::size_t at) const {
         std::size_t end = at + 1;
         while (end < sql_.size() && is_name_character(sql_[end])) ++end;
