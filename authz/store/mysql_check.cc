@@ -110,9 +110,7 @@ class MysqlCheck : FindingList {
     }
 
     void check_secrecy(const MysqlHost& host, const MysqlAccess& access) {
-        const bool stays_here = !host.socket.empty() || host.host == "localhost" || host.host == "::1" ||
-                                host.host.starts_with("127.");
-        if (stays_here || !access.ca_file.empty()) return;
+        if (host.is_near() || !access.ca_file.empty()) return;
         warning("what is asked of " + host.text() + ", and its answers, go in plain text",
                 "use directory.mysql.ca_file, or a network that nobody else listens to");
     }
@@ -185,6 +183,10 @@ class MysqlCheck : FindingList {
         const std::string schema = access.uri.schema;
         if (is_denied(trouble)) {
             return wrong(trouble.text, "GRANT SELECT ON `" + schema + "`.* TO '" + access.user + "'");
+        }
+        if (trouble.number == 1146 && what == "schema_version" && !uses_own_tables()) {
+            return wrong("some statements are left to tables of Gerve's own, and " + schema + " has none",
+                         "give all four in [directory.mysql.queries]: key, repository, permission, route");
         }
         if (trouble.number == 1146 && what == "schema_version") {
             return wrong(schema + " has no tables of Gerve: " + trouble.text,
