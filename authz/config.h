@@ -74,7 +74,7 @@ struct AuthzConfig {
     std::string socket;  // empty: authz.sock in the state directory
     std::vector<std::string>
         ticket_keys;       // files; empty in the embedded default: made in the state directory
-    unsigned threads = 0;  // 0: one for each core beside the database, two when it is beyond a network
+    unsigned threads = 0;  // 0: see gerve.toml(5)
     std::chrono::milliseconds deadline{400};   // a caller waits this long for an answer
     std::chrono::milliseconds recheck{2'000};  // live sessions are decided again so often
     // User names by which peers are known (SO_PEERCRED). The user that authz runs as may ask everything.

@@ -69,8 +69,10 @@ Fd signals_as_file() {
 
 unsigned thread_count(const Config& config) {
     if (config.authz.threads != 0) return config.authz.threads;
-    // Beside the database fewer threads find more look-ups waiting, and put them into one statement.
-    const unsigned each_core = database_is_near(config) ? 1 : 2;
+    // Beside the database fewer threads find more look-ups waiting, and put them into one statement; an
+    // operator's own statements take one key each.
+    const bool shares = database_is_near(config) && config.mysql.queries.empty();
+    const unsigned each_core = shares ? 1 : 2;
     return std::max(2U, each_core * std::thread::hardware_concurrency());
 }
 
@@ -172,7 +174,9 @@ void wait_for_the_end(const Fd& signals, const std::optional<Fd>& control, Audit
         // Ctrl-C reaches the whole process group; sessions that drain still need their answers.
         if (signal.ssi_signo == SIGINT && !control) return;
         if (signal.ssi_signo != SIGHUP) continue;
-        if (auto reopened = audit.reopen(); !reopened) log::error(describe(reopened.error()));
+        if (auto reopened = audit.reopen(); !reopened) {
+            log::error("the audit file is not opened again", {{"why", describe(reopened.error())}});
+        }
     }
 }
 

@@ -234,9 +234,15 @@ void AuthzServer::take_messages(Desk& desk, std::uint64_t id) {
     arm(socket, id);
 }
 
+// Read and shown under one lock: the gauge ends at what was counted last.
+void AuthzServer::show_links() {
+    const std::lock_guard lock(shown_mutex_);
+    metrics_.live_links.set(live_links_);
+}
+
 void AuthzServer::count_links(int change) {
     live_links_ += static_cast<unsigned>(change);
-    metrics_.live_links.set(live_links_);
+    show_links();
     (change > 0 ? metrics_.links_opened : metrics_.links_dropped).add();
 }
 
