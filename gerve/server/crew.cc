@@ -70,7 +70,7 @@ Result<std::shared_ptr<TcpListener>> open_metrics_socket(const std::string& text
     auto opened = listen_tcp(*address);
     if (!opened) return pass_on(opened);
     // Port 0 is the kernel's choice: nothing else says what it chose.
-    log::info("metrics are shown", {{"at", "http://" + opened->bound.text() + "/metrics"}});
+    log::info("listening for metrics", {{"at", "http://" + opened->bound.text() + "/metrics"}});
     return std::make_shared<TcpListener>(std::move(*opened));
 }
 

@@ -51,7 +51,7 @@ class Forge(Site):
     @property
     def metrics(self) -> Metrics:
         """Where the log says they are: the port was the kernel's choice."""
-        return Metrics(int(re.search(r"metrics are shown at=http://127\.0\.0\.1:(\d+)/metrics", self.gateway.log())[1]))
+        return Metrics(int(re.search(r"listening for metrics at=http://127\.0\.0\.1:(\d+)/metrics", self.gateway.log())[1]))
 
     def close(self) -> None:
         self.gateway.kill()
