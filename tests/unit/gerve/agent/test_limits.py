@@ -1,0 +1,144 @@
+"""What the agent has room for: standby, operations that wait for their turn, descriptors, memory, its configuration."""
+
+import os
+import resource
+import subprocess
+import time
+
+import grv1
+import pytest
+from conftest import PROGRAM, wait_until
+from test_streams import resident, stalled, ticks
+
+
+def test_standby(site):
+    site.make_repository()
+    standby = site.directory / "standby"
+    site.start(f'standby_file = "{standby}"\n')
+    standby.touch()
+    message = grv1.Open().encode(site.key) + grv1.frame(grv1.STDIN, b"0000")
+    with grv1.Session(site.tcp, message) as session, pytest.raises(grv1.Failed) as failed:
+        session.finish()
+    assert failed.value.code == grv1.STANDBY and failed.value.retryable
+    standby.unlink()
+    with grv1.Session(site.tcp, message) as session:  # nothing was done for that ticket yet
+        assert session.finish().status == 0
+
+
+def test_more_than_may_run_wait_and_then_are_busy(site):
+    site.make_repository()
+    agent = site.start('max_operations = 2\nqueue_timeout = "1s"\n')
+    first, second = site.open().until_opened(), site.open().until_opened()
+    third, fourth = site.open(), site.open()
+    third.write(b"0000")
+    fourth.write(b"0000")
+    time.sleep(0.3)
+    assert len(agent.children()) == 2
+    first.close()
+    assert third.finish().status == 0, "its turn came"
+    assert fourth.finish().status == 0
+    fifth = site.open().until_opened()
+    message = grv1.Open().encode(site.key) + grv1.frame(grv1.STDIN, b"0000")
+    with grv1.Session(site.tcp, message) as sixth, pytest.raises(grv1.Failed) as failed:
+        sixth.finish()
+    assert failed.value.code == grv1.BUSY and failed.value.retryable
+    second.close()
+    fifth.close()
+    wait_until(lambda: not agent.children(), what="room")
+    with grv1.Session(site.tcp, message) as session:
+        assert session.finish().status == 0
+
+
+def test_one_owner_does_not_take_the_place_of_others(site):
+    site.make_repository()
+    site.make_repository("defunkt/ace.git")
+    site.start('max_operations = 3\nmax_operations_per_owner = 1\nqueue_timeout = "500ms"\n')
+    greedy = site.open().until_opened()
+    waiting = site.open()
+    with site.open(path="defunkt/ace.git") as other:
+        other.write(b"0000")
+        assert other.finish().status == 0
+    with pytest.raises(grv1.Failed) as failed:
+        waiting.finish()
+    assert failed.value.code == grv1.BUSY
+    greedy.write(b"0000")
+    assert greedy.finish().status == 0
+
+
+def test_a_gateway_that_leaves_while_it_waits_starts_nothing(site):
+    site.make_repository()
+    agent = site.start("max_operations = 1\n")
+    first = site.open().until_opened()
+    site.open().close()
+    time.sleep(0.2)
+    first.write(b"0000")
+    first.finish()
+    wait_until(lambda: agent.log_lines("the gateway left before its turn"), what="the log")
+    assert len(agent.log_lines("done")) == 1
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="the sanitizer itself needs descriptors")
+def test_out_of_descriptors_the_agent_neither_spins_nor_dies(site):
+    site.make_repository()
+    agent = site.start()
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (40, 40))
+    held = [grv1.Session(site.tcp) for _ in range(60)]
+    wait_until(lambda: agent.log_lines("cannot accept"), what="the shortage")
+    before, start = ticks(agent.pid), time.monotonic()
+    time.sleep(1)
+    assert ticks(agent.pid) - before < 20 * (time.monotonic() - start), "CPU while it cannot accept"
+    for session in held:
+        session.close()
+    wait_until(lambda: _serves(site), what="service again")
+
+
+def _serves(site) -> bool:
+    try:
+        with site.open(timeout=2) as session:
+            session.write(b"0000")
+            return session.finish().status == 0
+    except (grv1.Ended, grv1.Failed, OSError):
+        return False
+
+
+def test_a_git_that_cannot_be_started(site):
+    site.make_repository()
+    fake = site.directory / "git"
+    fake.write_text("no program")
+    fake.chmod(0o755)
+    agent = site.start(f'git = "{fake}"\n')
+    with site.open() as session, pytest.raises(grv1.Failed) as failed:
+        session.finish()
+    assert failed.value.code == grv1.SPAWN and failed.value.text == "cannot start git"
+    assert agent.log_lines("refused", "Exec format error")
+
+
+def test_idle_sessions_use_no_cpu_and_little_memory(site):
+    site.make_repository()
+    agent = site.start("threads = 1\n")
+    with site.open() as first:
+        first.write(b"0000")
+        first.finish()
+    before = resident(agent.pid)
+    sessions = [site.open().until(lambda s: s.stdout.endswith(b"0000")) for _ in range(150)]
+    assert wait_until(lambda: stalled(agent.pid), what="rest")
+    if not os.environ.get("ASAN_OPTIONS"):
+        assert (resident(agent.pid) - before) / len(sessions) < 40 << 10
+    for session in sessions:
+        session.write(b"0000")
+        assert session.finish().status == 0
+
+
+def test_configuration_errors_are_told_together_with_status_2(site):
+    site.config_file.write_text('name = "a b"\nroot = "/nonexistent"\nlayuot = "flat"\nthreads = "many"\n')
+    run = subprocess.run([PROGRAM, "-c", str(site.config_file)], capture_output=True, text=True, timeout=20)
+    assert run.returncode == 2
+    places = [line.split(": ")[0].removeprefix(str(site.config_file)) for line in run.stderr.splitlines()
+              if line.startswith(str(site.config_file))]
+    assert places == [":1:8", ":2:8", ":3:1", ":4:11"]
+    assert subprocess.run([PROGRAM, "--no-such-option"], capture_output=True, timeout=20).returncode == 2
+    site.write_settings('listen = ["unix:/tmp/x"]\n')
+    assert subprocess.run([PROGRAM, "--check", "-c", str(site.config_file)], timeout=20).returncode == 0
+    site.write_settings("")
+    run = subprocess.run([PROGRAM, "-c", str(site.config_file)], capture_output=True, text=True, timeout=20)
+    assert run.returncode == 2 and "nowhere to listen" in run.stderr
