@@ -235,6 +235,7 @@ bool Channel::input_ended() {
 
 std::size_t Channel::room() const {
     if (channel_ == nullptr || connection_ == nullptr || connection_->session_ == nullptr) return 0;
+    if (connection_->holds_back()) return 0;
     // Whether libssh still holds bytes can be asked, how many cannot: so a bounded number goes in before it
     // was seen empty again.
     const std::size_t pending = connection_->written_since_drained_;
@@ -261,11 +262,12 @@ std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
     if (space == 0) return 0;
     const auto size = static_cast<uint32_t>(std::min(bytes.size(), space));
     const std::uint64_t before = connection_->received();
+    const std::uint64_t packed = connection_->packed();
     const int put = stream == OutputStream::out ? ssh_channel_write(channel_, bytes.data(), size)
                                                 : ssh_channel_write_stderr(channel_, bytes.data(), size);
     if (connection_ == nullptr) return 0;
     const auto taken = static_cast<std::size_t>(std::max(put, 0));
-    connection_->written_since_drained_ += taken;
+    connection_->note_written(taken, packed);
     bytes_out_ += taken;
     connection_->pump(before);
     return taken;

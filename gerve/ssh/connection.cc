@@ -100,6 +100,10 @@ std::uint64_t Connection::sent() const {
     return counters_->socket.out_bytes;
 }
 
+std::uint64_t Connection::packed() const {
+    return counters_->raw.out_bytes;
+}
+
 std::uint64_t Connection::packets_received() const {
     return counters_->raw.in_packets;
 }

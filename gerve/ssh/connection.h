@@ -100,6 +100,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void take_auth_request(ssh_message_struct* message);  // which came off the queue
     [[nodiscard]] std::uint64_t received() const;         // bytes, from the socket
     [[nodiscard]] std::uint64_t sent() const;             // bytes that the socket has taken
+    [[nodiscard]] std::uint64_t packed() const;           // bytes that libssh has made packets of
     [[nodiscard]] std::uint64_t packets_received() const;
     void acknowledge(std::uint64_t received);
     void consider_rest(std::uint64_t received);  // behind a turn that received so much
@@ -109,6 +110,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     [[nodiscard]] std::uint64_t untaken() const;  // by all channels
     [[nodiscard]] bool write_pending() const;
     void drain();
+    void note_written(std::size_t bytes, std::uint64_t packed_before);  // which libssh took from a channel
+    [[nodiscard]] bool holds_back();
     void pump(std::uint64_t received_before);  // behind a call that may have written, and read
     void turn_soon();
     void on_ready(const asio::error_code& failed);
@@ -142,9 +145,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     unsigned channels_in_all_ = 0;
     Deadline last_channel_end_{};
     bool logged_in_ = false;
-    std::uint64_t data_bytes_in_ = 0;  // of all channels
-    std::size_t written_since_drained_ =
-        0;  // bytes of channel data given to libssh since its socket was seen idle
+    std::uint64_t data_bytes_in_ = 0;        // of all channels
+    std::size_t written_since_drained_ = 0;  // bytes of channel data, since libssh was seen to hold none
+    std::uint64_t held_back_ = 0;            // of them, those that wait for new keys
+    std::uint64_t packed_when_held_ = 0;
     std::uint64_t sent_at_acknowledgement_ = 0;
     Deadline last_bulk_{};
     asio::steady_timer rest_timer_;

@@ -112,6 +112,21 @@ void Connection::drain() {
     if (!undrained_) written_since_drained_ = 0;
 }
 
+// Once libssh has asked for new keys it keeps what it is given, without a bound and without telling, until
+// the client has agreed to them; all of it goes out at once then.
+void Connection::note_written(std::size_t bytes, std::uint64_t packed_before) {
+    written_since_drained_ += bytes;
+    const std::uint64_t packed_now = packed() - packed_before;
+    if (packed_now >= bytes) return;
+    held_back_ = bytes - packed_now;
+    packed_when_held_ = packed();
+}
+
+bool Connection::holds_back() {
+    if (packed() - packed_when_held_ >= held_back_) held_back_ = 0;
+    return held_back_ > 0;
+}
+
 // Whatever may make libssh write ends here: what it has not sent waits for the socket, and what it read on
 // the way counts as news.
 void Connection::pump(std::uint64_t received_before) {

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness.messages import greeting
+from harness.processes import resident_kib
 from harness.rawssh import CHANNEL_OPEN, CHANNEL_WINDOW_ADJUST, SILENCE, Answer, RawClient
 
 pytestmark = pytest.mark.gateway_only("sshd has a flow control of its own")
@@ -142,3 +143,34 @@ def test_a_channel_that_is_closed_while_nothing_is_read_is_closed_by_both(door, 
         assert answer.events[-1] == "close", answer.events
         assert len(answer.stdout) < 24 << 20
         assert client.whoami() == greeting(alice.login)
+
+
+NEW_KEYS_SOON = """
+state = "{state}"
+[listen]
+ssh = ["127.0.0.1:{port}"]
+[ssh]
+rekey_bytes = 8388608
+"""
+
+
+@pytest.mark.slow
+def test_a_client_that_leaves_new_keys_unanswered_costs_little(private_sites):
+    """It opened a window for two gigabytes, and is sent nothing more until it has agreed to new keys."""
+    site = private_sites(NEW_KEYS_SOON)
+    alice = site.person("alice")
+    repository = site.repository(alice)
+    work = alice.publish(repository)
+    work.commit("noise", os.urandom(96 << 20))
+    work.git("push", "--quiet")
+
+    with RawClient(site.door()) as client:
+        channel = client.log_in(alice.key).open_session()
+        client.leave_new_keys_unanswered()
+        before = sum(map(resident_kib, site.gateway.workers()))
+        channel.request("exec", True, f"git-upload-archive '{repository.path}'")
+        channel.data(pkt("argument --format=tar\n") + pkt("argument HEAD\n") + b"0000")
+        answer = channel.read_to_the_end(5, close=False)
+        assert 6 << 20 < len(answer.stdout) < 10 << 20, "it was asked for new keys"
+        assert sum(map(resident_kib, site.gateway.workers())) - before < 12 << 10
+    assert greeting(alice.login) in alice.ssh("-T", exit=1).stderr

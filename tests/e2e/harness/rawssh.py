@@ -136,6 +136,10 @@ class RawClient(paramiko.Transport):
         """Until read_on(): TCP's buffers fill, and then the server's."""
         self._received.maxsize = 1
 
+    def leave_new_keys_unanswered(self) -> None:
+        """From now on the server's KEXINIT is read like any other message."""
+        self._handler_table[KEXINIT] = self._recorder(KEXINIT)
+
     def read_on(self) -> None:
         with self._received.mutex:
             self._received.maxsize = 1 << 30
@@ -288,9 +292,10 @@ class RawChannel:
         self.eof()
         return self.read_to_the_end()
 
-    def read_to_the_end(self, timeout: float = 30.0) -> Answer:
+    def read_to_the_end(self, timeout: float = 30.0, close: bool = True) -> Answer:
         answer = self._read_until(Answer.is_over, timeout)
-        self.close()
+        if close:
+            self.close()
         return answer
 
     def read_some(self, timeout: float = 10.0) -> Answer:
