@@ -16,6 +16,7 @@ import pytest
 
 from harness.processes import connections_to, descendants, resident_kib, session_members, wait_until
 from harness.production import Production
+from harness.programs import sanitized
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
@@ -134,5 +135,6 @@ def test_a_file_server_that_stops_reading_costs_little(house, bulky):
         os.kill(agent, signal.SIGCONT)
     push.finish(timeout=150)
     print(f"worker {held >> 10} KiB")
-    assert held < 2 * WINDOW + MEMORY, held
+    if not sanitized():  # which keeps what was freed
+        assert held < 2 * WINDOW + MEMORY, held
     assert copy.rev("main") == alice.work.rev("main")
