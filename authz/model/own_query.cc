@@ -13,6 +13,12 @@ bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+// Behind the name that begins at `at`; `at` where none does.
+std::size_t end_of_name(std::string_view sql, std::size_t at) {
+    while (at < sql.size() && is_name_character(sql[at])) ++at;
+    return at;
+}
+
 // Two dashes alone are arithmetic.
 bool is_dash_comment(std::string_view text) {
     return text.starts_with("--") && (text.size() == 2 || static_cast<unsigned char>(text[2]) <= ' ');
@@ -49,7 +55,7 @@ class QueryParser {
         for (std::size_t at = 0; at < sql_.size();) {
             if (sql_[at] == '?') return client_error("has a '?': write :NAME, one of " + offered());
             if (sql_[at] == ';') return client_error("has a ';': it may be one statement alone");
-            const std::size_t end = sql_[at] == ':' ? end_of_parameter(at) : end_of_piece(sql_, at);
+            const std::size_t end = sql_[at] == ':' ? end_of_name(sql_, at + 1) : end_of_piece(sql_, at);
             if (sql_[at] == ':' && end > at + 1) {
                 if (auto taken = take_parameter(sql_.substr(at + 1, end - at - 1)); !taken)
                     return pass_on(taken);
@@ -71,14 +77,7 @@ class QueryParser {
             if (end == at + 1 && static_cast<unsigned char>(sql_[at]) > ' ') return "";
             at = end;
         }
-        std::size_t end = at;
-        while (end < sql_.size() && is_name_character(sql_[end])) ++end;
-        return fold_case(sql_.substr(at, end - at));
-    }
-    [[nodiscard]] std::size_t end_of_parameter(std::size_t at) const {
-        std::size_t end = at + 1;
-        while (end < sql_.size() && is_name_character(sql_[end])) ++end;
-        return end;
+        return fold_case(sql_.substr(at, end_of_name(sql_, at) - at));
     }
     Result<void> take_parameter(std::string_view parameter) {
         const auto found = std::find(known_.begin(), known_.end(), parameter);
