@@ -111,7 +111,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     [[nodiscard]] bool write_pending() const;
     void drain();
     void note_written(std::size_t bytes, std::uint64_t packed_before);  // which libssh took from a channel
-    [[nodiscard]] bool holds_back();
+    [[nodiscard]] bool holds_back() const;
     void pump(std::uint64_t received_before);  // behind a call that may have written, and read
     void turn_soon();
     void on_ready(const asio::error_code& failed);
@@ -147,8 +147,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool logged_in_ = false;
     std::uint64_t data_bytes_in_ = 0;        // of all channels
     std::size_t written_since_drained_ = 0;  // bytes of channel data, since libssh was seen to hold none
-    std::uint64_t held_back_ = 0;            // of them, those that wait for new keys
-    std::uint64_t packed_when_held_ = 0;
+    std::uint64_t packed_when_sent_ = 0;     // packed(), once nothing of them waits for new keys
     std::uint64_t sent_at_acknowledgement_ = 0;
     Deadline last_bulk_{};
     asio::steady_timer rest_timer_;

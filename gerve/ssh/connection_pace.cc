@@ -116,15 +116,11 @@ void Connection::drain() {
 // the client has agreed to them; all of it goes out at once then.
 void Connection::note_written(std::size_t bytes, std::uint64_t packed_before) {
     written_since_drained_ += bytes;
-    const std::uint64_t packed_now = packed() - packed_before;
-    if (packed_now >= bytes) return;
-    held_back_ = bytes - packed_now;
-    packed_when_held_ = packed();
+    packed_when_sent_ = packed_before + bytes;
 }
 
-bool Connection::holds_back() {
-    if (packed() - packed_when_held_ >= held_back_) held_back_ = 0;
-    return held_back_ > 0;
+bool Connection::holds_back() const {
+    return packed() < packed_when_sent_;
 }
 
 // Whatever may make libssh write ends here: what it has not sent waits for the socket, and what it read on
