@@ -52,8 +52,7 @@ AuthzServer::AuthzServer(Fd listener, ServerParts parts)
         if (!told) forget(*connection);
         return told;
     });
-    metrics_.threads.set(parts_.threads);
-    metrics_.live_links.set(0);
+    show_threads();
 }
 
 AuthzServer::~AuthzServer() {
@@ -235,14 +234,15 @@ void AuthzServer::take_messages(Desk& desk, std::uint64_t id) {
 }
 
 // Read and shown under one lock: the gauge ends at what was counted last.
-void AuthzServer::show_links() {
+void AuthzServer::show_threads() {
     const std::lock_guard lock(shown_mutex_);
+    metrics_.threads.set(parts_.threads);
     metrics_.live_links.set(live_links_);
 }
 
 void AuthzServer::count_links(int change) {
     live_links_ += static_cast<unsigned>(change);
-    show_links();
+    show_threads();
     (change > 0 ? metrics_.links_opened : metrics_.links_dropped).add();
 }
 

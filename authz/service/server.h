@@ -98,7 +98,7 @@ class AuthzServer {
     void take_messages(Desk& desk, std::uint64_t id);
     void count(Question question, const Error* failure);
     void count_links(int change);
-    void show_links();
+    void show_threads();
     void count_authorization(const Authorization& answer);
     void receive(Desk& desk, const std::shared_ptr<Connection>& connection, std::string_view message);
     void answer_taken(Desk& desk);
@@ -130,7 +130,7 @@ class AuthzServer {
     ServerCache servers_;
     LiveSessions live_;
     std::atomic<unsigned> live_links_{0};  // threads that have a connection to the database, and do not hang
-    std::mutex shown_mutex_;               // of the gauge that shows them
+    std::mutex shown_mutex_;               // of the gauges that show them
     std::atomic<std::uint64_t> late_{0};
     std::atomic<unsigned> waiting_{0};     // threads that wait for a question
     std::atomic<std::uint64_t> turns_{0};  // how often a thread came to wait for one

@@ -24,7 +24,7 @@ void AuthzServer::keep_promises() {
     own.stands_in = true;
     pollfd stopped{stop_.get(), POLLIN, 0};
     while (::poll(&stopped, 1, tick) <= 0) {
-        show_links();  // another process that was to take our place may have written there
+        show_threads();  // a process that was to take our place, and did not, has shown its own
         refuse_late();
         dismiss_ended();
         while (all_hang(monotonic_now())) {

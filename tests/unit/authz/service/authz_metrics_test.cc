@@ -145,6 +145,17 @@ TEST_CASE("questions are counted by kind and end, and timed") {
     CHECK(timed == 2);
 }
 
+TEST_CASE("threads and connections are shown again where another process has shown its own") {
+    RoutedSite site;
+    const auto both = [&](std::int64_t threads, std::int64_t links) {
+        return site.metrics->threads.value() == threads && site.metrics->live_links.value() == links;
+    };
+    REQUIRE(comes_true([&] { return both(2, 2); }));
+    site.metrics->threads.set(9);
+    site.metrics->live_links.set(0);
+    CHECK(comes_true([&] { return both(2, 2); }));
+}
+
 TEST_CASE("ready follows the database") {
     RoutedSite site;
     AuthzClient client(site.socket, std::chrono::seconds(5));
