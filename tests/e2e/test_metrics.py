@@ -125,6 +125,7 @@ def test_what_is_so_now(counted):
     value = counted.metrics.value
     session = alice.start_ssh(f"git-upload-pack '{repository.path}'", stdin=subprocess.PIPE)
     processes.wait_until(lambda: value("gerve_sessions") == 1, "a session runs")
+    assert value("gerve_authz_threads") == max(2, os.cpu_count()), "one for each core beside SQLite"
     assert value("gerve_connections") == 1
     assert value("gerve_connections_unauthenticated") == 0
     with socket.create_connection((counted.gateway.host, counted.gateway.port)):

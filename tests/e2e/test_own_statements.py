@@ -1,5 +1,6 @@
 """A gateway over a forge's tables, by the profile that packaging ships: who is served, and what the commands say."""
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -107,6 +108,8 @@ def test_a_database_that_goes_opens_the_breaker_and_commands_name_the_check(work
     try:
         site.start()
         wait_until(lambda: site.metrics.value("gerve_database_up") == 1, "the database is asked")
+        threads = site.metrics.value("gerve_authz_threads")
+        assert threads == max(2, 2 * os.cpu_count()), "own statements take one key each"
         site.database.run("SHUTDOWN")
         holder = site.stranger()
 
