@@ -164,6 +164,12 @@ def private_site(private_sites) -> Site:
     return private_sites()
 
 
+@pytest.fixture
+def rekeying_site(private_sites) -> Site:
+    """A site of this test's own that asks for new keys after 8 MB."""
+    return private_sites('state = "{state}"\n[listen]\nssh = ["127.0.0.1:{port}"]\n[ssh]\nrekey_bytes = 8388608\n')
+
+
 @pytest.fixture(scope="session")
 def doors(site):
     """The doors that are open, by name; `open_door` adds the other at its first use."""

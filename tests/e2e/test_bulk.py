@@ -59,20 +59,10 @@ def test_a_gigabyte_each_way_with_new_keys_on_the_way(alice, empty, noisy):
     assert alice.at("copy.git").rev("main") == noisy.rev("main")
 
 
-SERVER_REKEYS = """
-state = "{state}"
-[listen]
-ssh = ["127.0.0.1:{port}"]
-[ssh]
-rekey_bytes = 8388608
-"""
-
-
 @pytest.mark.slow
-def test_new_keys_at_the_wish_of_the_server(private_sites):
-    site = private_sites(SERVER_REKEYS)
-    alice = site.person("alice")
-    repository = site.repository(alice)
+def test_new_keys_at_the_wish_of_the_server(rekeying_site):
+    alice = rekeying_site.person("alice")
+    repository = rekeying_site.repository(alice)
     work = alice.publish(repository)
     work.commit("noise", os.urandom(64 << 20))
     log = alice.home / "ssh.log"

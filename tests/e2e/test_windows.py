@@ -146,20 +146,10 @@ def test_a_channel_that_is_closed_while_nothing_is_read_is_closed_by_both(door, 
         assert client.whoami() == greeting(alice.login)
 
 
-NEW_KEYS_SOON = """
-state = "{state}"
-[listen]
-ssh = ["127.0.0.1:{port}"]
-[ssh]
-rekey_bytes = 8388608
-"""
-
-
 @pytest.mark.slow
-def test_a_client_that_leaves_new_keys_unanswered_costs_little(private_sites):
+def test_a_client_that_leaves_new_keys_unanswered_costs_little(rekeying_site):
     """It opened a window for two gigabytes, and is sent nothing more until it has agreed to new keys."""
-    site = private_sites(NEW_KEYS_SOON)
-    alice = site.person("alice")
+    site, alice = rekeying_site, rekeying_site.person("alice")
     repository = site.repository(alice)
     work = alice.publish(repository)
     work.commit("noise", os.urandom(96 << 20))
