@@ -1,46 +1,10 @@
-#include "authz/store/registry.h"
-
-#include "authz/policy.h"
-#include "tests/unit/authz/store/fixture.h"
+#include "tests/unit/authz/store/registry_site.h"
 
 using namespace gerve;
 using namespace gerve::testing;
 
-namespace {
-
-struct Site : Store {
-    Registry registry_{registry()};
-    Registry* operator->() { return &registry_; }
-    Site() {
-        must(registry_.add_account(login("Alice"), AccountKind::user));
-        must(registry_.add_account(login("bob"), AccountKind::user));
-        must(registry_.add_account(login("acme"), AccountKind::organization));
-        must(registry_.create_repository(repo("alice/site"), false));
-    }
-};
-
-const ServerName fs1 = *ServerName::parse("fs1");
-const ServerName fs2 = *ServerName::parse("fs2");
-
-bool says(const std::string& text, std::string_view part) {
-    const bool found = text.find(part) != std::string::npos;
-    if (!found) MESSAGE(text);
-    return found;
-}
-
-std::string reach_text(const std::vector<ReachRecord>& reach) {
-    std::string text;
-    for (const ReachRecord& one : reach) {
-        text += one.repo.text() + " " + std::string(access_name(one.access)) + " " +
-                std::string(rule_name(one.because)) + "\n";
-    }
-    return text;
-}
-
-}  // namespace
-
 TEST_CASE("accounts: one name, whatever its case and kind") {
-    Site site;
+    RegistrySite site;
     CHECK(says(refusal(site->add_account(login("ALICE"), AccountKind::organization)), "a user called Alice"));
     CHECK(says(refusal(site->add_account(login("Acme"), AccountKind::user)), "an organisation called acme"));
     const auto accounts = must(site->list_accounts());
@@ -53,7 +17,7 @@ TEST_CASE("accounts: one name, whatever its case and kind") {
 }
 
 TEST_CASE("accounts: suspended and back, each once") {
-    Site site;
+    RegistrySite site;
     must(site->suspend_account(login("bob")));
     CHECK(must(site->show_account(login("bob"))).suspended == test_now);
     CHECK(says(refusal(site->suspend_account(login("bob"))), "already"));
@@ -64,7 +28,7 @@ TEST_CASE("accounts: suspended and back, each once") {
 }
 
 TEST_CASE("teams belong to organisations, and their members to both") {
-    Site site;
+    RegistrySite site;
     CHECK(says(refusal(site->add_team(team("alice/devs"))), "not an organisation"));
     must(site->add_team(team("acme/Devs")));
     CHECK(says(refusal(site->add_team(team("acme/devs"))), "already a team"));
@@ -87,7 +51,7 @@ TEST_CASE("teams belong to organisations, and their members to both") {
 }
 
 TEST_CASE("joining a team does not take an owner's role") {
-    Site site;
+    RegistrySite site;
     must(site->add_team(team("acme/devs")));
     must(site->set_org_member(login("acme"), login("bob"), OrgRole::owner));
     must(site->add_team_member(team("acme/devs"), login("bob")));
@@ -97,7 +61,7 @@ TEST_CASE("joining a team does not take an owner's role") {
 }
 
 TEST_CASE("keys: added, listed, shown and revoked for good") {
-    Site site;
+    RegistrySite site;
     const auto added = must(site->add_key(login("alice"), make_key(1, "alice@laptop"), "", std::nullopt));
     CHECK(added.title == "alice@laptop");
     CHECK(added.algorithm == "ssh-ed25519");
@@ -124,7 +88,7 @@ TEST_CASE("keys: added, listed, shown and revoked for good") {
 }
 
 TEST_CASE("a key stands once, and the refusal tells where") {
-    Site site;
+    RegistrySite site;
     must(site->add_key(login("bob"), make_key(1), "laptop", std::nullopt));
     CHECK(says(refusal(site->add_key(login("alice"), make_key(1), "", std::nullopt)),
                "key already in use by bob (key 1, \"laptop\")"));
@@ -143,7 +107,7 @@ TEST_CASE("a key stands once, and the refusal tells where") {
 }
 
 TEST_CASE("a key is refused to an organisation, to nobody, with a bad title, with an expiry in the past") {
-    Site site;
+    RegistrySite site;
     CHECK(says(refusal(site->add_key(login("acme"), make_key(1), "", std::nullopt)), "belong to users"));
     CHECK(says(refusal(site->add_key(login("carol"), make_key(1), "", std::nullopt)), "no account"));
     CHECK(says(refusal(site->add_deploy_key(repo("alice/x"), make_key(1), "", false, std::nullopt)),
@@ -159,7 +123,7 @@ TEST_CASE("a key is refused to an organisation, to nobody, with a bad title, wit
 }
 
 TEST_CASE("the database itself refuses a key for a user and a repository at once, or for neither") {
-    Site site;
+    RegistrySite site;
     const std::string insert =
         "INSERT INTO public_keys (fingerprint, algorithm, key_blob, title, account_id, repo_id, can_write,"
         " created_at) VALUES (X'0000000000000000000000000000000000000000000000000000000000000000',"
@@ -173,156 +137,8 @@ TEST_CASE("the database itself refuses a key for a user and a repository at once
     CHECK_FALSE(site.database().broken());
 }
 
-TEST_CASE("repositories: created once, listed, marked once") {
-    Site site;
-    CHECK(says(refusal(site->create_repository(repo("ALICE/Site"), true)), "already a repository"));
-    CHECK(says(refusal(site->create_repository(repo("carol/x"), true)), "gerve user add"));
-    must(site->create_repository(repo("acme/engine"), true));
-    const auto all = must(site->list_repositories());
-    REQUIRE(all.size() == 2);
-    CHECK(all[0].path.text() == "acme/engine");
-    CHECK(all[0].is_public);
-    CHECK(all[1].created == test_now);
-    CHECK(must(site->list_repositories(login("alice"))).size() == 1);
-    must(site->archive_repository(repo("alice/site")));
-    CHECK(must(site->show_repository(repo("alice/site"))).archived == test_now);
-    CHECK(says(refusal(site->archive_repository(repo("alice/site"))), "Alice/site is archived already"));
-    CHECK(says(refusal(site->enable_repository(repo("alice/site"))), "not disabled"));
-    CHECK(says(refusal(site->set_repository_public(repo("alice/site"), false)), "private already"));
-}
-
-TEST_CASE("renaming: the new name must be free, the old one is told, case alone leaves no redirect") {
-    Site site;
-    must(site->create_repository(repo("alice/web"), false));
-    CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("alice/WEB"))),
-               "already a repository"));
-    CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("alice/site"))),
-               "has that name already"));
-    CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("carol/x"))), "no account"));
-    CHECK(must(site->rename_repository(repo("alice/site"), repo("alice/SITE"))).path.text() == "Alice/SITE");
-    CHECK(must(site->show_repository(repo("alice/site"))).path.text() == "Alice/SITE");
-    must(site->rename_repository(repo("alice/site"), repo("alice/home")));
-    CHECK(says(refusal(site->archive_repository(repo("alice/site"))), "now called Alice/home"));
-    // and back again: the redirect of the first name gives way
-    must(site->rename_repository(repo("alice/home"), repo("alice/site")));
-    CHECK(must(site->show_repository(repo("alice/site"))).path.text() == "Alice/site");
-}
-
-TEST_CASE("a transfer takes the new owner's grant and the old owner's teams away") {
-    Site site;
-    must(site->create_repository(repo("acme/engine"), false));
-    must(site->add_team(team("acme/devs")));
-    must(site->grant_access(repo("acme/engine"), team("acme/devs"), Access::write));
-    must(site->grant_access(repo("acme/engine"), login("bob"), Access::read));
-    must(site->grant_access(repo("acme/engine"), login("alice"), Access::read));
-    CHECK(must(site->rename_repository(repo("acme/engine"), repo("bob/engine"))).path.text() == "bob/engine");
-    const auto grants = must(site->list_access(repo("bob/engine")));
-    REQUIRE(grants.size() == 1);
-    CHECK(grants[0].holder == "Alice");
-}
-
-TEST_CASE("a transfer to an owner on another file server is refused") {
-    Site site;
-    must(site->add_server(fs1, {*Endpoint::parse("fs1:1")}));
-    must(site->add_server(fs2, {*Endpoint::parse("fs2:1")}));
-    must(site->set_route(login("alice"), fs1));
-    must(site->set_route(login("bob"), fs2));
-    CHECK(
-        says(refusal(site->rename_repository(repo("alice/site"), repo("bob/site"))), "another file server"));
-    must(site->set_route(login("bob"), fs1));
-    must(site->rename_repository(repo("alice/site"), repo("bob/site")));
-}
-
-TEST_CASE("deleting a repository takes all that hung on it, and its number does not come back") {
-    Site site;
-    const auto first = must(site->show_repository(repo("alice/site")));
-    must(site->add_deploy_key(repo("alice/site"), make_key(1), "", false, std::nullopt));
-    site.by_hand("INSERT INTO key_last_used (key_id, used_at, address) VALUES (1, 5, '::1')");
-    must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
-    must(site->rename_repository(repo("alice/site"), repo("alice/web")));
-    CHECK(must(site->show_key(make_key(1).fingerprint())).last_address == "::1");
-    must(site->delete_repository(repo("alice/web")));
-    CHECK(says(refusal(site->show_repository(repo("alice/site"))), "no repository"));
-    CHECK(says(refusal(site->show_key(make_key(1).fingerprint())), "no key"));
-    CHECK(must(site->create_repository(repo("alice/web"), false)).id > first.id);
-    CHECK(must(site->list_access(repo("alice/web"))).empty());
-}
-
-TEST_CASE("access: granted, replaced, listed and revoked") {
-    Site site;
-    must(site->add_team(team("acme/devs")));
-    must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
-    must(site->grant_access(repo("alice/site"), login("bob"), Access::admin));
-    must(site->grant_access(repo("alice/site"), team("acme/devs"), Access::write));
-    const auto grants = must(site->list_access(repo("alice/site")));
-    REQUIRE(grants.size() == 2);
-    CHECK(grants[0].holder == "bob");
-    CHECK(grants[0].access == Access::admin);
-    CHECK(grants[1].holder == "acme/devs");
-    CHECK(grants[1].access == Access::write);
-    must(site->revoke_access(repo("alice/site"), login("bob")));
-    CHECK(says(refusal(site->revoke_access(repo("alice/site"), login("bob"))),
-               "bob has no grant on Alice/site"));
-    must(site->revoke_access(repo("alice/site"), team("acme/devs")));
-    CHECK(must(site->list_access(repo("alice/site"))).empty());
-    CHECK(says(refusal(site->grant_access(repo("alice/site"), login("alice"), Access::read)),
-               "needs no grant"));
-    CHECK(says(refusal(site->grant_access(repo("alice/site"), login("acme"), Access::read)), "acme/TEAM"));
-    CHECK(says(refusal(site->grant_access(repo("alice/site"), login("bob"), Access::none)), "read, write"));
-}
-
-TEST_CASE("reach lists every way once, by the rule that decides") {
-    Site site;
-    must(site->add_team(team("acme/devs")));
-    must(site->create_repository(repo("acme/a"), false));
-    must(site->create_repository(repo("acme/b"), false));
-    must(site->create_repository(repo("acme/off"), false));
-    must(site->create_repository(repo("bob/mine"), false));
-    must(site->create_repository(repo("alice/open"), true));
-    must(site->disable_repository(repo("acme/off")));
-    must(site->add_team_member(team("acme/devs"), login("bob")));
-    for (const char* path : {"acme/a", "acme/b", "acme/off"}) {
-        must(site->grant_access(repo(path), team("acme/devs"), Access::write));
-    }
-    must(site->grant_access(repo("acme/a"), login("bob"), Access::write));
-    must(site->grant_access(repo("acme/b"), login("bob"), Access::read));
-    must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
-    CHECK(reach_text(must(site->list_reach(login("bob")))) ==
-          "acme/a write collaborator\n"
-          "acme/b write team\n"
-          "Alice/site read collaborator\n"
-          "bob/mine admin owner\n");
-    must(site->set_org_member(login("acme"), login("bob"), OrgRole::owner));
-    CHECK(reach_text(must(site->list_reach(login("bob")))).starts_with("acme/a admin organization\n"));
-
-    // What is listed is what decide() decides.
-    const auto key = must(site->add_key(login("bob"), make_key(1), "", std::nullopt));
-    Directory directory = site.directory();
-    const auto known = must(directory.find_key(make_key(1), test_now));
-    const auto principal = Principal::make(Proof::from_administrator(key.fingerprint), *known);
-    for (const ReachRecord& one : must(site->list_reach(key))) {
-        const auto found = must(directory.find_repository(one.repo));
-        const auto permission = must(directory.find_permission(std::get<User>(known->owner).id, *found));
-        const Decision decision = decide(*principal, Service::upload_pack, found, permission);
-        REQUIRE(allowed(decision));
-        CHECK(std::get<Allow>(decision).because == one.because);
-        CHECK(allowed(decide(*principal, Service::receive_pack, found, permission)) ==
-              (one.access >= Access::write));
-    }
-    must(site->suspend_account(login("bob")));
-    CHECK(must(site->list_reach(login("bob"))).empty());
-}
-
-TEST_CASE("the reach of a deploy key is its repository; that of a dead key is nothing") {
-    Site site;
-    const auto key = must(site->add_deploy_key(repo("alice/site"), make_key(1), "", true, std::nullopt));
-    CHECK(reach_text(must(site->list_reach(key))) == "Alice/site write deploy-key\n");
-    const auto revoked = must(site->revoke_key(make_key(1).fingerprint()));
-    CHECK(must(site->list_reach(revoked)).empty());
-}
-
 TEST_CASE("servers and routes") {
-    Site site;
+    RegistrySite site;
     CHECK(says(refusal(site->add_server(fs1, {})), "at least one endpoint"));
     CHECK(says(refusal(site->add_server(fs1, {*Endpoint::parse("a:1"), *Endpoint::parse("tcp://a:1")})),
                "twice"));
@@ -349,7 +165,7 @@ TEST_CASE("servers and routes") {
 }
 
 TEST_CASE("a change that is refused half-way leaves nothing behind") {
-    Site site;
+    RegistrySite site;
     must(site->add_team(team("acme/devs")));
     // bob would become a member of the organisation before he is refused
     site.by_hand("INSERT INTO team_members (team_id, account_id) VALUES (1, 2)");
@@ -362,7 +178,7 @@ TEST_CASE("a change that is refused half-way leaves nothing behind") {
 }
 
 TEST_CASE("two connections: what one commits the other sees, and nothing before") {
-    Site site;
+    RegistrySite site;
     const auto other = site.connect();
     Registry registry(*other);
     {
