@@ -94,12 +94,6 @@ Service service_of(const std::string& operation) {
     return Service::receive_pack;
 }
 
-std::string join(Words::const_iterator from, Words::const_iterator to) {
-    std::string text;
-    for (; from != to; ++from) text += (text.empty() ? "" : " ") + *from;
-    return text;
-}
-
 // The answer in the words of a table.
 std::string answer_text(const Explanation& explanation) {
     if (explanation.allowed) return "allow " + explanation.rule;
@@ -131,7 +125,7 @@ TEST_CASE("every row of the policy tables") {
             const GitCommand command{service_of(w[1]), repo(w[2])};
             const auto explanation =
                 must(explain({world.database(), local}, world.who(w[0]), command, test_now));
-            CHECK(answer_text(explanation) == join(w.begin() + 3, w.end()));
+            CHECK(answer_text(explanation) == join(Words(w.begin() + 3, w.end()), " "));
             CHECK(explanation.route.has_value() == explanation.allowed);
             if (explanation.rule == "owner") CHECK_FALSE(asked_for_permission(explanation));
             ++rows;
