@@ -184,11 +184,12 @@ class MysqlCheck : FindingList {
         if (is_denied(trouble)) {
             return wrong(trouble.text, "GRANT SELECT ON `" + schema + "`.* TO '" + access.user + "'");
         }
-        if (trouble.number == 1146 && what == "schema_version" && !uses_own_tables()) {
+        const bool no_tables = trouble.number == 1146 && what == "schema_version";
+        if (no_tables && !uses_own_tables()) {
             return wrong("some statements are left to tables of Gerve's own, and " + schema + " has none",
                          "give all four in [directory.mysql.queries]: key, repository, permission, route");
         }
-        if (trouble.number == 1146 && what == "schema_version") {
+        if (no_tables) {
             return wrong(schema + " has no tables of Gerve: " + trouble.text,
                          "run `gerve schema migrate`; or correct the schema in directory.mysql.uri");
         }

@@ -79,8 +79,7 @@ Result<std::unique_ptr<Database>> open_for_administration(const Config& config) 
     if (!config.mysql.queries.empty()) {
         return client_error(
             "[directory.mysql.queries]: the directory is in another program's tables: see and change it "
-            "there "
-            "(`gerve explain SHA256:… COMMAND` and `gerve check` work here)");
+            "there (`gerve explain SHA256:… COMMAND` and `gerve check` work here)");
     }
     if (config.directory_backend == "sqlite") {
         if (auto made = make_state_directory(config.state); !made) return pass_on(made);
