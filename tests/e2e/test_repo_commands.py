@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -109,6 +110,20 @@ def test_what_lies_on_another_server_is_not_forgotten_in_silence(house):
     house.gerve("repo", "create", repository.path, exit=1,
                 says="fs1 has one of that name which no entry here belongs to: look at it there, move it away")
     assert not listed(house, repository)
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_what_is_gone_from_the_disk_loses_its_entry_and_that_is_told(private_sites, serving):
+    site = private_sites()
+    repository = site.repository(site.person("alice"))
+    shutil.rmtree(repository.disk)
+    if not serving:
+        site.gateway.stop()
+    for command in ("fsck", "size"):
+        site.gerve("repo", command, repository.path, exit=1, says=f"local does not have {repository.path}")
+    assert site.gerve("repo", "delete", repository.path, "-y").stderr.startswith(
+        f"gerve: local does not have {repository.path}: only its entry is deleted")
+    assert site.gerve_json("repo", "list") == []
 
 
 # ---- checked and measured
