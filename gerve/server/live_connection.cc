@@ -29,7 +29,8 @@ asio::awaitable<void> part(std::shared_ptr<ssh::Connection> connection, asio::io
         pause.expires_after(turn);
         co_await pause.async_wait(asio::use_awaitable);
     }
-    if (!connection->ended()) connection->disconnect(std::string(trim(live_end_text(why))));
+    if (!connection->ended())
+        connection->disconnect(ssh::EndReason::withdrawn, std::string(trim(live_end_text(why))));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ namespace gerve {
 using ssh::AuthAttempt;
 using ssh::Channel;
 using ssh::Connection;
+using ssh::EndReason;
 using std::chrono::steady_clock;
 
 namespace {
@@ -62,7 +63,8 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     if (turned_away_) co_return co_await turn_away();
     place.give_back();
     if (!login_) {
-        if (!connection_->ended()) connection_->disconnect("Login took too long. Connect again.");
+        if (!connection_->ended())
+            connection_->disconnect(EndReason::login_timeout, "Login took too long. Connect again.");
         co_return;
     }
     client_.version = connection_->client_version();
@@ -77,7 +79,7 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
         } else if (owes_proof()) {
             tell_proof();
         } else if (!connection_->ended() && !connection_->open_channels()) {
-            connection_->disconnect("Nothing was asked for a long time.");
+            connection_->disconnect(EndReason::idle, "Nothing was asked for a long time.");
         }
     }
 }
@@ -91,7 +93,7 @@ asio::awaitable<void> Session::turn_away() {
         if (channel != nullptr) {
             asio::co_spawn(worker_.loop, tell_maintenance(std::move(channel)), asio::detached);
         } else if (!connection_->ended()) {
-            connection_->disconnect("Closed for maintenance.");
+            connection_->disconnect(EndReason::maintenance, "Closed for maintenance.");
         }
     }
 }
@@ -119,7 +121,8 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
         const AuthAttempt attempt = connection_->take_attempt();
         client_.version = connection_->client_version();
         if (++tries > worker_.config.max_auth_tries) {
-            connection_->disconnect("Too many keys were offered. Name one with -i and IdentitiesOnly=yes.");
+            connection_->disconnect(EndReason::too_many_keys,
+                                    "Too many keys were offered. Name one with -i and IdentitiesOnly=yes.");
             co_return std::nullopt;
         }
         if (!worker_.maintenance.empty()) {
@@ -135,8 +138,10 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
 asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& attempt) {
     const auto& logins = worker_.config.logins;
     if (!attempt.key || std::find(logins.begin(), logins.end(), attempt.user) == logins.end()) {
-        log::debug("refused an attempt",
-                   {{"addr", client_.address}, {"user", attempt.user}, {"why", attempt.refusal}});
+        log::debug("refused an attempt", {{"addr", client_.address},
+                                          {"user", attempt.user},
+                                          {"refusal", name_of(attempt.refusal)},
+                                          {"why", attempt.refusal_text}});
         if (attempt.key) worker_.metrics.refused_keys.add();
         connection_->refuse_attempt();
         co_return std::nullopt;

@@ -187,7 +187,8 @@ class Worker {
             if (never_asked || connection->finished_before(long_ago))
                 idle.push_back(connection->shared_from_this());
         }
-        for (const auto& connection : idle) connection->disconnect("Gerve is restarting. Connect again.");
+        for (const auto& connection : idle)
+            connection->disconnect(ssh::EndReason::drained, "Gerve is restarting. Connect again.");
     }
 
     asio::io_context& loop_;

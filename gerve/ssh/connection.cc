@@ -30,7 +30,7 @@ Connection::Connection(asio::io_context& loop, const ConnectionLimits& limits)
       rest_timer_(loop) {}
 
 Connection::~Connection() {
-    close("destroyed");
+    close(EndReason::destroyed, "destroyed");
 }
 
 Result<std::shared_ptr<Connection>> Connection::open(asio::io_context& loop, const ServerIdentity& identity,
@@ -112,29 +112,34 @@ void Connection::check_state() {
     if (session_ == nullptr) return;
     if (!ssh_is_connected(session_) || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) {
         const std::string error = ssh_get_error(session_);
-        close(error.empty() ? "client closed the connection" : error);
-    } else if (const char* why = abuse()) {
-        disconnect(why);
+        if (error.empty()) return close(EndReason::client_closed, "client closed the connection");
+        close(EndReason::protocol, error);
+    } else if (const Ending why = abuse(); why.reason != EndReason::open) {
+        disconnect(why.reason, why.text);
     }
 }
 
-const char* Connection::abuse() const {
+Ending Connection::abuse() const {
     if (!logged_in_) {
-        if (asked_for_another_service_) return "There is no service but ssh-userauth, to be asked for once.";
-        if (dropped_ > limits_.max_dropped) return "Too many packets before login.";
-        if (counters_->socket.in_bytes > limits_.bytes_before_login) return "Too many bytes before login.";
-        return nullptr;
+        if (asked_for_another_service_)
+            return {EndReason::service, "There is no service but ssh-userauth, to be asked for once."};
+        if (dropped_ > limits_.max_dropped)
+            return {EndReason::login_packets, "Too many packets before login."};
+        if (counters_->socket.in_bytes > limits_.bytes_before_login)
+            return {EndReason::login_bytes, "Too many bytes before login."};
+        return {};
     }
-    if (channels_in_all_ > limits_.max_channels_in_all) return "Too many sessions on one connection.";
+    if (channels_in_all_ > limits_.max_channels_in_all)
+        return {EndReason::too_many_channels, "Too many sessions on one connection."};
     // What a client sends besides data is bounded by the data (window adjustments) and by time (keepalives).
     const auto age = std::chrono::steady_clock::now() - opened_;
     const auto seconds =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count());
     if (counters_->raw.in_packets >
         4'000 + counters_->socket.out_bytes / 1'024 + data_bytes_in_ / 256 + 10 * seconds) {
-        return "Too many requests on one connection.";
+        return {EndReason::useless, "Too many requests on one connection."};
     }
-    return nullptr;
+    return {};
 }
 
 ssh_channel_struct* Connection::on_channel_open(ssh_session_struct* /*session*/, void* self) {
@@ -174,7 +179,8 @@ void Connection::wake_channels() {
         }
         channel->wake();
     }
-    if (tiny_packets) disconnect("Packets as small as this client wants are not served.");
+    if (tiny_packets)
+        disconnect(EndReason::tiny_packets, "Packets as small as this client wants are not served.");
 }
 
 // To free a channel makes libssh write, and read what came meanwhile: a channel opened by that joins
@@ -219,17 +225,17 @@ std::string Connection::key_exchange() const {
     return name == nullptr ? "" : name;
 }
 
-void Connection::disconnect(const std::string& text) {
+void Connection::disconnect(EndReason reason, const std::string& text) {
     if (session_ == nullptr) return;
     detach_channels();
     ssh_session_set_disconnect_message(session_, text.c_str());
     ssh_disconnect(session_);
-    close(text);
+    close(reason, text);
 }
 
-void Connection::close(std::string why) {
+void Connection::close(EndReason reason, std::string why) {
     if (session_ == nullptr && event_ == nullptr) return;
-    why_ = std::move(why);
+    why_ = Ending{reason, std::move(why)};
     detach_channels();
     if (pending_ != nullptr) ssh_message_free(std::exchange(pending_, nullptr));
     asio::error_code ignored;

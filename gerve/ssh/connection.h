@@ -14,6 +14,7 @@
 #include "authz/base/fd.h"
 #include "authz/model/public_key.h"
 #include "gerve/relay/wakeup.h"
+#include "gerve/ssh/ending.h"
 #include "gerve/ssh/server_identity.h"
 
 struct ssh_session_struct;
@@ -39,9 +40,9 @@ struct ConnectionLimits {
 // user name of a proven attempt stand on their own and owe nothing to earlier attempts.
 struct AuthAttempt {
     std::string user;
-    std::optional<PublicKey>
-        key;  // nothing: another method, or a key that is not accepted here (`refusal` says why)
-    std::string refusal;
+    std::optional<PublicKey> key;  // none if `refusal` says why
+    Refusal refusal = Refusal::none;
+    std::string refusal_text;  // for logs: what was sent, or what is wrong with it; made printable
     bool proven = false;
 };
 
@@ -79,12 +80,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // Its last channel went before `then`, and the socket has taken all that was said on it.
     [[nodiscard]] bool finished_before(Deadline then) const;
     [[nodiscard]] bool ended() const { return session_ == nullptr; }
-    [[nodiscard]] const std::string& why_ended() const { return why_; }
+    // EndReason::open as long as it has not.
+    [[nodiscard]] const Ending& why_ended() const { return why_; }
 
     // Tells the client `text` as the reason of a disconnect (RFC 4253 section 11.1) and closes.
-    void disconnect(const std::string& text);
+    void disconnect(EndReason reason, const std::string& text);
     // Closes without a word. Idempotent.
-    void close(std::string why);
+    void close(EndReason reason, std::string why);
 
   private:
     friend class Channel;
@@ -96,7 +98,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void note_dropped();
     [[nodiscard]] bool count_dropped();  // whether there are more of them than before
     void collect_message();
-    [[nodiscard]] const char* abuse() const;              // why the client has to go, or nothing
+    [[nodiscard]] Ending abuse() const;                   // why the client has to go, or EndReason::open
     void take_auth_request(ssh_message_struct* message);  // which came off the queue
     [[nodiscard]] std::uint64_t received() const;         // bytes, from the socket
     [[nodiscard]] std::uint64_t sent() const;             // bytes that the socket has taken
@@ -135,7 +137,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::deque<std::shared_ptr<Channel>> requests_;
     std::optional<AuthAttempt> attempt_;
     Signal news_;
-    std::string why_;
+    Ending why_;
     Deadline opened_ = std::chrono::steady_clock::now();
     std::uint64_t packets_at_service_ = 0;  // received when "ssh-userauth" was accepted; 0: not yet
     std::uint64_t auth_requests_ = 0;       // taken off the queue since then

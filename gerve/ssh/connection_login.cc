@@ -92,10 +92,12 @@ void Connection::take_auth_request(ssh_message_struct* message) {
             attempt.key = std::move(*key);
             attempt.proven = signature_verified(message);
         } else {
-            attempt.refusal = describe(key.error());
+            attempt.refusal = Refusal::malformed;
+            attempt.refusal_text = describe(key.error());
         }
     } else {
-        attempt.refusal = "not the publickey method";
+        attempt.refusal = Refusal::method_other;
+        attempt.refusal_text = "not the publickey method";
     }
     attempt_ = std::move(attempt);
     news_.notify();
@@ -107,7 +109,9 @@ asio::awaitable<bool> Connection::wait_attempt(Deadline deadline) {
         const Deadline patience = std::chrono::steady_clock::now() + unanswered_patience;
         const bool in_time = co_await news_.wait(unanswered ? std::min(deadline, patience) : deadline);
         if (in_time) continue;
-        if (unanswered) disconnect("The last request to log in was malformed, or its signature is wrong.");
+        if (unanswered)
+            disconnect(EndReason::protocol,
+                       "The last request to log in was malformed, or its signature is wrong.");
         co_return false;
     }
     co_return !ended();

@@ -80,7 +80,7 @@ void Connection::stop_resting() {
     rest_timer_.cancel();
     asio::error_code failed;
     socket_.assign(resting_.get(), failed);
-    if (failed) return close("event loop: " + failed.message());
+    if (failed) return close(EndReason::internal, "event loop: " + failed.message());
     (void)resting_.release();
 }
 
@@ -147,7 +147,7 @@ void Connection::turn_soon() {
 void Connection::on_ready(const asio::error_code& failed) {
     if (!failed) return turn();
     if (failed == asio::error::operation_aborted) return arm();
-    close("event loop: " + failed.message());
+    close(EndReason::internal, "event loop: " + failed.message());
 }
 
 void Connection::arm() {
