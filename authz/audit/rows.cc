@@ -1,10 +1,11 @@
 #include "authz/audit/rows.h"
 
 #include <algorithm>
-#include <array>
 #include <ctime>
+#include <map>
 #include <nlohmann/json.hpp>
 
+#include "authz/audit/row_groups.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/model/public_key.h"
@@ -13,9 +14,6 @@ namespace gerve {
 namespace {
 
 using Json = nlohmann::json;
-
-// Rows of one statement. Few sizes, since each is prepared by itself.
-constexpr std::array<std::size_t, 4> group_sizes{128, 32, 8, 1};
 
 constexpr std::size_t longest_account = 64;
 constexpr std::size_t longest_repository = 165;
@@ -118,16 +116,6 @@ Bind bind_of(const std::optional<std::string>& text) {
     return text ? Bind(std::string_view(*text)) : Bind();
 }
 
-std::string insert_text(std::string_view into, std::string_view one, std::size_t count,
-                        std::string_view behind) {
-    std::string text(into);
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i > 0) text += ", ";
-        text += one;
-    }
-    return text += behind;
-}
-
 const std::string& events_text(std::size_t count) {
     static std::map<std::size_t, std::string> texts;
     std::string& text = texts[count];
@@ -153,79 +141,6 @@ Result<void> insert_group(Database& database, const AuditRow* rows, std::size_t 
     const auto inserted = database.execute({"audit-insert", events_text(count)}, binds);
     if (!inserted) return pass_on(inserted);
     return {};
-}
-
-struct Use {
-    std::int64_t at = 0;
-    std::string address;
-};
-
-std::map<std::int64_t, Use> uses_in(const std::vector<AuditRow>& rows) {
-    std::map<std::int64_t, Use> uses;
-    for (const AuditRow& row : rows) {
-        if (row.proven_key <= 0) continue;
-        Use& use = uses[row.proven_key];
-        if (row.happened_at >= use.at) use = {row.happened_at, row.address.value_or("")};
-    }
-    return uses;
-}
-
-constexpr std::string_view use_into = "INSERT INTO key_last_used (key_id, used_at, address) VALUES ";
-constexpr std::string_view use_mysql =
-    " ON DUPLICATE KEY UPDATE address = IF(VALUES(used_at) > used_at, VALUES(address), address),"
-    " used_at = GREATEST(used_at, VALUES(used_at))";
-constexpr std::string_view use_sqlite =
-    " ON CONFLICT (key_id) DO UPDATE SET used_at = excluded.used_at, address = excluded.address"
-    " WHERE excluded.used_at > key_last_used.used_at";
-
-std::size_t group_size(std::size_t left) {
-    return *std::find_if(group_sizes.begin(), group_sizes.end(),
-                         [&](std::size_t size) { return size <= left; });
-}
-
-// `insert(at, count)` inserts some of `size`, all of them or none; where one of them is refused, they come
-// alone, and `refused(at, error)` hears which.
-template <class Insert, class Refused>
-Result<void> insert_by_groups(std::size_t size, const Insert& insert, const Refused& refused) {
-    for (std::size_t at = 0; at < size;) {
-        const std::size_t count = group_size(size - at);
-        const Result<void> inserted = insert(at, count);
-        if (!inserted && inserted.error().kind != ErrorKind::client) return inserted;
-        if (!inserted && count == 1) refused(at, inserted.error());
-        for (std::size_t i = 0; !inserted && count > 1 && i < count; ++i) {
-            const Result<void> alone = insert(at + i, 1);
-            if (!alone && alone.error().kind != ErrorKind::client) return alone;
-            if (!alone) refused(at + i, alone.error());
-        }
-        at += count;
-    }
-    return {};
-}
-
-const std::string& uses_text(std::size_t count, bool mysql) {
-    static std::map<std::pair<std::size_t, bool>, std::string> texts;
-    std::string& text = texts[{count, mysql}];
-    if (text.empty()) text = insert_text(use_into, "(?, ?, ?)", count, mysql ? use_mysql : use_sqlite);
-    return text;
-}
-
-// A key that was deleted meanwhile is refused by itself, and no harm. In the order of the keys, so that no
-// two gateways wait for each other.
-Result<void> note_uses(Database& database, const std::vector<AuditRow>& rows) {
-    const bool mysql = database.dialect() == Dialect::mysql;
-    const auto by_key = uses_in(rows);
-    const std::vector<std::pair<std::int64_t, Use>> uses(by_key.begin(), by_key.end());
-    const auto insert = [&](std::size_t at, std::size_t count) -> Result<void> {
-        std::vector<Bind> binds;
-        for (std::size_t i = at; i < at + count; ++i) {
-            const auto& [key, use] = uses[i];
-            binds.insert(binds.end(), {key, use.at, std::string_view(use.address)});
-        }
-        const auto noted = database.execute({"last-used", uses_text(count, mysql)}, binds);
-        if (!noted) return pass_on(noted);
-        return {};
-    };
-    return insert_by_groups(uses.size(), insert, [](std::size_t, const Error&) {});
 }
 
 // An earlier try whose answer did not come may have been carried out since the table was asked how far it
@@ -270,16 +185,12 @@ std::vector<AuditRow> rows_of(const std::vector<SpooledLine>& lines) {
 
 // SQLite syncs once for a transaction. On a server each statement is one by itself: the lock that begin()
 // takes there is for those who change the directory.
-Result<AuditRowsDone> insert_audit_rows(Database& database, const std::vector<AuditRow>& rows,
-                                        bool last_used) {
+Result<AuditRowsDone> insert_audit_rows(Database& database, const std::vector<AuditRow>& rows) {
     std::optional<Transaction> transaction;
     if (database.dialect() == Dialect::sqlite) {
         auto begun = Transaction::begin(database);
         if (!begun) return pass_on(begun);
         transaction.emplace(std::move(*begun));
-    }
-    if (last_used) {
-        if (auto noted = note_uses(database, rows); !noted) return pass_on(noted);
     }
     auto done = insert_all(database, rows);
     if (!done || !transaction) return done;

@@ -1,7 +1,6 @@
 // Audit events as rows of the table audit_events, and how many of them go in at a time.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,8 +31,7 @@ struct AuditRowsDone {
     std::uint64_t refused = 0;  // rows that the database takes in no form; logged
 };
 // In order, by statements that each take some of them whole or not at all: so the highest number of a chain
-// tells how far it got. `last_used`: key_last_used is there as well. Error: unavailable.
-[[nodiscard]] Result<AuditRowsDone> insert_audit_rows(Database& database, const std::vector<AuditRow>& rows,
-                                                      bool last_used);
+// shows how far it got. Error: unavailable.
+[[nodiscard]] Result<AuditRowsDone> insert_audit_rows(Database& database, const std::vector<AuditRow>& rows);
 
 }  // namespace gerve

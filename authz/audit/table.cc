@@ -29,15 +29,16 @@ constexpr std::size_t batch = 2'000;          // events
 constexpr Statement find_progress{"audit-progress",
                                   "SELECT COALESCE(MAX(seq), 0) FROM audit_events WHERE chain = ?"};
 constexpr Statement find_events{"audit-table", "SELECT chain, seq, gateway, denied FROM audit_events"};
-constexpr Statement find_last_used{"last-used-table", "SELECT key_id, used_at, address FROM key_last_used"};
 
 }  // namespace
 
 AuditTable::AuditTable(AuditTableParts parts)
     : parts_(std::move(parts)),
       link_(parts_.connect),
+      last_uses_(parts_.connect, *parts_.counters),
       spool_(parts_.file, [this](const std::string& chain) { return progress_of(chain); }),
       turn_(::open(head_file_of(parts_.file).c_str(), O_RDONLY | O_CLOEXEC)),
+      alarm_(alarm_interval),
       thread_([this] { work(); }) {}
 
 AuditTable::~AuditTable() {
@@ -46,10 +47,14 @@ AuditTable::~AuditTable() {
 }
 
 bool AuditTable::stop(milliseconds patience) {
+    const std::int64_t start = monotonic_now();
     std::unique_lock lock(mutex_);
     stopping_ = true;
     changed_.notify_all();
-    return changed_.wait_for(lock, patience, [this] { return ended_; });
+    const bool ended = changed_.wait_for(lock, patience, [this] { return ended_; });
+    lock.unlock();
+    const milliseconds spent(monotonic_now() - start);
+    return last_uses_.stop(std::max(patience - spent, milliseconds(0))) && ended;
 }
 
 bool AuditTable::pause(milliseconds time) {
@@ -78,7 +83,7 @@ void AuditTable::work() {
             show_lag();
             continue;
         }
-        has_events_ = has_events_ || find_tables(*link_.get());
+        has_events_ = has_events_ || find_table(*link_.get());
         if (!has_events_) continue;
         takes_events_ = true;
         while (insert_some(*link_.get())) {
@@ -100,7 +105,7 @@ void AuditTable::show_lag() {
 }
 
 // Another program's database need not have them.
-bool AuditTable::find_tables(Database& database) {
+bool AuditTable::find_table(Database& database) {
     if (monotonic_now() < look_again_) return false;
     const auto events = database.columns(find_events);
     if (!events && events.error().kind == ErrorKind::client) {
@@ -109,10 +114,6 @@ bool AuditTable::find_tables(Database& database) {
                   {{"why", describe(events.error())}});
     }
     if (!events) return false;
-    if (!has_last_used_) {
-        const auto last_used = database.columns(find_last_used);
-        if (last_used || last_used.error().kind == ErrorKind::client) has_last_used_ = last_used.has_value();
-    }
     return !database.broken();
 }
 
@@ -143,7 +144,9 @@ bool AuditTable::insert_some(Database& database) {
         spool_.rewind();
         return false;
     }
-    const auto done = insert_audit_rows(database, rows_of(*lines), has_last_used_.value_or(false));
+    const auto rows = rows_of(*lines);
+    last_uses_.note(rows);
+    const auto done = insert_audit_rows(database, rows);
     if (!done) {
         note_failure(done.error());
         spool_.rewind();
@@ -155,6 +158,7 @@ bool AuditTable::insert_some(Database& database) {
         log::error("audit events are in no file any more and will not be in the table",
                    {{"events", missed}, {"before", lines->back().head.seq}});
     }
+    if (alarm_.over()) log::info("the table takes audit events again");
     brought_ += lines->size();
     parts_.counters->rows.add(done->inserted);
     parts_.counters->row_gaps.add(done->refused);
@@ -164,9 +168,9 @@ bool AuditTable::insert_some(Database& database) {
 void AuditTable::note_failure(const Error& error) {
     takes_events_ = false;
     parts_.counters->row_failures.add();
-    if (monotonic_now() < next_alarm_) return;
-    next_alarm_ = monotonic_now() + alarm_interval;
-    log::error("audit events wait in the file: the table does not take them", {{"why", describe(error)}});
+    const std::string why = describe(error);
+    if (alarm_.due(why))
+        log::error("audit events wait in the file: the table does not take them", {{"why", why}});
 }
 
 }  // namespace gerve

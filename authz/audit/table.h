@@ -5,10 +5,11 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <thread>
 
+#include "authz/audit/last_used.h"
 #include "authz/audit/spool.h"
+#include "authz/base/alarm.h"
 #include "authz/base/audit_counters.h"
 #include "authz/service/database_link.h"
 #include "authz/store/database.h"
@@ -23,7 +24,7 @@ struct AuditTableParts {
 };
 
 // A thread of its own. How far it got is asked of the table itself, so each event arrives once: whatever
-// happened to a batch whose answer did not come. In the same batches key_last_used learns of proven keys.
+// happened to a batch whose answer did not come. LastUses learns of proven keys from the same batches.
 // Of two processes that have the file, one inserts; the other waits until it is gone.
 class AuditTable {
   public:
@@ -38,7 +39,7 @@ class AuditTable {
   private:
     void work();
     [[nodiscard]] bool have_turn();
-    [[nodiscard]] bool find_tables(Database& database);
+    [[nodiscard]] bool find_table(Database& database);
     [[nodiscard]] bool insert_some(Database& database);
     [[nodiscard]] Result<std::uint64_t> progress_of(const std::string& chain);
     void note_failure(const Error& error);
@@ -47,13 +48,13 @@ class AuditTable {
 
     AuditTableParts parts_;
     DatabaseLink link_;
+    LastUses last_uses_;
     Spool spool_;
     Fd turn_;  // locked while this process inserts
     bool has_turn_ = false;
-    bool has_events_ = false;            // the tables, on this connection
-    std::optional<bool> has_last_used_;  // asked once: what it costs to be refused is a connection
-    std::int64_t look_again_ = 0;        // monotonic_now(): for tables that are not there
-    std::int64_t next_alarm_ = 0;
+    bool has_events_ = false;      // the table, on this connection
+    std::int64_t look_again_ = 0;  // monotonic_now(): for tables that are not there
+    Alarm alarm_;
     std::size_t brought_ = 0;       // events, since the last pause
     bool takes_events_ = false;     // the last time they were brought
     std::int64_t look_at_lag_ = 0;  // monotonic_now(): while the table takes nothing

@@ -19,6 +19,9 @@ struct AuditCounters {
     Counter row_failures;  // batches that the database did not take; they are tried again
     Counter row_gaps;      // events that are in no file any more and will not get into the table
     Gauge row_backlog;     // bytes of the file that the table has not got yet
+
+    Counter last_use_failures;  // tries to write key_last_used that the database did not take; tried again
+    Gauge last_uses_waiting;    // keys whose last use is not in the table yet
 };
 
 }  // namespace gerve

@@ -64,12 +64,14 @@ class QueryCounters {
 struct RedisCounters {
     Counter found;
     Counter missing;
-    Counter unavailable;  // asked, and no usable answer
-    Counter skipped;      // not asked: Redis is known to be away
-    Counter repaired;     // missing keys that were set
-    Counter connections;  // opened
-    Counter failures;     // broken, or not opened
-    Gauge live;           // 1 while Redis is believed to answer
+    Counter unavailable;      // asked, and no usable answer
+    Counter skipped;          // not asked: Redis is known to be away
+    Counter repaired;         // missing keys that were set
+    Counter repairs_refused;  // tries to set one that Redis refused
+    Counter odd;              // keys asked for that hold no server name
+    Counter connections;      // opened
+    Counter failures;         // broken, or not opened
+    Gauge live;               // 1 while Redis is believed to answer
 };
 
 }  // namespace gerve

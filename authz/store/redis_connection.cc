@@ -202,7 +202,8 @@ Result<RedisReply> RedisConnection::ask(std::initializer_list<std::string_view> 
     while (true) {
         if (::redisGetReplyFromReader(context, &reply) != REDIS_OK) return give_up(command, context->errstr);
         if (reply != nullptr) break;
-        if (context->reader->len > max_unread) return give_up(command, "the answer is too long");
+        overran_ = context->reader->len > max_unread;
+        if (overran_) return give_up(command, "the answer is too long");
         if (!wait_for(context->fd, POLLIN, deadline)) return give_up(command, "no answer in time");
         if (::redisBufferRead(context) != REDIS_OK) return give_up(command, context->errstr);
     }

@@ -55,6 +55,9 @@ class RedisConnection {
     // good: a late reply would be taken for that of the next command.
     [[nodiscard]] Result<RedisReply> ask(std::initializer_list<std::string_view> words);
 
+    // Whether the last command failed since its answer was too long: the value's fault, not the server's.
+    [[nodiscard]] bool overran() const { return overran_; }
+
     [[nodiscard]] const Endpoint& address() const { return address_; }
 
   private:
@@ -68,6 +71,7 @@ class RedisConnection {
 
     Endpoint address_;
     std::unique_ptr<Context, Close> context_;  // null after an error
+    bool overran_ = false;
 };
 
 }  // namespace gerve

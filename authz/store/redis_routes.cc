@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 
@@ -19,6 +20,8 @@ constexpr milliseconds watch_pause{1'000};
 // As often the sentinels are asked whether the master is another one.
 constexpr unsigned watches_per_sentinel_question = 5;
 constexpr std::size_t max_repairs = 1024;
+constexpr milliseconds refused_pause{1'500};  // between two tries of what Redis refuses
+constexpr milliseconds overrun_pause{1'500};  // each costs a connection
 
 // A quarter less at random, so that gateways do not come back in step.
 milliseconds with_jitter(milliseconds pause) {
@@ -58,21 +61,20 @@ void RedisRoutes::give_back(Slot slot) {
     if (slot.generation == generation_) idle_.push_back(std::move(slot));
 }
 
-// `all`: the others cannot be trusted to live either.
-void RedisRoutes::drop(std::uint64_t generation, const Error& error, bool all) {
+void RedisRoutes::drop(std::uint64_t generation, const Error& error, Suspects which) {
     std::vector<Slot> suspects;  // closed without the lock
     {
         const std::lock_guard lock(mutex_);
         if (generation != generation_) return;
-        counters_.failures.add();
         --open_;
-        if (all) {
+        if (which != Suspects::none) counters_.failures.add();
+        if (which == Suspects::all) {
             suspects.swap(idle_);
             ++generation_;
             open_ = 0;
         }
         if (open_ == 0) counters_.live.set(0);
-        if (!std::exchange(was_told_away_, true)) {
+        if (which != Suspects::none && !std::exchange(was_told_away_, true)) {
             log::warn("redis failed: routes come from the table", {{"why", error.detail}});
         }
     }
@@ -80,6 +82,10 @@ void RedisRoutes::drop(std::uint64_t generation, const Error& error, bool all) {
 }
 
 Result<std::optional<ServerName>> RedisRoutes::find(const Login& owner) {
+    if (odd_.left_alone(owner.folded()) || monotonic_now() < ask_again_) {
+        counters_.skipped.add();
+        return unavailable("redis is not asked for a moment: its last answer was of no use");
+    }
     auto slot = take();
     if (!slot) {
         counters_.skipped.add();
@@ -88,40 +94,72 @@ Result<std::optional<ServerName>> RedisRoutes::find(const Login& owner) {
     const auto reply = slot->connection.ask({"GET", settings_.prefix + owner.folded()});
     if (!reply) {
         counters_.unavailable.add();
-        drop(slot->generation, reply.error(), true);
+        const bool overran = slot->connection.overran();
+        if (overran) note_odd(owner, reply.error(), overrun_pause);
+        drop(slot->generation, reply.error(), overran ? Suspects::none : Suspects::all);
         return pass_on(reply);
     }
     if (reply->kind == RedisReply::Kind::nil) {
-        give_back(std::move(*slot));
+        settle(std::move(*slot), owner);
         counters_.missing.add();
         return std::nullopt;
     }
     auto server = ServerName::parse(reply->kind == RedisReply::Kind::text ? reply->text : "");
     if (server) {
-        give_back(std::move(*slot));
+        settle(std::move(*slot), owner);
         counters_.found.add();
         return std::move(*server);
     }
     counters_.unavailable.add();
-    const bool is_text = reply->kind == RedisReply::Kind::text;
-    Error error{ErrorKind::unavailable, "",
-                "redis " + slot->connection.address().text() + ": GET " + printable(settings_.prefix) +
-                    owner.folded() + (is_text ? ": no server name: " : ": ") + printable(reply->text, 80)};
-    // Text that is no name is one key's fault. An error reply may be (WRONGTYPE) or not (LOADING): this
-    // connection is given up. A reply of another kind is no reply to GET: we are out of step.
-    if (is_text) {
-        log::warn("a route in redis cannot be used: `gerve route sync` mends it", {{"why", error.detail}});
-        give_back(std::move(*slot));
-    } else {
-        drop(slot->generation, error, reply->kind != RedisReply::Kind::error);
-    }
+    Error error = odd_value(*slot, owner, *reply);
+    settle(std::move(*slot), owner, *reply, error);
     return tl::make_unexpected(std::move(error));
+}
+
+// After a reply that is no route. One key's fault: text that is no name, a value of another type, a key that
+// the ACL closes. The server's: LOADING, MASTERDOWN, MOVED and the like; the connection is well. A connection
+// that is not logged in is given up, and after a reply that is none to GET we are out of step.
+void RedisRoutes::settle(Slot slot, const Login& owner, const RedisReply& reply, const Error& error) {
+    const std::string_view word = redis_error_word(reply);
+    const bool refused = reply.kind == RedisReply::Kind::error;
+    if (!refused && reply.kind != RedisReply::Kind::text) return drop(slot.generation, error, Suspects::all);
+    if (word == "NOAUTH") return drop(slot.generation, error, Suspects::this_one);
+    give_back(std::move(slot));
+    if (!refused || word == "WRONGTYPE") return note_odd(owner, error, milliseconds(0));
+    if (word == "NOPERM") return note_odd(owner, error, refused_pause);
+    ask_again_ = monotonic_now() + refused_pause.count();
+    counters_.live.set(0);
+    if (!get_refused_.exchange(true))
+        log::warn("redis refuses to be asked: routes come from the table", {{"why", error.detail}});
+}
+
+// Redis gave a route, or said that it has none.
+void RedisRoutes::settle(Slot slot, const Login& owner) {
+    give_back(std::move(slot));
+    odd_.forget(owner.folded());
+    if (!get_refused_ || !get_refused_.exchange(false)) return;
+    counters_.live.set(1);
+    log::info("redis answers again");
+}
+
+Error RedisRoutes::odd_value(const Slot& slot, const Login& owner, const RedisReply& reply) const {
+    const bool is_text = reply.kind == RedisReply::Kind::text;
+    return {ErrorKind::unavailable, "",
+            "redis " + slot.connection.address().text() + ": GET " + printable(settings_.prefix) +
+                owner.folded() + (is_text ? ": no server name: " : ": ") + printable(reply.text, 80)};
+}
+
+void RedisRoutes::note_odd(const Login& owner, const Error& error, milliseconds leave_alone) {
+    counters_.odd.add();
+    if (!odd_.note(owner.folded(), error.detail, leave_alone)) return;
+    log::warn("a route in redis cannot be used, the table's is: `gerve route sync` mends it",
+              {{"owner", owner.folded()}, {"why", error.detail}});
 }
 
 void RedisRoutes::learn(const Login& owner, const ServerName& server) {
     {
         const std::lock_guard lock(mutex_);
-        if (!may_set_ || repairs_.size() >= max_repairs) return;
+        if (repairs_.size() >= max_repairs || steady_clock::now() < next_repair_) return;
         repairs_.push_back({settings_.prefix + owner.folded(), server.text()});
     }
     news_.notify_all();
@@ -132,15 +170,36 @@ void RedisRoutes::repair(const Repair& what) {
     auto slot = take();
     if (!slot) return;
     const auto reply = slot->connection.ask({"SET", what.key, what.server, "NX"});
-    if (!reply) return drop(slot->generation, reply.error(), true);
-    if (reply->kind == RedisReply::Kind::status) counters_.repaired.add();
-    if (reply->kind == RedisReply::Kind::error) {
-        const std::lock_guard lock(mutex_);
-        if (std::exchange(may_set_, false)) {
-            log::info("redis does not let missing routes be set", {{"why", reply->text}});
+    if (!reply) return drop(slot->generation, reply.error(), Suspects::all);
+    switch (reply->kind) {
+        case RedisReply::Kind::status: note_repair(); break;
+        case RedisReply::Kind::nil: break;  // there is a value by now
+        case RedisReply::Kind::error: note_refusal(*reply); break;
+        default: {
+            const Error error{ErrorKind::unavailable, "", "redis: not a reply to SET"};
+            return drop(slot->generation, error, Suspects::all);
         }
     }
     give_back(std::move(*slot));
+}
+
+// What waits to be repaired is dropped: by the time Redis takes it again the table may say something else.
+// The next look-up that misses learns it anew.
+void RedisRoutes::note_refusal(const RedisReply& reply) {
+    counters_.repairs_refused.add();
+    const std::string word(redis_error_word(reply));
+    const std::lock_guard lock(mutex_);
+    next_repair_ = steady_clock::now() + refused_pause;
+    repairs_.clear();
+    if (std::exchange(refusal_, word) == word) return;
+    log::warn("redis does not let missing routes be set: they come from the table until it does",
+              {{"why", printable(reply.text, 200)}});
+}
+
+void RedisRoutes::note_repair() {
+    counters_.repaired.add();
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(refusal_, {}).empty()) log::info("redis lets missing routes be set again");
 }
 
 // True: as many connections as wanted are open.
@@ -165,7 +224,7 @@ bool RedisRoutes::refill() {
         counters_.connections.add();
         if (generation != generation_) continue;
         if (std::exchange(was_told_away_, false)) log::info("redis answers again");
-        if (open_ == 0) may_set_ = true;  // it may be another one
+        if (open_ == 0) next_repair_ = {};  // it may be another one
         ++open_;
         counters_.live.set(1);
         idle_.push_back({std::move(*connection), generation});
@@ -177,13 +236,13 @@ void RedisRoutes::watch(bool ask_sentinels) {
     auto slot = take();
     if (!slot) return;
     if (const auto lives = slot->connection.ping(); !lives)
-        return drop(slot->generation, lives.error(), true);
+        return drop(slot->generation, lives.error(), Suspects::all);
     if (ask_sentinels && !settings_.master.empty()) {
         const auto master = find_redis(settings_);
         if (master && *master != slot->connection.address()) {
             const Error error{ErrorKind::unavailable, "",
                               "the sentinels name another master: " + master->text()};
-            return drop(slot->generation, error, true);
+            return drop(slot->generation, error, Suspects::all);
         }
     }
     give_back(std::move(*slot));

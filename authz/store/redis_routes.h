@@ -1,6 +1,7 @@
 // RedisRoutes: `route:<owner>` in Redis, the first place to look for the server of an owner's repositories.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -11,6 +12,7 @@
 
 #include "authz/base/directory_counters.h"
 #include "authz/store/redis_master.h"
+#include "authz/store/redis_odd_values.h"
 #include "authz/store/route_hints.h"
 
 namespace gerve {
@@ -28,7 +30,8 @@ class RedisRoutes final : public RouteHints {
     RedisRoutes& operator=(const RedisRoutes&) = delete;
 
     [[nodiscard]] Result<std::optional<ServerName>> find(const Login& owner) override;
-    // SET NX by the thread of this object, unless the ACL forbids it.
+    // SET NX by the thread of this object. While Redis refuses that (memory, a replica, an ACL), it is tried
+    // again at most every refused_pause.
     void learn(const Login& owner, const ServerName& server) override;
 
   private:
@@ -44,8 +47,16 @@ class RedisRoutes final : public RouteHints {
     };
 
     std::optional<Slot> take();
+    [[nodiscard]] Error odd_value(const Slot& slot, const Login& owner, const RedisReply& reply) const;
+    void note_odd(const Login& owner, const Error& error, std::chrono::milliseconds leave_alone);
+    void settle(Slot slot, const Login& owner, const RedisReply& reply, const Error& error);
+    void settle(Slot slot, const Login& owner);
+    void note_refusal(const RedisReply& reply);
+    void note_repair();
     void give_back(Slot slot);
-    void drop(std::uint64_t generation, const Error& error, bool all);
+    // Which connections an error puts in doubt, beside the value that was asked for.
+    enum class Suspects { none, this_one, all };
+    void drop(std::uint64_t generation, const Error& error, Suspects which);
     void run();
     bool refill();
     void watch(bool ask_sentinels);
@@ -64,8 +75,12 @@ class RedisRoutes final : public RouteHints {
     std::deque<Repair> repairs_;
     bool tried_ = false;  // the first attempt is over
     bool stopping_ = false;
-    bool was_told_away_ = false;  // the log has the last change
-    bool may_set_ = true;
+    bool was_told_away_ = false;                           // the log has the last change
+    std::chrono::steady_clock::time_point next_repair_{};  // later than now while repairs are refused
+    std::string refusal_;  // the first word of the refusal that was logged; empty: repairs are taken
+    OddRedisValues odd_;
+    std::atomic<std::int64_t> ask_again_{0};  // monotonic_now(): not earlier, while Redis refuses GET
+    std::atomic<bool> get_refused_{false};    // the log says so
     std::thread thread_;
 };
 

@@ -239,6 +239,10 @@ void show_backends(Page& page, const AuthzMetrics& authz) {
                  authz.redis.skipped);
     page.counter("gerve_redis_repaired_total", "Missing routes that were set in Redis", {},
                  authz.redis.repaired);
+    page.counter("gerve_redis_repairs_refused_total", "Tries to set a missing route that Redis refused", {},
+                 authz.redis.repairs_refused);
+    page.counter("gerve_redis_odd_values_total", "Routes asked for in Redis whose value is no server name",
+                 {}, authz.redis.odd);
     page.counter("gerve_redis_connections_opened_total", "Connections opened to Redis", {},
                  authz.redis.connections);
     page.counter("gerve_redis_failures_total", "Connections to Redis that broke or were not opened", {},
@@ -275,6 +279,10 @@ void show_audit(Page& page, const AuditCounters& audit) {
                  {}, audit.row_gaps);
     page.gauge("gerve_audit_table_lag_bytes", "Bytes of the audit file that the table has not got yet", {},
                audit.row_backlog.value());
+    page.counter("gerve_last_use_failures_total",
+                 "Tries to write last uses of keys that the database refused", {}, audit.last_use_failures);
+    page.gauge("gerve_last_uses_waiting", "Keys whose last use is not in the table yet", {},
+               audit.last_uses_waiting.value());
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "authz/audit/audit.h"
-#include "authz/audit/rows.h"
+#include "authz/audit/last_used.h"
 #include "authz/audit/spool.h"
 #include "authz/store/schema.h"
 #include "authz/store/sqlite.h"
@@ -55,7 +55,11 @@ Result<double> measure_table(const std::string& directory, int logins) {
         const auto lines = spool.read(500);
         if (!lines) return pass_on(lines);
         if (lines->empty()) return (cpu_microseconds() - start) / logins;
-        if (auto done = insert_audit_rows(**database, rows_of(*lines), true); !done) return pass_on(done);
+        const auto rows = rows_of(*lines);
+        if (auto done = insert_audit_rows(**database, rows); !done) return pass_on(done);
+        KeyUses uses;
+        add_uses(uses, rows);
+        if (auto done = write_uses(**database, uses); !done) return pass_on(done);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "authz/audit/last_used.h"
 #include "authz/audit/prune.h"
 #include "authz/audit/rows.h"
 #include "tests/unit/authz/audit/files.h"
@@ -29,6 +30,12 @@ class Audited {
                                                             },
                                                             [] { return Result<void>(); }, &counters});
     }
+    void prove(const KeyRecord& key, std::int64_t second, const std::string& address) {
+        const KnownKey known{key.id, key.fingerprint, User{AccountId{1}, login("alice")}};
+        AuditFact fact = fact_of(KeyProven{{address, "", "", "gateway"}, "git", "", &known});
+        fact.time = second * 1'000'000;
+        must(trail->append({fact}));
+    }
     // Rows, different numbers among them, and the highest.
     [[nodiscard]] std::vector<std::int64_t> rows() {
         const auto found = must(store.database().query(count_rows, {}));
@@ -47,6 +54,17 @@ class Audited {
     AuditCounters counters;
     std::atomic<bool> away{false};
 };
+
+KeyRecord key_of_alice(Registry& registry) {
+    must(registry.add_account(login("alice"), AccountKind::user));
+    return must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+}
+
+template <class Reached>
+bool wait_until(Reached reached) {
+    for (int i = 0; i < 500 && !reached(); ++i) std::this_thread::sleep_for(milliseconds(20));
+    return reached();
+}
 
 }  // namespace
 
@@ -96,12 +114,12 @@ TEST_CASE("a batch that had arrived although nobody heard so is not refused") {
                 [](const std::string&) { return Result<std::uint64_t>(0); });
     auto rows = rows_of(must(spool.read(100)));
     const std::vector<AuditRow> first(rows.begin(), rows.begin() + 33);
-    CHECK(must(insert_audit_rows(site.store.database(), first, false)).inserted == 33);
-    const auto again = must(insert_audit_rows(site.store.database(), rows, false));
+    CHECK(must(insert_audit_rows(site.store.database(), first)).inserted == 33);
+    const auto again = must(insert_audit_rows(site.store.database(), rows));
     CHECK(again.refused == 0);
     CHECK(site.rows() == std::vector<std::int64_t>{41, 41, 41});
     rows[2].body = "{}";  // another event by the same number
-    CHECK(must(insert_audit_rows(site.store.database(), rows, false)).refused == 1);
+    CHECK(must(insert_audit_rows(site.store.database(), rows)).refused == 1);
 }
 
 TEST_CASE("an outage of the database costs no event and doubles none") {
@@ -153,19 +171,13 @@ TEST_CASE("events whose file is gone are counted, and the others go on") {
 TEST_CASE("a proof is the key's last use, whatever order it comes in") {
     Audited site;
     Registry registry = site.store.registry();
-    must(registry.add_account(login("alice"), AccountKind::user));
-    const KeyRecord key = must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
-    const auto proof = [&](std::int64_t second, const std::string& address) {
-        const KnownKey known{key.id, key.fingerprint, User{AccountId{1}, login("alice")}};
-        AuditFact fact = fact_of(KeyProven{{address, "", "", "gateway"}, "git", "", &known});
-        fact.time = second * 1'000'000;
-        must(site.trail->append({fact}));
-    };
-    proof(2'000'000'000, "192.0.2.2");
+    const KeyRecord key = key_of_alice(registry);
+    site.prove(key, 2'000'000'000, "192.0.2.2");
     const auto table = site.open();
     CHECK(site.wait_for(2));
-    proof(1'000'000'000, "192.0.2.1");
+    site.prove(key, 1'000'000'000, "192.0.2.1");
     CHECK(site.wait_for(3));
+    CHECK(table->stop(seconds(5)));
     const KeyRecord shown = must(registry.show_key(key.fingerprint));
     CHECK(shown.last_used == UnixMillis{2'000'000'000'000});
     CHECK(shown.last_address == "192.0.2.2");
@@ -175,6 +187,62 @@ TEST_CASE("a proof is the key's last use, whatever order it comes in") {
     CHECK(std::get<std::string>(found[0][0]) == "alice");
     CHECK(std::get<std::string>(found[0][1]) == "192.0.2.2");
     CHECK(std::get<std::string>(found[0][2]) == key.fingerprint.bytes());
+}
+
+TEST_CASE("events reach their table while last uses cannot be written, and those follow") {
+    Audited site;
+    Registry registry = site.store.registry();
+    const KeyRecord key = key_of_alice(registry);
+    site.prove(key, 1'000'000'000, "192.0.2.1");
+    const auto table = site.open();
+    CHECK(wait_until([&] { return must(registry.show_key(key.fingerprint)).last_used.has_value(); }));
+    site.store.by_hand("ALTER TABLE key_last_used RENAME TO elsewhere");
+    site.prove(key, 2'000'000'000, "192.0.2.2");
+    CHECK(site.wait_for(3));
+    CHECK(wait_until([&] { return site.counters.last_use_failures.value() > 0; }));
+    CHECK(site.counters.last_uses_waiting.value() == 1);
+    CHECK(site.counters.row_failures.value() == 0);
+    CHECK(site.counters.row_backlog.value() == 0);
+    site.store.by_hand("ALTER TABLE elsewhere RENAME TO key_last_used");
+    CHECK(wait_until(
+        [&] { return must(registry.show_key(key.fingerprint)).last_used == UnixMillis{2'000'000'000'000}; }));
+    CHECK(wait_until([&] { return site.counters.last_uses_waiting.value() == 0; }));
+}
+
+TEST_CASE("events reach their table while somebody holds a row that last uses need") {
+    if (!server_under_test()) return;  // an SQLite file has one lock for all
+    Audited site;
+    Registry registry = site.store.registry();
+    const KeyRecord key = key_of_alice(registry);
+    const auto other = site.store.connect();
+    must(other->execute({"t", "INSERT INTO key_last_used (key_id, used_at, address) VALUES (?, 1, '')"},
+                        {static_cast<std::int64_t>(key.id)}));
+    must(other->begin());
+    must(other->execute({"t", "UPDATE key_last_used SET used_at = 2"}, {}));
+    const auto table = site.open();
+    site.prove(key, 2'000'000'000, "192.0.2.2");
+    CHECK(site.wait_for(2));
+    for (int i = 0; i < 4; ++i) {
+        site.write(1);
+        CHECK(site.wait_for(3 + i));
+    }
+    CHECK(site.counters.row_failures.value() == 0);
+    other->rollback();
+    CHECK(wait_until(
+        [&] { return must(registry.show_key(key.fingerprint)).last_used == UnixMillis{2'000'000'000'000}; }));
+}
+
+TEST_CASE("an alarm names the reason of now, and does not repeat one") {
+    Alarm alarm(60'000);
+    CHECK(alarm.due("the disk"));
+    CHECK_FALSE(alarm.due("the disk"));
+    std::this_thread::sleep_for(milliseconds(2'050));
+    CHECK_FALSE(alarm.due("the disk"));
+    CHECK(alarm.due("a grant"));
+    CHECK_FALSE(alarm.due("the disk"));  // too soon behind another
+    CHECK(alarm.over());
+    CHECK_FALSE(alarm.over());
+    CHECK(alarm.due("a grant"));
 }
 
 TEST_CASE("the last uses of many keys are noted, but of one that was deleted meanwhile") {
@@ -195,9 +263,9 @@ TEST_CASE("the last uses of many keys are noted, but of one that was deleted mea
         row.address = "192.0.2.7";
         row.proven_key = n == 11 ? 1'000'000 : static_cast<std::int64_t>(key.id);
     }
-    const auto done = must(insert_audit_rows(store.database(), rows, true));
-    CHECK(done.inserted == many);
-    CHECK(done.refused == 0);
+    KeyUses uses;
+    add_uses(uses, rows);
+    must(write_uses(store.database(), uses));
     for (unsigned n = 1; n <= many; ++n) {
         const auto used = must(registry.show_key(keys[n - 1])).last_used;
         CHECK(used == (n == 11 ? std::nullopt : std::optional<UnixMillis>(1'000 + n)));

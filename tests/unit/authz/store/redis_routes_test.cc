@@ -2,38 +2,13 @@
 
 #include <signal.h>
 
-#include "tests/unit/authz/store/redis_server.h"
+#include "tests/unit/authz/store/redis_site.h"
 
 namespace gerve::testing {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-RedisConfig config_for(const std::string& address) {
-    RedisConfig config;
-    config.address = address;
-    return config;
-}
-
-// A RedisRoutes with all its connections open.
-struct Routes {
-    explicit Routes(const RedisConfig& config, unsigned connections = 1, bool wait = true)
-        : routes(must(RedisSettings::make(config)), connections, counters) {
-        if (wait) REQUIRE(comes_true([&] { return counters.connections.value() > connections; }));
-    }
-    // "fs1"; "-" for missing; "!" for unavailable
-    std::string find(const std::string& owner) {
-        const auto found = routes.find(login(owner));
-        if (!found) {
-            CHECK(found.error().kind == ErrorKind::unavailable);
-            return "!";
-        }
-        return *found ? (*found)->text() : "-";
-    }
-    RedisCounters counters;
-    RedisRoutes routes;
-};
 
 milliseconds time_of(const std::function<void()>& what) {
     const auto start = steady_clock::now();
@@ -64,40 +39,6 @@ TEST_CASE("the prefix of the configuration is the prefix of the key") {
     config.prefix = "git%s:";
     Routes routes(config);
     CHECK(routes.find("alice") == "fs7");
-}
-
-TEST_CASE("what is no server name is no route, and harms no other owner's") {
-    const RedisServer redis;
-    redis.ask({"LPUSH", "route:list", "fs1"});
-    redis.ask({"SET", "route:empty", ""});
-    redis.ask({"SET", "route:slash", "../fs1"});
-    redis.ask({"SET", "route:nul", std::string_view("fs1\0x", 5)});
-    redis.ask({"SET", "route:line", "fs1\n"});
-    redis.ask({"SET", "route:long", std::string(65, 'a')});
-    redis.ask({"SET", "route:huge", std::string(1 << 20, 'a')});
-    redis.ask({"SET", "route:alice", "fs1"});
-    Routes routes(config_for(redis.socket()), 2);
-    for (const char* owner : {"list", "empty", "slash", "nul", "line", "long", "huge"}) {
-        INFO(owner);
-        CHECK(routes.find(owner) == "!");
-        CHECK(comes_true([&] { return routes.find("alice") == "fs1"; }));
-    }
-    CHECK(routes.counters.unavailable.value() == 7);
-}
-
-TEST_CASE("error replies are unavailable, never missing") {
-    std::string error;
-    FakeRedis redis([&](const std::string&) { return error; });
-    for (const char* text :
-         {"-LOADING Redis is loading the dataset in memory\r\n", "-MOVED 3999 127.0.0.1:6381\r\n",
-          "-ASK 3999 127.0.0.1:6381\r\n", "-MASTERDOWN Link with MASTER is down\r\n",
-          "-NOAUTH Authentication required.\r\n", "-NOPERM no\r\n", "-ERR\r\n", "-\r\n", "+fs1\r\n", ":1\r\n",
-          "*1\r\n$3\r\nfs1\r\n", "nonsense\r\n", "$-2\r\n", "$3\r\nfs1\r\n$3\r\nfs2\r\n"}) {
-        INFO(text);
-        error = text;
-        Routes routes(config_for(redis.socket()));
-        CHECK(routes.find("alice") == "!");
-    }
 }
 
 TEST_CASE("a time-out is bounded, and the late answer is nobody's") {
@@ -191,47 +132,6 @@ TEST_CASE(
     CHECK(routes->find("alice") == "!");
     CHECK(routes->counters.skipped.value() == 1);
     CHECK(routes->counters.failures.value() >= 1);
-}
-
-TEST_CASE("a missing route is repaired, a present one is left alone") {
-    const RedisServer redis;
-    Routes routes(config_for(redis.socket()));
-    CHECK(routes.find("alice") == "-");
-    routes.routes.learn(login("Alice"), ServerName::parse("fs1").value());
-    CHECK(comes_true([&] { return routes.find("alice") == "fs1"; }));
-    CHECK(comes_true([&] { return routes.counters.repaired.value() == 1; }));
-    redis.ask({"SET", "route:bob", "fs2"});
-    routes.routes.learn(login("bob"), ServerName::parse("fs1").value());
-    routes.routes.learn(login("carol"), ServerName::parse("fs3").value());
-    CHECK(comes_true([&] { return routes.find("carol") == "fs3"; }));
-    CHECK(routes.find("bob") == "fs2");
-    CHECK(comes_true([&] { return routes.counters.repaired.value() == 2; }));
-}
-
-TEST_CASE("an ACL user with +get +set +ping is enough; one without +set repairs nothing and still finds") {
-    const RedisServer redis;
-    redis.ask({"ACL", "SETUSER", "gerve", "on", ">pa ss", "~route:*", "+get", "+set", "+ping"});
-    redis.ask({"ACL", "SETUSER", "reader", "on", ">pa ss", "~route:*", "+get", "+ping"});
-    redis.ask({"SET", "route:alice", "fs1"});
-    RedisConfig config = config_for(redis.socket());
-    config.password_file = redis.directory().file("password");
-    must(write_file(config.password_file, "pa ss\n", 0600));
-    for (const bool can_set : {true, false}) {
-        config.user = can_set ? "gerve" : "reader";
-        Routes routes(config, 2);
-        CHECK(routes.find("alice") == "fs1");
-        const std::string owner = "owner-" + config.user;
-        CHECK(routes.find(owner) == "-");
-        routes.routes.learn(login(owner), ServerName::parse("fs2").value());
-        if (can_set) {
-            CHECK(comes_true([&] { return routes.find(owner) == "fs2"; }));
-        } else {
-            std::this_thread::sleep_for(milliseconds(200));
-            CHECK(routes.find(owner) == "-");
-            CHECK(routes.counters.repaired.value() == 0);
-            CHECK(routes.find("alice") == "fs1");
-        }
-    }
 }
 
 TEST_CASE("a wrong password: no look-up, no word of the password in the log") {

@@ -1,0 +1,70 @@
+// LastUses: writes when and from where each key was last used into the table key_last_used.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "authz/audit/rows.h"
+#include "authz/base/alarm.h"
+#include "authz/base/audit_counters.h"
+#include "authz/service/database_link.h"
+
+namespace gerve {
+
+struct KeyUse {
+    std::int64_t at = 0;  // UnixMillis
+    std::string address;
+};
+using KeyUses = std::map<std::int64_t, KeyUse>;  // by the key's number: its latest use
+
+// Adds the uses in `rows` to `uses`; of two uses of one key the later stays.
+void add_uses(KeyUses& uses, const std::vector<AuditRow>& rows);
+// A use older than the table's changes nothing, and a key that was deleted meanwhile is passed over.
+// Error: unavailable.
+[[nodiscard]] Result<void> write_uses(Database& database, const KeyUses& uses);
+
+// A thread and a connection of its own: the trail is worth more than this, and must not wait for it. What the
+// table does not take is kept, the latest use of each key, and written when it does; what is kept when the
+// process ends is lost.
+class LastUses {
+  public:
+    // `connect`: may INSERT into and UPDATE key_last_used. `counters` must outlive it.
+    LastUses(Connect connect, AuditCounters& counters);
+    LastUses(const LastUses&) = delete;
+    LastUses& operator=(const LastUses&) = delete;
+    ~LastUses();
+
+    // Returns at once. Called by any thread.
+    void note(const std::vector<AuditRow>& rows);
+    // Writes what was noted, if the database answers within `patience`. Whether the thread ended.
+    [[nodiscard]] bool stop(std::chrono::milliseconds patience);
+
+    static constexpr std::size_t max_kept = 100'000;  // keys
+
+  private:
+    void work();
+    [[nodiscard]] KeyUses take(std::chrono::milliseconds wait);
+    void put_back(KeyUses uses);
+    [[nodiscard]] bool find_table(Database& database);
+    void note_failure(const Error& error);
+
+    AuditCounters& counters_;
+    DatabaseLink link_;
+    Alarm alarm_;
+    bool has_table_ = false;
+    std::int64_t look_again_ = 0;  // monotonic_now(): for a table that is not there
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    KeyUses noted_;
+    bool stopping_ = false;
+    bool ended_ = false;
+    std::thread thread_;
+};
+
+}  // namespace gerve
