@@ -8,9 +8,9 @@ namespace gerve {
 namespace {
 
 AdminResult failed(const Error& error) {
-    // What the disk said is the administrator's business, and the log has it.
+    // An administrator asked: the path and the reason are for them, and the log has both too.
     log::warn("administration failed", {{"error", describe(error)}});
-    return {1, "", (error.told.empty() ? "the file server failed; its log tells why" : error.told) + "\n"};
+    return {1, "", describe(error) + "\n"};
 }
 
 AdminResult result_of(const Result<void>& done) {

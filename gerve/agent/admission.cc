@@ -1,13 +1,11 @@
 #include "gerve/agent/admission.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 
 #include "authz/base/text.h"
 #include "gerve/agent/environment.h"
+#include "gerve/agent/repository_check.h"
 
 namespace gerve {
 namespace {
@@ -26,6 +24,7 @@ std::string_view told_text(FailCode code) {
         case FailCode::spawn: return "cannot start git";
         case FailCode::draining: return "draining";
         case FailCode::standby: return "on standby";
+        case FailCode::storage: return "storage trouble";
     }
     return "";
 }
@@ -106,17 +105,14 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
     return {};
 }
 
-Admitted<void> check_repository(const AgentConfig& config, const Operation& operation) {
-    auto directory = open_below(config.root, operation.directory);
-    if (!directory && directory.error().kind == ErrorKind::denied) {
-        return refuse(FailCode::no_such_repository, describe(directory.error()));
-    }
-    if (!directory) return refuse(FailCode::spawn, describe(directory.error()));
-    struct stat status {};
-    if (::fstatat(directory->get(), "HEAD", &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return refuse(FailCode::no_such_repository, operation.directory + ": no repository in it");
-    }
-    return {};
+// Moving a damaged repository away, measuring or deleting it needs no git.
+bool runs_git(const Operation& operation) {
+    return operation.admin == AdminAction::none || operation.admin == AdminAction::fsck;
+}
+
+tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& error) {
+    if (error.kind == ErrorKind::denied) return refuse(FailCode::no_such_repository, describe(error));
+    return refuse_storage(operation.service, error);
 }
 
 }  // namespace
@@ -124,6 +120,14 @@ Admitted<void> check_repository(const AgentConfig& config, const Operation& oper
 tl::unexpected<Refusal> refuse(FailCode code, std::string why) {
     const bool retryable = code == FailCode::busy || code == FailCode::draining || code == FailCode::standby;
     return tl::make_unexpected(Refusal{{code, retryable, std::string(told_text(code))}, std::move(why)});
+}
+
+tl::unexpected<Refusal> refuse_storage(Service service, const Error& error) {
+    const bool changes_nothing = service == Service::upload_pack || service == Service::upload_archive;
+    std::string told(told_text(FailCode::storage));
+    if (service == Service::admin) told += ": " + describe(error);
+    return tl::make_unexpected(
+        Refusal{{FailCode::storage, changes_nothing, std::move(told)}, describe(error)});
 }
 
 Admitted<void> check_ticket(const ReceivedOpen& received, const AgentConfig& config, bool unix_socket,
@@ -153,11 +157,20 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
     auto environment = git_environment(open, operation.path);
     if (!environment) return refuse(FailCode::bad_request, describe(environment.error()));
     operation.environment = std::move(*environment);
-    if (operation.admin == AdminAction::create) return operation;
-    if (auto checked = check_repository(config, operation); !checked) {
-        return tl::make_unexpected(std::move(checked.error()));
-    }
     return operation;
+}
+
+Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operation) {
+    Place place;
+    if (operation.admin == AdminAction::create) return place;
+    auto directory = runs_git(operation) ? open_repository(config.root, operation.directory)
+                                         : open_below(config.root, operation.directory);
+    if (!directory) return refuse_place(operation, directory.error());
+    if (!runs_git(operation)) return place;
+    auto head = read_head(*directory, operation.path);
+    if (!head) return refuse_place(operation, head.error());
+    place.head = std::move(*head);
+    return place;
 }
 
 }  // namespace gerve

@@ -26,6 +26,10 @@ using Admitted = tl::expected<T, Refusal>;
 
 [[nodiscard]] tl::unexpected<Refusal> refuse(grv1::FailCode code, std::string why);
 
+// FAIL 11, since the disk gave neither a yes nor a no. Only what changes nothing may be tried elsewhere; an
+// administrator, whom service admin serves, is told the reason too.
+[[nodiscard]] tl::unexpected<Refusal> refuse_storage(Service service, const Error& error);
+
 // Half the time in which a ticket counts: it is accepted from 30 s before to 30 s after its own time.
 constexpr std::chrono::milliseconds ticket_window{30'000};
 
@@ -57,7 +61,16 @@ struct Operation {
     std::vector<std::string> environment;  // of git
 };
 
-// Service, path, environment; the repository must exist unless it is to be created. Touches the file system.
+// Service, path, environment. Does not look at the disk.
 [[nodiscard]] Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& config);
+
+// What is in the repository's place, before anything is begun there.
+struct Place {
+    std::string head;  // the ref that HEAD names; empty when it names a commit, or git is not to be run
+};
+
+// Whether the operation can begin: the repository exists, unless it is to be created, and git can be run in
+// it where the operation runs git. Blocks for as long as the disk takes.
+[[nodiscard]] Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operation);
 
 }  // namespace gerve

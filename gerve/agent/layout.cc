@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,15 +38,32 @@ std::string hashed_directory(std::uint64_t id) {
 
 Result<Fd> open_root(const std::string& root) {
     Fd directory(::open(root.c_str(), directory_flags));
-    if (!directory) return internal_error(errno_text("cannot open " + root));
+    // A root that is missing says nothing about the repositories that were below it.
+    if (!directory) return unavailable(errno_text("cannot open " + root));
     return directory;
 }
 
-// ELOOP and ENOTDIR are what a symbolic link on the way gives.
-tl::unexpected<Error> not_there(const std::string& relative) {
-    const bool link = errno == ELOOP || errno == ENOTDIR || errno == EXDEV;
-    return fail(ErrorKind::denied, "no such repository",
-                link ? relative + ": a symbolic link or a file on the way" : errno_text(relative));
+// What `errno` says about a place that could not be opened. Only two numbers say that nothing is there; of
+// all others, those that are not known yet among them, nobody may conclude it.
+tl::unexpected<Error> not_opened(const std::string& root, const std::string& relative) {
+    if (errno == ENOENT || errno == ENOTDIR) {
+        return fail(ErrorKind::denied, "no such repository", errno_text(relative));
+    }
+    if (errno == EXDEV) return fail(ErrorKind::denied, "no such repository", "a path that leads elsewhere");
+    const std::string path = root + "/" + relative;
+    if (errno == ELOOP) return unavailable(path + ": a symbolic link on the way, which is never followed");
+    return unavailable(errno_text("cannot open " + path));
+}
+
+// The directory `name` below `parent`. A symbolic link fails with ELOOP, as with RESOLVE_NO_SYMLINKS.
+Fd open_step(const Fd& parent, const std::string& name) {
+    Fd next(::openat(parent.get(), name.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+    struct stat status {};
+    if (!next || ::fstat(next.get(), &status) != 0) return {};
+    if (S_ISDIR(status.st_mode)) return next;
+    next.reset();
+    errno = S_ISLNK(status.st_mode) ? ELOOP : ENOTDIR;
+    return {};
 }
 
 }  // namespace
@@ -91,7 +109,7 @@ Result<Fd> open_below(const std::string& root, const std::string& relative) {
     Fd found(static_cast<int>(::syscall(SYS_openat2, directory->get(), relative.c_str(), &how, sizeof how)));
     // A kernel without openat2, or a seccomp filter that does not know it.
     if (!found && (errno == ENOSYS || errno == EPERM)) return walk_below(root, relative);
-    if (!found) return not_there(relative);
+    if (!found) return not_opened(root, relative);
     return found;
 }
 
@@ -102,9 +120,8 @@ Result<Fd> walk_below(const std::string& root, const std::string& relative) {
         if (name.empty() || name == "." || name == "..") {
             return fail(ErrorKind::denied, "no such repository", "a path that leads elsewhere");
         }
-        // With O_DIRECTORY a symbolic link is refused (ENOTDIR), not opened as itself.
-        Fd next(::openat(directory->get(), std::string(name).c_str(), directory_flags | O_NOFOLLOW));
-        if (!next) return not_there(relative);
+        Fd next = open_step(*directory, std::string(name));
+        if (!next) return not_opened(root, relative);
         *directory = std::move(next);
     }
     return directory;

@@ -28,7 +28,9 @@ enum class Layout {
 [[nodiscard]] Result<std::string> repository_directory(Layout layout, const RepoPath& repo, std::uint64_t id);
 
 // Opens a directory strictly below `root` (O_PATH): no component is a symbolic link, a "..", or empty.
-// Errors: denied (no such directory; `detail` tells a link from a missing name), internal (root unreadable).
+// Errors: denied (ENOENT or ENOTDIR: there is no such directory), unavailable (it may well be there, and
+// cannot be opened: permission, a symbolic link, an I/O error, no descriptors; `detail` has the path and the
+// reason).
 [[nodiscard]] Result<Fd> open_below(const std::string& root, const std::string& relative);
 
 // As open_below, component by component, for kernels older than 5.6.

@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -52,10 +53,13 @@ ConfigResult<AgentConfig> load(const Options& options) {
 }
 
 // Ticket keys are in this memory: no core, no debugger of the same user, no privilege regained by a program
-// that git or a hook runs.
+// that git or a hook runs, no file of git's that others may read.
 void confine() {
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
+    // What git writes is at most for the group to read. A repository that is to be written by a group says so
+    // itself (core.sharedRepository).
+    ::umask(::umask(077) | 027);
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 #ifndef __SANITIZE_ADDRESS__  // LeakSanitizer looks at the process from outside
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -16,6 +16,7 @@
 #include "authz/base/text.h"
 #include "gerve/agent/environment.h"
 #include "gerve/agent/git_process.h"
+#include "gerve/agent/repository_check.h"
 
 namespace gerve {
 namespace {
@@ -135,8 +136,11 @@ Result<void> Repositories::initialise(const std::string& path) const {
     if (run->end.signal != 0 || run->end.code != 0) {
         return internal_error("git init failed: " + printable(trim(run->output), 512));
     }
-    if (!template_directory_.empty() && ::access((template_directory_ + "/config").c_str(), F_OK) == 0)
-        return {};
+    if (!template_directory_.empty()) {
+        const std::string own = template_directory_ + "/config";
+        if (::access(own.c_str(), F_OK) == 0) return {};
+        if (errno != ENOENT) return internal_error(errno_text("cannot look at " + own));
+    }
     auto config = read_file(path + "/config");
     if (!config) return pass_on(config);
     return write_file(path + "/config", config->append(default_config), 0666);
@@ -146,7 +150,9 @@ Result<void> Repositories::create(const RepoPath& repo, std::uint64_t id) const 
     auto relative = repository_directory(layout_, repo, id);
     if (!relative) return pass_on(relative);
     struct stat status {};
-    if (::lstat((root_ + "/" + *relative).c_str(), &status) == 0) return exists_already(repo);
+    const std::string place = root_ + "/" + *relative;
+    if (::lstat(place.c_str(), &status) == 0) return exists_already(repo);
+    if (errno != ENOENT && errno != ENOTDIR) return unavailable(errno_text("cannot look at " + place));
     auto work = make_work_directory();
     if (!work) return pass_on(work);
     const std::string fresh = *work + "/" + unique_name("new");
@@ -199,8 +205,11 @@ Result<std::uint64_t> Repositories::size(const RepoPath& repo, std::uint64_t id)
     for (fs::recursive_directory_iterator next(root_ + "/" + *place, error), end; !error && next != end;
          next.increment(error)) {
         struct stat status {};
-        if (::lstat(next->path().c_str(), &status) == 0)
+        if (::lstat(next->path().c_str(), &status) == 0) {
             bytes += static_cast<std::uint64_t>(status.st_blocks) * block;
+        } else if (errno != ENOENT) {
+            return unavailable(errno_text("cannot measure " + next->path().string()));
+        }
     }
     if (error && error != std::errc::no_such_file_or_directory) {
         return internal_error("cannot measure " + *place + ": " + error.message());
@@ -211,7 +220,10 @@ Result<std::uint64_t> Repositories::size(const RepoPath& repo, std::uint64_t id)
 Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id) const {
     auto place = existing(repo, id);
     if (!place) return pass_on(place);
+    const auto directory = open_repository(root_, *place);
+    if (!directory) return pass_on(directory);
     const std::string path = root_ + "/" + *place;
+    if (auto head = read_head(*directory, path); !head) return pass_on(head);
     auto run = run_git({git_, fsck_arguments(path), plain_git_environment(path)});
     if (!run) return pass_on(run);
     return FsckReport{run->end.signal != 0 ? 128 + run->end.signal : run->end.code, std::move(run->output)};

@@ -20,7 +20,7 @@ struct FsckReport {
 
 // Every call may block for as long as the disk takes. `id` is the repository's number in the directory; only
 // the layout hashed-id looks at it. Errors: denied (told: it exists already, or does not exist), client (the
-// layout needs an id), internal.
+// layout needs an id), unavailable (the disk does not tell; `detail` has the path and the reason), internal.
 class Repositories {
   public:
     // `root`: absolute, without symbolic links. `template_directory`: as for `git init --template`; empty:

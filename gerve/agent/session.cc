@@ -58,6 +58,7 @@ log::Level level_of(FailCode code) {
         case FailCode::draining:
         case FailCode::standby:
         case FailCode::no_such_repository: return log::Level::info;
+        case FailCode::storage:
         case FailCode::spawn: return log::Level::error;
         default: return log::Level::warn;
     }
@@ -212,7 +213,13 @@ Admitted<Operation> AgentSession::admit(const ReceivedOpen& received) {
         nonces.forget(received.open.nonce);  // the same ticket may be shown again when this has passed
         return tl::make_unexpected(std::move(*refusal));
     }
-    return resolve_operation(received.open, *config_);
+    auto operation = resolve_operation(received.open, *config_);
+    if (!operation) return operation;
+    if (auto place = look_at_place(*config_, *operation); !place) {
+        if (place.error().fail.retryable) nonces.forget(received.open.nonce);
+        return tl::make_unexpected(std::move(place.error()));
+    }
+    return operation;
 }
 
 // ---- the operation

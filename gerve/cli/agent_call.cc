@@ -149,7 +149,7 @@ Ordered<Reply> exchange(const Fd& connection, std::string_view open, std::chrono
 }
 
 std::string refusal(const grv1::Fail& fail) {
-    return "the file server refused: " + printable(fail.text);
+    return "the file server refused: " + printable(fail.text, grv1::max_control);
 }
 
 }  // namespace
@@ -168,6 +168,8 @@ Ordered<AgentAnswer> call_agent(const Fd& connection, std::string_view open, std
     if (!reply) return tl::make_unexpected(reply.error());
     if (const auto& fail = reply->fail) {
         if (fail->code == grv1::FailCode::no_such_repository) return undone(Fate::missing, refusal(*fail));
+        // No order goes to another endpoint when this one's disk cannot tell what is there.
+        if (fail->code == grv1::FailCode::storage) return undone(Fate::refused, refusal(*fail));
         return undone(fail->retryable ? Fate::elsewhere : Fate::refused, refusal(*fail));
     }
     const grv1::Exit& exit = *reply->exit;
@@ -183,6 +185,7 @@ Result<std::string> ask_agent(const Fd& connection, std::string_view open) {
     if (!fail) return client_error("the file server has what nobody can have");
     if (fail->code == grv1::FailCode::no_such_repository) return std::string();
     if (fail->retryable) return printable(fail->text);
+    if (fail->code == grv1::FailCode::storage) return unavailable(refusal(*fail));
     return client_error(refusal(*fail));
 }
 

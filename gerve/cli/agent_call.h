@@ -53,8 +53,8 @@ constexpr std::chrono::seconds admin_patience{600};
 
 // Whether the agent takes work: sends `open`, which asks for a repository that nobody can have, and returns
 // nothing, or what keeps an agent that has accepted the ticket from serving at present ("on standby",
-// "draining", "busy"). Errors: unavailable (the connection failed), client (any other FAIL: name, ticket key
-// or clock are not right).
+// "draining", "busy"). Errors: unavailable (the connection failed, or the file server cannot use its disk),
+// client (any other FAIL: name, ticket key or clock are not right).
 [[nodiscard]] Result<std::string> ask_agent(const Fd& connection, std::string_view open);
 
 }  // namespace gerve

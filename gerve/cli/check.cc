@@ -196,10 +196,11 @@ class Check {
         }
         const auto kept = ask_agent(*connection, question_for(server));
         if (!kept) {
-            wrong(what,
-                  endpoint.text() + ": " + describe(kept.error()) +
-                      "; compare name, ticket_keys and clock there with this machine's",
-                  refused_status);
+            const std::string_view remedy =
+                kept.error().kind == ErrorKind::client
+                    ? "; compare name, ticket_keys and clock there with this machine's"
+                    : "";
+            wrong(what, endpoint.text() + ": " + describe(kept.error()).append(remedy), refused_status);
             return EndpointState::wrong;
         }
         good(what, endpoint.text() + " answers" + (kept->empty() ? "" : ": " + *kept));

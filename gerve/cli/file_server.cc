@@ -164,8 +164,11 @@ Ordered<AgentAnswer> FileServer::do_here(const Order& order) const {
     if (auto made = make_agent_files(site_.config()); !made)
         return undone(Fate::refused, explanation_of(made.error()));
     const std::string root = site_.config().local_agent_root();
-    if (order.name != "create" && !open_below(root, storage_path(order.repo)))
-        return undone(Fate::missing, "");
+    if (order.name != "create") {
+        const auto place = open_below(root, storage_path(order.repo));
+        if (!place && place.error().kind == ErrorKind::denied) return undone(Fate::missing, "");
+        if (!place) return undone(Fate::refused, describe(place.error()));
+    }
     auto answer =
         order.here(Repositories(root, Layout::flat), static_cast<std::uint64_t>(number_of(order.id)));
     if (!answer) return undone(Fate::refused, explanation_of(answer.error()));

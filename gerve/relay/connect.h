@@ -23,6 +23,7 @@ enum class Missed {
 struct OpenFailure {
     Missed how;
     Error error;
+    bool tries_others = true;  // another endpoint of the file server may be asked
 };
 template <class T>
 using Opened = tl::expected<T, OpenFailure>;

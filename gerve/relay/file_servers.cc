@@ -70,7 +70,7 @@ asio::awaitable<Result<Upstream>> FileServers::reach(const Granted& granted, Ses
                                                          {"server", report.server},
                                                          {"endpoint", names[place]},
                                                          {"why", describe(last)}});
-        if (last.kind == ErrorKind::denied) break;
+        if (!opened.error().tries_others) break;
     }
     co_return tl::make_unexpected(last);
 }

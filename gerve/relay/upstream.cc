@@ -99,10 +99,18 @@ Opened<bool> Upstream::take_open_ok(const Endpoint& endpoint, std::string_view b
     const auto failure = grv1::parse_fail((*part)->payload);
     if (!failure) return missed(Missed::refused, endpoint, "a FAIL that cannot be read");
     const std::string why = "FAIL " + std::to_string(static_cast<int>(failure->code)) + " " + failure->text;
+    if (failure->code == grv1::FailCode::storage) {
+        // It serves; only this repository's disk does not. A push that is not retryable goes nowhere else,
+        // whatever another endpoint's disk has of the repository.
+        OpenFailure trouble = missed(Missed::operation, endpoint, why).value();
+        trouble.tries_others = failure->retryable;
+        return tl::make_unexpected(trouble);
+    }
     if (failure->retryable) return missed(Missed::refused, endpoint, why);
     OpenFailure refused = missed(Missed::operation, endpoint, why).value();
     refused.error.kind =
         failure->code == grv1::FailCode::no_such_repository ? ErrorKind::denied : ErrorKind::internal;
+    refused.tries_others = refused.error.kind != ErrorKind::denied;
     return tl::make_unexpected(refused);
 }
 

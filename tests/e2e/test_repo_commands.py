@@ -126,6 +126,54 @@ def test_what_is_gone_from_the_disk_loses_its_entry_and_that_is_told(private_sit
     assert site.gerve_json("repo", "list") == []
 
 
+@pytest.mark.parametrize("serving", [True, False])
+def test_what_cannot_be_opened_is_not_gone(private_sites, serving):
+    """A repository that was moved to another disk, with a link in its place."""
+    site = private_sites()
+    alice = site.person("alice")
+    repository = site.repository(alice)
+    alice.publish(repository)
+    place, elsewhere = repository.disk, site.state / "elsewhere.git"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    assert "is not answering" in alice.git("ls-remote", repository.url, exit=128).stderr
+    if not serving:
+        site.gateway.stop()
+    for command in (("delete", "-y"), ("fsck",), ("size",), ("rename", "other")):
+        site.gerve("repo", command[0], repository.path, *command[1:], exit=1,
+                   says=f"{place}: a symbolic link on the way, which is never followed")
+    assert listed(site, repository) and (elsewhere / "HEAD").exists()
+    place.unlink()
+    elsewhere.rename(place)
+    assert site.gerve("repo", "fsck", repository.path).stdout == f"{repository.path}: sound\n"
+
+
+def test_disk_trouble_sends_fetches_to_the_next_endpoint_and_nothing_else(house):
+    """Two agents of one server, each with a disk of its own: the first cannot use what it has."""
+    second = FileServer(house.directory / "second", "fs1", house.files.keys)
+    second.start()
+    house.gerve("server", "set", "fs1", address_of(house.files), address_of(second))
+    try:
+        alice = house.person("alice")
+        house.gerve("route", "set", alice.login, "fs1")
+        repository = house.repository(alice, "twice")
+        alice.publish(repository)
+        shutil.copytree(repository.disk, second.root / f"{repository.path}.git")
+        (repository.disk / "HEAD").write_text("")
+        before = alice.git("ls-remote", repository.url).stdout
+        alice.git("archive", f"--remote={repository.url}", "--output=all.tar", "HEAD")
+        work = alice.clone(repository)
+        work.commit("more")
+        refused = work.git("push", "origin", "HEAD", exit=128)
+        assert "is not answering" in refused.stderr
+        house.gerve("repo", "fsck", repository.path, exit=1, says="HEAD names neither a ref nor a commit")
+        assert alice.git("ls-remote", repository.url).stdout == before
+        assert " what=\"git-receive-pack" not in second.log() and "admin fsck" not in second.log()
+    finally:
+        second.stop()
+        house.gerve("server", "set", "fs1", address_of(house.files))
+
+
 # ---- checked and measured
 
 

@@ -32,7 +32,8 @@ STDIN, STDIN_EOF, STDOUT, STDERR, EXIT, FAIL, CANCEL, PING, PONG, OPEN_OK = rang
     FAIL_SPAWN,
     FAIL_DRAINING,
     FAIL_STANDBY,
-) = range(1, 11)
+    FAIL_STORAGE,
+) = range(1, 12)
 
 
 @dataclass(frozen=True)

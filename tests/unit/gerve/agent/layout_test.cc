@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 namespace gerve {
 namespace {
@@ -68,25 +71,71 @@ TEST_CASE("only a real directory below the root is opened, by openat2 and by wal
     using Opener = Result<Fd> (*)(const std::string&, const std::string&);
     for (const Opener open : {&open_below, &walk_below}) {
         CAPTURE(open == &walk_below);
-        const auto found = [&](const std::string& relative) {
-            auto opened = open(root.path + "/root", relative);
-            if (!opened) CHECK(opened.error().kind == ErrorKind::denied);
-            return opened.has_value();
+        const auto opens = [&](const std::string& relative) {
+            return open(root.path + "/root", relative).has_value();
         };
-        CHECK(found("owner/real.git"));
-        CHECK(found("owner/real.git/inner"));
-        CHECK_FALSE(found("owner/missing.git"));
-        CHECK_FALSE(found("owner/out.git"));
-        CHECK_FALSE(found("owner/within.git"));
-        CHECK_FALSE(found("alias/real.git"));
-        CHECK_FALSE(found("slash/etc"));
-        CHECK_FALSE(found("owner/file.git"));
-        CHECK_FALSE(found("../outside/secret.git"));
-        CHECK_FALSE(found("/etc"));
+        const auto failure = [&](const std::string& relative) {
+            const auto opened = open(root.path + "/root", relative);
+            REQUIRE_FALSE(opened);
+            return opened.error();
+        };
+        CHECK(opens("owner/real.git"));
+        CHECK(opens("owner/real.git/inner"));
+        for (const char* missing : {"owner/missing.git", "nobody/real.git", "owner/file.git",
+                                    "owner/file.git/inner", "../outside/secret.git", "/etc"}) {
+            CAPTURE(missing);
+            CHECK(failure(missing).kind == ErrorKind::denied);
+        }
+        // A repository that was moved away behind a link is not missing, and neither is anything without
+        // root.
+        for (const char* link : {"owner/out.git", "owner/within.git", "alias/real.git", "slash/etc"}) {
+            CAPTURE(link);
+            CHECK(failure(link).kind == ErrorKind::unavailable);
+            CHECK(failure(link).detail.find("symbolic link") != std::string::npos);
+        }
         const auto no_root = open(root.path + "/nowhere", "owner/real.git");
         REQUIRE_FALSE(no_root);
-        CHECK(no_root.error().kind == ErrorKind::internal);
+        CHECK(no_root.error().kind == ErrorKind::unavailable);
     }
+}
+
+// Takes each descriptor that the process may still have, until it is destroyed.
+class NoDescriptors {
+  public:
+    NoDescriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit few = before_;
+        few.rlim_cur = 64;
+        ::setrlimit(RLIMIT_NOFILE, &few);
+        for (Fd next(::dup(2)); next; next = Fd(::dup(2))) taken_.push_back(std::move(next));
+    }
+    ~NoDescriptors() {
+        taken_.clear();
+        ::setrlimit(RLIMIT_NOFILE, &before_);
+    }
+
+  private:
+    rlimit before_{};
+    std::vector<Fd> taken_;
+};
+
+TEST_CASE("what cannot be opened is not missing, for whatever reason") {
+    const Root root;
+    using Opener = Result<Fd> (*)(const std::string&, const std::string&);
+    for (const Opener open : {&open_below, &walk_below}) {
+        CAPTURE(open == &walk_below);
+        const NoDescriptors none;
+        for (const char* path : {"owner/real.git", "owner/missing.git"}) {
+            const auto opened = open(root.path + "/root", path);
+            REQUIRE_FALSE(opened);
+            CHECK(opened.error().kind == ErrorKind::unavailable);
+            CHECK(opened.error().detail.find("Too many open files") != std::string::npos);
+        }
+    }
+    // ENAMETOOLONG stands for each number that nobody has thought of.
+    const auto long_name = open_below(root.path + "/root", std::string(300, 'x'));
+    REQUIRE_FALSE(long_name);
+    CHECK(long_name.error().kind == ErrorKind::unavailable);
 }
 
 }  // namespace

@@ -61,7 +61,13 @@ def test_paths_that_no_repository_has(site, path):
     assert code_of(site, path) == grv1.BAD_REQUEST
 
 
-def test_missing_repositories_and_links_are_alike(site):
+def failed_open(site, path, service=grv1.UPLOAD_PACK, **fields) -> grv1.Failed:
+    with site.open(service, path=path, **fields) as session, pytest.raises(grv1.Failed) as failed:
+        session.finish()
+    return failed.value
+
+
+def test_what_is_missing_and_what_cannot_be_opened(site):
     site.make_repository()
     outside = site.directory / "outside"
     outside.mkdir()
@@ -72,15 +78,62 @@ def test_missing_repositories_and_links_are_alike(site):
     (site.root / "mojombo/file.git").write_text("no directory")
     (site.root / "mojombo/empty.git").mkdir()
     agent = site.start()
-    texts = set()
-    for path in ("mojombo/missing.git", "nobody/bert.git", "mojombo/link.git", "mojombo/inner.git",
-                 "alias/bert.git", "mojombo/file.git", "mojombo/empty.git"):
-        with site.open(path=path) as session, pytest.raises(grv1.Failed) as failed:
-            session.finish()
-        assert failed.value.code == grv1.NO_SUCH_REPOSITORY, path
-        texts.add(failed.value.text)
-    assert texts == {"no such repository"}
-    assert len(agent.log_lines("refused", "symbolic link")) == 4  # and the one that is a file
+    for path in ("mojombo/missing.git", "nobody/bert.git", "mojombo/file.git"):
+        failed = failed_open(site, path)
+        assert (failed.code, failed.text) == (grv1.NO_SUCH_REPOSITORY, "no such repository"), path
+    for path in ("mojombo/link.git", "mojombo/inner.git", "alias/bert.git", "mojombo/empty.git"):
+        failed = failed_open(site, path)
+        assert (failed.code, failed.text, failed.retryable) == (grv1.STORAGE, "storage trouble", True), path
+    assert len(agent.log_lines("refused", "code=11", "symbolic link")) == 3
+    assert agent.log_lines("refused", "code=11", str(site.root / "mojombo/empty.git"), "not a git repository")
+
+
+@pytest.mark.parametrize("spoil, reason", [
+    (lambda bare: (bare / "HEAD").write_text(""), "HEAD names neither a ref nor a commit"),
+    (lambda bare: (bare / "HEAD").write_text("ref: main\n"), "HEAD names neither a ref nor a commit"),
+    (lambda bare: (bare / "HEAD").unlink(), "HEAD: No such file or directory"),
+    (lambda bare: ((bare / "HEAD").unlink(), os.mkfifo(bare / "HEAD")), "HEAD names neither a ref nor a commit"),
+    (lambda bare: shutil.rmtree(bare / "objects"), "objects: No such file or directory"),
+    (lambda bare: shutil.rmtree(bare / "refs"), "refs: No such file or directory"),
+])
+def test_a_damaged_repository_is_neither_missing_nor_told_with_its_path(site, spoil, reason):
+    bare = site.make_repository()
+    spoil(bare)
+    agent = site.start()
+    for service in (grv1.UPLOAD_PACK, grv1.RECEIVE_PACK, grv1.UPLOAD_ARCHIVE):
+        failed = failed_open(site, "mojombo/bert.git", service)
+        assert (failed.code, failed.text) == (grv1.STORAGE, "storage trouble")
+        assert failed.retryable == (service != grv1.RECEIVE_PACK), "a push goes nowhere else"
+    assert len(agent.log_lines("refused", f"{bare}: not a git repository: {reason}")) == 3
+    with site.open(grv1.ADMIN, "mojombo/bert.git", admin=b"delete") as session:
+        session.finish()
+        assert session.status == 0
+    assert not bare.exists(), "what is damaged can still be deleted, and is gone from the disk"
+
+
+@pytest.mark.parametrize("head", ["ref: refs/heads/none\n", "ref:refs/heads/main", "1" * 40 + "\n", "link"])
+def test_every_head_that_git_takes_is_served(site, head):
+    bare = site.make_repository()
+    (bare / "HEAD").unlink()
+    if head == "link":
+        (bare / "HEAD").symlink_to("refs/heads/main")
+    else:
+        (bare / "HEAD").write_text(head)
+    site.start()
+    assert "refs/heads/main" in site.git("ls-remote", "fs:mojombo/bert.git").stdout
+
+
+def test_an_administrator_reads_why_a_repository_cannot_be_opened(site):
+    bare = site.make_repository()
+    bare.rename(site.directory / "elsewhere.git")
+    bare.symlink_to(site.directory / "elsewhere.git")
+    site.start()
+    for action in (b"size", b"fsck", b"delete", b"rename"):
+        argument = b"mojombo/other.git" if action == b"rename" else b""
+        failed = failed_open(site, "mojombo/bert.git", grv1.ADMIN, admin=action, argument=argument)
+        assert failed.code == grv1.STORAGE and not failed.retryable
+        assert failed.text == f"storage trouble: {bare}: a symbolic link on the way, which is never followed"
+    assert (site.directory / "elsewhere.git/HEAD").exists()
 
 
 def hook_report(site, bare, environment, **more) -> list[str]:
@@ -114,6 +167,20 @@ def test_hooks_get_exactly_the_specified_surroundings(site):
     for name in GITS_OWN - set(expected):
         variables.pop(name, None)
     assert variables == expected
+
+
+def test_what_git_writes_is_not_for_others_to_read(site):
+    site.start()
+    with site.open(grv1.ADMIN, "mojombo/bert.git", admin=b"create") as session:
+        session.finish()
+    work = site.directory / "work"
+    git("init", "--quiet", str(work))
+    git("commit", "--quiet", "--allow-empty", "-m", "first", cwd=work)
+    site.git("push", "--quiet", "fs:mojombo/bert.git", "HEAD:main", cwd=work)
+    for directory, _, files in os.walk(site.root / "mojombo"):
+        for name in ("", *files):
+            mode = os.stat(os.path.join(directory, name)).st_mode
+            assert mode & 0o027 == 0, (directory, name, oct(mode))
 
 
 def test_hooks_get_three_descriptors_and_the_group_of_git(site):
@@ -161,12 +228,15 @@ def test_git_reads_no_configuration_of_a_user(site):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a repository to another user")
-def test_a_repository_of_another_user_is_safe_by_its_exact_path(site):
+def test_git_and_its_hooks_are_not_run_in_a_third_users_repository(site):
     bare = site.make_repository()
-    for directory, _, files in os.walk(bare):
-        for name in ("", *files):
-            os.chown(os.path.join(directory, name), 65534, 65534)
-    site.start()
+    os.chown(bare, 65534, 65534)
+    agent = site.start()
+    for service in (grv1.UPLOAD_PACK, grv1.RECEIVE_PACK):
+        assert failed_open(site, "mojombo/bert.git", service).code == grv1.STORAGE
+    assert len(agent.log_lines("refused", f"{bare}: belongs to uid 65534", "chown")) == 2
+    assert "belongs to uid 65534" in failed_open(site, "mojombo/bert.git", grv1.ADMIN, admin=b"fsck").text
+    os.chown(bare, 0, 0)
     site.git("clone", "--quiet", "fs:mojombo/bert.git", str(site.directory / "work"))
 
 

@@ -97,6 +97,9 @@ TEST_CASE("a FAIL is a missing repository, a reason to try elsewhere, or the end
     using grv1::FailCode;
     CHECK(fate_of(grv1::encode_fail({FailCode::no_such_repository, false, ""})) == Fate::missing);
     CHECK(fate_of(grv1::encode_fail({FailCode::standby, true, ""})) == Fate::elsewhere);
+    // Neither missing nor for another endpoint, whatever the agent says of it.
+    CHECK(fate_of(grv1::encode_fail({FailCode::storage, false, ""})) == Fate::refused);
+    CHECK(fate_of(grv1::encode_fail({FailCode::storage, true, ""})) == Fate::refused);
     CHECK(fate_of(grv1::encode_fail({FailCode::authentication, false, ""})) == Fate::refused);
     CHECK(talk(grv1::encode_fail({FailCode::bad_request, false, "no\x1b"})).result.error().why ==
           "the file server refused: no\\x1b");

@@ -51,6 +51,18 @@ TEST_CASE_FIXTURE(Fixture, "when all have failed, all are tried all the same") {
     CHECK(reach(pair).by.value() == flips.endpoint().text() + " 0");
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "disk trouble of one repository is not the endpoint's, and sends only a fetch on") {
+    Server troubled(Server::Manner::disk_trouble_for_a_fetch);
+    const Server serves(Server::Manner::serves);
+    const std::vector<Endpoint> pair{troubled.endpoint(), serves.endpoint()};
+    CHECK(reach(pair).by.value() == serves.endpoint().text() + " 0");
+    troubled.manner = Server::Manner::disk_trouble;
+    CHECK_FALSE(reach(pair).by.has_value());
+    CHECK(serves.opens == 1);
+    CHECK(troubled.opens == 2);  // it was the first to be asked again
+}
+
 TEST_CASE_FIXTURE(Fixture, "a name is looked up, and each of its addresses tried") {
     const Server serves(Server::Manner::serves);
     const std::vector<Endpoint> by_name{

@@ -29,6 +29,8 @@ class Server {
         refusing_daemon,
         mute_daemon,
         lacks_it,
+        disk_trouble,
+        disk_trouble_for_a_fetch,
         babbles
     };
 
@@ -86,6 +88,10 @@ class Server {
             case Manner::serves:
                 return ping ? grv1::encode_frame(grv1::FrameType::pong) : grv1::encode_open_ok(1);
             case Manner::on_standby: return grv1::encode_fail({grv1::FailCode::standby, true, "on standby"});
+            case Manner::disk_trouble:
+                return grv1::encode_fail({grv1::FailCode::storage, false, "storage trouble"});
+            case Manner::disk_trouble_for_a_fetch:
+                return grv1::encode_fail({grv1::FailCode::storage, true, "storage trouble"});
             case Manner::lacks_it:
                 return grv1::encode_fail({grv1::FailCode::no_such_repository, false, "no such repository"});
             case Manner::babbles: return "HTTP/1.1 400 Bad Request\r\n";

@@ -131,7 +131,15 @@ TEST_CASE("what is not reached, refuses or does not answer is told apart") {
     const auto nothing = answered({grv1::FailCode::no_such_repository, false, ""});
     CHECK(nothing.how == Missed::operation);
     CHECK(nothing.error.kind == ErrorKind::denied);
+    CHECK_FALSE(nothing.tries_others);
     CHECK(answered({grv1::FailCode::authentication, false, ""}).error.kind == ErrorKind::internal);
+    // The endpoint is well; a fetch goes on to the next one, and what could change something does not.
+    for (const bool retryable : {true, false}) {
+        const auto trouble = answered({grv1::FailCode::storage, retryable, "storage trouble"});
+        CHECK(trouble.how == Missed::operation);
+        CHECK(trouble.error.kind == ErrorKind::unavailable);
+        CHECK(trouble.tries_others == retryable);
+    }
     const ScriptedAgent mute([](int fd) { read_to_end(fd); });
     const auto late = opened(mute.endpoint());
     REQUIRE(late.has_value());
