@@ -15,7 +15,12 @@ namespace {
 // A balancer sends its header at once.
 constexpr std::chrono::seconds header_patience{5};
 
-// An empty error: the peer closed without a byte.
+// A check that only connects may close or reset, and the kernel tells of it in several ways.
+bool is_gone(int error) {
+    return error == ECONNRESET || error == EPIPE || error == ENOTCONN || error == ETIMEDOUT;
+}
+
+// An empty error: the peer went away without a byte.
 asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, Fd& socket,
                                                        Deadline deadline) {
     const int fd = socket.get();
@@ -35,6 +40,8 @@ asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, F
             good = header.take({bytes, static_cast<std::size_t>(got)});
         } else if (got == 0) {
             good = client_error(header.begun() ? "the connection ended within the PROXY header" : "");
+        } else if (is_gone(errno) && !header.begun()) {
+            good = client_error("");
         } else if (errno != EAGAIN && errno != EINTR) {
             good = client_error(errno_text("recv"));
         } else {

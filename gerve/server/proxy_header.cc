@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view line_start = "PROXY ";
 constexpr std::string_view signature("\r\n\r\n\0\r\nQUIT\n", 12);
-constexpr std::size_t max_line = 107;
+constexpr std::size_t max_line = 107;      // its end included
 constexpr std::size_t shortest_line = 15;  // "PROXY UNKNOWN" and its end
 constexpr std::size_t fixed_size = 16;  // of the binary kind: signature, version and command, family, length
 constexpr std::size_t max_rest = 2048;  // addresses and what balancers add to them
@@ -66,7 +66,7 @@ Result<void> ProxyHeader::take_line() {
     }
     if (text_[end] == '\r' && end + 1 == text_.size()) {
         wanted_ = 1;
-        return {};
+        return text_.size() + wanted_ > max_line ? refuse("the line is too long") : Result<void>{};
     }
     if (text_.substr(end) != "\r\n") return refuse("the line does not end");
     wanted_ = 0;

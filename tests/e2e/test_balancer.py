@@ -149,6 +149,29 @@ def test_a_trusted_peer_that_says_nothing_is_cut(site):
     assert site.gateway.log().count("connection refused") == 2
 
 
+def _check(site, source: str, said: bytes, reset: bool) -> None:
+    """Connects, says that much and is gone, as checks of balancers do."""
+    with socket.create_connection((site.gateway.host, site.gateway.port), source_address=(source, 0)) as check:
+        if reset:
+            check.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if said:
+            check.sendall(said)
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
+def test_checks_that_connect_and_go_leave_no_warning(site, reset):
+    before = len(site.gateway.log())
+    said = [b"", b"PROXY TCP4 192.0.2.9 10.0.0.1 5 22\r\n", b"PROXY UNKNOWN\r\n", binary("192.0.2.9"), SIGNATURE + b"\x20\0\0\0"]
+    for _ in range(15):
+        for words in said:
+            _check(site, "127.0.0.2", words, reset)
+        _check(site, "127.0.0.3", b"", reset)
+    waiting = ("gerve_connections", "gerve_connections_awaiting_header")
+    wait_until(lambda: not any(site.metrics.value(name) for name in waiting), "all are gone")
+    lines = site.gateway.log()[before:].splitlines()
+    assert [line for line in lines if " worker: " in line and (" warn " in line or " error " in line)] == []
+
+
 def test_nobody_else_is_believed_or_asked(site):
     """His bytes are taken for SSH."""
     assert said(site, b"", "127.0.0.3").startswith(b"SSH-2.0-")

@@ -80,6 +80,19 @@ TEST_CASE("what follows the header is not touched") {
     }
 }
 
+TEST_CASE("a line has at most 107 bytes, however it comes in") {
+    const std::string begun = "PROXY UNKNOWN ";
+    for (std::size_t size = 100; size < 115; ++size) {
+        const std::string line = begun + std::string(size - begun.size() - 2, 'f') + "\r\n";
+        REQUIRE(line.size() == size);
+        for (std::size_t piece = 1; piece < 120; ++piece) {
+            CAPTURE(size);
+            CAPTURE(piece);
+            CHECK(read(line, piece) == (size <= 107 ? "own" : "wrong"));
+        }
+    }
+}
+
 TEST_CASE("what is no header is refused, and at once") {
     for (const std::string& wrong : {"SSH-2.0-OpenSSH_9.2\r\n"s,
                                      "PROXY"s + "\r\n",
