@@ -12,12 +12,14 @@
 #include <asio/use_awaitable.hpp>
 #include <cerrno>
 
+#include "authz/base/address.h"
 #include "authz/base/log.h"
 #include "authz/base/shared_page.h"
 #include "gerve/server/authz_link.h"
 #include "gerve/server/child.h"
 #include "gerve/server/confinement.h"
 #include "gerve/server/exposition.h"
+#include "gerve/server/http_places.h"
 #include "gerve/server/http_request.h"
 #include "gerve/server/master_line.h"
 
@@ -26,8 +28,10 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr unsigned max_connections = 64;
-constexpr std::chrono::seconds patience{5};  // for a request and for its answer
+constexpr unsigned max_connections = 256;
+constexpr std::chrono::seconds request_patience{2};
+constexpr std::chrono::seconds answer_patience{5};
+constexpr int accepts_per_wake = 16;
 constexpr std::chrono::milliseconds ready_patience{800};
 constexpr std::chrono::milliseconds ready_life{250};  // so long one answer of authz serves all who ask
 constexpr std::string_view plain_text = "text/plain; charset=utf-8";
@@ -100,7 +104,7 @@ class MetricsServer {
         leaving_ = true;
         asio::error_code ignored;
         listener_.close(ignored);
-        if (connections_ == 0) loop_.stop();
+        if (places_.empty()) loop_.stop();
     }
 
     asio::awaitable<void> accept() {
@@ -109,33 +113,59 @@ class MetricsServer {
             co_await listener_.async_wait(listener_.wait_read,
                                           asio::redirect_error(asio::use_awaitable, failed));
             if (failed) co_return;
-            Fd socket(::accept4(listener_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-            if (socket && connections_ < max_connections) {
-                ++connections_;
-                asio::co_spawn(loop_, serve(std::move(socket)), asio::detached);
-            } else if (!socket && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-                asio::steady_timer pause(loop_, std::chrono::milliseconds(100));
-                co_await pause.async_wait(asio::use_awaitable);
-            }
+            if (accept_some()) continue;
+            asio::steady_timer pause(loop_, std::chrono::milliseconds(100));
+            co_await pause.async_wait(asio::use_awaitable);
         }
     }
 
-    asio::awaitable<void> serve(Fd fd) {
+    // False: the system has no more descriptors or memory; try again later rather than at once.
+    bool accept_some() {
+        for (int i = 0; i < accepts_per_wake; ++i) {
+            sockaddr_storage peer{};
+            socklen_t size = sizeof peer;
+            Fd socket(::accept4(listener_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC));
+            if (socket) {
+                const auto address = IpAddress::of_socket(peer);
+                if (address) take_on(std::move(socket), source_of(address->text()));
+            } else if (errno != EINTR && errno != ECONNABORTED) {
+                return errno == EAGAIN;
+            }
+        }
+        return true;
+    }
+
+    void take_on(Fd fd, std::string source) {
         const auto socket = std::make_shared<Socket>(loop_, fd.release());
-        asio::steady_timer deadline(loop_, patience);
-        // A shutdown ends whatever the conversation waits for.
-        deadline.async_wait([socket](asio::error_code cancelled) {
-            if (!cancelled) ::shutdown(socket->native_handle(), SHUT_RDWR);
-        });
+        const auto place = places_.enter(std::move(source), [socket] { hang_up(*socket); });
+        asio::co_spawn(loop_, serve(socket, place), asio::detached);
+    }
+
+    // Ends whatever the conversation waits for.
+    static void hang_up(Socket& socket) { ::shutdown(socket.native_handle(), SHUT_RDWR); }
+
+    asio::awaitable<void> serve(std::shared_ptr<Socket> socket, HttpPlaces::Place place) {
+        asio::steady_timer deadline(loop_);
+        const auto within = [&](std::chrono::seconds time) {
+            deadline.expires_after(time);
+            deadline.async_wait([socket](asio::error_code cancelled) {
+                if (!cancelled) hang_up(*socket);
+            });
+        };
+        within(request_patience);
         const std::string request = co_await read_request(*socket);
         if (!request.empty()) {
+            within(answer_patience);
+            place->answering = true;
             const std::string reply = co_await answer(request);
             co_await write_all(*socket, reply);
+            place->answering = false;
             co_await read_to_end(*socket);
         }
         deadline.cancel();
-        --connections_;
-        if (leaving_ && connections_ == 0) loop_.stop();
+        places_.leave(place);
+        if (leaving_ && places_.empty()) loop_.stop();
     }
 
     // Nothing: the peer went away, or was too slow.
@@ -224,10 +254,7 @@ class MetricsServer {
         if (draining_) co_return std::string_view("draining: no new connection is taken\n");
         // A balancer that left us now would take from clients whom to hear it from.
         if (maintenance_) co_return std::string_view();
-        if (steady_clock::now() - asked_ > ready_life) {
-            readiness_ = co_await link_.ready(ready_patience);
-            asked_ = steady_clock::now();
-        }
+        co_await learn_readiness();
         switch (readiness_) {
             case AuthzLink::Readiness::ready: break;
             case AuthzLink::Readiness::directory_away:
@@ -237,6 +264,20 @@ class MetricsServer {
         co_return std::string_view();
     }
 
+    // One question serves all who ask meanwhile, and for a while after.
+    asio::awaitable<void> learn_readiness() {
+        while (asking_) {
+            asio::error_code answered;
+            co_await answered_.async_wait(asio::redirect_error(asio::use_awaitable, answered));
+        }
+        if (steady_clock::now() - asked_ <= ready_life) co_return;
+        asking_ = true;
+        readiness_ = co_await link_.ready(ready_patience);
+        asked_ = steady_clock::now();
+        asking_ = false;
+        answered_.cancel();
+    }
+
     asio::io_context& loop_;
     PageOf<GatewayMetrics> gateway_;
     PageOf<AuthzMetrics> authz_;
@@ -244,11 +285,13 @@ class MetricsServer {
     asio::posix::stream_descriptor listener_;
     asio::posix::stream_descriptor control_;
     asio::signal_set signals_;
-    unsigned connections_ = 0;
+    HttpPlaces places_{max_connections};
     bool draining_ = false;
     bool maintenance_ = false;
     bool leaving_ = false;
     steady_clock::time_point asked_{};
+    bool asking_ = false;
+    asio::steady_timer answered_{loop_, steady_clock::time_point::max()};  // its end is the news
     AuthzLink::Readiness readiness_ = AuthzLink::Readiness::authz_away;
 };
 

@@ -216,3 +216,21 @@ def test_a_gateway_that_drains_is_not_ready_and_still_tells_its_numbers(counted)
     assert "draining" in counted.metrics.get("/readyz")[1]
     assert counted.metrics.value("gerve_sessions") == 1
     session.kill()
+
+
+def test_slow_connections_hold_up_neither_readiness_nor_health(counted):
+    """A monitoring system and a balancer are answered beside 1,500 connections that say little or nothing."""
+    slow = []
+    try:
+        for number in range(1500):
+            slow.append(socket.create_connection(("127.0.0.1", counted.metrics.port), timeout=10))
+            slow[-1].sendall((b"", b"GET /readyz HT", b"GET /metrics HTTP/1.1\r\n\r\n")[number % 3])
+            if number % 50 == 0:
+                assert counted.metrics.get("/readyz")[0] == 200, f"after {number} slow ones"
+                assert counted.metrics.get("/healthz")[0] == 200, f"after {number} slow ones"
+        assert counted.metrics.get("/metrics")[0] == 200
+        (pid,) = (pid for pid in counted.gateway.family() if "metrics" in processes.command_line(pid)[1:])
+        processes.wait_until(lambda: processes.open_files(pid) < 300, "no more are held than there are places")
+    finally:
+        for connection in slow:
+            connection.close()
