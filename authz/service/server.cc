@@ -23,6 +23,9 @@ constexpr std::size_t max_connections = 8192;
 constexpr int send_buffer = 1 << 20;               // bytes
 constexpr int send_patience = 100;                 // ms that a peer may keep a thread waiting
 constexpr std::chrono::milliseconds breather{20};  // when there are no file descriptors left
+// Connections accepted at a time: a crowd at the door, or one stranger that comes again and again, must not
+// keep a thread from the questions of those inside.
+constexpr int accepts_per_turn = 8;
 // Messages taken from one peer at a time: those that come to nothing hold up the questions taken before.
 constexpr std::size_t max_messages_at_once = 2 * directory_sql::max_keys_at_once;
 
@@ -149,8 +152,8 @@ void AuthzServer::work(Worker& worker) {
     working_changed_.notify_all();
 }
 
-void AuthzServer::accept_all() {
-    while (true) {
+void AuthzServer::accept_some() {
+    for (int i = 0; i < accepts_per_turn; ++i) {
         Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (socket) {
             greet(std::move(socket));
@@ -205,7 +208,7 @@ void AuthzServer::forget(const Connection& connection) {
 void AuthzServer::take(Desk& desk, std::span<const epoll_event> events) {
     for (const epoll_event& event : events) {
         if (event.data.u64 == listener_id) {
-            accept_all();
+            accept_some();
         } else if (desk.takes_more()) {
             take_messages(desk, event.data.u64);
         } else if (const auto connection = find(event.data.u64)) {

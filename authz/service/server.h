@@ -92,7 +92,7 @@ class AuthzServer {
     void work(Worker& worker);
     [[nodiscard]] std::span<const epoll_event> wait_for_events(Desk& desk, std::span<epoll_event> events);
     [[nodiscard]] bool stands_aside(const Desk& desk) const;
-    void accept_all();
+    void accept_some();
     void greet(Fd socket);
     void take(Desk& desk, std::span<const epoll_event> events);
     void take_messages(Desk& desk, std::uint64_t id);

@@ -90,7 +90,7 @@ void AuthzServer::stand_in(Desk& desk) {
     epoll_event event{};
     if (::epoll_wait(epoll_.get(), &event, 1, tick) <= 0) return;
     if (event.data.u64 <= 1) {
-        accept_all();
+        accept_some();
     } else {
         take_messages(desk, event.data.u64);
         answer_taken(desk);

@@ -1,8 +1,10 @@
 // The promise of an answer in time, whatever the database does.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <thread>
 
+#include "authz/service/wire.h"
 #include "tests/unit/authz/service/fixture.h"
 
 using namespace gerve;
@@ -26,6 +28,7 @@ class Gate {
     }
     void pass() {
         std::unique_lock lock(mutex_);
+        if (on_pass) on_pass();
         if (left_ == 0) return;
         --left_;
         ++held_;
@@ -35,6 +38,8 @@ class Gate {
         const std::lock_guard lock(mutex_);
         return held_;
     }
+
+    std::function<void()> on_pass;  // set before anything passes
 
   private:
     std::mutex mutex_;
@@ -242,4 +247,45 @@ TEST_CASE("a short stop of the database costs time, and no refusal") {
     releases.join();
     CHECK(site.server.late() == 0);
     CHECK(site.server.stop(std::chrono::seconds(2)));
+}
+
+TEST_CASE("a crowd at the door does not keep the only thread from a question") {
+    constexpr std::ptrdiff_t crowd = 400;
+    const auto open_files = [] {
+        return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    };
+    Gate gate;
+    std::atomic<std::ptrdiff_t> at_question{0};
+    gate.on_pass = [&] { at_question = open_files(); };
+    Store store;
+    Registry registry = store.registry();
+    must(registry.add_account(login("alice"), AccountKind::user));
+    must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+    const TemporaryDirectory directory;
+    const std::string socket = directory.file("authz.sock");
+    AuditSink audit;
+    AuthzServer server{
+        must(listen_for_peers(socket, 0600)),
+        ServerParts{[&]() -> Result<std::unique_ptr<Database>> {
+                        return std::make_unique<Gated>(store.connect(), gate);
+                    },
+                    PeerTable({{::geteuid(), {PeerKinds::all(), "git"}}}), Signer(TicketKey::make()),
+                    Route{*ServerName::parse("local"), {*Endpoint::parse("unix:/s")}}, &audit, 1, nullptr,
+                    nullptr, std::chrono::milliseconds(5'000)}};
+    const Fd asking = connect_raw(socket);
+    const std::string question = encode_request({1, monotonic_now() + 5'000}, ask_key(1));
+    REQUIRE(::send(asking.get(), question.data(), question.size(), 0) ==
+            static_cast<ssize_t>(question.size()));
+    std::vector<Fd> others;
+    for (std::ptrdiff_t i = 0; i < crowd; ++i) others.push_back(connect_raw(socket));
+    const std::ptrdiff_t before = open_files();
+    must(server.start());
+    std::string reply(max_authz_message, '\0');
+    const ssize_t got = ::recv(asking.get(), reply.data(), reply.size(), 0);
+    REQUIRE(got > 0);
+    CHECK(
+        must(parse_key_reply(std::string_view(reply).substr(0, static_cast<std::size_t>(got)))).has_value());
+    // Each of the crowd that was accepted before the question came to the database was put in front of it.
+    CHECK(at_question > 0);
+    CHECK(at_question - before < crowd / 4);
 }

@@ -1,6 +1,8 @@
 // A running server over a fresh directory, and what tests ask it.
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "authz/base/clock.h"
@@ -76,6 +78,18 @@ inline SessionReport make_report(std::string handle, ClientContext client = from
                          ""};
     report.ended = "exit";
     return report;
+}
+
+// A connection to the server, on which nothing waits longer than five seconds.
+inline Fd connect_raw(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    const timeval patience{5, 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return socket;
 }
 
 inline KeyFound must_find(AuthzClient& client, unsigned n, ClientContext context = from_gateway()) {
