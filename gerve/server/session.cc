@@ -58,41 +58,62 @@ Session::~Session() {
 
 asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     const auto self = shared_from_this();
-    login_ = co_await authenticate(steady_clock::now() + worker_.config.login_grace);
+    place_.emplace(std::move(place));
+    login_deadline_ = steady_clock::now() + worker_.config.login_grace;
+    login_ = co_await authenticate(login_deadline_);
     count_login();
     if (turned_away_) co_return co_await turn_away();
-    place.give_back();
     if (!login_) {
         if (!connection_->ended())
             connection_->disconnect(EndReason::login_timeout, "Login took too long. Connect again.");
         co_return;
     }
     client_.version = connection_->client_version();
-    enter_live();
+    if (login_->found) become_known();
     while (!connection_->ended()) {
-        const std::chrono::milliseconds patience =
-            owes_proof() ? std::min<std::chrono::milliseconds>(worker_.config.idle_timeout, proof_patience)
-                         : worker_.config.idle_timeout;
-        auto channel = co_await connection_->next_request(steady_clock::now() + patience);
+        const bool was_known = login_->found.has_value();
+        const Deadline deadline = was_known ? steady_clock::now() + patience() : login_deadline_;
+        auto channel = co_await connection_->next_request(deadline);
         if (channel != nullptr) {
             asio::co_spawn(worker_.loop, serve(std::move(channel)), asio::detached);
-        } else if (owes_proof()) {
+        } else if (was_known && owes_proof()) {
             tell_proof();
-        } else if (!connection_->ended() && !connection_->open_channels()) {
+        } else if (was_known && !connection_->ended() && !connection_->open_channels()) {
             connection_->disconnect(EndReason::idle, "Nothing was asked for a long time.");
         }
+        if (!was_known && steady_clock::now() >= deadline) co_await end_unless_known();
     }
+}
+
+std::chrono::milliseconds Session::patience() const {
+    const auto& idle = worker_.config.idle_timeout;
+    return owes_proof() ? std::min<std::chrono::milliseconds>(idle, proof_patience) : idle;
+}
+
+// Until then the connection keeps the place, the deadline and the bounds of one that has not logged in.
+void Session::become_known() {
+    place_.reset();
+    connection_->lift_login_bounds();
+    enter_live();
+}
+
+// Let in while authz was away, and the time to log in is over: authz is asked a last time.
+asio::awaitable<void> Session::end_unless_known() {
+    if (login_->found || connection_->ended()) co_return;
+    const auto fresh = co_await principal();
+    if (!fresh && !connection_->ended())
+        connection_->disconnect(EndReason::login_timeout, std::string(trim(messages::cannot_check())));
 }
 
 // Nobody has logged in: the place among those who have not is kept, and so is a deadline.
 asio::awaitable<void> Session::turn_away() {
     log::info("told of maintenance", {{"addr", client_.address}, {"client", client_.version}});
-    const auto deadline = steady_clock::now() + worker_.config.login_grace;
     while (!connection_->ended()) {
-        auto channel = co_await connection_->next_request(deadline);
+        auto channel = co_await connection_->next_request(login_deadline_);
         if (channel != nullptr) {
             asio::co_spawn(worker_.loop, tell_maintenance(std::move(channel)), asio::detached);
-        } else if (!connection_->ended()) {
+        }
+        if (!connection_->ended() && steady_clock::now() >= login_deadline_) {
             connection_->disconnect(EndReason::maintenance, "Closed for maintenance.");
         }
     }
@@ -192,7 +213,10 @@ asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddre
     auto connection = Connection::open(worker.loop, worker.identity, std::move(socket), limits);
     if (!connection) {
         worker.metrics.count_refused(ConnectionEnd::failed);
-        co_return log::warn("connection failed", {{"addr", address}, {"why", describe(connection.error())}});
+        // A client that is gone already, as a check that only connects, is nobody's trouble.
+        const bool gone = connection.error().kind == ErrorKind::client;
+        co_return log::write(gone ? log::Level::debug : log::Level::warn, "connection failed",
+                             {{"addr", address}, {"why", describe(connection.error())}});
     }
     worker.metrics.accepted.add();
     co_await std::make_shared<Session>(worker, std::move(*connection), address)->run(std::move(*place));

@@ -90,7 +90,7 @@ asio::awaitable<Result<KeyFound>> Session::principal() {
     login_->proof_told = true;
     if (*found) {
         login_->found = **found;
-        enter_live();
+        become_known();
         co_return **found;
     }
     // Let in while authz was away, and not known now that it is back: nothing was ever granted by that login.

@@ -26,6 +26,9 @@ class Session : public std::enable_shared_from_this<Session> {
     asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
                                                              bool proven);
     asio::awaitable<void> turn_away();
+    [[nodiscard]] std::chrono::milliseconds patience() const;
+    void become_known();
+    asio::awaitable<void> end_unless_known();
     asio::awaitable<void> tell_maintenance(std::shared_ptr<ssh::Channel> channel);
     asio::awaitable<void> serve(std::shared_ptr<ssh::Channel> channel);
     asio::awaitable<Result<KeyFound>> principal();
@@ -45,6 +48,8 @@ class Session : public std::enable_shared_from_this<Session> {
     WorkerContext& worker_;
     std::shared_ptr<ssh::Connection> connection_;
     ClientContext client_;
+    std::optional<UnauthenticatedLimit::Place> place_;  // until it is known who is here
+    Deadline login_deadline_{};
     std::optional<LoggedIn> login_;
     std::optional<LiveConnection> live_;
     bool turned_away_ = false;  // let in without a proof, to be told of maintenance

@@ -125,10 +125,10 @@ Ending Connection::abuse() const {
             return {EndReason::service, "There is no service but ssh-userauth, to be asked for once."};
         if (dropped_ > limits_.max_dropped)
             return {EndReason::login_packets, "Too many packets before login."};
-        if (counters_->socket.in_bytes > limits_.bytes_before_login)
-            return {EndReason::login_bytes, "Too many bytes before login."};
-        return {};
     }
+    if (!known_ && counters_->socket.in_bytes > limits_.bytes_before_login)
+        return {EndReason::login_bytes, "Too many bytes before login."};
+    if (!logged_in_) return {};
     if (channels_in_all_ > limits_.max_channels_in_all)
         return {EndReason::too_many_channels, "Too many sessions on one connection."};
     // What a client sends besides data is bounded by the data (window adjustments) and by time (keepalives).

@@ -68,6 +68,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void accept_login();  // answers a proven attempt; channels can be opened from here on
     // Lets anybody in, proven or not, to be told something: nothing may be served on this connection.
     void let_in_to_be_told();
+    // From here on the bound on the bytes of clients that have not logged in no longer holds: whoever was let
+    // in is known.
+    void lift_login_bounds() { known_ = true; }
 
     // The next channel on which the client asked to run something. Nothing when the connection has ended or
     // the deadline has come.
@@ -147,6 +150,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     unsigned channels_in_all_ = 0;
     Deadline last_channel_end_{};
     bool logged_in_ = false;
+    bool known_ = false;                     // and it is known who it is
     std::uint64_t data_bytes_in_ = 0;        // of all channels
     std::size_t written_since_drained_ = 0;  // bytes of channel data, since libssh was seen to hold none
     std::uint64_t packed_when_sent_ = 0;     // packed(), once nothing of them waits for new keys
