@@ -1,8 +1,12 @@
 #include "gerve/agent/admission.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
+#include "authz/base/fd.h"
 #include "authz/base/text.h"
 #include "gerve/agent/environment.h"
 #include "gerve/agent/repository_check.h"
@@ -158,6 +162,26 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
     if (!environment) return refuse(FailCode::bad_request, describe(environment.error()));
     operation.environment = std::move(*environment);
     return operation;
+}
+
+StandbyLook look_for_standby(const AgentConfig& config) {
+    if (::access(config.standby_file.c_str(), F_OK) == 0) return {Standby::yes, ""};
+    if (errno == ENOENT || errno == ENOTDIR) return {Standby::no, ""};
+    return {Standby::unknown, errno_text("cannot look for " + config.standby_file)};
+}
+
+std::optional<Refusal> refusal_of(const std::optional<StandbyLook>& look) {
+    if (!look) return refuse(FailCode::standby, "the disk of standby_file does not answer").value();
+    switch (look->is) {
+        case Standby::no: break;
+        case Standby::yes: return refuse(FailCode::standby, "on standby").value();
+        case Standby::unknown: return refuse(FailCode::standby, look->why).value();
+    }
+    return std::nullopt;
+}
+
+Error silent_disk(const std::string& path) {
+    return Error{ErrorKind::unavailable, "", path + ": the disk does not answer"};
 }
 
 Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operation) {

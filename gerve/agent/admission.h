@@ -64,6 +64,22 @@ struct Operation {
 // Service, path, environment. Does not look at the disk.
 [[nodiscard]] Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& config);
 
+enum class Standby { no, yes, unknown };
+struct StandbyLook {
+    Standby is;
+    std::string why;  // it is unknown
+};
+
+// Whether the standby file is there. Blocks for as long as the disk takes.
+[[nodiscard]] StandbyLook look_for_standby(const AgentConfig& config);
+
+// Nothing when the agent may serve. One that cannot see whether it is on standby behaves as if it were: the
+// other endpoint may be the one that serves. `look` is nothing when the disk did not answer.
+[[nodiscard]] std::optional<Refusal> refusal_of(const std::optional<StandbyLook>& look);
+
+// What is said of a disk that did not answer about `path` in time.
+[[nodiscard]] Error silent_disk(const std::string& path);
+
 // What is in the repository's place, before anything is begun there.
 struct Place {
     std::string head;  // the ref that HEAD names; empty when it names a commit, or git is not to be run

@@ -54,8 +54,8 @@ std::string_view cannot_work(const AgentConfig& config, const std::vector<Listen
 class Agent {
   public:
     Agent(AgentConfig config, std::size_t open_files, std::vector<Listener> listeners, Fd control,
-          std::function<ConfigResult<AgentConfig>()> reload)
-        : state_(std::move(config), open_files),
+          DescriptorBudget budget, std::function<ConfigResult<AgentConfig>()> reload)
+        : state_(std::move(config), open_files, budget),
           listeners_(std::move(listeners)),
           reload_(std::move(reload)) {
         for (unsigned i = 0; i < state_.config()->thread_count(); ++i) {
@@ -73,11 +73,13 @@ class Agent {
                               {"root", config->root},
                               {"layout", layout_name(config->layout)},
                               {"threads", lanes_.size()}});
-        asio::post(state_.admin, [config] { Repositories(config->root, config->layout).clean_up(); });
+        state_.administration.post({}, [config] { Repositories(config->root, config->layout).clean_up(); });
         loop_.run();
         for (std::thread& thread : threads_) thread.join();
-        state_.admin.join();
-        log::info("over");
+        // No session waits for them any more. A thread that waits for a disk cannot be joined.
+        const bool hangs = !state_.looks.is_idle() || !state_.administration.is_idle();
+        log::info("over", {{"disk", hangs ? "a call has not returned" : "quiet"}});
+        if (hangs) ::_exit(0);
     }
 
   private:
@@ -168,7 +170,11 @@ class Agent {
 int run_agent(AgentConfig config, AgentSockets sockets, std::function<ConfigResult<AgentConfig>()> reload) {
     ::signal(SIGPIPE, SIG_IGN);
     const std::size_t open_files = open_files_limit();
-    raise_open_files_limit();
+    const auto budget = DescriptorBudget::from(raise_open_files_limit(), config.thread_count());
+    if (budget.operations < config.limits.max_operations) {
+        log::warn("the hard limit of open files holds back operations: raise it (LimitNOFILE)",
+                  {{"max_operations", config.limits.max_operations}, {"at_once", budget.operations}});
+    }
     auto listeners = open_listeners(config, sockets);
     if (!listeners) {
         log::error("cannot serve", {{"error", describe(listeners.error())}});
@@ -178,7 +184,7 @@ int run_agent(AgentConfig config, AgentSockets sockets, std::function<ConfigResu
         log::error("cannot serve", {{"error", why}});
         return 2;
     }
-    Agent agent(std::move(config), open_files, std::move(*listeners), std::move(sockets.control),
+    Agent agent(std::move(config), open_files, std::move(*listeners), std::move(sockets.control), budget,
                 std::move(reload));
     agent.run();
     return 0;

@@ -116,6 +116,9 @@ void read_limits(TomlTable& table, AgentLimits& limits) {
         small_number(table, "max_operations_per_owner", limits.max_operations_per_owner, 0, 1'000'000);
     limits.max_starting = small_number(table, "max_starting", limits.max_starting, 0, 10'000);
     limits.max_handshakes = small_number(table, "max_handshakes", limits.max_handshakes, 1, 1'000'000);
+    limits.max_handshakes_per_source =
+        small_number(table, "max_handshakes_per_source", limits.max_handshakes_per_source, 1, 1'000'000);
+    limits.storage_timeout = table.duration("storage_timeout", limits.storage_timeout, 100ms, 5min);
     limits.handshake_timeout = table.duration("handshake_timeout", limits.handshake_timeout, 100ms, 5min);
     limits.queue_timeout = table.duration("queue_timeout", limits.queue_timeout, 10ms, 5min);
     limits.grace = table.duration("grace", limits.grace, 10ms, 10min);

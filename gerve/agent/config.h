@@ -30,10 +30,14 @@ struct AgentLimits {
     unsigned max_operations = 2048;         // git processes at once
     unsigned max_operations_per_owner = 0;  // of these for one owner; 0: no limit of its own
     unsigned max_starting = 0;              // git processes that have not written yet; 0: four per core
-    unsigned max_handshakes = 4096;         // connections that have not sent a whole OPEN
+    // Connections that have not sent a whole OPEN; those of a unix socket do not count.
+    unsigned max_handshakes = 4096;
+    unsigned max_handshakes_per_source = 256;  // of one IPv4 address or IPv6 /64
     std::chrono::milliseconds handshake_timeout{10'000};
     std::chrono::milliseconds queue_timeout{
-        20'000};                             // an operation waits this long for its turn, then FAIL 7
+        20'000};  // an operation waits this long for its turn, then FAIL 7
+    std::chrono::milliseconds storage_timeout{
+        10'000};                             // the disk tells for so long what is there, then FAIL 11
     std::chrono::milliseconds grace{5'000};  // between SIGTERM and SIGKILL
     std::chrono::milliseconds abandoned_push{
         3'600'000};  // a receive-pack without a gateway may take this long

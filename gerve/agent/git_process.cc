@@ -14,6 +14,15 @@
 namespace gerve {
 namespace {
 
+// What passes when others have ended, or never.
+tl::unexpected<Error> not_started(const std::string& tried) {
+    const bool shortage =
+        errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EAGAIN || errno == ENOBUFS;
+    std::string why = errno_text(tried);
+    if (shortage) return unavailable(std::move(why));
+    return internal_error(std::move(why));
+}
+
 struct Pipe {
     Fd ours;
     Fd childs;
@@ -21,7 +30,7 @@ struct Pipe {
 
 Result<Pipe> make_pipe(bool child_reads) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return internal_error(errno_text("pipe2"));
+    if (::pipe2(ends, O_CLOEXEC) != 0) return not_started("pipe2");
     Fd reader(ends[0]);
     Fd writer(ends[1]);
     Pipe pipe =
@@ -120,7 +129,7 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
     pid_t pid = 0;
     errno =
         ::posix_spawn(&pid, start.program.c_str(), actions.get(), attributes.get(), argv.data(), envp.data());
-    if (errno != 0) return internal_error(errno_text("cannot start " + start.program));
+    if (errno != 0) return not_started("cannot start " + start.program);
     limit_open_files(pid, start.open_files);
     GitProcess process(pid);
     process.in = std::move(in->ours);

@@ -29,7 +29,8 @@ struct GitEnd {
 
 class GitProcess {
   public:
-    // Error: internal, when the system cannot give pipes or a process. Blocks for a fraction of a
+    // Errors: unavailable, when the system is short of descriptors, processes or memory, which may pass;
+    // internal, when it cannot be started at all. Blocks for a fraction of a
     // millisecond.
     [[nodiscard]] static Result<GitProcess> start(const GitStart& start);
 

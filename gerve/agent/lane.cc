@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <cerrno>
+#include <utility>
 
 #include "authz/base/log.h"
 #include "gerve/agent/session.h"
@@ -53,6 +55,7 @@ asio::awaitable<void> AcceptingLane::accept_from(Door& door) {
 // False when the system is short of something: to try again at once would only spin.
 bool AcceptingLane::accept_some(Door& door) {
     for (int i = 0; i < accepts_per_wake; ++i) {
+        if (is_full()) return false;
         Fd connection(::accept4(door.socket.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (connection) {
             adopt(std::move(connection), door.unix_socket);
@@ -66,16 +69,33 @@ bool AcceptingLane::accept_some(Door& door) {
     return true;
 }
 
+// More connections would take the descriptors of the operations that run. They wait in the kernel's queue.
+bool AcceptingLane::is_full() {
+    const bool full = lane_.state.connections >= lane_.state.budget.connections;
+    if (full && !std::exchange(was_full_, full)) {
+        log::warn("cannot accept: the limit of open files lets no more connections in",
+                  {{"connections", lane_.state.budget.connections}});
+    }
+    was_full_ = full;
+    return full;
+}
+
 void AcceptingLane::adopt(Fd socket, bool unix_socket) {
     const auto config = lane_.state.config();
-    if (lane_.state.handshakes >= config->limits.max_handshakes) {
-        log::warn("too many connections without an OPEN", {{"peer", peer_name(socket.get(), unix_socket)}});
+    const AgentLimits& limits = config->limits;
+    Peer peer{unix_socket, peer_name(socket.get(), unix_socket), peer_source(socket.get(), unix_socket)};
+    // Half of the connections at most, so that handshakes alone never fill an agent with few descriptors.
+    const HandshakeBounds bounds{
+        std::min(limits.max_handshakes, std::max(1U, lane_.state.budget.connections / 2)),
+        limits.max_handshakes_per_source};
+    if (!lane_.state.handshakes.enter(peer.source, bounds)) {
+        log::warn("too many connections without an OPEN", {{"peer", peer.name}});
+        const std::string busy = grv1::encode_fail(refuse(grv1::FailCode::busy, "").value().fail);
+        static_cast<void>(::send(socket.get(), busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
         return;
     }
-    prepare_connection(socket.get(), unix_socket, config->limits);
-    std::string peer = peer_name(socket.get(), unix_socket);
-    const auto session =
-        std::make_shared<AgentSession>(lane_, std::move(socket), unix_socket, std::move(peer));
+    prepare_connection(socket.get(), unix_socket, limits);
+    const auto session = std::make_shared<AgentSession>(lane_, std::move(socket), std::move(peer));
     asio::co_spawn(lane_.loop, session->run(), asio::detached);
 }
 

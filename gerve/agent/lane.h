@@ -29,10 +29,12 @@ class AcceptingLane {
     };
     [[nodiscard]] asio::awaitable<void> accept_from(Door& door);
     [[nodiscard]] bool accept_some(Door& door);
+    [[nodiscard]] bool is_full();
     void adopt(Fd socket, bool unix_socket);
 
     Lane lane_;
     asio::steady_timer pause_{lane_.loop};
+    bool was_full_ = false;
     std::vector<std::unique_ptr<Door>> doors_;
 };
 

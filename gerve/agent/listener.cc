@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "authz/base/tcp_options.h"
+#include "authz/base/text.h"
 #include "authz/model/route.h"
 
 namespace gerve {
@@ -143,6 +144,22 @@ std::string peer_name(int socket, bool unix_socket) {
     }
     const std::string text = host;
     return (address.ss_family == AF_INET6 ? "[" + text + "]" : text) + ":" + port;
+}
+
+std::string peer_source(int socket, bool unix_socket) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (unix_socket || ::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+    constexpr std::size_t prefix = 8;  // bytes of a /64
+    const auto hex = [](const void* bytes, std::size_t count) {
+        return to_hex({static_cast<const char*>(bytes), count});
+    };
+    if (address.ss_family == AF_INET) {
+        const auto& four = reinterpret_cast<const sockaddr_in&>(address);
+        return hex(&four.sin_addr, sizeof four.sin_addr);
+    }
+    const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
+    return hex(&six.sin6_addr, prefix);
 }
 
 void prepare_connection(int socket, bool unix_socket, const AgentLimits& limits) {

@@ -25,6 +25,9 @@ struct Listener {
 // The other end of a connection, for the log: "192.0.2.1:40000", or "unix pid=7 uid=33".
 [[nodiscard]] std::string peer_name(int socket, bool unix_socket);
 
+// For whom a connection counts: an IPv4 address, or an IPv6 /64, in hexadecimal; nothing for a unix socket.
+[[nodiscard]] std::string peer_source(int socket, bool unix_socket);
+
 // What an accepted connection does not have from its listener.
 void prepare_connection(int socket, bool unix_socket, const AgentLimits& limits);
 

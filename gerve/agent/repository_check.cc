@@ -31,8 +31,13 @@ std::string linked_head(const Fd& repository) {
 }
 
 Result<std::string> head_content(const Fd& repository, const std::string& relative) {
-    // Not blocking: a pipe of that name would never be opened for reading.
-    const Fd file(::openat(repository.get(), "HEAD", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat status {};
+    if (::fstatat(repository.get(), "HEAD", &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return not_usable(relative, errno_text("HEAD"));
+    }
+    // A pipe of that name would never be opened.
+    if (!S_ISREG(status.st_mode)) return not_usable(relative, "HEAD is not a file");
+    const Fd file(::openat(repository.get(), "HEAD", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file) return not_usable(relative, errno_text("HEAD"));
     std::array<char, PATH_MAX> content{};
     const ssize_t size = ::read(file.get(), content.data(), content.size());

@@ -8,17 +8,28 @@
 
 #include "authz/model/ticket.h"
 #include "gerve/agent/admission.h"
+#include "gerve/agent/disk_call.h"
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_relay.h"
 #include "gerve/agent/state.h"
 
 namespace gerve {
 
+// The other end of a connection.
+struct Peer {
+    bool unix_socket;
+    std::string name;    // for the log
+    std::string source;  // for whom its handshake counts; see peer_source
+};
+
+// Why a connection that sent nothing is refused; health checks end so.
+constexpr std::string_view ended_before_open = "ended before its OPEN";
+
 // Made by std::make_shared; lives in the event loop of its lane.
 class AgentSession : public std::enable_shared_from_this<AgentSession> {
   public:
-    // `peer` names the other end in the log.
-    AgentSession(Lane& lane, Fd socket, bool unix_socket, std::string peer);
+    // The caller has entered the peer's source into the handshakes.
+    AgentSession(Lane& lane, Fd socket, Peer peer);
     ~AgentSession();
     AgentSession(const AgentSession&) = delete;
     AgentSession& operator=(const AgentSession&) = delete;
@@ -38,14 +49,15 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] asio::awaitable<bool> receive_start(char* bytes);
     [[nodiscard]] asio::awaitable<bool> answer_ping(std::string_view header);
     [[nodiscard]] Refusal interrupted() const;
-    [[nodiscard]] std::optional<Refusal> unwilling(const AgentConfig& config) const;
-    [[nodiscard]] Admitted<Operation> admit(const ReceivedOpen& received);
+    [[nodiscard]] asio::awaitable<std::optional<Refusal>> unwilling();
+    [[nodiscard]] asio::awaitable<Admitted<Operation>> admit(const ReceivedOpen& received);
+    [[nodiscard]] asio::awaitable<Admitted<Place>> look(const Operation& operation);
 
-    [[nodiscard]] asio::awaitable<void> perform(const Operation& operation);
     [[nodiscard]] asio::awaitable<void> run_git(const Operation& operation, std::optional<Gate::Turn>& turn);
     [[nodiscard]] asio::awaitable<void> relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
                                                   GitProcess git);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
+    [[nodiscard]] asio::awaitable<void> pause(std::chrono::milliseconds time);
     [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);
     [[nodiscard]] asio::awaitable<void> deliver(grv1::Exit report, std::string frames);
     [[nodiscard]] asio::awaitable<void> close_politely();
@@ -56,10 +68,12 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     std::shared_ptr<const AgentConfig> config_;
     std::shared_ptr<GatewayConnection> connection_;
     std::shared_ptr<GitRelay> relay_;
-    std::string peer_;
+    Peer peer_;
     std::string request_ = "-";  // hex
     std::string what_;           // "git-upload-pack OWNER/NAME.git"
     Deadline deadline_;
+    DiskWait disk_;
+    std::optional<Refusal> unwilling_;  // why a PING was not answered
     std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
     bool in_handshake_ = true;
     bool begun_ = false;  // something of an OPEN came

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <asio/io_context.hpp>
-#include <asio/thread_pool.hpp>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -10,7 +9,10 @@
 
 #include "gerve/agent/admission.h"
 #include "gerve/agent/config.h"
+#include "gerve/agent/descriptor_budget.h"
+#include "gerve/agent/disk_threads.h"
 #include "gerve/agent/gate.h"
+#include "gerve/agent/handshakes.h"
 #include "gerve/agent/nonce_cache.h"
 #include "gerve/agent/operation_count.h"
 #include "gerve/relay/buffer_pool.h"
@@ -21,8 +23,11 @@ namespace gerve {
 class AgentState {
   public:
     // `files`: the soft limit of open files that git gets.
-    AgentState(AgentConfig config, std::size_t files)
-        : open_files(files), config_(std::make_shared<const AgentConfig>(std::move(config))) {}
+    AgentState(AgentConfig config, std::size_t files, DescriptorBudget descriptors)
+        : open_files(files),
+          budget(descriptors),
+          looks({.threads = descriptors.disk_threads, .per_owner = 8, .per_place = 2}),
+          config_(std::make_shared<const AgentConfig>(std::move(config))) {}
 
     // The configuration now in force; an operation keeps the one that it started with.
     [[nodiscard]] std::shared_ptr<const AgentConfig> config() const {
@@ -38,10 +43,15 @@ class AgentState {
     // A million tickets within their lifetime of a minute are 17,000 operations a second.
     NonceCache nonces{nonce_lifetime, 1'000'000};
     OperationCount operations;
-    std::atomic<unsigned> handshakes{0};  // connections without a whole OPEN
+    Handshakes handshakes;
+    std::atomic<unsigned> connections{0};
     std::atomic<bool> draining{false};
-    asio::thread_pool admin{2};  // for calls that block
     const std::size_t open_files;
+    const DescriptorBudget budget;
+    // What every operation asks of the disk before it begins, and what takes long: administration. One cannot
+    // hold up the other.
+    DiskThreads looks;
+    DiskThreads administration{{.threads = 16, .per_owner = 4, .per_place = 1}};
 
   private:
     mutable std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -52,13 +53,14 @@ def git(*words, cwd=None, env=None, check=True, timeout=120, **more):
 class Agent:
     """One running gerve-agent."""
 
-    def __init__(self, site: "Site", settings: str, environment: dict, arguments: list, pass_fds=()):
+    def __init__(self, site: "Site", settings: str, environment: dict, arguments: list, pass_fds=(), files=None):
         self.site = site
         site.write_settings(settings)
         self.log_file = site.directory / f"agent{len(site.agents)}.log"
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen([PROGRAM, "-c", str(site.config_file), *arguments], stderr=log,
                                             stdin=subprocess.DEVNULL, pass_fds=pass_fds,
+                                            preexec_fn=files and (lambda: limit_files(files)),
                                             env={**sanitizer_options(), **environment})
         wait_until(lambda: "serving" in self.log() or self.process.poll() is not None, what="the agent")
         assert self.process.poll() is None, self.log()
@@ -88,6 +90,10 @@ class Agent:
             self.process.wait()
             for report in SANITIZER_REPORTS:
                 assert report not in self.log(), self.log()
+
+
+def limit_files(number: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
 
 
 def sanitizer_options() -> dict:
@@ -139,10 +145,11 @@ class Site:
         return (f'listen = ["unix:{self.unix}", "{self.tcp[0]}:{self.tcp[1]}"]\n'
                 f'ticket_keys = ["{self.key_file}"]\n')
 
-    def start(self, more="", environment=None, arguments=(), settings=None, pass_fds=()) -> Agent:
+    def start(self, more="", environment=None, arguments=(), settings=None, pass_fds=(),
+              files=None) -> Agent:
         """An agent on a unix socket and on TCP that wants tickets, unless `settings` says otherwise."""
         agent = Agent(self, (self.signed_settings() if settings is None else settings) + more,
-                      environment or {}, list(arguments), pass_fds)
+                      environment or {}, list(arguments), pass_fds, files)
         self.agents.append(agent)
         return agent
 

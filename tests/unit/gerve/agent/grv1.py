@@ -86,10 +86,12 @@ class Ended(Exception):
 class Session:
     """A connection on which an OPEN was sent, or any other bytes."""
 
-    def __init__(self, address, message: bytes = b"", timeout: float = 20):
+    def __init__(self, address, message: bytes = b"", timeout: float = 20, source: str | None = None):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(address)
         self.socket.sendall(message)
         self.stdout, self.stderr, self.pongs = bytearray(), bytearray(), []

@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grv1
 import pytest
@@ -90,6 +91,40 @@ def test_out_of_descriptors_the_agent_neither_spins_nor_dies(site):
     for session in held:
         session.close()
     wait_until(lambda: _serves(site), what="service again")
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="the sanitizer itself needs descriptors")
+def test_with_few_descriptors_operations_wait_for_their_turn(site):
+    """150 at once, of which a handful can run: none is refused, whichever of them come first."""
+    site.make_repository()
+    agent = site.start("threads = 2\n", files=160)
+    assert agent.log_lines("the hard limit of open files holds back operations")
+    sessions = [site.open(timeout=60) for _ in range(150)]
+    most = max(len(agent.children()) for _ in range(20))
+    assert 0 < most < 40
+    for session in sessions:
+        session.write(b"0000")
+    with ThreadPoolExecutor(len(sessions)) as several:
+        assert [done.status for done in several.map(lambda session: session.finish(), sessions)] == [0] * 150
+    assert not agent.log_lines("refused")
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="the sanitizer itself needs descriptors")
+def test_a_shortage_that_lasts_is_busy_and_not_a_fault(site):
+    site.make_repository()
+    agent = site.start('queue_timeout = "1s"\n')
+    with site.open() as first:
+        first.write(b"0000")
+        first.finish()
+    open_now = len(os.listdir(f"/proc/{agent.pid}/fd"))
+    before = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (open_now + 4, before[1]))
+    with site.open() as session, pytest.raises(grv1.Failed) as failed:
+        session.finish()
+    assert (failed.value.code, failed.value.text) == (grv1.BUSY, "busy") and failed.value.retryable
+    assert agent.log_lines("refused", "code=7", "Too many open files")
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, before)
+    assert _serves(site)
 
 
 def _serves(site) -> bool:

@@ -92,7 +92,7 @@ def test_what_is_missing_and_what_cannot_be_opened(site):
     (lambda bare: (bare / "HEAD").write_text(""), "HEAD names neither a ref nor a commit"),
     (lambda bare: (bare / "HEAD").write_text("ref: main\n"), "HEAD names neither a ref nor a commit"),
     (lambda bare: (bare / "HEAD").unlink(), "HEAD: No such file or directory"),
-    (lambda bare: ((bare / "HEAD").unlink(), os.mkfifo(bare / "HEAD")), "HEAD names neither a ref nor a commit"),
+    (lambda bare: ((bare / "HEAD").unlink(), os.mkfifo(bare / "HEAD")), "HEAD is not a file"),
     (lambda bare: shutil.rmtree(bare / "objects"), "objects: No such file or directory"),
     (lambda bare: shutil.rmtree(bare / "refs"), "refs: No such file or directory"),
 ])

@@ -144,6 +144,17 @@ def test_ping_in_place_of_open_asks_whether_the_agent_serves(site):
     assert failed.value.code == grv1.STANDBY and failed.value.retryable
 
 
+def test_sixteen_pings_are_answered_ahead_of_an_open_and_no_more(site):
+    site.make_repository()
+    site.start()
+    ping = grv1.frame(grv1.PING, b"up?")
+    with grv1.Session(site.tcp, 16 * ping + grv1.Open().encode(site.key) + grv1.frame(grv1.STDIN, b"0000")) as session:
+        assert session.finish().status == 0 and session.pongs == 16 * [b"up?"]
+    with grv1.Session(site.tcp, 17 * ping) as session, pytest.raises(grv1.Failed) as failed:
+        session.finish()
+    assert failed.value.code == grv1.BAD_REQUEST and len(session.pongs) == 16
+
+
 @pytest.mark.parametrize("bad", [
     b"\x03\x00\x00\x01x",  # STDOUT goes the other way
     b"\x00\x00\x00\x00", b"\xff\x00\x00\x00",  # no such frame

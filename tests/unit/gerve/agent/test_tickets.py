@@ -136,17 +136,38 @@ def test_peers_without_an_open_are_limited(site):
     site.make_repository()
     site.start("max_handshakes = 5\n")
     silent = [grv1.Session(site.tcp) for _ in range(5)]
-    time.sleep(0.3)
-    with grv1.Session(site.tcp) as session, pytest.raises((grv1.Ended, ConnectionResetError)):
-        session.finish()
+    wait_until(lambda: not _served(site.tcp, site), what="no room for more")
+    assert _served(site.unix, site), "strangers of the network take no place of the socket's"
     for session in silent:
         session.close()
-    wait_until(lambda: _served(site), what="room for one more")
+    wait_until(lambda: _served(site.tcp, site), what="room for one more")
 
 
-def _served(site) -> bool:
+def test_silent_peers_take_only_the_places_of_their_own_source(site):
+    site.make_repository()
+    agent = site.start("max_handshakes = 8\nmax_handshakes_per_source = 3\n")
+    silent = [grv1.Session(site.tcp, source="127.0.0.9") for _ in range(20)]
+    wait_until(lambda: agent.log_lines("too many connections without an OPEN", "127.0.0.9"), what="the bound")
+    assert _served(site.tcp, site), "another address has places of its own"
+    with silent[-1] as turned_away, pytest.raises(grv1.Failed) as failed:
+        turned_away.finish()
+    assert failed.value.code == grv1.BUSY and failed.value.retryable
+    # With two more addresses all places are taken; a gateway that has shown a ticket finds one all the same.
+    silent += [grv1.Session(site.tcp, source=f"127.0.0.{n}") for n in (10, 11) for _ in range(3)]
+    wait_until(lambda: not _served(site.tcp, site, source="127.0.0.12"), what="no room for strangers")
+    for _ in range(5):
+        assert _served(site.tcp, site)
+    for session in silent:
+        session.close()
+
+
+def _served(address, site, source=None) -> bool:
     try:
-        return accepted(site.tcp, grv1.Open().encode(site.key))
+        with grv1.Session(address, grv1.Open().encode(site.key), source=source) as session:
+            return session.until_opened().opened
+    except grv1.Failed as failed:
+        assert failed.code == grv1.BUSY and failed.retryable
+        return False
     except (grv1.Ended, OSError):
         return False
 

@@ -1,0 +1,159 @@
+#include "gerve/agent/disk_threads.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+
+namespace gerve {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto idle_time = 10s;  // after which a thread ends
+
+// How many calls run, by name.
+class Tally {
+  public:
+    [[nodiscard]] bool has_room(const std::string& name, unsigned most) const {
+        const auto known = running_.find(name);
+        return known == running_.end() || known->second < most;
+    }
+    void begin(const std::string& name) { ++running_[name]; }
+    void end(const std::string& name) {
+        const auto known = running_.find(name);
+        if (known != running_.end() && --known->second == 0) running_.erase(known);
+    }
+
+  private:
+    std::unordered_map<std::string, unsigned> running_;
+};
+
+struct Call {
+    std::uint64_t number;
+    DiskShare share;
+    std::function<void()> work;
+};
+
+}  // namespace
+
+struct DiskThreads::State {
+    explicit State(DiskBounds with) : bounds(with) {}
+
+    [[nodiscard]] bool may_begin(const DiskShare& share) const {
+        return owners.has_room(share.owner, bounds.per_owner) &&
+               places.has_room(share.place, bounds.per_place);
+    }
+
+    // The first that may begin; it counts as begun.
+    std::optional<Call> take() {
+        const auto next = std::find_if(waiting.begin(), waiting.end(),
+                                       [this](const Call& call) { return may_begin(call.share); });
+        if (next == waiting.end()) return std::nullopt;
+        Call call = std::move(*next);
+        waiting.erase(next);
+        owners.begin(call.share.owner);
+        places.begin(call.share.place);
+        ++running;
+        return call;
+    }
+
+    void finish(const DiskShare& share) {
+        owners.end(share.owner);
+        places.end(share.place);
+        --running;
+    }
+
+    // Waits for a call that a poster has promised this thread. False: the thread is to end.
+    bool await_promise(std::unique_lock<std::mutex>& lock) {
+        ++idle;
+        const bool woken = wake.wait_for(lock, idle_time, [this] { return promised > 0 || ending; });
+        if (woken && promised > 0) {
+            --promised;
+            return true;
+        }
+        --idle;
+        return false;
+    }
+
+    const DiskBounds bounds;
+    mutable std::mutex mutex;
+    std::condition_variable wake;
+    std::condition_variable over;
+    std::list<Call> waiting;
+    Tally owners;
+    Tally places;
+    std::uint64_t last_number = 0;
+    unsigned threads = 0;
+    unsigned running = 0;
+    unsigned idle = 0;      // threads that nobody has promised a call
+    unsigned promised = 0;  // of the others that sleep
+    bool ending = false;
+};
+
+DiskThreads::DiskThreads(DiskBounds bounds) : state_(std::make_shared<State>(bounds)) {}
+
+DiskThreads::~DiskThreads() {
+    std::unique_lock lock(state_->mutex);
+    state_->ending = true;
+    state_->waiting.clear();
+    state_->wake.notify_all();
+    state_->over.wait(lock, [this] { return state_->threads == 0; });
+}
+
+void DiskThreads::run(const std::shared_ptr<State>& state) {
+    std::unique_lock lock(state->mutex);
+    do {
+        while (auto call = state->take()) {
+            lock.unlock();
+            call->work();
+            call->work = nullptr;
+            lock.lock();
+            state->finish(call->share);
+        }
+    } while (state->await_promise(lock));
+    --state->threads;
+    state->over.notify_all();
+}
+
+std::uint64_t DiskThreads::post(DiskShare share, std::function<void()> work) {
+    const std::lock_guard lock(state_->mutex);
+    const bool now = state_->may_begin(share);
+    const std::uint64_t number = ++state_->last_number;
+    state_->waiting.push_back({number, std::move(share), std::move(work)});
+    if (!now) return number;  // who finishes a call of that share takes it
+    if (state_->idle > 0) {
+        --state_->idle;
+        ++state_->promised;
+        state_->wake.notify_one();
+        return number;
+    }
+    if (state_->threads >= state_->bounds.threads) return number;
+    try {
+        std::thread([state = state_] { run(state); }).detach();
+        ++state_->threads;
+    } catch (const std::system_error&) {
+        // One that runs takes it when it is free.
+        if (state_->threads > 0) return number;
+        state_->waiting.pop_back();
+        return 0;
+    }
+    return number;
+}
+
+bool DiskThreads::withdraw(std::uint64_t number) {
+    const std::lock_guard lock(state_->mutex);
+    return std::erase_if(state_->waiting, [&](const Call& call) { return call.number == number; }) > 0;
+}
+
+bool DiskThreads::is_idle() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->running == 0 && state_->waiting.empty();
+}
+
+}  // namespace gerve
