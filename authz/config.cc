@@ -109,6 +109,7 @@ class ConfigReader {
         ssh.login_grace = table.duration("login_grace", ssh.login_grace, 1s, 10min);
         ssh.idle_timeout = table.duration("idle_timeout", ssh.idle_timeout, 1s, 720h);
         ssh.drain_timeout = table.duration("drain_timeout", ssh.drain_timeout, 0s, 720h);
+        ssh.shutdown_timeout = table.duration("shutdown_timeout", ssh.shutdown_timeout, 0s, 1h);
         ssh.workers = small_number(table, "workers", ssh.workers, 0, 1024);
         ssh.max_auth_tries = small_number(table, "max_auth_tries", ssh.max_auth_tries, 1, 1000);
         ssh.max_sessions = small_number(table, "max_sessions", ssh.max_sessions, 1, 1000);

@@ -48,6 +48,7 @@ struct SshConfig {
     std::chrono::milliseconds idle_timeout{
         3'600'000};  // no byte either way on a connection without a session
     std::chrono::milliseconds drain_timeout{3'600'000};  // sessions that outlive SIGTERM this long are ended
+    std::chrono::milliseconds shutdown_timeout{30'000};  // likewise, when the machine goes down (SIGUSR1)
 };
 
 struct MysqlConfig {

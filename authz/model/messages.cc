@@ -67,6 +67,9 @@ std::string withdrawn() {
 std::string killed() {
     return "ERROR: This session was ended by an administrator.\n";
 }
+std::string stopped() {
+    return "ERROR: Gerve was stopped before this was finished. Try again.\n";
+}
 std::string connection_too_old() {
     return "ERROR: This SSH connection is too old for another operation. Connect again.\n";
 }

@@ -45,6 +45,7 @@ namespace messages {
 [[nodiscard]] std::string suspended();
 [[nodiscard]] std::string withdrawn();           // the key or account went away while its connection lived
 [[nodiscard]] std::string killed();              // by `gerve kill`
+[[nodiscard]] std::string stopped();             // the gateway was stopped, and the time to finish is over
 [[nodiscard]] std::string connection_too_old();  // behind sshd: nothing new may be started on it
 [[nodiscard]] std::string moved(const RepoPath& from, const RepoPath& to);
 [[nodiscard]] std::string cannot_check(const RequestId& request);

@@ -47,8 +47,9 @@ constexpr std::size_t max_live_began = 48;      // in one message
 constexpr std::size_t max_live_numbers = 1000;  // likewise, of `moved` and of `ended`
 
 // Why something that runs has to end.
-enum class LiveEnd { killed, withdrawn };
-[[nodiscard]] std::string_view live_end_name(LiveEnd why);  // "killed", "withdrawn"
+// `stopped` is the gateway's own: it is being stopped, and no longer waits for what runs.
+enum class LiveEnd { killed, withdrawn, stopped };
+[[nodiscard]] std::string_view live_end_name(LiveEnd why);  // "killed", "withdrawn", "stopped"
 [[nodiscard]] std::string live_end_text(LiveEnd why);       // the line for the client, newline included
 
 // From authz to a peer, unasked, with the id 0: end these.

@@ -16,6 +16,7 @@
 #include "authz/audit/settings.h"
 #include "authz/audit/table.h"
 #include "authz/base/log.h"
+#include "authz/base/privileges.h"
 #include "authz/base/shared_page.h"
 #include "authz/service/explain.h"
 #include "authz/service/recheck.h"
@@ -54,6 +55,9 @@ void harden() {
 #if !defined(__SANITIZE_ADDRESS__)  // whose leak check attaches as a debugger does
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
+    if (auto dropped = drop_capabilities(); !dropped) {
+        log::warn("authz keeps capabilities", {{"why", describe(dropped.error())}});
+    }
     ::umask(077);
     ::signal(SIGPIPE, SIG_IGN);
 }

@@ -144,10 +144,20 @@ std::optional<LiveEnd> parse_live_end(std::string_view name) {
 }  // namespace
 
 std::string_view live_end_name(LiveEnd why) {
-    return why == LiveEnd::killed ? "killed" : "withdrawn";
+    switch (why) {
+        case LiveEnd::killed: return "killed";
+        case LiveEnd::withdrawn: return "withdrawn";
+        case LiveEnd::stopped: return "stopped";
+    }
+    return "";
 }
 std::string live_end_text(LiveEnd why) {
-    return why == LiveEnd::killed ? messages::killed() : messages::withdrawn();
+    switch (why) {
+        case LiveEnd::killed: return messages::killed();
+        case LiveEnd::withdrawn: return messages::withdrawn();
+        case LiveEnd::stopped: return messages::stopped();
+    }
+    return "";
 }
 
 std::string encode_request(const RequestHead& head, const LiveNews& news) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "authz/base/log.h"
+#include "authz/base/service_manager.h"
 #include "gerve/agent/git_process.h"
 #include "gerve/agent/lane.h"
 #include "gerve/agent/repositories.h"
@@ -65,6 +66,7 @@ class Agent {
     }
 
     void run() {
+        signals_.add(SIGUSR1);
         wait_for_signal();
         for (const auto& lane : lanes_) threads_.emplace_back([this, &lane] { run_lane(*lane); });
         if (master_) watch_master();
@@ -73,6 +75,7 @@ class Agent {
                               {"root", config->root},
                               {"layout", layout_name(config->layout)},
                               {"threads", lanes_.size()}});
+        notify_service_manager("READY=1\nSTATUS=Serving.");
         state_.administration.post({}, [config] { Repositories(config->root, config->layout).clean_up(); });
         loop_.run();
         for (std::thread& thread : threads_) thread.join();
@@ -95,6 +98,7 @@ class Agent {
             if (error) return;
             wait_for_signal();
             if (number == SIGHUP) return reload();
+            if (number == SIGUSR1) return expect_shutdown();
             state_.draining ? end_sessions() : drain();
         });
     }
@@ -115,10 +119,24 @@ class Agent {
 
     void drain() {
         log::info("draining", {{"operations", state_.operations.running()}});
+        notify_service_manager("STOPPING=1\nSTATUS=Draining: operations finish. A second SIGTERM ends them.");
         state_.draining = true;
         remove_sockets();
         for (const auto& lane : lanes_) asio::post(lane->loop(), [&lane] { lane->drain(); });
-        patience_.arm(state_.config()->limits.drain_timeout, [this] { end_sessions(); });
+        const AgentLimits& limits = state_.config()->limits;
+        end_sessions_in(machine_stops_ ? std::min(limits.shutdown_timeout, limits.drain_timeout)
+                                       : limits.drain_timeout);
+    }
+
+    void end_sessions_in(std::chrono::milliseconds time) {
+        patience_.arm(time, [this] { end_sessions(); });
+    }
+
+    // The SIGTERM that follows is to be obeyed before the machine is down.
+    void expect_shutdown() {
+        log::info("the machine is shutting down");
+        machine_stops_ = true;
+        if (state_.draining) end_sessions_in(state_.config()->limits.shutdown_timeout);
     }
 
     void end_sessions() {
@@ -156,6 +174,7 @@ class Agent {
     AgentState state_;
     asio::io_context loop_{1};
     asio::signal_set signals_{loop_, SIGTERM, SIGINT, SIGHUP};
+    bool machine_stops_ = false;
     std::optional<asio::posix::stream_descriptor> master_;
     Deadline patience_{loop_};
     std::vector<Listener> listeners_;

@@ -124,6 +124,7 @@ void read_limits(TomlTable& table, AgentLimits& limits) {
     limits.grace = table.duration("grace", limits.grace, 10ms, 10min);
     limits.abandoned_push = table.duration("abandoned_push", limits.abandoned_push, 1s, 24h);
     limits.drain_timeout = table.duration("drain_timeout", limits.drain_timeout, 1s, 24h * 7);
+    limits.shutdown_timeout = table.duration("shutdown_timeout", limits.shutdown_timeout, 0s, 1h);
     limits.peer_timeout = table.duration("peer_timeout", limits.peer_timeout, 10s, 24h);
     limits.socket_buffer = small_number(table, "socket_buffer", limits.socket_buffer, 0, 64 << 20);
 }

@@ -42,9 +42,10 @@ struct AgentLimits {
     std::chrono::milliseconds abandoned_push{
         3'600'000};  // a receive-pack without a gateway may take this long
     std::chrono::milliseconds drain_timeout{
-        3'600'000};                                   // operations that outlive SIGTERM this long are ended
-    std::chrono::milliseconds peer_timeout{900'000};  // a gateway that takes no byte for so long is gone
-    unsigned socket_buffer = 512 * 1024;              // bytes each way; 0: the kernel's own tuning
+        3'600'000};  // operations that outlive SIGTERM this long are ended
+    std::chrono::milliseconds shutdown_timeout{30'000};  // likewise, when the machine goes down (SIGUSR1)
+    std::chrono::milliseconds peer_timeout{900'000};     // a gateway that takes no byte for so long is gone
+    unsigned socket_buffer = 512 * 1024;                 // bytes each way; 0: the kernel's own tuning
 };
 
 struct AgentConfig {

@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "authz/base/log.h"
+#include "authz/base/privileges.h"
 #include "gerve/agent/agent.h"
 #include "gerve/agent/git_process.h"
 
@@ -61,6 +62,9 @@ void confine() {
     // itself (core.sharedRepository).
     ::umask(::umask(077) | 027);
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (auto dropped = drop_capabilities(); !dropped) {
+        log::warn("git will have rights of the agent's", {{"why", describe(dropped.error())}});
+    }
 #ifndef __SANITIZE_ADDRESS__  // LeakSanitizer looks at the process from outside
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
@@ -93,8 +97,8 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
     gerve::reserve_standard_descriptors();
-    gerve::confine();
     gerve::log::start("agent");
+    gerve::confine();
     CLI::App app("Serves the repositories of this machine to the gateways of Gerve.", "gerve-agent");
     gerve::Options options;
     gerve::declare(app, options);

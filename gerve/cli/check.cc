@@ -14,8 +14,10 @@
 #include "authz/store/schema.h"
 #include "gerve/cli/agent_call.h"
 #include "gerve/cli/commands.h"
+#include "gerve/cli/local_user.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
+#include "gerve/cli/sshd_surroundings.h"
 #include "gerve/ssh/host_keys.h"
 
 namespace gerve {
@@ -40,9 +42,10 @@ class Check {
   public:
     explicit Check(Site& site) : site_(site), config_(site.config()) {}
 
-    std::vector<CheckLine> run() {
+    std::vector<CheckLine> run(bool config_only) {
         good("configuration",
              config_.file.empty() ? "embedded default, state in " + config_.state : config_.file);
+        if (config_only) return std::move(findings_);
         check_host_key_files();
         check_ticket_key_files();
         check_directory();
@@ -86,11 +89,24 @@ class Check {
             const auto key = content ? TicketKey::parse(*content) : Result<TicketKey>(pass_on(content));
             if (!key) {
                 wrong("ticket keys", file + ": " + describe(key.error()), usage_status);
-            } else {
-                if (!ticket_key_) ticket_key_.emplace(*key);
+                continue;
+            }
+            if (!ticket_key_) ticket_key_.emplace(*key);
+            const std::string hindrance = unreadable_for_authz(file);
+            if (hindrance.empty()) {
                 good("ticket keys", file + ": key " + to_hex(key->id()));
+            } else {
+                wrong("ticket keys", hindrance, usage_status);
             }
         }
+    }
+
+    // What root can read, the user that authz runs as perhaps cannot. Its socket belongs to that user.
+    [[nodiscard]] std::string unreadable_for_authz(const std::string& file) const {
+        const std::string owner = LocalUser::owner_of(config_.authz_socket());
+        if (owner.empty()) return {};
+        const SshdFinding finding = check_ticket_key(file, owner);
+        return finding.good ? std::string() : finding.told;
     }
 
     void check_directory() {
@@ -245,8 +261,8 @@ class Check {
     std::vector<CheckLine> findings_;
 };
 
-int run_check(Site& site, bool json) {
-    const std::vector<CheckLine> findings = Check(site).run();
+int run_check(Site& site, bool config_only, bool json) {
+    const std::vector<CheckLine> findings = Check(site).run(config_only);
     Json out = Json::array();
     Table table({"", "WHAT", "FOUND"});
     int status = 0;
@@ -264,8 +280,10 @@ int run_check(Site& site, bool json) {
 
 void declare_check(Command& root) {
     const auto json = std::make_shared<bool>(false);
+    const auto config_only = std::make_shared<bool>(false);
     root.command("check", "Validate the configuration and reach every backend.",
-                 [json](Site& site) { return run_check(site, *json); })
+                 [config_only, json](Site& site) { return run_check(site, *config_only, *json); })
+        .flag("--config-only", "Only validate the configuration", *config_only)
         .json(*json)
         .examples({"gerve -c /etc/gerve/gerve.toml check", "gerve --state ./gerve-state check --json"},
                   "Exit status: 0 all is well, 1 something is out of reach, 2 the configuration is wrong.");

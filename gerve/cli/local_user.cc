@@ -38,6 +38,22 @@ std::string LocalUser::owner_of(const std::string& file) {
     return user ? user->name() : "";
 }
 
+bool LocalUser::is_roots_own(gid_t group) {
+    const ::group* entry = ::getgrgid(group);
+    if (entry == nullptr) return false;
+    for (char** member = entry->gr_mem; *member != nullptr; ++member) {
+        if (std::string_view(*member) != "root") return false;
+    }
+    bool own = false;
+    bool shared = false;
+    ::setpwent();
+    for (const ::passwd* user = ::getpwent(); user != nullptr; user = ::getpwent()) {
+        if (user->pw_gid == group) (user->pw_uid == 0 ? own : shared) = true;
+    }
+    ::endpwent();
+    return own && !shared;
+}
+
 std::string LocalUser::password() const {
     if (password_ != "x") return password_;
     const spwd* shadow = ::getspnam(name_.c_str());

@@ -20,8 +20,11 @@ class LocalUser {
     [[nodiscard]] static std::string owner_of(const std::string& file);
 
     [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] bool is_root() const { return uid_ == 0; }
     [[nodiscard]] const std::string& shell() const { return shell_; }
     [[nodiscard]] const std::string& home() const { return home_; }
+    // Whether root alone is in the group, by the group's entry and by everybody's primary group.
+    [[nodiscard]] static bool is_roots_own(gid_t group);
     // As the shadow file has it, where this process may read that; else what passwd has in its place.
     [[nodiscard]] std::string password() const;
     [[nodiscard]] std::vector<std::string> group_names() const;

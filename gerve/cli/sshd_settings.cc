@@ -91,6 +91,20 @@ SshdFinding check_startups(const SshdSettings& settings) {
                            "of the Match block: MaxStartups 200:30:1000");
 }
 
+// OpenSSH 9.8 and newer. Each log-in that fails while authz is away counts against its address.
+SshdFinding check_penalties(const SshdSettings& settings) {
+    const std::string name = "PerSourcePenalties";
+    const std::string value = value_of(settings, "persourcepenalties");
+    if (value.empty()) return good_finding(name, "this sshd has none");
+    if (value == "no") return good_finding(name, "no");
+    const std::string exempt = value_of(settings, "persourcepenaltyexemptlist");
+    if (!exempt.empty() && exempt != "none") return good_finding(name, "not for " + printable(exempt, 80));
+    return good_finding(name,
+                        "on: an address from which log-ins fail, as all do while Gerve is away, is turned "
+                        "away for a while; name those that many clients share in "
+                        "PerSourcePenaltyExemptList");
+}
+
 SshdFinding check_fingerprint_hash(const SshdSettings& settings) {
     if (const auto value = value_of(settings, "fingerprinthash"); fold_case(value) == "md5") {
         return bad_finding("FingerprintHash",
@@ -184,7 +198,8 @@ std::vector<SshdFinding> check_sshd_settings(const SshdSettings& settings, const
             check_forced_command(settings),
             check_fingerprint_hash(settings),
             check_admission(settings, login),
-            check_startups(settings)};
+            check_startups(settings),
+            check_penalties(settings)};
 }
 
 }  // namespace gerve

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "authz/base/fd.h"
 #include "gerve/cli/commands.h"
@@ -45,7 +46,10 @@ std::string keys_arguments(const Config& config, const std::string& user) {
 
 std::string snippet(const Config& config, const std::string& user) {
     return "MaxStartups 200:30:1000\n"
-           "LoginGraceTime 30\n\n"
+           "LoginGraceTime 30\n"
+           "# OpenSSH 9.8 and newer turn an address away from which log-ins fail. For addresses that many "
+           "share:\n"
+           "# PerSourcePenaltyExemptList 203.0.113.0/24\n\n"
            "Match User " +
            user +
            "\n"
@@ -70,6 +74,21 @@ std::string snippet(const Config& config, const std::string& user) {
            "Match all\n";
 }
 
+// The commands that let others pass to the sockets, where the unit's directories are not meant.
+std::string passages(const Config& config) {
+    std::set<std::string> directories;
+    std::vector<std::string> sockets{config.authz_socket()};
+    if (config.embedded) sockets.push_back(config.local_agent_socket());
+    for (const std::string& socket : sockets) directories.insert(socket.substr(0, socket.rfind('/')));
+    std::string lines;
+    for (const std::string& directory : directories) {
+        const bool units = directory == "/run/gerve" || directory == "/var/lib/gerve";
+        lines +=
+            units ? "#    " + directory + ": gerve.service sees to it\n" : "chmod o+x " + directory + "\n";
+    }
+    return lines;
+}
+
 // As a shell script: what is to be read stands behind #.
 void print_setup(const Config& config, const std::string& user) {
     const std::string keys = keys_user_of(config);
@@ -81,19 +100,22 @@ void print_setup(const Config& config, const std::string& user) {
         "useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin %s\n\n"
         "# 2. in %s, then reload\n"
         "#    [authz]\n"
+        "#    socket = \"%s\"\n"
         "#    authorized_keys_user = \"%s\"\n"
         "#    forced_command_user = \"%s\"\n\n"
-        "# 3. what sshd demands of the program, and every directory above it\n"
+        "# 3. both users must reach the sockets: every directory above them needs x for others\n"
+        "%s\n"
+        "# 4. what sshd demands of the program, and every directory above it\n"
         "(cd %s && chown root:root . gerve-authorized-keys && chmod 755 . gerve-authorized-keys "
         "gerve-shell)\n\n"
-        "# 4. sshd's configuration\n"
+        "# 5. sshd's configuration\n"
         "cat >/etc/ssh/sshd_config.d/gerve.conf <<'END'\n%sEND\n"
         "sshd -t && systemctl reload ssh\n\n"
-        "# 5. is all of it right?\n"
+        "# 6. is all of it right?\n"
         "gerve sshd-setup --check\n",
         sshd_programs, user.c_str(), user.c_str(), keys.c_str(),
-        config.file.empty() ? "/etc/gerve/gerve.toml" : config.file.c_str(), keys.c_str(), user.c_str(),
-        sshd_programs, snippet(config, user).c_str());
+        config.file.empty() ? "/etc/gerve/gerve.toml" : config.file.c_str(), config.authz_socket().c_str(),
+        keys.c_str(), user.c_str(), passages(config).c_str(), sshd_programs, snippet(config, user).c_str());
 }
 
 // What the program prints on stdout and stderr. Error: internal, with that, when it fails.

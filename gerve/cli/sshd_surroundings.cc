@@ -53,7 +53,9 @@ SshdFinding check_program(const std::string& path) {
             return bad_finding(
                 what, step + ": does not belong to root, so sshd will not run it; chown root " + step);
         }
-        if ((status->st_mode & 022) != 0) {
+        // Debian's sshd accepts what root's own group may write; OpenSSH's own does not.
+        const bool harmless = (status->st_mode & 002) == 0 && LocalUser::is_roots_own(status->st_gid);
+        if ((status->st_mode & 022) != 0 && !harmless) {
             return bad_finding(
                 what, step + ": group or others may write, so sshd will not run it; chmod go-w " + step);
         }
@@ -122,7 +124,7 @@ SshdFinding check_ticket_key(const std::string& path, const std::string& owner) 
     if (const std::string told = obstacle(path, *account); !told.empty()) return bad_finding(what, told);
     if (!account->may(*status_of(path), 4)) {
         return bad_finding(what, path + ": authz, which runs as " + owner + ", cannot read it; chown " +
-                                     owner + " " + path + " && chmod 400 " + path);
+                                     owner + " " + path + " && chmod 600 " + path);
     }
     return good_finding(what, path);
 }
@@ -134,8 +136,13 @@ SshdFinding check_hidden(const std::string& path, const std::string& other) {
     if (!account || !status || !obstacle(path, *account).empty() || !account->may(*status, 4)) {
         return good_finding(what, "cannot be read");
     }
+    if (account->is_root()) {
+        return bad_finding(what, "root reads every file; sshd's programs need users of their own");
+    }
+    const bool everybody = (status->st_mode & 004) != 0;
     return bad_finding(
-        what, path + ": " + other + " can read it and so make a handle for anybody; chmod 400 " + path);
+        what, path + ": " + other + " can read it and so make a handle for anybody; " +
+                  (everybody ? "chmod o-r " + path : "give it another owner and group than " + other + "'s"));
 }
 
 }  // namespace gerve

@@ -142,6 +142,10 @@ void LiveLink::hear(std::string_view message) {
     obey(*order);
 }
 
+void LiveLink::end_all(LiveEnd why) {
+    for (const auto& [number, item] : items_) item.subject->end(why);
+}
+
 // A connection goes with all that runs on it, also what authz has not heard of yet.
 void LiveLink::obey(const LiveOrder& order) {
     std::unordered_set<std::string> connections;

@@ -61,6 +61,8 @@ class LiveLink {
         std::uint64_t number_ = 0;
     };
     [[nodiscard]] Place enter(LiveSubject& subject);
+    // Ends all that is in the link, whether authz has heard of it or not.
+    void end_all(LiveEnd why);
 
   private:
     struct Item {

@@ -1,8 +1,6 @@
 #include "gerve/server/confinement.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -15,18 +13,13 @@
 #include <cerrno>
 
 #include "authz/base/fd.h"
+#include "authz/base/privileges.h"
 
 namespace gerve {
 
-Result<void> become(const std::string& user) {
-    if (user.empty() || ::geteuid() != 0) return {};
-    const passwd* account = ::getpwnam(user.c_str());
-    if (account == nullptr) return internal_error("no system user " + user + " (authz.worker_user)");
-    if (::initgroups(user.c_str(), account->pw_gid) != 0 || ::setgid(account->pw_gid) != 0 ||
-        ::setuid(account->pw_uid) != 0) {
-        return internal_error(errno_text("cannot become " + user));
-    }
-    return {};
+Result<void> give_up_rights(const std::string& user) {
+    if (auto became = become(user); !became) return became;
+    return drop_capabilities();
 }
 
 namespace {

@@ -7,8 +7,8 @@
 
 namespace gerve {
 
-// Becomes that system user, if this is root and one is named. Error: internal.
-[[nodiscard]] Result<void> become(const std::string& user);
+// Becomes that system user, if one is named, without any capability. Error: internal.
+[[nodiscard]] Result<void> give_up_rights(const std::string& user);
 
 // Leaves an allow-list of system calls: no other program, no look into other processes, no new listening
 // socket, no change to a file; and no core file. Holds for this thread and those it starts. Error: internal.

@@ -65,9 +65,9 @@ struct GatewayMetrics {
                                                                    "other"};
     static constexpr std::array<std::string_view, 4> services{"git-upload-pack", "git-receive-pack",
                                                               "git-upload-archive", "none"};
-    static constexpr std::array<std::string_view, 10> ends{
-        "exit",      "refused", "client-gone", "upstream-lost", "upstream-unreachable",
-        "withdrawn", "killed",  "idle",        "too-long",      "other"};
+    static constexpr std::array<std::string_view, 11> ends{
+        "exit",    "refused", "client-gone", "upstream-lost", "upstream-unreachable", "withdrawn", "killed",
+        "stopped", "idle",    "too-long",    "other"};
 
     Counter accepted;
     Counter accepted_git;                // of git://

@@ -16,6 +16,8 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
+#include "authz/base/service_manager.h"
+#include "gerve/server/leavers.h"
 #include "gerve/server/maintenance.h"
 #include "gerve/server/signals.h"
 #include "gerve/server/state_directory.h"
@@ -27,7 +29,7 @@ constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t predecessor_patience = 5'000;  // ms: a dead master's children let go of its sockets
 constexpr std::int64_t reload_patience = 30'000;      // ms: a new crew must be ready by then
 constexpr std::int64_t drain_margin = 5'000;          // ms past ssh.drain_timeout, which the workers keep
-constexpr std::int64_t hurry_margin = 1'500;          // ms between the second SIGTERM and SIGKILL
+constexpr std::int64_t hurry_margin = 4'000;          // ms between the second SIGTERM and SIGKILL
 constexpr std::int64_t backstage_margin =
     3'000;  // ms that authz and agent always have once no worker is left
 constexpr unsigned tolerated_failed_starts = 3;
@@ -60,12 +62,6 @@ class Master {
     // Draining: workers finish their sessions, for which authz and agent are still needed.
     // Ending: no worker is left; the others go.
     enum class Phase { starting, running, draining, ending, over };
-
-    // Processes of an earlier crew that are finishing.
-    struct Leaver {
-        CrewMember member;
-        std::int64_t killed_at;
-    };
 
     int start() {
         keep_inherited_descriptors();
@@ -126,10 +122,9 @@ class Master {
     }
 
     [[nodiscard]] std::int64_t next_deadline() const {
-        std::int64_t due = std::min(crew_->next_due(), stop_deadline_);
+        std::int64_t due = std::min({crew_->next_due(), stop_deadline_, hurry_at_});
         if (next_) due = std::min({due, next_->next_due(), reload_deadline_});
-        for (const Leaver& leaver : leavers_) due = std::min(due, leaver.killed_at);
-        return due;
+        return std::min(due, leavers_.next_deadline());
     }
 
     void handle_signals() {
@@ -138,6 +133,7 @@ class Master {
             if (info.ssi_signo == SIGHUP) reload_asked_ = true;
             if (info.ssi_signo == SIGTERM) stop(false);
             if (info.ssi_signo == SIGINT) stop(crew_->config().embedded);
+            if (info.ssi_signo == SIGUSR1) expect_shutdown();
         }
         // One SIGCHLD may stand for many children, and as process 1 of a container there are others' as well.
         int status = 0;
@@ -146,24 +142,20 @@ class Master {
         }
     }
 
-    // Sessions that an earlier crew still carries have clients that may ask for more.
     void tell_maintenance() {
         crew_->set_maintenance(maintenance_->text());
         if (next_) next_->set_maintenance(maintenance_->text());
-        for (const Leaver& leaver : leavers_) {
-            if (leaver.member.role != Role::worker) continue;
-            tell_child(leaver.member.process, std::string(maintenance_word) + maintenance_->text());
-        }
+        leavers_.tell_maintenance(maintenance_->text());
     }
 
     void note_end(pid_t pid, int status) {
         const std::int64_t now = monotonic_now();
         if (crew_->note_end(pid, status, now) || (next_ && next_->note_end(pid, status, now))) return;
-        std::erase_if(leavers_, [&](const Leaver& leaver) { return leaver.member.process.pid == pid; });
+        leavers_.note_end(pid);
     }
 
     void step(std::int64_t now) {
-        kill_overdue(now);
+        leavers_.kill_overdue(now);
         switch (phase_) {
             case Phase::starting: return step_starting(now);
             case Phase::running: return step_running(now);
@@ -192,6 +184,7 @@ class Master {
             log::info("serving", {{"address", listener->bound.text()}});
         }
         for (const auto& git : crew_->sockets().git) log::info("serving", {{"git", git->bound.text()}});
+        notify_service_manager("READY=1\nSTATUS=Serving.");
         options_.announce(crew_->config(), addresses);
     }
 
@@ -237,7 +230,7 @@ class Master {
 
     void step_reload(std::int64_t now) {
         if (next_->is_ready()) {
-            dismiss_all(*crew_, now + crew_->config().ssh.drain_timeout.count() + drain_margin);
+            leavers_.take(*crew_, now + crew_->config().ssh.drain_timeout.count() + drain_margin);
             crew_ = std::move(next_);
             for (const auto& listener : crew_->sockets().tcp) {
                 log::info("reloaded", {{"address", listener->bound.text()}});
@@ -250,25 +243,8 @@ class Master {
     }
 
     void abandon_reload(std::int64_t now) {
-        if (next_) dismiss_all(*next_, now + hurry_margin);
+        if (next_) leavers_.take(*next_, now + hurry_margin);
         next_.reset();
-    }
-
-    void dismiss_all(Crew& crew, std::int64_t killed_at) {
-        for (CrewMember& member : crew.release()) {
-            ::kill(member.process.pid, SIGTERM);
-            leavers_.push_back({std::move(member), killed_at});
-        }
-    }
-
-    void kill_overdue(std::int64_t now) {
-        for (Leaver& leaver : leavers_) {
-            if (now < leaver.killed_at) continue;
-            log::warn("a child did not end in time",
-                      {{"role", role_name(leaver.member.role)}, {"child", leaver.member.process.pid}});
-            ::kill(leaver.member.process.pid, SIGKILL);
-            leaver.killed_at = never;
-        }
     }
 
     // ---- end
@@ -280,34 +256,45 @@ class Master {
         abandon_reload(now);
         if (phase_ != Phase::draining) {
             log::info("stopping", {{"drain", at_once ? "no" : "yes"}});
+            notify_service_manager(
+                "STOPPING=1\nSTATUS=Draining: sessions finish. To end them now: systemctl kill -s TERM "
+                "--kill-whom=main gerve");
             crew_->tell(Role::metrics, draining_word);
             crew_->close_tcp();
             crew_->dismiss(Role::worker);
             phase_ = Phase::draining;
             stop_deadline_ = now + crew_->config().ssh.drain_timeout.count() + drain_margin;
+            if (machine_stops_) hurry_in_time_for_shutdown(now);
         }
         if (at_once) hurry(now);
     }
 
+    // The service manager says so before it sends SIGTERM, or while a drain lasts.
+    void expect_shutdown() {
+        log::info("the machine is shutting down");
+        machine_stops_ = true;
+        if (phase_ == Phase::draining) hurry_in_time_for_shutdown(monotonic_now());
+    }
+
+    void hurry_in_time_for_shutdown(std::int64_t now) {
+        hurry_at_ = now + crew_->config().ssh.shutdown_timeout.count();
+    }
+
     // A second SIGTERM tells a process to end what it does; SIGKILL follows.
     void hurry(std::int64_t now) {
+        hurry_at_ = never;
         for (const Role role : {Role::worker, Role::agent}) crew_->dismiss(role);
-        for (Leaver& leaver : leavers_) {
-            ::kill(leaver.member.process.pid, SIGTERM);
-            leaver.killed_at = std::min(leaver.killed_at, now + hurry_margin);
-        }
+        leavers_.hurry(now + hurry_margin);
         stop_deadline_ = std::min(stop_deadline_, now + hurry_margin);
     }
 
     void step_draining(std::int64_t now) {
+        if (now >= hurry_at_) hurry(now);
         if (now >= stop_deadline_) {
             crew_->signal(Role::worker, SIGKILL);
             stop_deadline_ = now + hurry_margin;
         }
-        const bool workers_leave = std::any_of(leavers_.begin(), leavers_.end(), [](const Leaver& leaver) {
-            return leaver.member.role == Role::worker;
-        });
-        if (crew_->is_running(Role::worker) || workers_leave) return crew_->start_due(now);
+        if (crew_->is_running(Role::worker) || leavers_.has_workers()) return crew_->start_due(now);
         for (const Role role : backstage) crew_->dismiss(role);
         phase_ = Phase::ending;
         // Git operations whose clients are gone may still be at work on the file server's side.
@@ -318,7 +305,7 @@ class Master {
     void step_ending(std::int64_t now) {
         if (now >= stop_deadline_) {
             for (const Role role : backstage) crew_->signal(role, SIGKILL);
-            for (const Leaver& leaver : leavers_) ::kill(leaver.member.process.pid, SIGKILL);
+            leavers_.kill_all();
             stop_deadline_ = never;
         }
         const bool some_left = std::any_of(backstage.begin(), backstage.end(),
@@ -334,10 +321,12 @@ class Master {
     std::unique_ptr<MaintenanceWatch> maintenance_;
     std::unique_ptr<Crew> crew_;
     std::unique_ptr<Crew> next_;  // of a reload that is under way
-    std::vector<Leaver> leavers_;
+    Leavers leavers_;             // of the crews before
     bool reload_asked_ = false;
     std::int64_t reload_deadline_ = never;
     std::int64_t stop_deadline_ = never;
+    bool machine_stops_ = false;
+    std::int64_t hurry_at_ = never;
     int exit_status_ = 0;
 };
 

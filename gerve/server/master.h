@@ -26,10 +26,11 @@ struct MasterOptions {
 // start, 2 when the configuration is wrong. Problems go to stderr.
 //
 //   SIGHUP           reads the configuration again. A new crew is started with it, from the binary that is
-//   there
-//                    now; when all of it is ready, the old crew is asked to finish. If anything is wrong, the
-//                    old crew stays and the log says why.
+//                    there now; when all of it is ready, the old crew is asked to finish. If anything is
+//                    wrong, the old crew stays and the log says why.
 //   SIGTERM          no new connections; sessions may finish for ssh.drain_timeout
+//   SIGUSR1          the machine is shutting down: from then on, or from the SIGTERM that follows,
+//                    ssh.shutdown_timeout is all the time there is
 //   a second one, or SIGINT in the embedded default: the end, at once
 [[nodiscard]] int run_master(const MasterOptions& options);
 

@@ -305,7 +305,7 @@ int run_metrics(const Config& config, MetricsSockets sockets) {
         return 1;
     }
     MetricsServer server(loop, config, std::move(sockets));
-    auto confined = become(config.authz.worker_user);
+    auto confined = give_up_rights(config.authz.worker_user);
     if (confined) confined = confine();
     if (!confined) {
         log::error("cannot start", {{"why", describe(confined.error())}});

@@ -13,7 +13,7 @@ void keep_inherited_descriptors() {
 Result<Fd> open_signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, number);
+    for (const int number : {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGCHLD}) sigaddset(&set, number);
     ::signal(SIGPIPE, SIG_IGN);
     if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return internal_error(errno_text("sigprocmask"));
     Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));

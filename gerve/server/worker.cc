@@ -33,6 +33,10 @@ constexpr std::chrono::seconds login_patience{3};
 // A client that has all of its answer goes by itself; a disconnect at once would overtake the answer.
 constexpr std::chrono::seconds parting_patience{1};
 
+// What is ended before it has finished gets a text, which slow clients are not waited for to read. The
+// master's SIGKILL comes later than this.
+constexpr std::chrono::seconds farewell_patience{3};
+
 class Worker {
   public:
     Worker(asio::io_context& loop, const Config& config, ssh::ServerIdentity identity,
@@ -127,7 +131,10 @@ class Worker {
     asio::awaitable<void> watch_signals() {
         asio::error_code failed;
         co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, failed));
-        if (!failed) drain("signal");
+        if (failed) co_return;
+        drain("signal");
+        co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, failed));
+        if (!failed) hurried_ = true;
     }
 
     // The master tells about maintenance before the first client; that it closes its end is news, too.
@@ -165,12 +172,27 @@ class Worker {
     asio::awaitable<void> await_end() {
         const auto started = std::chrono::steady_clock::now();
         const auto lasts = [&] { return std::chrono::steady_clock::now() - started; };
-        while (somebody_is_here(lasts() <= login_patience) && lasts() < config_.ssh.drain_timeout) {
+        asio::steady_timer pause(loop_);
+        while (somebody_is_here(lasts() <= login_patience) && lasts() < config_.ssh.drain_timeout &&
+               !hurried_) {
             close_idle(lasts() > login_patience);
-            asio::steady_timer pause(loop_, std::chrono::milliseconds(50));
+            pause.expires_after(std::chrono::milliseconds(50));
+            co_await pause.async_wait(asio::use_awaitable);
+        }
+        const auto deadline = std::chrono::steady_clock::now() + farewell_patience;
+        if (somebody_is_here(false)) end_sessions();
+        while (!context_.connections.empty() && std::chrono::steady_clock::now() < deadline) {
+            pause.expires_after(std::chrono::milliseconds(50));
             co_await pause.async_wait(asio::use_awaitable);
         }
         loop_.stop();
+    }
+
+    void end_sessions() {
+        log::warn("ending what still runs",
+                  {{"connections", context_.connections.size() + context_.git_connections}});
+        context_.live.end_all(LiveEnd::stopped);
+        close_idle(true);
     }
 
     // arriving: who is not known as a connection yet, as long as the balancer's header is under way, counts.
@@ -197,6 +219,7 @@ class Worker {
     asio::signal_set signals_;
     asio::posix::stream_descriptor control_;
     std::vector<Listener> listeners_;
+    bool hurried_ = false;  // by a second SIGTERM: what still runs is ended
     unsigned serving_ = 0;  // accepted and not over, those that are turned away included
 };
 
@@ -220,7 +243,7 @@ int run_worker(const Config& config, WorkerSockets sockets) {
     asio::io_context loop(1);
     auto& metrics = numbers_of<GatewayMetrics>(sockets.metrics);
     Worker worker(loop, config, std::move(*identity), metrics, metrics.claim_worker(), std::move(sockets));
-    auto confined = become(config.authz.worker_user);
+    auto confined = give_up_rights(config.authz.worker_user);
     if (confined) confined = confine();
     if (!confined) {
         log::error("cannot start", {{"why", describe(confined.error())}});

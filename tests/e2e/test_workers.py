@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -195,8 +196,11 @@ def test_interrupt_ends_it_as_sigterm_does(site):
     assert site.gateway.process.wait(5) == 0
 
 
-def test_drain_has_an_end(private_sites):
-    site = private_sites(CONFIG + 'drain_timeout = "2s"\n')
+STOPPED = "ERROR: Gerve was stopped before this was finished. Try again."
+
+
+def a_push_under_way(site):
+    """A push whose hook sleeps for a minute."""
     alice = site.person("alice")
     project = site.repository(alice)
     alice.publish(project)
@@ -205,11 +209,62 @@ def test_drain_has_an_end(private_sites):
     work.commit()
     push = work.start("git", "push", "--quiet")
     wait_until(lambda: site.gateway.git_processes(), "git receives the push")
-    site.gateway.process.terminate()
-    assert site.gateway.process.wait(10) == 0
-    push.finish(exit=NONZERO)
+    return push
+
+
+def end_hooks(site):
+    """A hook that sleeps, with no one to wait for it."""
     for pid in site.gateway.family():
-        os.kill(pid, signal.SIGKILL)  # the hook that sleeps, with no one to wait for it
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_drain_has_an_end_and_clients_read_why(private_sites):
+    site = private_sites(CONFIG + 'drain_timeout = "2s"\n')
+    push = a_push_under_way(site)
+    site.gateway.process.terminate()
+    assert site.gateway.process.wait(20) == 0
+    push.finish(exit=NONZERO, says=STOPPED)
+    end_hooks(site)
+
+
+def test_a_second_sigterm_ends_sessions_with_a_text(private_sites):
+    site = private_sites(CONFIG)
+    push = a_push_under_way(site)
+    site.gateway.process.terminate()
+    wait_until(lambda: "stopping" in site.gateway.log(), "it drains")
+    site.gateway.process.terminate()
+    assert site.gateway.process.wait(20) == 0
+    push.finish(exit=NONZERO, says=STOPPED)
+    end_hooks(site)
+
+
+@pytest.mark.parametrize("announced", ("before the stop", "while it drains"))
+def test_a_shutdown_of_the_machine_does_not_wait_for_sessions(private_sites, announced):
+    """gerve-shutdown.service sends SIGUSR1; the drain has an hour otherwise."""
+    site = private_sites(CONFIG + 'shutdown_timeout = "1s"\n')
+    push = a_push_under_way(site)
+    signals = [signal.SIGUSR1, signal.SIGTERM]
+    for number in signals if announced == "before the stop" else reversed(signals):
+        site.gateway.process.send_signal(number)
+        time.sleep(0.2)
+    assert site.gateway.process.wait(30) == 0
+    push.finish(exit=NONZERO, says=STOPPED)
+    end_hooks(site)
+
+
+# ---- what a service manager hears
+
+
+def test_a_service_manager_hears_when_it_serves_and_when_it_drains(private_sites, workspace):
+    site = private_sites(CONFIG, start=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(site.directory / "notify"))
+        manager.settimeout(20)
+        site.gateway.prefix = ["env", f"NOTIFY_SOCKET={site.directory / 'notify'}"]
+        site.start()
+        assert b"READY=1" in manager.recv(4096)
+        site.gateway.stop()
+        assert b"STOPPING=1" in manager.recv(4096)
 
 
 # ---- start

@@ -22,7 +22,7 @@ class Gateway:
     """
 
     def __init__(self, directory: Path, config: str | None = None, prefix: list[str] | None = None):
-        self._prefix = prefix or []
+        self.prefix = prefix or []
         self.state = directory / "state"
         self.config_file = directory / "gerve.toml"
         self.log_file = directory / "serve.log"
@@ -70,7 +70,7 @@ class Gateway:
     def _spawn(self) -> None:
         listen = ["--listen", f"{self.host}:{self.port}"] if self._config is None else []
         # The kernel ends the gateway if the test run is killed: no run leaves a server behind.
-        argv = [*self._prefix, "setpriv", "--pdeathsig", "TERM", str(program("gerve")), *self.options, "serve", *listen]
+        argv = [*self.prefix, "setpriv", "--pdeathsig", "TERM", str(program("gerve")), *self.options, "serve", *listen]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 argv,
@@ -142,7 +142,7 @@ class Gateway:
         return processes.session_members(self.process.pid)
 
     def children(self, role: str) -> list[int]:
-        """Process ids of the master's children with a role: worker, authz or agent."""
+        """Process ids of the master's children with a role: worker, authz, agent or metrics."""
         own = [
             pid for pid in self.family() if processes.parent_of(pid) == self.pid and processes.is_alive(pid)
         ]
@@ -187,7 +187,7 @@ def _role(pid: int) -> str:
     words = processes.command_line(pid)
     if words and Path(words[0]).name == "gerve-agent":
         return "agent"
-    return next((word for word in words[1:] if word in ("worker", "authz", "agent")), "")
+    return next((word for word in words[1:] if word in ("worker", "authz", "agent", "metrics")), "")
 
 
 def _send(pid: int, number: int) -> None:

@@ -31,7 +31,7 @@ TEST_CASE("what an administrator ended, or who lost his access, is told apart fr
     const auto metrics = std::make_unique<GatewayMetrics>();
     SessionReport report{.handle = {}, .request = RequestId::make(), .client = {}};
     report.service = "git-receive-pack";
-    for (const LiveEnd why : {LiveEnd::killed, LiveEnd::withdrawn}) {
+    for (const LiveEnd why : {LiveEnd::killed, LiveEnd::withdrawn, LiveEnd::stopped}) {
         report.ended = live_end_name(why);
         metrics->count_operation(report);
     }
