@@ -12,7 +12,8 @@ from pathlib import Path
 
 # Debian's build essentials, what only runs, and what only building packages wants.
 NOT_ASKED_FOR = {"g++", "git", "openssh-client"}
-FOR_PACKAGING = {"debhelper-compat", "systemd"}
+FOR_PACKAGING = {"debhelper-compat", "systemd-dev"}
+UNITS = "$(UNITS)/"  # where rules has them from systemd.pc
 
 
 def installed(build: Path) -> dict[str, str]:
@@ -25,14 +26,16 @@ def installed(build: Path) -> dict[str, str]:
     files = {}
     for source, target in ask("--installed").items():
         below = target.removeprefix(prefix.rstrip("/"))
-        is_unit = target.endswith(".service")
-        packaged = "usr" + below
-        files["lib/systemd/system/" + Path(target).name if is_unit else packaged] = source
+        files[UNITS + Path(target).name if target.endswith(".service") else "usr" + below] = source
     return files
 
 
 def packages(debian: Path) -> dict[str, list[str]]:
-    return {file.stem: file.read_text().split() for file in sorted(debian.glob("*.install"))}
+    """What each package takes: by its list, or by a line of rules, where the place differs between releases."""
+    listed = {file.stem: file.read_text().split() for file in sorted(debian.glob("*.install"))}
+    for package, paths in re.findall(r"^\tdh_install -p(\S+) (.*)$", (debian / "rules").read_text(), re.MULTILINE):
+        listed[package] += paths.split()
+    return listed
 
 
 def paragraphs(control: str) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 # What an installed file or a document may name; the prefix is taken off.
-OURS = r"/(?:s?bin/gerve|lib/gerve|lib/sysusers\.d/gerve|share/doc/gerve/examples)[\w./-]*"
+OURS = r"/(?:s?bin/gerve|lib/gerve|lib/sysusers\.d/gerve|share/doc/gerve)[\w./-]*"
 
 
 def prefix_of(build: Path) -> str:
@@ -46,7 +46,8 @@ def documents(source: Path) -> dict[str, str]:
 
 def findings(source: Path, root: Path, prefix: str) -> list[str]:
     house = root / prefix.lstrip("/")
-    found = []
+    found = [f"docs/{file.name} is not installed" for file in sorted((source / "docs").glob("*.md"))
+             if not (house / "share/doc/gerve" / file.name).exists()]
     for texts, under in ((told_by(root, prefix), prefix), (documents(source), "/usr")):
         named = {path: name for name, text in texts.items() for path in paths_in(text, under)}
         found += [f"{name} names {under}{path}, which is not installed" for path, name in sorted(named.items())
