@@ -27,4 +27,11 @@ Result<void> make_key_file(const std::string& file, std::string_view content) {
     return {};
 }
 
+void give_to_owner_of_directory(int file, const std::string& path) {
+    struct stat directory {};
+    const std::string parent = path.substr(0, path.rfind('/') + 1) + ".";
+    if (::geteuid() == 0 && ::stat(parent.c_str(), &directory) == 0)
+        (void)!::fchown(file, directory.st_uid, directory.st_gid);
+}
+
 }  // namespace gerve

@@ -12,4 +12,8 @@ namespace gerve {
 // by root it belongs to whom its directory does, who has to read it. Error: internal.
 [[nodiscard]] Result<void> make_key_file(const std::string& file, std::string_view content);
 
+// What root makes belongs to whom its directory does: a command of root's must not shut authz out of a file.
+// `file`: open. Does nothing as another user.
+void give_to_owner_of_directory(int file, const std::string& path);
+
 }  // namespace gerve

@@ -9,6 +9,7 @@
 namespace gerve {
 namespace {
 
+constexpr int tend_interval = 1'000;  // ms
 constexpr std::int64_t first_pause = 50;
 constexpr std::int64_t last_pause = 1500;  // service is to be back within 2 s of the server
 
@@ -29,6 +30,7 @@ void DatabaseLink::put_off() {
 
 bool DatabaseLink::maintain() {
     bool changed = false;
+    if (database_ != nullptr) database_->tend();
     if (database_ != nullptr && database_->broken()) {
         log::warn("database connection dropped");
         database_.reset();
@@ -49,7 +51,7 @@ bool DatabaseLink::maintain() {
 }
 
 int DatabaseLink::next_turn() const {
-    if (database_ != nullptr) return database_->broken() ? 0 : -1;
+    if (database_ != nullptr) return database_->broken() ? 0 : tend_interval;
     return static_cast<int>(std::clamp<std::int64_t>(due_ - monotonic_now(), 0, last_pause));
 }
 

@@ -16,7 +16,7 @@ class DatabaseLink {
 
     // Drops a broken connection, and opens another when the time has come. Whether get() has changed.
     bool maintain();
-    // Milliseconds until maintain() has something to do; -1: nothing.
+    // Milliseconds until maintain() has something to do.
     [[nodiscard]] int next_turn() const;
     // Null while there is none.
     [[nodiscard]] Database* get() const { return database_.get(); }

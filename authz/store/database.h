@@ -70,6 +70,10 @@ class Database {
     // names, and no variation of them.
     [[nodiscard]] virtual bool has_own_tables() const { return true; }
 
+    // To be called at least once a second while nothing is asked: notices a file that was replaced. May break
+    // it.
+    virtual void tend() {}
+
     // After an error: whether the connection itself is in doubt and has to be replaced.
     [[nodiscard]] bool broken() const { return broken_; }
 

@@ -64,7 +64,9 @@ Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
 
 Result<Connect> choose_database(const Config& config, DatabaseUse use) {
     if (config.directory_backend == "mysql") return choose_mysql(config, use);
-    const auto mode = use == DatabaseUse::serve ? SqliteMode::read_only : SqliteMode::read_write;
+    const auto mode = use == DatabaseUse::serve    ? SqliteMode::read_only
+                      : use == DatabaseUse::record ? SqliteMode::read_write_existing
+                                                   : SqliteMode::read_write;
     const auto patience = use == DatabaseUse::serve ? serving_patience : command_patience;
     return [file = config.sqlite_file(), mode, patience] { return open_sqlite(file, mode, patience); };
 }

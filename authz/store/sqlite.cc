@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <unordered_map>
 
-#include "authz/base/clock.h"
 #include "authz/base/fd.h"
+#include "authz/base/key_file.h"
+#include "authz/store/sqlite_file.h"
 
 namespace gerve {
 namespace {
@@ -88,14 +90,28 @@ bool read_column(sqlite3_stmt* prepared, int place, Column& column) {
 
 class Sqlite final : public Database {
   public:
-    Sqlite(std::string file, Connection connection)
-        : file_(std::move(file)), connection_(std::move(connection)) {
-        // Its identity, to notice when another file takes its name.
-        if (struct stat status{}; ::stat(file_.c_str(), &status) == 0) {
-            device_ = status.st_dev;
-            inode_ = status.st_ino;
+    Sqlite(std::string file, SqliteMode mode, std::chrono::milliseconds patience)
+        : file_(std::move(file)), mode_(mode), patience_(patience) {}
+
+    Sqlite(const Sqlite&) = delete;
+    Sqlite& operator=(const Sqlite&) = delete;
+    ~Sqlite() override { close(); }
+
+    // Error: unavailable.
+    Result<void> open() {
+        close();
+        auto opening = SqliteOpening::begin(file_, patience_);
+        if (!opening) return pass_on(opening);
+        if (auto connected = connect(*opening); !connected) {
+            connection_.reset();
+            return connected;
         }
-        looked_at_ = monotonic_now();
+        watch_ = opening->finish(connection_.get());
+        return {};
+    }
+
+    void tend() override {
+        if (watch_ && connection_ && !broken_) (void)check_file(false);
     }
 
     Result<Rows> query(const Statement& statement, Binds binds) override {
@@ -139,7 +155,10 @@ class Sqlite final : public Database {
     }
 
     Result<void> run_script(std::string_view sql) override { return run(std::string(sql), "script"); }
-    Result<void> begin() override { return run("BEGIN IMMEDIATE", "begin"); }
+    Result<void> begin() override {
+        if (auto here = check_file(true); !here) return here;
+        return run("BEGIN IMMEDIATE", "begin");
+    }
     Result<void> commit() override { return run("COMMIT", "commit"); }
     // When it fails, the transaction ends with the connection.
     void rollback() override { sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
@@ -157,14 +176,16 @@ class Sqlite final : public Database {
     }
 
     [[nodiscard]] tl::unexpected<Error> error(int code, const std::string& place) {
-        const std::string detail = place + ": " + sqlite3_errmsg(connection_.get());
+        std::string detail = place + ": " + sqlite3_errmsg(connection_.get());
+        if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
+            detail += " (put a backup back with `gerve restore FILE`)";
         if ((code & 0xff) == SQLITE_CONSTRAINT) return fail(ErrorKind::client, "", detail);
         broken_ = true;
         return unavailable(detail);
     }
 
     Result<sqlite3_stmt*> find_prepared(const Statement& statement) {
-        if (auto here = check_file(); !here) return pass_on(here);
+        if (auto here = check_file(false); !here) return pass_on(here);
         auto found = prepared_.find(statement.sql);
         if (found == prepared_.end()) {
             sqlite3_stmt* prepared = nullptr;
@@ -195,24 +216,30 @@ class Sqlite final : public Database {
 
     // SQLite goes on reading a file that was unlinked: after a restore from a backup, authz would serve
     // yesterday's keys.
-    Result<void> check_file() {
-        const std::int64_t now = monotonic_now();
-        if (now - looked_at_ < 1000) return {};
-        struct stat status {};
-        if (::stat(file_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
-            looked_at_ = now;
-            return {};
-        }
-        broken_ = true;
-        return unavailable(file_ + ": the file was removed or replaced");
+    Result<void> check_file(bool now) {
+        if (!watch_) return {};
+        auto here = watch_->look(connection_.get(), now);
+        if (here) return here;
+        // A reader has nothing that would be wrong in another file.
+        if (mode_ == SqliteMode::read_only) here = open();
+        broken_ = !here.has_value();
+        return here;
     }
 
-    std::string file_;
-    Connection connection_;  // outlives what it prepared
+    Result<void> connect(SqliteOpening& opening);
+    void close() {
+        prepared_.clear();
+        if (watch_) watch_->settle(connection_.get());
+        connection_.reset();
+        watch_.reset();
+    }
+
+    const std::string file_;
+    const SqliteMode mode_;
+    const std::chrono::milliseconds patience_;
+    std::optional<SqliteWatch> watch_;  // outlives the connection
+    Connection connection_;             // outlives what it prepared
     std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> prepared_;
-    dev_t device_ = 0;
-    ino_t inode_ = 0;
-    std::int64_t looked_at_ = 0;  // monotonic_now() of the last check_file() that looked
 };
 
 // SQLite itself would make it 0644; its side files get the mode of the file. A file that is there is not
@@ -222,11 +249,7 @@ Result<void> make_file(const std::string& file) {
     const Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!made && errno != EEXIST) return unavailable(errno_text("cannot create " + file));
     struct stat status {};
-    // Made by a command of root's it would shut authz out: what lies in a directory belongs to whom that
-    // does.
-    const std::string parent = file.substr(0, file.rfind('/') + 1) + ".";
-    if (made && ::geteuid() == 0 && ::stat(parent.c_str(), &status) == 0)
-        (void)!::fchown(made.get(), status.st_uid, status.st_gid);
+    if (made) give_to_owner_of_directory(made.get(), file);
     if (::lstat(file.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
         return unavailable(file + ": a symbolic link");
     return {};
@@ -237,26 +260,46 @@ constexpr const char* settings =
     "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA "
     "schema_version;";
 
-}  // namespace
+// Damage that a cheap look finds; of a file that somebody put there.
+Result<void> check_integrity(Sqlite& database) {
+    const auto rows = database.query({"quick-check", "PRAGMA quick_check(1)"}, {});
+    if (!rows) return pass_on(rows);
+    const auto* answer = rows->empty() ? nullptr : std::get_if<std::string>(&rows->front().front());
+    if (answer != nullptr && *answer == "ok") return {};
+    return unavailable("quick_check: " + (answer == nullptr ? "no answer" : *answer));
+}
 
-Result<std::unique_ptr<Database>> open_sqlite(const std::string& file, SqliteMode mode,
-                                              std::chrono::milliseconds patience) {
-    const bool writes = mode == SqliteMode::read_write;
-    if (writes) {
-        if (auto made = make_file(file); !made) return pass_on(made);
+Result<void> Sqlite::connect(SqliteOpening& opening) {
+    const bool makes = mode_ == SqliteMode::read_write;
+    const bool writes = mode_ != SqliteMode::read_only;
+    if (auto prepared = opening.prepare(makes); !prepared) return prepared;
+    if (makes) {
+        if (auto made = make_file(file_); !made) return made;
     }
     sqlite3* raw = nullptr;
     const int flags =
         (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    const int code = sqlite3_open_v2(file.c_str(), &raw, flags, nullptr);
-    Connection connection(raw);
-    if (code != SQLITE_OK) return unavailable(file + ": " + sqlite3_errstr(code));
+    const int code = sqlite3_open_v2(file_.c_str(), &raw, flags, nullptr);
+    connection_.reset(raw);
+    if (code != SQLITE_OK) return unavailable(file_ + ": " + sqlite3_errstr(code));
+    if (auto same = opening.check(raw); !same) return same;
     sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    sqlite3_busy_timeout(raw, static_cast<int>(patience.count()));
-    auto database = std::make_unique<Sqlite>(file, std::move(connection));
-    auto ready = database->run(settings, "open");
-    if (ready && writes) ready = database->run("PRAGMA journal_mode = WAL", "open");
-    if (!ready) return pass_on(ready);
+    sqlite3_busy_timeout(raw, static_cast<int>(patience_.count()));
+    if (auto ready = run(settings, "open"); !ready) return ready;
+    if (opening.is_another()) {
+        if (auto whole = check_integrity(*this); !whole)
+            return unavailable(file_ + ": replaced by a damaged file: " + describe(whole.error()) +
+                               "; put a backup back with `gerve restore FILE`");
+    }
+    return writes ? run("PRAGMA journal_mode = WAL", "open") : Result<void>{};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_sqlite(const std::string& file, SqliteMode mode,
+                                              std::chrono::milliseconds patience) {
+    auto database = std::make_unique<Sqlite>(file, mode, patience);
+    if (auto opened = database->open(); !opened) return pass_on(opened);
     return database;
 }
 
