@@ -59,7 +59,7 @@ def doors_of(metafunc) -> list:
 
 def _marks_of(definition, name) -> list:
     own = definition.get_closest_marker("gateway_only")
-    reason = own.args[0] if own else why_not()
+    reason = f"not through sshd: {own.args[0]}" if own else why_not()
     return [pytest.mark.skip(reason=reason)] if name == "sshd" and reason else []
 
 

@@ -114,7 +114,7 @@ def test_forms_that_git_sends_are_served(run, command):
 )
 def test_any_other_string_is_an_unknown_command(run, door, command):
     if door.kind == "sshd" and isinstance(command, bytes) and b"\0" in command:
-        pytest.skip("sshd cuts the connection: see the test of that")
+        pytest.skip("not through sshd: it cuts the connection: see the test of that")
     answer = run(command)
     assert (answer.stdout, answer.stderr, answer.exit) == (b"", UNKNOWN_COMMAND.encode(), 128)
     assert in_order(answer.events, door)
@@ -122,7 +122,7 @@ def test_any_other_string_is_an_unknown_command(run, door, command):
 
 def test_a_nul_runs_nothing_through_sshd(run, door):
     if door.kind != "sshd":
-        pytest.skip("the other tests are the gateway's")
+        pytest.skip("not through the gateway: the other tests are about it")
     answer = run(b"git-upload-pack '{r}'\0; id")
     assert (answer.stdout, answer.exit, answer.events) == (b"", None, [CUT])
 

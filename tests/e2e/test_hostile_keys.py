@@ -110,7 +110,7 @@ def test_a_revoked_key_is_refused_at_once(site, raw, alice):
 def test_a_key_revoked_between_its_offer_and_its_proof_is_refused(site, raw, door, alice):
     """Somebody touches his key, or types its password: what was true of the offer is asked again."""
     if door.kind == "sshd":
-        pytest.skip("sshd asks for each of the two")
+        pytest.skip("not through sshd: it asks for each of the two")
     assert raw.probe_key(alice.key) == USERAUTH_PK_OK
     site.gerve("key", "revoke", alice.key.fingerprint)
     time.sleep(1.2)

@@ -67,6 +67,7 @@ def with_drop_in(unit: Path, drop_in: Path, directory: Path) -> Path:
 
 def main(*units: str, drop_in: str) -> int:
     if shutil.which("systemd-analyze") is None:
+        print("skipped: systemd-analyze is not installed")
         return 77
     failed = False
     for unit in map(Path, units):

@@ -29,7 +29,7 @@ TEST_CASE("a handle belongs to the session whose login it was made for") {
 }
 
 TEST_CASE("root's process and the account's are found above a forced command" *
-          doctest::skip(::geteuid() != 0)) {
+          doctest::description("needs root") * doctest::skip(::geteuid() != 0)) {
     // This process is root's; below it one of nobody's, below that the "forced command".
     std::array<int, 2> ends{};
     REQUIRE(::pipe(ends.data()) == 0);

@@ -66,7 +66,8 @@ TEST_CASE("a program that sshd would not run is found") {
     CHECK(check_program("/bin/sh").good);
 }
 
-TEST_CASE("a program that does not belong to root is found" * doctest::skip(::geteuid() != 0)) {
+TEST_CASE("a program that does not belong to root is found" * doctest::description("needs root") *
+          doctest::skip(::geteuid() != 0)) {
     char made[] = "/usr/lib/gerve-surroundings-XXXXXX";
     REQUIRE(::mkdtemp(made) != nullptr);
     const std::string program = made;  // a directory will do: it is owner and mode that are looked at
@@ -115,7 +116,7 @@ TEST_CASE("an account that is not there, or whose shell runs nothing, is found")
 }
 
 TEST_CASE("a ticket key that authz cannot read, or that sshd's users can, is found" *
-          doctest::skip(::geteuid() != 0)) {
+          doctest::description("needs root") * doctest::skip(::geteuid() != 0)) {
     Place place;
     place.make_file(0600);
     CHECK(check_ticket_key(place.file, "root").good);
