@@ -1,14 +1,17 @@
 """The benchmark's own arithmetic: CPU time is neither lost nor invented, roles are told apart, medians are medians."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from benchlib import cpu, git_alone, processes, report  # noqa: E402
+from benchlib import cpu, git_alone, processes, report, strangers  # noqa: E402
 
 # Burns the given CPU seconds by its own count, in a child of a child, so that the parent only reaps.
 BURN = """
@@ -120,3 +123,31 @@ def test_the_table_sets_ratios_against_the_first_column():
     rows = {line.split("  ")[1].strip(): line.split() for line in table.splitlines() if "KB" in line}
     assert rows["PSS per session, KB"][-3:] == ["1,800", "90.0", "0.05"]
     assert any(line.split()[:1] == ["worker,"] and line.split()[2:] == ["-", "90.0"] for line in table.splitlines())
+
+
+def test_a_crowd_makes_its_connections_and_ends():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        seen = []
+
+        def serve():
+            for _ in range(6):
+                connection, (source, _) = server.accept()
+                with connection:
+                    seen.append((source, connection.recv(4096)))
+
+        threading.Thread(target=serve, daemon=True).start()
+        target = strangers.Target(port=server.getsockname()[1], git_port=0, public="", keys=())
+        with strangers.Crowd(target, ["junk_banner", "wrong_kexinit"], 2, min(os.sched_getaffinity(0)), 60, 6) as crowd:
+            deadline = time.monotonic() + 60
+            while not crowd.is_over() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert crowd.is_over() and crowd.made == 6
+    assert len(seen) == 6 and {source for source, _ in seen} == {target.source}
+    assert sum(content.startswith(strangers.VERSION) for _, content in seen) == 3
+
+
+def test_a_packet_is_padded_to_whole_blocks():
+    for size in range(1, 40):
+        made = strangers.packet(bytes(size))
+        assert len(made) % 8 == 0 and made[4] >= 4
+        assert int.from_bytes(made[:4]) == len(made) - 4 == 1 + size + made[4]

@@ -7,7 +7,7 @@ import time
 
 from benchlib import cpu, processes
 
-START_LIMIT_S = 20
+START_LIMIT_S = 60
 STOP_LIMIT_S = 15
 
 
