@@ -20,6 +20,7 @@ enum class Tlv : std::uint16_t {
     repo_id = 12,
     admin = 13,
     admin_argument = 14,
+    object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
 };
 
 constexpr std::uint16_t critical_bit = 0x8000;
@@ -68,6 +69,7 @@ std::string encode_tlvs(const Open& open, const TicketKey* key) {
     if (open.repo_id != 0) put_tlv(out, Tlv::repo_id, number_bytes(open.repo_id));
     if (!open.admin.empty()) put_tlv(out, Tlv::admin, open.admin);
     if (!open.admin_argument.empty()) put_tlv(out, Tlv::admin_argument, open.admin_argument);
+    if (!open.object_format.empty()) put_tlv(out, Tlv::object_format, open.object_format);
     return out;
 }
 
@@ -124,6 +126,9 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::repo_id: return take_number(open.repo_id, value, type);
         case Tlv::admin: return take_text(open.admin, value, type);
         case Tlv::admin_argument: return take_text(open.admin_argument, value, type);
+        case Tlv::object_format:
+            if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));
+            return take_text(open.object_format, value, type);
     }
     if ((type & critical_bit) != 0) return client_error("unknown critical TLV " + std::to_string(type));
     return {};

@@ -59,8 +59,9 @@ struct Open {
     std::vector<NameValue> env;     // GERVE_* of the hooks
     std::vector<NameValue> config;  // git -c key=value
     std::uint64_t repo_id = 0;      // 0: not given
-    std::string admin;              // "create", "rename", "delete", "fsck", "size"
-    std::string admin_argument;     // rename: the new storage path
+    std::string admin;              // "create", "rename", "delete", "fsck", "size", "set-head"
+    std::string admin_argument;     // rename: the new storage path; set-head: the branch
+    std::string object_format;      // create: "sha256"; empty: "sha1"
 };
 
 // The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without

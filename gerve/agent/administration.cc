@@ -17,13 +17,18 @@ AdminResult result_of(const Result<void>& done) {
     return done ? AdminResult{} : failed(done.error());
 }
 
+AdminResult result_of(const Result<std::string>& said) {
+    return said ? AdminResult{0, *said + "\n", ""} : failed(said.error());
+}
+
 AdminResult dispatch(const Repositories& repositories, const Operation& operation) {
     const RepoPath& repo = operation.repo;
     const std::uint64_t id = operation.repo_id;
     switch (operation.admin) {
-        case AdminAction::create: return result_of(repositories.create(repo, id));
+        case AdminAction::create: return result_of(repositories.create(repo, id, operation.object_format));
         case AdminAction::rename: return result_of(repositories.rename(repo, operation.new_repo.value(), id));
         case AdminAction::remove: return result_of(repositories.remove(repo, id));
+        case AdminAction::set_head: return result_of(repositories.set_head(repo, id, operation.branch));
         case AdminAction::size: break;
         default: return failed(Error{ErrorKind::internal, "", "not an operation on repositories"});
     }

@@ -8,6 +8,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
+#include "gerve/agent/default_branch.h"
 #include "gerve/agent/environment.h"
 #include "gerve/agent/repository_check.h"
 
@@ -85,7 +86,7 @@ struct ActionName {
 constexpr std::array action_names{
     ActionName{"create", AdminAction::create}, ActionName{"rename", AdminAction::rename},
     ActionName{"delete", AdminAction::remove}, ActionName{"fsck", AdminAction::fsck},
-    ActionName{"size", AdminAction::size},
+    ActionName{"size", AdminAction::size},     ActionName{"set-head", AdminAction::set_head},
 };
 
 AdminAction parse_action(std::string_view name) {
@@ -95,10 +96,33 @@ AdminAction parse_action(std::string_view name) {
     return AdminAction::none;
 }
 
+// What can be looked for: git itself says what exists (git-check-ref-format(1) has the rules).
+bool may_be_branch(std::string_view name) {
+    constexpr std::size_t longest = 1024;
+    return !name.empty() && name.size() <= longest && name.front() != '-' &&
+           std::none_of(name.begin(), name.end(), [](char c) {
+               return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f ||
+                      std::string_view("*?[\\~^:").find(c) != std::string_view::npos;
+           });
+}
+
 Admitted<void> resolve_admin(const Open& open, Operation& operation) {
     operation.admin = parse_action(open.admin);
     if ((open.service == Service::admin) != (operation.admin != AdminAction::none)) {
         return refuse(FailCode::bad_request, "admin operation '" + printable(open.admin) + "'");
+    }
+    if (!open.object_format.empty()) {
+        const bool known = open.object_format == "sha1" || open.object_format == "sha256";
+        if (operation.admin != AdminAction::create || !known) {
+            return refuse(FailCode::bad_request, "object format '" + printable(open.object_format) + "'");
+        }
+        operation.object_format = open.object_format;
+    }
+    if (operation.admin == AdminAction::set_head) {
+        if (!may_be_branch(open.admin_argument)) {
+            return refuse(FailCode::bad_request, "branch '" + printable(open.admin_argument) + "'");
+        }
+        operation.branch = open.admin_argument;
     }
     if (operation.admin != AdminAction::rename) return {};
     auto renamed = RepoPath::parse(open.admin_argument);
@@ -111,7 +135,8 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
 
 // Moving a damaged repository away, measuring or deleting it needs no git.
 bool runs_git(const Operation& operation) {
-    return operation.admin == AdminAction::none || operation.admin == AdminAction::fsck;
+    return operation.admin == AdminAction::none || operation.admin == AdminAction::fsck ||
+           operation.admin == AdminAction::set_head;
 }
 
 tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& error) {
@@ -152,8 +177,14 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
     if (!repo) return refuse(FailCode::bad_request, describe(repo.error()));
     auto directory = repository_directory(config.layout, *repo, open.repo_id);
     if (!directory) return refuse(FailCode::bad_request, describe(directory.error()));
-    Operation operation{
-        open.service, AdminAction::none, std::move(*repo), open.repo_id, {}, *directory, {}, {}};
+    Operation operation{.service = open.service,
+                        .repo = std::move(*repo),
+                        .repo_id = open.repo_id,
+                        .new_repo = {},
+                        .branch = {},
+                        .directory = *directory,
+                        .path = {},
+                        .environment = {}};
     operation.path = config.root + "/" + operation.directory;
     if (auto resolved = resolve_admin(open, operation); !resolved) {
         return tl::make_unexpected(std::move(resolved.error()));
@@ -194,6 +225,8 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     auto head = read_head(*directory, operation.path);
     if (!head) return refuse_place(operation, head.error());
     place.head = std::move(*head);
+    place.is_empty =
+        operation.service == Service::receive_pack && !has_branches(*directory, operation.path, place.head);
     return place;
 }
 

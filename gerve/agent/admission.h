@@ -47,7 +47,7 @@ struct AdmissionTime {
 [[nodiscard]] Admitted<void> check_ticket(const ReceivedOpen& received, const AgentConfig& config,
                                           bool unix_socket, NonceCache& nonces, AdmissionTime now);
 
-enum class AdminAction { none, create, rename, remove, fsck, size };
+enum class AdminAction { none, create, rename, remove, fsck, size, set_head };
 
 // An OPEN in terms of this machine.
 struct Operation {
@@ -56,6 +56,8 @@ struct Operation {
     RepoPath repo;
     std::uint64_t repo_id = 0;
     std::optional<RepoPath> new_repo;      // rename: its name from now on
+    std::string branch;                    // set-head
+    std::string object_format = "sha1";    // create
     std::string directory;                 // relative to the root
     std::string path;                      // absolute
     std::vector<std::string> environment;  // of git
@@ -82,7 +84,8 @@ struct StandbyLook {
 
 // What is in the repository's place, before anything is begun there.
 struct Place {
-    std::string head;  // the ref that HEAD names; empty when it names a commit, or git is not to be run
+    std::string head;       // the ref that HEAD names; empty when it names a commit, or git is not to be run
+    bool is_empty = false;  // receive-pack: there is no branch yet
 };
 
 // Whether the operation can begin: the repository exists, unless it is to be created, and git can be run in

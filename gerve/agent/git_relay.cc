@@ -158,6 +158,7 @@ asio::awaitable<bool> GitRelay::answer_ping(std::string_view payload) {
 // A git that closes its input early wants no more of it; that is its right.
 asio::awaitable<void> GitRelay::write_to_git(std::string_view bytes) {
     count_.from_gateway += bytes.size();
+    if (watcher_) watcher_(bytes);
     while (!bytes.empty() && in_.is_open()) {
         const ssize_t put = ::write(in_.fd(), bytes.data(), bytes.size());
         if (put >= 0) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_process.h"
@@ -40,6 +41,9 @@ class GitRelay : public std::enable_shared_from_this<GitRelay> {
     // Runs until both output streams have ended and the process is reaped. `on_output` is called once, with
     // the first output or its end. The EXIT is the caller's to send, if the peer is still there.
     [[nodiscard]] asio::awaitable<grv1::Exit> run(std::function<void()> on_output);
+
+    // To be told the bytes that git is given, as they come; before run().
+    void watch_input(std::function<void(std::string_view)> watcher) { watcher_ = std::move(watcher); }
 
     // Cuts the connection, and lets git end as if the gateway had gone. The first reason counts.
     void lose_peer(std::string reason);
@@ -81,6 +85,7 @@ class GitRelay : public std::enable_shared_from_this<GitRelay> {
     Event input_over_;
     Deadline deadline_;
     std::function<void()> on_output_;
+    std::function<void(std::string_view)> watcher_;
     RelayCount count_;
     std::optional<std::string> reason_;  // of the early end; output is dropped once there is one
     bool peer_gone_ = false;             // nothing is sent any more

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,8 +13,9 @@
 
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
+#include "gerve/agent/default_branch.h"
 #include "gerve/agent/environment.h"
-#include "gerve/agent/git_process.h"
+#include "gerve/agent/git_run.h"
 #include "gerve/agent/repository_check.h"
 
 namespace gerve {
@@ -25,41 +25,10 @@ namespace fs = std::filesystem;
 
 // Below the root, where no layout puts a repository: no login starts with a '.'.
 constexpr std::string_view work_directory = ".gerve";
-constexpr std::size_t max_output = 1 << 20;
 
 // What partial clones and push options need; a template with a `config` of its own decides by itself.
 constexpr std::string_view default_config =
     "[uploadpack]\n\tallowFilter = true\n[receive]\n\tadvertisePushOptions = true\n";
-
-struct GitRun {
-    GitEnd end;
-    std::string output;
-};
-
-// Appends what has come; false at the end of the stream.
-bool read_some(int fd, std::string& output) {
-    char chunk[16384];
-    const ssize_t got = ::read(fd, chunk, sizeof chunk);
-    if (got < 0) return errno == EAGAIN || errno == EINTR;
-    const std::size_t room = max_output - std::min(max_output, output.size());
-    output.append(chunk, std::min(room, static_cast<std::size_t>(got)));
-    return got > 0;
-}
-
-Result<GitRun> run_git(const GitStart& start) {
-    auto git = GitProcess::start(start);
-    if (!git) return pass_on(git);
-    git->in.reset();
-    std::string output;
-    pollfd streams[] = {{git->out.get(), POLLIN, 0}, {git->err.get(), POLLIN, 0}};
-    while (streams[0].fd >= 0 || streams[1].fd >= 0) {
-        if (::poll(streams, 2, -1) < 0 && errno != EINTR) return internal_error(errno_text("poll"));
-        for (pollfd& stream : streams) {
-            if (stream.fd >= 0 && stream.revents != 0 && !read_some(stream.fd, output)) stream.fd = -1;
-        }
-    }
-    return GitRun{git->reap(), std::move(output)};
-}
 
 std::string unique_name(std::string_view kind) {
     return std::string(kind) + "-" + to_hex(random_bytes(8)) + ".git";
@@ -98,6 +67,16 @@ Result<std::string> Repositories::existing(const RepoPath& repo, std::uint64_t i
     return relative;
 }
 
+// Where git may be run.
+Result<GitPlace> Repositories::git_place(const std::string& relative) const {
+    const auto directory = open_repository(root_, relative);
+    if (!directory) return pass_on(directory);
+    std::string path = root_ + "/" + relative;
+    auto head = read_head(*directory, path);
+    if (!head) return pass_on(head);
+    return GitPlace{git_, std::move(path), std::move(*head)};
+}
+
 // Opens the directory in which `relative` is to stand, making those on the way. Follows no symbolic link.
 Result<Fd> Repositories::make_parents(const std::string& relative) const {
     constexpr int flags = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
@@ -125,11 +104,16 @@ Result<std::string> Repositories::make_work_directory() const {
     return path;
 }
 
-Result<void> Repositories::initialise(const std::string& path) const {
+Result<void> Repositories::initialise(const std::string& path, const std::string& object_format) const {
     GitStart start;
     start.program = git_;
-    start.arguments = {
-        "init", "--quiet", "--bare", "--initial-branch=main", "--template=" + template_directory_, path};
+    start.arguments = {"init",
+                       "--quiet",
+                       "--bare",
+                       "--initial-branch=main",
+                       "--object-format=" + object_format,
+                       "--template=" + template_directory_,
+                       path};
     start.environment = plain_git_environment(path);
     auto run = run_git(start);
     if (!run) return pass_on(run);
@@ -146,7 +130,8 @@ Result<void> Repositories::initialise(const std::string& path) const {
     return write_file(path + "/config", config->append(default_config), 0666);
 }
 
-Result<void> Repositories::create(const RepoPath& repo, std::uint64_t id) const {
+Result<void> Repositories::create(const RepoPath& repo, std::uint64_t id,
+                                  const std::string& object_format) const {
     auto relative = repository_directory(layout_, repo, id);
     if (!relative) return pass_on(relative);
     struct stat status {};
@@ -156,7 +141,7 @@ Result<void> Repositories::create(const RepoPath& repo, std::uint64_t id) const 
     auto work = make_work_directory();
     if (!work) return pass_on(work);
     const std::string fresh = *work + "/" + unique_name("new");
-    auto made = initialise(fresh);
+    auto made = initialise(fresh, object_format);
     if (made) {
         auto parent = make_parents(*relative);
         made = parent ? rename_exclusively(fresh, *parent, last_name(*relative), repo)
@@ -220,13 +205,25 @@ Result<std::uint64_t> Repositories::size(const RepoPath& repo, std::uint64_t id)
 Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id) const {
     auto place = existing(repo, id);
     if (!place) return pass_on(place);
-    const auto directory = open_repository(root_, *place);
-    if (!directory) return pass_on(directory);
-    const std::string path = root_ + "/" + *place;
-    if (auto head = read_head(*directory, path); !head) return pass_on(head);
-    auto run = run_git({git_, fsck_arguments(path), plain_git_environment(path)});
+    const auto git = git_place(*place);
+    if (!git) return pass_on(git);
+    auto run = run_git({git_, fsck_arguments(git->path), plain_git_environment(git->path)});
     if (!run) return pass_on(run);
     return FsckReport{run->end.signal != 0 ? 128 + run->end.signal : run->end.code, std::move(run->output)};
+}
+
+Result<std::string> Repositories::set_head(const RepoPath& repo, std::uint64_t id,
+                                           const std::string& branch) const {
+    auto place = existing(repo, id);
+    if (!place) return pass_on(place);
+    const auto git = git_place(*place);
+    if (!git) return pass_on(git);
+    auto done = set_default_branch(*git, branch);
+    if (!done && done.error().kind == ErrorKind::denied) {
+        return fail(ErrorKind::denied, repo.text() + " has no branch " + printable(branch));
+    }
+    if (!done) return pass_on(done);
+    return std::string(branch_name(git->head));
 }
 
 void Repositories::clean_up() const {

@@ -8,6 +8,7 @@
 
 #include "authz/base/result.h"
 #include "authz/model/repo_path.h"
+#include "gerve/agent/default_branch.h"
 #include "gerve/agent/layout.h"
 
 namespace gerve {
@@ -32,8 +33,10 @@ class Repositories {
           git_(std::move(git)),
           template_directory_(std::move(template_directory)) {}
 
-    // A bare repository with HEAD at refs/heads/main. It appears whole or not at all.
-    [[nodiscard]] Result<void> create(const RepoPath& repo, std::uint64_t id) const;
+    // A bare repository with HEAD at refs/heads/main. It appears whole or not at all. `object_format`: "sha1"
+    // or "sha256", as for `git init`.
+    [[nodiscard]] Result<void> create(const RepoPath& repo, std::uint64_t id,
+                                      const std::string& object_format = "sha1") const;
 
     // With layout hashed-id there is nothing to do, but the repository must exist.
     [[nodiscard]] Result<void> rename(const RepoPath& from, const RepoPath& to, std::uint64_t id) const;
@@ -46,6 +49,11 @@ class Repositories {
 
     [[nodiscard]] Result<FsckReport> fsck(const RepoPath& repo, std::uint64_t id) const;
 
+    // Makes the branch (its name without refs/heads/) the default one; returns the one before, empty when
+    // HEAD named a commit. Error: denied also when there is no such branch.
+    [[nodiscard]] Result<std::string> set_head(const RepoPath& repo, std::uint64_t id,
+                                               const std::string& branch) const;
+
     // Removes what a crash left of an earlier create or remove.
     void clean_up() const;
 
@@ -53,7 +61,8 @@ class Repositories {
     [[nodiscard]] Result<std::string> existing(const RepoPath& repo, std::uint64_t id) const;
     [[nodiscard]] Result<Fd> make_parents(const std::string& relative) const;
     [[nodiscard]] Result<std::string> make_work_directory() const;
-    [[nodiscard]] Result<void> initialise(const std::string& path) const;
+    [[nodiscard]] Result<GitPlace> git_place(const std::string& relative) const;
+    [[nodiscard]] Result<void> initialise(const std::string& path, const std::string& object_format) const;
 
     std::string root_;
     Layout layout_;

@@ -8,6 +8,7 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "gerve/agent/administration.h"
+#include "gerve/agent/default_branch.h"
 
 namespace gerve {
 namespace {
@@ -127,11 +128,11 @@ void AgentSession::drain() {
 }
 
 void AgentSession::end(const std::string& reason) {
+    disk_.give_up();
     if (relay_) {
         relay_->lose_peer(reason);
     } else {
         connection_->cut();
-        disk_.give_up();
     }
 }
 
@@ -172,12 +173,43 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
     const std::string open_ok = grv1::encode_open_ok(grv1_version);
     const bool opened = co_await connection_->send(open_ok);
     if (!opened) relay_->lose_peer("the gateway takes no more");
+    PushCommands commands;
+    if (writes) relay_->watch_input([&commands](std::string_view bytes) { commands.take(bytes); });
     const grv1::Exit report = co_await relay_->run([this, &turn] {
         deadline_.cancel();
         turn->started();
     });
+    if (writes) co_await finish_push(operation, commands);
     turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
     co_await deliver(report, grv1::encode_exit(report));
+}
+
+// After a push, whatever has become of it: what is there now is looked at.
+asio::awaitable<void> AgentSession::finish_push(const Operation& operation, const PushCommands& commands) {
+    const auto& gone = commands.deleted();
+    const bool first = place_.is_empty && !commands.updated().empty();
+    const bool head_was_to_go = std::find(gone.begin(), gone.end(), place_.head) != gone.end();
+    if (!first && !head_was_to_go) co_return;
+    GitPlace place{config_->git, operation.path, place_.head};
+    std::function<Result<PushEnd>()> work = [place, first, pushed = commands.updated()] {
+        return first ? settle_default_branch(place, pushed) : look_for_kept_head(place);
+    };
+    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
+    const auto end = co_await disk_.call(lane_.state.looks, std::move(share), std::move(work),
+                                         config_->limits.storage_timeout);
+    if (!end || !*end) {
+        const Error why = end ? end->error() : silent_disk(operation.path);
+        log::error("HEAD not looked at after a push", {{"request", request_}, {"why", describe(why)}});
+        co_return;
+    }
+    if (!(*end)->new_head.empty()) {
+        log::info("default branch set",
+                  {{"request", request_}, {"repo", operation.repo.text()}, {"head", (*end)->new_head}});
+    }
+    if (!(*end)->head_is_kept) co_return;
+    const std::string hint =
+        grv1::encode_frame(FrameType::stderr_data, kept_head_text(operation.repo, place_.head));
+    static_cast<void>(co_await connection_->send(hint));
 }
 
 // The last frames of a session that ran.

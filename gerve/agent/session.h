@@ -11,6 +11,7 @@
 #include "gerve/agent/disk_call.h"
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_relay.h"
+#include "gerve/agent/push_commands.h"
 #include "gerve/agent/state.h"
 
 namespace gerve {
@@ -56,6 +57,7 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] asio::awaitable<void> run_git(const Operation& operation, std::optional<Gate::Turn>& turn);
     [[nodiscard]] asio::awaitable<void> relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
                                                   GitProcess git);
+    [[nodiscard]] asio::awaitable<void> finish_push(const Operation& operation, const PushCommands& commands);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
     [[nodiscard]] asio::awaitable<void> pause(std::chrono::milliseconds time);
     [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);
@@ -73,6 +75,7 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     std::string what_;           // "git-upload-pack OWNER/NAME.git"
     Deadline deadline_;
     DiskWait disk_;
+    Place place_;                       // what was found where the operation runs
     std::optional<Refusal> unwilling_;  // why a PING was not answered
     std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
     bool in_handshake_ = true;

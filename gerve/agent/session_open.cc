@@ -99,8 +99,12 @@ asio::awaitable<Admitted<Operation>> AgentSession::admit(const ReceivedOpen& rec
     std::optional<Refusal> refusal = co_await unwilling();
     auto operation = resolve_operation(received.open, *config_);
     if (!refusal && operation) {
-        const Admitted<Place> place = co_await look(*operation);
-        if (!place) refusal = place.error();
+        Admitted<Place> place = co_await look(*operation);
+        if (place) {
+            place_ = std::move(*place);
+        } else {
+            refusal = place.error();
+        }
     }
     if (!refusal) co_return operation;
     // The same ticket may be shown again when this has passed.

@@ -47,31 +47,46 @@ struct FileServer::Order {
     std::string name;  // of GRV1's admin service
     RepoPath repo;
     RepoId id;
-    std::optional<RepoPath> to;
+    std::string argument;
+    std::string object_format;
     std::function<Result<AgentAnswer>(const Repositories&, std::uint64_t id)> here;  // done by ourselves
 };
 
-Ordered<void> FileServer::create(const RepoPath& repo, RepoId id) {
-    return change({"create", repo, id, std::nullopt, [&](const Repositories& all, std::uint64_t number) {
-                       return all.create(repo, number).map(no_words);
+Ordered<void> FileServer::create(const RepoPath& repo, RepoId id, const std::string& object_format) {
+    return change(
+        {"create", repo, id, "", object_format, [&](const Repositories& all, std::uint64_t number) {
+             return all.create(repo, number, object_format.empty() ? "sha1" : object_format).map(no_words);
+         }});
+}
+
+Ordered<std::string> FileServer::set_head(const RepoPath& repo, RepoId id, const std::string& branch) {
+    const auto answer =
+        carry_out({"set-head", repo, id, branch, "", [&](const Repositories& all, std::uint64_t number) {
+                       return all.set_head(repo, number, branch).map([](const std::string& before) {
+                           return AgentAnswer{0, before, ""};
+                       });
                    }});
+    if (!answer) return tl::make_unexpected(answer.error());
+    if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
+    return std::string(trim(answer->output));
 }
 
 Ordered<void> FileServer::rename(const RepoPath& from, const RepoPath& to, RepoId id) {
-    return change({"rename", from, id, to, [&](const Repositories& all, std::uint64_t number) {
-                       return all.rename(from, to, number).map(no_words);
-                   }});
+    return change(
+        {"rename", from, id, storage_path(to), "", [&](const Repositories& all, std::uint64_t number) {
+             return all.rename(from, to, number).map(no_words);
+         }});
 }
 
 Ordered<void> FileServer::remove(const RepoPath& repo, RepoId id) {
-    return change({"delete", repo, id, std::nullopt, [&](const Repositories& all, std::uint64_t number) {
+    return change({"delete", repo, id, "", "", [&](const Repositories& all, std::uint64_t number) {
                        return all.remove(repo, number).map(no_words);
                    }});
 }
 
 Ordered<std::uint64_t> FileServer::size(const RepoPath& repo, RepoId id) {
     const auto answer =
-        carry_out({"size", repo, id, std::nullopt, [&](const Repositories& all, std::uint64_t number) {
+        carry_out({"size", repo, id, "", "", [&](const Repositories& all, std::uint64_t number) {
                        return all.size(repo, number).map([](std::uint64_t bytes) {
                            return AgentAnswer{0, std::to_string(bytes), ""};
                        });
@@ -85,7 +100,7 @@ Ordered<std::uint64_t> FileServer::size(const RepoPath& repo, RepoId id) {
 
 Ordered<FsckReport> FileServer::fsck(const RepoPath& repo, RepoId id) {
     const auto answer =
-        carry_out({"fsck", repo, id, std::nullopt, [&](const Repositories& all, std::uint64_t number) {
+        carry_out({"fsck", repo, id, "", "", [&](const Repositories& all, std::uint64_t number) {
                        return all.fsck(repo, number).map([](const FsckReport& report) {
                            return AgentAnswer{report.status, report.output, ""};
                        });
@@ -147,7 +162,8 @@ Ordered<AgentAnswer> FileServer::ask(const Endpoint& endpoint, const Order& orde
     open.audience = name().text();
     open.repo_id = static_cast<std::uint64_t>(number_of(order.id));
     open.admin = order.name;
-    if (order.to) open.admin_argument = storage_path(*order.to);
+    open.admin_argument = order.argument;
+    open.object_format = order.object_format;
     return call_agent(*connection, encode_open(open, &keys->front()),
                       order.name == "fsck" ? fsck_patience : admin_patience);
 }

@@ -27,9 +27,13 @@ class FileServer {
 
     [[nodiscard]] const ServerName& name() const { return route_.server; }
 
-    [[nodiscard]] Ordered<void> create(const RepoPath& repo, RepoId id);
+    // `object_format`: "sha256", or "" for git's own default.
+    [[nodiscard]] Ordered<void> create(const RepoPath& repo, RepoId id, const std::string& object_format);
     [[nodiscard]] Ordered<void> rename(const RepoPath& from, const RepoPath& to, RepoId id);
     [[nodiscard]] Ordered<void> remove(const RepoPath& repo, RepoId id);
+
+    // The default branch from now on; returns the one before.
+    [[nodiscard]] Ordered<std::string> set_head(const RepoPath& repo, RepoId id, const std::string& branch);
 
     // Bytes that its files take on the disk.
     [[nodiscard]] Ordered<std::uint64_t> size(const RepoPath& repo, RepoId id);

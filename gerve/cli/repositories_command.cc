@@ -17,6 +17,7 @@ struct Values {
     std::optional<RepoPath> repo;
     std::optional<Login> owner;
     std::string name;
+    std::string object_format;
     bool is_private = false;
     bool yes = false;
     bool json = false;
@@ -57,7 +58,7 @@ int create(Site& site, const Values& values) {
     }
     FileServer server(site, values.repo->owner());
     const RepositoryRecord record = need(site.registry().create_repository(*values.repo, !values.is_private));
-    const auto made = server.create(record.path, record.id);
+    const auto made = server.create(record.path, record.id, values.object_format);
     if (made) return 0;
     const bool unknown = made.error().fate == Fate::unknown;
     throw Stop{refused_status, unknown ? keep_disabled(site, record, made.error())
@@ -119,6 +120,33 @@ int rename(Site& site, const Values& values) {
     }
     std::printf("%s is %s now\n", record.path.text().c_str(), renamed->path.text().c_str());
     return 0;
+}
+
+// What `set-head` names may be written as git writes it.
+std::string branch_of(const std::string& name) {
+    constexpr std::string_view branches = "refs/heads/";
+    return name.starts_with(branches) ? name.substr(branches.size()) : name;
+}
+
+int set_head(Site& site, const Values& values) {
+    const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
+    const std::string branch = branch_of(values.name);
+    site.details().add("repo", record.path.text());
+    site.details().add("after", branch);
+    const auto before = FileServer(site, record.path.owner()).set_head(record.path, record.id, branch);
+    if (!before) throw Stop{refused_status, before.error().why};
+    site.details().add("before", *before);
+    std::printf("the default branch of %s is %s now\n", record.path.text().c_str(), branch.c_str());
+    return 0;
+}
+
+// The object formats of git, of which "sha1" is the one that every git reads.
+Setter object_format_into(std::string& into) {
+    return [&into](const std::string& text) -> Result<void> {
+        if (text != "sha1" && text != "sha256") return client_error("must be sha1 or sha256");
+        into = text == "sha1" ? "" : text;
+        return {};
+    };
 }
 
 void confirm_deletion(const RepoPath& repo) {
@@ -220,7 +248,9 @@ void declare_repositories(Command& root) {
     repo.change("create", "Make an empty repository, on the file server of its owner.",
                 [created](Site& site) { return create(site, *created); })
         .argument(path_name, "The account that owns it, and its name", parsed(created->repo))
-        .flag("--private", "Only its owner, and who is granted access, may read it", created->is_private);
+        .flag("--private", "Only its owner, and who is granted access, may read it", created->is_private)
+        .option("--object-format", "FORMAT", "sha1 (the default), or sha256, which cannot be changed later",
+                object_format_into(created->object_format));
     const auto listed = std::make_shared<Values>();
     repo.command("list", "List all repositories, or those of one owner.",
                  [listed](Site& site) { return list(site, *listed); })
@@ -236,11 +266,16 @@ void declare_repositories(Command& root) {
                 [removed](Site& site) { return remove(site, *removed); })
         .argument(path_name, "The repository", parsed(removed->repo))
         .flag("-y,--yes", "Do not ask, at a terminal", removed->yes);
+    const auto headed = std::make_shared<Values>();
+    repo.change("set-head", "Choose the default branch, which a clone checks out.",
+                [headed](Site& site) { return set_head(site, *headed); })
+        .argument(path_name, "The repository", parsed(headed->repo))
+        .argument("BRANCH", "A branch that it has", word(headed->name));
     declare_inspection(repo);
     declare_marks(repo);
     repo.examples({"gerve repo create alice/hello --private", "gerve repo list alice",
-                   "gerve repo rename alice/hello greeting", "gerve repo archive alice/greeting",
-                   "gerve repo fsck alice/greeting bob/site"});
+                   "gerve repo rename alice/hello greeting", "gerve repo set-head alice/greeting trunk",
+                   "gerve repo archive alice/greeting", "gerve repo fsck alice/greeting bob/site"});
 }
 
 }  // namespace gerve

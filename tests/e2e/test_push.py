@@ -182,3 +182,22 @@ def test_two_pushes_to_one_branch_at_once_leave_one_of_them(alice, project):
 
 def _environment(file) -> dict[str, str]:
     return dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+
+
+def test_the_first_push_chooses_what_a_clone_checks_out(site, alice, bob):
+    repository = site.repository(alice, "moved")
+    work = alice.at("moved-work")
+    alice.git("init", "--quiet", "--initial-branch=master", "moved-work")
+    work.commit("first")
+    work.git("push", repository.url, "master")
+    copy = alice.clone(repository, into="copy")
+    assert copy.git("symbolic-ref", "--short", "HEAD").stdout == "master\n" and (copy.cwd / "first").exists()
+    work.git("push", repository.url, "master:trunk")
+    refused = work.git("push", repository.url, ":master", exit=1).stderr
+    assert f"master is the default branch of {repository.path}" in refused
+    command = f"gerve repo set-head {repository.path} BRANCH"
+    assert command in refused
+    site.gerve(*command.replace("BRANCH", "trunk").split()[1:], says=f"the default branch of {repository.path} is trunk now")
+    work.git("push", repository.url, ":master", says="[deleted]")
+    assert "ref: refs/heads/trunk\tHEAD" in alice.git("ls-remote", "--symref", repository.url, "HEAD").stdout
+    site.gerve("repo", "set-head", repository.path, "none", exit=1, says=f"{repository.path} has no branch none")

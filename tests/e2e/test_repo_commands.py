@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.audit import events
 from harness.fileserver import FileServer
 from harness.processes import free_port
 from harness.production import Production
@@ -172,6 +173,34 @@ def test_disk_trouble_sends_fetches_to_the_next_endpoint_and_nothing_else(house)
     finally:
         second.stop()
         house.gerve("server", "set", "fs1", address_of(house.files))
+
+
+# ---- the object format, and the default branch
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_a_repository_of_sha256_and_its_default_branch(private_sites, serving):
+    site = private_sites()
+    alice = site.person("alice")
+    if not serving:
+        site.gateway.stop()
+    repository = Repository(alice.login, "long", site.state / "repositories")
+    site.gerve("repo", "create", repository.path, "--object-format", "md5", exit=2, says="must be sha1 or sha256")
+    site.gerve("repo", "create", repository.path, "--object-format", "sha256")
+    if not serving:
+        site.start()
+    work = alice.at("long")
+    alice.git("init", "--quiet", "--object-format=sha256", "long")
+    work.commit("first")
+    work.git("push", "--quiet", repository.url, "main", "main:trunk")
+    copy = alice.clone(repository, into="copy")
+    assert len(copy.rev("HEAD")) == 64
+    if not serving:
+        site.gateway.stop()
+    site.gerve("repo", "set-head", repository.path, "refs/heads/trunk", says="trunk now")
+    assert repository.git("symbolic-ref", "HEAD") == "refs/heads/trunk"
+    (event,) = [one for one in events(site, "--event", "admin") if one["command"] == "repo set-head"]
+    assert event["repo"] == repository.path and (event["before"], event["after"]) == ("main", "trunk")
 
 
 # ---- checked and measured

@@ -25,7 +25,8 @@ void require_same(const Open& a, const Open& b) {
     require(a.git_protocol == b.git_protocol && a.request_id == b.request_id, "same request");
     require(a.time == b.time && a.nonce == b.nonce && a.audience == b.audience, "same ticket");
     require(a.env == b.env && a.config == b.config, "same environment");
-    require(a.repo_id == b.repo_id && a.admin == b.admin && a.admin_argument == b.admin_argument,
+    require(a.repo_id == b.repo_id && a.admin == b.admin && a.admin_argument == b.admin_argument &&
+                a.object_format == b.object_format,
             "same rest");
 }
 

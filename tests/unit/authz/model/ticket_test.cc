@@ -70,6 +70,12 @@ TEST_CASE("unknown TLVs: skipped, unless marked critical; a second owner is refu
     CHECK_FALSE(with(std::string("\x80\x63\x00\x01x", 5)).has_value());
     CHECK_FALSE(with(std::string("\x00\x02\x00\x01x", 5)).has_value());
     CHECK_FALSE(with(std::string("\x00\x63\x00\x09x", 5)).has_value());
+    // The object format is critical, and stands once as others do.
+    const std::string format("\x80\x0f\x00\x06sha256", 10);
+    REQUIRE(with(format).has_value());
+    CHECK(with(format)->open.object_format == "sha256");
+    CHECK_FALSE(with(format + format).has_value());
+    CHECK_FALSE(with(std::string("\x80\x0f\x00\x00", 4)).has_value());
 }
 
 TEST_CASE("a ticket key survives its file, and nothing else is one") {

@@ -39,6 +39,7 @@ class Open:
         self.repo_id = 0
         self.admin = b""
         self.argument = b""
+        self.object_format = b""
         self.extra = []  # (type, value)
         self.versions = (1, 1)
         self.flags = 0
@@ -62,6 +63,8 @@ class Open:
             tlvs.append((13, self.admin))
         if self.argument:
             tlvs.append((14, self.argument))
+        if self.object_format:
+            tlvs.append((0x800f, self.object_format))
         tlvs += self.extra
         body = b"".join(struct.pack(">HH", kind, len(value)) + value for kind, value in tlvs)
         message = b"GRV1" + bytes(self.versions) + struct.pack(">HI", self.flags, len(body)) + body
