@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "authz/base/curve_points.h"
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
 
@@ -22,6 +23,11 @@ std::optional<std::string_view> take_string(std::string_view& rest) {
     const std::string_view value = rest.substr(0, size);
     rest.remove_prefix(size);
     return value;
+}
+
+// Whether a positive mpint is odd, as every RSA modulus and exponent is.
+bool is_odd(std::string_view mpint) {
+    return !mpint.empty() && (static_cast<unsigned char>(mpint.back()) & 1) != 0;
 }
 
 // Length in bits of a positive RFC 4251 mpint in its shortest form; nothing otherwise.
@@ -46,6 +52,7 @@ Result<unsigned> check_rsa(std::string_view rest) {
     const auto exponent_bits = mpint_bits(*exponent);
     const auto bits = mpint_bits(*modulus);
     if (!exponent_bits || !bits || *exponent_bits < 2 || *exponent_bits > 64) return malformed();
+    if (!is_odd(*exponent) || !is_odd(*modulus)) return malformed();
     if (*bits < 2048) {
         return client_error("RSA keys under 2048 bits are not accepted (this one has " +
                             std::to_string(*bits) + ")");
@@ -71,12 +78,14 @@ Result<unsigned> check_ecdsa(const Curve& curve, std::string_view rest) {
     const auto point = take_string(rest);
     if (!name || !point || !rest.empty() || *name != curve.name) return malformed();
     if (point->size() != curve.point_size || point->front() != '\x04') return malformed();
+    if (!is_on_curve(curve.name, *point)) return client_error("the public key is no point of its curve");
     return curve.bits;
 }
 
 Result<unsigned> check_ed25519(std::string_view rest) {
     const auto point = take_string(rest);
     if (!point || !rest.empty() || point->size() != 32) return malformed();
+    if (is_small_order(*point)) return client_error("the public key has a small order: it proves nothing");
     return 256U;
 }
 

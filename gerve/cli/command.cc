@@ -8,6 +8,7 @@
 #include "authz/base/text.h"
 #include "gerve/cli/on_record.h"
 #include "gerve/cli/site.h"
+#include "gerve/ssh/server_identity.h"
 
 namespace gerve {
 namespace {
@@ -166,7 +167,8 @@ CommandLine::CommandLine()
     : app_(std::make_unique<CLI::App>("Gerve: the SSH front door of a git host.", "gerve")) {
     app_->formatter(std::make_shared<Help>());
     app_->set_help_flag("-h,--help", "Print this help");
-    app_->set_version_flag("--version", "gerve " GERVE_VERSION, "Print the version");
+    app_->set_version_flag("--version", "gerve " GERVE_VERSION " (libssh " + ssh::library_version() + ")",
+                           "Print the version, and that of the libssh inside");
     app_->fallthrough();  // the two below are understood behind a subcommand, too
     app_->require_subcommand(1);
     Command root(*app_, chosen_);

@@ -65,9 +65,13 @@ void show_connections(Page& page, const GatewayMetrics& gateway) {
                  gateway.accepted);
     page.counter("gerve_git_connections_accepted_total", "git:// connections that were taken on", {},
                  gateway.accepted_git);
-    constexpr std::array<std::string_view, 6> limits{
-        "unauthenticated", "unauthenticated_per_source", "none", "proxy_header", "awaiting_header",
-        "anonymous"};
+    constexpr std::array<std::string_view, 7> limits{"unauthenticated",
+                                                     "unauthenticated_per_source",
+                                                     "none",
+                                                     "proxy_header",
+                                                     "awaiting_header",
+                                                     "anonymous",
+                                                     "login_cpu"};
     for (std::size_t i = 0; i < limits.size(); ++i) {
         page.counter("gerve_connections_refused_total", "Connections turned away, by the limit they met",
                      {{"limit", word(limits, i)}}, gateway.refused[i]);

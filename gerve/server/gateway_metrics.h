@@ -44,7 +44,8 @@ enum class ConnectionEnd {
     failed,
     proxy_header,
     awaiting_header,
-    anonymous
+    anonymous,
+    cpu
 };                                                                     // why a connection was refused
 enum class LoginEnd { accepted, authz_away, abandoned, maintenance };  // authz_away: let in to be told so
 enum class GitRefusal { abandoned, malformed, maintenance };  // before a git:// request became an operation
@@ -71,7 +72,7 @@ struct GatewayMetrics {
 
     Counter accepted;
     Counter accepted_git;                // of git://
-    std::array<Counter, 6> refused;      // of ConnectionEnd
+    std::array<Counter, 7> refused;      // of ConnectionEnd
     std::array<Counter, 3> refused_git;  // of GitRefusal
     std::array<Counter, 4> logins;       // of LoginEnd
     Counter refused_keys;                // offers of a key that is not known, or for another user name

@@ -18,11 +18,10 @@ struct LoggedIn {
     bool proof_told = false;  // to authz, for the audit trail
 };
 
-// Probe and signature of one key cost one look-up. `proven`: what authz was told when it was asked.
+// Probe and signature of one key cost one look-up.
 struct LastLookup {
     std::string user;
     std::string blob;
-    bool proven = false;
     Result<std::optional<KeyFound>> result = std::optional<KeyFound>();
     std::chrono::steady_clock::time_point at{};
 };

@@ -36,6 +36,11 @@ constexpr std::chrono::seconds proof_patience{2};
 // To whoever was let in to be told of maintenance, and asks for something when it has ended.
 constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
 
+// To clients that sign with ssh-rsa: the signature, not the key, is what is refused.
+constexpr const char* sha1_banner =
+    "This client signs with SHA-1 (ssh-rsa), which is not accepted here. Update it, or use an ed25519 "
+    "key.\r\n";
+
 }  // namespace
 
 // GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
@@ -94,6 +99,7 @@ std::chrono::milliseconds Session::patience() const {
 void Session::become_known() {
     place_.reset();
     connection_->lift_login_bounds();
+    worker_.login_budget.give_back(client_.address, connection_->cpu_before_login());
     enter_live();
 }
 
@@ -159,6 +165,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
 asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& attempt) {
     const auto& logins = worker_.config.logins;
     if (!attempt.key || std::find(logins.begin(), logins.end(), attempt.user) == logins.end()) {
+        if (attempt.refusal == ssh::Refusal::sha1) connection_->show_banner(sha1_banner);
         log::debug("refused an attempt", {{"addr", client_.address},
                                           {"user", attempt.user},
                                           {"refusal", name_of(attempt.refusal)},
@@ -167,7 +174,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
-    const auto found = co_await look_up(attempt.user, *attempt.key, attempt.proven);
+    const auto found = co_await look_up(attempt.user, *attempt.key, attempt.has_signature);
     if (connection_->ended()) co_return std::nullopt;
     if (found && !*found) {
         worker_.metrics.refused_keys.add();
@@ -175,28 +182,32 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
-    if (!attempt.proven) {
+    if (!attempt.has_signature) {
         connection_->accept_probe();
+        co_return std::nullopt;
+    }
+    if (!connection_->verify_attempt()) {
+        log::debug("wrong signature",
+                   {{"addr", client_.address}, {"key", attempt.key->fingerprint().text()}});
+        connection_->refuse_attempt();
         co_return std::nullopt;
     }
     LoggedIn login{attempt.user, *attempt.key, std::nullopt};
     if (found) login.found = **found;
-    login.proof_told = last_lookup_.proven;
     connection_->accept_login();
     co_return login;
 }
 
 asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::string& user,
-                                                                  const PublicKey& key, bool proven) {
+                                                                  const PublicKey& key, bool to_log_in) {
     const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
-    const auto lifetime = proven ? proof_lifetime : probe_lifetime;
+    const auto lifetime = to_log_in ? proof_lifetime : probe_lifetime;
     if (!same || steady_clock::now() - last_lookup_.at > lifetime) {
-        const KeyRequest question{key, user, proven, client_};
+        const KeyRequest question{key, user, false, client_};
         const Stopwatch watch(worker_.metrics.times(WorkerQuestion::key));
         last_lookup_.result = co_await worker_.authz.key(question);
         last_lookup_.user = user;
         last_lookup_.blob = key.blob();
-        last_lookup_.proven = proven;
         last_lookup_.at = steady_clock::now();
     }
     co_return last_lookup_.result;
@@ -208,8 +219,17 @@ asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddre
     const std::string address = *client;
     auto place = admit(worker, socket, address, refuse_connection);
     if (!place) co_return;
-    const ssh::ConnectionLimits limits{.max_channels = worker.config.max_sessions,
-                                       .rekey_bytes = worker.config.rekey_bytes};
+    if (const std::string refused = worker.login_budget.refusal(address, steady_clock::now());
+        !refused.empty()) {
+        worker.metrics.count_refused(ConnectionEnd::cpu);
+        co_return refuse_connection(socket, refused, address);
+    }
+    ssh::ConnectionLimits limits{.max_channels = worker.config.max_sessions,
+                                 .rekey_bytes = worker.config.rekey_bytes};
+    limits.spend = [&worker, address](std::chrono::nanoseconds cost) {
+        worker.login_budget.spend(address, cost, steady_clock::now());
+        return worker.login_budget.refusal(address, steady_clock::now());
+    };
     auto connection = Connection::open(worker.loop, worker.identity, std::move(socket), limits);
     if (!connection) {
         worker.metrics.count_refused(ConnectionEnd::failed);

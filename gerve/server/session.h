@@ -17,6 +17,7 @@
 #include "gerve/server/authz_link.h"
 #include "gerve/server/balancer.h"
 #include "gerve/server/gateway_metrics.h"
+#include "gerve/server/login_budget.h"
 #include "gerve/ssh/connection.h"
 #include "gerve/ssh/server_identity.h"
 
@@ -31,6 +32,7 @@ struct WorkerContext {
     AuthzLink authz;
     LiveLink live;
     UnauthenticatedLimit unauthenticated;
+    LoginBudget login_budget;
     UnauthenticatedLimit anonymous;  // running operations of git://
     Balancers balancers;
     FileServers file_servers;

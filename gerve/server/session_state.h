@@ -24,7 +24,7 @@ class Session : public std::enable_shared_from_this<Session> {
     asio::awaitable<std::optional<LoggedIn>> authenticate(Deadline deadline);
     asio::awaitable<std::optional<LoggedIn>> answer(const ssh::AuthAttempt& attempt);
     asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
-                                                             bool proven);
+                                                             bool to_log_in);
     asio::awaitable<void> turn_away();
     [[nodiscard]] std::chrono::milliseconds patience() const;
     void become_known();

@@ -52,6 +52,7 @@ class Worker {
               .live = LiveLink(loop, config.authz_socket(), "gateway"),
               .unauthenticated = UnauthenticatedLimit(config.ssh.max_unauthenticated,
                                                       config.ssh.max_unauthenticated_per_source),
+              .login_budget = {},
               .anonymous = UnauthenticatedLimit(config.anonymous.max_sessions,
                                                 config.anonymous.max_sessions_per_source, "are fetching"),
               .balancers = Balancers(config.listen.proxy_protocol_from, config.listen.max_awaiting_header,

@@ -5,7 +5,6 @@
 #include <libssh/server.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "authz/model/git_command.h"
 #include "gerve/ssh/connection.h"
@@ -14,7 +13,6 @@ namespace gerve::ssh {
 namespace {
 
 constexpr std::size_t max_read = 2 << 20;
-constexpr std::uint32_t least_packet = 512;  // bytes, that a client may set as its maximum
 
 // A client that is slower than we are opens its window by a few KB at a time. Each of them sent on its own
 // costs a packet, a system call and its wake-up: so wait until the window has room for this much, or for an
@@ -61,17 +59,15 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
                                            void* user) {
         // libssh tells the size of all that lies in its buffer, not of what came.
         Channel& self = self_of(user);
-        std::uint64_t& known = is_stderr == 0 ? self.untaken_ : self.unread_stderr_;
-        const std::uint64_t came = size - std::min<std::uint64_t>(size, known);
-        known = size;
+        if (is_stderr == 0) self.untaken_ = size;
         self.input_.notify();
-        if (self.connection_ != nullptr) self.connection_->data_bytes_in_ += came;
         return 0;  // stays in libssh's buffer until take_input()
     };
     callbacks_->channel_eof_function = [](ssh_session, ssh_channel, void* user) {
         self_of(user).input_.notify();
     };
     callbacks_->channel_close_function = [](ssh_session, ssh_channel, void* user) {
+        self_of(user).client_closed_ = true;
         self_of(user).input_.notify();
         self_of(user).output_.notify();
     };
@@ -111,9 +107,6 @@ Channel::~Channel() {
 void Channel::detach() {
     if (channel_ != nullptr) {
         ssh_remove_channel_callbacks(channel_, callbacks_.get());
-        // libssh sends CLOSE only if EOF left the socket at once, and keeps it for ever otherwise; sent
-        // before, EOF is behind it either way.
-        if (connection_ != nullptr && !connection_->closing_) ssh_channel_send_eof(channel_);
         ssh_channel_free(std::exchange(channel_, nullptr));
     }
     connection_ = nullptr;
@@ -148,30 +141,15 @@ void Channel::hesitate() {
     });
 }
 
-// libssh writes packets of the client's maximum, in 0.10 less 10 bytes, and never ends if nothing is left of
-// that. It tells nobody the maximum; but it lies 8 bytes behind the window, from 0.8 to 0.11 at least.
-bool Channel::tiny_packets() const {
-    struct Beginning {
-        void* session;
-        std::uint32_t local_channel, local_window;
-        int local_eof;
-        std::uint32_t local_maxpacket, remote_channel, remote_window;
-        int remote_eof;
-        std::uint32_t remote_maxpacket;
-    };
-    Beginning beginning{};
-    std::memcpy(&beginning, channel_, sizeof beginning);
-    const bool known = beginning.session == ssh_channel_get_session(channel_) &&
-                       beginning.remote_window == ssh_channel_window_size(channel_);
-    return known && beginning.remote_maxpacket < least_packet;
-}
-
 bool Channel::lives_on_its_window() const {
     return refused_ != 0 && largest_window_ < small_window;
 }
 
+// libssh calls a channel open until the client's last data have been read, which nobody does where nothing
+// runs.
 bool Channel::gone() const {
-    return channel_ == nullptr || ssh_channel_is_closed(channel_) != 0;
+    const bool runs = callbacks_->channel_shell_request_function == nullptr;
+    return channel_ == nullptr || ssh_channel_is_closed(channel_) != 0 || (client_closed_ && !runs);
 }
 
 asio::awaitable<bool> Channel::wait_input(Deadline deadline) {
@@ -198,7 +176,7 @@ std::size_t Channel::take_input(std::span<char> into) {
     if (due) since_asked_ = 0;
     const bool grow = due && waits_for_client();
     if (grow) grow_window();
-    const std::uint64_t before = connection_ != nullptr ? connection_->received() : 0;
+    const Connection::Call call(*connection_);
     const std::span<char> some = into.first(std::min<std::size_t>(into.size(), max_read));
     // Asking libssh for more than its window holds is what makes it offer a larger one; see
     // docs/performance.md.
@@ -206,12 +184,11 @@ std::size_t Channel::take_input(std::span<char> into) {
                                          : ssh_channel_read_nonblocking(
                                                channel_, some.data(), static_cast<uint32_t>(some.size()), 0);
     const auto taken = static_cast<std::size_t>(std::max(got, 0));
-    if (connection_ != nullptr) connection_->pump(before);  // a window adjustment may be waiting to go out
     if (taken == 0) return 0;
     bytes_in_ += taken;
     untaken_ -= std::min<std::uint64_t>(untaken_, taken);
     since_asked_ += taken;
-    if (connection_ != nullptr) connection_->on_input_taken();
+    connection_->on_input_taken();
     return taken;
 }
 
@@ -235,10 +212,7 @@ bool Channel::input_ended() {
 
 std::size_t Channel::room() const {
     if (channel_ == nullptr || connection_ == nullptr || connection_->session_ == nullptr) return 0;
-    if (connection_->holds_back()) return 0;
-    // Whether libssh still holds bytes can be asked, how many cannot: so a bounded number goes in before it
-    // was seen empty again.
-    const std::size_t pending = connection_->written_since_drained_;
+    const std::size_t pending = connection_->unsent();
     if (pending >= max_write) return 0;
     return std::min<std::size_t>(ssh_channel_window_size(channel_), max_write - pending);
 }
@@ -246,6 +220,7 @@ std::size_t Channel::room() const {
 // The room for `wanted` bytes, or 0 while there is less than is worth while.
 std::size_t Channel::worthwhile_room(std::size_t wanted) {
     if (gone()) return 0;
+    if (client_closed_) return wanted;
     largest_window_ = std::max(largest_window_, ssh_channel_window_size(channel_));
     const std::size_t least = std::min<std::size_t>({wanted, worthwhile, largest_window_ / 8 + 1});
     const std::size_t space = room();
@@ -257,30 +232,28 @@ std::size_t Channel::worthwhile_room(std::size_t wanted) {
 
 std::size_t Channel::put_output(OutputStream stream, std::string_view bytes) {
     if (gone() || finished_) return 0;
+    // Nobody reads behind the client's CLOSE; but what it sent before is still worked on.
+    if (client_closed_) return bytes.size();
     const std::size_t space = worthwhile_room(bytes.size());
     impatient_ = false;
     if (space == 0) return 0;
     const auto size = static_cast<uint32_t>(std::min(bytes.size(), space));
-    const std::uint64_t before = connection_->received();
-    const std::uint64_t packed = connection_->packed();
+    const Connection::Call call(*connection_);
     const int put = stream == OutputStream::out ? ssh_channel_write(channel_, bytes.data(), size)
                                                 : ssh_channel_write_stderr(channel_, bytes.data(), size);
-    if (connection_ == nullptr) return 0;
     const auto taken = static_cast<std::size_t>(std::max(put, 0));
-    connection_->note_written(taken, packed);
+    connection_->note_written(taken);
     bytes_out_ += taken;
-    connection_->pump(before);
     return taken;
 }
 
 void Channel::finish(int exit_status) {
     if (gone() || finished_) return;
     finished_ = true;
-    const std::uint64_t before = connection_ != nullptr ? connection_->received() : 0;
+    const Connection::Call call(*connection_);
     ssh_channel_request_send_exit_status(channel_, exit_status);
     ssh_channel_send_eof(channel_);
     ssh_channel_close(channel_);
-    if (connection_ != nullptr) connection_->pump(before);
 }
 
 }  // namespace gerve::ssh

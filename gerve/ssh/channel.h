@@ -44,7 +44,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
 
   private:
     friend class Connection;
-    // libssh buffers what its socket does not take: so much is put into it at most before it has to drain.
+    // So much is put into libssh at most before the socket has taken it.
     static constexpr std::size_t max_write = 256 * 1024;
 
     [[nodiscard]] std::uint64_t untaken() const { return untaken_; }
@@ -53,7 +53,6 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     void detach();     // it has ended, or its connection does: forget the libssh object
     void wake();
     void hesitate();
-    [[nodiscard]] bool tiny_packets() const;
     [[nodiscard]] std::size_t room() const;
     [[nodiscard]] std::size_t worthwhile_room(std::size_t wanted);
     void grow_window();
@@ -68,8 +67,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     Signal output_;
     asio::steady_timer patience_;
     std::uint64_t bytes_in_ = 0;
-    std::uint64_t untaken_ = 0;        // bytes that came, and wait in libssh
-    std::uint64_t unread_stderr_ = 0;  // the same of a client's extended data, which nobody wants
+    std::uint64_t untaken_ = 0;  // bytes that came, and wait in libssh
     std::uint64_t bytes_out_ = 0;
     std::uint64_t since_asked_ = 0;     // bytes taken, since a larger window was last considered
     std::uint32_t window_ = 0;          // of ours, for what the client sends
@@ -78,6 +76,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     unsigned env_left_;
     bool requested_ = false;
     bool finished_ = false;
+    bool client_closed_ = false;
     bool hesitating_ = false;
     bool impatient_ = false;
     Deadline asked_ = std::chrono::steady_clock::now();  // when waits_for_client() was

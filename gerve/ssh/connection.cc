@@ -1,33 +1,37 @@
 #include "gerve/ssh/connection.h"
 
-#include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 #include <libssh/server.h>
+#include <sys/eventfd.h>
+
+#include <ctime>
 
 #include "authz/base/tcp_options.h"
 #include "gerve/ssh/channel.h"
+#include "gerve/ssh/negotiation.h"
+#include "gerve/ssh/parting.h"
+#include "gerve/ssh/wire.h"
 
 namespace gerve::ssh {
 namespace {
 
-// What libssh reads per poll and recv: 64 of them per wake-up are 256 KB, then others have their turn.
-constexpr std::uint64_t read_size = 4096;
-constexpr int polls_per_turn = 64;
+// What one turn receives at most; then others have theirs.
+constexpr std::uint64_t bytes_per_turn = 256 * 1024;
+constexpr std::chrono::milliseconds time_per_turn{3};
+constexpr std::size_t bulk_read = 64 * 1024;
+constexpr std::size_t login_read = 16 * 1024;
+
+std::chrono::nanoseconds thread_time() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
 
 }  // namespace
 
-struct Connection::Counters {
-    ssh_counter_struct socket{};  // bytes as they cross the socket
-    ssh_counter_struct raw{};     // bytes of whole packets; libssh wants both or neither
-};
-
 Connection::Connection(asio::io_context& loop, const ConnectionLimits& limits)
-    : limits_(limits),
-      socket_(loop),
-      counters_(std::make_unique<Counters>()),
-      news_(loop.get_executor()),
-      rest_timer_(loop) {}
+    : limits_(limits), socket_(loop), seam_(*this), news_(loop.get_executor()), rest_timer_(loop) {}
 
 Connection::~Connection() {
     close(EndReason::destroyed, "destroyed");
@@ -43,102 +47,183 @@ Result<std::shared_ptr<Connection>> Connection::open(asio::io_context& loop, con
 Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
     set_tcp_options(socket.get(), {.keepalive_every = std::chrono::seconds(30)});
     asio::error_code failed;
-    Fd own(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
-    if (!own) return internal_error(errno_text("dup"));
-    socket_.assign(own.get(), failed);
+    socket_.assign(socket.get(), failed);
     if (failed) return internal_error("event loop: " + failed.message());
-    (void)own.release();
+    (void)socket.release();
+    // libssh wants a descriptor, and closes it when it likes. Nothing ever happens on this one.
+    Fd unused(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!unused) return internal_error(errno_text("eventfd"));
+    const Call call(*this);
     session_ = ssh_new();
-    event_ = ssh_event_new();
-    if (session_ == nullptr || event_ == nullptr) return internal_error("libssh: out of memory");
+    if (session_ == nullptr) return internal_error("libssh: out of memory");
     const bool process_config = false;
     ssh_options_set(session_, SSH_OPTIONS_PROCESS_CONFIG, &process_config);
     // "no" would still offer zlib@openssh.com.
     ssh_options_set(session_, SSH_OPTIONS_COMPRESSION_C_S, "none");
     ssh_options_set(session_, SSH_OPTIONS_COMPRESSION_S_C, "none");
     if (limits_.rekey_bytes != 0) ssh_options_set(session_, SSH_OPTIONS_REKEY_DATA, &limits_.rekey_bytes);
-    if (ssh_bind_accept_fd(identity.bind(), session_, socket.get()) != SSH_OK) {
+    if (ssh_bind_accept_fd(identity.bind(), session_, unused.get()) != SSH_OK) {
         return internal_error(std::string("libssh: ") + ssh_get_error(identity.bind()));
     }
-    (void)socket.release();
+    (void)unused.release();
     ssh_set_blocking(session_, 0);
-    ssh_set_counters(session_, &counters_->socket, &counters_->raw);
     ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY);
+    seam_.attach(session_);
     if (ssh_handle_key_exchange(session_) == SSH_ERROR) return client_error(ssh_get_error(session_));
-    if (ssh_event_add_session(event_, session_) != SSH_OK)
-        return internal_error("libssh: ssh_event_add_session");
-    arm();
     return {};
+}
+
+Connection::Call::Call(Connection& connection) : connection_(connection), inside_(connection.seam_) {
+    if (connection.calls_++ == 0 && !connection.known_) began_ = thread_time();
+}
+
+Connection::Call::~Call() {
+    if (--connection_.calls_ != 0) return;
+    if (began_ != std::chrono::nanoseconds(0)) connection_.spend(thread_time() - began_);
+    connection_.settle();
+}
+
+void Connection::spend(std::chrono::nanoseconds time) {
+    cpu_before_login_ += time;
+    if (known_) return;
+    const std::string refused = limits_.spend ? limits_.spend(time) : "";
+    if (!refused.empty()) return cut(EndReason::login_cpu, refused);
+    if (cpu_before_login_ > limits_.cpu_before_login)
+        cut(EndReason::login_cpu, "This login takes too much processor time. Use an ed25519 key.");
+}
+
+// libssh changes the state of a channel, and of the whole session, inside of calls that are about something
+// else, and not all of it has a callback.
+void Connection::settle() {
+    if (session_ == nullptr) return;
+    if (!seam_.send(wire())) gone_ = true;
+    if (turning_) return;
+    bool news = gone_ || cut_.reason != EndReason::open || ssh_is_connected(session_) == 0;
+    for (const auto& channel : channels_) news = news || channel->gone();
+    const bool woken = resting_ && seam_.unsent() > 0;
+    if (woken) stop_resting();
+    if (news || woken) turn_soon();
+    arm();
+}
+
+void Connection::cut(EndReason reason, std::string text) {
+    if (cut_.reason == EndReason::open) cut_ = Ending{reason, std::move(text)};
+}
+
+bool Connection::take_packet(std::uint8_t type, std::string_view payload) {
+    if (cut_.reason != EndReason::open) return true;
+    if (type == message::disconnect) client_left_ = true;
+    if (!logged_in_) return take_packet_before_login(type, payload);
+    if (type == message::service_request) {
+        cut(EndReason::service, "There is no service to be asked for after the login.");
+        return true;
+    }
+    switch (traffic_.receive(type, payload)) {
+        case Traffic::Verdict::serve: return false;
+        case Traffic::Verdict::drop: break;
+        case Traffic::Verdict::window_exceeded:
+            cut(EndReason::window, "More data than the window of the channel allows.");
+            break;
+        case Traffic::Verdict::tiny_packets:
+            cut(EndReason::tiny_packets, "Packets as small as this client wants are not served.");
+            break;
+    }
+    return true;
+}
+
+void Connection::note_sent(std::uint8_t type, std::string_view payload) {
+    if (type == message::newkeys) keys_agreed_ = true;
+    if (logged_in_) {
+        traffic_.send(type, payload);
+    } else if (type == message::unimplemented) {
+        ++dropped_;
+    }
 }
 
 void Connection::turn() {
     if (session_ == nullptr) return;
-    const std::uint64_t received_before = received();
-    for (int i = 0; i < polls_per_turn && pending_ == nullptr; ++i) {
-        const std::uint64_t before = received();
-        const int polled = ssh_event_dopoll(event_, 0);
-        if (!logged_in_) collect_message();
-        const std::uint64_t got = received() - before;
-        if (polled != SSH_OK || !ssh_is_connected(session_) || got == 0) break;
-        if (got < read_size && (logged_in_ || !write_pending())) break;
+    const std::uint64_t received_before = received_;
+    turning_ = true;
+    if (logged_in_) {
+        read_in_bulk();
+    } else if (!held_) {
+        read_before_login();
+    } else if (!seam_.send(wire())) {
+        gone_ = true;
     }
-    drain();
-    const std::uint64_t got_in_all = received() - received_before;
-    acknowledge(got_in_all);
+    turning_ = false;
+    const std::uint64_t got = received_ - received_before;
+    acknowledge(got);
     check_state();
     wake_channels();
     drop_closed_channels();
-    consider_rest(got_in_all);
+    consider_rest(got);
     arm();
 }
 
-std::uint64_t Connection::received() const {
-    return counters_->socket.in_bytes;
+// One packet at a time: each may cost a signature or an exchange of keys, and others wait meanwhile.
+void Connection::read_before_login() {
+    Seam::Reading reading;
+    {
+        const Call call(*this);
+        reading = seam_.read(wire(), packets_left_ ? 0 : login_read, Seam::Portion::packet);
+        answer_service_requests();
+    }
+    received_ += reading.received;
+    gone_ = gone_ || reading.ended;
+    packets_left_ = reading.progress && reading.more;
+    if (reading.more) turn_soon();
 }
 
-std::uint64_t Connection::sent() const {
-    return counters_->socket.out_bytes;
-}
-
-std::uint64_t Connection::packed() const {
-    return counters_->raw.out_bytes;
-}
-
-std::uint64_t Connection::packets_received() const {
-    return counters_->raw.in_packets;
+void Connection::read_in_bulk() {
+    const std::uint64_t before = received_;
+    const auto began = std::chrono::steady_clock::now();
+    bool more = true;
+    while (more && received_ - before < bytes_per_turn) {
+        const Call call(*this);
+        const Seam::Reading reading = seam_.read(wire(), bulk_read, Seam::Portion::everything);
+        received_ += reading.received;
+        gone_ = gone_ || reading.ended;
+        more = reading.more && cut_.reason == EndReason::open && ssh_is_connected(session_) != 0 &&
+               std::chrono::steady_clock::now() - began < time_per_turn;
+    }
 }
 
 void Connection::check_state() {
     if (session_ == nullptr) return;
-    if (!ssh_is_connected(session_) || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) {
-        const std::string error = ssh_get_error(session_);
-        if (error.empty()) return close(EndReason::client_closed, "client closed the connection");
-        close(EndReason::protocol, error);
-    } else if (const Ending why = abuse(); why.reason != EndReason::open) {
-        disconnect(why.reason, why.text);
+    if (cut_.reason != EndReason::open) return disconnect(cut_.reason, cut_.text);
+    if (ssh_is_connected(session_) == 0 || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0)
+        return check_end();
+    if (gone_) return close(EndReason::client_closed, "client closed the connection");
+    if (const Ending why = abuse(); why.reason != EndReason::open) disconnect(why.reason, why.text);
+}
+
+void Connection::check_end() {
+    const std::string error = ssh_get_error(session_);
+    if (client_left_) return close(EndReason::client_closed, error);
+    if (const Ending nothing_shared = failed_negotiation(error);
+        !keys_agreed_ && nothing_shared.reason != EndReason::open) {
+        seam_.gather(plain_disconnect(nothing_shared.text));
+        return close(nothing_shared.reason, nothing_shared.text, Farewell::said);
     }
+    if (error.empty() || gone_) return close(EndReason::client_closed, "client closed the connection");
+    close(EndReason::protocol, error);
 }
 
 Ending Connection::abuse() const {
     if (!logged_in_) {
-        if (asked_for_another_service_)
-            return {EndReason::service, "There is no service but ssh-userauth, to be asked for once."};
         if (dropped_ > limits_.max_dropped)
             return {EndReason::login_packets, "Too many packets before login."};
     }
-    if (!known_ && counters_->socket.in_bytes > limits_.bytes_before_login)
+    if (!known_ && received_ > limits_.bytes_before_login)
         return {EndReason::login_bytes, "Too many bytes before login."};
     if (!logged_in_) return {};
     if (channels_in_all_ > limits_.max_channels_in_all)
         return {EndReason::too_many_channels, "Too many sessions on one connection."};
-    // What a client sends besides data is bounded by the data (window adjustments) and by time (keepalives).
     const auto age = std::chrono::steady_clock::now() - opened_;
-    const auto seconds =
-        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count());
-    if (counters_->raw.in_packets >
-        4'000 + counters_->socket.out_bytes / 1'024 + data_bytes_in_ / 256 + 10 * seconds) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(age).count();
+    if (traffic_.is_abuse(static_cast<std::uint64_t>(seconds)))
         return {EndReason::useless, "Too many requests on one connection."};
-    }
     return {};
 }
 
@@ -170,37 +255,32 @@ asio::awaitable<std::shared_ptr<Channel>> Connection::next_request(Deadline dead
 }
 
 void Connection::wake_channels() {
-    bool tiny_packets = false;
     for (const auto& channel : channels_) {
         if (std::exchange(channel->requested_, false)) {
-            tiny_packets = tiny_packets || channel->tiny_packets();
             requests_.push_back(channel);
             news_.notify();
         }
         channel->wake();
     }
-    if (tiny_packets)
-        disconnect(EndReason::tiny_packets, "Packets as small as this client wants are not served.");
 }
 
-// To free a channel makes libssh write, and read what came meanwhile: a channel opened by that joins
-// channels_. Whoever still holds one that is dropped may do so for longer than libssh's session lives.
 void Connection::drop_closed_channels() {
     if (session_ == nullptr) return;
-    const std::uint64_t before = received();
     std::vector<std::shared_ptr<Channel>> gone;
     for (auto& channel : channels_) {
         if (channel->gone()) gone.push_back(std::move(channel));
     }
-    if (!gone.empty()) last_channel_end_ = std::chrono::steady_clock::now();
+    if (gone.empty()) return;
+    last_channel_end_ = std::chrono::steady_clock::now();
     std::erase(channels_, nullptr);
+    const Call call(*this);
     for (const auto& channel : gone) channel->detach();
-    if (!gone.empty()) pump(before);
 }
 
 void Connection::detach_channels() {
     closing_ = true;
     const auto channels = std::exchange(channels_, {});
+    const Seam::Inside inside(seam_);
     for (const auto& channel : channels) channel->detach();
 }
 
@@ -228,24 +308,29 @@ std::string Connection::key_exchange() const {
 void Connection::disconnect(EndReason reason, const std::string& text) {
     if (session_ == nullptr) return;
     detach_channels();
-    ssh_session_set_disconnect_message(session_, text.c_str());
-    ssh_disconnect(session_);
-    close(reason, text);
+    {
+        const Seam::Inside inside(seam_);
+        ssh_session_set_disconnect_message(session_, text.c_str());
+        ssh_disconnect(session_);
+    }
+    close(reason, text, Farewell::said);
 }
 
-void Connection::close(EndReason reason, std::string why) {
-    if (session_ == nullptr && event_ == nullptr) return;
+void Connection::close(EndReason reason, std::string why, Farewell farewell) {
+    if (session_ == nullptr && !socket_.is_open()) return;
     why_ = Ending{reason, std::move(why)};
     detach_channels();
-    if (pending_ != nullptr) ssh_message_free(std::exchange(pending_, nullptr));
-    asio::error_code ignored;
+    release_attempt();
+    stop_resting();
     rest_timer_.cancel();
-    resting_.reset();
-    socket_.close(ignored);
-    if (event_ != nullptr) {
-        if (session_ != nullptr) ssh_event_remove_session(event_, session_);
-        ssh_event_free(std::exchange(event_, nullptr));
+    asio::error_code ignored;
+    socket_.cancel(ignored);
+    if (farewell == Farewell::said) {
+        (void)seam_.send(socket_.native_handle());
+        part_with(std::move(socket_), seam_.take_unsent());
     }
+    socket_.close(ignored);
+    const Seam::Inside inside(seam_);
     if (session_ != nullptr) ssh_free(std::exchange(session_, nullptr));
     news_.notify();
 }

@@ -1,5 +1,4 @@
 // When a connection looks at its socket: at once for small talk, seldom while it carries much.
-#include <libssh/libssh.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -47,11 +46,11 @@ void Connection::acknowledge(std::uint64_t received) {
     if (received > small_talk || sent_since > small_talk) last_bulk_ = now;
     if (now - last_bulk_ < bulk_goes_on) return;
     const int on = 1;
-    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    ::setsockopt(wire(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 void Connection::consider_rest(std::uint64_t received) {
-    if (!logged_in_ || session_ == nullptr || resting_ || undrained_) return;
+    if (!logged_in_ || session_ == nullptr || resting_ || write_pending()) return;
     const std::uint64_t sent_since = sent() - std::exchange(sent_at_turn_, sent());
     until_taken_ = received > 0 && untaken() >= much_untaken;
     if (until_taken_) return rest(most_rest);
@@ -96,45 +95,21 @@ std::uint64_t Connection::untaken() const {
     return sum;
 }
 
-// Bytes are left in libssh that the socket did not take; before login, also that libssh waits to hear from
-// its socket, as it does after every write.
-bool Connection::write_pending() const {
-    if (logged_in_) return undrained_;
-    return (ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0;
+// Once libssh has asked for new keys it keeps what it is given until the client has agreed to them; all of it
+// goes out at once then.
+std::size_t Connection::unsent() const {
+    return seam_.unsent() + static_cast<std::size_t>(written_ - std::min(written_, traffic_.data_sent()));
 }
 
-// After every write libssh wants to see the socket writable before it writes again, and gathers what is
-// written meanwhile. This sends it, at the price of a poll, or finds without a system call that nothing is
-// left.
-void Connection::drain() {
-    if (session_ == nullptr) return;
-    undrained_ = logged_in_ ? ssh_blocking_flush(session_, 0) != SSH_OK : write_pending();
-    if (!undrained_) written_since_drained_ = 0;
+void Connection::note_written(std::size_t bytes) {
+    written_ += bytes;
 }
 
-// Once libssh has asked for new keys it keeps what it is given, without a bound and without telling, until
-// the client has agreed to them; all of it goes out at once then.
-void Connection::note_written(std::size_t bytes, std::uint64_t packed_before) {
-    written_since_drained_ += bytes;
-    packed_when_sent_ = packed_before + bytes;
+int Connection::wire() {
+    return resting_ ? resting_.get() : socket_.native_handle();
 }
 
-bool Connection::holds_back() const {
-    return packed() < packed_when_sent_;
-}
-
-// Whatever may make libssh write ends here: what it has not sent waits for the socket, and what it read on
-// the way counts as news.
-void Connection::pump(std::uint64_t received_before) {
-    if (session_ == nullptr) return;
-    drain();
-    const bool woken = undrained_ && resting_;
-    if (woken) stop_resting();
-    if (woken || received() != received_before || !ssh_is_connected(session_)) turn_soon();
-    arm();
-}
-
-// What was read while writing wakes its readers from the event loop; the end of a rest will do for that.
+// What happened inside a call is dealt with from the event loop; the end of a rest will do for that.
 void Connection::turn_soon() {
     if (resting_ || std::exchange(turn_posted_, true)) return;
     asio::post(socket_.get_executor(), [self = shared_from_this()] {
@@ -152,7 +127,7 @@ void Connection::on_ready(const asio::error_code& failed) {
 
 void Connection::arm() {
     if (session_ == nullptr || resting_) return;
-    if (!waiting_read_ && pending_ == nullptr) {
+    if (!waiting_read_ && !held_) {
         waiting_read_ = true;
         socket_.async_wait(asio::posix::stream_descriptor::wait_read,
                            [self = shared_from_this()](const asio::error_code& failed) {

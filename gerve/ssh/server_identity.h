@@ -12,6 +12,9 @@ struct ssh_bind_struct;
 
 namespace gerve::ssh {
 
+// Of the libssh that is linked in, as "0.10.6".
+[[nodiscard]] std::string library_version();
+
 class ServerIdentity {
   public:
     // Loads the host keys. Errors: internal, naming the file or the option. Refuses a libssh older than

@@ -49,6 +49,7 @@ SOLE_INCLUDERS = [
 PURE = ("authz/model/*", "authz/policy.*")
 PURE_INCLUDES = {
     "authz/base/clock.h",  # for UnixMillis; PURE_FORBIDDEN keeps its functions out
+    "authz/base/curve_points.h",
     "authz/base/digest.h",
     "authz/base/result.h",
     "authz/base/text.h",

@@ -99,6 +99,18 @@ TEST_CASE("what Gerve cannot check is refused by its kind") {
         refusal(PublicKey::parse_blob(wire("ssh-\x1b[2J"))).starts_with("'ssh-\\x1b[2J' is not a key type"));
 }
 
+TEST_CASE("keys that prove nothing are refused") {
+    CHECK(refusal(PublicKey::parse_blob(wire("ssh-ed25519") + wire(std::string(32, '\0')))) ==
+          "the public key has a small order: it proves nothing");
+    std::string off_curve = PublicKey::parse_line(key_file("ecdsa256"))->blob();
+    off_curve.back() = static_cast<char>(off_curve.back() ^ 1);
+    CHECK(refusal(PublicKey::parse_blob(off_curve)) == "the public key is no point of its curve");
+    std::string even = modulus_of(2048);
+    even.back() = '\x54';
+    CHECK_FALSE(PublicKey::parse_blob(rsa_blob(even)).has_value());
+    CHECK_FALSE(PublicKey::parse_blob(rsa_blob(modulus_of(2048), "\x04")).has_value());
+}
+
 TEST_CASE("the bounds of RSA are exact") {
     CHECK_FALSE(PublicKey::parse_blob(rsa_blob(modulus_of(2047))).has_value());
     CHECK(PublicKey::parse_blob(rsa_blob(modulus_of(2048)))->bits() == 2048);

@@ -1,0 +1,97 @@
+#include "gerve/ssh/auth_request.h"
+
+#include <algorithm>
+#include <array>
+
+#include "authz/base/text.h"
+#include "gerve/ssh/wire.h"
+
+namespace gerve::ssh {
+namespace {
+
+constexpr std::array<std::string_view, 5> key_types{"ssh-ed25519", "ecdsa-sha2-nistp256",
+                                                    "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"};
+
+// What PublicKey::parse_blob says of a blob that is no key at all, as opposed to one that is not accepted.
+constexpr std::string_view malformed_key = "the public key is malformed";
+
+std::string quoted(std::string_view name) {
+    return "'" + printable(name, 64) + "'";
+}
+
+AuthRequest& refuse(AuthRequest& request, Refusal refusal, std::string text) {
+    request.key.reset();
+    request.refusal = refusal;
+    request.refusal_text = std::move(text);
+    return request;
+}
+
+AuthRequest& refuse_method(AuthRequest& request, std::string_view method) {
+    Refusal refusal = Refusal::method_other;
+    if (method == "none") refusal = Refusal::method_none;
+    if (method == "password") refusal = Refusal::method_password;
+    if (method == "keyboard-interactive") refusal = Refusal::method_keyboard;
+    if (method == "hostbased") refusal = Refusal::method_hostbased;
+    return refuse(request, refusal, "the method " + quoted(method) + " is not offered");
+}
+
+AuthRequest& refuse_key(AuthRequest& request, std::string_view blob, const std::string& why) {
+    const auto type = FieldReader(blob).string();
+    if (!type || why == malformed_key) return refuse(request, Refusal::malformed, why);
+    if (type->find("-cert-v0") != std::string_view::npos) return refuse(request, Refusal::certificate, why);
+    const bool known = std::find(key_types.begin(), key_types.end(), *type) != key_types.end();
+    return refuse(request, known ? Refusal::weak_key : Refusal::unknown_key_type, why);
+}
+
+// RFC 8332 section 3: an RSA key signs by several algorithms, of which "ssh-rsa" is SHA-1. Every other key
+// signs by the algorithm that it is named after.
+bool belongs_to(std::string_view algorithm, const PublicKey& key) {
+    if (key.algorithm() != "ssh-rsa") return algorithm == key.algorithm();
+    return algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512";
+}
+
+AuthRequest& check_signature(AuthRequest& request, std::string_view algorithm, std::string_view signature) {
+    FieldReader fields(signature);
+    const auto made_by = fields.string();
+    const auto bytes = fields.string();
+    if (!made_by || !bytes || bytes->empty() || !fields.at_end())
+        return refuse(request, Refusal::malformed, "the signature is malformed");
+    if (*made_by == "ssh-rsa") return refuse(request, Refusal::sha1, "a signature with SHA-1 (ssh-rsa)");
+    if (*made_by == algorithm) return request;
+    return refuse(request, Refusal::algorithm_mismatch,
+                  "announced " + quoted(algorithm) + ", signed by " + quoted(*made_by));
+}
+
+}  // namespace
+
+AuthRequest parse_auth_request(std::string_view payload) {
+    AuthRequest request;
+    FieldReader fields(payload);
+    const auto user = fields.string();
+    const auto service = fields.string();
+    const auto method = fields.string();
+    if (user) request.user = *user;
+    if (!method) return refuse(request, Refusal::malformed, "the request is malformed");
+    if (*service != "ssh-connection")
+        return refuse(request, Refusal::malformed, "there is no service " + quoted(*service));
+    if (*method != "publickey") return refuse_method(request, *method);
+    const auto has_signature = fields.byte();
+    const auto algorithm = fields.string();
+    const auto blob = fields.string();
+    const auto signature =
+        has_signature.value_or(0) != 0 ? fields.string() : std::optional<std::string_view>("");
+    if (!algorithm || !blob || !signature || !fields.at_end())
+        return refuse(request, Refusal::malformed, "the request is malformed");
+    request.has_signature = *has_signature != 0;
+    auto key = PublicKey::parse_blob(*blob);
+    if (!key) return refuse_key(request, *blob, describe(key.error()));
+    request.key = std::move(*key);
+    if (*algorithm == "ssh-rsa") return refuse(request, Refusal::sha1, "signatures with SHA-1 (ssh-rsa)");
+    if (!belongs_to(*algorithm, *request.key)) {
+        return refuse(request, Refusal::algorithm_mismatch,
+                      quoted(*algorithm) + " for a key of type " + request.key->algorithm());
+    }
+    return request.has_signature ? check_signature(request, *algorithm, *signature) : request;
+}
+
+}  // namespace gerve::ssh

@@ -1,0 +1,26 @@
+// AuthRequest: one request to log in (RFC 4252 section 5), taken apart before anything is spent on it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "authz/model/public_key.h"
+#include "gerve/ssh/ending.h"
+
+namespace gerve::ssh {
+
+// Everything in it is the client's word. A signature is there, of the key's kind and by the algorithm that
+// was announced (RFC 8332 section 3.2); whether it is right is not known.
+struct AuthRequest {
+    std::string user;
+    std::optional<PublicKey> key;  // none if `refusal` says why
+    bool has_signature = false;
+    Refusal refusal = Refusal::none;
+    std::string refusal_text;  // printable
+};
+
+// `payload`: of SSH_MSG_USERAUTH_REQUEST, behind the message number.
+[[nodiscard]] AuthRequest parse_auth_request(std::string_view payload);
+
+}  // namespace gerve::ssh

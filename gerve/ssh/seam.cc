@@ -1,0 +1,202 @@
+#include "gerve/ssh/seam.h"
+
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace {
+
+// Which seam the calls that come out of libssh belong to. One thread runs all connections of a worker.
+thread_local gerve::ssh::Seam* current = nullptr;
+
+constexpr std::size_t receive_size = 64 * 1024;
+constexpr std::size_t largest_packet = 262'144 + 1024;  // MAX_PACKET_LEN of libssh, with length and MAC
+
+// Output buffers that grew in one connection serve the next one that has something to send.
+constexpr std::size_t spare_buffers = 4;
+thread_local std::vector<std::string> spares;
+
+// Every packet with a number from 1 to 100 goes through here first.
+constexpr std::uint8_t watched_packets = 100;
+
+int watch_packet(ssh_session /*session*/, std::uint8_t type, ssh_buffer packet, void* user) {
+    const std::string_view payload(static_cast<const char*>(ssh_buffer_get(packet)),
+                                   ssh_buffer_get_len(packet));
+    return static_cast<gerve::ssh::Seam*>(user)->watch().take_packet(type, payload) ? SSH_PACKET_USED
+                                                                                    : SSH_PACKET_NOT_USED;
+}
+
+std::array<ssh_packet_callback, watched_packets> watchers() {
+    std::array<ssh_packet_callback, watched_packets> all{};
+    all.fill(watch_packet);
+    return all;
+}
+std::array<ssh_packet_callback, watched_packets> all_watchers = watchers();
+
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 11, 0)
+using PacketSize = std::size_t;
+#else
+using PacketSize = unsigned int;
+#endif
+
+}  // namespace
+
+// Functions of libssh that its headers do not declare, and those that are linked in place of libssh's own.
+extern "C" {
+void ssh_packet_set_callbacks(ssh_session session, ssh_packet_callbacks callbacks);
+
+void __real_ssh_socket_set_callbacks(void* socket, ssh_socket_callbacks callbacks);
+void __wrap_ssh_socket_set_callbacks(void* socket, ssh_socket_callbacks callbacks);
+void __wrap_ssh_socket_set_callbacks(void* socket, ssh_socket_callbacks callbacks) {
+    if (current != nullptr) current->set_socket_callbacks(callbacks);
+    __real_ssh_socket_set_callbacks(socket, callbacks);
+}
+
+int __wrap_ssh_socket_write(void* socket, const void* bytes, std::uint32_t size);
+int __wrap_ssh_socket_write(void* /*socket*/, const void* bytes, std::uint32_t size) {
+    if (current == nullptr) return SSH_ERROR;
+    current->gather({static_cast<const char*>(bytes), size});
+    return SSH_OK;
+}
+
+// libssh would look at the descriptor that it was given in place of the socket.
+int __wrap_ssh_poll_ctx_dopoll(void* context, int timeout);
+int __wrap_ssh_poll_ctx_dopoll(void* /*context*/, int /*timeout*/) {
+    return SSH_AGAIN;
+}
+
+unsigned char* __real_ssh_packet_encrypt(ssh_session session, void* packet, PacketSize size);
+unsigned char* __wrap_ssh_packet_encrypt(ssh_session session, void* packet, PacketSize size);
+unsigned char* __wrap_ssh_packet_encrypt(ssh_session session, void* packet, PacketSize size) {
+    // uint32 packet_length, byte padding_length, payload, padding
+    const std::string_view whole(static_cast<const char*>(packet), size);
+    if (current != nullptr && size > 6) {
+        const auto padding = static_cast<std::uint8_t>(whole[4]);
+        const std::size_t payload = size - 6 - std::min<std::size_t>(padding, size - 6);
+        current->watch().note_sent(static_cast<std::uint8_t>(whole[5]), whole.substr(6, payload));
+    }
+    return __real_ssh_packet_encrypt(session, packet, size);
+}
+}
+
+namespace gerve::ssh {
+
+Seam::Seam(PacketWatch& watch)
+    : watch_(watch), packet_callbacks_(std::make_unique<ssh_packet_callbacks_struct>()) {
+    packet_callbacks_->start = 1;
+    packet_callbacks_->n_callbacks = watched_packets;
+    packet_callbacks_->callbacks = all_watchers.data();
+    packet_callbacks_->user = this;
+}
+
+Seam::~Seam() {
+    release_output();
+}
+
+// libssh appends its own callbacks when the client's version has come, and asks in the order of the list.
+void Seam::attach(ssh_session_struct* session) {
+    ssh_packet_set_callbacks(session, packet_callbacks_.get());
+}
+
+Seam::Inside::Inside(Seam& seam) : before_(std::exchange(current, &seam)) {}
+
+Seam::Inside::~Inside() {
+    current = before_;
+}
+
+Seam::Reading Seam::read(int socket, std::size_t most, Portion portion) {
+    thread_local const auto buffer =
+        std::make_unique_for_overwrite<char[]>(largest_packet + 2 * receive_size);
+    Reading reading;
+    const std::size_t kept = in_.size();
+    if (kept > largest_packet + receive_size) return reading;
+    std::memcpy(buffer.get(), in_.data(), kept);
+    most = std::min(most, receive_size);
+    const ssize_t got = most == 0 ? 0 : ::recv(socket, buffer.get() + kept, most, 0);
+    if (got > 0) reading.received = static_cast<std::size_t>(got);
+    reading.ended = most != 0 && (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR));
+    const std::size_t size = kept + reading.received;
+    const std::size_t taken =
+        portion == Portion::packet ? hand_over_packet(buffer.get(), size) : hand_over(buffer.get(), size);
+    if (taken == 0 && reading.received > 0) {
+        in_.append(buffer.get() + kept, reading.received);
+    } else if (taken > 0) {
+        in_.assign(buffer.get() + taken, size - taken);
+    }
+    if (in_.empty() && in_.capacity() > receive_size) std::string().swap(in_);
+    reading.progress = taken > 0;
+    reading.more = reading.received == most || (portion == Portion::packet && taken > 0 && !in_.empty());
+    return reading;
+}
+
+std::size_t Seam::hand_over(char* bytes, std::size_t size) {
+    const auto* callbacks = static_cast<ssh_socket_callbacks>(socket_callbacks_);
+    std::size_t taken = 0;
+    while (taken < size) {
+        const auto some =
+            static_cast<std::size_t>(callbacks->data(bytes + taken, size - taken, callbacks->userdata));
+        if (some == 0) break;
+        taken += std::min(some, size - taken);
+    }
+    offered_ = 0;
+    return taken;
+}
+
+// libssh takes all whole packets that it is shown. Where a packet ends is known to nobody else, since lengths
+// are encrypted: so it is shown four bytes more each time, the measure of all lengths (RFC 4253 section 6),
+// until it takes something.
+std::size_t Seam::hand_over_packet(char* bytes, std::size_t size) {
+    constexpr std::size_t step = 4;
+    const auto* callbacks = static_cast<ssh_socket_callbacks>(socket_callbacks_);
+    while (offered_ < size) {
+        offered_ = std::min(offered_ + step, size);
+        const auto taken = static_cast<std::size_t>(callbacks->data(bytes, offered_, callbacks->userdata));
+        if (taken == 0) continue;
+        offered_ = 0;
+        return std::min(taken, size);
+    }
+    return 0;
+}
+
+void Seam::gather(std::string_view bytes) {
+    if (out_.capacity() < bytes.size() && !spares.empty()) {
+        spares.back().assign(out_);
+        std::swap(out_, spares.back());
+        spares.pop_back();
+    }
+    out_.append(bytes);
+}
+
+bool Seam::send(int socket) {
+    while (out_taken_ < out_.size()) {
+        const ssize_t sent = ::send(socket, out_.data() + out_taken_, out_.size() - out_taken_, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0) return errno == EAGAIN;
+        out_taken_ += static_cast<std::size_t>(sent);
+        sent_ += static_cast<std::uint64_t>(sent);
+    }
+    release_output();
+    return true;
+}
+
+void Seam::release_output() {
+    out_.clear();
+    out_taken_ = 0;
+    if (out_.capacity() < 4096) return;
+    if (spares.size() < spare_buffers) spares.push_back(std::move(out_));
+    out_ = std::string();
+}
+
+std::string Seam::take_unsent() {
+    std::string rest = out_.substr(out_taken_);
+    release_output();
+    return rest;
+}
+
+}  // namespace gerve::ssh

@@ -1,0 +1,91 @@
+// Seam: libssh without a socket. What libssh sends is gathered here, what arrived is handed to it, and each
+// packet is shown to its connection on the way.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct ssh_session_struct;
+struct ssh_packet_callbacks_struct;
+
+namespace gerve::ssh {
+
+// Sees packets (RFC 4253 section 6) in the clear, from inside libssh: it may note what it sees, and must not
+// call libssh. `payload` begins behind the message number.
+class PacketWatch {
+  public:
+    // True: the packet is dealt with, libssh does not get to see it. Not called for packets that libssh
+    // refuses to take in its present state, and for those it does not know (it answers them with
+    // SSH_MSG_UNIMPLEMENTED).
+    virtual bool take_packet(std::uint8_t type, std::string_view payload) = 0;
+    virtual void note_sent(std::uint8_t type, std::string_view payload) = 0;
+
+  protected:
+    ~PacketWatch() = default;
+};
+
+// The static libssh is linked so that its socket and poll functions, and the one that encrypts a packet, come
+// out here (see meson.build and docs/decisions/0016-libssh-without-a-socket.md).
+class Seam {
+  public:
+    explicit Seam(PacketWatch& watch);
+    ~Seam();
+    Seam(const Seam&) = delete;
+    Seam& operator=(const Seam&) = delete;
+
+    // Before the session's key exchange starts; the seam must outlive the session.
+    void attach(ssh_session_struct* session);
+
+    // Stands around every call into libssh.
+    class Inside {
+      public:
+        explicit Inside(Seam& seam);
+        ~Inside();
+        Inside(const Inside&) = delete;
+        Inside& operator=(const Inside&) = delete;
+
+      private:
+        Seam* before_;
+    };
+
+    enum class Portion {
+        packet,      // one packet at most
+        everything,  // all whole packets
+    };
+    struct Reading {
+        std::size_t received = 0;
+        bool progress = false;  // libssh took something
+        bool more = false;      // bytes may be left, with us or with the kernel
+        bool ended = false;     // no more can come: end of file, or an error
+    };
+    // Receives up to `most` bytes (at most 64 KB) and lets libssh take what there is.
+    [[nodiscard]] Reading read(int socket, std::size_t most, Portion portion);
+
+    // Sends what is gathered, as far as the socket takes it. False: the socket is broken.
+    [[nodiscard]] bool send(int socket);
+    [[nodiscard]] std::size_t unsent() const { return out_.size() - out_taken_; }
+    [[nodiscard]] std::string take_unsent();  // leaves nothing behind
+    [[nodiscard]] std::uint64_t sent() const { return sent_; }
+
+    void set_socket_callbacks(void* callbacks) { socket_callbacks_ = callbacks; }
+    void gather(std::string_view bytes);
+    PacketWatch& watch() { return watch_; }
+
+  private:
+    std::size_t hand_over(char* bytes, std::size_t size);
+    std::size_t hand_over_packet(char* bytes, std::size_t size);
+    void release_output();
+
+    PacketWatch& watch_;
+    void* socket_callbacks_ = nullptr;
+    std::unique_ptr<ssh_packet_callbacks_struct> packet_callbacks_;
+    std::string in_;           // received, and not taken by libssh
+    std::size_t offered_ = 0;  // so many of them are not a whole packet
+    std::string out_;
+    std::size_t out_taken_ = 0;
+    std::uint64_t sent_ = 0;
+};
+
+}  // namespace gerve::ssh

@@ -1,0 +1,70 @@
+// The messages of SSH that Gerve itself looks at (RFC 4250 section 4.1.2), and a reader of their fields (RFC
+// 4251 section 5).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace gerve::ssh {
+
+namespace message {
+constexpr std::uint8_t disconnect = 1;
+constexpr std::uint8_t ignore = 2;
+constexpr std::uint8_t unimplemented = 3;
+constexpr std::uint8_t debug = 4;
+constexpr std::uint8_t service_request = 5;
+constexpr std::uint8_t kexinit = 20;
+constexpr std::uint8_t newkeys = 21;
+constexpr std::uint8_t userauth_request = 50;
+constexpr std::uint8_t userauth_info_response = 61;
+constexpr std::uint8_t userauth_last = 79;
+constexpr std::uint8_t channel_open = 90;
+constexpr std::uint8_t channel_open_confirmation = 91;
+constexpr std::uint8_t channel_window_adjust = 93;
+constexpr std::uint8_t channel_data = 94;
+constexpr std::uint8_t channel_extended_data = 95;
+constexpr std::uint8_t channel_eof = 96;
+constexpr std::uint8_t channel_close = 97;
+constexpr std::uint8_t channel_request = 98;
+}  // namespace message
+
+// Takes one field after the other off the front. Once a field is missing, all that follow are.
+class FieldReader {
+  public:
+    explicit FieldReader(std::string_view bytes) : rest_(bytes) {}
+
+    [[nodiscard]] std::optional<std::uint8_t> byte() {
+        if (rest_.empty()) return std::nullopt;
+        const auto value = static_cast<std::uint8_t>(rest_[0]);
+        rest_.remove_prefix(1);
+        return value;
+    }
+    [[nodiscard]] std::optional<std::uint32_t> number() {
+        if (rest_.size() < 4) return fail();
+        std::uint32_t value = 0;
+        for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<std::uint8_t>(rest_[i]);
+        rest_.remove_prefix(4);
+        return value;
+    }
+    [[nodiscard]] std::optional<std::string_view> string() {
+        const auto size = number();
+        if (!size || *size > rest_.size()) return fail();
+        const std::string_view value = rest_.substr(0, *size);
+        rest_.remove_prefix(*size);
+        return value;
+    }
+    [[nodiscard]] bool at_end() const { return rest_.empty() && !failed_; }
+
+  private:
+    std::nullopt_t fail() {
+        rest_ = {};
+        failed_ = true;
+        return std::nullopt;
+    }
+
+    std::string_view rest_;
+    bool failed_ = false;
+};
+
+}  // namespace gerve::ssh

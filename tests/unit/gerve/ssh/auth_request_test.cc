@@ -1,0 +1,95 @@
+#include "gerve/ssh/auth_request.h"
+
+#include <doctest/doctest.h>
+
+#include "packets.h"
+
+using namespace gerve::ssh;
+using namespace packets;
+
+namespace {
+
+const std::string ed25519 = text("ssh-ed25519") + text(std::string(32, 'k'));
+const std::string rsa =
+    text("ssh-rsa") + text(std::string("\1\0\1", 3)) + text(std::string(1, '\0') + std::string(256, '\x81'));
+const std::string short_rsa =
+    text("ssh-rsa") + text(std::string("\1\0\1", 3)) + text(std::string(128, '\x55'));
+
+std::string request(const std::string& algorithm, const std::string& blob, const std::string& rest = "") {
+    return text("git") + text("ssh-connection") + text("publickey") +
+           std::string(1, rest.empty() ? '\0' : '\1') + text(algorithm) + text(blob) + rest;
+}
+
+std::string signature(const std::string& algorithm) {
+    return text(text(algorithm) + text(std::string(64, 's')));
+}
+
+Refusal refusal(const std::string& payload) {
+    const AuthRequest parsed = parse_auth_request(payload);
+    CHECK(parsed.key.has_value() == (parsed.refusal == Refusal::none));
+    CHECK(parsed.refusal_text.empty() == (parsed.refusal == Refusal::none));
+    return parsed.refusal;
+}
+
+}  // namespace
+
+TEST_CASE("keys that are offered, and keys that are proven") {
+    const AuthRequest offered = parse_auth_request(request("ssh-ed25519", ed25519));
+    CHECK(offered.user == "git");
+    CHECK(offered.key->blob() == ed25519);
+    CHECK_FALSE(offered.has_signature);
+    const AuthRequest signed_one =
+        parse_auth_request(request("ssh-ed25519", ed25519, signature("ssh-ed25519")));
+    CHECK(signed_one.has_signature);
+    CHECK(signed_one.key->blob() == ed25519);
+    for (const char* algorithm : {"rsa-sha2-256", "rsa-sha2-512"}) {
+        CHECK(refusal(request(algorithm, rsa)) == Refusal::none);
+        CHECK(refusal(request(algorithm, rsa, signature(algorithm))) == Refusal::none);
+    }
+}
+
+TEST_CASE("what is refused, and as what") {
+    const std::string head = text("git") + text("ssh-connection");
+    CHECK(refusal(head + text("none")) == Refusal::method_none);
+    CHECK(refusal(head + text("password") + std::string(1, '\0') + text("secret")) ==
+          Refusal::method_password);
+    CHECK(refusal(head + text("keyboard-interactive")) == Refusal::method_keyboard);
+    CHECK(refusal(head + text("hostbased")) == Refusal::method_hostbased);
+    CHECK(refusal(head + text("gssapi-with-mic")) == Refusal::method_other);
+    CHECK(refusal(request("ssh-of-tomorrow", text("ssh-of-tomorrow") + text("x"))) ==
+          Refusal::unknown_key_type);
+    CHECK(refusal(request("ssh-ed25519-cert-v01@openssh.com", text("ssh-ed25519-cert-v01@openssh.com"))) ==
+          Refusal::certificate);
+    CHECK(refusal(request("rsa-sha2-256", short_rsa)) == Refusal::weak_key);
+    CHECK(refusal(request("ssh-ed25519", text("ssh-ed25519") + text(std::string(32, '\0')))) ==
+          Refusal::weak_key);
+    CHECK(refusal(request("ssh-rsa", rsa)) == Refusal::sha1);
+    CHECK(refusal(request("rsa-sha2-256", rsa, signature("ssh-rsa"))) == Refusal::sha1);
+}
+
+TEST_CASE("the algorithms of the request, the key and the signature belong together") {
+    CHECK(refusal(request("rsa-sha2-256", rsa, signature("rsa-sha2-512"))) == Refusal::algorithm_mismatch);
+    CHECK(refusal(request("ecdsa-sha2-nistp256", ed25519)) == Refusal::algorithm_mismatch);
+    CHECK(refusal(request("rsa-sha2-256", ed25519)) == Refusal::algorithm_mismatch);
+    CHECK(refusal(request("ssh-ed25519", rsa)) == Refusal::algorithm_mismatch);
+    CHECK(refusal(request("ssh-ed25519", ed25519, signature("rsa-sha2-256"))) == Refusal::algorithm_mismatch);
+}
+
+TEST_CASE("every request that is cut short, or goes on, is malformed") {
+    const std::string whole = request("ssh-ed25519", ed25519, signature("ssh-ed25519"));
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        CAPTURE(size);
+        CHECK(refusal(whole.substr(0, size)) == Refusal::malformed);
+    }
+    CHECK(refusal(whole + "x") == Refusal::malformed);
+    CHECK(refusal(request("ssh-ed25519", ed25519) + "x") == Refusal::malformed);
+    CHECK(refusal(request("ssh-ed25519", ed25519 + "x")) == Refusal::malformed);
+    CHECK(refusal(request("ssh-ed25519", "")) == Refusal::malformed);
+    CHECK(refusal(text("git") + text("ssh-other") + text("publickey")) == Refusal::malformed);
+}
+
+TEST_CASE("what a client sent is printable in the text for logs") {
+    const AuthRequest parsed = parse_auth_request(text("git") + text("ssh-connection") + text("\x1b[2J\n"));
+    CHECK(parsed.refusal_text.find('\x1b') == std::string::npos);
+    CHECK(parsed.refusal_text.find('\n') == std::string::npos);
+}
