@@ -35,7 +35,7 @@ struct AnonymousConfig {
 struct SshConfig {
     std::vector<std::string> host_keys;  // empty: made in the state directory
     std::vector<std::string> logins{"git"};
-    std::chrono::milliseconds login_grace{30'000};
+    std::chrono::milliseconds login_grace{120'000};
     unsigned workers = 0;                            // 0: one per core
     unsigned max_auth_tries = 64;                    // keys offered on one connection
     unsigned max_sessions = 16;                      // channels open at once on one connection

@@ -325,7 +325,7 @@ void Connection::close(EndReason reason, std::string why, Farewell farewell) {
     rest_timer_.cancel();
     asio::error_code ignored;
     socket_.cancel(ignored);
-    if (farewell == Farewell::said) {
+    if (farewell == Farewell::said && socket_.is_open()) {
         (void)seam_.send(socket_.native_handle());
         part_with(std::move(socket_), seam_.take_unsent());
     }

@@ -79,7 +79,10 @@ void Connection::stop_resting() {
     rest_timer_.cancel();
     asio::error_code failed;
     socket_.assign(resting_.get(), failed);
-    if (failed) return close(EndReason::internal, "event loop: " + failed.message());
+    if (failed) {
+        resting_.reset();
+        return close(EndReason::internal, "event loop: " + failed.message());
+    }
     (void)resting_.release();
 }
 

@@ -90,6 +90,7 @@ TEXT = re.compile(r"(\.(h|cc|py|sh|md|txt|toml|ini|build|sql|conf|service|socket
 
 # Programs, and the libraries that they are never linked with.
 NEVER_LINKED = {
+    "gerve": r"libssh\.",  # libssh.a is in it
     "gerve-agent": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",
     "gerve-shell": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",
     "gerve-authorized-keys": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",

@@ -126,6 +126,8 @@ class WallsCanFail(unittest.TestCase):
         for library in ("libssh.so.4", "libsqlite3.so.0", "libmysqlcppconn.so.7", "libhiredis.so.0.14"):
             self.assertEqual(linked.findings("gerve-agent", ["libc.so.6", library]),
                              [f"gerve-agent is linked with {library}"])
+        self.assertEqual(linked.findings("gerve", ["libsqlite3.so.0"]), [])
+        self.assertEqual(linked.findings("gerve", ["libssh.so.4"]), ["gerve is linked with libssh.so.4"])
 
 
 if __name__ == "__main__":
