@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "packets.h"
+#include "tests/unit/gerve/ssh/packets.h"
 
 using namespace gerve::ssh;
 using namespace packets;

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "gerve/ssh/wire.h"
-#include "packets.h"
+#include "tests/unit/gerve/ssh/packets.h"
 
 using namespace gerve::ssh;
 using namespace packets;
