@@ -10,6 +10,7 @@
 
 #include "authz/base/address.h"
 #include "authz/base/fd.h"
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/base/toml.h"
 #include "authz/model/own_query.h"
@@ -290,16 +291,12 @@ tl::unexpected<Problems> one_problem(const std::string& file, std::string text) 
     return tl::make_unexpected(Problems{ConfigProblem{file, 0, 0, std::move(text), ""}});
 }
 
-bool exists(const char* path) {
-    struct stat status {};
-    return ::stat(path, &status) == 0;
-}
-
 std::string chosen_file(const ConfigChoice& choice) {
     if (!choice.file.empty()) return choice.file;
     const char* from_environment = std::getenv("GERVE_CONFIG");
     if (from_environment != nullptr && *from_environment != '\0') return from_environment;
-    return exists(system_file) ? system_file : "";
+    // One that cannot be looked at is read, to say why: without it this would be another installation.
+    return is_there(system_file).value_or(true) ? system_file : "";
 }
 
 }  // namespace

@@ -1,16 +1,17 @@
 #include "authz/service/ticket_keys.h"
 
-#include <unistd.h>
-
 #include "authz/base/fd.h"
 #include "authz/base/key_file.h"
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 
 namespace gerve {
 
 Result<std::vector<TicketKey>> load_ticket_keys(const Config& config) {
     const std::string own = config.local_ticket_key();
-    if (config.authz.ticket_keys.empty() && ::access(own.c_str(), F_OK) != 0) {
+    const auto there = config.authz.ticket_keys.empty() ? is_there(own) : Result<bool>(true);
+    if (!there) return pass_on(there);
+    if (!*there) {
         if (auto made = make_key_file(own, TicketKey::make().file_content()); !made) return pass_on(made);
     }
     std::vector<TicketKey> keys;

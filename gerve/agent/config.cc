@@ -43,7 +43,9 @@ void read_identity(TomlTable& table, AgentConfig& config) {
     config.root = root.empty() ? "" : real_path(root);
     if (root.empty()) {
         table.complain("root", "must be given: the directory that holds the repositories");
-    } else if (config.root.empty() || !is_directory(config.root)) {
+    } else if (config.root.empty()) {
+        table.complain("root", errno_text("cannot be used"));
+    } else if (!is_directory(config.root)) {
         table.complain("root", "is not a directory");
     }
     const std::string layout = table.choice("layout", {"flat", "md5-owner", "hashed-id"}, "flat");

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
 #include "authz/service/explain.h"
@@ -63,17 +64,22 @@ class Check {
         findings_.push_back({std::move(what), std::move(told), status});
     }
 
-    static bool exists(const std::string& path) {
-        struct stat status {};
-        return ::stat(path.c_str(), &status) == 0;
+    // Nothing when it cannot be told, which is a finding.
+    std::optional<bool> look_for(const std::string& what, const std::string& path) {
+        const auto there = is_there(path);
+        if (there) return *there;
+        wrong(what, describe(there.error()) + "; run this as root, or as the user that runs Gerve",
+              refused_status);
+        return std::nullopt;
     }
 
     void check_host_key_files() {
         std::vector<std::string> files = config_.ssh.host_keys;
         if (files.empty()) {
             files = {config_.state + "/ssh_host_ed25519_key", config_.state + "/ssh_host_rsa_key"};
-            if (!exists(files.front()))
-                return good("host keys", "`gerve serve` makes them at its first start");
+            const auto there = look_for("host keys", files.front());
+            if (!there) return;
+            if (!*there) return good("host keys", "`gerve serve` makes them at its first start");
         }
         const std::vector<std::string> problems = check_host_keys(files);
         for (const std::string& problem : problems) wrong("host keys", problem, usage_status);
@@ -81,8 +87,10 @@ class Check {
     }
 
     void check_ticket_key_files() {
-        if (config_.authz.ticket_keys.empty() && !exists(config_.local_ticket_key())) {
-            return good("ticket keys", "`gerve serve` makes one at its first start");
+        if (config_.authz.ticket_keys.empty()) {
+            const auto there = look_for("ticket keys", config_.local_ticket_key());
+            if (!there) return;
+            if (!*there) return good("ticket keys", "`gerve serve` makes one at its first start");
         }
         for (const std::string& file : config_.ticket_key_files()) {
             const auto content = read_secret_file(file);
@@ -111,7 +119,9 @@ class Check {
 
     void check_directory() {
         if (config_.directory_backend == "mysql") return check_database_server();
-        if (!exists(config_.sqlite_file())) {
+        const auto there = look_for("directory", config_.sqlite_file());
+        if (!there) return;
+        if (!*there) {
             return wrong("directory",
                          config_.sqlite_file() + " is not there: `gerve serve` or `gerve user add` makes it",
                          refused_status);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/output.h"
@@ -20,8 +21,7 @@ int turn_on(Site& site, const std::string& text) {
     if (text.size() >= max_maintenance_text)
         throw Stop{usage_status,
                    "the text is longer than " + std::to_string(max_maintenance_text - 1) + " bytes"};
-    struct stat status {};
-    if (::stat(state.c_str(), &status) != 0)
+    if (!need(is_there(state)))
         throw Stop{refused_status, state + " is not there: is this the gateway's configuration?"};
     need(write_file(maintenance_file(state), std::string(trim(text)) + "\n", 0644));
     return 0;

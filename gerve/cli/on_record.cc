@@ -1,7 +1,6 @@
 #include "gerve/cli/on_record.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "authz/audit/operator.h"
 #include "authz/audit/settings.h"
 #include "authz/base/fd.h"
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/service/client.h"
 #include "gerve/cli/held_signals.h"
@@ -73,10 +73,9 @@ class Recorder {
                        "authz records no change of yours: you are none of authz.administrators, or its audit "
                        "file cannot be written (its log says which); nothing was done"};
         }
-        struct stat status {};
         const std::string& state = site_.config().state;
         // A command that makes the state directory, or finds that it is the wrong one: not ours to make.
-        if (site_.config().directory_backend == "sqlite" && ::stat(state.c_str(), &status) != 0) return;
+        if (site_.config().directory_backend == "sqlite" && !need(is_there(state))) return;
         if (auto opened = open_trail(); !opened)
             throw Stop{refused_status,
                        "no change is made that cannot be recorded: " + describe(opened.error())};
@@ -114,9 +113,10 @@ class Recorder {
     }
 
     Result<void> append(ChangeReport report) {
-        struct stat status {};
         if (trail_ == nullptr) {
-            if (::stat(site_.config().state.c_str(), &status) != 0) return {};  // nothing was made
+            const auto state = is_there(site_.config().state);
+            if (!state) return pass_on(state);
+            if (!*state) return {};  // nothing was made
             if (auto opened = open_trail(); !opened) return opened;
         }
         const AdminChange change{name_of_user(::getuid()), login_of(::getpid()),     report.command,

@@ -1,10 +1,10 @@
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "authz/base/fd.h"
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
 #include "authz/store/redis_editor.h"
@@ -241,8 +241,7 @@ void declare_route(Command& root) {
 }
 
 int make_ticket_key_file(const std::string& file) {
-    struct stat status {};
-    if (::lstat(file.c_str(), &status) == 0) {
+    if (need(is_there(file))) {
         throw Stop{refused_status, file + " is there already; a key in use must not be lost"};
     }
     const TicketKey key = TicketKey::make();

@@ -1,7 +1,6 @@
 #include "gerve/cli/site.h"
 
-#include <sys/stat.h>
-
+#include "authz/base/presence.h"
 #include "authz/store/open_database.h"
 #include "gerve/server/state_directory.h"
 
@@ -29,8 +28,7 @@ void Site::create_state() {
 
 Database& Site::database() {
     if (!database_) {
-        struct stat status {};
-        if (config().directory_backend == "sqlite" && ::stat(config().state.c_str(), &status) != 0) {
+        if (config().directory_backend == "sqlite" && !need(is_there(config().state))) {
             throw Stop{refused_status,
                        "there is no state directory " + config().state +
                            "; name the right one with --state or -c, or begin with `gerve user add`"};

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
 
@@ -17,11 +18,6 @@ namespace {
 Result<void> make_directory(const std::string& path, mode_t mode) {
     if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
     return internal_error(errno_text("cannot make the directory " + path));
-}
-
-bool exists(const std::string& path) {
-    struct stat status {};
-    return ::lstat(path.c_str(), &status) == 0;
 }
 
 // A TOML basic string.
@@ -51,7 +47,10 @@ Result<void> make_state_directory(const std::string& directory) {
 }
 
 Result<void> make_ticket_key(const Config& config) {
-    if (!config.authz.ticket_keys.empty() || exists(config.local_ticket_key())) return {};
+    if (!config.authz.ticket_keys.empty()) return {};
+    const auto there = is_there(config.local_ticket_key());
+    if (!there) return pass_on(there);
+    if (*there) return {};
     return write_file(config.local_ticket_key(), TicketKey::make().file_content(), 0600);
 }
 

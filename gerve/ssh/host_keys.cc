@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "authz/base/fd.h"
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/model/public_key.h"
 
@@ -76,7 +77,9 @@ Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
     for (const Wanted& wanted : {Wanted{"/ssh_host_ed25519_key", SSH_KEYTYPE_ED25519, 0},
                                  Wanted{"/ssh_host_rsa_key", SSH_KEYTYPE_RSA, 3072}}) {
         files.push_back(directory + wanted.name);
-        if (::access(files.back().c_str(), F_OK) == 0) continue;
+        const auto there = is_there(files.back());
+        if (!there) return pass_on(there);
+        if (*there) continue;
         if (auto made = make_host_key(files.back(), wanted.type, wanted.bits); !made) return pass_on(made);
     }
     return files;

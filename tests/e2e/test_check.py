@@ -154,3 +154,20 @@ def test_an_agent_on_tcp_without_ticket_keys_does_not_start(tmp_path, site):
     file = tmp_path / "agent.toml"
     file.write_text(f'name = "fs1"\nroot = "{tmp_path}"\nlisten = ["127.0.0.1:1"]\n')
     site.admin.run(program("gerve-agent"), "-c", file, exit=2, says="ticket_keys")
+
+
+def test_what_cannot_be_looked_at_is_not_missing(private_sites):
+    """A state directory out of reach, here behind a loop of links, which stops root as well as anybody."""
+    site = private_sites(start=False)
+    site.gerve("user", "add", "alice")
+    kept = site.state.rename(site.state.with_name("kept"))
+    site.state.symlink_to(site.state)
+    reason = "Too many levels of symbolic links"
+    told = site.gerve("check", exit=(1, 2), says=reason, silent_about=["at its first start", "is not there"])
+    for what in ("host keys", "ticket keys", "directory"):
+        assert re.search(f"FAIL +{what} +cannot look at .*{reason}", told.stdout), told.stdout
+    for command in (("user", "list"), ("user", "add", "bob"), ("maintenance", "on", "back soon")):
+        site.gerve(*command, exit=1, says=reason, silent_about="is not there")
+    site.state.unlink()
+    kept.rename(site.state)
+    assert [one["login"] for one in site.gerve_json("user", "list")] == ["alice"]

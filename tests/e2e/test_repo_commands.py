@@ -199,8 +199,8 @@ def test_a_repository_of_sha256_and_its_default_branch(private_sites, serving):
         site.gateway.stop()
     site.gerve("repo", "set-head", repository.path, "refs/heads/trunk", says="trunk now")
     assert repository.git("symbolic-ref", "HEAD") == "refs/heads/trunk"
-    (event,) = [one for one in events(site, "--event", "admin") if one["command"] == "repo set-head"]
-    assert event["repo"] == repository.path and (event["before"], event["after"]) == ("main", "trunk")
+    (details,) = [one["details"] for one in events(site, "--event", "admin") if one["command"] == "repo set-head"]
+    assert details == {"repo": repository.path, "before": "main", "after": "trunk"}
 
 
 # ---- checked and measured
