@@ -21,9 +21,6 @@ std::int64_t jitter(std::int64_t pause) {
 }  // namespace
 
 void DatabaseLink::put_off() {
-    // A connection that lived for a while has ended the trouble before.
-    if (opened_ != 0 && monotonic_now() - opened_ > 2 * last_pause) pause_ = 0;
-    opened_ = 0;
     pause_ = std::clamp(pause_ * 2, first_pause, last_pause);
     due_ = monotonic_now() + pause_ - jitter(pause_);
 }
@@ -32,21 +29,22 @@ bool DatabaseLink::maintain() {
     bool changed = false;
     if (database_ != nullptr) database_->tend();
     if (database_ != nullptr && database_->broken()) {
-        log::warn("database connection dropped");
+        if (dropped_.due("")) log::warn("database connection dropped");
         database_.reset();
-        put_off();
+        due_ = 0;
         changed = true;
     }
     if (database_ != nullptr || monotonic_now() < due_) return changed;
     auto opened = connect_();
     if (!opened) {
-        log::error("database out of reach", {{"why", describe(opened.error())}});
         put_off();
+        const std::string why = describe(opened.error());
+        if (away_.due(why)) log::error("database out of reach", {{"why", why}});
         return changed;
     }
-    if (pause_ > 0) log::info("database connection opened");
+    if (away_.over()) log::info("database connection opened");
     database_ = std::move(*opened);
-    opened_ = monotonic_now();
+    pause_ = 0;
     return true;
 }
 

@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <memory>
 
+#include "authz/base/alarm.h"
 #include "authz/store/database.h"
 
 namespace gerve {
 
-// The pause doubles from 50 ms to 1.5 s, with a quarter of it at random so that threads and gateways do not
-// come back in step. A request is never the probe: maintain() is called between requests.
+// A connection that broke is replaced at once. Only attempts to connect that fail are followed by a pause: it
+// doubles from 50 ms to 1.5 s, with a quarter of it at random so that threads and gateways do not come back
+// in step. A request is never the probe: maintain() is called between requests. What happens again and again
+// is logged every ten seconds.
 class DatabaseLink {
   public:
     explicit DatabaseLink(Connect connect) : connect_(std::move(connect)) {}
@@ -22,13 +25,15 @@ class DatabaseLink {
     [[nodiscard]] Database* get() const { return database_.get(); }
 
   private:
+    static constexpr std::int64_t quiet_time = 10'000;  // ms
     void put_off();
 
     Connect connect_;
     std::unique_ptr<Database> database_;
-    std::int64_t due_ = 0;     // monotonic_now() of the next attempt
-    std::int64_t pause_ = 0;   // ms
-    std::int64_t opened_ = 0;  // monotonic_now(); 0: there is no connection
+    std::int64_t due_ = 0;    // monotonic_now() of the next attempt
+    std::int64_t pause_ = 0;  // ms; 0: the last attempt did not fail
+    Alarm dropped_{quiet_time};
+    Alarm away_{quiet_time};
 };
 
 }  // namespace gerve

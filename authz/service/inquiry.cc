@@ -60,6 +60,34 @@ Result<void> add_route(Directory& directory, Service service, Inquiry& inquiry, 
     return {};
 }
 
+// Whether what is told leaves it open whether there is such a repository.
+bool hides(const Decision& decision) {
+    const auto* deny = std::get_if<Deny>(&decision);
+    return deny != nullptr &&
+           (deny->because == Rule::suspended || deny->told == messages::repository_not_found());
+}
+
+// Under an owner's own login nothing is hidden from them.
+bool is_own_name(const Principal& principal, const RepoPath& repo) {
+    return principal.user() != nullptr && principal.user()->login.folded() == repo.owner().folded();
+}
+
+// A refusal that hides a repository costs the same statements as the one for a name that does not exist: by
+// its name, by an old name, and for a user the permission, each once, whatever the first of them said. Where
+// a statement costs a round trip, their number would say what the text does not. `permission_asked`: already.
+Result<void> ask_the_rest(Directory& directory, const User* user, const RepoPath& repo,
+                          const std::optional<Repository>& repository, bool permission_asked) {
+    // A name that was not found, or found by an old name, has been looked up both ways.
+    if (repository && !repository->moved) {
+        if (auto redirect = directory.find_redirect(repo); !redirect) return pass_on(redirect);
+    }
+    if (user == nullptr || permission_asked) return {};
+    const Repository nothing{RepoId{0}, repo, AccountId{0}};
+    const auto permission = directory.find_permission(user->id, repository ? *repository : nothing);
+    if (!permission) return pass_on(permission);
+    return {};
+}
+
 }  // namespace
 
 Result<Inquiry> inquire_access(Directory& directory, const Principal& principal, Service service,
@@ -69,7 +97,8 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
     note(facts, Query::repository, repo.text(), describe_repository(*repository));
 
     Permission permission;
-    if (needs_permission(principal, service, *repository)) {
+    const bool asks_permission = needs_permission(principal, service, *repository);
+    if (asks_permission) {
         const auto found = directory.find_permission(principal.user()->id, **repository);
         if (!found) return pass_on(found);
         permission = *found;
@@ -77,6 +106,10 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
              describe_permission(permission));
     }
     Decision decision = decide(principal, service, *repository, permission);
+    if (hides(decision) && !is_own_name(principal, repo)) {
+        auto rest = ask_the_rest(directory, principal.user(), repo, *repository, asks_permission);
+        if (!rest) return pass_on(rest);
+    }
     return Inquiry{std::move(decision), std::move(*repository), std::nullopt};
 }
 
@@ -91,7 +124,12 @@ Result<Inquiry> inquire(Directory& directory, const Principal& principal, Servic
 Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo) {
     auto repository = directory.find_repository(repo);
     if (!repository) return pass_on(repository);
-    Inquiry inquiry{decide_anonymous(*repository), std::move(*repository), std::nullopt};
+    Decision decision = decide_anonymous(*repository);
+    if (hides(decision)) {
+        if (auto rest = ask_the_rest(directory, nullptr, repo, *repository, true); !rest)
+            return pass_on(rest);
+    }
+    Inquiry inquiry{std::move(decision), std::move(*repository), std::nullopt};
     if (auto found = add_route(directory, Service::upload_pack, inquiry, nullptr); !found)
         return pass_on(found);
     return inquiry;

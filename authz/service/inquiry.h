@@ -26,12 +26,13 @@ struct Inquiry {
     std::optional<Route> route;  // looked up only when the decision is Allow
 };
 
-// Without the route. Error: unavailable.
+// Without the route. A refusal that does not tell whether there is such a repository costs the same
+// statements for each reason behind it, but for a name below the asker's own login. Error: unavailable.
 [[nodiscard]] Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
                                              Service service, const RepoPath& repo,
                                              std::vector<Fact>* facts = nullptr);
 
-// Asks no more than the decision needs. `facts`, unless null, gets each answer. Error: unavailable.
+// The route is asked for what is allowed alone. `facts`, unless null, gets each answer. Error: unavailable.
 [[nodiscard]] Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
                                       const RepoPath& repo, std::vector<Fact>* facts = nullptr);
 

@@ -1,5 +1,8 @@
 #include "authz/service/recheck.h"
 
+#include <array>
+
+#include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/service/database_link.h"
 #include "authz/service/inquiry.h"
@@ -10,8 +13,11 @@ namespace {
 // So many look-ups, then so long a pause: others use the database, too.
 constexpr unsigned run_length = 200;
 constexpr std::chrono::milliseconds breather{40};
-// One row that makes no sense stands in nobody else's way; a database that is away does.
+// One row that makes no sense, or one table that is locked, stands in nobody else's way; a database that is
+// away does.
 constexpr unsigned most_failures_in_a_row = 8;
+constexpr unsigned most_slow = 2;         // statements of one kind in a round
+constexpr std::int64_t slow_after = 200;  // ms
 
 void log_end(const Principal& principal, const std::string& what, std::string_view because,
              std::size_t count) {
@@ -23,6 +29,26 @@ void log_end(const Principal& principal, const std::string& what, std::string_vi
                                    {"sessions", count}});
 }
 
+// A kind whose statements are slow is asked no more in this round: the others have to be done in time.
+class Patience final : public Turns {
+  public:
+    bool take(StatementKind kind) override {
+        unsigned& slow = slow_[static_cast<std::size_t>(kind)];
+        if (slow >= most_slow) return false;
+        running_ = &slow;
+        since_ = monotonic_now();
+        return true;
+    }
+    void give_back() override {
+        if (monotonic_now() - since_ >= slow_after) ++*running_;
+    }
+
+  private:
+    std::array<unsigned, statement_kind_count> slow_{};
+    unsigned* running_ = nullptr;
+    std::int64_t since_ = 0;
+};
+
 class Round {
   public:
     Round(Directory& directory, LiveSessions& live, UnixMillis now, const std::function<bool()>& pace)
@@ -32,7 +58,7 @@ class Round {
         for (const auto& subject : live_.subjects()) {
             if (!check(subject)) break;
         }
-        if (round_.look_ups > 0 && failures_ == round_.look_ups) round_.unavailable = true;
+        if (round_.look_ups > 0 && answers_ == 0) round_.unavailable = true;
         return round_;
     }
 
@@ -44,6 +70,7 @@ class Round {
         auto key = directory_.find_key_again(subject.principal.key(), now_);
         if (!key) return goes_on_without_answer();
         failures_ = 0;
+        ++answers_;
         auto principal = *key ? subject.principal.renewed(std::move(**key)) : std::nullopt;
         if (!principal || principal->suspended()) {
             const std::size_t ended = live_.end(subject.sessions, LiveEnd::withdrawn);
@@ -61,8 +88,8 @@ class Round {
         if (!pace_()) return false;
         ++round_.look_ups;
         const auto inquiry = inquire_access(directory_, principal, use.service, use.repo);
-        if (!inquiry) return goes_on_without_answer();
-        failures_ = 0;
+        if (!inquiry) return true;  // what has no answer lives on, and hides nobody else's
+        ++answers_;
         if (allowed(inquiry->decision)) return true;
         const std::size_t ended = live_.end(use.sessions, LiveEnd::withdrawn);
         round_.ended += ended;
@@ -80,7 +107,8 @@ class Round {
     UnixMillis now_;
     const std::function<bool()>& pace_;
     RecheckRound round_;
-    unsigned failures_ = 0;  // in a row
+    unsigned failures_ = 0;  // of keys, in a row
+    std::size_t answers_ = 0;
 };
 
 }  // namespace
@@ -128,6 +156,8 @@ void Recheck::run() {
         RecheckRound round{.unavailable = true};
         if (link.get() != nullptr) {
             Directory directory(*link.get(), queries, local_);
+            Patience patience;
+            directory.take_turns(patience);
             round = recheck(directory, live_, unix_now(), pace);
         }
         counters_.rounds.add();

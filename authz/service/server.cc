@@ -15,11 +15,8 @@
 namespace gerve {
 namespace {
 
-// Ids of what epoll watches; connections count on from there.
-constexpr std::uint64_t listener_id = 0;
-constexpr std::uint64_t stop_id = 1;
-
 constexpr std::size_t max_connections = 8192;
+constexpr int slow_part = 4;                       // of the deadline: a statement that takes longer is slow
 constexpr int send_buffer = 1 << 20;               // bytes
 constexpr int send_patience = 100;                 // ms that a peer may keep a thread waiting
 constexpr std::chrono::milliseconds breather{20};  // when there are no file descriptors left
@@ -47,7 +44,9 @@ AuthzServer::AuthzServer(Fd listener, ServerParts parts)
     : listener_(std::move(listener)),
       parts_(std::move(parts)),
       metrics_(parts_.metrics != nullptr ? *parts_.metrics : own_metrics_),
-      last_connection_(stop_id) {
+      bulkheads_(parts_.threads, parts_.deadline / slow_part,
+                 [this](unsigned turns) { tell_threads(turns); }),
+      last_connection_(turn_id) {
     live_.tell_by([this](std::uint64_t peer, const LiveOrder& order) {
         const auto connection = find(peer);
         if (connection == nullptr) return false;
@@ -83,9 +82,11 @@ void AuthzServer::arm(int fd, std::uint64_t id) {
 Result<void> AuthzServer::start() {
     epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
     stop_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!epoll_ || !stop_) return internal_error(errno_text("epoll or eventfd"));
+    turn_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE));
+    if (!epoll_ || !stop_ || !turn_) return internal_error(errno_text("epoll or eventfd"));
     if (auto set = set_nonblocking(listener_.get(), true); !set) return set;
     if (auto watched = watch(stop_.get(), stop_id, EPOLLIN); !watched) return watched;
+    if (auto watched = watch(turn_.get(), turn_id, EPOLLIN); !watched) return watched;
     if (auto watched = watch(listener_.get(), listener_id, EPOLLIN | EPOLLONESHOT); !watched) return watched;
     for (unsigned i = 0; i < parts_.threads; ++i) hire();
     free_at_ = monotonic_now();
@@ -109,10 +110,10 @@ bool AuthzServer::stop(std::chrono::milliseconds patience) {
     return working_changed_.wait_for(lock, patience, [this] { return working_ == 0; });
 }
 
-// A thread without a connection leaves the questions to those that have one. When nobody has, all answer:
-// unavailable, at once.
+// A thread without a connection leaves the questions to those that have one, or are about to. When nobody is,
+// all answer: unavailable, at once.
 bool AuthzServer::stands_aside(const Desk& desk) const {
-    return !desk.stands_in && !desk.directory && live_links_ > 0;
+    return !desk.stands_in && !desk.directory && (live_links_ > 0 || connecting_ > 0);
 }
 
 // Empty: nothing came, it was the link's turn or a signal's.
@@ -139,13 +140,18 @@ void AuthzServer::work(Worker& worker) {
     }
     std::array<epoll_event, directory_sql::max_keys_at_once> room{};
     const auto is_end = [](const epoll_event& event) { return event.data.u64 == stop_id; };
-    while (!desk.abandoned) {
+    const auto may_leave = [this] {
+        unsigned left = surplus_;
+        return left > 0 && surplus_.compare_exchange_strong(left, left - 1);
+    };
+    while (!desk.abandoned && !may_leave()) {
         desk.maintain();
         const auto events = wait_for_events(desk, room);
         if (std::any_of(events.begin(), events.end(), is_end)) break;
         take(desk, events);
     }
     const std::lock_guard lock(working_mutex_);
+    if (desk.directory && !desk.abandoned) count_links(-1);
     std::erase(desks_, &desk);
     --working_;
     worker.ended = true;
@@ -209,6 +215,8 @@ void AuthzServer::take(Desk& desk, std::span<const epoll_event> events) {
     for (const epoll_event& event : events) {
         if (event.data.u64 == listener_id) {
             accept_some();
+        } else if (event.data.u64 == turn_id) {
+            take_parked(desk);
         } else if (desk.takes_more()) {
             take_messages(desk, event.data.u64);
         } else if (const auto connection = find(event.data.u64)) {

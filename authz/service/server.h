@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,7 @@
 #include "authz/config.h"
 #include "authz/service/authorizer.h"
 #include "authz/service/authz_metrics.h"
+#include "authz/service/bulkheads.h"
 #include "authz/service/database_link.h"
 #include "authz/service/live_sessions.h"
 #include "authz/service/peers.h"
@@ -50,9 +52,13 @@ struct ServerParts {
 // the busier it is, the less a login costs it.
 //
 // A database may hold a thread for as long as it likes, so a watchdog keeps the promise of an answer: a
-// question that has waited for ServerParts::deadline is answered unavailable, its thread is left alone with
-// its connection and another takes its place (at most as many again as there are threads). While all hang, it
-// answers itself.
+// question that has waited for ServerParts::deadline is answered unavailable, and its thread is left alone
+// with its connection. Another takes the place of each thread that is held up (at most as many again as there
+// are threads, and eight). While all hang, the watchdog answers itself.
+//
+// Statements of one kind hold no more than their share of the threads once they are slow (bulkheads.h): a
+// question that gets no turn for the statement it needs is parked, without a thread, until there is one or
+// its time is over.
 class AuthzServer {
   public:
     // `listener`: bound and listening, SOCK_SEQPACKET.
@@ -82,7 +88,12 @@ class AuthzServer {
         Peer peer;
     };
     struct Desk;
-    struct Taken;
+    // A question, where its answer goes, and when it is due (monotonic_now()).
+    struct Taken {
+        std::shared_ptr<Connection> connection;
+        ReceivedRequest question;
+        std::int64_t due;
+    };
     struct Worker {
         std::thread thread;
         std::atomic<bool> ended{false};
@@ -97,6 +108,7 @@ class AuthzServer {
     void take(Desk& desk, std::span<const epoll_event> events);
     void take_messages(Desk& desk, std::uint64_t id);
     void count(Question question, const Error* failure);
+    void refuse(const Taken& taken, const Error& error);
     void count_links(int change);
     void show_threads();
     void count_authorization(const Authorization& answer);
@@ -113,11 +125,19 @@ class AuthzServer {
     void forget(const Connection& connection);
     std::shared_ptr<Connection> find(std::uint64_t id);
 
+    // Questions that wait for a turn (server_parked.cc).
+    void park(StatementKind kind, Taken taken);
+    void take_parked(Desk& desk);
+    [[nodiscard]] std::vector<Taken> unpark(StatementKind kind);
+    void refuse_parked(std::int64_t now);
+    void tell_threads(unsigned turns);
+
     // The watchdog's (server_watch.cc).
     void keep_promises();
     void refuse_late();
     void answer_late(Desk& desk, std::int64_t now);
     void dismiss_ended();
+    void let_go(std::int64_t now, std::size_t places);
     [[nodiscard]] bool all_hang(std::int64_t now);
     void stand_in(Desk& desk);
 
@@ -125,11 +145,16 @@ class AuthzServer {
     ServerParts parts_;
     Fd epoll_;
     Fd stop_;  // an eventfd: readable once the end has come, and for good
+    Fd turn_;  // an eventfd: a semaphore of the turns that parked questions may take
     AuthzMetrics own_metrics_;
     AuthzMetrics& metrics_;
     ServerCache servers_;
     LiveSessions live_;
+    Bulkheads bulkheads_;
+    std::mutex parked_mutex_;
+    std::array<std::deque<Taken>, statement_kind_count> parked_;
     std::atomic<unsigned> live_links_{0};  // threads that have a connection to the database, and do not hang
+    std::atomic<unsigned> connecting_{0};  // threads that are about to have one
     std::mutex shown_mutex_;               // of the gauges that show them
     std::atomic<std::uint64_t> late_{0};
     std::atomic<unsigned> waiting_{0};     // threads that wait for a question
@@ -139,7 +164,9 @@ class AuthzServer {
     std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
     std::uint64_t last_connection_;
 
-    std::list<Worker> workers_;  // the watchdog's, once it runs
+    std::list<Worker> workers_;         // the watchdog's, once it runs
+    std::atomic<unsigned> surplus_{0};  // threads that may leave
+    std::int64_t crowded_since_ = 0;    // the watchdog's: of more threads than there are places; 0: no
     std::thread watchdog_;
     std::uint64_t seen_turns_ = 0;  // the watchdog's
     std::int64_t free_at_ = 0;      // the watchdog's: when a thread was last seen to have time

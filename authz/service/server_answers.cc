@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "authz/audit/operator.h"
 #include "authz/base/clock.h"
@@ -129,6 +130,13 @@ void AuthzServer::reply(const Connection& connection, std::string_view message) 
     if (!send_authz_message(connection.socket.get(), message)) forget(connection);
 }
 
+void AuthzServer::refuse(const Taken& taken, const Error& error) {
+    const Connection& connection = *taken.connection;
+    count(question_of(taken.question.request), &error);
+    log_failure(error, connection.peer, taken.question.request);
+    reply(connection, encode_error(taken.question.head.id, error, true));
+}
+
 void AuthzServer::receive(Desk& desk, const std::shared_ptr<Connection>& connection,
                           std::string_view message) {
     auto received = parse_request(message);
@@ -141,23 +149,31 @@ void AuthzServer::receive(Desk& desk, const std::shared_ptr<Connection>& connect
     const auto* key = std::get_if<KeyRequest>(&received->request);
     const bool with_others =
         key != nullptr && may_ask(connection->peer, Question::key, key->client.door).has_value();
-    (with_others ? desk.keys : desk.other).push_back({connection, std::move(*received)});
+    (with_others ? desk.keys : desk.other)
+        .push_back({connection, std::move(*received), monotonic_now() + parts_.deadline.count()});
 }
 
 // Once the watchdog has answered in this thread's place, it has answered all of it.
 void AuthzServer::answer_taken(Desk& desk) {
-    AnswerPromise made{{}, monotonic_now() + parts_.deadline.count()};
+    AnswerPromise made{{}, std::numeric_limits<std::int64_t>::max()};
     for (const auto* taken : {&desk.keys, &desk.other}) {
-        for (const auto& [connection, question] : *taken)
+        for (const auto& [connection, question, due] : *taken) {
             made.awaited.push_back({connection, connection->socket.get(), question.head.id});
+            made.due = std::min(made.due, due);
+        }
     }
     if (made.awaited.empty()) return;
     desk.promise(std::move(made));
     if (!desk.keys.empty()) answer_keys(desk);
-    for (const auto& [connection, question] : desk.other) {
+    for (Taken& taken : desk.other) {
         if (desk.abandoned) break;
-        const std::string answer = answer_to(desk, *connection, question);
-        if (desk.keep_promise(1)) reply(*connection, answer);
+        desk.awaits.reset();
+        const std::string answer = answer_to(desk, *taken.connection, taken.question);
+        if (!desk.keep_promise(1)) continue;
+        if (desk.awaits)
+            park(*desk.awaits, std::move(taken));
+        else
+            reply(*taken.connection, answer);
     }
     desk.keys.clear();
     desk.other.clear();
@@ -166,7 +182,7 @@ void AuthzServer::answer_taken(Desk& desk) {
 void AuthzServer::answer_keys(Desk& desk) {
     const auto start = std::chrono::steady_clock::now();
     std::vector<KeyAsked> asked;
-    for (const auto& [connection, question] : desk.keys) {
+    for (const auto& [connection, question, due] : desk.keys) {
         const Peer& peer = connection->peer;
         const auto& request = std::get<KeyRequest>(question.request);
         const auto kind = may_ask(peer, Question::key, request.client.door);
@@ -174,17 +190,24 @@ void AuthzServer::answer_keys(Desk& desk) {
     }
     Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit);
     const auto found = authorizer.keys(asked);
-    std::vector<std::string> answers;
+    std::vector<std::string> answers(found.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
-        const auto& [connection, question] = desk.keys[i];
+        if (!found[i] && waits_for_turn(found[i].error())) continue;
+        const auto& [connection, question, due] = desk.keys[i];
         count(Question::key, found[i] ? nullptr : &found[i].error());
         if (!found[i]) log_failure(found[i].error(), connection->peer, question.request);
-        answers.push_back(encode_key_reply(question.head.id, found[i]));
+        answers[i] = found[i] ? encode_key_reply(question.head.id, found[i])
+                              : encode_error(question.head.id, found[i].error(), desk.reaches_directory());
         metrics_.question_times[static_cast<std::size_t>(Question::key)].observe(
             std::chrono::steady_clock::now() - start);
     }
     if (!desk.keep_promise(answers.size())) return;
-    for (std::size_t i = 0; i < answers.size(); ++i) reply(*desk.keys[i].connection, answers[i]);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        if (answers[i].empty())
+            park(*waits_for_turn(found[i].error()), std::move(desk.keys[i]));
+        else
+            reply(*desk.keys[i].connection, answers[i]);
+    }
 }
 
 std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
@@ -196,6 +219,8 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
     const Stopwatch watch(metrics_.question_times[static_cast<std::size_t>(question)]);
     // Counts and logs how it went.
     const auto noted = [&](auto result) {
+        if (!result) desk.awaits = waits_for_turn(result.error());
+        if (desk.awaits) return result;
         count(question, result ? nullptr : &result.error());
         if (!result) log_failure(result.error(), peer, request);
         return result;
@@ -209,12 +234,16 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
     }
     Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit);
     const Asker asker{*kind, peer.user, peer.pid, peer.uid};
+    const auto encoded = [&](auto result, auto encode) {
+        if (!result) return encode_error(id, result.error(), desk.reaches_directory());
+        return encode(id, result);
+    };
     if (const auto* holder = std::get_if<HolderRequest>(&request)) {
-        return encode_key_reply(id, noted(authorizer.holder(*holder, asker)));
+        return encoded(noted(authorizer.holder(*holder, asker)), encode_key_reply);
     }
     const auto authorized = [&](Result<Authorization> answer) {
         if (answer) count_authorization(*answer);
-        return encode_authorize_reply(id, noted(std::move(answer)));
+        return encoded(noted(std::move(answer)), encode_authorize_reply);
     };
     if (const auto* authorize = std::get_if<AuthorizeRequest>(&request)) {
         return authorized(authorizer.authorize(*authorize, asker));
@@ -223,7 +252,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
         return authorized(authorizer.anonymous(*anonymous));
     }
     if (const auto* self = std::get_if<SelfRequest>(&request)) {
-        return encode_self_reply(id, noted(authorizer.self(*self, asker)));
+        return encoded(noted(authorizer.self(*self, asker)), encode_self_reply);
     }
     if (question == Question::live || question == Question::sessions || question == Question::kill) {
         count(question, nullptr);

@@ -7,11 +7,10 @@
 
 namespace gerve {
 
-// A question, and where its answer goes.
-struct AuthzServer::Taken {
-    std::shared_ptr<Connection> connection;
-    ReceivedRequest question;
-};
+// Ids of what epoll watches; connections count on from there.
+constexpr std::uint64_t listener_id = 0;
+constexpr std::uint64_t stop_id = 1;
+constexpr std::uint64_t turn_id = 2;
 
 // What a thread has taken upon itself to answer, in the order of the answers.
 struct AnswerPromise {
@@ -26,17 +25,31 @@ struct AnswerPromise {
 
 struct AuthzServer::Desk {
     explicit Desk(AuthzServer& server)
-        : link(server.parts_.connect), buffer(max_authz_message + 1, '\0'), server_(server) {}
+        : link(server.parts_.connect),
+          seat(server.bulkheads_),
+          buffer(max_authz_message + 1, '\0'),
+          server_(server) {}
 
+    // Questions wait while a connection is being made: `connecting_` ends after the link counts.
     void maintain() {
+        const unsigned connects = link.next_turn() == 0 ? 1 : 0;
+        server_.connecting_ += connects;
+        take_link();
+        server_.connecting_ -= connects;
+    }
+    void take_link() {
         if (!link.maintain()) return;
         if (directory) server_.count_links(-1);
         directory.reset();
         if (link.get() == nullptr) return;
         directory = std::make_unique<Directory>(*link.get(), server_.metrics_.queries, server_.parts_.local);
+        directory->take_turns(seat);
         if (server_.parts_.hints != nullptr) directory->follow(*server_.parts_.hints, server_.servers_);
         server_.count_links(+1);
     }
+
+    // Asked behind a question that failed.
+    [[nodiscard]] bool reaches_directory() const { return directory && !link.get()->broken(); }
 
     // One question that is not about a key ends the taking, since it may take its time.
     [[nodiscard]] bool takes_more() const {
@@ -61,16 +74,19 @@ struct AuthzServer::Desk {
         const std::lock_guard lock(mutex_);
         if (!promise_ || promise_->due > now) return std::nullopt;
         if (directory && !abandoned.exchange(true)) server_.count_links(-1);
+        seat.give_up();
         return std::exchange(promise_, std::nullopt);
     }
 
     DatabaseLink link;
+    Bulkheads::Seat seat;
     std::unique_ptr<Directory> directory;
     std::string buffer;
-    std::vector<Taken> keys;             // questions taken and not answered: of keys,
-    std::vector<Taken> other;            // and one of something else, at most
-    std::atomic<bool> abandoned{false};  // another thread has this one's place
-    bool stands_in = false;              // the watchdog's desk, which has no link
+    std::vector<Taken> keys;              // questions taken and not answered: of keys,
+    std::vector<Taken> other;             // and one of something else, at most
+    std::atomic<bool> abandoned{false};   // another thread has this one's place
+    std::optional<StatementKind> awaits;  // what the question in hand got no turn for
+    bool stands_in = false;               // the watchdog's desk, which has no link
 
   private:
     std::mutex mutex_;

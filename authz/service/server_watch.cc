@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
+#include <limits>
 #include <set>
 
 #include "authz/base/log.h"
@@ -10,6 +11,11 @@ namespace gerve {
 namespace {
 
 constexpr int tick = 20;  // ms: how late the watchdog may be
+// Threads beside the first ones, for as many of those that hang, and these.
+constexpr std::size_t more_places = 8;
+// So long there have to be more threads than places before one may leave: a kind that is slow holds threads
+// by turns.
+constexpr std::int64_t crowded_for = 2'000;  // ms
 // So long no thread came to wait for a question: what waits is now refused rather than kept waiting.
 constexpr std::int64_t patience_with_all = 250;  // ms
 
@@ -34,6 +40,7 @@ void AuthzServer::keep_promises() {
         }
     }
     // What was taken is answered to the last.
+    refuse_parked(std::numeric_limits<std::int64_t>::max());
     std::unique_lock lock(working_mutex_);
     while (working_ > 0) {
         for (Desk* desk : desks_) answer_late(*desk, monotonic_now());
@@ -42,6 +49,7 @@ void AuthzServer::keep_promises() {
 }
 
 void AuthzServer::refuse_late() {
+    refuse_parked(monotonic_now());
     const std::lock_guard lock(working_mutex_);
     for (Desk* desk : desks_) answer_late(*desk, monotonic_now());
 }
@@ -59,12 +67,13 @@ void AuthzServer::answer_late(Desk& desk, std::int64_t now) {
     }
 }
 
-// Joins the threads that have left, and puts others in the place of those that hang.
+// Joins the threads that have left, and puts others in the place of those that hang, or wait for a statement
+// that is slow.
 void AuthzServer::dismiss_ended() {
     std::size_t hanging = 0;
     {
         const std::lock_guard lock(working_mutex_);
-        for (const Desk* desk : desks_) hanging += desk->abandoned ? 1 : 0;
+        for (Desk* desk : desks_) hanging += desk->seat.look(monotonic_now()) || desk->abandoned ? 1 : 0;
     }
     for (auto worker = workers_.begin(); worker != workers_.end();) {
         if (!worker->ended) {
@@ -74,7 +83,21 @@ void AuthzServer::dismiss_ended() {
         worker->thread.join();
         worker = workers_.erase(worker);
     }
-    while (workers_.size() < parts_.threads + std::min<std::size_t>(hanging, parts_.threads)) hire();
+    const std::size_t places = parts_.threads + std::min<std::size_t>(hanging, parts_.threads + more_places);
+    while (workers_.size() < places) hire();
+    let_go(monotonic_now(), places);
+}
+
+// One at a time, and not before long.
+void AuthzServer::let_go(std::int64_t now, std::size_t places) {
+    surplus_ = 0;
+    if (workers_.size() <= places) {
+        crowded_since_ = 0;
+    } else if (crowded_since_ == 0) {
+        crowded_since_ = now;
+    } else if (now - crowded_since_ > crowded_for) {
+        surplus_ = 1;
+    }
 }
 
 bool AuthzServer::all_hang(std::int64_t now) {
@@ -89,8 +112,10 @@ bool AuthzServer::all_hang(std::int64_t now) {
 void AuthzServer::stand_in(Desk& desk) {
     epoll_event event{};
     if (::epoll_wait(epoll_.get(), &event, 1, tick) <= 0) return;
-    if (event.data.u64 <= 1) {
+    if (event.data.u64 <= stop_id) {
         accept_some();
+    } else if (event.data.u64 == turn_id) {
+        take_parked(desk);
     } else {
         take_messages(desk, event.data.u64);
         answer_taken(desk);

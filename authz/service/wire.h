@@ -63,6 +63,7 @@ struct ReceivedRequest {
 [[nodiscard]] std::string encode_sessions_reply(std::uint64_t id, const SessionsPage& page);
 [[nodiscard]] std::string encode_kill_reply(std::uint64_t id, std::uint64_t killed);
 [[nodiscard]] std::string encode_live_order(const LiveOrder& order);
-[[nodiscard]] std::string encode_error(std::uint64_t id, const Error& error);
+// `reached`: whether the directory is there, and only this question found no answer in it.
+[[nodiscard]] std::string encode_error(std::uint64_t id, const Error& error, bool reached = false);
 
 }  // namespace gerve

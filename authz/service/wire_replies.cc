@@ -37,6 +37,9 @@ std::optional<Error> error_of_reply(const Json& message) {
     if (word == "malformed" || word == "refused") {
         return Error{ErrorKind::internal, "", "authz answers that the request is " + std::string(word)};
     }
+    if (fields.has("reached"))
+        return Error{ErrorKind::unavailable, "",
+                     "authz gets no usable answer from its directory: see authz's log"};
     return Error{ErrorKind::unavailable, "", "authz cannot reach its directory"};
 }
 
@@ -175,8 +178,10 @@ Result<Authorization> parse_refused(Fields& fields) {
 
 }  // namespace
 
-std::string encode_error(std::uint64_t id, const Error& error) {
-    return dump_reply(id, {{"error", error_word(error.kind)}});
+std::string encode_error(std::uint64_t id, const Error& error, bool reached) {
+    Json body{{"error", error_word(error.kind)}};
+    if (reached && error.kind == ErrorKind::unavailable) body["reached"] = true;
+    return dump_reply(id, body);
 }
 
 std::string encode_key_reply(std::uint64_t id, const Result<std::optional<KeyFound>>& reply) {

@@ -1,5 +1,6 @@
 #include "authz/store/directory.h"
 
+#include "authz/base/clock.h"
 #include "authz/store/directory_statements.h"
 #include "authz/store/row_reader.h"
 
@@ -7,6 +8,9 @@ namespace gerve {
 namespace {
 
 using namespace directory_sql;
+
+// A statement for several keys that took longer is not followed by one for each: their askers wait.
+constexpr std::int64_t split_within = 50;  // ms
 
 template <class T>
 Answer answer_of(const Result<std::optional<T>>& result) {
@@ -25,12 +29,21 @@ Result<std::optional<Row>> at_most_one(Result<Rows> rows, const Statement& state
     return std::move(rows->front());
 }
 
+// Of an answer that failed: what was asked about, for the operator who has to find the row.
+template <class T>
+Result<T> about(Result<T> answer, const std::string& what) {
+    if (!answer && !answer.error().detail.empty()) answer.error().detail += " (" + what + ")";
+    return answer;
+}
+
 Result<KeyOwner> read_user(RowReader& row, bool can_write) {
     const auto id = row.integer();
     auto login = row.text_as(Login::parse);
     const bool suspended = row.maybe_integer().has_value();
+    if (!row.good()) return row.malformed();
     // A key of a user and of a repository at once, or a write flag on a user's key, is nothing we wrote.
-    if (!row.good() || !row.next_is_null() || can_write) return row.malformed();
+    if (!row.next_is_null() || can_write)
+        return unavailable("key: malformed row, a user's key with a deploy key's columns");
     return User{AccountId{id}, std::move(*login), suspended};
 }
 
@@ -149,8 +162,14 @@ Result<std::optional<Route>> read_server(const Rows& rows) {
 
 template <class T>
 T Directory::counted(Query query, T result) {
-    counters_.count(query, answer_of(result));
+    if (result || !waits_for_turn(result.error())) counters_.count(query, answer_of(result));
     return result;
+}
+
+Result<Rows> Directory::ask(StatementKind kind, const Statement& statement, Binds binds) {
+    const Turn turn(turns_, kind);
+    if (!turn.taken()) return no_turn(kind);
+    return database_.query(statement, binds);
 }
 
 // A deploy key's row ends with its repository's id; puts owner and name behind it. Another program's
@@ -158,7 +177,8 @@ T Directory::counted(Query query, T result) {
 Result<void> Directory::name_repository(Row& row) {
     const auto* id = row.size() == 9 ? std::get_if<std::int64_t>(&row.back()) : nullptr;
     if (id == nullptr) return {};
-    auto names = at_most_one(database_.query(key_repository_statement, {*id}), key_repository_statement);
+    auto names = at_most_one(ask(StatementKind::deploy_key, key_repository_statement, {*id}),
+                             key_repository_statement);
     if (!names) return pass_on(names);
     if (!*names) return unavailable("key: its repository is not there");
     for (Column& name : **names) row.push_back(std::move(name));
@@ -168,25 +188,29 @@ Result<void> Directory::name_repository(Row& row) {
 Result<std::optional<KnownKey>> Directory::look_up_key(const Fingerprint& key, const std::string* blob,
                                                        UnixMillis now) {
     const Stopwatch watch(counters_.times(Query::key));
-    auto row = at_most_one(database_.query(key_statement, {BlobView{key.bytes()}}), key_statement);
-    if (!row) return pass_on(row);
-    if (!*row) return std::nullopt;
-    if (auto named = name_repository(**row); !named) return pass_on(named);
-    return read_key(**row, key, blob, now);
+    const auto found = [&]() -> Result<std::optional<KnownKey>> {
+        auto row =
+            at_most_one(ask(StatementKind::key, key_statement, {BlobView{key.bytes()}}), key_statement);
+        if (!row) return pass_on(row);
+        if (!*row) return std::nullopt;
+        if (auto named = name_repository(**row); !named) return pass_on(named);
+        return read_key(**row, key, blob, now);
+    };
+    return about(found(), key.text());
 }
 
-// Rows come in any order, and one for all that ask for the same key.
-std::vector<Result<std::optional<KnownKey>>> Directory::look_up_keys(std::span<const PublicKey* const> keys,
-                                                                     UnixMillis now) {
+// Rows come in any order, and one for all that ask for the same key. Error: of the statement as a whole.
+Result<Directory::FoundKeys> Directory::look_up_keys(std::span<const PublicKey* const> keys, UnixMillis now) {
     using Found = Result<std::optional<KnownKey>>;
     const Stopwatch watch(counters_.times(Query::key));
     std::vector<Fingerprint> fingerprints;
     for (const PublicKey* key : keys) fingerprints.push_back(key->fingerprint());
     std::vector<Bind> binds;
     for (const Fingerprint& fingerprint : fingerprints) binds.emplace_back(BlobView{fingerprint.bytes()});
-    auto rows = database_.query(several_keys_statement(keys.size()), binds);
-    if (!rows) return {keys.size(), Found(pass_on(rows))};
-    std::vector<Found> found(keys.size(), Found(std::nullopt));
+    auto rows = ask(StatementKind::key, several_keys_statement(keys.size()), binds);
+    if (!rows) return pass_on(rows);
+    FoundKeys found(keys.size(), Found(std::nullopt));
+    std::vector<bool> seen(keys.size());
     for (Row& row : *rows) {
         const Column of = std::exchange(row.back(), {});
         row.pop_back();
@@ -194,19 +218,30 @@ std::vector<Result<std::optional<KnownKey>>> Directory::look_up_keys(std::span<c
         for (std::size_t i = 0; i < keys.size(); ++i) {
             if (of != Column(fingerprints[i].bytes())) continue;
             found[i] = named ? read_key(row, fingerprints[i], &keys[i]->blob(), now) : Found(pass_on(named));
+            if (seen[i]) found[i] = Found(unavailable("key: more than one row"));
+            seen[i] = true;
         }
     }
+    for (std::size_t i = 0; i < keys.size(); ++i)
+        found[i] = about(std::move(found[i]), fingerprints[i].text());
     return found;
 }
 
-std::vector<Result<std::optional<KnownKey>>> Directory::find_keys(std::span<const PublicKey* const> keys,
-                                                                  UnixMillis now) {
-    std::vector<Result<std::optional<KnownKey>>> found;
-    if (keys.size() == 1 || !database_.has_own_tables()) {
+// One value that the database stumbles over spoils the answer of its own key alone: what fails together, at
+// once and on a connection that is well, is asked again one by one.
+Directory::FoundKeys Directory::find_keys(std::span<const PublicKey* const> keys, UnixMillis now) {
+    FoundKeys found;
+    const auto one_by_one = [&] {
         for (const PublicKey* key : keys) found.push_back(find_key(*key, now));
-        return found;
-    }
-    for (auto& one : look_up_keys(keys, now)) found.push_back(counted(Query::key, std::move(one)));
+        return std::move(found);
+    };
+    if (keys.size() == 1 || !database_.has_own_tables()) return one_by_one();
+    const std::int64_t start = monotonic_now();
+    auto together = look_up_keys(keys, now);
+    const bool splits = !together && !waits_for_turn(together.error()) && !database_.broken();
+    if (splits && monotonic_now() - start < split_within) return one_by_one();
+    if (!together) together = FoundKeys(keys.size(), Result<std::optional<KnownKey>>(pass_on(together)));
+    for (auto& one : *together) found.push_back(counted(Query::key, std::move(one)));
     return found;
 }
 
@@ -230,15 +265,23 @@ Result<std::optional<Repository>> Directory::look_up_repository(const Statement&
     const std::string_view owner = path.owner().folded();
     const std::string_view name = path.name().folded();
     const Stopwatch watch(counters_.times(moved ? Query::redirect : Query::repository));
-    const auto row = at_most_one(database_.query(statement, {owner, name}), statement);
-    if (!row) return pass_on(row);
-    if (!*row) return std::nullopt;
-    return read_repository(**row, statement, moved);
+    const auto kind = moved ? StatementKind::redirect : StatementKind::repository;
+    const auto found = [&]() -> Result<std::optional<Repository>> {
+        const auto row = at_most_one(ask(kind, statement, {owner, name}), statement);
+        if (!row) return pass_on(row);
+        if (!*row) return std::nullopt;
+        return read_repository(**row, statement, moved);
+    };
+    return about(found(), path.text());
 }
 
 Result<std::optional<Repository>> Directory::find_repository(const RepoPath& path) {
     auto found = counted(Query::repository, look_up_repository(repository_statement, path, false));
     if (!found || *found) return found;
+    return find_redirect(path);
+}
+
+Result<std::optional<Repository>> Directory::find_redirect(const RepoPath& path) {
     return counted(Query::redirect, look_up_repository(redirect_statement, path, true));
 }
 
@@ -247,22 +290,24 @@ Result<Permission> Directory::find_permission(AccountId account, const Repositor
     const std::int64_t what = number_of(repository.id);
     const std::int64_t owner = number_of(repository.owner);
     const Stopwatch watch(counters_.times(Query::permission));
-    const auto row = at_most_one(database_.query(permission_statement, {what, who, who, what, owner, who}),
-                                 permission_statement);
+    const auto row =
+        at_most_one(ask(StatementKind::permission, permission_statement, {what, who, who, what, owner, who}),
+                    permission_statement);
     const auto permission = [&]() -> Result<Permission> {
         if (!row) return pass_on(row);
         if (!*row) return unavailable("permission: no row");
         return read_permission(**row);
     };
-    return counted(Query::permission, permission());
+    return counted(Query::permission,
+                   about(permission(), "account " + std::to_string(who) + ", " + repository.path.text()));
 }
 
 Result<std::optional<Route>> Directory::find_server(const ServerName& name) {
     if (auto known = servers_->find(name)) return known;
     const Stopwatch watch(counters_.times(Query::server));
-    const auto rows = database_.query(server_statement, {std::string_view(name.text())});
-    auto route =
-        counted(Query::server, rows ? read_server(*rows) : Result<std::optional<Route>>(pass_on(rows)));
+    const auto rows = ask(StatementKind::route, server_statement, {std::string_view(name.text())});
+    auto found = rows ? read_server(*rows) : Result<std::optional<Route>>(pass_on(rows));
+    auto route = counted(Query::server, about(std::move(found), name.text()));
     if (route && *route) servers_->keep(**route);
     return route;
 }
@@ -270,6 +315,8 @@ Result<std::optional<Route>> Directory::find_server(const ServerName& name) {
 // Nothing, unless there is a hint and the directory knows the server that it names.
 std::optional<Route> Directory::follow_hint(const Login& owner, bool& hint_is_missing) {
     const auto hint = [&] {
+        const Turn turn(turns_, StatementKind::hint);
+        if (!turn.taken()) return Result<std::optional<ServerName>>(no_turn(StatementKind::hint));
         const Stopwatch watch(counters_.times(Query::hint));
         return counted(Query::hint, hints_->find(owner));
     }();
@@ -282,9 +329,9 @@ std::optional<Route> Directory::follow_hint(const Login& owner, bool& hint_is_mi
 
 Result<std::optional<Route>> Directory::find_route_in_table(const Login& owner) {
     const Stopwatch watch(counters_.times(Query::route));
-    const auto rows = database_.query(route_statement, {std::string_view(owner.folded())});
-    if (!rows) return counted(Query::route, Result<std::optional<Route>>(pass_on(rows)));
-    return counted(Query::route, read_route(*rows, local_));
+    const auto rows = ask(StatementKind::route, route_statement, {std::string_view(owner.folded())});
+    auto route = rows ? read_route(*rows, local_) : Result<std::optional<Route>>(pass_on(rows));
+    return counted(Query::route, about(std::move(route), owner.text()));
 }
 
 Result<std::optional<Route>> Directory::find_route(const Login& owner) {
@@ -301,7 +348,7 @@ Result<std::optional<Route>> Directory::find_route(const Login& owner) {
 
 Result<void> Directory::answers() {
     const std::string nobody(32, '\0');
-    const auto rows = database_.query(key_statement, {BlobView{nobody}});
+    const auto rows = ask(StatementKind::key, key_statement, {BlobView{nobody}});
     if (!rows) return pass_on(rows);
     return {};
 }

@@ -14,6 +14,7 @@
 #include "authz/store/database.h"
 #include "authz/store/route_hints.h"
 #include "authz/store/server_cache.h"
+#include "authz/store/turns.h"
 
 namespace gerve {
 
@@ -42,12 +43,16 @@ class Directory {
         servers_ = &servers;
     }
 
+    // Takes a turn for each statement. Not owned; without it, every statement is run at once. A question that
+    // got no turn is answered with the error that waits_for_turn() knows, and is not counted.
+    void take_turns(Turns& turns) { turns_ = &turns; }
+
     // A key that is neither revoked nor expired at `now`. The whole blob is compared, not its hash alone.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key(const PublicKey& key, UnixMillis now);
     // Several keys in one statement, where the tables are this program's: the answers, in the order of
     // `keys`. At most directory_sql::max_keys_at_once.
-    [[nodiscard]] std::vector<Result<std::optional<KnownKey>>> find_keys(
-        std::span<const PublicKey* const> keys, UnixMillis now);
+    using FoundKeys = std::vector<Result<std::optional<KnownKey>>>;
+    [[nodiscard]] FoundKeys find_keys(std::span<const PublicKey* const> keys, UnixMillis now);
     // By the fingerprint alone: for an administrator's question, never for a login.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key(const Fingerprint& key, UnixMillis now);
     // Whether a key that was found before is still the same, and what has become of its owner.
@@ -63,6 +68,9 @@ class Directory {
     // By its name now, else by one it had (`moved`).
     [[nodiscard]] Result<std::optional<Repository>> find_repository(const RepoPath& path);
 
+    // By a name it had, alone.
+    [[nodiscard]] Result<std::optional<Repository>> find_redirect(const RepoPath& path);
+
     // What is granted directly, by teams and by the organisation that owns it; three times `none` is missing.
     [[nodiscard]] Result<Permission> find_permission(AccountId account, const Repository& repository);
 
@@ -71,6 +79,7 @@ class Directory {
     [[nodiscard]] Result<std::optional<Route>> find_route(const Login& owner);
 
   private:
+    Result<Rows> ask(StatementKind kind, const Statement& statement, Binds binds);
     Result<void> name_repository(Row& row);
     Result<std::optional<KnownKey>> look_up_key(const Fingerprint& key, const std::string* blob,
                                                 UnixMillis now);
@@ -79,8 +88,7 @@ class Directory {
     std::optional<Route> follow_hint(const Login& owner, bool& hint_is_missing);
     Result<std::optional<Route>> find_server(const ServerName& name);
     Result<std::optional<Route>> find_route_in_table(const Login& owner);
-    std::vector<Result<std::optional<KnownKey>>> look_up_keys(std::span<const PublicKey* const> keys,
-                                                              UnixMillis now);
+    Result<FoundKeys> look_up_keys(std::span<const PublicKey* const> keys, UnixMillis now);
     template <class T>
     T counted(Query query, T result);
 
@@ -89,6 +97,7 @@ class Directory {
     Route local_;
     RouteHints* hints_ = nullptr;
     ServerCache* servers_ = nullptr;
+    Turns* turns_ = nullptr;
 };
 
 }  // namespace gerve

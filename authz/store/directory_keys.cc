@@ -21,6 +21,8 @@ std::optional<OwnKey> read_own_key(RowReader& row) {
 
 Result<std::vector<OwnKey>> Directory::list_keys(AccountId user, std::size_t most) {
     if (!database_.has_own_tables()) return client_error("keys are kept in another program's tables");
+    const Turn turn(turns_, StatementKind::own_keys);
+    if (!turn.taken()) return no_turn(StatementKind::own_keys);
     return read_all<OwnKey>(database_, directory_sql::own_keys_statement,
                             {number_of(user), static_cast<std::int64_t>(most)}, read_own_key);
 }

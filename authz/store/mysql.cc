@@ -48,6 +48,7 @@ class Mysql final : public Database {
     Result<Rows> query(const Statement& statement, Binds binds) override {
         const std::int64_t start = monotonic_now();
         auto rows = query_once(statement, binds);
+        if (!rows) forget_prepared(statement);
         const bool again = !rows && lost_ && !in_transaction_ && monotonic_now() - start < retry_within;
         if (!again) return rows;
         if (auto opened = open(); !opened) return unavailable(describe(opened.error()));
@@ -56,14 +57,16 @@ class Mysql final : public Database {
     }
 
     Result<Change> execute(const Statement& statement, Binds binds) override {
-        return guarded(statement.name, [&]() -> Result<Change> {
+        auto change = guarded(statement.name, [&]() -> Result<Change> {
             const auto prepared = prepare(statement, binds);
             if (!prepared) return pass_on(prepared);
-            Change change;
-            change.rows = (*prepared)->executeUpdate();
-            if (statement.sql.starts_with("INSERT")) change.inserted_id = last_id();
-            return change;
+            Change done;
+            done.rows = (*prepared)->executeUpdate();
+            if (statement.sql.starts_with("INSERT")) done.inserted_id = last_id();
+            return done;
         });
+        if (!change && change.error().kind != ErrorKind::client) forget_prepared(statement);
+        return change;
     }
 
     Result<void> run_script(std::string_view sql) override {
@@ -100,18 +103,21 @@ class Mysql final : public Database {
         }
         auto begun = run("START TRANSACTION", "begin");
         in_transaction_ = begun.has_value();
+        if (!begun) end_transaction();
         return begun;
     }
 
     Result<void> commit() override {
         auto committed = run("COMMIT", "commit");
-        end_transaction();
+        if (committed)
+            end_transaction();
+        else
+            rollback();
         return committed;
     }
 
-    // When it fails, the transaction ends with the connection.
     void rollback() override {
-        if (session_) (void)run("ROLLBACK", "rollback");
+        run_or_drop("ROLLBACK", "rollback");
         end_transaction();
     }
 
@@ -131,23 +137,20 @@ class Mysql final : public Database {
         try {
             return work();
         } catch (const sql::SQLException& error) {
-            return drop_for(error, name);
+            return take_error(error, name);
         } catch (const std::exception& error) {
             drop();
             return unavailable(place(name) + ": " + error.what());
         }
     }
 
-    tl::unexpected<Error> drop_for(const sql::SQLException& error, std::string_view name) {
+    tl::unexpected<Error> take_error(const sql::SQLException& error, std::string_view name) {
         const std::string detail = place(name) + ": " + mysql_error_text(error);
-        switch (mysql_errors::meaning_of(error.getErrorCode())) {
-            case Meaning::refused: return fail(ErrorKind::client, "", detail);
-            case Meaning::too_slow: return unavailable(detail);
-            case Meaning::lost: lost_ = true; break;
-            case Meaning::statement: misfit_ = true; break;
-            default: break;
-        }
-        drop();
+        const Meaning meaning = mysql_errors::meaning_of(error.getErrorCode());
+        if (meaning == Meaning::refused) return fail(ErrorKind::client, "", detail);
+        lost_ = meaning == Meaning::lost;
+        misfit_ = meaning == Meaning::statement;
+        if (mysql_errors::ends_connection(meaning)) drop();
         return unavailable(detail);
     }
 
@@ -204,9 +207,19 @@ class Mysql final : public Database {
         });
     }
 
+    // What must not stay behind on a connection that is used again: it ends with the connection otherwise.
+    void run_or_drop(std::string_view sql, std::string_view name) {
+        if (session_ && !run(sql, name)) drop();
+    }
+
     void end_transaction() {
         in_transaction_ = false;
-        if (session_) (void)run("DO RELEASE_LOCK(CONCAT('gerve.', DATABASE()))", "write-unlock");
+        run_or_drop("DO RELEASE_LOCK(CONCAT('gerve.', DATABASE()))", "write-unlock");
+    }
+
+    // What failed is prepared anew for its next run: the tables may be others by then.
+    void forget_prepared(const Statement& statement) {
+        if (session_) session_->prepared.erase(std::string(statement.sql));
     }
 
     MysqlAccess access_;

@@ -4,13 +4,16 @@
 namespace gerve::mysql_errors {
 
 enum class Meaning {
-    refused,        // a constraint stood against the statement: the connection is well
-    too_slow,       // stopped by the time limit of a statement: the connection is well
+    refused,        // a constraint stood against the statement
+    too_slow,       // stopped by the time limit of a statement
     lost,           // the connection, or its statements, are gone: a read may be tried once more
+    read_only,      // the server takes no changes, as after a failover: another connection may reach one that
+                    // does
     crowded,        // too many connections, of all or of one user: later, not at once
     configuration,  // credentials, schema, TLS: nothing but an operator mends it
-    statement,  // it does not fit the tables or the grants: an operator's to mend, where the words are his
-    broken,     // anything else: the connection is not to be trusted
+    statement,      // it does not fit the tables or the grants: an operator's to mend
+    failed,         // anything else that the server says of a statement
+    broken,         // anything else of the client library's: the connection is not to be trusted
 };
 
 // Numbers: https://dev.mysql.com/doc/mysql-errors/en/ and https://mariadb.com/kb/en/mariadb-error-codes/
@@ -29,13 +32,37 @@ enum class Meaning {
         case 3024:  // MySQL: max_execution_time
             return Meaning::too_slow;
         case 1053:  // server shutdown in progress
+        case 1077:  // normal shutdown
+        case 1079:  // shutdown complete
+        case 1152:  // the server aborts the connection
+        case 1153:  // a packet was too large: the server closes behind it
+        case 1154:  // a read of the server's failed on the connection's pipe
+        case 1156:  // packets out of order
+        case 1157:  // a packet cannot be uncompressed
+        case 1158:  // a read failed
+        case 1159:  // a read timed out
+        case 1160:  // a write failed
+        case 1161:  // a write timed out
+        case 1184:  // the server aborts the connection
         case 1243:  // unknown prepared statement
+        case 1615:  // a statement has to be prepared again
+        case 1927:  // MariaDB: the connection was killed
         case 2002:  // cannot connect to a socket
         case 2003:  // cannot connect to a host
         case 2006:  // server has gone away
         case 2013:  // lost during a query
         case 2030:  // statement not prepared
+        case 2055:  // lost, with the system's error
+        case 3032:  // MySQL: the server went offline
+        case 3168:  // MySQL: the server is not available
+        case 3169:  // MySQL: the session was killed
+        case 4031:  // MySQL: disconnected for inactivity (MariaDB's 4031 is of triggers, of which there are
+                    // none)
             return Meaning::lost;
+        case 1290:  // --read-only
+        case 1792:  // a read-only transaction
+        case 1836:  // read-only mode
+            return Meaning::read_only;
         case 1040:  // too many connections
         case 1203:  // max_user_connections
         case 1226:  // a user's resources are exhausted
@@ -64,8 +91,16 @@ enum class Meaning {
         case 1356:  // a view that has lost its ground
         case 1370:  // no right to the function
             return Meaning::statement;
-        default: return Meaning::broken;
+        default: break;
     }
+    const bool servers = number >= 1000 && (number < 2000 || number >= 3000);
+    return servers ? Meaning::failed : Meaning::broken;
+}
+
+// Whether the connection goes with the error. Every other error is the statement's alone, whatever it is: a
+// table that is missing or locked for one question must not cost the next question its connection.
+[[nodiscard]] constexpr bool ends_connection(Meaning meaning) {
+    return meaning == Meaning::lost || meaning == Meaning::read_only || meaning == Meaning::broken;
 }
 
 }  // namespace gerve::mysql_errors

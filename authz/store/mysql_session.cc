@@ -121,7 +121,7 @@ std::string mysql_remedy(const MysqlTrouble& trouble, const MysqlAccess& access)
         case 1203:
         case 1226:
             return "raise max_connections, or the account's limit: each gateway may hold twice "
-                   "authz.threads connections";
+                   "authz.threads connections, and eight more";
         default: return "";
     }
 }

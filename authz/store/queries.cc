@@ -1,7 +1,10 @@
 #include "authz/store/queries.h"
 
 #include <algorithm>
+#include <atomic>
 
+#include "authz/base/clock.h"
+#include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/model/public_key.h"
 #include "authz/store/own_rows.h"
@@ -15,12 +18,28 @@ tl::unexpected<Error> refuse(const std::string& query, const std::string& what) 
     return client_error("directory.mysql.queries." + query + ": " + what);
 }
 
+constexpr std::string_view not_prepared = "it cannot be prepared: ";
+
+// A table or a grant may come back; a column that the statement's words lack does not.
+bool may_wait(const Error& error) {
+    return error.told.find(not_prepared) != std::string::npos;
+}
+
+// Each thread meets it with each connection.
+void log_unfit(const Error& error) {
+    static std::atomic<std::int64_t> quiet{0};
+    const std::int64_t now = monotonic_now();
+    if (now < quiet) return;
+    quiet = now + 10'000;
+    log::error("questions that need a configured statement find no answer", {{"why", describe(error)}});
+}
+
 // Where each column of query_columns(name) stands in the answer.
 Result<std::vector<std::size_t>> find_columns(Database& database, const std::string& name,
                                               const OwnQuery& query) {
     const auto there = database.columns({name, query.sql});
     if (!there && there.error().kind != ErrorKind::client) return pass_on(there);
-    if (!there) return refuse(name, "it cannot be prepared: " + describe(there.error()));
+    if (!there) return refuse(name, std::string(not_prepared) + describe(there.error()));
     std::vector<std::size_t> places;
     Names missing;
     for (const std::string& column : query_columns(name)) {
@@ -52,11 +71,18 @@ class OwnSchema final : public Database {
     OwnSchema(std::unique_ptr<Database> below, std::shared_ptr<const OwnQueries> queries)
         : below_(std::move(below)), queries_(std::move(queries)) {}
 
+    // One that cannot be prepared now is another try's, when it is asked: the others do not wait for its
+    // table.
     Result<void> check() {
         for (const auto& [name, query] : *queries_) {
             auto places = find_columns(*below_, name, query);
-            if (!places) return pass_on(places);
-            places_[name] = std::move(*places);
+            if (places)
+                places_[name] = std::move(*places);
+            else if (places.error().kind != ErrorKind::client || below_->broken() ||
+                     !may_wait(places.error()))
+                return pass_on(places);
+            else
+                log_unfit(places.error());
         }
         return {};
     }
@@ -96,10 +122,23 @@ class OwnSchema final : public Database {
             if (parameter >= offered.size()) return internal_error(std::string(statement.name) + ": binds");
             used.push_back(offered[parameter]);
         }
+        const auto places = find_places(statement.name, query);
+        broken_ = below_->broken();
+        if (!places) return pass_on(places);
         const auto rows = below_->query({statement.name, query.sql}, used);
         broken_ = below_->broken();
         if (!rows) return pass_on(rows);
-        return own_rows::as_standard(statement.name, *rows, places_.find(statement.name)->second);
+        return own_rows::as_standard(statement.name, *rows, **places);
+    }
+
+    Result<const std::vector<std::size_t>*> find_places(std::string_view name, const OwnQuery& query) {
+        auto found = places_.find(name);
+        if (found == places_.end()) {
+            auto places = find_columns(*below_, std::string(name), query);
+            if (!places) return unavailable(describe(places.error()));
+            found = places_.emplace(name, std::move(*places)).first;
+        }
+        return &found->second;
     }
 
     std::unique_ptr<Database> below_;

@@ -15,7 +15,8 @@ namespace gerve {
 [[nodiscard]] Result<void> check_own_query(Database& database, const std::string& name,
                                            const OwnQuery& query);
 
-// Errors: those of check_own_query, which each statement passes first.
+// Errors: those of check_own_query, which each statement passes first; but one that cannot be prepared (its
+// table or its grant is not there) is logged, and tried again when it is asked.
 [[nodiscard]] Result<std::unique_ptr<Database>> with_own_queries(std::unique_ptr<Database> database,
                                                                  std::shared_ptr<const OwnQueries> queries);
 

@@ -1,10 +1,12 @@
 #include "authz/store/sqlite.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <unordered_map>
@@ -88,6 +90,25 @@ bool read_column(sqlite3_stmt* prepared, int place, Column& column) {
     }
 }
 
+// Whether the connection itself is in doubt. Every other error is the statement's alone (a table that is
+// missing, a lock, a full disk): it must not cost the next question its connection. A file that could only be
+// opened for reading stays so for the connection's life.
+bool ends_connection(int code) {
+    switch (code & 0xff) {
+        case SQLITE_INTERNAL:
+        case SQLITE_PERM:
+        case SQLITE_READONLY:
+        case SQLITE_IOERR:
+        case SQLITE_CORRUPT:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PROTOCOL:
+        case SQLITE_MISUSE:
+        case SQLITE_NOLFS:
+        case SQLITE_NOTADB: return true;
+        default: return false;
+    }
+}
+
 class Sqlite final : public Database {
   public:
     Sqlite(std::string file, SqliteMode mode, std::chrono::milliseconds patience)
@@ -146,6 +167,8 @@ class Sqlite final : public Database {
 
     Result<std::vector<std::string>> columns(const Statement& statement) override {
         const auto prepared = find_prepared(statement);
+        if (!prepared && sqlite3_errcode(connection_.get()) == SQLITE_ERROR && !broken_)
+            return client_error(prepared.error().detail);
         if (!prepared) return pass_on(prepared);
         std::vector<std::string> names;
         for (int i = 0; i < sqlite3_column_count(*prepared); ++i) {
@@ -159,15 +182,28 @@ class Sqlite final : public Database {
         if (auto here = check_file(true); !here) return here;
         return run("BEGIN IMMEDIATE", "begin");
     }
-    Result<void> commit() override { return run("COMMIT", "commit"); }
-    // When it fails, the transaction ends with the connection.
-    void rollback() override { sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
+    Result<void> commit() override {
+        auto committed = run("COMMIT", "commit");
+        if (!committed) rollback();
+        return committed;
+    }
+    // SQLite may have rolled back by itself. What cannot be rolled back ends with the connection.
+    void rollback() override {
+        sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        if (sqlite3_get_autocommit(connection_.get()) == 0) broken_ = true;
+    }
     [[nodiscard]] Dialect dialect() const override { return Dialect::sqlite; }
 
     Result<void> run(const std::string& sql, std::string_view name) {
         const int code = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
         if (code != SQLITE_OK) return error(code, file_ + ": " + std::string(name));
         return {};
+    }
+
+    // Whether the last call failed for want of a file or of a right to it.
+    [[nodiscard]] bool cannot_open() const {
+        const int code = sqlite3_errcode(connection_.get()) & 0xff;
+        return code == SQLITE_CANTOPEN || code == SQLITE_PERM || code == SQLITE_READONLY;
     }
 
   private:
@@ -180,7 +216,7 @@ class Sqlite final : public Database {
         if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
             detail += " (put a backup back with `gerve restore FILE`)";
         if ((code & 0xff) == SQLITE_CONSTRAINT) return fail(ErrorKind::client, "", detail);
-        broken_ = true;
+        broken_ = broken_ || ends_connection(code);
         return unavailable(detail);
     }
 
@@ -242,17 +278,48 @@ class Sqlite final : public Database {
     std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> prepared_;
 };
 
+std::string owner_name(uid_t uid) {
+    const passwd* found = ::getpwuid(uid);
+    return found != nullptr ? found->pw_name : "uid " + std::to_string(uid);
+}
+
+// What SQLite calls "unable to open database file": which file, for whom, and what to do. Empty: nothing is
+// known.
+std::string why_not_opened(const std::string& file, bool writes) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0 && errno == ENOENT) return "there is no such file";
+    const auto slash = file.rfind('/');
+    const std::string parent =
+        slash == std::string::npos ? "." : file.substr(0, std::max<std::size_t>(slash, 1));
+    const auto may_use = [](const std::string& path, int how) {
+        return ::faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0;
+    };
+    const bool known = ::stat(file.c_str(), &status) == 0 || ::stat(parent.c_str(), &status) == 0;
+    // Its write-ahead log lies beside it, and a reader shares it.
+    if (may_use(file, writes ? R_OK | W_OK : R_OK) && may_use(parent, W_OK | X_OK)) return "";
+    const std::string who = "user " + owner_name(::geteuid()) + " has no rights to it";
+    if (!known) return who + " or to its directory: run this as the user that owns them";
+    return who + ": run this as " + owner_name(status.st_uid) + " (sudo -u " + owner_name(status.st_uid) +
+           " …)";
+}
+
 // SQLite itself would make it 0644; its side files get the mode of the file. A file that is there is not
 // opened: closing it again would release the locks that other connections of this process have on it
 // (fcntl(2)), and the next process to end would take away the log they read and write.
 Result<void> make_file(const std::string& file) {
     const Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!made && errno == EACCES) return unavailable(file + ": " + why_not_opened(file, true));
     if (!made && errno != EEXIST) return unavailable(errno_text("cannot create " + file));
     struct stat status {};
     if (made) give_to_owner_of_directory(made.get(), file);
     if (::lstat(file.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
         return unavailable(file + ": a symbolic link");
     return {};
+}
+
+tl::unexpected<Error> not_opened(const std::string& file, bool writes, const std::string& text) {
+    const std::string why = why_not_opened(file, writes);
+    return unavailable(file + ": " + (why.empty() ? text : why));
 }
 
 // `PRAGMA schema_version` reads the first page: a file that is no database is told at once.
@@ -281,11 +348,14 @@ Result<void> Sqlite::connect(SqliteOpening& opening) {
         (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     const int code = sqlite3_open_v2(file_.c_str(), &raw, flags, nullptr);
     connection_.reset(raw);
-    if (code != SQLITE_OK) return unavailable(file_ + ": " + sqlite3_errstr(code));
+    if (code != SQLITE_OK) return not_opened(file_, writes, sqlite3_errstr(code));
     if (auto same = opening.check(raw); !same) return same;
     sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_busy_timeout(raw, static_cast<int>(patience_.count()));
-    if (auto ready = run(settings, "open"); !ready) return ready;
+    if (auto ready = run(settings, "open"); !ready) {
+        if (!cannot_open()) return ready;
+        return not_opened(file_, writes, sqlite3_errmsg(raw));
+    }
     if (opening.is_another()) {
         if (auto whole = check_integrity(*this); !whole)
             return unavailable(file_ + ": replaced by a damaged file: " + describe(whole.error()) +

@@ -200,5 +200,32 @@ def test_all_connections_are_taken(drill, house):
     assert refusals(drill.run(house.database.crowded())) > 0
 
 
+def refused(told, errand: Errand) -> int:
+    return sum(one.what == UNAVAILABLE for one in told if one.errand == errand)
+
+
+def test_one_table_is_locked(drill, house, people):
+    """Who does not need it is served: the owner, by no permission, and whoever is told that a key is unknown."""
+    told = drill.run(house.database.locked("collaborators"))
+    assert refused(told, people.serve_owner) == 0
+    assert refused(told, people.serve_reader) > 0
+    assert sum(one.what == SERVED for one in told if one.errand == people.serve_owner) > 0
+
+
+@contextmanager
+def without(database, table: str):
+    database.ask(f"RENAME TABLE {table} TO gone")
+    try:
+        yield
+    finally:
+        database.ask(f"RENAME TABLE gone TO {table}")
+
+
+def test_one_table_is_missing(drill, house, people):
+    told = drill.run(without(house.database, "collaborators"))
+    assert refused(told, people.serve_owner) == 0
+    assert refused(told, people.serve_reader) > 0
+
+
 def test_the_answers_of_the_server_come_by_drops(drill, house):
     assert refusals(drill.run(house.proxy.dripping())) > 0

@@ -143,12 +143,16 @@ def test_a_table_is_missing(site, alice, stranger, secret, table):
 
 
 def test_the_permission_cannot_be_read(site, alice, bob, stranger, secret):
-    """The owner needs no permission: his work goes on."""
+    """The owner needs no permission: their work goes on, also beside those who do."""
     site.grant(secret, bob, "read")
     with altered(
         site, "ALTER TABLE collaborators RENAME TO gone", "ALTER TABLE gone RENAME TO collaborators"
     ):
-        alice.git("ls-remote", secret.url)
+        for _ in range(5):
+            asking = [person.start_ssh(f"git-upload-pack '{secret.path}'") for person in (bob, stranger, bob)]
+            alice.git("ls-remote", secret.url)
+            for session in asking:
+                session.finish(exit=75, stdout="", stderr=CANNOT_CHECK)
         cannot_check(bob, secret)
         cannot_check(stranger, secret)
     bob.git("ls-remote", secret.url)
@@ -189,6 +193,14 @@ def test_a_malformed_row_is_an_outage(site, alice, project, field):
             field == "key" and outcome.exit == 255
         ), outcome.transcript()
     wait_until(lambda: serves(alice, project), "service is back", timeout=BACK)
+
+
+def test_a_key_that_makes_no_sense_is_named_in_the_log(site, alice, project):
+    with altered(site, *(text.format(owner=project.owner, name=project.name) for text in MALFORMED["login"])):
+        cannot_check(alice, project)
+    wait_until(lambda: f"key: malformed row, column 7 ({alice.key.fingerprint})" in site.gateway.log(),
+               "the log names the key")
+    assert "cannot reach its directory" not in site.gateway.log()
 
 
 def test_the_database_file_is_garbage(site, project):

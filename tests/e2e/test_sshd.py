@@ -182,7 +182,7 @@ def hung(house):
 FAULTS = {
     "stopped": (no_socket, "cannot reach authz at .*: No such file or directory"),
     "hung": (hung, "authz does not answer in time"),
-    "database away": (no_table("public_keys"), "authz cannot reach its directory"),
+    "no table": (no_table("public_keys"), "authz gets no usable answer from its directory"),
 }
 QUESTIONS = 1  # one key is offered, and a question that fails is not repeated by sshd
 BOUND = 2.5  # seconds that a question may take: the default of gerve-authorized-keys and its last resort
@@ -201,7 +201,7 @@ def test_nobody_is_let_in_and_the_logs_say_why(house, sshd, alice, project, faul
     wait_until(lambda: alice.git("ls-remote", project.url, exit=range(256)).exit == 0, "it is served again")
 
 
-@pytest.mark.parametrize("fault", ["hung", "database away"])
+@pytest.mark.parametrize("fault", ["hung", "no table"])
 def test_authz_that_goes_after_the_login_is_told_as_the_gateway_tells_it(house, alice, project, tmp_path, fault):
     """The second operation of a connection asks authz only in gerve-shell."""
     options = ("-o", f"ControlPath={tmp_path}/mux", "-o", "ControlMaster=auto", "-o", "ControlPersist=30")

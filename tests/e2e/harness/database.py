@@ -61,11 +61,14 @@ class Database(SqlServer):
 
     def ask(self, sql: str, force: bool = False) -> str:
         """As run(), by the side door. force: errors are left alone."""
-        argv = ["mariadb", "--no-defaults", "--user=root", "--protocol=tcp", "--host=127.0.0.1",
-                f"--port={self._side_door}", "--batch", "--skip-column-names", *(["--force"] if force else []), SCHEMA]
-        ran = subprocess.run(argv, input=sql, capture_output=True, text=True, timeout=60)
+        ran = subprocess.run([*self._by_side_door(), *(["--force"] if force else [])], input=sql, capture_output=True,
+                             text=True, timeout=60)
         assert force or ran.returncode == 0, f"{sql}: {ran.stderr}"
         return ran.stdout
+
+    def _by_side_door(self) -> list[str]:
+        return ["mariadb", "--no-defaults", "--user=root", "--protocol=tcp", "--host=127.0.0.1",
+                f"--port={self._side_door}", "--batch", "--skip-column-names", SCHEMA]
 
     def kill_connections(self) -> int:
         """KILL for every connection of Gerve's; how many there were."""
@@ -93,6 +96,19 @@ class Database(SqlServer):
             yield
         finally:
             self.server.start()
+
+    @contextmanager
+    def locked(self, table: str):
+        """One table is locked for all others, as by an ALTER TABLE or a backup."""
+        holder = subprocess.Popen([*self._by_side_door(), "--unbuffered"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  text=True)
+        try:
+            holder.stdin.write(f"LOCK TABLES {table} WRITE;\nSELECT 'locked';\n")
+            holder.stdin.flush()
+            assert holder.stdout.readline().strip() == "locked"
+            yield
+        finally:
+            holder.communicate(timeout=10)  # the lock goes with the connection
 
     @contextmanager
     def crowded(self, limit: int = 12):

@@ -6,15 +6,23 @@
 
 #include "authz/service/wire.h"
 #include "tests/unit/authz/service/fixture.h"
+#include "tests/unit/authz/store/passing.h"
 
 using namespace gerve;
 using namespace gerve::testing;
 
 namespace {
 
-// Lets questions through, or holds them: the next `count` that come, for as long as they are held.
+// Lets questions through, or holds them: the next `count` that come, for as long as they are held; all of
+// them, or statements of one name.
 class Gate {
   public:
+    void hold_all(std::string_view statement) {
+        const std::lock_guard lock(mutex_);
+        of_ = statement;
+        left_ = 1'000'000;
+        open_ = false;
+    }
     void hold(int count) {
         const std::lock_guard lock(mutex_);
         left_ = count;
@@ -26,10 +34,10 @@ class Gate {
         left_ = 0;
         changed_.notify_all();
     }
-    void pass() {
+    void pass(std::string_view statement = {}) {
         std::unique_lock lock(mutex_);
         if (on_pass) on_pass();
-        if (left_ == 0) return;
+        if (left_ == 0 || (!of_.empty() && of_ != statement)) return;
         --left_;
         ++held_;
         changed_.wait_for(lock, std::chrono::seconds(20), [this] { return open_; });
@@ -47,27 +55,18 @@ class Gate {
     int left_ = 0;
     int held_ = 0;
     bool open_ = true;
+    std::string of_;  // empty: all
 };
 
 // A database that may hang.
-class Gated : public Database {
+class Gated final : public Passing {
   public:
-    Gated(std::unique_ptr<Database> below, Gate& gate) : below_(std::move(below)), gate_(gate) {}
+    Gated(std::unique_ptr<Database> below, Gate& gate)
+        : Passing(*below), below_(std::move(below)), gate_(gate) {}
     Result<Rows> query(const Statement& statement, Binds binds) override {
-        gate_.pass();
-        return below_->query(statement, binds);
+        gate_.pass(statement.name);
+        return Passing::query(statement, binds);
     }
-    Result<Change> execute(const Statement& statement, Binds binds) override {
-        return below_->execute(statement, binds);
-    }
-    Result<void> run_script(std::string_view sql) override { return below_->run_script(sql); }
-    Result<std::vector<std::string>> columns(const Statement& statement) override {
-        return below_->columns(statement);
-    }
-    Result<void> begin() override { return below_->begin(); }
-    Result<void> commit() override { return below_->commit(); }
-    void rollback() override { below_->rollback(); }
-    [[nodiscard]] Dialect dialect() const override { return below_->dialect(); }
 
   private:
     std::unique_ptr<Database> below_;
@@ -76,7 +75,8 @@ class Gated : public Database {
 
 // A server of four threads whose database may hang.
 struct Hanging {
-    Hanging() {
+    explicit Hanging(std::chrono::milliseconds patience = std::chrono::milliseconds(400))
+        : deadline(patience) {
         Registry registry = store.registry();
         must(registry.add_account(login("alice"), AccountKind::user));
         must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
@@ -108,6 +108,7 @@ struct Hanging {
         REQUIRE(gate.held() >= count);
     }
 
+    std::chrono::milliseconds deadline;
     Gate gate;
     Store store;
     TemporaryDirectory directory;
@@ -121,7 +122,7 @@ struct Hanging {
                                    },
                                    PeerTable({{::geteuid(), {PeerKinds::all(), "git"}}}), Signer(key),
                                    Route{*ServerName::parse("local"), {*Endpoint::parse("unix:/s")}}, &audit,
-                                   4, nullptr, nullptr, std::chrono::milliseconds(400)}};
+                                   4, nullptr, nullptr, deadline}};
 };
 
 constexpr int everything = 1'000'000;
@@ -165,7 +166,7 @@ TEST_CASE("while the whole database hangs, each question is refused in time, and
 }
 
 TEST_CASE("keys that waited while the threads were busy share a statement, and are answered each") {
-    Hanging site;
+    Hanging site(std::chrono::seconds(4));  // nothing is slow meanwhile
     site.gate.hold(4);
     std::vector<std::thread> busy;
     for (int i = 0; i < 4; ++i) {
@@ -220,6 +221,45 @@ TEST_CASE("a thread that hangs is replaced, and the others go on meanwhile") {
     for (int i = 0; i < 50; ++i) must_find(other, 1);
     CHECK(site.server.stop(std::chrono::seconds(2)));
     CHECK(site.server.late() == 3);
+}
+
+TEST_CASE("while one kind of statement hangs, questions that do not need it are all answered at once") {
+    Hanging site;
+    Registry registry = site.store.registry();
+    must(registry.add_account(login("bob"), AccountKind::user));
+    must(registry.add_key(login("bob"), make_key(2), "", std::nullopt));
+    must(registry.create_repository(repo("alice/site"), false));
+    AuthzClient owner = site.client();
+    const std::string handle = must_find(owner, 1).handle;
+    site.gate.hold_all("permission");
+    std::atomic<bool> stop{false};
+    std::atomic<unsigned> refused{0};
+    std::vector<std::thread> strangers;
+    for (int i = 0; i < 12; ++i) {
+        strangers.emplace_back([&] {
+            AuthzClient asking = site.client();
+            const auto found = asking.key(ask_key(2));
+            while (!stop && found && *found) {
+                const auto answer = asking.authorize(ask_access((*found)->handle));
+                if (!answer && answer.error().kind == ErrorKind::unavailable) ++refused;
+            }
+        });
+    }
+    site.wait_until_held(4);  // every thread there was
+    for (int i = 0; i < 60; ++i) {
+        const auto answer = owner.authorize(ask_access(handle));
+        CHECK_MESSAGE(answer.has_value(), describe(answer.error()));
+        must_find(owner, 1);
+    }
+    for (int i = 0; i < 500 && refused == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    CHECK(refused > 0);  // in time, as ever
+    site.gate.release();
+    stop = true;
+    for (std::thread& stranger : strangers) stranger.join();
+    AuthzClient bob = site.client();
+    const auto answer = must(bob.authorize(ask_access(must_find(bob, 2).handle)));
+    CHECK(std::get<Refused>(answer).because == Rule::no_read_access);
+    CHECK(site.server.stop(std::chrono::seconds(2)));
 }
 
 TEST_CASE("an answer that comes too late is not given twice") {

@@ -216,6 +216,59 @@ TEST_CASE("a table that vanishes is unavailable to each asker, never missing, an
     CHECK(std::holds_alternative<Granted>(must(client.authorize(ask_access(handle)))));
 }
 
+TEST_CASE("a statement that fails for some takes no connection from the others") {
+    Site site;
+    auto client = site.client();
+    const std::string handle = must_find(client, 1).handle;
+    site.store.by_hand("ALTER TABLE collaborators RENAME TO away");
+    std::atomic<bool> stop{false};
+    std::atomic<unsigned> refused{0};
+    std::vector<std::thread> strangers;
+    for (int i = 0; i < 3; ++i) {
+        strangers.emplace_back([&] {
+            auto asking = site.client();
+            const auto found = asking.key(ask_key(2));
+            while (!stop && found && *found) {
+                const auto answer = asking.authorize(ask_access((*found)->handle));
+                if (!answer && answer.error().kind == ErrorKind::unavailable) ++refused;
+            }
+        });
+    }
+    for (int i = 0; i < 60; ++i) {
+        const auto answer = client.authorize(ask_access(handle));
+        CHECK_MESSAGE(answer.has_value(), describe(answer.error()));
+    }
+    stop = true;
+    for (std::thread& stranger : strangers) stranger.join();
+    CHECK(refused > 0);
+    CHECK(site.server.live_links() >= 4);
+    // No pause has to go by: the table is back, and so is the answer.
+    site.store.by_hand("ALTER TABLE away RENAME TO collaborators");
+    auto bob = site.client();
+    CHECK(std::holds_alternative<Granted>(must(bob.authorize(ask_access(must_find(bob, 2).handle)))));
+}
+
+TEST_CASE("a question that comes while a connection is being made waits for it") {
+    Store* store = nullptr;
+    Site site(PeerKinds::all(), "git", [&]() -> Result<std::unique_ptr<Database>> {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        return store->connect();
+    });
+    store = &site.store;
+    auto client = site.client();
+    (void)must_find(client, 1);
+    CHECK(site.server.late() == 0);
+}
+
+TEST_CASE("an error says whether the directory was there") {
+    Site site;
+    auto client = site.client();
+    site.store.by_hand("UPDATE accounts SET login = 'a b' WHERE login_folded = 'bob'");
+    const auto malformed = client.key(ask_key(2));
+    REQUIRE_FALSE(malformed.has_value());
+    CHECK(malformed.error().detail == "authz gets no usable answer from its directory: see authz's log");
+}
+
 TEST_CASE("one row that makes no sense does not cost the others their connection") {
     Site site;
     site.store.by_hand("UPDATE accounts SET login = 'a b' WHERE login_folded = 'bob'");

@@ -194,10 +194,25 @@ TEST_CASE("own statements: missing columns and unknown parameters are named") {
     CHECK(missing.find("queries.key") != std::string::npos);
     CHECK(missing.find("lacks account_id, account, suspended") != std::string::npos);
     CHECK(refused("route", "SELECT :owner, :repo").find(":repo") != std::string::npos);
-    CHECK(refused("route", "SELECT nothing FROM nowhere").find("nowhere") != std::string::npos);
     CHECK(refused("route", "SELECT 1; DROP TABLE access").find("';'") != std::string::npos);
     CHECK(refused("route", "SELECT ?").find("'?'") != std::string::npos);
     CHECK(refused("route", "DELETE FROM access").find("SELECT") != std::string::npos);
+}
+
+TEST_CASE("own statements: one that cannot be prepared has no answer, and the others have theirs") {
+    Forge forge;
+    forge.add_key(1, 1, 1);
+    forge.sql("ALTER TABLE collaboration RENAME TO away");
+    forge.open();
+    CHECK(forge.key(1).has_value());
+    const Repository secret = *forge.found("alice/secret");
+    const auto permission = forge.directory->find_permission(AccountId{2}, secret);
+    REQUIRE_FALSE(permission.has_value());
+    CHECK(permission.error().kind == ErrorKind::unavailable);
+    CHECK(permission.error().detail.find("collaboration") != std::string::npos);
+    CHECK_FALSE(forge.database->broken());
+    forge.sql("ALTER TABLE away RENAME TO collaboration");
+    CHECK(must(forge.directory->find_permission(AccountId{2}, secret)).strongest() == Access::read);
 }
 
 TEST_CASE("own statements: a parameter is a bind, and text in quotes is left alone") {

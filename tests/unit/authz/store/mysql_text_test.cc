@@ -93,13 +93,24 @@ TEST_CASE("errors mean what the servers' manuals say") {
     using namespace mysql_errors;
     static_assert(meaning_of(1969) == Meaning::too_slow);
     static_assert(meaning_of(3024) == Meaning::too_slow);
-    for (const int number : {2002, 2003, 2006, 2013, 2030, 1243, 1053})
+    for (const int number : {2002, 2003, 2006, 2013, 2030, 2055, 1243, 1053, 1927, 3169, 4031})
         CHECK(meaning_of(number) == Meaning::lost);
     for (const int number : {1040, 1203, 1226}) CHECK(meaning_of(number) == Meaning::crowded);
     for (const int number : {1045, 1129, 1130, 2026}) CHECK(meaning_of(number) == Meaning::configuration);
     for (const int number : {1062, 1451, 1452, 3819, 4025}) CHECK(meaning_of(number) == Meaning::refused);
     for (const int number : {1054, 1064, 1142, 1146}) CHECK(meaning_of(number) == Meaning::statement);
-    for (const int number : {0, 1205, 1213, 2014}) CHECK(meaning_of(number) == Meaning::broken);
+    for (const int number : {0, 2000, 2014, 2027}) CHECK(meaning_of(number) == Meaning::broken);
+    for (const int number : {1290, 1792, 1836}) CHECK(meaning_of(number) == Meaning::read_only);
+    for (const int number : {1205, 1213, 1267, 1366, 1317, 3572})
+        CHECK(meaning_of(number) == Meaning::failed);
+}
+
+TEST_CASE("only an error of the connection ends the connection") {
+    using namespace mysql_errors;
+    for (const int number : {1053, 1927, 2006, 2013, 2014, 3169, 4031, 1290, 0})
+        CHECK(ends_connection(meaning_of(number)));
+    for (const int number : {1054, 1062, 1142, 1146, 1205, 1213, 1226, 1267, 1292, 1317, 1366, 1969, 3024})
+        CHECK_FALSE(ends_connection(meaning_of(number)));
 }
 
 TEST_CASE("what a server says before TLS has begun has the remedy of its own number") {

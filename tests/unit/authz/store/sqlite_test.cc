@@ -44,7 +44,7 @@ Result<std::optional<KnownKey>> find(Database& database) {
 bool is_unavailable(const Result<std::unique_ptr<Database>>& opened) {
     if (!opened) return opened.error().kind == ErrorKind::unavailable;
     const auto key = find(**opened);
-    return !key && key.error().kind == ErrorKind::unavailable && (*opened)->broken();
+    return !key && key.error().kind == ErrorKind::unavailable;
 }
 
 }  // namespace
@@ -124,6 +124,24 @@ TEST_CASE("a missing file is unavailable to a reader, and is not made") {
     CHECK_FALSE(std::filesystem::exists(directory.file("gerve.db")));
 }
 
+TEST_CASE("a user without rights to a file learns which, and as whom to run the command") {
+    if (::geteuid() != 0) return;  // only root can become such a user
+    const File file;
+    for (const mode_t mode : {0700U, 0755U}) {
+        REQUIRE(::chmod(file.path().c_str(), mode) == 0);
+        REQUIRE(::seteuid(65534) == 0);
+        const auto reader = file.open(SqliteMode::read_only);
+        const auto writer = file.open(SqliteMode::read_write);
+        REQUIRE(::seteuid(0) == 0);
+        for (const auto* opened : {&reader, &writer}) {
+            REQUIRE_FALSE(opened->has_value());
+            const std::string& text = opened->error().detail;
+            CHECK_MESSAGE(text.starts_with(file.name + ": user "), text);
+            CHECK_MESSAGE(text.find("has no rights to it: run this as root") != std::string::npos, text);
+        }
+    }
+}
+
 TEST_CASE("a file that is no database, an empty one and a directory are unavailable, never missing") {
     for (const std::string& content : {std::string("#!/bin/sh\n") + std::string(8192, 'x'), std::string()}) {
         const TemporaryDirectory directory;
@@ -168,7 +186,9 @@ TEST_CASE("damage in the middle of a file is unavailable, never missing") {
     for (std::uintmax_t page = 1; page * 4096 < size; ++page) {
         REQUIRE(::pwrite(raw.get(), zeros.data(), zeros.size(), static_cast<off_t>(page * 4096)) == 4096);
     }
-    CHECK(is_unavailable(file.open(SqliteMode::read_only)));
+    const auto damaged = file.open(SqliteMode::read_only);
+    CHECK(is_unavailable(damaged));
+    CHECK((!damaged || (*damaged)->broken()));
 }
 
 TEST_CASE("a file that was replaced under a connection is noticed") {
@@ -179,6 +199,7 @@ TEST_CASE("a file that was replaced under a connection is noticed") {
     std::filesystem::remove(file.name);
     std::this_thread::sleep_for(std::chrono::milliseconds(1100));
     CHECK(is_unavailable(opened));
+    CHECK((*opened)->broken());
 }
 
 TEST_CASE("a command makes the state directory and the schema; authz makes neither") {
