@@ -75,15 +75,33 @@ class Check {
 
     void check_host_key_files() {
         std::vector<std::string> files = config_.ssh.host_keys;
-        if (files.empty()) {
-            files = {config_.state + "/ssh_host_ed25519_key", config_.state + "/ssh_host_rsa_key"};
-            const auto there = look_for("host keys", files.front());
-            if (!there) return;
-            if (!*there) return good("host keys", "`gerve serve` makes them at its first start");
+        const bool own = files.empty();  // of the state directory
+        if (own) {
+            auto found = find_host_keys(config_.state);
+            if (!found) {
+                return wrong("host keys",
+                             describe(found.error()) + "; run this as root, or as the user that runs Gerve",
+                             refused_status);
+            }
+            files = std::move(*found);
         }
-        const std::vector<std::string> problems = check_host_keys(files);
-        for (const std::string& problem : problems) wrong("host keys", problem, usage_status);
-        if (problems.empty()) good("host keys", std::to_string(files.size()) + " usable");
+        if (files.empty()) return good("host keys", "`gerve serve` makes them at its first start");
+        std::string types;
+        bool usable = true;
+        for (const std::string& file : files) {
+            const auto key = read_host_key(file);
+            if (!key) wrong("host keys", describe(key.error()), usage_status);
+            usable = usable && key;
+            if (key) types += (types.empty() ? "" : ", ") + key->algorithm();
+        }
+        if (!usable) return;
+        const bool lacks = types.find("ecdsa-") == std::string::npos;
+        const char* hint = "; without an ECDSA key some clients (JSch) cannot connect: ";
+        good("host keys", std::to_string(files.size()) + " usable: " + types +
+                              (lacks ? hint + std::string(own ? "gerve host-key new ecdsa"
+                                                              : "ssh-keygen -t ecdsa, and name it in "
+                                                                "ssh.host_keys")
+                                     : ""));
     }
 
     void check_ticket_key_files() {

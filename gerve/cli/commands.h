@@ -13,6 +13,7 @@ void declare_keys(Command& root);          // key, deploy-key
 void declare_repositories(Command& root);  // repo
 void declare_inspection(Command& repo);    // repo fsck, repo size
 void declare_access(Command& root);        // access
+void declare_host_keys(Command& root);     // host-key
 void declare_routes(Command& root);        // server, route, ticket-key
 void declare_sshd_setup(Command& root);    // sshd-setup
 void declare_maintenance(Command& root);   // maintenance

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     gerve::declare_sessions(root);
     gerve::declare_audit(root);
     gerve::declare_routes(root);
+    gerve::declare_host_keys(root);
     gerve::declare_schema(root);
     gerve::declare_maintenance(root);
     gerve::declare_sshd_setup(root);

@@ -4,12 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 
 #include "authz/base/fd.h"
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
-#include "authz/model/public_key.h"
 
 namespace gerve {
 namespace {
@@ -32,7 +33,21 @@ Result<std::string> public_line(ssh_key key) {
     return std::string(ssh_key_type_to_char(ssh_key_type(key))) + " " + base64;
 }
 
-Result<void> make_host_key(const std::string& path, ssh_keytypes_e type, int bits) {
+struct Kind {
+    HostKeyType type;
+    std::string_view name;
+    ssh_keytypes_e libssh;
+    int bits;
+};
+constexpr std::array kinds{Kind{HostKeyType::ed25519, "ed25519", SSH_KEYTYPE_ED25519, 0},
+                           Kind{HostKeyType::ecdsa, "ecdsa", SSH_KEYTYPE_ECDSA_P256, 256},
+                           Kind{HostKeyType::rsa, "rsa", SSH_KEYTYPE_RSA, 3072}};
+
+const Kind& kind_of(HostKeyType type) {
+    return *std::find_if(kinds.begin(), kinds.end(), [&](const Kind& kind) { return kind.type == type; });
+}
+
+Result<void> make_key_file(const std::string& path, ssh_keytypes_e type, int bits) {
     ssh_key generated = nullptr;
     if (ssh_pki_generate(type, bits, &generated) != SSH_OK) return internal_error("cannot generate " + path);
     const Key key(generated);
@@ -51,44 +66,74 @@ Result<void> make_host_key(const std::string& path, ssh_keytypes_e type, int bit
     return write_file(path + ".pub", *line + " gerve\n", 0644);
 }
 
-std::string check_host_key(const std::string& file) {
+}  // namespace
+
+Result<HostKeyType> parse_host_key_type(std::string_view name) {
+    for (const Kind& kind : kinds) {
+        if (kind.name == name) return kind.type;
+    }
+    return client_error("'" + printable(name, 40) + "' is not a type of host keys: ed25519, ecdsa or rsa");
+}
+
+std::string host_key_file(const std::string& directory, HostKeyType type) {
+    return directory + "/ssh_host_" + std::string(kind_of(type).name) + "_key";
+}
+
+Result<std::vector<std::string>> find_host_keys(const std::string& directory) {
+    std::vector<std::string> files;
+    for (const Kind& kind : kinds) {
+        std::string file = host_key_file(directory, kind.type);
+        const auto there = is_there(file);
+        if (!there) return pass_on(there);
+        if (*there) files.push_back(std::move(file));
+    }
+    return files;
+}
+
+Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
+    const auto found = find_host_keys(directory);
+    if (!found) return found;
+    for (const Kind& kind : kinds) {
+        const std::string file = host_key_file(directory, kind.type);
+        const bool there = std::find(found->begin(), found->end(), file) != found->end();
+        if (there || (!found->empty() && kind.type == HostKeyType::ecdsa)) continue;
+        if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
+    }
+    return find_host_keys(directory);
+}
+
+Result<std::string> make_host_key(const std::string& directory, HostKeyType type) {
+    const Kind& kind = kind_of(type);
+    std::string file = host_key_file(directory, type);
+    const auto there = is_there(file);
+    if (!there) return pass_on(there);
+    if (*there) return client_error(file + " is there already");
+    if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
+    return file;
+}
+
+Result<PublicKey> read_host_key(const std::string& file) {
     const auto readable = read_secret_file(file);
-    if (!readable) return describe(readable.error());
+    if (!readable) return pass_on(readable);
     ssh_key imported = nullptr;
     if (ssh_pki_import_privkey_file(file.c_str(), nullptr, nullptr, nullptr, &imported) != SSH_OK) {
-        return file +
-               ": not a private key without passphrase; make one with ssh-keygen -t ed25519 -N '' -f " + file;
+        return internal_error(file +
+                              ": not a private key without passphrase; make one with ssh-keygen -t ed25519 "
+                              "-N '' -f " +
+                              file);
     }
     const Key key(imported);
     const auto line = public_line(key.get());
-    const auto accepted = line ? PublicKey::parse_line(*line) : Result<PublicKey>(pass_on(line));
-    return accepted ? "" : file + ": " + describe(accepted.error());
-}
-
-}  // namespace
-
-Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
-    struct Wanted {
-        const char* name;
-        ssh_keytypes_e type;
-        int bits;
-    };
-    std::vector<std::string> files;
-    for (const Wanted& wanted : {Wanted{"/ssh_host_ed25519_key", SSH_KEYTYPE_ED25519, 0},
-                                 Wanted{"/ssh_host_rsa_key", SSH_KEYTYPE_RSA, 3072}}) {
-        files.push_back(directory + wanted.name);
-        const auto there = is_there(files.back());
-        if (!there) return pass_on(there);
-        if (*there) continue;
-        if (auto made = make_host_key(files.back(), wanted.type, wanted.bits); !made) return pass_on(made);
-    }
-    return files;
+    if (!line) return pass_on(line);
+    auto accepted = PublicKey::parse_line(*line);
+    if (!accepted) return internal_error(file + ": " + describe(accepted.error()));
+    return accepted;
 }
 
 std::vector<std::string> check_host_keys(const std::vector<std::string>& files) {
     std::vector<std::string> problems;
     for (const std::string& file : files) {
-        if (auto problem = check_host_key(file); !problem.empty()) problems.push_back(std::move(problem));
+        if (const auto key = read_host_key(file); !key) problems.push_back(describe(key.error()));
     }
     return problems;
 }

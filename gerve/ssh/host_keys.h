@@ -2,15 +2,33 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "authz/base/result.h"
+#include "authz/model/public_key.h"
 
 namespace gerve {
 
-// Makes ssh_host_ed25519_key and ssh_host_rsa_key (3072 bits) in `directory` unless they are there; returns
-// their paths, ed25519 first. Files have mode 0600; a .pub file stands beside each.
+// The types of host keys that Gerve makes. Named as `ssh-keygen -t` names them.
+enum class HostKeyType { ed25519, ecdsa, rsa };
+[[nodiscard]] Result<HostKeyType> parse_host_key_type(std::string_view name);
+[[nodiscard]] std::string host_key_file(const std::string& directory, HostKeyType type);  // ssh_host_TYPE_key
+
+// Makes the host keys of a state directory that has none: ed25519, ECDSA (nistp256) and RSA (3072 bits). One
+// that has some keeps to their types, ed25519 and RSA at least: a client that prefers a new type and has
+// pinned a key of another would be warned of a changed host. Returns the paths of all that are there, ed25519
+// first. Files have mode 0600; a .pub file stands beside each.
 [[nodiscard]] Result<std::vector<std::string>> make_host_keys(const std::string& directory);
+
+// Those of the above that are there. Error: internal, when the directory cannot be looked at.
+[[nodiscard]] Result<std::vector<std::string>> find_host_keys(const std::string& directory);
+
+// Makes one of that type in the directory; returns its path. Error: client, when it is there already.
+[[nodiscard]] Result<std::string> make_host_key(const std::string& directory, HostKeyType type);
+
+// The public half of the host key in `file`. Error: internal, naming the file and the remedy.
+[[nodiscard]] Result<PublicKey> read_host_key(const std::string& file);
 
 // What is wrong with each of these files as a host key (unreadable, readable by others, encrypted, a type or
 // size not accepted); empty when nothing is.

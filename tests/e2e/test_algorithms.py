@@ -10,6 +10,7 @@ import pytest
 
 from harness.keys import Key, make_key
 from harness.messages import greeting
+from harness.processes import wait_until
 from harness.rawssh import (
     CUT,
     EXT_INFO,
@@ -226,6 +227,58 @@ def test_a_host_key_of_ones_own_is_used(private_sites, tmp_path):
     key = make_key(tmp_path / "host_key")
     site = private_sites(CONFIG.replace("KEYFILE", str(key.private)))
     assert any(key.public.read_text().split()[1] in shown for shown in site.door().host_keys)
+
+
+def _types(site) -> set[str]:
+    return {shown.split()[0] for shown in site.door().host_keys}
+
+
+ALL_TYPES = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"}
+
+
+def test_a_new_state_has_a_host_key_of_each_type(private_site):
+    assert _types(private_site) == ALL_TYPES
+    listed = private_site.gerve_json("host-key", "list")
+    assert {key["type"] for key in listed} == ALL_TYPES
+    assert {key["public_key"] for key in listed} == set(private_site.door().host_keys)
+    private_site.gerve("check", says="ecdsa-sha2-nistp256")
+
+
+def test_an_existing_state_gains_an_ecdsa_key_by_a_command_alone(private_sites, alice_with):
+    site = private_sites()
+    site.gateway.stop()
+    for file in site.state.glob("ssh_host_ecdsa_key*"):
+        file.unlink()
+    site.start()
+    before = set(site.door().host_keys)
+    assert _types(site) == ALL_TYPES - {"ecdsa-sha2-nistp256"}
+    site.gerve("check", says="gerve host-key new ecdsa")
+    site.gerve("host-key", "new", "ecdsa", says="SHA256:")
+    site.gerve("host-key", "new", "ecdsa", exit=1, says="is there already")
+    site.gerve("host-key", "new", "dsa", exit=2, says="ed25519, ecdsa or rsa")
+    assert _types(site) == ALL_TYPES - {"ecdsa-sha2-nistp256"}, "it is served before a reload"
+    site.gateway.hang_up()
+    wait_until(lambda: _types(site) == ALL_TYPES, "it is served")
+    assert before < set(site.door().host_keys)
+    alice_with(site, "HostKeyAlgorithms=ecdsa-sha2-nistp256")
+
+
+@pytest.fixture
+def alice_with():
+    """Somebody logs in whose client demands it."""
+
+    def log_in(site, option: str) -> None:
+        alice = site.person("alice").with_ssh_options("-o", option)
+        alice.ssh(exit=1, stderr=greeting(alice.login))
+
+    return log_in
+
+
+def test_host_keys_that_the_configuration_names_are_made_by_ssh_keygen(private_sites, tmp_path):
+    key = make_key(tmp_path / "host_key")
+    site = private_sites(CONFIG.replace("KEYFILE", str(key.private)))
+    site.gerve("host-key", "new", "ecdsa", exit=1, says="ssh-keygen -t ecdsa")
+    assert [listed["file"] for listed in site.gerve_json("host-key", "list")] == [str(key.private)]
 
 
 def test_host_keys_stay_the_same_after_a_restart(private_sites):
