@@ -14,7 +14,7 @@ UpstreamConfig read_upstream(TomlTable table) {
     TomlTable idle = table.table("idle_timeout");
     TomlTable most = table.table("max_duration");
     const auto read = [&](const char* service, OperationDeadlines& deadlines) {
-        deadlines.idle = idle.duration(service, deadlines.idle, 0s, 720h);
+        deadlines.idle = idle.duration(service, 2h, 0s, 720h);
         deadlines.duration = most.duration(service, deadlines.duration, 0s, 720h);
     };
     read("upload_pack", upstream.upload_pack);

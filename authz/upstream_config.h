@@ -12,8 +12,9 @@ class TomlTable;
 
 // Of one git service; 0 means no limit.
 struct OperationDeadlines {
-    // No byte either way. None unless it is asked for: a client that resolves deltas for an hour, or looks
-    // for what to push, says nothing meanwhile, and TCP finds out who is gone.
+    // No byte either way. [upstream] has two hours unless it says otherwise: a client that resolves deltas,
+    // or looks for what to push, is silent for long; one that never reads again would keep its place for
+    // ever.
     std::chrono::milliseconds idle{0};
     std::chrono::milliseconds duration{86'400'000};  // from its beginning
 };

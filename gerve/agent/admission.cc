@@ -29,6 +29,7 @@ std::string_view told_text(FailCode code) {
         case FailCode::spawn: return "cannot start git";
         case FailCode::draining: return "draining";
         case FailCode::standby: return "on standby";
+        case FailCode::account_limit: return "the account is at its limit";
         case FailCode::storage: return "storage trouble";
     }
     return "";

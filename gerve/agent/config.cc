@@ -116,6 +116,11 @@ void read_limits(TomlTable& table, AgentLimits& limits) {
     limits.max_operations = small_number(table, "max_operations", limits.max_operations, 1, 1'000'000);
     limits.max_operations_per_owner =
         small_number(table, "max_operations_per_owner", limits.max_operations_per_owner, 0, 1'000'000);
+    if (table.has("max_operations_per_account"))
+        limits.max_operations_per_account =
+            small_number(table, "max_operations_per_account", 0, 0, 1'000'000);
+    if (table.has("max_operations_per_key"))
+        limits.max_operations_per_key = small_number(table, "max_operations_per_key", 0, 0, 1'000'000);
     limits.max_starting = small_number(table, "max_starting", limits.max_starting, 0, 10'000);
     limits.max_handshakes = small_number(table, "max_handshakes", limits.max_handshakes, 1, 1'000'000);
     limits.max_handshakes_per_source =
@@ -129,6 +134,11 @@ void read_limits(TomlTable& table, AgentLimits& limits) {
     limits.shutdown_timeout = table.duration("shutdown_timeout", limits.shutdown_timeout, 0s, 1h);
     limits.peer_timeout = table.duration("peer_timeout", limits.peer_timeout, 10s, 24h);
     limits.socket_buffer = small_number(table, "socket_buffer", limits.socket_buffer, 0, 64 << 20);
+}
+
+// Eight at least, but never more than half: no account takes all places, however few there are.
+unsigned share_of(unsigned all, unsigned part) {
+    return std::min(std::max(all / part, 8U), std::max((all + 1) / 2, 1U));
 }
 
 }  // namespace
@@ -148,6 +158,13 @@ unsigned AgentConfig::thread_count() const {
 
 unsigned AgentConfig::starting_limit() const {
     return limits.max_starting != 0 ? limits.max_starting : 4 * core_count();
+}
+
+OperationLimits AgentConfig::operation_limits(unsigned most) const {
+    const unsigned all = std::min(limits.max_operations, most);
+    return {all, limits.max_operations_per_owner,
+            limits.max_operations_per_account.value_or(share_of(all, 16)),
+            limits.max_operations_per_key.value_or(share_of(all, 32))};
 }
 
 ConfigResult<AgentConfig> load_agent_config(const std::string& file) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "authz/model/git_command.h"
 #include "authz/model/ticket.h"
 #include "gerve/agent/layout.h"
+#include "gerve/agent/operation_count.h"
 
 namespace gerve {
 
@@ -29,7 +31,10 @@ class ServiceSet {
 struct AgentLimits {
     unsigned max_operations = 2048;         // git processes at once
     unsigned max_operations_per_owner = 0;  // of these for one owner; 0: no limit of its own
-    unsigned max_starting = 0;              // git processes that have not written yet; 0: four per core
+    // Of these for one account, and by one key; 0: no limit of its own, nothing: a share of max_operations.
+    std::optional<unsigned> max_operations_per_account;
+    std::optional<unsigned> max_operations_per_key;
+    unsigned max_starting = 0;  // git processes that have not written yet; 0: four per core
     // Connections that have not sent a whole OPEN; those of a unix socket do not count.
     unsigned max_handshakes = 4096;
     unsigned max_handshakes_per_source = 256;  // of one IPv4 address or IPv6 /64
@@ -64,6 +69,8 @@ struct AgentConfig {
 
     [[nodiscard]] unsigned thread_count() const;
     [[nodiscard]] unsigned starting_limit() const;  // for the whole agent
+    // `most`: what the process has room for, whatever is configured.
+    [[nodiscard]] OperationLimits operation_limits(unsigned most) const;
 };
 
 template <class T>

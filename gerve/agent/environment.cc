@@ -78,7 +78,21 @@ Result<void> check_variables(const std::vector<NameValue>& variables) {
     return {};
 }
 
+std::string variable_of(const Open& open, std::string_view name) {
+    const auto known = std::find_if(open.env.begin(), open.env.end(),
+                                    [&](const NameValue& variable) { return variable.first == name; });
+    return known == open.env.end() ? std::string() : known->second;
+}
+
 }  // namespace
+
+Claimant claimant_of(const Open& open) {
+    Claimant claimant{fold_case(open.owner), "", variable_of(open, "GERVE_KEY")};
+    if (claimant.key.empty()) return claimant;
+    const std::string user = variable_of(open, "GERVE_USER_ID");
+    claimant.account = user.empty() ? "deploy key of " + fold_case(open.storage_path) : "user " + user;
+    return claimant;
+}
 
 bool is_allowed_variable(std::string_view name) {
     return std::find(allowed_variables.begin(), allowed_variables.end(), name) != allowed_variables.end();

@@ -7,6 +7,7 @@
 
 #include "authz/base/result.h"
 #include "authz/model/ticket.h"
+#include "gerve/agent/operation_count.h"
 
 namespace gerve {
 
@@ -15,6 +16,10 @@ namespace gerve {
 // Errors: client, for a variable or a configuration key that is not on the list, stands twice, or holds
 // control characters.
 [[nodiscard]] Result<std::vector<std::string>> git_environment(const Open& open, const std::string& path);
+
+// Whose operation it is, by the variables that authz signed: none of an account, or a key, where it names
+// none.
+[[nodiscard]] Claimant claimant_of(const Open& open);
 
 // The part that does not depend on an operation: what `git init` and `git fsck` get.
 [[nodiscard]] std::vector<std::string> plain_git_environment(const std::string& path);

@@ -6,8 +6,7 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <list>
-#include <optional>
-#include <string>
+#include <tl/expected.hpp>
 #include <utility>
 
 #include "gerve/agent/operation_count.h"
@@ -17,14 +16,14 @@ namespace gerve {
 
 // What holds for one operation that asks for its turn.
 struct TurnLimits {
-    unsigned max_operations = 0;            // of the agent
-    unsigned max_operations_per_owner = 0;  // 0: none
-    unsigned max_starting = 0;              // of this gate
+    OperationLimits operations;  // of the agent
+    unsigned max_starting = 0;   // of this gate
     std::chrono::milliseconds patience{0};
 };
 
 // One per thread; the count of running operations is the agent's. Turns come in the order of arrival, but an
-// owner at its maximum holds up nobody else.
+// owner, an account or a key at its limit holds up nobody else. Of one account so many may wait at a gate as
+// four times its limit: more would only make the others' turns slow to find.
 class Gate {
   public:
     Gate(asio::io_context& loop, OperationCount& count) : loop_(loop), count_(count), retry_(loop) {}
@@ -42,27 +41,29 @@ class Gate {
 
       private:
         friend class Gate;
-        Turn(Gate& gate, std::string owner) : gate_(&gate), owner_(std::move(owner)) {}
+        Turn(Gate& gate, Claimant claimant) : gate_(&gate), claimant_(std::move(claimant)) {}
         Gate* gate_;
-        std::string owner_;
+        Claimant claimant_;
         bool starting_ = true;
     };
 
-    // Nothing when the turn did not come in time. `owner` is folded.
-    [[nodiscard]] asio::awaitable<std::optional<Turn>> enter(std::string owner, TurnLimits limits);
+    // Why there is no turn: it did not come in time, and by which limit at last.
+    using Entered = tl::expected<Turn, OperationCount::Verdict>;
+    [[nodiscard]] asio::awaitable<Entered> enter(Claimant claimant, TurnLimits limits);
 
     [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
 
   private:
     struct Waiter {
-        Waiter(asio::io_context& loop, const std::string& name, const TurnLimits& with)
-            : owner(name), limits(with), timer(loop, with.patience) {}
-        const std::string& owner;
+        Waiter(asio::io_context& loop, const Claimant& who, const TurnLimits& with)
+            : claimant(who), limits(with), timer(loop, with.patience) {}
+        const Claimant& claimant;
         const TurnLimits& limits;
         asio::steady_timer timer;
-        bool admitted = false;
+        OperationCount::Verdict verdict = OperationCount::Verdict::full;
     };
-    [[nodiscard]] bool try_begin(const std::string& owner, const TurnLimits& limits, bool& full);
+    [[nodiscard]] OperationCount::Verdict try_begin(const Claimant& claimant, const TurnLimits& limits);
+    [[nodiscard]] bool too_many_wait(const Claimant& claimant, const TurnLimits& limits) const;
     void admit_waiters();
 
     asio::io_context& loop_;

@@ -1,25 +1,46 @@
 #include "gerve/agent/operation_count.h"
 
 namespace gerve {
+namespace {
 
-OperationCount::Verdict OperationCount::begin(const std::string& owner, unsigned most,
-                                              unsigned most_per_owner) {
+template <class Counts>
+bool is_full(const Counts& counts, const std::string& name, unsigned most) {
+    if (most == 0 || name.empty()) return false;
+    const auto known = counts.find(name);
+    return known != counts.end() && known->second >= most;
+}
+
+template <class Counts>
+void add(Counts& counts, const std::string& name) {
+    if (!name.empty()) ++counts[name];
+}
+
+template <class Counts>
+void remove(Counts& counts, const std::string& name) {
+    const auto known = counts.find(name);
+    if (known != counts.end() && --known->second == 0) counts.erase(known);
+}
+
+}  // namespace
+
+OperationCount::Verdict OperationCount::begin(const Claimant& claimant, const OperationLimits& limits) {
     const std::lock_guard lock(mutex_);
-    if (running_ >= most) return Verdict::full;
-    const auto known = owners_.find(owner);
-    if (most_per_owner != 0 && known != owners_.end() && known->second >= most_per_owner) {
-        return Verdict::owner_full;
-    }
-    ++owners_[owner];
+    if (running_ >= limits.all) return Verdict::full;
+    if (is_full(owners_, claimant.owner, limits.per_owner)) return Verdict::owner_full;
+    if (is_full(accounts_, claimant.account, limits.per_account)) return Verdict::account_full;
+    if (is_full(keys_, claimant.key, limits.per_key)) return Verdict::key_full;
+    add(owners_, claimant.owner);
+    add(accounts_, claimant.account);
+    add(keys_, claimant.key);
     ++running_;
     return Verdict::begun;
 }
 
-void OperationCount::end(const std::string& owner) {
+void OperationCount::end(const Claimant& claimant) {
     const std::lock_guard lock(mutex_);
-    const auto known = owners_.find(owner);
-    if (known == owners_.end()) return;
-    if (--known->second == 0) owners_.erase(known);
+    remove(owners_, claimant.owner);
+    remove(accounts_, claimant.account);
+    remove(keys_, claimant.key);
     --running_;
 }
 

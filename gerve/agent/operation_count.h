@@ -1,4 +1,5 @@
-// How many operations run at once on the whole agent, and for one owner; shared by its threads.
+// How many operations run at once on the whole agent, for one owner, one account and one key; shared by its
+// threads.
 #pragma once
 
 #include <mutex>
@@ -7,19 +8,38 @@
 
 namespace gerve {
 
+// Whose operation one is. Empty: it counts for none of that kind, as those of git:// and of administrators do
+// for no account and no key.
+struct Claimant {
+    std::string owner;    // of the repository, folded
+    std::string account;  // "user 7", or "deploy key of OWNER/REPO"
+    std::string key;      // fingerprint
+};
+
+struct OperationLimits {
+    unsigned all = 0;
+    unsigned per_owner = 0;  // 0: none; likewise the next two
+    unsigned per_account = 0;
+    unsigned per_key = 0;
+};
+
 class OperationCount {
   public:
-    enum class Verdict { begun, full, owner_full };
+    enum class Verdict { begun, full, owner_full, account_full, key_full };
 
-    // Counts one more for the owner (folded), unless that would pass a maximum. No maximum per owner: 0.
-    [[nodiscard]] Verdict begin(const std::string& owner, unsigned most, unsigned most_per_owner);
-    void end(const std::string& owner);
+    // Counts one more for the claimant, unless that would pass a limit.
+    [[nodiscard]] Verdict begin(const Claimant& claimant, const OperationLimits& limits);
+    void end(const Claimant& claimant);
     [[nodiscard]] unsigned running() const;
 
   private:
+    using Counts = std::unordered_map<std::string, unsigned>;  // only what has a running operation
+
     mutable std::mutex mutex_;
     unsigned running_ = 0;
-    std::unordered_map<std::string, unsigned> owners_;  // only those with a running operation
+    Counts owners_;
+    Counts accounts_;
+    Counts keys_;
 };
 
 }  // namespace gerve

@@ -9,6 +9,7 @@
 #include "authz/base/text.h"
 #include "gerve/agent/administration.h"
 #include "gerve/agent/default_branch.h"
+#include "gerve/agent/environment.h"
 
 namespace gerve {
 namespace {
@@ -38,8 +39,19 @@ std::vector<std::string> git_arguments(const Operation& operation) {
 
 TurnLimits turn_limits(const AgentConfig& config, const DescriptorBudget& budget) {
     const unsigned lanes = config.thread_count();
-    return {std::min(config.limits.max_operations, budget.operations), config.limits.max_operations_per_owner,
-            (config.starting_limit() + lanes - 1) / lanes, config.limits.queue_timeout};
+    return {config.operation_limits(budget.operations), (config.starting_limit() + lanes - 1) / lanes,
+            config.limits.queue_timeout};
+}
+
+// Why its turn did not come. The text of an account's limit reaches the client.
+Refusal no_turn(OperationCount::Verdict verdict, const OperationLimits& limits) {
+    const bool of_account = verdict == OperationCount::Verdict::account_full;
+    if (!of_account && verdict != OperationCount::Verdict::key_full)
+        return refuse(FailCode::busy, "its turn did not come in time").value();
+    Refusal refusal = refuse(FailCode::account_limit, "its turn did not come in time").value();
+    refusal.fail.text = of_account ? std::to_string(limits.per_account) + " operations of one account"
+                                   : std::to_string(limits.per_key) + " operations of one key";
+    return refusal;
 }
 
 std::string service_text(const Open& open) {
@@ -50,6 +62,7 @@ std::string service_text(const Open& open) {
 log::Level level_of(FailCode code) {
     switch (code) {
         case FailCode::busy:
+        case FailCode::account_limit:
         case FailCode::draining:
         case FailCode::standby:
         case FailCode::no_such_repository: return log::Level::info;
@@ -108,12 +121,14 @@ asio::awaitable<void> AgentSession::serve() {
     what_ = service_text(received->open) + " " + received->open.storage_path;
     const Admitted<Operation> operation = co_await admit(*received);
     if (!operation) co_return co_await tell(operation.error());
-    auto turn = co_await lane_.gate.enter(operation->repo.owner().folded(),
-                                          turn_limits(*config_, lane_.state.budget));
-    if (!turn) {
+    Claimant claimant = claimant_of(received->open);
+    const TurnLimits limits = turn_limits(*config_, lane_.state.budget);
+    auto entered = co_await lane_.gate.enter(std::move(claimant), limits);
+    if (!entered) {
         lane_.state.nonces.forget(received->open.nonce);
-        co_return co_await tell(refuse(FailCode::busy, "its turn did not come in time").value());
+        co_return co_await tell(no_turn(entered.error(), limits.operations));
     }
+    std::optional<Gate::Turn> turn(std::move(*entered));
     if (connection_->peer_is_gone()) {
         log::info("the gateway left before its turn", {{"request", request_}, {"what", what_}});
         co_return;

@@ -110,6 +110,13 @@ asio::awaitable<void> carry(Door& door, const RepoPath& repo, Upstream upstream,
     co_await say_until(door.streams(), told, OutputStream::err, deadline);
 }
 
+// `what` is the agent's: "64 operations of one key".
+std::string at_its_limit(const std::string& what, const RequestId& request) {
+    return "ERROR: No more than " + what +
+           " run here at once. Wait until some of yours have ended, then try again. (request " +
+           request.text() + ")\n";
+}
+
 asio::awaitable<void> tell_self(Door& door, SelfQuestion question, SessionReport& report) {
     report.ended = "refused";
     report.service = question.name();
@@ -161,9 +168,12 @@ asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const
     auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
         report.ended = "upstream-unreachable";
-        const Error error{ErrorKind::unavailable,
-                          messages::server_not_answering(granted->repo.owner(), report.request),
-                          describe(upstream.error())};
+        // It answered, and told what it has enough of for now.
+        const std::string limit = upstream.error().told;
+        const std::string told = limit.empty()
+                                     ? messages::server_not_answering(granted->repo.owner(), report.request)
+                                     : at_its_limit(limit, report.request);
+        const Error error{ErrorKind::unavailable, told, describe(upstream.error())};
         co_return co_await refuse(door, error, report);
     }
     const std::string notices = granted->notice + notice;

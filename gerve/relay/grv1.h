@@ -63,9 +63,10 @@ enum class FailCode : std::uint16_t {
     draining = 9,
     standby = 10,
     storage = 11,
+    account_limit = 12,
 };
 
-// What an agent answers in place of OPEN_OK: nothing was started. A code above 11 is of a newer agent.
+// What an agent answers in place of OPEN_OK: nothing was started. A code above 12 is of a newer agent.
 struct Fail {
     FailCode code = FailCode::bad_request;
     bool retryable = false;  // another endpoint of the same server may accept the same operation

@@ -106,6 +106,12 @@ Opened<bool> Upstream::take_open_ok(const Endpoint& endpoint, std::string_view b
         trouble.tries_others = failure->retryable;
         return tl::make_unexpected(trouble);
     }
+    if (failure->code == grv1::FailCode::account_limit) {
+        OpenFailure limited = missed(Missed::operation, endpoint, why).value();
+        limited.error.told = printable(failure->text, 100);
+        limited.tries_others = false;
+        return tl::make_unexpected(limited);
+    }
     if (failure->retryable) return missed(Missed::refused, endpoint, why);
     OpenFailure refused = missed(Missed::operation, endpoint, why).value();
     refused.error.kind =

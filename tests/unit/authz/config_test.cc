@@ -212,7 +212,7 @@ TEST_CASE(
     const auto config = parse_config("", "g.toml");
     REQUIRE(config.has_value());
     for (const Service service : {Service::upload_pack, Service::receive_pack, Service::upload_archive}) {
-        CHECK(config->upstream.deadlines(service).idle == 0ms);
+        CHECK(config->upstream.deadlines(service).idle == 2h);
         CHECK(config->upstream.deadlines(service).duration == 24h);
     }
     CHECK(config->anonymous.deadlines.idle == 1min);
@@ -225,7 +225,7 @@ TEST_CASE(
     CHECK(other->anonymous.deadlines.idle == 5s);
     CHECK(other->anonymous.deadlines.duration == 0ms);
     CHECK(other->upstream.receive_pack.idle == 1h);
-    CHECK(other->upstream.upload_pack.idle == 0ms);
+    CHECK(other->upstream.upload_pack.idle == 2h);
 }
 
 TEST_CASE("keys that need each other") {

@@ -113,6 +113,26 @@ TEST_CASE("a listener that the network reaches needs a ticket key") {
     CHECK(place.parse(place.base() + "listen = [\"127.0.0.1:9419\"]\nticket_keys = [\"ticket.key\"]\n"));
 }
 
+TEST_CASE("an account has a share of all places unless it is told otherwise") {
+    const auto limits = [](unsigned all) {
+        AgentConfig config;
+        config.limits.max_operations = all;
+        return config.operation_limits(100'000);
+    };
+    CHECK(limits(2048).per_account == 128);
+    CHECK(limits(2048).per_key == 64);
+    CHECK(limits(64).per_account == 8);
+    CHECK(limits(10).per_key == 5);
+    CHECK(limits(2).per_account == 1);
+    CHECK(limits(1).per_account == 1);
+    CHECK(AgentConfig().operation_limits(320).per_account == 20);
+    AgentConfig told;
+    told.limits.max_operations_per_account = 0;
+    told.limits.max_operations_per_key = 7;
+    CHECK(told.operation_limits(100'000).per_account == 0);
+    CHECK(told.operation_limits(100'000).per_key == 7);
+}
+
 TEST_CASE("without a file, name and root are enough") {
     const Place place;
     CHECK(make_agent_config("local", place.path + "/root", ""));

@@ -66,6 +66,74 @@ def test_one_owner_does_not_take_the_place_of_others(site):
     assert greedy.finish().status == 0
 
 
+ALICE = {"GERVE_USER": "alice", "GERVE_USER_ID": "7", "GERVE_KEY": "SHA256:one"}
+ALICE_TOO = {**ALICE, "GERVE_KEY": "SHA256:two"}
+ALICE_AGAIN = {**ALICE, "GERVE_KEY": "SHA256:three"}
+BOB = {"GERVE_USER": "bob", "GERVE_USER_ID": "8", "GERVE_KEY": "SHA256:four"}
+MACHINE = {"GERVE_USER": "deploy-key", "GERVE_USER_ID": "", "GERVE_KEY": "SHA256:five"}
+
+
+def _is_served(site, env, **fields) -> bool:
+    with site.open(env=env, **fields) as session:
+        session.write(b"0000")
+        return session.finish().status == 0
+
+
+def _is_refused(site, env, text: str) -> None:
+    with site.open(env=env) as session, pytest.raises(grv1.Failed) as failed:
+        session.finish()
+    assert (failed.value.code, failed.value.retryable, failed.value.text) == (grv1.ACCOUNT_LIMIT, False, text)
+
+
+def test_one_account_does_not_take_all_places(site):
+    site.make_repository()
+    site.start('max_operations_per_account = 3\nmax_operations_per_key = 2\nqueue_timeout = "500ms"\n')
+    held = [site.open(env=ALICE).until_opened() for _ in range(2)]
+    _is_refused(site, ALICE, "2 operations of one key")
+    held.append(site.open(env=ALICE_TOO).until_opened())
+    _is_refused(site, ALICE_AGAIN, "3 operations of one account")
+    assert _is_served(site, BOB) and _is_served(site, MACHINE) and _is_served(site, {}), "others are served"
+    waiting = site.open(env=ALICE_TOO)
+    held.pop().close()
+    waiting.write(b"0000")
+    assert waiting.finish().status == 0, "its turn came"
+    for session in held:
+        session.close()
+
+
+def test_a_deploy_keys_account_is_its_repository(site):
+    site.make_repository()
+    site.make_repository("mojombo/other.git")
+    site.start('max_operations_per_account = 1\nqueue_timeout = "500ms"\n')
+    held = site.open(env=MACHINE).until_opened()
+    _is_refused(site, {**MACHINE, "GERVE_KEY": "SHA256:six"}, "1 operations of one account")
+    assert _is_served(site, {**MACHINE, "GERVE_KEY": "SHA256:six"}, path="mojombo/other.git")
+    held.close()
+
+
+def test_by_default_neither_an_account_nor_a_key_can_take_half_of_the_places(site):
+    """A key has 64 of 2,048, an account 128: idle fetches of one machine leave room for everybody."""
+    site.make_repository()
+    agent = site.start('queue_timeout = "300ms"\nmax_starting = 200\n')
+    waiting = [site.open(env=MACHINE) for _ in range(128)]
+    wait_until(lambda: len(agent.log_lines("refused", "code=12")) == 64, what="the rest is refused")
+    assert len(agent.children()) == 64
+    assert _is_served(site, BOB)
+    for session in waiting:
+        session.close()
+
+
+def test_a_key_that_keeps_coming_does_not_fill_the_queue(site):
+    """Four times its limit may wait; the next is refused at once, though its turn might have come."""
+    site.make_repository()
+    agent = site.start('threads = 1\nmax_operations_per_key = 1\nmax_operations_per_account = 1\nqueue_timeout = "60s"\n')
+    crowd = [site.open(env=ALICE) for _ in range(9)]
+    wait_until(lambda: len(agent.log_lines("refused", "code=12")) == 4, what="four are refused")
+    assert _is_served(site, BOB)
+    for session in crowd:
+        session.close()
+
+
 def test_a_gateway_that_leaves_while_it_waits_starts_nothing(site):
     site.make_repository()
     agent = site.start("max_operations = 1\n")
