@@ -18,6 +18,7 @@
 #include "authz/base/log.h"
 #include "authz/base/privileges.h"
 #include "authz/base/shared_page.h"
+#include "authz/base/socket_file.h"
 #include "authz/service/explain.h"
 #include "authz/service/recheck.h"
 #include "authz/service/server.h"
@@ -30,6 +31,7 @@ namespace gerve {
 namespace {
 
 constexpr int backlog = 1024;
+constexpr int socket_look = 1'000;                    // ms between two looks at the socket's file
 constexpr std::chrono::milliseconds farewell{1'600};  // of the two seconds that an end may take
 constexpr std::chrono::milliseconds table_farewell{300};
 
@@ -101,6 +103,7 @@ struct Ground {
     std::unique_ptr<AuditTable> table;  // reads what the sink writes; null: events stay in the file
     std::unique_ptr<RedisRoutes> redis;
     std::unique_ptr<AuthzServer> server;  // asks the two above
+    std::optional<SocketFile> socket;     // of a listener that is not the master's
     std::unique_ptr<Recheck> recheck;     // of the server's live sessions
 };
 
@@ -143,10 +146,12 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     if (!table) return pass_on(table);
     auto redis = open_redis_routes(config, metrics.redis);
     if (!redis) return pass_on(redis);
+    std::optional<SocketFile> socket;
     if (!listener) {
         auto bound = listen_for_peers(config.authz_socket(), socket_mode(config.authz));
         if (!bound) return pass_on(bound);
         listener = std::move(*bound);
+        socket = SocketFile::at(config.authz_socket());
     }
     const Route local = local_route(config.local_agent_socket());
     ServerParts parts{
@@ -157,16 +162,30 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     if (auto started = server->start(); !started) return pass_on(started);
     auto recheck = std::make_unique<Recheck>(server->live(), std::move(*connect), local, config.authz.recheck,
                                              metrics.live);
-    return Ground{std::move(*audit), std::move(*table), std::move(*redis), std::move(server),
-                  std::move(recheck)};
+    return Ground{std::move(*audit), std::move(*table), std::move(*redis),
+                  std::move(server), std::move(socket), std::move(recheck)};
+}
+
+// Somebody may have removed the socket's file: nobody could connect any more.
+void look_at_socket(const Config& config, Ground& ground) {
+    if (!ground.socket || ground.socket->is_there()) return;
+    const std::string path = config.authz_socket();
+    log::warn("a socket file is gone: making it again", {{"path", path}});
+    const auto bound = listen_for_peers(path, socket_mode(config.authz));
+    auto replaced = bound ? ground.server->replace_listener(*bound) : Result<void>(pass_on(bound));
+    if (!replaced) return log::error("the socket is not made", {{"why", describe(replaced.error())}});
+    ground.socket = SocketFile::at(path);
 }
 
 // Returns when the process has to end.
-void wait_for_the_end(const Fd& signals, const std::optional<Fd>& control, AuditSink& audit) {
+void wait_for_the_end(const Config& config, const Fd& signals, const std::optional<Fd>& control,
+                      Ground& ground) {
     while (true) {
         std::array<pollfd, 2> watched{
             {{signals.get(), POLLIN, 0}, {control ? control->get() : -1, POLLIN, 0}}};
-        if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+        const int woken = ::poll(watched.data(), watched.size(), ground.socket ? socket_look : -1);
+        if (woken < 0) continue;
+        look_at_socket(config, ground);
         if (watched[1].revents != 0) {
             char byte = 0;
             const ssize_t got = ::read(control->get(), &byte, 1);
@@ -178,7 +197,7 @@ void wait_for_the_end(const Fd& signals, const std::optional<Fd>& control, Audit
         // Ctrl-C reaches the whole process group; sessions that drain still need their answers.
         if (signal.ssi_signo == SIGINT && !control) return;
         if (signal.ssi_signo != SIGHUP) continue;
-        if (auto reopened = audit.reopen(); !reopened) {
+        if (auto reopened = ground.audit->reopen(); !reopened) {
             log::error("the audit file is not opened again", {{"why", describe(reopened.error())}});
         }
     }
@@ -213,7 +232,7 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     }
     log::info("ready", {{"directory", config.directory_backend}, {"threads", thread_count(config)}});
     if (control && ::write(control->get(), "ready", 5) != 5) log::error("the master does not listen");
-    wait_for_the_end(signals, control, *ground->audit);
+    wait_for_the_end(config, signals, control, *ground);
     // The server first: it takes no more questions while the others' rounds end.
     const bool answered = ground->server->stop(farewell);
     const bool rechecked = ground->recheck->stop(std::chrono::milliseconds(100));

@@ -1,9 +1,11 @@
 #include "authz/service/server.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -92,6 +94,13 @@ Result<void> AuthzServer::start() {
     free_at_ = monotonic_now();
     watchdog_ = std::thread([this] { keep_promises(); });
     return {};
+}
+
+// Under the old number: a thread that accepts meanwhile does so from one or the other.
+Result<void> AuthzServer::replace_listener(const Fd& listener) {
+    if (auto set = set_nonblocking(listener.get(), true); !set) return set;
+    if (::dup3(listener.get(), listener_.get(), O_CLOEXEC) < 0) return internal_error(errno_text("dup3"));
+    return watch(listener_.get(), listener_id, EPOLLIN | EPOLLONESHOT);
 }
 
 void AuthzServer::hire() {

@@ -68,6 +68,8 @@ class AuthzServer {
     ~AuthzServer();
 
     [[nodiscard]] Result<void> start();
+    // Listens there from now on, and at the old one no more. Like start(), by one thread.
+    [[nodiscard]] Result<void> replace_listener(const Fd& listener);
     // Accepts no more and takes no more questions. Whether every thread had finished its answer in time; one
     // that hangs in its database has to die with the process.
     [[nodiscard]] bool stop(std::chrono::milliseconds patience);

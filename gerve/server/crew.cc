@@ -53,7 +53,7 @@ Result<std::vector<std::shared_ptr<TcpListener>>> open_or_share_tcp(
 
 Result<std::shared_ptr<UnixListener>> open_or_share(const std::string& path, UnixListener::Kind kind,
                                                     mode_t mode, const std::shared_ptr<UnixListener>& held) {
-    if (held && held->path() == path) {
+    if (held && held->path() == path && held->is_reachable()) {
         ::chmod(path.c_str(), mode);
         return held;
     }
@@ -142,6 +142,13 @@ Result<CrewSockets> open_sockets(const Config& config, const CrewSockets& held) 
     if (!agent) return pass_on(agent);
     out.agent = std::move(*agent);
     return out;
+}
+
+std::string CrewSockets::unreachable() const {
+    for (const auto& listener : {authz, agent}) {
+        if (listener && !listener->is_reachable()) return listener->path();
+    }
+    return {};
 }
 
 Result<Crew> Crew::make(Config config, CrewSockets sockets, Programs programs) {

@@ -36,6 +36,9 @@ struct CrewSockets {
     std::shared_ptr<UnixListener> agent;   // none unless embedded
     std::shared_ptr<TcpListener> metrics;  // none unless configured
     std::shared_ptr<MetricsPages> pages;   // likewise
+
+    // The path of a unix socket whose name is gone (UnixListener::is_reachable), or nothing.
+    [[nodiscard]] std::string unreachable() const;
 };
 
 // Opens what `config` names and `held` has not. Error: internal; then nothing has changed.

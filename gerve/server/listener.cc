@@ -85,11 +85,11 @@ Result<UnixListener> UnixListener::open(const std::string& path, Kind kind, mode
         ::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), backlog) != 0) {
         return internal_error(errno_text("cannot listen at " + path));
     }
-    return UnixListener(std::move(socket), path);
+    return UnixListener(std::move(socket), SocketFile::at(path));
 }
 
 UnixListener::~UnixListener() {
-    if (socket_) ::unlink(path_.c_str());
+    if (socket_) file_.remove();
 }
 
 }  // namespace gerve

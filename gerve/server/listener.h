@@ -9,6 +9,7 @@
 #include "authz/base/address.h"
 #include "authz/base/fd.h"
 #include "authz/base/result.h"
+#include "authz/base/socket_file.h"
 
 namespace gerve {
 
@@ -36,12 +37,14 @@ class UnixListener {
     ~UnixListener();
 
     [[nodiscard]] int get() const { return socket_.get(); }
-    [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] const std::string& path() const { return file_.path(); }
+    // False: somebody has removed its name, or put something else there. Nobody can connect any more.
+    [[nodiscard]] bool is_reachable() const { return file_.is_there(); }
 
   private:
-    UnixListener(Fd socket, std::string path) : socket_(std::move(socket)), path_(std::move(path)) {}
+    UnixListener(Fd socket, SocketFile file) : socket_(std::move(socket)), file_(std::move(file)) {}
     Fd socket_;
-    std::string path_;
+    SocketFile file_;
 };
 
 }  // namespace gerve

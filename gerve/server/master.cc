@@ -31,7 +31,9 @@ constexpr std::int64_t reload_patience = 30'000;      // ms: a new crew must be 
 constexpr std::int64_t drain_margin = 5'000;          // ms past ssh.drain_timeout, which the workers keep
 constexpr std::int64_t hurry_margin = 4'000;          // ms between the second SIGTERM and SIGKILL
 constexpr std::int64_t backstage_margin =
-    3'000;  // ms that authz and agent always have once no worker is left
+    3'000;                                     // ms that authz and agent always have once no worker is left
+constexpr std::int64_t socket_look = 1'000;    // ms between two looks at the files of the unix sockets
+constexpr std::int64_t socket_retry = 10'000;  // ms after such a file could not be made again
 constexpr unsigned tolerated_failed_starts = 3;
 constexpr std::array backstage{Role::agent, Role::authz, Role::metrics};  // go when no worker is left
 
@@ -123,6 +125,7 @@ class Master {
 
     [[nodiscard]] std::int64_t next_deadline() const {
         std::int64_t due = std::min({crew_->next_due(), stop_deadline_, hurry_at_});
+        if (phase_ == Phase::running && !next_) due = std::min(due, sockets_looked_at_);
         if (next_) due = std::min({due, next_->next_due(), reload_deadline_});
         return std::min(due, leavers_.next_deadline());
     }
@@ -191,7 +194,19 @@ class Master {
     void step_running(std::int64_t now) {
         crew_->start_due(now);
         if (next_) return step_reload(now);
-        if (reload_asked_) begin_reload(now);
+        if (reload_asked_) return begin_reload(now);
+        if (now >= sockets_looked_at_) look_at_sockets(now);
+    }
+
+    // A socket that lost its name cannot get it back. New processes start on a new one, as after SIGHUP, and
+    // the old ones finish what they do.
+    void look_at_sockets(std::int64_t now) {
+        sockets_looked_at_ = now + socket_look;
+        const std::string gone = crew_->sockets().unreachable();
+        if (gone.empty()) return;
+        log::warn("a socket file is gone: making it again", {{"path", gone}});
+        sockets_looked_at_ = now + socket_retry;
+        begin_reload_with(crew_->config(), now);
     }
 
     // ---- reload
@@ -200,7 +215,11 @@ class Master {
         reload_asked_ = false;
         auto config = options_.load();
         if (!config) return refuse_reload(config.error());
-        auto crew = prepare_next(std::move(*config));
+        begin_reload_with(std::move(*config), now);
+    }
+
+    void begin_reload_with(Config config, std::int64_t now) {
+        auto crew = prepare_next(std::move(config));
         if (!crew) return refuse_reload({ConfigProblem{"", 0, 0, describe(crew.error()), ""}});
         next_ = std::make_unique<Crew>(std::move(*crew));
         next_->set_maintenance(maintenance_->text());
@@ -324,6 +343,7 @@ class Master {
     Leavers leavers_;             // of the crews before
     bool reload_asked_ = false;
     std::int64_t reload_deadline_ = never;
+    std::int64_t sockets_looked_at_ = 0;  // when they are, the next time
     std::int64_t stop_deadline_ = never;
     bool machine_stops_ = false;
     std::int64_t hurry_at_ = never;
