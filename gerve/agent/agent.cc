@@ -1,5 +1,6 @@
 #include "gerve/agent/agent.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,8 @@ std::string_view cannot_work(const AgentConfig& config, const std::vector<Listen
 
 // The whole process: the lanes in their threads, and the signals and the master in the first one.
 class Agent {
+    static constexpr std::chrono::milliseconds socket_look{1'000};  // between two looks at the sockets' files
+
   public:
     Agent(AgentConfig config, std::size_t open_files, std::vector<Listener> listeners, Fd control,
           DescriptorBudget budget, std::function<ConfigResult<AgentConfig>()> reload)
@@ -70,6 +73,7 @@ class Agent {
         wait_for_signal();
         for (const auto& lane : lanes_) threads_.emplace_back([this, &lane] { run_lane(*lane); });
         if (master_) watch_master();
+        look_at_sockets();
         const auto config = state_.config();
         log::info("serving", {{"name", config->name},
                               {"root", config->root},
@@ -97,7 +101,10 @@ class Agent {
         signals_.async_wait([this](std::error_code error, int number) {
             if (error) return;
             wait_for_signal();
-            if (number == SIGHUP) return reload();
+            if (number == SIGHUP) {
+                look_at_sockets();
+                return reload();
+            }
             if (number == SIGUSR1) return expect_shutdown();
             state_.draining ? end_sessions() : drain();
         });
@@ -121,6 +128,7 @@ class Agent {
         log::info("draining", {{"operations", state_.operations.running()}});
         notify_service_manager("STOPPING=1\nSTATUS=Draining: operations finish. A second SIGTERM ends them.");
         state_.draining = true;
+        look_.cancel();
         remove_sockets();
         for (const auto& lane : lanes_) asio::post(lane->loop(), [&lane] { lane->drain(); });
         const AgentLimits& limits = state_.config()->limits;
@@ -148,9 +156,31 @@ class Agent {
 
     void remove_sockets() {
         for (const Listener& listener : listeners_) {
-            if (!listener.path.empty()) ::unlink(listener.path.c_str());
+            if (listener.file) listener.file->remove();
         }
         listeners_.clear();
+    }
+
+    // Somebody may have removed a socket's file, or put something in its place: nobody could connect any
+    // more.
+    void look_at_sockets() {
+        if (state_.draining) return;
+        for (std::size_t i = 0; i < listeners_.size(); ++i) {
+            if (listeners_[i].file && !listeners_[i].file->is_there()) open_again(i);
+        }
+        look_.arm(socket_look, [this] { look_at_sockets(); });
+    }
+
+    void open_again(std::size_t i) {
+        const std::string path = listeners_[i].file->path();
+        auto opened = open_listener("unix:" + path, state_.config()->limits);
+        if (!opened) return log::error("a socket file is gone", {{"why", describe(opened.error())}});
+        log::warn("a socket file is gone: making it again", {{"path", path}});
+        for (const auto& lane : lanes_) {
+            const auto door = std::make_shared<Fd>(::fcntl(opened->socket.get(), F_DUPFD_CLOEXEC, 3));
+            asio::post(lane->loop(), [&lane, i, door] { lane->replace_door(i, std::move(*door)); });
+        }
+        listeners_[i] = std::move(*opened);
     }
 
     void reload() {
@@ -177,6 +207,7 @@ class Agent {
     bool machine_stops_ = false;
     std::optional<asio::posix::stream_descriptor> master_;
     Deadline patience_{loop_};
+    Deadline look_{loop_};
     std::vector<Listener> listeners_;
     std::function<ConfigResult<AgentConfig>()> reload_;
     std::vector<std::unique_ptr<AcceptingLane>> lanes_;

@@ -99,6 +99,16 @@ void AcceptingLane::adopt(Fd socket, bool unix_socket) {
     asio::co_spawn(lane_.loop, session->run(), asio::detached);
 }
 
+void AcceptingLane::replace_door(std::size_t listener, Fd socket) {
+    if (lane_.state.draining || !socket) return;
+    Door& old = *doors_[listener];
+    (void)accept_some(old);
+    old.socket.close();
+    retired_.push_back(std::move(doors_[listener]));
+    doors_[listener] = std::make_unique<Door>(Door{Stream(lane_.loop, std::move(socket)), true});
+    asio::co_spawn(lane_.loop, accept_from(*doors_[listener]), asio::detached);
+}
+
 void AcceptingLane::drain() {
     for (const auto& door : doors_) {
         // Whoever is connected already is told that this agent is draining, rather than reset.

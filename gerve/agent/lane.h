@@ -16,7 +16,9 @@ class AcceptingLane {
     // Shares the listeners with the other lanes: each has descriptors of its own for the same sockets.
     AcceptingLane(AgentState& state, const std::vector<Listener>& listeners);
 
-    void run();                                 // until drained and idle
+    void run();  // until drained and idle
+    // Accepts at `socket` in place of that listener's, whose name is gone.
+    void replace_door(std::size_t listener, Fd socket);
     void drain();                               // accept no more; refuse those without an OPEN
     void end_sessions(const std::string& why);  // cut what is left
 
@@ -35,7 +37,8 @@ class AcceptingLane {
     Lane lane_;
     asio::steady_timer pause_{lane_.loop};
     bool was_full_ = false;
-    std::vector<std::unique_ptr<Door>> doors_;
+    std::vector<std::unique_ptr<Door>> doors_;    // in the order of the listeners
+    std::vector<std::unique_ptr<Door>> retired_;  // closed, but a coroutine may still look at it
 };
 
 }  // namespace gerve

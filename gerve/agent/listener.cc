@@ -58,14 +58,13 @@ Result<Listener> open_unix_listener(const std::string& path) {
     if (auto way = make_way(path, *address); !way) return pass_on(way);
     Listener listener;
     listener.unix_socket = true;
-    listener.path = path;
     listener.socket = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const mode_t before = ::umask(0117);  // no moment in which others could connect
-    const int bound = ::bind(listener.socket.get(), reinterpret_cast<sockaddr*>(&*address), sizeof *address);
-    ::umask(before);
-    if (bound != 0 || ::listen(listener.socket.get(), backlog) != 0) {
+    // Nobody can connect before listen(), whatever the mode was at first.
+    if (::bind(listener.socket.get(), reinterpret_cast<sockaddr*>(&*address), sizeof *address) != 0 ||
+        ::chmod(path.c_str(), 0660) != 0 || ::listen(listener.socket.get(), backlog) != 0) {
         return internal_error(errno_text("cannot listen on unix:" + path));
     }
+    listener.file = SocketFile::at(path);
     return listener;
 }
 
@@ -128,7 +127,7 @@ Result<Listener> inherit_listener(Fd socket, const AgentLimits& limits) {
     ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
     if (auto done = set_nonblocking(socket.get(), true); !done) return pass_on(done);
     if (family != AF_UNIX) prepare_listener(socket.get(), limits);
-    return Listener{std::move(socket), family == AF_UNIX, ""};
+    return Listener{std::move(socket), family == AF_UNIX, std::nullopt};
 }
 
 std::string peer_name(int socket, bool unix_socket) {

@@ -1,10 +1,12 @@
 // The sockets on which an agent waits for gateways.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "authz/base/fd.h"
 #include "authz/base/result.h"
+#include "authz/base/socket_file.h"
 #include "gerve/agent/config.h"
 
 namespace gerve {
@@ -12,7 +14,7 @@ namespace gerve {
 struct Listener {
     Fd socket;  // listening, non-blocking
     bool unix_socket = false;
-    std::string path;  // of a unix socket that this process made; to be removed at the end
+    std::optional<SocketFile> file;  // of a unix socket that this process made; to be removed at the end
 };
 
 // Binds an endpoint of the configuration. A unix socket is open to its owner and group; one that a dead

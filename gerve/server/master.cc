@@ -17,6 +17,7 @@
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/base/service_manager.h"
+#include "gerve/server/config_report.h"
 #include "gerve/server/leavers.h"
 #include "gerve/server/maintenance.h"
 #include "gerve/server/signals.h"
@@ -36,10 +37,6 @@ constexpr std::int64_t socket_look = 1'000;    // ms between two looks at the fi
 constexpr std::int64_t socket_retry = 10'000;  // ms after such a file could not be made again
 constexpr unsigned tolerated_failed_starts = 3;
 constexpr std::array backstage{Role::agent, Role::authz, Role::metrics};  // go when no worker is left
-
-void report(const std::vector<ConfigProblem>& problems) {
-    for (const ConfigProblem& problem : problems) std::fprintf(stderr, "%s\n", problem.format().c_str());
-}
 
 class Master {
   public:
@@ -69,7 +66,7 @@ class Master {
         keep_inherited_descriptors();
         auto config = options_.load();
         if (!config) {
-            report(config.error());
+            print_problems(config.error());
             return 2;
         }
         auto started = start_with(std::move(*config));
@@ -214,13 +211,13 @@ class Master {
     void begin_reload(std::int64_t now) {
         reload_asked_ = false;
         auto config = options_.load();
-        if (!config) return refuse_reload(config.error());
+        if (!config) return log_refused_reload(config.error());
         begin_reload_with(std::move(*config), now);
     }
 
     void begin_reload_with(Config config, std::int64_t now) {
         auto crew = prepare_next(std::move(config));
-        if (!crew) return refuse_reload({ConfigProblem{"", 0, 0, describe(crew.error()), ""}});
+        if (!crew) return log_refused_reload({ConfigProblem{"", 0, 0, describe(crew.error()), ""}});
         next_ = std::make_unique<Crew>(std::move(*crew));
         next_->set_maintenance(maintenance_->text());
         next_->start_due(now);
@@ -237,16 +234,6 @@ class Master {
         return Crew::make(std::move(config), std::move(*sockets), options_.programs);
     }
 
-    static void refuse_reload(const std::vector<ConfigProblem>& problems) {
-        for (const ConfigProblem& problem : problems) {
-            log::error("reload refused", {{"file", problem.file},
-                                          {"line", problem.line},
-                                          {"column", problem.column},
-                                          {"problem", problem.text}});
-        }
-        log::error("reload refused: going on as before", {{"problems", problems.size()}});
-    }
-
     void step_reload(std::int64_t now) {
         if (next_->is_ready()) {
             leavers_.take(*crew_, now + crew_->config().ssh.drain_timeout.count() + drain_margin);
@@ -256,7 +243,7 @@ class Master {
             }
         } else if (next_->most_failed_starts() > 0 || now >= reload_deadline_) {
             abandon_reload(now);
-            refuse_reload(
+            log_refused_reload(
                 {ConfigProblem{crew_->config().file, 0, 0, "the new processes did not become ready", ""}});
         }
     }

@@ -2,9 +2,11 @@
 
 import os
 import resource
+import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grv1
 import pytest
@@ -132,6 +134,26 @@ def test_a_key_that_keeps_coming_does_not_fill_the_queue(site):
     assert _is_served(site, BOB)
     for session in crowd:
         session.close()
+
+
+@pytest.mark.parametrize("hang_up", [False, True])
+def test_a_socket_file_that_somebody_removed_is_made_again(site, hang_up):
+    site.make_repository()
+    socket_file = Path(site.unix)
+    agent = site.start()
+    for _ in range(2):
+        before = socket_file.stat().st_ino
+        held = site.open(address=site.unix).until_opened()
+        socket_file.unlink()
+        if hang_up:
+            os.kill(agent.pid, signal.SIGHUP)
+        wait_until(lambda: socket_file.is_socket(), what="it is there again")
+        with site.open(address=site.unix) as session:
+            session.write(b"0000")
+            assert session.finish().status == 0
+        held.write(b"0000")
+        assert held.finish().status == 0, "what ran before goes on"
+    assert len(agent.log_lines("a socket file is gone")) == 2
 
 
 def test_a_gateway_that_leaves_while_it_waits_starts_nothing(site):

@@ -208,6 +208,29 @@ TEST_CASE("SIGHUP brings a new crew on the same sockets; the new configuration r
     CHECK(Site::slurp(own).ends_with(more));
 }
 
+TEST_CASE("a socket file that somebody removed, or replaced, is made again") {
+    Site site;
+    site.start_and_wait();
+    for (const char* name : {"authz.sock", "agent.sock"}) {
+        const std::string path = site.state() + "/" + name;
+        for (const bool replaced : {false, true}) {
+            const auto before = site.pids("");
+            std::filesystem::remove(path);
+            if (replaced) site.put(name);
+            const bool again = eventually([&] {
+                const auto now = site.pids("");
+                return std::filesystem::is_socket(path) && now.size() == before.size() &&
+                       std::none_of(now.begin(), now.end(), [&](pid_t pid) { return before.contains(pid); });
+            });
+            CHECK_MESSAGE(again, name << "\n" << site.log());
+        }
+    }
+    CHECK(count(site.log(), "a socket file is gone") == 4);
+    site.signal(SIGTERM);
+    CHECK(site.wait() == 0);
+    CHECK_FALSE(std::filesystem::exists(site.state() + "/authz.sock"));
+}
+
 TEST_CASE("those that finish after a reload are not told that the master died") {
     Site site;
     std::filesystem::create_directory(site.state());
