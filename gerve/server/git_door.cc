@@ -82,6 +82,7 @@ class GitConnection {
     ~GitConnection() { --worker_.git_connections; }
 
     asio::awaitable<void> run(UnauthenticatedLimit::Place place) {
+        place.can_be_cut_by([this] { streams_.stop_reading(); });
         const Deadline deadline = steady_clock::now() + worker_.anonymous_config.request_timeout;
         auto request = co_await receive_request(deadline);
         place.give_back();

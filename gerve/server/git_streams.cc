@@ -88,6 +88,10 @@ void GitStreams::interrupt() {
     socket_.cancel(ignored);
 }
 
+void GitStreams::stop_reading() {
+    ::shutdown(socket_.native_handle(), SHUT_RD);
+}
+
 asio::awaitable<bool> GitStreams::receive_exactly(std::span<char> into, Deadline deadline) {
     while (!into.empty()) {
         const std::size_t got = take_input(into);

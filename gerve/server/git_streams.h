@@ -33,6 +33,9 @@ class GitStreams final : public ClientStreams {
     // what the client still sends is dropped for a moment: a close at once could take the text away from it.
     asio::awaitable<void> part(std::string refusal);
 
+    // Reads no more, as if the client had said all.
+    void stop_reading();
+
     [[nodiscard]] const std::string& refusal() const { return refusal_; }
     [[nodiscard]] std::uint64_t bytes_in() const { return bytes_in_; }
     [[nodiscard]] std::uint64_t bytes_out() const { return bytes_out_; }
