@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -13,8 +14,10 @@
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/base/toml.h"
+#include "authz/limits_config.h"
 #include "authz/model/own_query.h"
 #include "authz/model/route.h"
+#include "authz/store/mysql_uri.h"
 
 namespace gerve {
 namespace {
@@ -50,6 +53,7 @@ class ConfigReader {
         read_routes(reader_.root().table("routes"));
         read_authz(reader_.root().table("authz"));
         config_.upstream = read_upstream(reader_.root().table("upstream"));
+        (void)read_limits(reader_.root().table("limits"));  // workers read it again: limits_of()
         read_audit(reader_.root().table("audit"));
         Problems problems = reader_.finish();
         if (!problems.empty()) return tl::make_unexpected(std::move(problems));
@@ -116,8 +120,9 @@ class ConfigReader {
         ssh.max_sessions = small_number(table, "max_sessions", ssh.max_sessions, 1, 1000);
         ssh.max_unauthenticated =
             small_number(table, "max_unauthenticated", ssh.max_unauthenticated, 1, 1'000'000);
-        ssh.max_unauthenticated_per_source = small_number(table, "max_unauthenticated_per_source",
-                                                          ssh.max_unauthenticated_per_source, 1, 1'000'000);
+        const unsigned share = std::max(ssh.max_unauthenticated / 8, 1U);
+        ssh.max_unauthenticated_per_source =
+            small_number(table, "max_unauthenticated_per_source", share, 1, 1'000'000);
         ssh.rekey_bytes =
             table.number("rekey_bytes", ssh.rekey_bytes, 0, std::numeric_limits<std::int64_t>::max());
         ssh.notice_file = table.path("notice_file");
@@ -141,11 +146,10 @@ class ConfigReader {
     void read_mysql(TomlTable& table) {
         MysqlConfig& mysql = config_.mysql;
         mysql.uri = table.text("uri");
-        if (!mysql.uri.empty() && !mysql.uri.starts_with("tcp://") && !mysql.uri.starts_with("unix:///")) {
-            table.complain("uri",
-                           "must be \"tcp://HOST:3306/SCHEMA\" or "
-                           "\"unix:///run/mysqld/mysqld.sock?schema=SCHEMA\"");
-        }
+        const auto uri = MysqlUri::parse(mysql.uri);
+        // Its error begins with the name of the key, as complain() does.
+        if (!mysql.uri.empty() && !uri)
+            table.complain("uri", uri.error().told.substr(uri.error().told.find('\'')));
         mysql.user = table.text("user", "gerve");
         mysql.password_file = existing_file(table, "password_file");
         mysql.admin_user = table.text("admin_user");

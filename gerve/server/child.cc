@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -59,13 +61,32 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
     return out;
 }
 
+constexpr int above_any_target = 200;
+constexpr rlim_t least_open_files = 256;  // beyond the duplicates, and for a worker with a few connections
+constexpr rlim_t usual_open_files = 1024;
+
 // A duplicate far above the numbers that the child gets, so that no dup2 overwrites the source of another.
 Fd duplicate_above(int fd) {
-    constexpr int above_any_target = 200;
     return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, above_any_target));
 }
 
 }  // namespace
+
+// No further than usual: git on the embedded file server gets the soft limit that this process has.
+Result<void> provide_open_files() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return internal_error(errno_text("getrlimit"));
+    if (limit.rlim_cur < usual_open_files && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = std::min(limit.rlim_max, usual_open_files);
+        if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return internal_error(errno_text("setrlimit"));
+    }
+    if (limit.rlim_cur >= least_open_files) return {};
+    return internal_error(
+        "the limit of open files is " + std::to_string(limit.rlim_cur) + "; " +
+        std::to_string(least_open_files) +
+        " are needed at least, and one more for each connection: raise it (ulimit -n 65536, or "
+        "LimitNOFILE=65536 in the unit)");
+}
 
 Result<ChildProcess> spawn_child(const ChildCommand& command) {
     int pair[2];

@@ -33,6 +33,10 @@ struct ChildProcess {
 // stdin (/dev/null), stdout, stderr, its control socket and what it inherits. Error: internal.
 [[nodiscard]] Result<ChildProcess> spawn_child(const ChildCommand& command);
 
+// Before the first child: raises this process's soft limit of open files to what children need, where it may.
+// Error: internal, telling how many are needed and the remedy.
+[[nodiscard]] Result<void> provide_open_files();
+
 // What the master says: this word and the text for clients (maintenance.h), empty when maintenance is off;
 constexpr std::string_view maintenance_word = "maintenance ";
 // and that no new connection is taken.

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "authz/limits_config.h"
+
 using namespace gerve;
 using namespace std::chrono_literals;
 
@@ -228,14 +230,44 @@ TEST_CASE(
     CHECK(other->upstream.upload_pack.idle == 2h);
 }
 
+TEST_CASE("one source of strangers has an eighth of the places unless it is told otherwise") {
+    CHECK(parse_config("", "")->ssh.max_unauthenticated_per_source == 1024);
+    CHECK(parse_config("[ssh]\nmax_unauthenticated = 40\n", "x")->ssh.max_unauthenticated_per_source == 5);
+    CHECK(parse_config("[ssh]\nmax_unauthenticated = 2\n", "x")->ssh.max_unauthenticated_per_source == 1);
+}
+
+TEST_CASE("limits of keys and accounts, and each worker's share") {
+    const AccountLimits usual = limits_of(*parse_config("", ""));
+    CHECK(usual.connections_per_key == 256);
+    CHECK(usual.connections_per_account == 512);
+    CHECK(usual.idle_per_key == 64);
+    CHECK(usual.operations_per_account == 512);
+    CHECK(usual.share_of(1).connections_per_key == 256);
+    CHECK(usual.share_of(4).connections_per_key == 64);
+    CHECK(usual.share_of(64).connections_per_key == 16);  // the least
+    const AccountLimits told =
+        limits_of(*parse_config("[limits]\nidle_per_key = 3\noperations_per_key = 0\n", "x"));
+    CHECK(told.idle_per_key == 3);
+    CHECK(told.share_of(2).idle_per_key == 3);        // less than the least share: whole
+    CHECK(told.share_of(2).operations_per_key == 0);  // none
+    CHECK(problems_in("[limits]\nidle = 3\n").find("limits.idle") != std::string::npos);
+}
+
 TEST_CASE("keys that need each other") {
     CHECK(problems_in("[directory]\nbackend = \"mysql\"\n") ==
           "1:1 directory.mysql.uri is missing: write uri = \"tcp://HOST:3306/gerve\"\n");
     CHECK(problems_in("[directory.mysql]\nuri = \"tcp://db/g\"\n") ==
           "1:1 directory.backend must be \"mysql\" for [directory.mysql] to be used\n");
     CHECK(problems_in("[directory]\nbackend = \"mysql\"\n[directory.mysql]\nuri = \"db:3306\"\n") ==
-          "4:7 directory.mysql.uri must be \"tcp://HOST:3306/SCHEMA\" or "
-          "\"unix:///run/mysqld/mysqld.sock?schema=SCHEMA\"\n");
+          "4:7 directory.mysql.uri 'db:3306' is no such address: the forms are tcp://HOST:3306/SCHEMA, "
+          "tcp://A:3306,B:3306/SCHEMA and unix:///run/mysqld/mysqld.sock?schema=SCHEMA\n");
+    for (const std::string wrong :
+         {"tcp://db", "tcp://db:99999/gerve", "tcp:///gerve", "tcp://a,,b/gerve", "tcp://db/no such schema",
+          "unix:///run/mysqld.sock", "unix://?schema=x"}) {
+        const std::string told =
+            problems_in("[directory]\nbackend = \"mysql\"\n[directory.mysql]\nuri = \"" + wrong + "\"\n");
+        CHECK_MESSAGE(told.starts_with("4:7 directory.mysql.uri '" + wrong + "' "), told);
+    }
     const std::string keys = "[authz]\nticket_keys = [\"k\"]\n";
     CHECK(
         problems_in(keys + "[routes.redis]\nprefix = \"r:\"\n") ==
