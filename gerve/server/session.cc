@@ -32,6 +32,8 @@ constexpr std::chrono::seconds probe_lifetime{5};
 constexpr std::chrono::seconds proof_lifetime{1};
 // The audit trail hears of a proof with the first question of the connection, or without one after this time.
 constexpr std::chrono::seconds proof_patience{2};
+// So long a connection beyond its account's limit has to ask for something, and to read that.
+constexpr std::chrono::seconds limit_patience{10};
 
 // To whoever was let in to be told of maintenance, and asks for something when it has ended.
 constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
@@ -64,6 +66,9 @@ Session::~Session() {
 asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     const auto self = shared_from_this();
     place_.emplace(std::move(place));
+    place_->can_be_cut_by([connection = connection_] {
+        connection->disconnect(EndReason::login_timeout, "Others wait to log in. Connect again.");
+    });
     login_deadline_ = steady_clock::now() + worker_.config.login_grace;
     login_ = co_await authenticate(login_deadline_);
     count_login();
@@ -76,7 +81,7 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     client_.version = connection_->client_version();
     if (login_->found) become_known();
     while (!connection_->ended()) {
-        const bool was_known = login_->found.has_value();
+        const bool was_known = is_known();
         const Deadline deadline = was_known ? steady_clock::now() + patience() : login_deadline_;
         auto channel = co_await connection_->next_request(deadline);
         if (channel != nullptr) {
@@ -97,6 +102,19 @@ std::chrono::milliseconds Session::patience() const {
 
 // Until then the connection keeps the place, the deadline and the bounds of one that has not logged in.
 void Session::become_known() {
+    if (seat_) return;
+    auto seat = worker_.accounts.enter(
+        login_->found->key,
+        [connection = connection_](const std::string& why) { connection->disconnect(EndReason::idle, why); });
+    if (!seat) {
+        over_limit_ = seat.error();
+        login_deadline_ = std::min<Deadline>(login_deadline_, steady_clock::now() + limit_patience);
+        return log::info("login over a limit", {{"addr", client_.address},
+                                                {"who", name_of(login_->found->key)},
+                                                {"key", login_->key.fingerprint().text()},
+                                                {"why", over_limit_}});
+    }
+    seat_.emplace(std::move(*seat));
     place_.reset();
     connection_->lift_login_bounds();
     worker_.login_budget.give_back(client_.address, connection_->cpu_before_login());
@@ -105,10 +123,10 @@ void Session::become_known() {
 
 // Let in while authz was away, and the time to log in is over: authz is asked a last time.
 asio::awaitable<void> Session::end_unless_known() {
-    if (login_->found || connection_->ended()) co_return;
-    const auto fresh = co_await principal();
-    if (!fresh && !connection_->ended())
-        connection_->disconnect(EndReason::login_timeout, std::string(trim(messages::cannot_check())));
+    if (!is_known() && over_limit_.empty() && !connection_->ended()) (void)co_await principal();
+    if (is_known() || connection_->ended()) co_return;
+    const std::string why = over_limit_.empty() ? messages::cannot_check() : over_limit_;
+    connection_->disconnect(EndReason::login_timeout, std::string(trim(why)));
 }
 
 // Nobody has logged in: the place among those who have not is kept, and so is a deadline.

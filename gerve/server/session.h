@@ -13,6 +13,7 @@
 #include "gerve/relay/file_servers.h"
 #include "gerve/relay/live_link.h"
 #include "gerve/relay/scratch.h"
+#include "gerve/server/accounts.h"
 #include "gerve/server/admission.h"
 #include "gerve/server/authz_link.h"
 #include "gerve/server/balancer.h"
@@ -34,6 +35,7 @@ struct WorkerContext {
     UnauthenticatedLimit unauthenticated;
     LoginBudget login_budget;
     UnauthenticatedLimit anonymous;  // running operations of git://
+    Accounts accounts;
     Balancers balancers;
     FileServers file_servers;
     Scratch scratch;

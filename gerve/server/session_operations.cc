@@ -37,10 +37,26 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     const RequestId request = RequestId::make();
     if (!worker_.maintenance.empty()) co_return co_await tell_maintenance(std::move(channel));
     if (live_ && live_->ended()) co_return co_await tell_ended(std::move(channel));
+    if (!over_limit_.empty()) co_return co_await tell_limit(std::move(channel));
     if (!channel->command()) co_return co_await greet(*channel, request);
     SessionReport report{.handle = {}, .request = request, .client = client_};
     const auto started = steady_clock::now();
     const GaugeHold running(worker_.numbers.sessions);
+    std::optional<Accounts::Operation> counted;
+    if (seat_) {
+        auto begun = seat_->begin();
+        if (!begun) {
+            report.ended = "refused";
+            report.exit = static_cast<int>(ExitStatus::unavailable);
+            report.repo = *channel->command();
+            const std::string told = begun.error();
+            co_await say(*channel, told);
+            channel->finish(report.exit);
+            tell_end(report);
+            co_return;
+        }
+        counted.emplace(std::move(*begun));
+    }
     SshDoor door(*this, *channel);
     const GitWish wish{*channel->command(), channel->git_protocol()};
     co_await serve_git(door, wish, worker_.notice, worker_.file_servers, worker_.scratch, report);
@@ -50,6 +66,12 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     report.duration_ms = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started).count());
     tell_end(report);
+}
+
+asio::awaitable<void> Session::tell_limit(std::shared_ptr<Channel> channel) {
+    const std::string text = over_limit_;
+    co_await say(*channel, text);
+    channel->finish(static_cast<int>(ExitStatus::unavailable));
 }
 
 asio::awaitable<void> Session::tell_ended(std::shared_ptr<Channel> channel) {
@@ -91,6 +113,7 @@ asio::awaitable<Result<KeyFound>> Session::principal() {
     if (*found) {
         login_->found = **found;
         become_known();
+        if (!over_limit_.empty()) co_return fail(ErrorKind::unavailable, over_limit_, "over a limit");
         co_return **found;
     }
     // Let in while authz was away, and not known now that it is back: nothing was ever granted by that login.

@@ -27,6 +27,8 @@ class Session : public std::enable_shared_from_this<Session> {
                                                              bool to_log_in);
     asio::awaitable<void> turn_away();
     [[nodiscard]] std::chrono::milliseconds patience() const;
+    // Whose connection it is, and that there is room for it.
+    [[nodiscard]] bool is_known() const { return seat_.has_value(); }
     void become_known();
     asio::awaitable<void> end_unless_known();
     asio::awaitable<void> tell_maintenance(std::shared_ptr<ssh::Channel> channel);
@@ -38,6 +40,7 @@ class Session : public std::enable_shared_from_this<Session> {
     [[nodiscard]] bool owes_proof() const { return login_->found && !login_->proof_told; }
     void tell_proof();
     void tell_end(const SessionReport& report);
+    asio::awaitable<void> tell_limit(std::shared_ptr<ssh::Channel> channel);
     asio::awaitable<void> tell_ended(std::shared_ptr<ssh::Channel> channel);
     void enter_live();
     void show_connections() {
@@ -51,6 +54,8 @@ class Session : public std::enable_shared_from_this<Session> {
     std::optional<UnauthenticatedLimit::Place> place_;  // until it is known who is here
     Deadline login_deadline_{};
     std::optional<LoggedIn> login_;
+    std::optional<Accounts::Connection> seat_;
+    std::string over_limit_;  // the line for the client: there was no seat
     std::optional<LiveConnection> live_;
     bool turned_away_ = false;  // let in without a proof, to be told of maintenance
     LastLookup last_lookup_;

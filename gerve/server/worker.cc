@@ -9,6 +9,7 @@
 #include <asio/signal_set.hpp>
 #include <cerrno>
 #include <cstdlib>
+#include <thread>
 
 #include "authz/base/log.h"
 #include "authz/base/shared_page.h"
@@ -37,6 +38,13 @@ constexpr std::chrono::seconds parting_patience{1};
 // master's SIGKILL comes later than this.
 constexpr std::chrono::seconds farewell_patience{3};
 
+// Between two looks for idle connections beyond an account's limit.
+constexpr std::chrono::seconds trim_every{2};
+
+unsigned worker_count(const Config& config) {
+    return config.ssh.workers != 0 ? config.ssh.workers : std::max(1U, std::thread::hardware_concurrency());
+}
+
 class Worker {
   public:
     Worker(asio::io_context& loop, const Config& config, ssh::ServerIdentity identity,
@@ -55,6 +63,7 @@ class Worker {
               .login_budget = {},
               .anonymous = UnauthenticatedLimit(config.anonymous.max_sessions,
                                                 config.anonymous.max_sessions_per_source, "are fetching"),
+              .accounts = Accounts(limits_of(config), worker_count(config)),
               .balancers = Balancers(config.listen.proxy_protocol_from, config.listen.max_awaiting_header,
                                      numbers.awaiting_header),
               .file_servers =
@@ -83,6 +92,7 @@ class Worker {
         asio::co_spawn(loop_, watch_master(), asio::detached);
         for (auto& listener : listeners_) asio::co_spawn(loop_, accept(listener), asio::detached);
         asio::co_spawn(loop_, watch_signals(), asio::detached);
+        asio::co_spawn(loop_, trim_accounts(), asio::detached);
         (void)::send(control_.native_handle(), "ready", 5, MSG_NOSIGNAL);
     }
 
@@ -136,6 +146,15 @@ class Worker {
         drain("signal");
         co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, failed));
         if (!failed) hurried_ = true;
+    }
+
+    asio::awaitable<void> trim_accounts() {
+        asio::steady_timer pause(loop_);
+        while (true) {
+            pause.expires_after(trim_every);
+            co_await pause.async_wait(asio::use_awaitable);
+            context_.accounts.trim();
+        }
     }
 
     // The master tells about maintenance before the first client; that it closes its end is news, too.

@@ -58,8 +58,10 @@ def encode(number: int, *fields) -> Message:
 class RawClient(paramiko.Transport):
     """A connection after its key exchange. Use it in `with`: it closes at the end."""
 
-    def __init__(self, door, source: str = "127.0.0.1", version: str | None = None):
+    def __init__(self, door, source: str = "127.0.0.1", version: str | None = None, preface: bytes = b""):
+        """preface: what is sent ahead of SSH, as a balancer's header is."""
         connection = socket.create_connection((door.host, door.port), timeout=10, source_address=(source, 0))
+        connection.sendall(preface)
         super().__init__(connection)
         self._received: queue.Queue = queue.Queue()
         self._handler_table = {
