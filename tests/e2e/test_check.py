@@ -121,6 +121,29 @@ def test_serve_refuses_a_broken_configuration_with_the_same_words(check, private
     site.gateway.fails_to_start(says=words, exit=2)
 
 
+@pytest.mark.parametrize("uri", ["tcp://db", "tcp://db:99999/gerve", "unix:///run/mysqld/mysqld.sock"])
+def test_a_wrong_address_of_the_database_ends_the_start_with_its_place(private_sites, uri):
+    config = f'{SOUND}[directory]\nbackend = "mysql"\n[directory.mysql]\nuri = "{uri}"\n'
+    site = private_sites(config, start=False)
+    line = config.splitlines().index(f'uri = "{uri}"') + 1
+    site.gateway.fails_to_start(says=f"{site.gateway.config_file}:{line}:7: directory.mysql.uri '{uri}' ", exit=2)
+    assert " authz: " not in site.gateway.log(), "no child was started"
+
+
+def test_too_few_open_files_are_told_with_the_remedy(private_sites):
+    site = private_sites(SOUND, start=False)
+    site.gateway._prefix = ["prlimit", "--nofile=64:64"]
+    site.gateway.fails_to_start(says="the limit of open files is 64", exit=1)
+    assert "LimitNOFILE=" in site.gateway.log()
+
+
+def test_a_low_soft_limit_of_open_files_is_raised(private_sites):
+    site = private_sites(SOUND, start=False)
+    site.gateway._prefix = ["prlimit", "--nofile=64:4096"]
+    site.start()
+    soon_good(site)
+
+
 def test_every_command_refuses_a_broken_configuration(private_sites):
     site = private_sites(BROKEN, start=False)
     site.gerve("user", "list", exit=2, says="no_such_key")
