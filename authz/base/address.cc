@@ -127,12 +127,24 @@ bool Network::overlaps(const Network& other) const {
     return prefix_ <= other.prefix_ ? contains(other.base_) : other.contains(base_);
 }
 
-std::string source_of(const std::string& address) {
+namespace {
+
+std::string network_of(const std::string& address, std::size_t bytes) {
     in6_addr parsed{};
     if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
-    std::memset(&parsed.s6_addr[8], 0, 8);
+    std::memset(&parsed.s6_addr[bytes], 0, sizeof parsed.s6_addr - bytes);
     char text[INET6_ADDRSTRLEN];
-    return std::string(::inet_ntop(AF_INET6, &parsed, text, sizeof text)) + "/64";
+    return std::string(::inet_ntop(AF_INET6, &parsed, text, sizeof text)) + "/" + std::to_string(bytes * 8);
+}
+
+}  // namespace
+
+std::string source_of(const std::string& address) {
+    return network_of(address, 8);
+}
+
+std::string wide_source_of(const std::string& address) {
+    return network_of(address, 6);
 }
 
 }  // namespace gerve

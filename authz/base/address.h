@@ -60,5 +60,7 @@ class Network final {
 // Whom something that comes from an address is counted for: an IPv4 address itself, the /64 of an IPv6
 // address. What is no address is taken as it is.
 [[nodiscard]] std::string source_of(const std::string& address);
+// The same with the /48 of an IPv6 address: the smallest network that one customer is given for good.
+[[nodiscard]] std::string wide_source_of(const std::string& address);
 
 }  // namespace gerve

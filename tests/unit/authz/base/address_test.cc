@@ -82,4 +82,8 @@ TEST_CASE("an IPv6 source is its /64, an IPv4 source its address") {
     CHECK(source_of("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64");
     CHECK(source_of("2001:db8:1:2::1") == source_of("2001:db8:1:2:ffff::"));
     CHECK(source_of("2001:db8:1:3::1") != source_of("2001:db8:1:2::1"));
+    CHECK(wide_source_of("192.0.2.7") == "192.0.2.7");
+    CHECK(wide_source_of("2001:db8:1:2::1") == "2001:db8:1::/48");
+    CHECK(wide_source_of("2001:db8:2:2::1") != wide_source_of("2001:db8:1:2::1"));
+    CHECK(wide_source_of("uid 1000") == "uid 1000");
 }
