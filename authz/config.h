@@ -11,6 +11,7 @@
 
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
+#include "authz/log_config.h"
 #include "authz/upstream_config.h"
 
 namespace gerve {
@@ -110,6 +111,7 @@ struct Config {
     AuthzConfig authz;
     UpstreamConfig upstream;
     AuditConfig audit;
+    LogConfig log;
 
     [[nodiscard]] std::string authz_socket() const {
         return authz.socket.empty() ? state + "/authz.sock" : authz.socket;

@@ -58,6 +58,10 @@ std::string format_line(std::string_view event, std::initializer_list<Field> fie
     return line;
 }
 
+void set_level(Level least) {
+    spdlog::default_logger_raw()->set_level(spdlog_level(least));
+}
+
 bool wants(Level level) {
     return spdlog::default_logger_raw()->should_log(spdlog_level(level));
 }

@@ -28,6 +28,9 @@ void start(std::string_view role, Level least = Level::info);
 // client's.
 void start_syslog(std::string_view role, Level least = Level::info);
 
+// From now on, of this process.
+void set_level(Level least);
+
 // The event is a short sentence of ours, never bytes from outside.
 void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 

@@ -221,7 +221,7 @@ Result<Fd> listen_for_peers(const std::string& path, unsigned mode) {
 
 int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control,
               const Fd& metrics) {
-    log::start("authz");
+    log::start("authz", config.log.level);
     harden();
     raise_open_files_limit();
     const Fd signals = signals_as_file();

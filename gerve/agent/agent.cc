@@ -197,6 +197,7 @@ class Agent {
             log::error("configuration not reloaded: name, root, layout, listen and threads need a restart");
             return;
         }
+        log::set_level(next->log.level);
         state_.replace_config(std::move(*next));
         log::info("configuration reloaded");
     }

@@ -9,6 +9,7 @@
 
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
+#include "authz/log_config.h"
 #include "authz/model/git_command.h"
 #include "authz/model/ticket.h"
 #include "gerve/agent/layout.h"
@@ -66,6 +67,7 @@ struct AgentConfig {
     ServiceSet services = ServiceSet::all();
     unsigned threads = 0;  // 0: one per core, at most 4
     AgentLimits limits;
+    LogConfig log;
 
     [[nodiscard]] unsigned thread_count() const;
     [[nodiscard]] unsigned starting_limit() const;  // for the whole agent

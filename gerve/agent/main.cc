@@ -88,6 +88,7 @@ int run(const Options& options) {
         return usage_status;
     }
     if (options.check) return 0;
+    log::set_level(config->log.level);
     if (::chdir("/") != 0) return 1;
     return run_agent(*config, inherited(options), [options] { return load(options); });
 }

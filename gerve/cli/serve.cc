@@ -74,8 +74,8 @@ void announce(const Config& config, const std::vector<ListenAddress>& addresses,
 }
 
 int serve(Site& site, const ServeValues& values) {
-    (void)site.config();  // a wrong one is told here as by every other command
-    log::start("master");
+    // A wrong one is told here as by every other command.
+    log::start("master", site.config().log.level);
     MasterOptions options;
     options.load = [&] {
         auto config = choose_config({site.options().config, site.options().state});

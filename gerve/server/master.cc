@@ -238,6 +238,7 @@ class Master {
         if (next_->is_ready()) {
             leavers_.take(*crew_, now + crew_->config().ssh.drain_timeout.count() + drain_margin);
             crew_ = std::move(next_);
+            log::set_level(crew_->config().log.level);
             for (const auto& listener : crew_->sockets().tcp) {
                 log::info("reloaded", {{"address", listener->bound.text()}});
             }

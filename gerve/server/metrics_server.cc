@@ -298,7 +298,7 @@ class MetricsServer {
 }  // namespace
 
 int run_metrics(const Config& config, MetricsSockets sockets) {
-    log::start("metrics");
+    log::start("metrics", config.log.level);
     asio::io_context loop(1);
     if (auto set = set_nonblocking(sockets.listener.get(), true); !set) {
         log::error("cannot start", {{"why", describe(set.error())}});

@@ -67,7 +67,10 @@ Result<void> make_agent_files(const Config& config) {
         toml_string(config.local_agent_root()) +
         "\n"
         "ticket_keys = [" +
-        toml_string(config.local_ticket_key()) + "]\n";
+        toml_string(config.local_ticket_key()) +
+        "]\n"
+        "log.level = " +
+        toml_string(level_name(config.log.level)) + "\n";
     return write_file(agent_config_file(config), content, 0600);
 }
 

@@ -253,7 +253,7 @@ Result<ssh::ServerIdentity> load_identity(const Config& config) {
 }  // namespace
 
 int run_worker(const Config& config, WorkerSockets sockets) {
-    log::start("worker");
+    log::start("worker", config.log.level);
     raise_open_files_limit();
     auto identity = load_identity(config);
     if (!identity) {

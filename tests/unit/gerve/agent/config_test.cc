@@ -143,5 +143,14 @@ TEST_CASE("without a file, name and root are enough") {
     CHECK_FALSE(make_agent_config("local", place.path + "/root", place.path + "/nowhere"));
 }
 
+TEST_CASE("the level of the log") {
+    const Place place;
+    CHECK(place.parse(place.base())->log.level == log::Level::info);
+    CHECK(place.parse(place.base() + "[log]\nlevel = \"error\"\n")->log.level == log::Level::error);
+    CHECK(problems_of(place.parse(place.base() + "[log]\nlevel = \"loud\"\n")) ==
+          std::vector<std::string>{
+              "4:9 must be \"debug\", \"info\", \"warning\", \"error\" or \"warn\", not \"loud\""});
+}
+
 }  // namespace
 }  // namespace gerve
