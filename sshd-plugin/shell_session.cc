@@ -132,7 +132,7 @@ class ShellSession {
             text = greeting_text((*holder)->key);
         } else {
             const Error error = holder ? withdrawn() : holder.error();
-            text = refusal_text(error, report_.request);
+            text = refusal_text(error, report_);
             report_.exit = exit_status_of(error.kind);
         }
         co_await say(streams_, text);

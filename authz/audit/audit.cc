@@ -58,7 +58,7 @@ Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings
     if (!trail) return pass_on(trail);
     auto sink = std::make_unique<AuditSink>();
     sink->settings_ = settings;
-    if (settings.counters != nullptr) sink->counters_ = settings.counters;
+    if (settings.counters != nullptr) sink->count_in(*settings.counters);
     sink->trail_ = std::move(*trail);
     sink->counters_->failing.set(0);
     sink->counters_->waiting.set(0);
@@ -75,10 +75,7 @@ void AuditSink::stop() {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
         take_aside();
-        {
-            const std::lock_guard front(front_);
-            for (AuditFact& fact : offers_.close_all()) keep(std::move(fact));
-        }
+        for (AuditFact& fact : strangers_.close_all()) keep(std::move(fact));
         keep(service_fact("stopped"));
         next_try_ = 0;
         sync_failed_ = false;  // better written than nowhere
@@ -99,21 +96,46 @@ void AuditSink::leave_behind() {
 }
 
 void AuditSink::record(const KeyOffered& event) {
-    if (!on()) return;
+    record(strangers_.add(event));
+}
+
+void AuditSink::record(std::span<const KeyProven> events) {
     std::vector<AuditFact> facts;
-    {
-        const std::lock_guard front(front_);
-        facts = offers_.add(event);
+    facts.reserve(events.size());
+    for (const KeyProven& event : events) {
+        if (event.known != nullptr) {
+            facts.push_back(fact_of(event));
+        } else {
+            for (AuditFact& fact : strangers_.add(event)) facts.push_back(std::move(fact));
+        }
     }
     record(std::move(facts));
 }
 
-void AuditSink::record(std::span<const KeyProven> events) {
-    if (!on() || events.empty()) return;
-    std::vector<AuditFact> facts;
-    facts.reserve(events.size());
-    for (const KeyProven& event : events) facts.push_back(fact_of(event));
-    record(std::move(facts));
+bool AuditSink::record(const DecidedAnonymously& event) {
+    if (!strangers_.take(event)) return false;
+    record(fact_of(event));
+    return true;
+}
+
+void AuditSink::record(const ClientRefused& event) {
+    if (!event.key) return record(strangers_.add(event.report));
+    log::info("connection ended", {{"because", event.report.reason},
+                                   {"why", event.report.text},
+                                   {"key", event.key->fingerprint.text()},
+                                   {"login", event.report.login},
+                                   {"addr", event.report.client.address},
+                                   {"client", event.report.client.version}});
+    record(fact_of(event.report, *event.key));
+}
+
+void AuditSink::close_left_out() {
+    record(strangers_.close_due());
+}
+
+void AuditSink::count_in(AuditCounters& counters) {
+    counters_ = &counters;
+    strangers_.count_in(counters.left_out);
 }
 
 void AuditSink::record(const std::optional<KeyProven>& proof, const Decided& event) {
@@ -124,13 +146,14 @@ Result<void> AuditSink::insist(const std::optional<KeyProven>& proof, const Deci
     return insist(facts_of(proof, event));
 }
 
-void AuditSink::record(const SessionEnded& event) {
-    if (!on()) return;
+bool AuditSink::record(const SessionEnded& event) {
     {
         const std::lock_guard front(front_);
-        if (!is_new(event.report.request.text())) return;
+        if (!is_new(event.report.request.text())) return false;
     }
+    if (event.report.handle.empty() && !strangers_.take(event.report)) return false;
     record(fact_of(event));
+    return true;
 }
 
 // A disk that stalls holds one thread, the one that writes. False: it does, and this one need not wait. Who

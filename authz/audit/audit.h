@@ -16,7 +16,7 @@
 #include <unordered_set>
 
 #include "authz/audit/events.h"
-#include "authz/audit/offers.h"
+#include "authz/audit/strangers.h"
 #include "authz/audit/trail.h"
 #include "authz/base/audit_counters.h"
 
@@ -55,11 +55,16 @@ class AuditSink {
     void record(std::span<const KeyProven> events);
     // A decision, and in front of it the proof that came with the question, if it did.
     void record(const std::optional<KeyProven>& proof, const Decided& event);
-    void record(const DecidedAnonymously& event) {
-        if (on()) record(fact_of(event));
-    }
-    // Once for each request: a peer whose authz died before it answered tells it again.
-    void record(const SessionEnded& event);
+    // Of git://, where nobody logs in. Whether it is to be in the log as well: it is within its source's
+    // ration.
+    [[nodiscard]] bool record(const DecidedAnonymously& event);
+    // Once for each request: a peer whose authz died before it answered tells it again. As above.
+    bool record(const SessionEnded& event);
+    // Writes into the log, too.
+    void record(const ClientRefused& event);
+    // Writes how much of what strangers caused was left out, where it is time to. An open trail does so by
+    // itself; otherwise it is to be called every second or so.
+    void close_left_out();
 
     // For what may not happen off the record. Error: internal, nothing was written.
     [[nodiscard]] Result<void> insist(const std::optional<KeyProven>& proof, const Decided& event);
@@ -83,6 +88,7 @@ class AuditSink {
     static constexpr std::chrono::milliseconds stall_patience{500};
 
   private:
+    void count_in(AuditCounters& counters);
     void record(AuditFact fact) { record(std::vector<AuditFact>(1, std::move(fact))); }
     void record(std::vector<AuditFact> facts);
     [[nodiscard]] bool enter(std::unique_lock<std::timed_mutex>& lock);
@@ -107,8 +113,9 @@ class AuditSink {
     AuditSettings settings_;
     std::unique_ptr<Trail> trail_;
 
-    std::mutex front_;  // never held while a file is used; of:
-    Offers offers_;
+    Strangers strangers_{own_counters_.left_out};
+
+    std::mutex front_;                      // never held while a file is used; of:
     std::unordered_set<std::string> told_;  // requests of the last sessions, and their order
     std::deque<std::string> told_in_order_;
     std::deque<AuditFact> aside_;  // what came while a write did not end

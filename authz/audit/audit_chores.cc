@@ -1,4 +1,4 @@
-// What the audit's own thread does: offers whose second is over, what waits, and fdatasync().
+// What the audit's own thread does: what strangers' rations left out, what waits, and fdatasync().
 #include <algorithm>
 
 #include "authz/audit/audit.h"
@@ -78,10 +78,7 @@ void AuditSink::keep_house() {
 // Under mutex_.
 void AuditSink::do_chores() {
     take_aside();
-    {
-        const std::lock_guard front(front_);
-        for (AuditFact& fact : offers_.close()) keep(std::move(fact));
-    }
+    for (AuditFact& fact : strangers_.close_due()) keep(std::move(fact));
     const bool written = write_waiting().has_value();
     if (stalled_.exchange(false) && written && !sync_failed_) note_recovery();
 }

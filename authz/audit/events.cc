@@ -4,9 +4,22 @@
 
 namespace gerve {
 
+std::string short_text(std::string_view text, std::size_t most) {
+    std::size_t size = 0;
+    std::size_t length = 0;
+    while (length < text.size()) {
+        const char c = text[length];
+        const bool plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
+        size += plain ? 1 : 6;
+        if (size > most) break;
+        ++length;
+    }
+    return std::string(text.substr(0, length));
+}
+
 void put_client(JsonMembers& members, const ClientContext& client) {
     members.add("address", client.address);
-    members.add("client", client.version);
+    members.add("client", short_text(client.version, longest_version));
     members.add("connection", client.connection);
     members.add("door", client.door);
 }
@@ -95,6 +108,15 @@ AuditFact fact_of(const AdminChange& event) {
     members.add_flag("done", event.failed.empty());
     if (!event.failed.empty()) members.add("why", event.failed);
     if (!event.facts.empty()) members.add_json("details", event.facts);
+    return {audit_now(), members.take()};
+}
+
+AuditFact fact_of(const RefusalReport& report, const KnownKey& key) {
+    JsonMembers members("ended");
+    members.add("because", report.reason);
+    members.add("login", report.login);
+    put_key(members, key);
+    put_client(members, report.client);
     return {audit_now(), members.take()};
 }
 

@@ -42,6 +42,11 @@ struct SessionEnded {
     const SessionReport& report;
     std::optional<KnownKey> key;
 };
+// A connection or an attempt to log in that was refused or ended. `key`: of whoever had logged in.
+struct ClientRefused {
+    const RefusalReport& report;
+    std::optional<KnownKey> key;
+};
 // A command of an administrator's, at its end.
 struct AdminChange {
     std::string user;                    // who ran it, by the kernel's word: a name, or the number of a user
@@ -57,9 +62,16 @@ struct AdminChange {
 [[nodiscard]] AuditFact fact_of(const DecidedAnonymously& event);
 [[nodiscard]] AuditFact fact_of(const SessionEnded& event);
 [[nodiscard]] AuditFact fact_of(const AdminChange& event);
+// Of somebody who had logged in.
+[[nodiscard]] AuditFact fact_of(const RefusalReport& report, const KnownKey& key);
 [[nodiscard]] AuditFact service_fact(std::string_view is);  // "started", "stopped"
 // `count` events found no room while the file could not be written; the first of them at `since`.
 [[nodiscard]] AuditFact lost_fact(std::uint64_t count, std::int64_t since);
+
+// The beginning of a text of a client's that takes at most `most` bytes when it is written as JSON, in which
+// a byte may take six.
+[[nodiscard]] std::string short_text(std::string_view text, std::size_t most);
+constexpr std::size_t longest_version = 128;  // of a client, as JSON
 
 void put_client(JsonMembers& members, const ClientContext& client);
 void put_key(JsonMembers& members, const KnownKey& key);

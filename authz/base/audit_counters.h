@@ -9,6 +9,7 @@ struct AuditCounters {
     Counter events;          // written to the file
     Counter write_failures;  // a write that the file system refused; what it held is kept and tried again
     Counter lost;            // events that found no room in memory while the file could not be written
+    Counter left_out;        // events of strangers that were counted rather than written one by one
     Counter unrecorded;      // pushes refused because their decision could not be written
     Counter syncs;           // fdatasync() of the file
     Counter sync_failures;

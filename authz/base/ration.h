@@ -17,9 +17,9 @@ namespace gerve {
 // its own. What is no address (a unix socket, an unknown address) is a source by its text.
 struct RationLimits {
     unsigned burst = 12;                  // of one source, at once
-    unsigned per_minute = 6;              // of one source, beyond that
+    unsigned per_minute = 4;              // of one source, beyond that
     unsigned burst_of_subnet = 6;         // of one /64
-    unsigned per_minute_of_subnet = 3;    // of one /64
+    unsigned per_minute_of_subnet = 2;    // of one /64
     unsigned alike = 3;                   // of one reason and source, until the next summary
     unsigned burst_in_all = 1'000;        // of all sources, at once
     unsigned per_minute_in_all = 300;     // of all sources, beyond that
@@ -65,7 +65,7 @@ class Ration {
     static constexpr std::size_t max_reasons = 32;      // of one source; the others are "other"
     static constexpr std::size_t max_samples = 8;       // of one reason and source
     static constexpr std::size_t max_samples_in_all = 20'000;
-    static constexpr std::size_t longest_sample = 256;
+    static constexpr std::size_t longest_sample = 512;
 
   private:
     class Bucket {

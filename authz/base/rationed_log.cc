@@ -17,4 +17,10 @@ void RationedLog::close(const std::vector<LeftOut>& left_out) {
     }
 }
 
+RationedLog& rationed_log() {
+    static RationedLog log(
+        {.burst = 20, .per_minute = 20, .burst_of_subnet = 10, .per_minute_of_subnet = 10, .alike = 20});
+    return log;
+}
+
 }  // namespace gerve

@@ -22,10 +22,15 @@ class RationedLog {
                std::initializer_list<log::Field> fields);
     // Writes how many lines were left out, where it is time to. To be called every second or so.
     void close_due() { close(ration_.due()); }
+    // The same, whatever the time: at the end of a process that ends without its destructors.
+    void close_all() { close(ration_.all()); }
 
   private:
     static void close(const std::vector<LeftOut>& left_out);
     Ration ration_;
 };
+
+// The one of this process. Its lines go nowhere else, so that a source has one ration in it.
+[[nodiscard]] RationedLog& rationed_log();
 
 }  // namespace gerve

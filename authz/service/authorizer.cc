@@ -197,8 +197,8 @@ Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
     if (directory_ == nullptr) return no_connection();
     const auto inquiry = inquire_anonymously(*directory_, request.repo);
     if (!inquiry) return pass_on(inquiry);
-    log_decision(*inquiry, request.request, "", "", Service::upload_pack, request.repo, request.client);
-    audit_.record(DecidedAnonymously{request, inquiry->decision, found_by(*inquiry)});
+    if (audit_.record(DecidedAnonymously{request, inquiry->decision, found_by(*inquiry)}))
+        log_decision(*inquiry, request.request, "", "", Service::upload_pack, request.repo, request.client);
     if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {
         return Refused{deny->told, deny->exit, deny->because};
     }
@@ -261,6 +261,8 @@ Result<SelfReply> Authorizer::self(const SelfRequest& request, const Asker& aske
 Result<void> Authorizer::report(const SessionReport& report, const Asker& asker) {
     const auto handle = open_handle(report.handle, asker, report.client);
     if (!handle) return pass_on(handle);
+    if (!audit_.record(SessionEnded{report, *handle ? std::optional((*handle)->key) : std::nullopt}))
+        return {};
     const std::string key = *handle ? (*handle)->key.fingerprint.text() : "?";
     log::info("session end", {{"request", report.request.text()},
                               {"key", key},
@@ -272,8 +274,14 @@ Result<void> Authorizer::report(const SessionReport& report, const Asker& asker)
                               {"ms", report.duration_ms},
                               {"exit", report.exit},
                               {"ended", report.ended}});
-    audit_.record(SessionEnded{report, *handle ? std::optional((*handle)->key) : std::nullopt});
     return {};
+}
+
+// Somebody whose handle is not good is a stranger.
+void Authorizer::refusal(const RefusalReport& report, const Asker& asker) {
+    const auto handle = open_handle(report.handle, asker, report.client);
+    const bool known = handle && *handle;
+    audit_.record(ClientRefused{report, known ? std::optional((*handle)->key) : std::nullopt});
 }
 
 std::vector<std::optional<Principal>> Authorizer::principals_of(const LiveNews& news, const Asker& asker) {

@@ -55,6 +55,7 @@ class Authorizer {
     // A handle that is too old to ask by still says who it was.
     [[nodiscard]] Result<void> report(const SessionReport& report, const Asker& asker);
     [[nodiscard]] Result<void> proof(const ProofReport& report, const Asker& asker);
+    void refusal(const RefusalReport& report, const Asker& asker);
     // Error: internal, the audit trail does not take it.
     [[nodiscard]] Result<void> change(const ChangeReport& report, const Asker& asker);
     [[nodiscard]] Result<void> ready();

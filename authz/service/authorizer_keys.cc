@@ -55,7 +55,6 @@ void Authorizer::note_seen(std::span<const KeyAsked> asked,
         const KeyRequest& request = *asked[i].request;
         const std::optional<KnownKey>& key = *known[i];
         if (log::wants(log::Level::debug)) log_seen(request, key.has_value());
-        if (!audit_.on()) continue;
         if (!request.proven) {
             audit_.record(KeyOffered{request, key});
         } else if (!request.again) {

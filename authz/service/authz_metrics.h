@@ -7,10 +7,10 @@
 
 namespace gerve {
 
-constexpr std::size_t question_count = 12;  // of Question (peers.h), and their names in its order
+constexpr std::size_t question_count = 13;  // of Question (peers.h), and their names in its order
 constexpr std::array<std::string_view, question_count> question_names{
-    "key",    "holder", "authorize", "report",   "ready", "proof",
-    "change", "self",   "live",      "sessions", "kill",  "anonymous"};
+    "key",  "holder", "authorize", "report", "ready",     "proof",  "change",
+    "self", "live",   "sessions",  "kill",   "anonymous", "refusal"};
 // The rules up to a deploy key's allow, the others deny.
 [[nodiscard]] constexpr bool can_deny(Rule rule) {
     return rule > Rule::deploy_key;
@@ -28,7 +28,7 @@ struct LiveCounters {
 
 // Lies in memory that authz shares with whoever shows it.
 struct AuthzMetrics {
-    static constexpr std::uint64_t layout = 3;
+    static constexpr std::uint64_t layout = 4;
 
     QueryCounters queries;
     std::array<std::array<Counter, answer_kind_count>, question_count> questions;

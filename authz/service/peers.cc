@@ -18,7 +18,7 @@ struct Permit {
 };
 
 // What is not in this table is not answered.
-constexpr std::array<Permit, 19> permits{{
+constexpr std::array<Permit, 21> permits{{
     {PeerKind::worker, Question::key, "gateway"},
     {PeerKind::worker, Question::authorize, "gateway"},
     {PeerKind::worker, Question::report, "gateway"},
@@ -28,6 +28,8 @@ constexpr std::array<Permit, 19> permits{{
     {PeerKind::worker, Question::live, "gateway"},
     {PeerKind::worker, Question::anonymous, "git"},
     {PeerKind::worker, Question::report, "git"},
+    {PeerKind::worker, Question::refusal, "gateway"},
+    {PeerKind::worker, Question::refusal, "git"},
     {PeerKind::authorized_keys, Question::key, "sshd"},
     {PeerKind::forced_command, Question::holder, "sshd"},
     {PeerKind::forced_command, Question::authorize, "sshd"},

@@ -26,7 +26,8 @@ enum class Question {
     live,
     sessions,
     kill,
-    anonymous
+    anonymous,
+    refusal
 };
 
 // Which of the kinds a local user is.

@@ -134,6 +134,16 @@ struct SessionReport {
     std::string ended;  // why: "exit", "client-gone", "upstream-lost", "refused", "killed", "drained" …
 };
 
+// A connection, or an attempt to log in, that was refused or ended, before or behind the login.
+struct RefusalReport {
+    ClientContext client;
+    std::string reason;  // a word, as "login-name"; see docs/audit.md
+    std::string text;    // for people; parts of it may come from the client
+    std::string login;   // the SSH user name that was tried; may be empty
+    std::uint64_t count = 1;
+    std::string handle;  // of the principal; empty: nobody had logged in
+};
+
 // Does the database answer? Said to be done, or unavailable.
 struct ReadyRequest {
     ClientContext client;

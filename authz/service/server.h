@@ -136,6 +136,7 @@ class AuthzServer {
 
     // The watchdog's (server_watch.cc).
     void keep_promises();
+    void close_rations(std::int64_t now);
     void refuse_late();
     void answer_late(Desk& desk, std::int64_t now);
     void dismiss_ended();
@@ -170,8 +171,9 @@ class AuthzServer {
     std::atomic<unsigned> surplus_{0};  // threads that may leave
     std::int64_t crowded_since_ = 0;    // the watchdog's: of more threads than there are places; 0: no
     std::thread watchdog_;
-    std::uint64_t seen_turns_ = 0;  // the watchdog's
-    std::int64_t free_at_ = 0;      // the watchdog's: when a thread was last seen to have time
+    std::uint64_t seen_turns_ = 0;        // the watchdog's
+    std::int64_t rations_closed_at_ = 0;  // the watchdog's
+    std::int64_t free_at_ = 0;            // the watchdog's: when a thread was last seen to have time
     std::mutex working_mutex_;
     std::condition_variable working_changed_;
     unsigned working_ = 0;

@@ -3,28 +3,11 @@
 
 #include "authz/audit/operator.h"
 #include "authz/base/clock.h"
-#include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 #include "authz/service/server_desk.h"
 
 namespace gerve {
 namespace {
-
-// Lets so many lines a second into the log: a peer gone mad must not fill the disk.
-class LogRation {
-  public:
-    explicit LogRation(unsigned per_second) : per_second_(per_second) {}
-    [[nodiscard]] bool take() {
-        const std::int64_t second = monotonic_now() / 1000;
-        if (second_.exchange(second) != second) used_ = 0;
-        return used_++ < per_second_;
-    }
-
-  private:
-    const unsigned per_second_;
-    std::atomic<std::int64_t> second_{0};
-    std::atomic<unsigned> used_{0};
-};
-LogRation trouble_lines{50};
 
 Question question_of(const Request& request) {
     if (std::holds_alternative<KeyRequest>(request)) return Question::key;
@@ -37,6 +20,7 @@ Question question_of(const Request& request) {
     if (std::holds_alternative<SessionsRequest>(request)) return Question::sessions;
     if (std::holds_alternative<KillRequest>(request)) return Question::kill;
     if (std::holds_alternative<AnonymousRequest>(request)) return Question::anonymous;
+    if (std::holds_alternative<RefusalReport>(request)) return Question::refusal;
     return std::holds_alternative<SessionReport>(request) ? Question::report : Question::ready;
 }
 
@@ -53,13 +37,15 @@ std::string request_id_of(const Request& request) {
 }
 
 void log_failure(const Error& error, const Peer& peer, const Request& request) {
-    if (!trouble_lines.take()) return;
+    const ClientContext& client = client_of(request);
+    const std::string source = client.address.empty() ? "uid " + std::to_string(peer.uid) : client.address;
     const auto level = error.kind == ErrorKind::denied ? log::Level::warn : log::Level::error;
-    log::write(level, "question not answered",
-               {{"request", request_id_of(request)},
-                {"why", describe(error)},
-                {"uid", peer.uid},
-                {"pid", peer.pid}});
+    rationed_log().write(level, "question not answered", source,
+                         {{"request", request_id_of(request)},
+                          {"why", describe(error)},
+                          {"addr", client.address},
+                          {"uid", peer.uid},
+                          {"pid", peer.pid}});
 }
 
 // What is answered by nothing but that it is done.
@@ -67,6 +53,10 @@ Result<void> do_other(Authorizer& authorizer, const Request& request, const Aske
     if (const auto* report = std::get_if<SessionReport>(&request)) return authorizer.report(*report, asker);
     if (const auto* proof = std::get_if<ProofReport>(&request)) return authorizer.proof(*proof, asker);
     if (const auto* change = std::get_if<ChangeReport>(&request)) return authorizer.change(*change, asker);
+    if (const auto* refusal = std::get_if<RefusalReport>(&request)) {
+        authorizer.refusal(*refusal, asker);
+        return {};
+    }
     return authorizer.ready();
 }
 
@@ -104,12 +94,12 @@ AdminChange change_of(const KillRequest& kill, std::size_t killed, const Peer& p
 }  // namespace
 
 void log_trouble(std::string_view event, const Peer& peer, const std::string& why) {
-    if (!trouble_lines.take()) return;
-    log::warn(event, {{"uid", peer.uid}, {"pid", peer.pid}, {"user", peer.user}, {"why", why}});
+    rationed_log().write(log::Level::warn, event, "uid " + std::to_string(peer.uid),
+                         {{"uid", peer.uid}, {"pid", peer.pid}, {"user", peer.user}, {"why", why}});
 }
 
 void log_trouble(std::string_view event, const std::string& why) {
-    if (trouble_lines.take()) log::error(event, {{"why", why}});
+    rationed_log().write(log::Level::error, event, "authz", {{"why", why}});
 }
 
 void AuthzServer::count(Question question, const Error* failure) {

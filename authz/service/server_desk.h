@@ -94,7 +94,7 @@ struct AuthzServer::Desk {
     AuthzServer& server_;
 };
 
-// Into the log, unless there are too many such lines.
+// Into the log, within the ration of the peer.
 void log_trouble(std::string_view event, const Peer& peer, const std::string& why);
 void log_trouble(std::string_view event, const std::string& why);
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <set>
 
-#include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 #include "authz/service/server_desk.h"
 
 namespace gerve {
@@ -30,6 +30,7 @@ void AuthzServer::keep_promises() {
     own.stands_in = true;
     pollfd stopped{stop_.get(), POLLIN, 0};
     while (::poll(&stopped, 1, tick) <= 0) {
+        close_rations(monotonic_now());
         show_threads();  // a process that was to take our place, and did not, has shown its own
         refuse_late();
         dismiss_ended();
@@ -48,6 +49,15 @@ void AuthzServer::keep_promises() {
     }
 }
 
+void AuthzServer::close_rations(std::int64_t now) {
+    constexpr std::int64_t interval = 1'000;
+    if (now - rations_closed_at_ < interval) return;
+    rations_closed_at_ = now;
+    rationed_log().close_due();
+    // A trail that is open does so in a thread of its own, since its disk may stall.
+    if (!parts_.audit->on()) parts_.audit->close_left_out();
+}
+
 void AuthzServer::refuse_late() {
     refuse_parked(monotonic_now());
     const std::lock_guard lock(working_mutex_);
@@ -59,7 +69,7 @@ void AuthzServer::answer_late(Desk& desk, std::int64_t now) {
     const auto due = desk.take_due(now);
     if (!due) return;
     late_ += due->awaited.size();
-    log::error("question not answered", {{"why", hangs().detail}});
+    log_trouble("question not answered", hangs().detail);
     std::set<int> full;
     for (const auto& [connection, socket, id] : due->awaited) {
         if (full.contains(socket)) continue;

@@ -29,6 +29,7 @@ struct RequestHead {
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ProofReport& report);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const ChangeReport& report);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const SelfRequest& request);
+[[nodiscard]] std::string encode_request(const RequestHead& head, const RefusalReport& report);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const LiveNews& news);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const SessionsRequest& request);
 [[nodiscard]] std::string encode_request(const RequestHead& head, const KillRequest& request);
@@ -46,9 +47,9 @@ struct RequestHead {
 [[nodiscard]] Result<LiveOrder> parse_live_order(std::string_view message);
 
 // Server side. Errors: client, naming the field that is wrong.
-using Request =
-    std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest, ProofReport,
-                 ChangeReport, SelfRequest, LiveNews, SessionsRequest, KillRequest, AnonymousRequest>;
+using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest,
+                             ProofReport, ChangeReport, SelfRequest, LiveNews, SessionsRequest, KillRequest,
+                             AnonymousRequest, RefusalReport>;
 struct ReceivedRequest {
     RequestHead head;
     Request request;

@@ -144,6 +144,25 @@ Result<Request> parse_report(Fields& fields, ClientContext client) {
                          std::move(ended)};
 }
 
+bool is_reason(std::string_view text) {
+    return !text.empty() && text.size() <= 64 &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+Result<Request> parse_refusal(Fields& fields, ClientContext client) {
+    RefusalReport report;
+    report.client = std::move(client);
+    report.reason = fields.text("reason");
+    report.text = fields.text("text");
+    report.login = fields.text("login");
+    report.count = fields.number<std::uint64_t>("count");
+    report.handle = fields.text("handle", max_handle);
+    if (!is_reason(report.reason)) fields.note("reason");
+    if (report.count == 0) fields.note("count");
+    if (!fields.good()) return fields.error();
+    return report;
+}
+
 template <class T>
 Result<Request> as_request(Result<T> parsed) {
     if (!parsed) return pass_on(parsed);
@@ -163,6 +182,7 @@ Result<Request> parse_body(Fields& fields, std::string_view ask, ClientContext c
     if (ask == "live") return as_request(parse_live_news(fields, std::move(client)));
     if (ask == "sessions") return as_request(parse_sessions_request(fields, std::move(client)));
     if (ask == "kill") return as_request(parse_kill_request(fields, std::move(client)));
+    if (ask == "refusal") return parse_refusal(fields, std::move(client));
     fields.note("ask");
     return fields.error();
 }
@@ -255,6 +275,17 @@ std::string encode_request(const RequestHead& head, const SessionReport& report)
     message["duration_ms"] = report.duration_ms;
     message["exit"] = report.exit;
     message["ended"] = cut(report.ended);
+    message["client"] = encode_client(report.client);
+    return dump(message);
+}
+
+std::string encode_request(const RequestHead& head, const RefusalReport& report) {
+    Json message = encode_head(head, "refusal");
+    message["reason"] = report.reason;
+    message["text"] = cut(report.text);
+    message["login"] = cut(report.login);
+    message["count"] = report.count;
+    message["handle"] = report.handle;
     message["client"] = encode_client(report.client);
     return dump(message);
 }

@@ -10,7 +10,7 @@
 #include <csignal>
 #include <thread>
 
-#include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 #include "authz/base/service_manager.h"
 #include "gerve/agent/git_process.h"
 #include "gerve/agent/lane.h"
@@ -74,6 +74,7 @@ class Agent {
         for (const auto& lane : lanes_) threads_.emplace_back([this, &lane] { run_lane(*lane); });
         if (master_) watch_master();
         look_at_sockets();
+        close_ration();
         const auto config = state_.config();
         log::info("serving", {{"name", config->name},
                               {"root", config->root},
@@ -85,6 +86,7 @@ class Agent {
         for (std::thread& thread : threads_) thread.join();
         // No session waits for them any more. A thread that waits for a disk cannot be joined.
         const bool hangs = !state_.looks.is_idle() || !state_.administration.is_idle();
+        rationed_log().close_all();
         log::info("over", {{"disk", hangs ? "a call has not returned" : "quiet"}});
         if (hangs) ::_exit(0);
     }
@@ -94,6 +96,13 @@ class Agent {
         lane.run();
         asio::post(loop_, [this] {
             if (++lanes_over_ == lanes_.size()) loop_.stop();
+        });
+    }
+
+    void close_ration() {
+        ration_.arm(std::chrono::seconds(1), [this] {
+            rationed_log().close_due();
+            close_ration();
         });
     }
 
@@ -209,6 +218,7 @@ class Agent {
     std::optional<asio::posix::stream_descriptor> master_;
     Deadline patience_{loop_};
     Deadline look_{loop_};
+    Deadline ration_{loop_};
     std::vector<Listener> listeners_;
     std::function<ConfigResult<AgentConfig>()> reload_;
     std::vector<std::unique_ptr<AcceptingLane>> lanes_;

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 #include "gerve/agent/session.h"
 
 namespace gerve {
@@ -60,7 +60,7 @@ bool AcceptingLane::accept_some(Door& door) {
         if (connection) {
             adopt(std::move(connection), door.unix_socket);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log::error("cannot accept", {{"error", errno_text("accept4")}});
+            rationed_log().write(log::Level::error, "cannot accept", "", {{"error", errno_text("accept4")}});
             return false;
         } else if (errno == EAGAIN) {
             return true;
@@ -73,8 +73,9 @@ bool AcceptingLane::accept_some(Door& door) {
 bool AcceptingLane::is_full() {
     const bool full = lane_.state.connections >= lane_.state.budget.connections;
     if (full && !std::exchange(was_full_, full)) {
-        log::warn("cannot accept: the limit of open files lets no more connections in",
-                  {{"connections", lane_.state.budget.connections}});
+        rationed_log().write(log::Level::warn,
+                             "cannot accept: the limit of open files lets no more connections in", "",
+                             {{"connections", lane_.state.budget.connections}});
     }
     was_full_ = full;
     return full;
@@ -89,7 +90,8 @@ void AcceptingLane::adopt(Fd socket, bool unix_socket) {
         std::min(limits.max_handshakes, std::max(1U, lane_.state.budget.connections / 2)),
         limits.max_handshakes_per_source};
     if (!lane_.state.handshakes.enter(peer.source, bounds)) {
-        log::warn("too many connections without an OPEN", {{"peer", peer.name}});
+        rationed_log().write(log::Level::warn, "too many connections without an OPEN", ration_source(peer),
+                             {{"peer", peer.name}});
         const std::string busy = grv1::encode_fail(refuse(grv1::FailCode::busy, "").value().fail);
         static_cast<void>(::send(socket.get(), busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
         return;

@@ -5,7 +5,7 @@
 #include <asio/use_awaitable.hpp>
 #include <exception>
 
-#include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 #include "authz/base/text.h"
 #include "gerve/agent/administration.h"
 #include "gerve/agent/default_branch.h"
@@ -72,13 +72,32 @@ log::Level level_of(FailCode code) {
     }
 }
 
+// Of a fetch by git://: whose it is.
+std::string anonymous_client(const Operation& operation) {
+    constexpr std::string_view address = "GERVE_REMOTE_ADDR=";
+    const auto& environment = operation.environment;
+    if (std::find(environment.begin(), environment.end(), "GERVE_PROTOCOL=git") == environment.end())
+        return "";
+    for (const std::string& variable : environment) {
+        if (variable.starts_with(address)) return variable.substr(address.size());
+    }
+    return "git://";
+}
+
 }  // namespace
+
+std::string ration_source(const Peer& peer) {
+    if (peer.unix_socket) return "unix";
+    const std::string host = peer.name.substr(0, peer.name.rfind(':'));
+    return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+}
 
 AgentSession::AgentSession(Lane& lane, Fd socket, Peer peer)
     : lane_(lane),
       config_(lane.state.config()),
       connection_(std::make_shared<GatewayConnection>(lane.loop, std::move(socket), peer.unix_socket)),
       peer_(std::move(peer)),
+      stranger_(ration_source(peer_)),
       deadline_(lane.loop),
       disk_(lane.loop) {
     ++lane_.state.connections;
@@ -121,6 +140,7 @@ asio::awaitable<void> AgentSession::serve() {
     what_ = service_text(received->open) + " " + received->open.storage_path;
     const Admitted<Operation> operation = co_await admit(*received);
     if (!operation) co_return co_await tell(operation.error());
+    stranger_ = anonymous_client(*operation);
     Claimant claimant = claimant_of(received->open);
     const TurnLimits limits = turn_limits(*config_, lane_.state.budget);
     auto entered = co_await lane_.gate.enter(std::move(claimant), limits);
@@ -253,12 +273,12 @@ asio::awaitable<void> AgentSession::administer(const Operation& operation) {
 asio::awaitable<void> AgentSession::tell(Refusal refusal) {
     // Health checks of balancers look like this.
     const bool never_spoke = refusal.why == ended_before_open;
-    log::write(never_spoke ? log::Level::debug : level_of(refusal.fail.code), "refused",
-               {{"request", request_},
-                {"peer", peer_.name},
-                {"what", what_},
-                {"code", static_cast<unsigned>(refusal.fail.code)},
-                {"why", refusal.why}});
+    write_log(never_spoke ? log::Level::debug : level_of(refusal.fail.code), "refused",
+              {{"request", request_},
+               {"peer", peer_.name},
+               {"what", what_},
+               {"code", static_cast<unsigned>(refusal.fail.code)},
+               {"why", refusal.why}});
     const std::string frame = grv1::encode_fail(refusal.fail);
     const bool sent = co_await connection_->send(frame);
     if (sent) co_await close_politely();
@@ -275,15 +295,22 @@ void AgentSession::log_end(const grv1::Exit& report, bool delivered) const {
     const auto took = duration_cast<milliseconds>(steady_clock::now() - since_).count();
     const RelayCount count = relay_ ? relay_->count() : RelayCount{};
     const bool by_signal = report.code == grv1::Exit::no_code;
-    log::info("done", {{"request", request_},
-                       {"peer", peer_.name},
-                       {"what", what_},
-                       {by_signal ? "signal" : "status", by_signal ? report.signal : report.code},
-                       {"in", count.from_gateway},
-                       {"out", count.to_gateway},
-                       {"ms", took},
-                       {"delivered", delivered ? "yes" : "no"},
-                       {"ended", report.reason.empty() ? "by itself" : report.reason}});
+    write_log(log::Level::info, "done",
+              {{"request", request_},
+               {"peer", peer_.name},
+               {"what", what_},
+               {by_signal ? "signal" : "status", by_signal ? report.signal : report.code},
+               {"in", count.from_gateway},
+               {"out", count.to_gateway},
+               {"ms", took},
+               {"delivered", delivered ? "yes" : "no"},
+               {"ended", report.reason.empty() ? "by itself" : report.reason}});
+}
+
+void AgentSession::write_log(log::Level level, std::string_view event,
+                             std::initializer_list<log::Field> fields) const {
+    if (stranger_.empty()) return log::write(level, event, fields);
+    rationed_log().write(level, event, stranger_, fields);
 }
 
 }  // namespace gerve

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "authz/base/log.h"
 #include "authz/model/ticket.h"
 #include "gerve/agent/admission.h"
 #include "gerve/agent/disk_call.h"
@@ -22,6 +23,9 @@ struct Peer {
     std::string name;    // for the log
     std::string source;  // for whom its handshake counts; see peer_source
 };
+
+// What the lines of a peer without a ticket are counted for: its address, or "unix".
+[[nodiscard]] std::string ration_source(const Peer& peer);
 
 // Why a connection that sent nothing is refused; health checks end so.
 constexpr std::string_view ended_before_open = "ended before its OPEN";
@@ -64,6 +68,7 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] asio::awaitable<void> deliver(grv1::Exit report, std::string frames);
     [[nodiscard]] asio::awaitable<void> close_politely();
     void handshake_over();
+    void write_log(log::Level level, std::string_view event, std::initializer_list<log::Field> fields) const;
     void log_end(const grv1::Exit& report, bool delivered) const;
 
     Lane& lane_;
@@ -71,6 +76,7 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     std::shared_ptr<GatewayConnection> connection_;
     std::shared_ptr<GitRelay> relay_;
     Peer peer_;
+    std::string stranger_;       // what its lines in the log are counted for; empty: they are not rationed
     std::string request_ = "-";  // hex
     std::string what_;           // "git-upload-pack OWNER/NAME.git"
     Deadline deadline_;

@@ -196,16 +196,18 @@ int prune(Site& site, const Values& values) {
 void declare_filters(Command& audit, const std::shared_ptr<Values>& values) {
     AuditFilter& filter = values->filter;
     audit.option("--key", "FINGERPRINT", "With this key", parsed(filter.key))
-        .option("--user", "LOGIN", "By or about this user", parsed(filter.user))
+        .option("--user", "LOGIN", "By or about this user, or refused with that login name",
+                parsed(filter.user))
         .option("--repo", "OWNER/NAME", "On this repository", parsed(filter.repo))
         .option("--ip", "ADDRESS", "From this address, or network: 10.0.0.0/8", parsed(filter.address))
         .option("--since", "TIME", "2026-01-31, 2026-01-31T12:00:00Z (UTC), or 15m, 2h, 7d before now",
                 past_into(filter.since))
         .option("--until", "TIME", "The same; before it", past_into(filter.until))
-        .option("--event", "KIND", "offered, proven, decision, session, admin, service, trail, lost",
+        .option("--event", "KIND",
+                "offered, proven, refused, decision, session, ended, left-out, admin, service, trail, lost",
                 word(filter.event))
         .option("--request", "ID", "Of the operation whose id a client was told", word(filter.request))
-        .flag("--denied", "Decisions that refused", filter.denied)
+        .flag("--denied", "Refused: operations, attempts to log in, connections", filter.denied)
         .flag("-f,--follow", "Go on with what comes", values->follow)
         .flag("--json", "Print the lines of the file", values->json)
         .option("--file", "FILE",

@@ -44,6 +44,21 @@ bool any_is(const Json& event, std::initializer_list<const char*> names, const s
     return false;
 }
 
+// Among the names that the refusals or fetches of one summary were about.
+bool was_asked_for(const Json& event, const std::string& wanted) {
+    const auto names = event.find("asked_for");
+    if (names == event.end() || !names->is_array()) return false;
+    return std::any_of(names->begin(), names->end(), [&](const Json& name) {
+        return name.is_string() && fold_case(name.get<std::string>()) == wanted;
+    });
+}
+
+// As an SSH user name that was refused.
+bool was_tried(const Json& event, const std::string& login) {
+    if (text_in(event, "event") != "refused") return false;
+    return fold_case(text_in(event, "login")) == login || was_asked_for(event, login);
+}
+
 bool has_key(const Json& event, const std::string& fingerprint) {
     for (const Json* part : parts_of(event)) {
         if (text_in(*part, "fingerprint") == fingerprint) return true;
@@ -61,6 +76,8 @@ std::string who(const Json& event) {
         const std::string text = text_in(event, name);
         if (!text.empty()) return text;
     }
+    if (text_in(event, "event") == "refused" && !text_in(event, "login").empty())
+        return text_in(event, "login");
     const auto keys = event.find("keys");
     if (keys == event.end() || !keys->is_array() || keys->empty()) return "-";
     const std::string first = who(keys->front());
@@ -91,6 +108,8 @@ std::string what(const Json& event) {
     if (kind == "service") return "authz " + text_in(event, "version");
     if (kind == "trail") return "the trail";
     if (kind == "lost") return text_in(event, "count") + " events";
+    if (kind == "refused" || kind == "left-out") return text_in(event, "count") + " times";
+    if (kind == "ended") return "connection";
     if (kind == "proven") return "login " + text_in(event, "login");
     return text_in(event, "service") + " " + text_in(event, "repo");
 }
@@ -98,6 +117,10 @@ std::string what(const Json& event) {
 std::string result(const Json& event) {
     const std::string kind = text_in(event, "event");
     if (kind == "decision") return text_in(event, "is") + ": " + text_in(event, "because");
+    if (kind == "refused" || kind == "ended" || kind == "left-out") {
+        const std::string because = text_in(event, "because");
+        return because.empty() ? text_in(event, "reasons") : because;
+    }
     if (kind == "session") {
         return text_in(event, "ended") + " " + text_in(event, "exit") + ", in " + text_in(event, "bytes_in") +
                ", out " + text_in(event, "bytes_out") + ", " + text_in(event, "duration_ms") + " ms";
@@ -129,8 +152,12 @@ bool AuditFilter::takes(const Json& one) const {
     const UnixMillis time = timed ? time_of(one) : 0;
     if ((since && time < *since) || (until && time >= *until)) return false;
     if (key && !has_key(one, key->text())) return false;
-    if (user && !any_is(one, {"user", "operator", "operator_login"}, user->folded())) return false;
-    if (repo && !any_is(one, {"repo", "asked_for", "deploy_key_of"}, repo->folded())) return false;
+    if (user && !any_is(one, {"user", "operator", "operator_login"}, user->folded()) &&
+        !was_tried(one, user->folded()))
+        return false;
+    if (repo && !any_is(one, {"repo", "asked_for", "deploy_key_of"}, repo->folded()) &&
+        !was_asked_for(one, repo->folded()))
+        return false;
     if (!address) return true;
     const auto from = Network::parse(text_in(one, "address"));  // of offers it may be a /64
     return from && from->overlaps(*address);

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "authz/base/log.h"
+#include "gerve/relay/operation_log.h"
 
 namespace gerve {
 namespace {
@@ -31,6 +32,14 @@ double random_share() {
 
 std::string_view word(Health health) {
     return health == Health::silent ? "silent" : "refusing";
+}
+
+void log_failure(const SessionReport& report, const std::string& endpoint, const Error& error) {
+    log_for(report, log::Level::warn, "file server refused or not reached",
+            {{"request", report.request.text()},
+             {"server", report.server},
+             {"endpoint", endpoint},
+             {"why", describe(error)}});
 }
 
 }  // namespace
@@ -66,10 +75,7 @@ asio::awaitable<Result<Upstream>> FileServers::reach(const Granted& granted, Ses
         note(candidate, opened, steady_clock::now() - start);
         if (opened) co_return std::move(*opened);
         last = opened.error().error;
-        log::warn("file server refused or not reached", {{"request", report.request.text()},
-                                                         {"server", report.server},
-                                                         {"endpoint", names[place]},
-                                                         {"why", describe(last)}});
+        log_failure(report, names[place], last);
         if (!opened.error().tries_others) break;
     }
     co_return tl::make_unexpected(last);

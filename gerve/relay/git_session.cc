@@ -6,6 +6,7 @@
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
 #include "gerve/relay/endable_streams.h"
+#include "gerve/relay/operation_log.h"
 #include "gerve/relay/relay.h"
 
 namespace gerve {
@@ -33,7 +34,7 @@ asio::awaitable<void> say_until(ClientStreams& client, std::string_view text, Ou
 // What is refused goes to stderr alone: git then shows it, and not a protocol error of its own.
 asio::awaitable<void> refuse(Door& door, const Error& error, SessionReport& report) {
     report.exit = exit_status_of(error.kind);
-    const std::string text = refusal_text(error, report.request);
+    const std::string text = refusal_text(error, report);
     co_await say(door.streams(), text);
 }
 
@@ -196,10 +197,11 @@ int exit_status_of(ErrorKind kind) {
     return static_cast<int>(ExitStatus::failed);
 }
 
-std::string refusal_text(const Error& error, const RequestId& request) {
+std::string refusal_text(const Error& error, const SessionReport& report) {
     if (!error.told.empty()) return error.told;
-    log::warn("cannot serve", {{"request", request.text()}, {"why", error.detail}});
-    return messages::cannot_check(request);
+    log_for(report, log::Level::warn, "cannot serve",
+            {{"request", report.request.text()}, {"why", error.detail}});
+    return messages::cannot_check(report.request);
 }
 
 std::string greeting_text(const KnownKey& key) {

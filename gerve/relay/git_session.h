@@ -54,7 +54,7 @@ asio::awaitable<void> say(ClientStreams& client, std::string_view text,
 // What ends a session without a file server: its exit status, and its line for stderr. An error that has none
 // is logged, and told as "cannot check your access".
 [[nodiscard]] int exit_status_of(ErrorKind kind);
-[[nodiscard]] std::string refusal_text(const Error& error, const RequestId& request);
+[[nodiscard]] std::string refusal_text(const Error& error, const SessionReport& report);
 
 // For a client that asked for nothing: who it is, or that it is suspended.
 [[nodiscard]] std::string greeting_text(const KnownKey& key);

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include "authz/base/address.h"
-#include "authz/base/log.h"
 
 namespace gerve {
 
@@ -83,8 +82,7 @@ void UnauthenticatedLimit::Place::give_back() {
     }
 }
 
-void refuse_connection(const Fd& socket, const std::string& text, const std::string& address) {
-    log::warn("connection refused", {{"addr", address}, {"why", text}});
+void refuse_connection(const Fd& socket, const std::string& text) {
     const std::string line = text + "\r\n";
     (void)::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -97,6 +97,6 @@ class UnauthenticatedLimit {
 
 // Tells a client why it is not taken on. RFC 4253 section 4.2 lets a server speak before its version string;
 // nothing was spent on a handshake yet.
-void refuse_connection(const Fd& socket, const std::string& text, const std::string& address);
+void refuse_connection(const Fd& socket, const std::string& text);
 
 }  // namespace gerve

@@ -11,16 +11,20 @@
 
 namespace gerve {
 
-// Tells a client why it is not taken on, in the door's own protocol, and the log.
-using TurnAway = void (*)(const Fd& socket, const std::string& text, const std::string& address);
+// A front door, as a new connection meets it.
+struct ArrivalDoor {
+    const char* name;  // as in ClientContext
+    // Tells a client why it is not taken on, in the door's own protocol.
+    void (*turn_away)(const Fd& socket, const std::string& text);
+};
 
 // For whom a connection was made; nothing when it is to be closed, which is counted and, if there is anything
 // to say, told.
 asio::awaitable<std::optional<std::string>> find_client(WorkerContext& worker, Fd& socket, IpAddress peer,
-                                                        TurnAway turn_away);
+                                                        const ArrivalDoor& door);
 
 // A place among those who have not said who they are or what they want. Nothing: counted and told likewise.
 std::optional<UnauthenticatedLimit::Place> admit(WorkerContext& worker, const Fd& socket,
-                                                 const std::string& address, TurnAway turn_away);
+                                                 const std::string& address, const ArrivalDoor& door);
 
 }  // namespace gerve

@@ -4,7 +4,7 @@
 #include <asio/detached.hpp>
 
 #include "authz/base/clock.h"
-#include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 
 namespace gerve {
 namespace {
@@ -89,6 +89,13 @@ asio::awaitable<Result<Authorization>> AuthzLink::anonymous(const AnonymousReque
     co_return parse_authorize_reply(*reply);
 }
 
+asio::awaitable<bool> AuthzLink::refusal(const RefusalReport& report) {
+    const auto reply = co_await ask(report, question_patience);
+    if (!reply) co_return false;
+    const auto done = parse_done_reply(*reply);
+    co_return done.has_value();
+}
+
 asio::awaitable<AuthzLink::Readiness> AuthzLink::ready(std::chrono::milliseconds patience) {
     const ReadyRequest request{ClientContext{"", "", "", "gateway"}};
     const auto reply = co_await ask(request, patience);
@@ -99,8 +106,8 @@ asio::awaitable<AuthzLink::Readiness> AuthzLink::ready(std::chrono::milliseconds
 
 void AuthzLink::report(SessionReport report) {
     if (reports_.size() >= max_reports) {
-        log::error("a session report is lost: authz is away for too long",
-                   {{"request", reports_.front().request.text()}});
+        rationed_log().write(log::Level::error, "a session report is lost: authz is away for too long",
+                             reports_.front().client.address, {{"request", reports_.front().request.text()}});
         reports_.pop_front();
     }
     reports_.push_back(std::move(report));

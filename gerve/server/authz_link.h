@@ -25,6 +25,8 @@ class AuthzLink {
     asio::awaitable<Result<Authorization>> authorize(const AuthorizeRequest& request);
     asio::awaitable<Result<SelfReply>> self(const SelfRequest& request);
     asio::awaitable<Result<Authorization>> anonymous(const AnonymousRequest& request);
+    // Whether authz has taken it.
+    asio::awaitable<bool> refusal(const RefusalReport& report);
     // Whether a login would find its directory now.
     enum class Readiness { ready, directory_away, authz_away };
     asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);

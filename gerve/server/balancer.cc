@@ -6,8 +6,6 @@
 #include <asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 
-#include "authz/base/log.h"
-
 namespace gerve {
 
 namespace {
@@ -82,9 +80,6 @@ asio::awaitable<Result<IpAddress>> Balancers::find_client(asio::io_context& loop
     const auto header = co_await read_proxy_header(loop, socket, deadline);
     shown_.set(--waiting_);
     if (header) co_return header->client().value_or(peer);
-    if (!header.error().told.empty()) {
-        log::warn("connection refused", {{"addr", peer.text()}, {"why", header.error().told}});
-    }
     co_return pass_on(header);
 }
 

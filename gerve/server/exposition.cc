@@ -98,12 +98,36 @@ void show_connections(Page& page, const GatewayMetrics& gateway) {
     page.gauge("gerve_sessions", "Git operations now", {}, sessions);
 }
 
+void show_refused_attempts(Page& page, const GatewayMetrics& gateway) {
+    const std::string name = "gerve_login_attempts_refused_total";
+    for (std::size_t i = 1; i < gateway.refused_attempts.size(); ++i) {
+        const std::string_view reason = i == GatewayMetrics::wrong_login ? "login-name"
+                                        : i == GatewayMetrics::unknown_key
+                                            ? "unknown-key"
+                                            : ssh::name_of(static_cast<ssh::Refusal>(i));
+        page.counter(name, "Attempts to log in that were refused, by the reason",
+                     {{"reason", std::string(reason)}}, gateway.refused_attempts[i]);
+    }
+}
+
+void show_ends(Page& page, const GatewayMetrics& gateway) {
+    for (std::size_t i = 1; i < end_reason_count; ++i) {
+        const std::string reason(ssh::name_of(static_cast<ssh::EndReason>(i)));
+        for (const bool known : {false, true}) {
+            page.counter("gerve_connections_ended_total", "SSH connections that ended, by the reason",
+                         {{"reason", reason}, {"logged_in", known ? "yes" : "no"}},
+                         gateway.connection_ends[i][known ? 1 : 0]);
+        }
+    }
+}
+
 void show_logins(Page& page, const GatewayMetrics& gateway) {
     constexpr std::array<std::string_view, 4> results{"accepted", "authz_away", "abandoned", "maintenance"};
     for (std::size_t i = 0; i < results.size(); ++i) {
         page.counter("gerve_logins_total", "How logging in ended", {{"result", word(results, i)}},
                      gateway.logins[i]);
     }
+    show_refused_attempts(page, gateway);
     page.counter("gerve_keys_refused_total", "Keys that were offered and are not known", {},
                  gateway.refused_keys);
     for (std::size_t i = 0; i < GatewayMetrics::key_exchanges.size(); ++i) {
@@ -272,6 +296,8 @@ void show_audit(Page& page, const AuditCounters& audit) {
     page.gauge("gerve_audit_waiting_events", "Events in memory, because the file cannot be written", {},
                audit.waiting.value());
     page.counter("gerve_audit_lost_events_total", "Events that found no room there", {}, audit.lost);
+    page.counter("gerve_audit_left_out_events_total",
+                 "Events of strangers that were counted rather than written one by one", {}, audit.left_out);
     page.counter("gerve_audit_unrecorded_pushes_total", "Pushes refused because they could not be recorded",
                  {}, audit.unrecorded);
     page.counter("gerve_audit_syncs_total", "Times the audit file was brought to the disk", {}, audit.syncs);
@@ -295,6 +321,7 @@ std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, boo
     Page page;
     if (gateway != nullptr) {
         show_connections(page, *gateway);
+        show_ends(page, *gateway);
         show_logins(page, *gateway);
         show_operations(page, *gateway);
         show_upstreams(page, *gateway);

@@ -9,6 +9,7 @@
 #include "authz/base/metrics.h"
 #include "authz/service/protocol.h"
 #include "gerve/relay/file_servers.h"
+#include "gerve/ssh/ending.h"
 
 namespace gerve {
 
@@ -49,12 +50,15 @@ enum class ConnectionEnd {
 };                                                                     // why a connection was refused
 enum class LoginEnd { accepted, authz_away, abandoned, maintenance };  // authz_away: let in to be told so
 enum class GitRefusal { abandoned, malformed, maintenance };  // before a git:// request became an operation
+// Each end of an SSH connection, and each refused attempt to log in, by the names of ssh/ending.h.
+constexpr std::size_t end_reason_count = static_cast<std::size_t>(ssh::EndReason::count);
+constexpr std::size_t refusal_count = static_cast<std::size_t>(ssh::Refusal::count);
 enum class WorkerQuestion { key, authorize };
 
 // Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
 // nothing else: it is read as numbers and, where it is text, checked.
 struct GatewayMetrics {
-    static constexpr std::uint64_t layout = 1;
+    static constexpr std::uint64_t layout = 2;
     static constexpr std::array<std::string_view, 9> key_exchanges{"mlkem768x25519-sha256",
                                                                    "sntrup761x25519-sha512@openssh.com",
                                                                    "curve25519-sha256",
@@ -71,11 +75,15 @@ struct GatewayMetrics {
         "stopped", "idle",    "too-long",    "other"};
 
     Counter accepted;
-    Counter accepted_git;                // of git://
-    std::array<Counter, 7> refused;      // of ConnectionEnd
-    std::array<Counter, 3> refused_git;  // of GitRefusal
-    std::array<Counter, 4> logins;       // of LoginEnd
-    Counter refused_keys;                // offers of a key that is not known, or for another user name
+    Counter accepted_git;                                                  // of git://
+    std::array<Counter, 7> refused;                                        // of ConnectionEnd
+    std::array<Counter, 3> refused_git;                                    // of GitRefusal
+    std::array<Counter, 4> logins;                                         // of LoginEnd
+    std::array<std::array<Counter, 2>, end_reason_count> connection_ends;  // before and after the login
+    std::array<Counter, refusal_count + 2> refused_attempts;               // of Refusal, and of the two below
+    static constexpr std::size_t wrong_login = refusal_count;
+    static constexpr std::size_t unknown_key = refusal_count + 1;
+    Counter refused_keys;  // offers of a key that is not known, or for another user name
     std::array<Counter, key_exchanges.size()> by_key_exchange;
     std::array<std::array<Counter, ends.size()>, services.size()> operations;
     Counter bytes_in;  // of git operations that ended
@@ -90,6 +98,11 @@ struct GatewayMetrics {
 
     void count_refused(ConnectionEnd why) { refused[static_cast<std::size_t>(why)].add(); }
     void count_refused(GitRefusal why) { refused_git[static_cast<std::size_t>(why)].add(); }
+    void count_end(ssh::EndReason reason, bool known) {
+        connection_ends[static_cast<std::size_t>(reason)][known ? 1 : 0].add();
+    }
+    // `refusal`: of ssh::Refusal, wrong_login or unknown_key.
+    void count_attempt(std::size_t refusal) { refused_attempts[refusal].add(); }
     void count_login(LoginEnd end) { logins[static_cast<std::size_t>(end)].add(); }
     void count_key_exchange(std::string_view name) { by_key_exchange[place_of(name, key_exchanges)].add(); }
     void count_operation(const SessionReport& report) {

@@ -54,6 +54,7 @@ class GitDoor final : public Door {
         if (!answer) co_return pass_on(answer);
         if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
         if (auto* refused = std::get_if<Refused>(&*answer)) {
+            denied_ = true;
             co_return fail(ErrorKind::denied, refused->told, std::string(rule_name(refused->because)));
         }
         co_return unavailable("authz calls a handle stale where there is none");
@@ -63,10 +64,13 @@ class GitDoor final : public Door {
     }
     [[nodiscard]] ClientStreams& streams() override { return streams_; }
     [[nodiscard]] LiveLink& live() override { return worker_.live; }
+    // Whether authz has refused it, and so told of it.
+    [[nodiscard]] bool denied() const { return denied_; }
 
   private:
     WorkerContext& worker_;
     GitStreams& streams_;
+    bool denied_ = false;
 };
 
 class GitConnection {
@@ -90,10 +94,12 @@ class GitConnection {
         if (!request) {
             worker_.metrics.count_refused(abandoned_ ? GitRefusal::abandoned : GitRefusal::malformed);
             refusal = error_text(request.error().told);
-            log::info("git request refused",
-                      {{"addr", report_.client.address}, {"why", describe(request.error())}});
+            // A check that only connects leaves no line.
+            const bool checked = abandoned_ && streams_.bytes_in() == 0 && steady_clock::now() < deadline;
+            if (!checked) note(abandoned_ ? "git-abandoned" : "git-malformed", describe(request.error()));
         } else if (!worker_.maintenance.empty()) {
             worker_.metrics.count_refused(GitRefusal::maintenance);
+            note("maintenance", "");
             refusal = printable(trim(worker_.maintenance), 500);
         } else {
             refusal = co_await serve(*request);
@@ -126,7 +132,7 @@ class GitConnection {
         const auto place = worker_.anonymous.admit(report_.client.address, refusal);
         if (!place) {
             worker_.metrics.count_refused(ConnectionEnd::anonymous);
-            log::warn("connection refused", {{"addr", report_.client.address}, {"why", refusal.text}});
+            note("limit-git-sessions", refusal.text);
             co_return refusal.text;
         }
         worker_.metrics.accepted_git.add();
@@ -137,6 +143,7 @@ class GitConnection {
         const std::string notice;  // there is no stderr to say it on
         co_await serve_command(door, command, request.git_protocol, worker_.anonymous_config.deadlines,
                                notice, worker_.file_servers, worker_.scratch, report_);
+        denied_ = door.denied();
         report_.bytes_in = streams_.bytes_in();
         report_.bytes_out = streams_.bytes_out();
         report_.duration_ms = static_cast<std::uint64_t>(
@@ -147,41 +154,38 @@ class GitConnection {
         co_return why;
     }
 
+    void note(std::string_view reason, std::string_view text) {
+        worker_.refusals.note(report_.client, reason, text);
+    }
+
+    // authz writes the line in the log, within the ration of the client's address. A refusal is told by its
+    // decision.
     void tell_end() {
-        log::info("session", {{"request", report_.request.text()},
-                              {"addr", report_.client.address},
-                              {"door", report_.client.door},
-                              {"service", report_.service},
-                              {"repo", report_.repo},
-                              {"server", report_.server},
-                              {"in", report_.bytes_in},
-                              {"out", report_.bytes_out},
-                              {"ms", report_.duration_ms},
-                              {"exit", report_.exit},
-                              {"ended", report_.ended}});
         worker_.metrics.count_operation(report_);
-        worker_.authz.report(report_);
+        if (!denied_) worker_.authz.report(report_);
     }
 
     WorkerContext& worker_;
     GitStreams streams_;
     SessionReport report_;
+    bool denied_ = false;     // by policy
     bool abandoned_ = false;  // no whole request came
 };
 
-void turn_away(const Fd& socket, const std::string& text, const std::string& address) {
-    log::warn("connection refused", {{"addr", address}, {"why", text}});
+void turn_away(const Fd& socket, const std::string& text) {
     const std::string packet = encode_packet("ERR " + text);
     (void)::send(socket.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+constexpr ArrivalDoor git_door{"git", turn_away};
+
 }  // namespace
 
 asio::awaitable<void> serve_git_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
-    const auto client = co_await find_client(worker, socket, peer, turn_away);
+    const auto client = co_await find_client(worker, socket, peer, git_door);
     if (!client) co_return;
     const std::string address = *client;
-    auto place = admit(worker, socket, address, turn_away);
+    auto place = admit(worker, socket, address, git_door);
     if (!place) co_return;
     const auto connection = std::make_unique<GitConnection>(worker, std::move(socket), address);
     co_await connection->run(std::move(*place));

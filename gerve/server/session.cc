@@ -38,11 +38,6 @@ constexpr std::chrono::seconds limit_patience{10};
 // To whoever was let in to be told of maintenance, and asks for something when it has ended.
 constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
 
-// To clients that sign with ssh-rsa: the signature, not the key, is what is refused.
-constexpr const char* sha1_banner =
-    "This client signs with SHA-1 (ssh-rsa), which is not accepted here. Update it, or use an ed25519 "
-    "key.\r\n";
-
 }  // namespace
 
 // GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
@@ -131,7 +126,7 @@ asio::awaitable<void> Session::end_unless_known() {
 
 // Nobody has logged in: the place among those who have not is kept, and so is a deadline.
 asio::awaitable<void> Session::turn_away() {
-    log::info("told of maintenance", {{"addr", client_.address}, {"client", client_.version}});
+    note_refusal("maintenance", "");
     while (!connection_->ended()) {
         auto channel = co_await connection_->next_request(login_deadline_);
         if (channel != nullptr) {
@@ -183,12 +178,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
 asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& attempt) {
     const auto& logins = worker_.config.logins;
     if (!attempt.key || std::find(logins.begin(), logins.end(), attempt.user) == logins.end()) {
-        if (attempt.refusal == ssh::Refusal::sha1) connection_->show_banner(sha1_banner);
-        log::debug("refused an attempt", {{"addr", client_.address},
-                                          {"user", attempt.user},
-                                          {"refusal", name_of(attempt.refusal)},
-                                          {"why", attempt.refusal_text}});
-        if (attempt.key) worker_.metrics.refused_keys.add();
+        note_refused_attempt(attempt);
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
@@ -196,7 +186,8 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
     if (connection_->ended()) co_return std::nullopt;
     if (found && !*found) {
         worker_.metrics.refused_keys.add();
-        log::debug("unknown key", {{"addr", client_.address}, {"key", attempt.key->fingerprint().text()}});
+        worker_.metrics.count_attempt(GatewayMetrics::unknown_key);
+        refused_ = true;  // authz has written it down
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
@@ -205,8 +196,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
         co_return std::nullopt;
     }
     if (!connection_->verify_attempt()) {
-        log::debug("wrong signature",
-                   {{"addr", client_.address}, {"key", attempt.key->fingerprint().text()}});
+        note_wrong_signature(attempt);
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
@@ -231,16 +221,20 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
     co_return last_lookup_.result;
 }
 
+constexpr ArrivalDoor ssh_door{"gateway", refuse_connection};
+
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
-    const auto client = co_await find_client(worker, socket, peer, refuse_connection);
+    const auto client = co_await find_client(worker, socket, peer, ssh_door);
     if (!client) co_return;
     const std::string address = *client;
-    auto place = admit(worker, socket, address, refuse_connection);
+    auto place = admit(worker, socket, address, ssh_door);
     if (!place) co_return;
     if (const std::string refused = worker.login_budget.refusal(address, steady_clock::now());
         !refused.empty()) {
         worker.metrics.count_refused(ConnectionEnd::cpu);
-        co_return refuse_connection(socket, refused, address);
+        const ClientContext client_context{address, "", "", ssh_door.name};
+        worker.refusals.note(client_context, "limit-cpu", refused);
+        co_return refuse_connection(socket, refused);
     }
     ssh::ConnectionLimits limits{.max_channels = worker.config.max_sessions,
                                  .rekey_bytes = worker.config.rekey_bytes};
@@ -248,16 +242,22 @@ asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddre
         worker.login_budget.spend(address, cost, steady_clock::now());
         return worker.login_budget.refusal(address, steady_clock::now());
     };
+    char first = 0;
+    const bool heard = ::recv(socket.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
     auto connection = Connection::open(worker.loop, worker.identity, std::move(socket), limits);
     if (!connection) {
         worker.metrics.count_refused(ConnectionEnd::failed);
         // A client that is gone already, as a check that only connects, is nobody's trouble.
-        const bool gone = connection.error().kind == ErrorKind::client;
-        co_return log::write(gone ? log::Level::debug : log::Level::warn, "connection failed",
-                             {{"addr", address}, {"why", describe(connection.error())}});
+        const Error& error = connection.error();
+        const std::string_view reason = error.kind == ErrorKind::client ? "protocol-error" : "internal";
+        if (heard || error.kind != ErrorKind::client)
+            worker.refusals.note({address, "", "", ssh_door.name}, reason, describe(error));
+        co_return;
     }
     worker.metrics.accepted.add();
-    co_await std::make_shared<Session>(worker, std::move(*connection), address)->run(std::move(*place));
+    const auto session = std::make_shared<Session>(worker, std::move(*connection), address);
+    co_await session->run(std::move(*place));
+    session->note_end();
 }
 
 }  // namespace gerve

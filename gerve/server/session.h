@@ -19,6 +19,7 @@
 #include "gerve/server/balancer.h"
 #include "gerve/server/gateway_metrics.h"
 #include "gerve/server/login_budget.h"
+#include "gerve/server/refusals.h"
 #include "gerve/ssh/connection.h"
 #include "gerve/ssh/server_identity.h"
 
@@ -31,6 +32,7 @@ struct WorkerContext {
     const AnonymousConfig& anonymous_config;
     ssh::ServerIdentity identity;
     AuthzLink authz;
+    Refusals refusals;  // reported by authz, which comes before it
     LiveLink live;
     UnauthenticatedLimit unauthenticated;
     LoginBudget login_budget;

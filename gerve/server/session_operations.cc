@@ -168,7 +168,8 @@ asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request)
     if (!login_->found) {
         const auto fresh = co_await principal();
         if (!fresh) {
-            text = refusal_text(fresh.error(), request);
+            const SessionReport report{.handle = {}, .request = request, .client = client_};
+            text = refusal_text(fresh.error(), report);
             exit = exit_status_of(fresh.error().kind);
         }
     }

@@ -18,6 +18,8 @@ class Session : public std::enable_shared_from_this<Session> {
     Session& operator=(const Session&) = delete;
 
     asio::awaitable<void> run(UnauthenticatedLimit::Place place);
+    // Behind run(): counts why the connection ended, and reports it unless that was the client's wish.
+    void note_end();
 
   private:
     friend class SshDoor;
@@ -25,6 +27,10 @@ class Session : public std::enable_shared_from_this<Session> {
     asio::awaitable<std::optional<LoggedIn>> answer(const ssh::AuthAttempt& attempt);
     asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
                                                              bool to_log_in);
+    void note_refused_attempt(const ssh::AuthAttempt& attempt);
+    void note_wrong_signature(const ssh::AuthAttempt& attempt);
+    void tell_why(const ssh::AuthAttempt& attempt, bool wrong_login);
+    void note_refusal(std::string_view reason, std::string_view text, std::string_view login = {});
     asio::awaitable<void> turn_away();
     [[nodiscard]] std::chrono::milliseconds patience() const;
     // Whose connection it is, and that there is room for it.
@@ -57,6 +63,8 @@ class Session : public std::enable_shared_from_this<Session> {
     std::optional<Accounts::Connection> seat_;
     std::string over_limit_;  // the line for the client: there was no seat
     std::optional<LiveConnection> live_;
+    bool refused_ = false;      // an attempt, and that is written down
+    bool asked_none_ = false;   // by the method "none", with which clients begin
     bool turned_away_ = false;  // let in without a proof, to be told of maintenance
     LastLookup last_lookup_;
 };

@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 #include "authz/base/shared_page.h"
 #include "authz/base/text.h"
 #include "gerve/relay/git_session.h"
@@ -57,6 +57,7 @@ class Worker {
               .anonymous_config = config.anonymous,
               .identity = std::move(identity),
               .authz = AuthzLink(loop, config.authz_socket()),
+              .refusals = Refusals(loop, context_.authz),
               .live = LiveLink(loop, config.authz_socket(), "gateway"),
               .unauthenticated = UnauthenticatedLimit(config.ssh.max_unauthenticated,
                                                       config.ssh.max_unauthenticated_per_source),
@@ -90,6 +91,7 @@ class Worker {
 
     void start() {
         asio::co_spawn(loop_, watch_master(), asio::detached);
+        asio::co_spawn(loop_, context_.refusals.run(), asio::detached);
         for (auto& listener : listeners_) asio::co_spawn(loop_, accept(listener), asio::detached);
         asio::co_spawn(loop_, watch_signals(), asio::detached);
         asio::co_spawn(loop_, trim_accounts(), asio::detached);
@@ -132,7 +134,7 @@ class Worker {
             } else if (errno == EAGAIN) {
                 return true;
             } else if (errno != EINTR && errno != ECONNABORTED) {
-                log::warn("cannot accept", {{"why", errno_text("accept4")}});
+                rationed_log().write(log::Level::warn, "cannot accept", "", {{"why", errno_text("accept4")}});
                 return false;
             }
         }
@@ -205,6 +207,8 @@ class Worker {
             pause.expires_after(std::chrono::milliseconds(50));
             co_await pause.async_wait(asio::use_awaitable);
         }
+        co_await context_.refusals.finish();
+        rationed_log().close_all();
         loop_.stop();
     }
 

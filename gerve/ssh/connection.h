@@ -90,6 +90,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     // Its last channel went before `then`, and the socket has taken all that was said on it.
     [[nodiscard]] bool finished_before(Deadline then) const;
     [[nodiscard]] bool ended() const { return session_ == nullptr; }
+    [[nodiscard]] bool heard_anything() const { return received_ > 0; }
     // EndReason::open as long as it has not.
     [[nodiscard]] const Ending& why_ended() const { return why_; }
 

@@ -157,7 +157,7 @@ TEST_CASE("the level of the log") {
     CHECK(level("[log]\nlevel = \"warn\"\n") == log::Level::warn);
     CHECK(level("[log]\nlevel = \"error\"\n") == log::Level::error);
     CHECK(problems_in("[log]\nlevel = \"loud\"\n") ==
-          "2:9 must be \"debug\", \"info\", \"warning\", \"error\" or \"warn\", not \"loud\"\n");
+          "2:9 log.level must be \"debug\", \"info\", \"warning\", \"error\" or \"warn\", not \"loud\"\n");
     CHECK(problems_in("[log]\nlevel = 3\n").starts_with("2:9 "));
     CHECK(problems_in("[log]\nlevels = \"info\"\n").starts_with("2:1 "));
     CHECK(parse_level(level_name(log::Level::warn)) == log::Level::warn);

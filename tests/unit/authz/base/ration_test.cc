@@ -53,8 +53,8 @@ TEST_CASE("nothing is lost, whatever comes") {
     for (std::int64_t now = start; now < start + 5 * minute; now += 1'000) {
         for (unsigned i = 0; i < 100; ++i) {
             const unsigned host = static_cast<unsigned>(now / 1'000) * 7 + i * i;
-            told += written(ration, "10.0." + std::to_string(host % 200) + ".1", "reason " + std::to_string(i % 40),
-                            2, now);
+            told += written(ration, "10.0." + std::to_string(host % 200) + ".1",
+                            "reason " + std::to_string(i % 40), 2, now);
             caused += 2;
         }
         counted += sum(ration.due(now));
@@ -70,7 +70,9 @@ TEST_CASE("one source has so much in any minute, by however many reasons and add
     Ration ration;
     bool many_addresses = false;
     SUBCASE("one address") {}
-    SUBCASE("a /48") { many_addresses = true; }
+    SUBCASE("a /48") {
+        many_addresses = true;
+    }
     std::vector<unsigned> by_second;
     for (unsigned second = 0; second < 300; ++second) {
         unsigned taken = 0;
@@ -97,7 +99,8 @@ TEST_CASE("one source uses up nothing of another's") {
     CHECK(written(ration, "2001:db8:2::1", "password", 1) == 1);
     // Within a /48, a /64 has half.
     Ration other;
-    for (unsigned i = 0; i < 30; ++i) (void)written(other, address_in(1, i), "reason " + std::to_string(i), 3);
+    for (unsigned i = 0; i < 30; ++i)
+        (void)written(other, address_in(1, i), "reason " + std::to_string(i), 3);
     CHECK(written(other, address_in(2, 1), "no-key", 1) == 1);
 }
 
@@ -120,8 +123,9 @@ TEST_CASE("samples tell what was left out, and are bounded") {
 TEST_CASE("memory is bounded: sources beyond the last share one place") {
     Ration ration;
     for (unsigned i = 0; i < Ration::max_sources + 100; ++i)
-        (void)written(ration, "10." + std::to_string(i / 65536) + "." + std::to_string(i / 256 % 256) + "." +
-                                  std::to_string(i % 256),
+        (void)written(ration,
+                      "10." + std::to_string(i / 65536) + "." + std::to_string(i / 256 % 256) + "." +
+                          std::to_string(i % 256),
                       "password", 4);
     const auto all = ration.all(start + 1);
     CHECK(std::any_of(all.begin(), all.end(), [](const LeftOut& one) { return one.source == "*"; }));

@@ -27,7 +27,7 @@ struct Row {
 }  // namespace
 
 TEST_CASE("each kind of peer asks what its row allows, through its own door, and nothing else") {
-    const std::array<Row, 19> allowed{{{PeerKind::worker, Question::key, "gateway"},
+    const std::array<Row, 21> allowed{{{PeerKind::worker, Question::key, "gateway"},
                                        {PeerKind::worker, Question::authorize, "gateway"},
                                        {PeerKind::worker, Question::report, "gateway"},
                                        {PeerKind::authorized_keys, Question::key, "sshd"},
@@ -43,6 +43,8 @@ TEST_CASE("each kind of peer asks what its row allows, through its own door, and
                                        {PeerKind::administrator, Question::sessions, "gateway"},
                                        {PeerKind::worker, Question::anonymous, "git"},
                                        {PeerKind::worker, Question::report, "git"},
+                                       {PeerKind::worker, Question::refusal, "gateway"},
+                                       {PeerKind::worker, Question::refusal, "git"},
                                        {PeerKind::worker, Question::proof, "gateway"},
                                        {PeerKind::administrator, Question::change, "gateway"},
                                        {PeerKind::administrator, Question::kill, "gateway"}}};
@@ -52,7 +54,7 @@ TEST_CASE("each kind of peer asks what its row allows, through its own door, and
         for (const Question question :
              {Question::key, Question::holder, Question::authorize, Question::report, Question::ready,
               Question::self, Question::live, Question::sessions, Question::kill, Question::anonymous,
-              Question::proof, Question::change}) {
+              Question::proof, Question::change, Question::refusal}) {
             for (const std::string door : {"gateway", "sshd", "git", "", "window"}) {
                 bool expected = false;
                 for (const Row& row : allowed) {

@@ -79,6 +79,26 @@ TEST_CASE("a session report says the same on the other side") {
     CHECK(got.ended == "upstream-lost");
 }
 
+TEST_CASE("a refusal says the same on the other side") {
+    const RefusalReport report{
+        {"192.0.2.7", "SSH\x01", "c1", "gateway"}, "login-name", "a\x1b", "al\"ice", 7, "aA=="};
+    const auto got = there_and_back({1, 2}, report);
+    CHECK(got.reason == "login-name");
+    CHECK(got.text == "a\x1b");
+    CHECK(got.login == "al\"ice");
+    CHECK(got.count == 7);
+    CHECK(got.handle == "aA==");
+    CHECK(got.client.version == "SSH\x01");
+    for (const std::string reason : {"", "Login", "a b", "a=b"}) {
+        RefusalReport wrong = report;
+        wrong.reason = reason;
+        CHECK_FALSE(parse_request(encode_request({1, 2}, wrong)).has_value());
+    }
+    RefusalReport none = report;
+    none.count = 0;
+    CHECK_FALSE(parse_request(encode_request({1, 2}, none)).has_value());
+}
+
 TEST_CASE("bytes of a client travel as one field, whatever they are") {
     KeyRequest request{sample_key(), "git\",\"proven\":true,\"x\":\"", false, sample_client()};
     request.client.version = std::string("\xff\x1b[2J\r\n\0\"\\ SSH", 14);

@@ -149,7 +149,7 @@ TEST_CASE("the level of the log") {
     CHECK(place.parse(place.base() + "[log]\nlevel = \"error\"\n")->log.level == log::Level::error);
     CHECK(problems_of(place.parse(place.base() + "[log]\nlevel = \"loud\"\n")) ==
           std::vector<std::string>{
-              "4:9 must be \"debug\", \"info\", \"warning\", \"error\" or \"warn\", not \"loud\""});
+              "4:9 log.level must be \"debug\", \"info\", \"warning\", \"error\" or \"warn\", not \"loud\""});
 }
 
 }  // namespace
