@@ -79,8 +79,8 @@ Result<GitCommand> parse_git_command(std::string_view exec) {
     if (!service) return client_error(messages::unknown_command());
     const auto word = unquote(rest);
     if (!word) return client_error(messages::unknown_command());
-    auto repo = RepoPath::parse(*word);
-    if (!repo) return fail(ErrorKind::denied, messages::repository_not_found(), describe(repo.error()));
+    auto repo = RepoPath::parse_of_url(*word);
+    if (!repo) return pass_on(repo);
     return GitCommand{*service, std::move(*repo)};
 }
 
@@ -104,8 +104,8 @@ Result<std::optional<SelfQuestion>> parse_self_question(std::string_view exec) {
     if (wants_push) path.remove_suffix(push.size());
     if (path.empty() || path.find_first_not_of(path_characters) != std::string_view::npos)
         return std::nullopt;
-    auto repo = RepoPath::parse(path);
-    if (!repo) return fail(ErrorKind::denied, messages::repository_not_found(), describe(repo.error()));
+    auto repo = RepoPath::parse_of_url(path);
+    if (!repo) return pass_on(repo);
     return SelfQuestion{SelfQuestion::Kind::why, std::move(*repo), wants_push};
 }
 

@@ -30,7 +30,7 @@ constexpr std::size_t max_command = 1024;  // bytes of an exec string
 
 // `git-upload-pack 'o/r'` or `git upload-pack 'o/r'` (and receive-pack, upload-archive): one argument in
 // exactly the quoting of git's sq_quote (quote.c). Errors: client (not such a command), denied (a path that
-// no repository can have, told as a missing repository).
+// no repository can have: the client is told the form that is expected).
 [[nodiscard]] Result<GitCommand> parse_git_command(std::string_view exec);
 
 // What the holder of a key may ask about it, and about nobody else.
@@ -43,7 +43,7 @@ struct SelfQuestion {
 };
 
 // `whoami`, `keys`, `why OWNER/REPO` or `why OWNER/REPO push`, to the byte and without any quoting. Nothing
-// when it is none of these. Error: denied (a path that no repository can have, told as a missing repository).
+// when it is none of these. Error: denied (a path that no repository can have: the client is told the form).
 [[nodiscard]] Result<std::optional<SelfQuestion>> parse_self_question(std::string_view exec);
 
 // The value of GIT_PROTOCOL, [a-z0-9=:.-]{1,255} ("version=2").

@@ -1,6 +1,9 @@
 #include "authz/model/messages.h"
 
+#include <algorithm>
+
 #include "authz/base/digest.h"
+#include "authz/base/display.h"
 #include "authz/base/text.h"
 
 namespace gerve {
@@ -42,6 +45,10 @@ std::string unknown_command() {
 }
 std::string repository_not_found() {
     return "ERROR: Repository not found.\n";
+}
+std::string no_repository_path() {
+    return "ERROR: Invalid repository path. The form is OWNER/NAME, as in git@HOST:OWNER/NAME.git or "
+           "ssh://git@HOST/OWNER/NAME.git.\n";
 }
 std::string write_denied(const RepoPath& repo, std::string_view who) {
     return "ERROR: Permission to " + repo.text() + " denied to " + std::string(who) + ".\n";
@@ -100,9 +107,11 @@ std::string took_too_long(std::chrono::milliseconds most, const RequestId& reque
     return with_request("ERROR: This took longer than " + in_words(most) + ", so Gerve ended it.", request);
 }
 std::string notice(std::string_view text) {
-    std::string line = "remote: ";
-    for (const char c : text) line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-    return line + "\n";
+    std::string words(text);
+    std::replace_if(
+        words.begin(), words.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+        ' ');
+    return "remote: " + displayed(words) + "\n";
 }
 
 }  // namespace messages

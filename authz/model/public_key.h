@@ -35,12 +35,13 @@ class PublicKey final {
 
     // The key in SSH wire format. Errors: client, telling why the key is not accepted.
     [[nodiscard]] static Result<PublicKey> parse_blob(std::string_view blob);
-    // "TYPE BASE64 [COMMENT]", the line of an id_*.pub file. Options in front are refused.
+    // "TYPE BASE64 [COMMENT]", the line of an id_*.pub file, with blanks or tabs between. Options in front
+    // are refused. Whole files: public_key_file.h.
     [[nodiscard]] static Result<PublicKey> parse_line(std::string_view line);
 
     [[nodiscard]] const std::string& algorithm() const { return algorithm_; }  // key type, e.g. "ssh-rsa"
     [[nodiscard]] const std::string& blob() const { return blob_; }
-    [[nodiscard]] const std::string& comment() const { return comment_; }  // printable ASCII, for a title
+    [[nodiscard]] const std::string& comment() const { return comment_; }  // as given: any bytes
     [[nodiscard]] unsigned bits() const { return bits_; }
     [[nodiscard]] Fingerprint fingerprint() const { return Fingerprint::of_blob(blob_); }
     [[nodiscard]] std::string text() const;  // "TYPE BASE64"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "authz/base/text.h"
+#include "authz/base/display.h"
 #include "authz/service/inquiry.h"
 #include "authz/store/registry_rows.h"
 
@@ -63,7 +63,7 @@ Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, U
         const bool this_one = key.fingerprint == principal.key().fingerprint;
         rows.push_back({key.fingerprint.text() + (this_one ? " *" : ""), state_of(key, now),
                         time_text(key.created), key.last_used ? time_text(*key.last_used) : "never",
-                        printable(key.title)});
+                        displayed(key.title)});
     }
     std::string text = table_of(rows) + "* the key that asks\n";
     if (keys->size() > most_keys) text += "There are more; these are the newest.\n";

@@ -70,8 +70,8 @@ Result<GitRequest> parse_git_request(std::string_view packet) {
     if (!path.starts_with('/')) return malformed("its path does not begin with a slash");
     auto protocol = parse_parameters(rest);
     if (!protocol) return pass_on(protocol);
-    auto repo = RepoPath::parse(path);
-    if (!repo) return fail(ErrorKind::denied, messages::repository_not_found(), describe(repo.error()));
+    auto repo = RepoPath::parse_of_url(path);
+    if (!repo) return pass_on(repo);
     return GitRequest{*service, std::move(*repo), std::move(*protocol)};
 }
 

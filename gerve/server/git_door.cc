@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "authz/base/digest.h"
+#include "authz/base/display.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
@@ -73,6 +74,13 @@ class GitDoor final : public Door {
     bool denied_ = false;
 };
 
+// The text of maintenance may have several lines; an error of git:// is one.
+std::string one_line_of(std::string_view text) {
+    std::string words(utf8_prefix(trim(text), 500));
+    std::replace(words.begin(), words.end(), '\n', ' ');
+    return displayed(words);
+}
+
 class GitConnection {
   public:
     GitConnection(WorkerContext& worker, Fd socket, const std::string& address)
@@ -100,7 +108,7 @@ class GitConnection {
         } else if (!worker_.maintenance.empty()) {
             worker_.metrics.count_refused(GitRefusal::maintenance);
             note("maintenance", "");
-            refusal = printable(trim(worker_.maintenance), 500);
+            refusal = one_line_of(worker_.maintenance);
         } else {
             refusal = co_await serve(*request);
         }

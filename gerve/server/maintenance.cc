@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "authz/base/display.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 
@@ -44,7 +45,7 @@ Result<std::string> read_maintenance(const std::string& state) {
     const auto content = read_file(path, max_maintenance_text);
     if (!content) return pass_on(content);
     std::string lines;
-    for (const std::string_view line : split(trim(*content), '\n')) lines += printable(line) + "\n";
+    for (const std::string_view line : split(trim(*content), '\n')) lines += displayed(trim(line)) + "\n";
     if (lines == "\n") lines = default_text;
     return lines;
 }

@@ -25,6 +25,21 @@ void check_repo_path(std::string_view input) {
     require(fold_case(text) == path->folded(), "folding changes letters alone");
 }
 
+// What a URL may have besides are slashes.
+void check_url_path(std::string_view input) {
+    const auto path = RepoPath::parse_of_url(input);
+    if (!path) {
+        require(path.error().kind == ErrorKind::denied, "the path of a URL is the client's");
+        return fuzz::require_one_clean_line(path.error().detail);
+    }
+    std::string parts;
+    for (const std::string_view part : split(input, '/')) {
+        if (!part.empty()) parts += (parts.empty() ? "" : "/") + std::string(part);
+    }
+    const auto plain = RepoPath::parse(parts);
+    require(plain && plain->text() == path->text(), "it is its parts, with a slash between");
+}
+
 void check_endpoint(std::string_view input) {
     const auto endpoint = Endpoint::parse(input);
     if (!endpoint) return fuzz::require_one_clean_line(endpoint.error().told);
@@ -50,6 +65,7 @@ void check_addresses(std::string_view input) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view input = fuzz::text_of(data, size);
     check_repo_path(input);
+    check_url_path(input);
     check_endpoint(input);
     check_addresses(input);
     if (const auto login = Login::parse(input)) require(login->text() == input, "a login is kept as given");

@@ -1,6 +1,7 @@
 // Public keys: the wire format that an SSH client sends, the line of a .pub file, and fingerprints.
 #include "authz/model/public_key.h"
 
+#include "authz/model/public_key_file.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace gerve;
@@ -17,7 +18,7 @@ void check_key(const PublicKey& key) {
     require(key.algorithm() != "ssh-rsa" || key.bits() >= 2048, "no short RSA key");
     require(key.algorithm().find("cert") == std::string::npos, "no certificate");
     fuzz::require_one_clean_line(key.text());
-    fuzz::require_one_clean_line(key.comment());
+    require(key.comment().find_first_of("\r\n") == std::string::npos, "a comment is on the key's line");
     const auto fingerprint = Fingerprint::parse(key.fingerprint().text());
     require(fingerprint && *fingerprint == key.fingerprint(), "a fingerprint's text is that fingerprint");
 }
@@ -33,6 +34,15 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
             require(key.error().kind == ErrorKind::client, "a bad key is the client's fault");
             fuzz::require_one_clean_line(key.error().told);
         }
+    }
+    if (const auto keys = parse_key_file(input)) {
+        require(!keys->empty(), "a file of keys holds one");
+        for (const FiledKey& one : *keys) {
+            check_key(one.key);
+            require(one.line > 0 && one.line <= input.size(), "and it begins at a line");
+        }
+    } else {
+        fuzz::require_one_clean_line(keys.error().told);
     }
     const auto fingerprint = Fingerprint::parse(input);
     require(!fingerprint || fingerprint->text() == input, "a fingerprint has one spelling");

@@ -57,17 +57,28 @@ TEST_CASE("anything but one argument in git's own quoting is no command") {
     CHECK_FALSE(parse_git_command("git-upload-pack 'o/" + std::string(2000, 'a') + "'").has_value());
 }
 
-TEST_CASE("a path that no repository can have is told as a missing repository") {
+TEST_CASE("a path that no repository can have is answered with the form that is expected") {
     for (const char* path :
-         {"r",       "/",           "o/",     "/r",       "o//r",     "../r",       "o/..",
-          "o/../r",  "//o/r",       "o/r/",   "o/r/x",    "~o/r",     "o/%2e%2e",   "-o/r",
+         {"r",       "/",           "o/",     "/r",       "///",      "../r",       "o/..",
+          "o/../r",  "o//..//r",    "o/./r",  "o//r//x/", "~o/r",     "o/%2e%2e",   "-o/r",
           "o/-r",    "o/r.git.git", "o/.git", "o/r.lock", "o\\r",     "\xc3\xb6/r", "o/r\n",
           "o/r\x1b", ".o/r",        "./o/r",  "o/ r",     "o/'\\''r", "o/'\\!'r",   ""}) {
         CAPTURE(path);
         const auto command = parse_git_command("git-upload-pack '" + std::string(path) + "'");
         REQUIRE_FALSE(command.has_value());
         CHECK(command.error().kind == ErrorKind::denied);
-        CHECK(command.error().told == "ERROR: Repository not found.\n");
+        CHECK(command.error().told == messages::no_repository_path());
+        CHECK(command.error().told.find("OWNER/NAME") != std::string::npos);
+    }
+}
+
+TEST_CASE("slashes of a URL count once, and those at its end not at all") {
+    for (const char* path : {"o/r/", "//o/r", "o//r", "//o///r.git//", "/o/r.git/", "o/r///"}) {
+        CAPTURE(path);
+        const auto command = parse_git_command("git-upload-pack '" + std::string(path) + "'");
+        REQUIRE(command.has_value());
+        CHECK(command->repo.text() == "o/r");
+        CHECK((*parse_self_question("why o//r/"))->repo->text() == "o/r");
     }
 }
 
@@ -144,13 +155,13 @@ TEST_CASE("nothing that only looks like one of these questions is one, nor a git
     CHECK_FALSE(parse_self_question("why a/" + std::string(max_command, 'b'))->has_value());
 }
 
-TEST_CASE("a question about a path that no repository can have is told as one about a missing repository") {
-    for (const char* exec : {"why a", "why /", "why a/..", "why ../b", "why a/b/c", "why a//b", "why -x/b",
+TEST_CASE("a question about a path that no repository can have is answered with the form") {
+    for (const char* exec : {"why a", "why /", "why a/..", "why ../b", "why a/b/c", "why a/b//c", "why -x/b",
                              "why push", "why a/.git push"}) {
         CAPTURE(exec);
         const auto question = parse_self_question(exec);
         REQUIRE_FALSE(question.has_value());
         CHECK(question.error().kind == ErrorKind::denied);
-        CHECK(question.error().told == messages::repository_not_found());
+        CHECK(question.error().told == messages::no_repository_path());
     }
 }

@@ -17,6 +17,9 @@ TEST_CASE("what a git client is told, to the byte") {
     CHECK(messages::unknown_command() ==
           "ERROR: Unknown command. Gerve runs git-upload-pack, git-receive-pack and git-upload-archive.\n");
     CHECK(messages::repository_not_found() == "ERROR: Repository not found.\n");
+    CHECK(messages::no_repository_path() ==
+          "ERROR: Invalid repository path. The form is OWNER/NAME, as in git@HOST:OWNER/NAME.git or "
+          "ssh://git@HOST/OWNER/NAME.git.\n");
     CHECK(messages::write_denied(repo, "alice") == "ERROR: Permission to Mojombo/bert denied to alice.\n");
     CHECK(messages::write_denied(repo, "deploy key") ==
           "ERROR: Permission to Mojombo/bert denied to deploy key.\n");
@@ -40,6 +43,10 @@ TEST_CASE("what a git client is told, to the byte") {
 TEST_CASE("an operator's notice is one line, whatever the file holds") {
     CHECK(messages::notice("Maintenance at noon") == "remote: Maintenance at noon\n");
     CHECK(messages::notice("a\nb\r\x1b[2J\x7f") == "remote: a b  [2J \n");
+    CHECK(messages::notice("Zur\xc3\xbc"
+                           "ck \xe2\x80\xae\xc2\x9b") ==
+          "remote: Zur\xc3\xbc"
+          "ck \\xe2\\x80\\xae\\xc2\\x9b\n");
 }
 
 TEST_CASE("the exit statuses are those that scripts know") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "authz/model/messages.h"
 #include "gerve/relay/packet_stream.h"
 
 using namespace gerve;
@@ -42,7 +43,8 @@ TEST_CASE("what git sends, of every age") {
 }
 
 TEST_CASE("the path is read as over SSH") {
-    const std::string missing = "ERROR: Repository not found.\n";
+    const std::string missing = messages::no_repository_path();
+    CHECK(parse("git-upload-pack //a///b.git/\0"s)->repo.text() == "a/b");
     CHECK(told("git-upload-pack /../b\0"s) == missing);
     CHECK(told("git-upload-pack /a/b/c\0"s) == missing);
     CHECK(told("git-upload-pack /~a/b\0"s) == missing);
