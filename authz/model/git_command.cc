@@ -5,6 +5,7 @@
 
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
+#include "authz/model/url_path.h"
 
 namespace gerve {
 namespace {
@@ -79,7 +80,7 @@ Result<GitCommand> parse_git_command(std::string_view exec) {
     if (!service) return client_error(messages::unknown_command());
     const auto word = unquote(rest);
     if (!word) return client_error(messages::unknown_command());
-    auto repo = RepoPath::parse_of_url(*word);
+    auto repo = parse_url_path(*word);
     if (!repo) return pass_on(repo);
     return GitCommand{*service, std::move(*repo)};
 }
@@ -104,7 +105,7 @@ Result<std::optional<SelfQuestion>> parse_self_question(std::string_view exec) {
     if (wants_push) path.remove_suffix(push.size());
     if (path.empty() || path.find_first_not_of(path_characters) != std::string_view::npos)
         return std::nullopt;
-    auto repo = RepoPath::parse_of_url(path);
+    auto repo = parse_url_path(path);
     if (!repo) return pass_on(repo);
     return SelfQuestion{SelfQuestion::Kind::why, std::move(*repo), wants_push};
 }

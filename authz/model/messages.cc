@@ -5,6 +5,7 @@
 #include "authz/base/digest.h"
 #include "authz/base/display.h"
 #include "authz/base/text.h"
+#include "authz/model/url_path.h"
 
 namespace gerve {
 

@@ -37,7 +37,6 @@ namespace messages {
 [[nodiscard]] std::string greeting(std::string_view who);
 [[nodiscard]] std::string unknown_command();
 [[nodiscard]] std::string repository_not_found();
-[[nodiscard]] std::string no_repository_path();  // of a path that no repository can have: tells nothing
 [[nodiscard]] std::string write_denied(const RepoPath& repo,
                                        std::string_view who);  // who: login | "deploy key"
 [[nodiscard]] std::string archived(const RepoPath& repo);

@@ -35,8 +35,7 @@ class PublicKey final {
 
     // The key in SSH wire format. Errors: client, telling why the key is not accepted.
     [[nodiscard]] static Result<PublicKey> parse_blob(std::string_view blob);
-    // "TYPE BASE64 [COMMENT]", the line of an id_*.pub file, with blanks or tabs between. Options in front
-    // are refused. Whole files: public_key_file.h.
+    // "TYPE BASE64 [COMMENT]", with blanks or tabs between; nothing else. Whole files: public_key_file.h.
     [[nodiscard]] static Result<PublicKey> parse_line(std::string_view line);
 
     [[nodiscard]] const std::string& algorithm() const { return algorithm_; }  // key type, e.g. "ssh-rsa"

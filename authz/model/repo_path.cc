@@ -1,7 +1,6 @@
 #include "authz/model/repo_path.h"
 
 #include "authz/base/text.h"
-#include "authz/model/messages.h"
 #include "authz/model/name_rules.h"
 
 namespace gerve {
@@ -31,18 +30,6 @@ Result<RepoPath> RepoPath::parse(std::string_view text) {
     auto name = RepoName::parse(text.substr(slash + 1));
     if (!name) return pass_on(name);
     return RepoPath(std::move(*owner), std::move(*name));
-}
-
-Result<RepoPath> RepoPath::parse_of_url(std::string_view path) {
-    std::string plain;
-    plain.reserve(path.size());
-    for (const char c : path) {
-        if (c != '/' || !plain.ends_with('/')) plain += c;
-    }
-    if (plain.ends_with('/')) plain.pop_back();
-    auto repo = parse(plain);
-    if (!repo) return fail(ErrorKind::denied, messages::no_repository_path(), describe(repo.error()));
-    return repo;
 }
 
 }  // namespace gerve

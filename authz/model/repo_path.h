@@ -34,11 +34,6 @@ class RepoPath final {
     // what is not exactly that form is refused.
     [[nodiscard]] static Result<RepoPath> parse(std::string_view text);
 
-    // The path in a client's URL: before it is parsed, repeated slashes count as one, and those at its end
-    // are dropped, as a file system does for git behind a plain sshd. Everything else is refused as above.
-    // Error: denied, and what the client is told names the form (messages::no_repository_path).
-    [[nodiscard]] static Result<RepoPath> parse_of_url(std::string_view path);
-
     [[nodiscard]] const Login& owner() const { return owner_; }
     [[nodiscard]] const RepoName& name() const { return name_; }
     [[nodiscard]] std::string text() const { return owner_.text() + "/" + name_.text(); }

@@ -64,6 +64,28 @@ struct KeyRecord {
     [[nodiscard]] std::string_view state(UnixMillis now) const;
 };
 
+// What became of a command: it changed something, or it was so already.
+enum class Outcome { done, already };
+
+// A key before and after it got another holder; the same when it had that one already.
+struct KeyMove {
+    KeyRecord before;
+    KeyRecord after;
+};
+
+// What a key gets beside its holder.
+struct KeyOptions {
+    std::string title;                  // empty: the key's comment
+    std::optional<UnixMillis> expires;  // nothing: never
+    bool uses_recorded = true;          // the audit trail is on, so that a log-in by it would be known
+};
+
+// What was to be added, and whether it was there already, as it was to be; then nothing was changed.
+template <class Record>
+struct Added : Record {
+    bool was_there = false;
+};
+
 struct RepositoryRecord {
     RepoId id;
     RepoPath path;

@@ -17,7 +17,8 @@ using GrantHolder = std::variant<Login, TeamPath>;
 
 // Errors of every call: client (refused; the text names what is wrong and the remedy, and is meant for the
 // administrator, not for a git client) and unavailable. A change is made whole or not at all.
-// Adding what is there already is refused; taking away what is not there is refused too.
+// Adding what is there already, as it is to be, changes nothing and says so; with other properties it is
+// refused, telling the difference. Taking away what is not there is refused.
 class Registry {
   public:
     // `database` is not owned and must outlive the registry.
@@ -25,39 +26,59 @@ class Registry {
         : database_(database), clock_(clock) {}
 
     // ---- accounts (registry_accounts.cc)
-    [[nodiscard]] Result<AccountRecord> add_account(const Login& login, AccountKind kind);
+    [[nodiscard]] Result<Added<AccountRecord>> add_account(const Login& login, AccountKind kind);
     [[nodiscard]] Result<std::vector<AccountRecord>> list_accounts();
     [[nodiscard]] Result<AccountRecord> show_account(const Login& login);
     [[nodiscard]] Result<void> suspend_account(const Login& login);
     [[nodiscard]] Result<void> unsuspend_account(const Login& login);
 
-    [[nodiscard]] Result<void> set_org_member(const Login& organization, const Login& user, OrgRole role);
+    // Who owns no repository, team or key that counts. What an account had besides goes with it: memberships,
+    // grants, its route, keys that were revoked before anybody logged in by them, redirects of its old names.
+    // `login` may be a name that an account had: then it is reserved no more.
+    [[nodiscard]] Result<void> remove_account(const Login& login);
+
+    // ---- renaming an account (registry_names.cc), as the caller moves what is on the file server between
+    // the two steps. The old name stays reserved, and leads to every repository that it led to. Reserves the
+    // new name. True: that was done already, by a renaming that was cut short.
+    [[nodiscard]] Result<bool> begin_renaming(const Login& from, const Login& to);
+    [[nodiscard]] Result<void> cancel_renaming(const Login& from);
+    [[nodiscard]] Result<void> finish_renaming(const Login& from, const Login& to);
+    // The account that `was` is another name of, if it is one.
+    [[nodiscard]] Result<std::optional<Login>> find_current_name(const Login& was);
+
+    [[nodiscard]] Result<Outcome> set_org_member(const Login& organization, const Login& user, OrgRole role);
     // Takes him out of the organisation's teams as well.
     [[nodiscard]] Result<void> remove_org_member(const Login& organization, const Login& user);
     [[nodiscard]] Result<std::vector<OrgMemberRecord>> list_org_members(const Login& organization);
 
-    [[nodiscard]] Result<TeamRecord> add_team(const TeamPath& team);
+    [[nodiscard]] Result<Outcome> add_team(const TeamPath& team);
     [[nodiscard]] Result<void> remove_team(const TeamPath& team);
     [[nodiscard]] Result<std::vector<TeamRecord>> list_teams(const Login& organization);
     // Makes him a member of the organisation if he is none yet.
-    [[nodiscard]] Result<void> add_team_member(const TeamPath& team, const Login& user);
+    [[nodiscard]] Result<Outcome> add_team_member(const TeamPath& team, const Login& user);
     [[nodiscard]] Result<void> remove_team_member(const TeamPath& team, const Login& user);
 
     // ---- keys (registry_keys.cc)
-    // A key stands once: for one user, or for one repository. An empty title becomes the key's comment.
-    [[nodiscard]] Result<KeyRecord> add_key(const Login& user, const PublicKey& key, std::string title,
-                                            std::optional<UnixMillis> expires);
-    [[nodiscard]] Result<KeyRecord> add_deploy_key(const RepoPath& repo, const PublicKey& key,
-                                                   std::string title, bool can_write,
-                                                   std::optional<UnixMillis> expires);
+    // A key stands once: for one user, or for one repository. A revoked key comes back if nobody ever logged
+    // in by it: then it was added by mistake.
+    [[nodiscard]] Result<Added<KeyRecord>> add_key(const Login& user, const PublicKey& key,
+                                                   const KeyOptions& options);
+    [[nodiscard]] Result<Added<KeyRecord>> add_deploy_key(const RepoPath& repo, const PublicKey& key,
+                                                          bool can_write, const KeyOptions& options);
     // All keys, or those of one user; revoked and expired ones too.
     [[nodiscard]] Result<std::vector<KeyRecord>> list_keys(const std::optional<Login>& user = std::nullopt);
     [[nodiscard]] Result<std::vector<KeyRecord>> list_deploy_keys(const RepoPath& repo);
     [[nodiscard]] Result<KeyRecord> show_key(const Fingerprint& fingerprint);
     // Where it was used from lately, the last address first and at most ten.
     [[nodiscard]] Result<std::vector<KeyAddress>> list_addresses(const Fingerprint& fingerprint);
-    // For good: a revoked key cannot be added again.
+    // ---- (registry_key_life.cc)
+    // For good, once somebody logged in by it.
     [[nodiscard]] Result<KeyRecord> revoke_key(const Fingerprint& fingerprint);
+    // To a user, from another or from a repository; refused when revoked.
+    [[nodiscard]] Result<KeyMove> move_key(const Fingerprint& fingerprint, const Login& user);
+    // Nothing: it never expires. Refused when revoked; an expired key is live again.
+    [[nodiscard]] Result<Added<KeyRecord>> extend_key(const Fingerprint& fingerprint,
+                                                      std::optional<UnixMillis> expires);
 
     // ---- repositories (registry_repositories.cc)
     // The row alone: the caller makes, renames and deletes what is on the file server (by Repository::id and
@@ -80,7 +101,8 @@ class Registry {
 
     // ---- access (registry_access.cc)
     // Replaces what the holder had. The owner needs no grant and gets none.
-    [[nodiscard]] Result<void> grant_access(const RepoPath& repo, const GrantHolder& holder, Access access);
+    [[nodiscard]] Result<Outcome> grant_access(const RepoPath& repo, const GrantHolder& holder,
+                                               Access access);
     [[nodiscard]] Result<void> revoke_access(const RepoPath& repo, const GrantHolder& holder);
     [[nodiscard]] Result<std::vector<GrantRecord>> list_access(const RepoPath& repo);
     // Every repository that an account, or the holder of a key, reaches: its own, by grant, by team, by
@@ -90,15 +112,15 @@ class Registry {
     [[nodiscard]] Result<std::vector<ReachRecord>> list_reach(const Login& user);
 
     // ---- file servers and routes (registry_routes.cc)
-    [[nodiscard]] Result<ServerRecord> add_server(const ServerName& name,
-                                                  const std::vector<Endpoint>& endpoints);
+    [[nodiscard]] Result<Added<ServerRecord>> add_server(const ServerName& name,
+                                                         const std::vector<Endpoint>& endpoints);
     // Replaces its endpoints.
     [[nodiscard]] Result<ServerRecord> set_endpoints(const ServerName& name,
                                                      const std::vector<Endpoint>& endpoints);
     // Refused while an owner is routed to it.
     [[nodiscard]] Result<void> remove_server(const ServerName& name);
     [[nodiscard]] Result<std::vector<ServerRecord>> list_servers();
-    [[nodiscard]] Result<void> set_route(const Login& owner, const ServerName& server);
+    [[nodiscard]] Result<Outcome> set_route(const Login& owner, const ServerName& server);
     [[nodiscard]] Result<void> remove_route(const Login& owner);
     [[nodiscard]] Result<std::vector<RouteRecord>> list_routes();
     // (where an owner's repositories live now: Directory::find_route)

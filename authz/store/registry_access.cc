@@ -6,6 +6,10 @@
 namespace gerve {
 namespace {
 
+constexpr Statement find_collaborator{"find-collaborator",
+                                      "SELECT level FROM collaborators WHERE repo_id = ? AND account_id = ?"};
+constexpr Statement find_team_grant{"find-team-grant",
+                                    "SELECT level FROM team_repos WHERE repo_id = ? AND team_id = ?"};
 constexpr Statement insert_collaborator{
     "insert-collaborator", "INSERT INTO collaborators (repo_id, account_id, level) VALUES (?, ?, ?)"};
 constexpr Statement delete_collaborator{"delete-collaborator",
@@ -40,6 +44,7 @@ constexpr Statement select_reach{
 
 // The rows that one grant stands in, whoever holds it.
 struct GrantPlace {
+    const Statement& find;
     const Statement& insert;
     const Statement& remove;
     std::int64_t holder;
@@ -57,14 +62,14 @@ Result<GrantPlace> place_of(Database& database, const RepositoryRecord& reposito
         return client_error(account->login.text() + " owns " + repository.path.text() +
                             " and needs no grant");
     }
-    return GrantPlace{insert_collaborator, delete_collaborator, number_of(account->id),
+    return GrantPlace{find_collaborator, insert_collaborator, delete_collaborator, number_of(account->id),
                       account->login.text()};
 }
 
 Result<GrantPlace> place_of(Database& database, const RepositoryRecord&, const TeamPath& team) {
     const auto id = need_team(database, team);
     if (!id) return pass_on(id);
-    return GrantPlace{insert_team_grant, delete_team_grant, *id, team.text()};
+    return GrantPlace{find_team_grant, insert_team_grant, delete_team_grant, *id, team.text()};
 }
 
 std::optional<ReachRecord> read_way(RowReader& row) {
@@ -110,7 +115,7 @@ Result<std::vector<ReachRecord>> reach_of(Database& database, AccountId account)
 
 }  // namespace
 
-Result<void> Registry::grant_access(const RepoPath& repo, const GrantHolder& holder, Access access) {
+Result<Outcome> Registry::grant_access(const RepoPath& repo, const GrantHolder& holder, Access access) {
     if (access == Access::none) return client_error("a grant gives read, write or admin");
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
@@ -119,12 +124,18 @@ Result<void> Registry::grant_access(const RepoPath& repo, const GrantHolder& hol
     const auto place = std::visit([&](const auto& who) { return place_of(database_, *record, who); }, holder);
     if (!place) return pass_on(place);
     const std::int64_t id = number_of(record->id);
+    const auto before = read_one<std::int64_t>(
+        database_, place->find, {id, place->holder},
+        [](RowReader& row) { return std::optional<std::int64_t>(row.integer_within(1, 3)); });
+    if (!before) return pass_on(before);
+    if (*before == std::int64_t(access)) return Outcome::already;
     const auto removed = database_.execute(place->remove, {id, place->holder});
     if (!removed) return pass_on(removed);
     const auto added = must_change(database_, place->insert, {id, place->holder, std::int64_t(access)},
                                    "access was changed at the same time: try again");
     if (!added) return pass_on(added);
-    return transaction->commit();
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return Outcome::done;
 }
 
 Result<void> Registry::revoke_access(const RepoPath& repo, const GrantHolder& holder) {

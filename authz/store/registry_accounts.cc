@@ -6,8 +6,9 @@ namespace {
 
 constexpr Statement insert_account{
     "insert-account", "INSERT INTO accounts (login, login_folded, kind, created_at) VALUES (?, ?, ?, ?)"};
-constexpr Statement select_accounts{
-    "list-accounts", "SELECT id, login, kind, created_at, suspended_at FROM accounts ORDER BY login_folded"};
+constexpr Statement select_accounts{"list-accounts",
+                                    "SELECT id, login, kind, created_at, suspended_at FROM accounts"
+                                    " WHERE alias_of IS NULL ORDER BY login_folded"};
 constexpr Statement set_suspended{
     "suspend-account", "UPDATE accounts SET suspended_at = ? WHERE id = ? AND suspended_at IS NULL"};
 constexpr Statement clear_suspended{
@@ -20,8 +21,8 @@ constexpr Statement delete_org_member{"delete-org-member",
 constexpr Statement delete_from_teams{"delete-from-teams",
                                       "DELETE FROM team_members WHERE account_id = ?"
                                       " AND team_id IN (SELECT id FROM teams WHERE org_id = ?)"};
-constexpr Statement count_org_member{"count-org-member",
-                                     "SELECT COUNT(*) FROM org_members WHERE org_id = ? AND account_id = ?"};
+constexpr Statement find_org_role{"find-org-role",
+                                  "SELECT role FROM org_members WHERE org_id = ? AND account_id = ?"};
 constexpr Statement select_org_members{"list-org-members",
                                        "SELECT a.login, m.role FROM org_members m"
                                        " JOIN accounts a ON a.id = m.account_id WHERE m.org_id = ?"
@@ -49,12 +50,11 @@ std::string kind_noun(AccountKind kind) {
     return kind == AccountKind::user ? "a user" : "an organisation";
 }
 
-Result<bool> is_org_member(Database& database, AccountId organization, AccountId user) {
-    const auto count =
-        read_one<std::int64_t>(database, count_org_member, {number_of(organization), number_of(user)},
-                               [](RowReader& row) { return std::optional(row.integer()); });
-    if (!count) return pass_on(count);
-    return *count && **count > 0;
+// Nothing: no member.
+Result<std::optional<OrgRole>> role_of(Database& database, AccountId organization, AccountId user) {
+    return read_one<OrgRole>(
+        database, find_org_role, {number_of(organization), number_of(user)},
+        [](RowReader& row) { return std::optional(static_cast<OrgRole>(row.integer_within(1, 2))); });
 }
 
 Result<void> put_org_member(Database& database, AccountId organization, AccountId user, OrgRole role) {
@@ -69,14 +69,22 @@ Result<void> put_org_member(Database& database, AccountId organization, AccountI
 
 }  // namespace
 
-Result<AccountRecord> Registry::add_account(const Login& login, AccountKind kind) {
+Result<Added<AccountRecord>> Registry::add_account(const Login& login, AccountKind kind) {
     const auto added = database_.execute(
         insert_account,
         {std::string_view(login.text()), std::string_view(login.folded()), std::int64_t(kind), clock_()});
-    if (added) return need_account(database_, login);
-    if (added.error().kind != ErrorKind::client) return pass_on(added);
+    if (!added && added.error().kind != ErrorKind::client) return pass_on(added);
+    const auto name = find_name(database_, login);
+    if (!name) return pass_on(name);
+    if (*name && (*name)->alias_of) {
+        const std::string now = (*name)->now ? (*name)->now->text() : "?";
+        return client_error(login.text() + " is reserved: it is another name of " + now +
+                            "; `gerve user remove " + login.text() +
+                            "` frees it, and its old URLs lead nowhere then");
+    }
     const auto there = need_account(database_, login);
     if (!there) return pass_on(there);
+    if (added || there->kind == kind) return Added<AccountRecord>{*there, !added};
     return client_error("there is already " + kind_noun(there->kind) + " called " + there->login.text());
 }
 
@@ -106,15 +114,19 @@ Result<void> Registry::unsuspend_account(const Login& login) {
     return {};
 }
 
-Result<void> Registry::set_org_member(const Login& organization, const Login& user, OrgRole role) {
+Result<Outcome> Registry::set_org_member(const Login& organization, const Login& user, OrgRole role) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     const auto org = need_organization(database_, organization);
     if (!org) return pass_on(org);
     const auto member = need_user(database_, user);
     if (!member) return pass_on(member);
-    if (auto put = put_org_member(database_, org->id, member->id, role); !put) return put;
-    return transaction->commit();
+    const auto before = role_of(database_, org->id, member->id);
+    if (!before) return pass_on(before);
+    if (*before == role) return Outcome::already;
+    if (auto put = put_org_member(database_, org->id, member->id, role); !put) return pass_on(put);
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return Outcome::done;
 }
 
 Result<void> Registry::remove_org_member(const Login& organization, const Login& user) {
@@ -145,16 +157,15 @@ Result<std::vector<OrgMemberRecord>> Registry::list_org_members(const Login& org
                                      });
 }
 
-Result<TeamRecord> Registry::add_team(const TeamPath& team) {
+Result<Outcome> Registry::add_team(const TeamPath& team) {
     const auto org = need_organization(database_, team.organization);
     if (!org) return pass_on(org);
-    const UnixMillis now = clock_();
-    const auto added = must_change(
-        database_, insert_team,
-        {number_of(org->id), std::string_view(team.name.text()), std::string_view(team.name.folded()), now},
-        "there is already a team " + team.text());
-    if (!added) return pass_on(added);
-    return TeamRecord{{org->login, team.name}, now, {}};
+    const auto added = database_.execute(insert_team, {number_of(org->id), std::string_view(team.name.text()),
+                                                       std::string_view(team.name.folded()), clock_()});
+    if (added) return Outcome::done;
+    if (added.error().kind != ErrorKind::client) return pass_on(added);
+    if (const auto there = need_team(database_, team); !there) return pass_on(there);
+    return Outcome::already;
 }
 
 Result<void> Registry::remove_team(const TeamPath& team) {
@@ -198,7 +209,7 @@ Result<std::vector<TeamRecord>> Registry::list_teams(const Login& organization) 
     return teams;
 }
 
-Result<void> Registry::add_team_member(const TeamPath& team, const Login& user) {
+Result<Outcome> Registry::add_team_member(const TeamPath& team, const Login& user) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     const auto org = need_organization(database_, team.organization);
@@ -207,15 +218,17 @@ Result<void> Registry::add_team_member(const TeamPath& team, const Login& user) 
     if (!id) return pass_on(id);
     const auto member = need_user(database_, user);
     if (!member) return pass_on(member);
-    const auto known = is_org_member(database_, org->id, member->id);
+    const auto known = role_of(database_, org->id, member->id);
     if (!known) return pass_on(known);
     if (!*known) {
-        if (auto put = put_org_member(database_, org->id, member->id, OrgRole::member); !put) return put;
+        if (auto put = put_org_member(database_, org->id, member->id, OrgRole::member); !put)
+            return pass_on(put);
     }
-    const auto added = must_change(database_, insert_team_member, {*id, number_of(member->id)},
-                                   member->login.text() + " is a member of " + team.text() + " already");
-    if (!added) return pass_on(added);
-    return transaction->commit();
+    const auto added = database_.execute(insert_team_member, {*id, number_of(member->id)});
+    if (!added && added.error().kind != ErrorKind::client) return pass_on(added);
+    if (!added && *known) return Outcome::already;
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return Outcome::done;
 }
 
 Result<void> Registry::remove_team_member(const TeamPath& team, const Login& user) {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "authz/base/text.h"
+#include "authz/base/display.h"
 #include "authz/store/registry.h"
 #include "authz/store/registry_rows.h"
 
@@ -30,9 +30,6 @@ constexpr Statement insert_key{
     "insert-key",
     "INSERT INTO public_keys (fingerprint, algorithm, key_blob, title, account_id, repo_id, can_write,"
     " created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"};
-constexpr Statement set_revoked{"revoke-key",
-                                "UPDATE public_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"};
-
 // Of the last thousand events: a key of a machine may have millions. To offer it takes the public half alone.
 constexpr Statement select_addresses{
     "list-key-addresses",
@@ -90,59 +87,50 @@ std::optional<KeyRecord> read_key_record(RowReader& row) {
                      std::move(address)};
 }
 
+// A key whose private half somebody logged in by while it was live. Both tables are written some moments
+// after a log-in, from the same batches; events are pruned, and another program may keep last uses alone.
+constexpr Statement count_uses{"count-key-uses",
+                               "SELECT (SELECT COUNT(*) FROM key_last_used WHERE key_id = ?)"
+                               " + (SELECT COUNT(*) FROM audit_events WHERE fingerprint = ? AND kind IN "
+                               "('proven', 'decision', 'session')"
+                               " AND (account IS NOT NULL OR repository IS NOT NULL))"};
+constexpr Statement delete_key{"delete-key", "DELETE FROM public_keys WHERE id = ?"};
+
 std::string owner_text(const KeyOwner& owner) {
     const auto* user = std::get_if<User>(&owner);
     return user != nullptr ? user->login.text() : std::get<DeployKey>(owner).repo.text() + " as a deploy key";
 }
 
-// How an administrator finds the key that stands in his way.
+// How an administrator finds the key that is in the way.
 std::string key_text(const KeyRecord& key) {
-    return "key " + std::to_string(number_of(key.id)) + ", \"" + key.title + "\"";
+    return owner_text(key.owner) + " (key " + std::to_string(number_of(key.id)) + ", \"" + key.title + "\")";
 }
 
-tl::unexpected<Error> refuse_known_key(const KeyRecord& key, UnixMillis now) {
-    const std::string who = owner_text(key.owner) + " (" + key_text(key) + ")";
-    if (key.revoked) {
-        return client_error("this key was revoked on " + time_text(*key.revoked) +
-                            ", when it was in use by " + who +
-                            ": a revoked key does not come back, make a new one");
+bool has_controls(std::string_view text) {
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        if (byte < 0x20 || byte == 0x7f) return true;
+        const auto next = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0xffU;
+        if (byte == 0xc2 && next < 0xa0) return true;  // C1 in UTF-8
     }
-    if (key.state(now) == "expired") {
-        return client_error("this key expired on " + time_text(*key.expires) + ", when it was in use by " +
-                            who + ": make a new one");
-    }
-    return client_error(
-        "key already in use by " + who +
-        ": a key stands for one user or one repository; revoke it there, and make a new one here");
+    return false;
 }
 
-bool is_continuation(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-}
-
-// Well-formed UTF-8 in outline (MySQL refuses what is not), and nothing that moves a terminal's cursor.
-bool is_printable_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const auto first = static_cast<unsigned char>(text.front());
-        if (first < 0x20 || first == 0x7f) return false;
-        const std::size_t size = first < 0x80   ? 1
-                                 : first < 0xc2 ? 0
-                                 : first < 0xe0 ? 2
-                                 : first < 0xf0 ? 3
-                                 : first < 0xf5 ? 4
-                                                : 0;
-        if (size == 0 || size > text.size()) return false;
-        const std::string_view rest = text.substr(1, size - 1);
-        if (!std::all_of(rest.begin(), rest.end(), is_continuation)) return false;
-        if (first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0) return false;  // C1 controls
-        text.remove_prefix(size);
+// A comment is kept as it was given, as far as the column takes it: UTF-8 (MySQL refuses what is not), and
+// cut.
+std::string title_of(std::string_view comment) {
+    std::string title;
+    while (!comment.empty()) {
+        const std::size_t size = utf8_size(comment);
+        title += size == 0 ? "\xef\xbf\xbd" : comment.substr(0, size);
+        comment.remove_prefix(std::max<std::size_t>(size, 1));
     }
-    return true;
+    return std::string(utf8_prefix(title, max_title));
 }
 
 Result<std::string> choose_title(const PublicKey& key, std::string title) {
-    if (title.empty()) title = key.comment();
-    if (title.size() > max_title || !is_printable_utf8(title)) {
+    if (title.empty()) return title_of(key.comment());
+    if (title.size() > max_title || !is_utf8(title) || has_controls(title)) {
         return client_error("a title has at most 200 bytes of UTF-8 without control characters");
     }
     return title;
@@ -150,56 +138,139 @@ Result<std::string> choose_title(const PublicKey& key, std::string title) {
 
 struct NewKey {
     const PublicKey& key;
-    std::string title;
-    Bind account;
-    Bind repo;
+    const KeyOptions& options;
+    std::optional<std::int64_t> account;
+    std::optional<std::int64_t> repo;
     bool can_write;
-    std::optional<UnixMillis> expires;
 };
 
-Result<KeyRecord> find_record(Database& database, const Fingerprint& fingerprint) {
+Bind bind_of(const std::optional<std::int64_t>& number) {
+    return number ? Bind(*number) : Bind();
+}
+
+bool has_same_holder(const KeyRecord& key, const NewKey& add) {
+    if (const auto* user = std::get_if<User>(&key.owner)) return add.account == number_of(user->id);
+    return add.repo == number_of(std::get<DeployKey>(key.owner).repo_id);
+}
+
+// What the command says and the key does not, with the remedy; empty: they agree.
+std::string difference(const KeyRecord& key, const NewKey& add) {
+    const std::string fingerprint = key.fingerprint.text();
+    const auto* deploy_key = std::get_if<DeployKey>(&key.owner);
+    if (deploy_key != nullptr && deploy_key->can_write != add.can_write)
+        return std::string(add.can_write ? "it is read-only" : "it may push") +
+               ": revoke it, and add a new one with other rights";
+    if (key.expires != add.options.expires) {
+        return (key.expires ? "it expires on " + time_text(*key.expires) : std::string("it never expires")) +
+               ": `gerve key extend " + fingerprint + " --expires DATE|never` changes that";
+    }
+    if (!add.options.title.empty() && add.options.title != key.title)
+        return "its title is \"" + key.title + "\"";
+    return "";
+}
+
+// A key that is there already, and not to be given away by a second command.
+Result<Added<KeyRecord>> take_known(const KeyRecord& key, const NewKey& add, UnixMillis now) {
+    const std::string fingerprint = key.fingerprint.text();
+    if (key.revoked) {
+        return client_error("this key was revoked on " + time_text(*key.revoked) +
+                            ", when it was in use by " + key_text(key) +
+                            (add.options.uses_recorded
+                                 ? ": somebody logged in by it"
+                                 : ": the audit trail is off, so somebody may have logged in by it") +
+                            ", so it does not come back; make a new one");
+    }
+    if (key.state(now) == "expired") {
+        return client_error("this key expired on " + time_text(*key.expires) + "; it belongs to " +
+                            key_text(key) + ": `gerve key extend " + fingerprint +
+                            " --expires DATE|never` makes it live again");
+    }
+    if (!has_same_holder(key, add)) {
+        return client_error("key already in use by " + key_text(key) +
+                            ": a key stands for one user or one repository; `gerve key move " + fingerprint +
+                            " LOGIN` gives it to another user");
+    }
+    const std::string other = difference(key, add);
+    if (!other.empty()) return client_error(key_text(key) + " has this key already, and " + other);
+    return Added<KeyRecord>{key, true};
+}
+
+Result<KeyRecord> insert(Database& database, const NewKey& add, UnixMillis now) {
+    const auto title = choose_title(add.key, add.options.title);
+    if (!title) return pass_on(title);
+    const auto& expires = add.options.expires;
+    if (expires && *expires <= now)
+        return client_error("the key would expire in the past, on " + time_text(*expires));
+    const Fingerprint fingerprint = add.key.fingerprint();
+    const auto added = must_change(database, insert_key,
+                                   {BlobView{fingerprint.bytes()}, std::string_view(add.key.algorithm()),
+                                    BlobView{add.key.blob()}, std::string_view(*title), bind_of(add.account),
+                                    bind_of(add.repo), std::int64_t{add.can_write}, now, bind_of(expires)},
+                                   "the key was added at the same time: try again");
+    if (!added) return pass_on(added);
+    return need_key(database, fingerprint);
+}
+
+// In a transaction of the caller's.
+Result<Added<KeyRecord>> add(Database& database, const NewKey& add, UnixMillis now) {
+    const std::string fingerprint = add.key.fingerprint().bytes();
+    const auto there = read_one<KeyRecord>(database, select_key, {BlobView{fingerprint}}, read_key_record);
+    if (!there) return pass_on(there);
+    if (*there) {
+        const KeyRecord& key = **there;
+        const auto used = key.revoked ? was_used(database, key) : Result<bool>(true);
+        if (!used) return pass_on(used);
+        if (*used || !add.options.uses_recorded) return take_known(key, add, now);
+        // Revoked, and nobody ever logged in by it: it was added by mistake. A new number, since handles and
+        // events know the old one.
+        if (const auto gone = database.execute(delete_key, {number_of(key.id)}); !gone) return pass_on(gone);
+    }
+    auto record = insert(database, add, now);
+    if (!record) return pass_on(record);
+    return Added<KeyRecord>{std::move(*record), false};
+}
+
+Result<Added<KeyRecord>> add_and_commit(Database& database, const NewKey& wanted, UnixMillis now) {
+    auto transaction = Transaction::begin(database);
+    if (!transaction) return pass_on(transaction);
+    auto added = add(database, wanted, now);
+    if (!added) return added;
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return added;
+}
+
+}  // namespace
+
+Result<KeyRecord> need_key(Database& database, const Fingerprint& fingerprint) {
     auto found = read_one<KeyRecord>(database, select_key, {BlobView{fingerprint.bytes()}}, read_key_record);
     if (!found) return pass_on(found);
     if (*found) return std::move(**found);
     return client_error("there is no key " + fingerprint.text() + ": `gerve key list` shows those there are");
 }
 
-Result<KeyRecord> insert(Database& database, NewKey add, UnixMillis now) {
-    const auto title = choose_title(add.key, std::move(add.title));
-    if (!title) return pass_on(title);
-    if (add.expires && *add.expires <= now) {
-        return client_error("the key would expire in the past, on " + time_text(*add.expires));
-    }
-    const Fingerprint fingerprint = add.key.fingerprint();
-    const Bind expires = add.expires ? Bind(*add.expires) : Bind();
-    const auto added =
-        database.execute(insert_key, {BlobView{fingerprint.bytes()}, std::string_view(add.key.algorithm()),
-                                      BlobView{add.key.blob()}, std::string_view(*title), add.account,
-                                      add.repo, std::int64_t{add.can_write}, now, expires});
-    if (!added && added.error().kind != ErrorKind::client) return pass_on(added);
-    auto record = find_record(database, fingerprint);
-    if (!record || added) return record;
-    return refuse_known_key(*record, now);
+Result<bool> was_used(Database& database, const KeyRecord& key) {
+    const auto uses =
+        read_one<std::int64_t>(database, count_uses, {number_of(key.id), BlobView{key.fingerprint.bytes()}},
+                               [](RowReader& row) { return std::optional(row.integer()); });
+    if (!uses) return pass_on(uses);
+    return !*uses || **uses > 0;
 }
 
-}  // namespace
-
-Result<KeyRecord> Registry::add_key(const Login& user, const PublicKey& key, std::string title,
-                                    std::optional<UnixMillis> expires) {
+Result<Added<KeyRecord>> Registry::add_key(const Login& user, const PublicKey& key,
+                                           const KeyOptions& options) {
     const auto account = need_account(database_, user);
     if (!account) return pass_on(account);
     if (account->kind == AccountKind::organization) {
         return client_error(account->login.text() + " is an organisation: keys belong to users");
     }
-    return insert(database_, {key, std::move(title), number_of(account->id), {}, false, expires}, clock_());
+    return add_and_commit(database_, {key, options, number_of(account->id), {}, false}, clock_());
 }
 
-Result<KeyRecord> Registry::add_deploy_key(const RepoPath& repo, const PublicKey& key, std::string title,
-                                           bool can_write, std::optional<UnixMillis> expires) {
+Result<Added<KeyRecord>> Registry::add_deploy_key(const RepoPath& repo, const PublicKey& key, bool can_write,
+                                                  const KeyOptions& options) {
     const auto repository = need_repository(database_, repo);
     if (!repository) return pass_on(repository);
-    return insert(database_, {key, std::move(title), {}, number_of(repository->id), can_write, expires},
-                  clock_());
+    return add_and_commit(database_, {key, options, {}, number_of(repository->id), can_write}, clock_());
 }
 
 Result<std::vector<KeyRecord>> Registry::list_keys(const std::optional<Login>& user) {
@@ -216,7 +287,7 @@ Result<std::vector<KeyRecord>> Registry::list_deploy_keys(const RepoPath& repo) 
 }
 
 Result<KeyRecord> Registry::show_key(const Fingerprint& fingerprint) {
-    return find_record(database_, fingerprint);
+    return need_key(database_, fingerprint);
 }
 
 Result<std::vector<KeyAddress>> Registry::list_addresses(const Fingerprint& fingerprint) {
@@ -227,19 +298,6 @@ Result<std::vector<KeyAddress>> Registry::list_addresses(const Fingerprint& fing
                                     address.events = row.integer();
                                     return address;
                                 });
-}
-
-Result<KeyRecord> Registry::revoke_key(const Fingerprint& fingerprint) {
-    auto record = find_record(database_, fingerprint);
-    if (!record) return record;
-    const std::string already = "this key was revoked already";
-    const UnixMillis now = clock_();
-    const auto changed =
-        must_change(database_, set_revoked, {now, number_of(record->id)},
-                    record->revoked ? already + ", on " + time_text(*record->revoked) : already);
-    if (!changed) return pass_on(changed);
-    record->revoked = now;
-    return record;
 }
 
 }  // namespace gerve

@@ -20,6 +20,7 @@ constexpr Statement find_routed_owner{"find-routed-owner",
                                       "SELECT a.login FROM routes t JOIN accounts a ON a.id = t.owner_id"
                                       " WHERE t.server_id = ? ORDER BY a.login_folded LIMIT 1"};
 
+constexpr Statement find_route{"find-route-of", "SELECT server_id FROM routes WHERE owner_id = ?"};
 constexpr Statement insert_route{"insert-route", "INSERT INTO routes (owner_id, server_id) VALUES (?, ?)"};
 constexpr Statement delete_route{"delete-route", "DELETE FROM routes WHERE owner_id = ?"};
 constexpr Statement select_routes{"list-routes",
@@ -45,6 +46,36 @@ Result<void> check_endpoints(const std::vector<Endpoint>& endpoints) {
     return {};
 }
 
+Result<std::vector<ServerRecord>> list_all(Database& database) {
+    std::vector<ServerRecord> servers;
+    using Pair = std::pair<ServerName, Endpoint>;
+    const auto pairs =
+        read_all<Pair>(database, select_servers, {}, [](RowReader& row) -> std::optional<Pair> {
+            auto name = row.text_as(ServerName::parse);
+            auto endpoint = row.text_as(Endpoint::parse);
+            if (!row.good()) return std::nullopt;
+            return Pair(std::move(*name), std::move(*endpoint));
+        });
+    if (!pairs) return pass_on(pairs);
+    for (const auto& [name, endpoint] : *pairs) {
+        if (servers.empty() || servers.back().name != name) servers.push_back({name, {}});
+        servers.back().endpoints.push_back(endpoint);
+    }
+    return servers;
+}
+
+// A server that is there already.
+Result<Added<ServerRecord>> take_known(Database& database, const ServerName& name,
+                                       const std::vector<Endpoint>& endpoints) {
+    const auto servers = list_all(database);
+    if (!servers) return pass_on(servers);
+    for (const ServerRecord& server : *servers) {
+        if (server.name == name && server.endpoints == endpoints) return Added<ServerRecord>{server, true};
+    }
+    return client_error("there is already a server " + name.text() +
+                        " with other endpoints: `gerve server set` changes them");
+}
+
 Result<void> put_endpoints(Database& database, std::int64_t server, const std::vector<Endpoint>& endpoints) {
     if (const auto removed = database.execute(delete_endpoints, {server}); !removed) return pass_on(removed);
     for (std::size_t i = 0; i < endpoints.size(); ++i) {
@@ -58,17 +89,17 @@ Result<void> put_endpoints(Database& database, std::int64_t server, const std::v
 
 }  // namespace
 
-Result<ServerRecord> Registry::add_server(const ServerName& name, const std::vector<Endpoint>& endpoints) {
+Result<Added<ServerRecord>> Registry::add_server(const ServerName& name,
+                                                 const std::vector<Endpoint>& endpoints) {
     if (auto good = check_endpoints(endpoints); !good) return pass_on(good);
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
-    const auto added = must_change(
-        database_, insert_server, {std::string_view(name.text())},
-        "there is already a server " + name.text() + ": `gerve server set` changes its endpoints");
+    const auto added = database_.execute(insert_server, {std::string_view(name.text())});
+    if (!added && added.error().kind == ErrorKind::client) return take_known(database_, name, endpoints);
     if (!added) return pass_on(added);
     if (auto put = put_endpoints(database_, added->inserted_id, endpoints); !put) return pass_on(put);
     if (auto committed = transaction->commit(); !committed) return pass_on(committed);
-    return ServerRecord{name, endpoints};
+    return Added<ServerRecord>{{name, endpoints}, false};
 }
 
 Result<ServerRecord> Registry::set_endpoints(const ServerName& name, const std::vector<Endpoint>& endpoints) {
@@ -100,36 +131,27 @@ Result<void> Registry::remove_server(const ServerName& name) {
 }
 
 Result<std::vector<ServerRecord>> Registry::list_servers() {
-    std::vector<ServerRecord> servers;
-    using Pair = std::pair<ServerName, Endpoint>;
-    const auto pairs =
-        read_all<Pair>(database_, select_servers, {}, [](RowReader& row) -> std::optional<Pair> {
-            auto name = row.text_as(ServerName::parse);
-            auto endpoint = row.text_as(Endpoint::parse);
-            if (!row.good()) return std::nullopt;
-            return Pair(std::move(*name), std::move(*endpoint));
-        });
-    if (!pairs) return pass_on(pairs);
-    for (const auto& [name, endpoint] : *pairs) {
-        if (servers.empty() || servers.back().name != name) servers.push_back({name, {}});
-        servers.back().endpoints.push_back(endpoint);
-    }
-    return servers;
+    return list_all(database_);
 }
 
-Result<void> Registry::set_route(const Login& owner, const ServerName& server) {
+Result<Outcome> Registry::set_route(const Login& owner, const ServerName& server) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     const auto account = need_account(database_, owner);
     if (!account) return pass_on(account);
     const auto id = need_server(database_, server);
     if (!id) return pass_on(id);
+    const auto before = read_one<std::int64_t>(database_, find_route, {number_of(account->id)},
+                                               [](RowReader& row) { return std::optional(row.integer()); });
+    if (!before) return pass_on(before);
+    if (*before == *id) return Outcome::already;
     const auto removed = database_.execute(delete_route, {number_of(account->id)});
     if (!removed) return pass_on(removed);
     const auto added = must_change(database_, insert_route, {number_of(account->id), *id},
                                    "the route was changed at the same time: try again");
     if (!added) return pass_on(added);
-    return transaction->commit();
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return Outcome::done;
 }
 
 Result<void> Registry::remove_route(const Login& owner) {

@@ -7,7 +7,9 @@ namespace gerve {
 namespace {
 
 constexpr Statement find_account{
-    "find-account", "SELECT id, login, kind, created_at, suspended_at FROM accounts WHERE login_folded = ?"};
+    "find-account",
+    "SELECT a.id, a.login, a.kind, a.created_at, a.suspended_at, a.alias_of, a.renaming_to, o.login,"
+    " o.renaming_to FROM accounts a LEFT JOIN accounts o ON o.id = a.alias_of WHERE a.login_folded = ?"};
 
 constexpr Statement find_team{"find-team",
                               "SELECT t.id FROM teams t JOIN accounts o ON o.id = t.org_id"
@@ -70,11 +72,37 @@ std::optional<RepositoryRecord> read_repository_record(RowReader& row) {
                             created,    archived,         disabled};
 }
 
+Result<std::optional<NameRecord>> find_name(Database& database, const Login& login) {
+    return read_one<NameRecord>(database, find_account, {std::string_view(login.folded())},
+                                [](RowReader& row) -> std::optional<NameRecord> {
+                                    auto account = read_account(row);
+                                    if (!account) return std::nullopt;
+                                    NameRecord name{std::move(*account), row.maybe_integer(),
+                                                    row.maybe_integer(), std::nullopt, false};
+                                    if (!name.alias_of) {
+                                        row.skip(2);
+                                        return name;
+                                    }
+                                    auto now = row.text_as(Login::parse);
+                                    if (!now) return std::nullopt;
+                                    name.now = std::move(*now);
+                                    name.is_pending = row.maybe_integer() == number_of(name.account.id);
+                                    return name;
+                                });
+}
+
 Result<AccountRecord> need_account(Database& database, const Login& login) {
-    auto found =
-        read_one<AccountRecord>(database, find_account, {std::string_view(login.folded())}, read_account);
+    auto found = find_name(database, login);
     if (!found) return pass_on(found);
-    if (*found) return std::move(**found);
+    if (*found && !(*found)->alias_of) return std::move((*found)->account);
+    if (*found) {
+        const std::string name = (*found)->account.login.text();
+        const std::string now = (*found)->now ? (*found)->now->text() : "?";
+        if ((*found)->is_pending)
+            return client_error(now + " is being renamed to " + name + ": `gerve user rename " + now + " " +
+                                name + "` finishes it");
+        return client_error(name + " is called " + now + " now");
+    }
     return client_error("there is no account '" + login.text() + "': add it with " +
                         std::string(add_command(AccountKind::user)));
 }

@@ -44,6 +44,16 @@ template <class Record, class Read>
 [[nodiscard]] std::optional<AccountRecord> read_account(RowReader& row);
 [[nodiscard]] std::optional<RepositoryRecord> read_repository_record(RowReader& row);
 
+// What a name stands for: an account, or a name besides its login that an account had or is being given.
+struct NameRecord {
+    AccountRecord account;  // the row of the name
+    std::optional<std::int64_t> alias_of;
+    std::optional<std::int64_t> renaming_to;
+    std::optional<Login> now;  // of an alias: what the account is called
+    bool is_pending = false;   // of an alias: the account is being renamed to it
+};
+[[nodiscard]] Result<std::optional<NameRecord>> find_name(Database& database, const Login& login);
+
 // Errors: client (there is none such, and how to make one; or it is of the other kind), unavailable.
 [[nodiscard]] Result<AccountRecord> need_account(Database& database, const Login& login);
 [[nodiscard]] Result<AccountRecord> need_user(Database& database, const Login& login);
@@ -51,6 +61,11 @@ template <class Record, class Read>
 [[nodiscard]] Result<std::int64_t> need_team(Database& database, const TeamPath& team);
 // By its name now: a name it had is refused, telling the new one.
 [[nodiscard]] Result<RepositoryRecord> need_repository(Database& database, const RepoPath& repo);
+
+[[nodiscard]] Result<KeyRecord> need_key(Database& database, const Fingerprint& fingerprint);
+
+// Whether somebody ever logged in by a key, as far as it is known here; see Registry::add_key.
+[[nodiscard]] Result<bool> was_used(Database& database, const KeyRecord& key);
 
 // Runs a change; refused with `refusal` when it changed no row, or when a constraint stood against it.
 [[nodiscard]] Result<Change> must_change(Database& database, const Statement& statement, Binds binds,

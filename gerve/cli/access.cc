@@ -31,9 +31,13 @@ int list_access(Site& site, const Values& values) {
     return 0;
 }
 
+std::string holder_text(const Values& values) {
+    return std::visit([](const auto& one) { return one.text(); }, *values.holder);
+}
+
 // Who has what there before it is changed.
 void note_grant(Site& site, const Values& values) {
-    const std::string holder = std::visit([](const auto& one) { return one.text(); }, *values.holder);
+    const std::string holder = holder_text(values);
     site.details().add("repo", values.repo->text());
     site.details().add(std::holds_alternative<Login>(*values.holder) ? "user" : "team", holder);
     const auto grants = site.registry().list_access(*values.repo);
@@ -55,8 +59,12 @@ void declare_access(Command& root) {
         .change("grant", "Give a user or a team access; it replaces what they had.",
                 [grant](Site& site) {
                     note_grant(site, *grant);
-                    need(site.registry().grant_access(*grant->repo, *grant->holder, *grant->access));
-                    return 0;
+                    const auto done =
+                        need(site.registry().grant_access(*grant->repo, *grant->holder, *grant->access));
+                    if (done == Outcome::done) return 0;
+                    return there_already(holder_text(*grant) + " has " +
+                                         std::string(access_name(*grant->access)) + " access to " +
+                                         grant->repo->text());
                 })
         .argument("OWNER/NAME", "The repository", parsed(grant->repo))
         .argument(holder_name, "A user, or a team of the owning organisation",

@@ -2,6 +2,7 @@
 
 #include "gerve/cli/commands.h"
 #include "gerve/cli/output.h"
+#include "gerve/cli/redis_table.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {
@@ -43,8 +44,19 @@ int add_account(Site& site, const Values& values) {
     site.details().add("user", values.login->text());
     const auto kind = values.flag ? AccountKind::organization : AccountKind::user;
     const auto added = site.registry().add_account(*values.login, kind);
-    if (added) return 0;
+    if (added && !added->was_there) return 0;
+    if (added) {
+        const char* kind_noun = kind == AccountKind::user ? "a user " : "an organisation ";
+        return there_already("there is " + std::string(kind_noun) + added->login.text());
+    }
     throw Stop{refused_status, "cannot add " + values.login->text() + ": " + explanation_of(added.error())};
+}
+
+int remove_account(Site& site, const Login& login) {
+    site.details().add("user", login.text());
+    need(site.registry().remove_account(login));
+    std::printf("%s is removed\n", login.text().c_str());
+    return tell_redis(site, [&](RedisEditor& redis) { return redis.remove(login); });
 }
 
 void declare_user(Command& root) {
@@ -76,8 +88,13 @@ void declare_user(Command& root) {
                     return 0;
                 })
         .argument("LOGIN", "The account", parsed(unsuspend->login));
+    declare_renaming(user);
+    const auto remove = std::make_shared<Values>();
+    user.change("remove", "Delete an account that owns nothing, or free a name that an account had.",
+                [remove](Site& site) { return remove_account(site, *remove->login); })
+        .argument("LOGIN", "The account, or the former name", parsed(remove->login));
     user.examples({"gerve user add alice", "gerve user add acme --org", "gerve user list --json",
-                   "gerve user suspend alice"});
+                   "gerve user suspend alice", "gerve user rename alice alicia", "gerve user remove alcie"});
 }
 
 int list_members(Site& site, const Values& values) {
@@ -109,8 +126,12 @@ void declare_org(Command& root) {
         .change("add", "Make somebody a member, or change the role.",
                 [add](Site& site) {
                     site.details().add("user", add->member->text());
-                    need(site.registry().set_org_member(*add->login, *add->member, add->role));
-                    return 0;
+                    const auto set =
+                        need(site.registry().set_org_member(*add->login, *add->member, add->role));
+                    if (set == Outcome::done) return 0;
+                    return there_already(add->member->text() + " is " +
+                                         (add->role == OrgRole::owner ? "an owner of " : "a member of ") +
+                                         add->login->text());
                 })
         .argument("ORG", "The organisation", parsed(add->login))
         .argument("LOGIN", "The person", parsed(add->member))
@@ -161,8 +182,9 @@ void declare_team_members(Command& team) {
         .change("add", "Put somebody into a team, and into its organisation.",
                 [add](Site& site) {
                     site.details().add("user", add->member->text());
-                    need(site.registry().add_team_member(*add->team, *add->member));
-                    return 0;
+                    const auto added = need(site.registry().add_team_member(*add->team, *add->member));
+                    if (added == Outcome::done) return 0;
+                    return there_already(add->member->text() + " is a member of " + add->team->text());
                 })
         .argument("ORG/TEAM", "The team", parsed(add->team))
         .argument("LOGIN", "The person", parsed(add->member));
@@ -183,8 +205,8 @@ void declare_team(Command& root) {
     const auto add = std::make_shared<Values>();
     team.change("add", "Make a team.",
                 [add](Site& site) {
-                    need(site.registry().add_team(*add->team));
-                    return 0;
+                    if (need(site.registry().add_team(*add->team)) == Outcome::done) return 0;
+                    return there_already("there is a team " + add->team->text());
                 })
         .argument("ORG/TEAM", "Its organisation and name", parsed(add->team));
     const auto remove = std::make_shared<Values>();

@@ -135,7 +135,8 @@ std::string padded(const std::array<std::string, 5>& cells, const std::string& l
     std::string line;
     for (std::size_t i = 0; i < cells.size(); ++i) {
         line += cells[i];
-        line.append(std::max(widths[i], cells[i].size()) - cells[i].size() + 2, ' ');
+        const std::size_t columns = columns_of(cells[i]);
+        line.append(std::max(widths[i], columns) - columns + 2, ' ');
     }
     line += last;
     while (line.ends_with(' ')) line.pop_back();

@@ -4,10 +4,11 @@
 #include <cstdio>
 #include <set>
 
-#include "authz/base/nearest.h"
-#include "authz/base/text.h"
+#include "authz/base/display.h"
 #include "gerve/cli/on_record.h"
+#include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
+#include "gerve/cli/suggestion.h"
 #include "gerve/ssh/server_identity.h"
 
 namespace gerve {
@@ -75,6 +76,33 @@ std::set<std::string> names_below(const CLI::App& app) {
         names.insert(one->get_name());
     }
     return names;
+}
+
+// Null: there is none of that name that is promised.
+const CLI::App* command_below(const CLI::App& app, const std::string& name) {
+    const auto found = app.get_subcommands(
+        [&](const CLI::App* sub) { return !sub->get_group().empty() && sub->get_name() == name; });
+    return found.empty() ? nullptr : found.front();
+}
+
+// "deploy-key revoke" is "key revoke".
+const CLI::App* related_group(const CLI::App& app) {
+    const std::string name = app.get_name();
+    const auto dash = name.rfind('-');
+    if (app.get_parent() == nullptr || dash == std::string::npos) return nullptr;
+    return command_below(*app.get_parent(), name.substr(dash + 1));
+}
+
+std::string no_such_command(const CLI::App& at, const std::string& word) {
+    const std::string told =
+        "'" + full_name(at) + "' has no command '" + std::string(utf8_prefix(word, 40)) + "'";
+    if (const auto similar = suggest_command(word, names_below(at)))
+        return told + "; did you mean '" + *similar + "'?";
+    const CLI::App* related = related_group(at);
+    if (related == nullptr) return told;
+    const auto similar = names_below(*related).contains(word) ? std::optional(word)
+                                                              : suggest_command(word, names_below(*related));
+    return similar ? told + "; did you mean '" + full_name(*related) + " " + *similar + "'?" : told;
 }
 
 }  // namespace
@@ -193,24 +221,55 @@ int CommandLine::explain_misuse(const std::string& what, bool something_lacks) c
     const std::set<std::string> commands = names_below(at);
     const std::vector<std::string> left = app_->remaining(true);
     if (!left.empty() && left.front().size() > 1 && left.front().starts_with('-')) {
-        text = "'" + full_name(at) + "' has no option '" + printable(left.front(), 40) + "'";
+        text = "'" + full_name(at) + "' has no option '" + std::string(utf8_prefix(left.front(), 40)) + "'";
     } else if (!commands.empty() && !left.empty()) {
-        text = "'" + full_name(at) + "' has no command '" + printable(left.front(), 40) + "'";
-        if (const auto similar = nearest(left.front(), commands))
-            text += "; did you mean '" + *similar + "'?";
+        text = no_such_command(at, left.front());
     } else if (wants_command) {
         text = "'" + full_name(at) + "' needs a command:";
         for (const std::string& name : commands) text += " " + name;
     }
-    std::fprintf(stderr, "gerve: %s\nSee: %s --help\n", text.c_str(), full_name(at).c_str());
+    complain(text + "\nSee: " + full_name(at) + " --help");
     return usage_status;
 }
 
+// `words`: of a command, as behind `gerve help`.
+int CommandLine::print_help(std::span<const char* const> words) const {
+    const CLI::App* app = app_.get();
+    std::string above;
+    for (const char* word : words) {
+        if (*word == '-') break;  // --help, or where an installation is
+        const CLI::App* next = command_below(*app, word);
+        if (next == nullptr) {
+            complain(no_such_command(*app, word) + "\nSee: " + full_name(*app) + " --help");
+            return usage_status;
+        }
+        above = full_name(*app);
+        app = next;
+    }
+    std::fputs(app->help(above).c_str(), stdout);
+    return 0;
+}
+
+void CommandLine::declare_help() {
+    Command root(*app_, chosen_);
+    // Understood by run(), since its words are names of commands.
+    root.command("help", "Print help on a command.", [](Site&) { return 0; })
+        .optional_arguments("COMMAND", "The words of the command, e.g. key add",
+                            [](const std::string&) { return Result<void>(); });
+    root.command("version", "Print the version.", [](Site&) {
+        std::puts("gerve " GERVE_VERSION);
+        return 0;
+    });
+}
+
 int CommandLine::run(int argc, const char* const* argv) {
+    declare_help();  // behind all others
     if (argc < 2) {
         std::fputs(app_->help().c_str(), stderr);
         return usage_status;
     }
+    const std::span words(argv + 1, argv + argc);
+    if (std::string_view(words.front()) == "help") return print_help(words.subspan(1));
     try {
         app_->parse(argc, argv);
     } catch (const CLI::Success& asked) {  // --help, --version
@@ -225,7 +284,7 @@ int CommandLine::run(int argc, const char* const* argv) {
         Site site(options_);
         return chosen_(site);
     } catch (const Stop& stop) {
-        std::fprintf(stderr, "gerve: %s\n", stop.text.c_str());
+        complain(stop.text);
         return stop.status;
     }
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -137,7 +138,9 @@ class CommandLine {
     [[nodiscard]] int run(int argc, const char* const* argv);
 
   private:
+    void declare_help();  // help and version, once all others are
     int explain_misuse(const std::string& what, bool something_lacks) const;
+    [[nodiscard]] int print_help(std::span<const char* const> words) const;
 
     GlobalOptions options_;
     Run chosen_;

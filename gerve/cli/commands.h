@@ -9,6 +9,7 @@ void declare_serve(Command& root);         // serve, and the roles that the mast
 void declare_check(Command& root);         // check
 void declare_schema(Command& root);        // schema
 void declare_accounts(Command& root);      // user, org, team
+void declare_renaming(Command& user);      // user rename
 void declare_keys(Command& root);          // key, deploy-key
 void declare_repositories(Command& root);  // repo
 void declare_inspection(Command& repo);    // repo fsck, repo size

@@ -1,10 +1,12 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
+#include "authz/model/public_key_file.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/held_signals.h"
 #include "gerve/cli/key_show.h"
@@ -23,12 +25,15 @@ struct Values {
     std::optional<UnixMillis> expires;
     std::string file;
     std::string title;
+    bool never = false;  // expires
+    bool all = false;    // keys of the file
     bool write = false;
     bool json = false;
 };
 
 constexpr const char* fingerprint_help = "SHA256:…, as `ssh-keygen -l` prints it";
 constexpr const char* file_help = "An id_….pub file, or - for standard input";
+constexpr const char* expires_help = "2027-01-31, 2027-01-31T12:00:00Z (UTC), or 90d";
 
 Setter expiry_into(std::optional<UnixMillis>& into) {
     return parsed(into, [](const std::string& text) -> Result<UnixMillis> {
@@ -39,7 +44,7 @@ Setter expiry_into(std::optional<UnixMillis>& into) {
 }
 
 std::string read_input(const std::string& file) {
-    constexpr std::size_t limit = 64 * 1024;
+    constexpr std::size_t limit = 1024 * 1024;
     struct stat status {};
     if (file != "-" && ::stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
         throw Stop{refused_status, file + ": not a regular file: use - for standard input"};
@@ -48,16 +53,58 @@ std::string read_input(const std::string& file) {
     const AwaitedInput awaited;
     text.resize(std::fread(text.data(), 1, text.size(), stdin));
     if (std::ferror(stdin) != 0) throw Stop{refused_status, errno_text("standard input")};
-    if (text.size() > limit) throw Stop{refused_status, "standard input: longer than a public key can be"};
+    if (text.size() > limit)
+        throw Stop{refused_status, "standard input: longer than a file of public keys can be"};
     return text;
 }
 
-PublicKey read_key(const std::string& file) {
-    const std::string text = read_input(file);
-    auto key = PublicKey::parse_line(trim(text));
-    if (!key)
-        throw Stop{refused_status, (file == "-" ? "standard input" : file) + ": " + describe(key.error())};
-    return *key;
+std::string lines_of(const std::vector<FiledKey>& keys) {
+    std::string text;
+    for (std::size_t i = 0; i < keys.size() && i < 10; ++i)
+        text += (i == 0 ? "" : ", ") + std::to_string(keys[i].line);
+    return keys.size() > 10 ? text + ", …" : text;
+}
+
+// The key of a file, or with --all each of them.
+std::vector<FiledKey> read_keys(const Values& values) {
+    const std::string text = read_input(values.file);
+    const std::string name = values.file == "-" ? "standard input" : values.file;
+    auto keys = parse_key_file(text);
+    if (!keys) {
+        const std::string beside = values.file + ".pub";
+        const bool known = values.file != "-" && is_private_key(text) && ::access(beside.c_str(), F_OK) == 0;
+        throw Stop{refused_status,
+                   name + ": " + describe(keys.error()) + (known ? "; here it is " + beside : "")};
+    }
+    if (keys->size() == 1 || (values.all && values.title.empty())) return std::move(*keys);
+    if (values.all) throw Stop{usage_status, "--title names one key: " + name + " has several"};
+    throw Stop{refused_status, name + ": there are " + std::to_string(keys->size()) +
+                                   " public keys in it (lines " + lines_of(*keys) +
+                                   "): --all adds them all, or give a file with one of them"};
+}
+
+using AddKey = std::function<Result<Added<KeyRecord>>(const PublicKey&, const KeyOptions&)>;
+
+// Adds the keys of a file, and prints their fingerprints. One that is refused keeps the others from nothing.
+int add_keys(Site& site, const Values& values, const AddKey& add) {
+    const std::vector<FiledKey> keys = read_keys(values);
+    const KeyOptions options{values.title, values.expires, site.config().audit.enabled};
+    if (keys.size() == 1) site.details().add("fingerprint", keys.front().key.fingerprint().text());
+    std::string refused;
+    for (const FiledKey& one : keys) {
+        const auto added = add(one.key, options);
+        const std::string where = keys.size() == 1 ? "" : "line " + std::to_string(one.line) + ": ";
+        if (!added) {
+            if (added.error().kind == ErrorKind::unavailable || keys.size() == 1) (void)need(added);
+            refused += (refused.empty() ? "" : "\n") + where + explanation_of(added.error());
+            continue;
+        }
+        std::printf("%s\n", added->fingerprint.text().c_str());
+        std::fflush(stdout);
+        if (added->was_there) (void)there_already(where + holder_of(*added) + " has this key");
+    }
+    if (!refused.empty()) throw Stop{refused_status, refused};
+    return 0;
 }
 
 void print_keys(const std::vector<KeyRecord>& keys, bool json, const std::string& none) {
@@ -81,24 +128,69 @@ int revoke_key(Site& site, const Values& values) {
     return 0;
 }
 
+void note_holder(Site& site, const KeyRecord& key) {
+    site.details().add(std::holds_alternative<User>(key.owner) ? "user" : "deploy_key_of", holder_of(key));
+}
+
+int move_key(Site& site, const Values& values) {
+    site.details().add("fingerprint", values.fingerprint->text());
+    const KeyMove moved = need(site.registry().move_key(*values.fingerprint, *values.login));
+    note_holder(site, moved.after);
+    site.details().add("before", holder_of(moved.before));
+    site.details().add("after", holder_of(moved.after));
+    const std::string fingerprint = moved.after.fingerprint.text();
+    if (holder_of(moved.before) == holder_of(moved.after))
+        return there_already(fingerprint + " belongs to " + holder_of(moved.after));
+    std::printf("%s of %s belongs to %s now\n", fingerprint.c_str(), holder_of(moved.before).c_str(),
+                holder_of(moved.after).c_str());
+    return 0;
+}
+
+int extend_key(Site& site, const Values& values) {
+    site.details().add("fingerprint", values.fingerprint->text());
+    if (!values.expires && !values.never) throw Stop{usage_status, "--expires is missing: a date, or never"};
+    const auto key = need(site.registry().extend_key(*values.fingerprint, values.expires));
+    note_holder(site, key);
+    site.details().add("after", format_time(key.expires, "never"));
+    const std::string what = key.fingerprint.text() + " of " + holder_of(key) +
+                             (key.expires ? " expires on " + format_time(*key.expires) : " never expires");
+    if (key.was_there) return there_already(what);
+    std::printf("%s\n", what.c_str());
+    return 0;
+}
+
+void declare_key_changes(Command& key) {
+    const auto move = std::make_shared<Values>();
+    key.change("move", "Give a key to another user; what its holder runs by it ends.",
+               [move](Site& site) { return move_key(site, *move); })
+        .argument("FINGERPRINT", fingerprint_help, parsed(move->fingerprint))
+        .argument("LOGIN", "The user who gets it", parsed(move->login));
+    const auto extend = std::make_shared<Values>();
+    key.change("extend", "Change when a key expires; an expired one is live again.",
+               [extend](Site& site) { return extend_key(site, *extend); })
+        .argument("FINGERPRINT", fingerprint_help, parsed(extend->fingerprint))
+        .option("--expires", "DATE", std::string(expires_help) + ", or never",
+                [values = extend.get()](const std::string& text) -> Result<void> {
+                    values->never = text == "never";
+                    return values->never ? Result<void>() : expiry_into(values->expires)(text);
+                });
+}
+
 void declare_key(Command& root) {
     Command key = root.group("key", "Keys of users, and what each key reaches.");
     const auto add = std::make_shared<Values>();
     key.change("add", "Give a user a key.",
                [add](Site& site) {
                    site.details().add("user", add->login->text());
-                   const PublicKey given = read_key(add->file);
-                   site.details().add("fingerprint", given.fingerprint().text());
-                   const KeyRecord record =
-                       need(site.registry().add_key(*add->login, given, add->title, add->expires));
-                   std::printf("%s\n", record.fingerprint.text().c_str());
-                   return 0;
+                   return add_keys(site, *add, [&](const PublicKey& given, const KeyOptions& options) {
+                       return site.registry().add_key(*add->login, given, options);
+                   });
                })
         .argument("LOGIN", "The user", parsed(add->login))
         .argument("FILE", file_help, word(add->file))
         .option("-t,--title", "TEXT", "What to call it; default: the key's comment", word(add->title))
-        .option("--expires", "DATE", "2027-01-31, 2027-01-31T12:00:00Z (UTC), or 90d",
-                expiry_into(add->expires));
+        .option("--expires", "DATE", expires_help, expiry_into(add->expires))
+        .flag("--all", "Add every key in the file", add->all);
     const auto list = std::make_shared<Values>();
     key.command("list", "List all keys, or those of one user; expired and revoked ones too.",
                 [list](Site& site) {
@@ -115,12 +207,14 @@ void declare_key(Command& root) {
         .argument("FINGERPRINT", fingerprint_help, parsed(show->fingerprint))
         .json(show->json);
     const auto revoke = std::make_shared<Values>();
-    key.change("revoke", "Refuse a key for good; it cannot be added again.",
+    key.change("revoke", "Refuse a key; once somebody logged in by it, it cannot be added again.",
                [revoke](Site& site) { return revoke_key(site, *revoke); })
         .argument("FINGERPRINT", fingerprint_help, parsed(revoke->fingerprint));
+    declare_key_changes(key);
     key.examples({"gerve key add alice ~/.ssh/id_ed25519.pub --title laptop",
-                  "ssh-add -L | head -1 | gerve key add alice -", "gerve key list alice",
-                  "gerve key show SHA256:…", "gerve key revoke SHA256:…"});
+                  "ssh-add -L | gerve key add alice - --all", "gerve key list alice",
+                  "gerve key show SHA256:…", "gerve key extend SHA256:… --expires 90d",
+                  "gerve key move SHA256:… bob", "gerve key revoke SHA256:…"});
 }
 
 void declare_deploy_key(Command& root) {
@@ -129,19 +223,16 @@ void declare_deploy_key(Command& root) {
     key.change("add", "Let a key read one repository, or with --write push to it as well.",
                [add](Site& site) {
                    site.details().add("repo", add->repo->text());
-                   const PublicKey given = read_key(add->file);
-                   site.details().add("fingerprint", given.fingerprint().text());
-                   const KeyRecord record = need(site.registry().add_deploy_key(*add->repo, given, add->title,
-                                                                                add->write, add->expires));
-                   std::printf("%s\n", record.fingerprint.text().c_str());
-                   return 0;
+                   return add_keys(site, *add, [&](const PublicKey& given, const KeyOptions& options) {
+                       return site.registry().add_deploy_key(*add->repo, given, add->write, options);
+                   });
                })
         .argument("OWNER/REPO", "The repository", parsed(add->repo))
         .argument("FILE", file_help, word(add->file))
         .flag("--write", "It may push", add->write)
         .option("-t,--title", "TEXT", "What to call it; default: the key's comment", word(add->title))
-        .option("--expires", "DATE", "2027-01-31, 2027-01-31T12:00:00Z (UTC), or 90d",
-                expiry_into(add->expires));
+        .option("--expires", "DATE", expires_help, expiry_into(add->expires))
+        .flag("--all", "Add every key in the file", add->all);
     const auto list = std::make_shared<Values>();
     key.command("list", "List the deploy keys of a repository.",
                 [list](Site& site) {

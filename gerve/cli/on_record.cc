@@ -15,6 +15,7 @@
 #include "authz/base/text.h"
 #include "authz/service/client.h"
 #include "gerve/cli/held_signals.h"
+#include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
 #include "gerve/server/state_directory.h"
 
@@ -158,7 +159,7 @@ int run_on_record(Site& site, const std::string& command, const Run& run) {
     try {
         return run_and_tell(site, recorder, command, run);
     } catch (const Stop& stop) {
-        std::fprintf(stderr, "gerve: %s\n", stop.text.c_str());
+        complain(stop.text);
         return stop.status;
     }
 }

@@ -1,7 +1,11 @@
 #include "gerve/cli/output.h"
 
+#include <locale.h>
+#include <wchar.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -16,7 +20,7 @@ std::string line_of(const std::vector<std::string>& cells, const std::vector<std
     std::string line;
     for (std::size_t i = 0; i < cells.size(); ++i) {
         line += cells[i];
-        if (i + 1 < cells.size()) line.append(widths[i] - cells[i].size() + 2, ' ');
+        if (i + 1 < cells.size()) line.append(widths[i] - columns_of(cells[i]) + 2, ' ');
     }
     return line;
 }
@@ -55,15 +59,65 @@ std::optional<UnixMillis> parse_calendar(std::string_view text) {
 
 }  // namespace
 
+Letters terminal_letters() {
+    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const char* value = std::getenv(name);
+        if (value == nullptr || *value == '\0') continue;
+        // "de_DE.UTF-8", "C.utf8@…": what the locale says, whether or not this machine has it.
+        const std::string locale = fold_case(value);
+        const std::string charset = locale.substr(std::min(locale.find('.'), locale.size()));
+        return charset.starts_with(".utf-8") || charset.starts_with(".utf8") ? Letters::utf8 : Letters::ascii;
+    }
+    return Letters::ascii;
+}
+
 std::string shown(std::string_view text) {
-    const std::string escaped = printable(text);
-    return escaped == text ? escaped : '"' + escaped + '"';
+    const Letters letters = terminal_letters();
+    if (is_displayable(text, letters) && !text.starts_with('"')) return std::string(text);
+    std::string quoted = "\"";
+    for (; !text.empty(); text.remove_prefix(1)) {
+        const auto end = std::min(text.find_first_of("\"\\"), text.size());
+        quoted += displayed(text.substr(0, end), letters);
+        text.remove_prefix(end);
+        if (text.empty()) break;
+        quoted += printable(text.substr(0, 1));
+    }
+    return quoted + '"';
 }
 
 std::string one_line(std::string_view text) {
-    std::string out;
-    for (const char c : text) out += c == '"' || c == '\\' ? std::string(1, c) : printable({&c, 1});
-    return out;
+    return displayed(text, terminal_letters());
+}
+
+void complain(std::string_view text) {
+    std::string words(text);
+    if (terminal_letters() == Letters::ascii) {
+        constexpr std::string_view ellipsis = "\u2026";  // of our own texts
+        for (auto at = words.find(ellipsis); at != std::string::npos; at = words.find(ellipsis, at))
+            words.replace(at, ellipsis.size(), "...");
+    }
+    std::fprintf(stderr, "gerve: %s\n", displayed_lines(words, terminal_letters()).c_str());
+}
+
+int there_already(std::string_view what) {
+    complain(std::string(what) + " already: nothing was changed");
+    return 0;
+}
+
+std::size_t columns_of(std::string_view text) {
+    // Of every system with glibc, whatever its own locale is; without it all letters count as narrow.
+    static const locale_t unicode = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    const locale_t before = unicode == nullptr ? nullptr : ::uselocale(unicode);
+    std::size_t columns = 0;
+    while (!text.empty()) {
+        const std::size_t size = std::max<std::size_t>(utf8_size(text), 1);
+        wchar_t letter = 0;
+        const bool known = unicode != nullptr && size > 1 && std::mbtowc(&letter, text.data(), size) > 0;
+        columns += known ? static_cast<std::size_t>(std::max(::wcwidth(letter), 0)) : 1;
+        text.remove_prefix(size);
+    }
+    if (before != nullptr) ::uselocale(before);
+    return columns;
 }
 
 void Table::print(std::string_view none) const {
@@ -72,9 +126,9 @@ void Table::print(std::string_view none) const {
         return;
     }
     std::vector<std::size_t> widths;
-    for (const std::string& heading : headings_) widths.push_back(heading.size());
+    for (const std::string& heading : headings_) widths.push_back(columns_of(heading));
     for (const auto& row : rows_) {
-        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i]));
     }
     std::printf("%s\n", line_of(headings_, widths).c_str());
     for (const auto& row : rows_) std::printf("%s\n", line_of(row, widths).c_str());
@@ -82,7 +136,8 @@ void Table::print(std::string_view none) const {
 
 void print_json(const nlohmann::ordered_json& value) {
     using Dump = nlohmann::ordered_json;
-    std::printf("%s\n", value.dump(2, ' ', false, Dump::error_handler_t::replace).c_str());
+    const std::string text = value.dump(2, ' ', false, Dump::error_handler_t::replace);
+    std::printf("%s\n", displayed_json(text).c_str());
 }
 
 std::string format_bytes(std::uint64_t bytes) {

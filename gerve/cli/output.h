@@ -9,17 +9,31 @@
 #include <vector>
 
 #include "authz/base/clock.h"
+#include "authz/base/display.h"
 #include "authz/base/result.h"
 
 namespace gerve {
 
-// Bytes from outside as a cell of a table: as they are if they are plain, else quoted and escaped.
+// What this terminal shows, by the locale of the environment: LC_ALL, else LC_CTYPE, else LANG.
+[[nodiscard]] Letters terminal_letters();
+
+// Text from outside as a cell of a table: as it was given if this terminal can show all of it, else quoted
+// and escaped (a quote and a backslash too, so that no other text looks the same).
 [[nodiscard]] std::string shown(std::string_view text);
 
-// The same for text that holds quotes of our own: only what would break the line is escaped.
+// Text of our own that holds such text: only what this terminal cannot show is escaped.
 [[nodiscard]] std::string one_line(std::string_view text);
 
-// Columns as wide as they need to be. Cells are printed as they are: put untrusted text through shown().
+// Prints "gerve: TEXT" on stderr. The text may have several lines, and hold what the operator wrote.
+void complain(std::string_view text);
+
+// For a script that adds what may be there: says on stderr that it is, and returns 0.
+int there_already(std::string_view what);
+
+// Columns that a text takes on a terminal: two for wide letters, none for a mark above another.
+[[nodiscard]] std::size_t columns_of(std::string_view text);
+
+// Columns as wide as they need to be. Cells are printed as they are: put text from outside through shown().
 class Table {
   public:
     explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
@@ -32,6 +46,7 @@ class Table {
     std::vector<std::vector<std::string>> rows_;
 };
 
+// Letters stay as they are; what a terminal would obey or hide is escaped as JSON has it.
 void print_json(const nlohmann::ordered_json& value);
 
 // "512 B", "1.5 MiB": in the largest unit of which it is one at least.

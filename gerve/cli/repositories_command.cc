@@ -49,14 +49,31 @@ std::string keep_disabled(Site& site, const RepositoryRecord& record, const Undo
            "`; if not, `gerve repo delete " + path + "` and create it again";
 }
 
+// A repository that is there, as a script that creates it once more finds it.
+int take_known(FileServer& server, const RepositoryRecord& there, bool is_public) {
+    const std::string path = there.path.text();
+    if (there.is_public != is_public) {
+        throw Stop{refused_status,
+                   "there is already a repository " + path + ", and it is " +
+                       (there.is_public ? "public: `gerve repo hide " : "private: `gerve repo publish ") +
+                       path + "` changes that"};
+    }
+    const auto size = server.size(there.path, there.id);
+    if (!size && size.error().fate == Fate::missing) {
+        throw Stop{refused_status, "there is an entry " + path + ", but " + size.error().why +
+                                       ": if it was never made there, `gerve repo delete " + path +
+                                       "` and create it again"};
+    }
+    return there_already("there is a repository " + path + (there.disabled ? " (disabled)" : ""));
+}
+
 // The row comes first: it gives the number by which a file server may file the repository.
 int create(Site& site, const Values& values) {
     site.details().add("repo", values.repo->text());
     (void)need(site.registry().show_account(values.repo->owner()));
-    if (const auto there = site.registry().show_repository(*values.repo)) {
-        throw Stop{refused_status, "there is already a repository " + there->path.text()};
-    }
     FileServer server(site, values.repo->owner());
+    if (const auto there = site.registry().show_repository(*values.repo))
+        return take_known(server, *there, !values.is_private);
     const RepositoryRecord record = need(site.registry().create_repository(*values.repo, !values.is_private));
     const auto made = server.create(record.path, record.id, values.object_format);
     if (made) return 0;
@@ -173,8 +190,7 @@ int remove(Site& site, const Values& values) {
     if (!removed && !missing) throw Stop{refused_status, removed.error().why};
     (void)need(site.registry().delete_repository(record.path));
     if (missing) {
-        std::fprintf(stderr, "gerve: %s: only its entry is deleted; if it lies elsewhere, remove it there\n",
-                     removed.error().why.c_str());
+        complain(removed.error().why + ": only its entry is deleted; if it lies elsewhere, remove it there");
     }
     return 0;
 }

@@ -34,7 +34,7 @@ int look_at(Site& site, const RepoPath& path, const Look& look, Json& out) {
         out["server"] = server.name().text();
         return look(server, record, out);
     } catch (const Stop& stop) {
-        std::fprintf(stderr, "gerve: %s: %s\n", path.text().c_str(), stop.text.c_str());
+        complain(path.text() + ": " + stop.text);
         out["error"] = stop.text;
         return stop.status;
     }

@@ -11,6 +11,7 @@
 #include "gerve/cli/commands.h"
 #include "gerve/cli/file_server.h"
 #include "gerve/cli/output.h"
+#include "gerve/cli/redis_table.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {
@@ -59,12 +60,14 @@ int list_servers(Site& site, bool json) {
 void warn_of_first(Site& site, const Values& values) {
     const std::size_t owners = need(site.registry().list_accounts()).size();
     const std::size_t repositories = need(site.registry().list_repositories()).size();
-    std::fprintf(
-        stderr,
-        "gerve: from now on each owner needs a route (`gerve route set OWNER SERVER`): until they have "
-        "one, clients of all %zu accounts, with %zu repositories, are turned away with exit status 75; "
-        "what the embedded server holds is reached by a server named local at unix:%s\n",
-        owners, repositories, site.config().local_agent_socket().c_str());
+    complain(
+        "from now on each owner needs a route (`gerve route set OWNER SERVER`): until they have one, clients "
+        "of "
+        "all " +
+        std::to_string(owners) + " accounts, with " + std::to_string(repositories) +
+        " repositories, are turned away with exit status 75; what the embedded server holds is reached by a "
+        "server named local at unix:" +
+        site.config().local_agent_socket());
     if (values.yes || repositories == 0 || ::isatty(STDIN_FILENO) == 0) return;
     std::printf("Type the name of the server to add it: ");
     std::fflush(stdout);
@@ -76,8 +79,10 @@ void warn_of_first(Site& site, const Values& values) {
 int add_server(Site& site, const Values& values) {
     const bool first = site.config().embedded && need(site.registry().list_servers()).empty();
     if (first) warn_of_first(site, values);
-    need(site.registry().add_server(*values.server, values.endpoints));
-    return 0;
+    const auto added = need(site.registry().add_server(*values.server, values.endpoints));
+    return added.was_there
+               ? there_already("there is a server " + values.server->text() + " with these endpoints")
+               : 0;
 }
 
 void declare_server(Command& root) {
@@ -143,17 +148,6 @@ int list_routes(Site& site, bool json) {
     return 0;
 }
 
-// The table is written by then. Redis may say something else until it is mended, so this is told as a
-// failure.
-int tell_redis(Site& site, const std::function<Result<void>(RedisEditor&)>& change) {
-    if (!site.config().redis) return 0;
-    auto editor = RedisEditor::open(*site.config().redis);
-    const auto changed = editor ? change(*editor) : Result<void>(pass_on(editor));
-    if (changed) return 0;
-    throw Stop{refused_status, "the table is changed, Redis is not: " + describe(changed.error()) +
-                                   "; run `gerve route sync` when it can be reached"};
-}
-
 // Whose it is, and where it leads before it is changed.
 void note_route(Site& site, const Login& owner) {
     site.details().add("user", owner.text());
@@ -165,8 +159,10 @@ void note_route(Site& site, const Login& owner) {
 int set_route(Site& site, const Login& owner, const ServerName& server) {
     note_route(site, owner);
     site.details().add("after", server.text());
-    need(site.registry().set_route(owner, server));
-    return tell_redis(site, [&](RedisEditor& redis) { return redis.set(owner, server); });
+    const auto set = need(site.registry().set_route(owner, server));
+    const int told = tell_redis(site, [&](RedisEditor& redis) { return redis.set(owner, server); });
+    if (set == Outcome::already) return there_already(owner.text() + " is routed to " + server.text());
+    return told;
 }
 
 int remove_route(Site& site, const Login& owner) {
@@ -197,8 +193,7 @@ int sync_routes(Site& site, bool mend, bool json) {
     json ? print_json(out)
          : table.print(std::to_string(found.compared) + " routes: Redis says what the table says");
     if (!found.unseen.empty()) {
-        std::fprintf(stderr, "gerve: keys of owners without a route were not looked for: %s\n",
-                     found.unseen.c_str());
+        complain("keys of owners without a route were not looked for: " + found.unseen);
     }
     return all_well ? 0 : refused_status;
 }

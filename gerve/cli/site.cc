@@ -1,7 +1,10 @@
 #include "gerve/cli/site.h"
 
+#include <filesystem>
+
 #include "authz/base/presence.h"
 #include "authz/store/open_database.h"
+#include "gerve/cli/output.h"
 #include "gerve/server/state_directory.h"
 
 namespace gerve {
@@ -22,16 +25,37 @@ const Config& Site::config() {
     return *config_;
 }
 
+bool Site::has_state() {
+    return config().directory_backend != "sqlite" || need(is_there(config().state));
+}
+
+std::string Site::state_path() {
+    std::error_code error;
+    const auto path = std::filesystem::absolute(config().state, error);
+    return error ? config().state : path.lexically_normal().string();
+}
+
+// In another directory than the server's, the default would be a second state: all would be well here, and
+// nobody could log in there.
 void Site::create_state() {
-    if (config().directory_backend == "sqlite") need(make_state_directory(config().state));
+    if (has_state()) return;
+    if (config().file.empty() && options_.state.empty()) {
+        throw Stop{refused_status,
+                   "there is no state directory " + state_path() +
+                       ": run this where `gerve serve` runs, or name its state directory with --state "
+                       "(--state " +
+                       config().state + " makes a new one here)"};
+    }
+    need(make_state_directory(config().state));
+    complain("made a new state directory, " + state_path());
 }
 
 Database& Site::database() {
     if (!database_) {
-        if (config().directory_backend == "sqlite" && !need(is_there(config().state))) {
+        if (!has_state()) {
             throw Stop{refused_status,
-                       "there is no state directory " + config().state +
-                           "; name the right one with --state or -c, or begin with `gerve user add`"};
+                       "there is no state directory " + state_path() +
+                           ": name the right one with --state or -c, or begin with `gerve serve`"};
         }
         database_ = need_backend(open_for_administration(config()));
     }

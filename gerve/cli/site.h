@@ -31,9 +31,14 @@ class Site {
     [[nodiscard]] JsonMembers& details() { return details_; }
     [[nodiscard]] std::string take_details() { return std::exchange(details_, {}).take_object(); }
 
-    void create_state();  // nothing to do unless the directory is in SQLite
+    // Nothing to do unless the directory is in SQLite. Says that it makes one; stops where only the default
+    // names it, which depends on where the command is run.
+    void create_state();
 
   private:
+    [[nodiscard]] bool has_state();
+    [[nodiscard]] std::string state_path();  // from the root on
+
     GlobalOptions options_;
     std::optional<Config> config_;
     std::unique_ptr<Database> database_;

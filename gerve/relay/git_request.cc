@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "authz/model/messages.h"
+#include "authz/model/url_path.h"
 
 namespace gerve {
 namespace {
@@ -70,7 +71,7 @@ Result<GitRequest> parse_git_request(std::string_view packet) {
     if (!path.starts_with('/')) return malformed("its path does not begin with a slash");
     auto protocol = parse_parameters(rest);
     if (!protocol) return pass_on(protocol);
-    auto repo = RepoPath::parse_of_url(path);
+    auto repo = parse_url_path(path);
     if (!repo) return pass_on(repo);
     return GitRequest{*service, std::move(*repo), std::move(*protocol)};
 }

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 
 import pytest
 
@@ -17,10 +18,10 @@ GROUPS = {
     "explain": "",
     "ticket-key": "new",
     "schema": "print migrate",
-    "user": "add list suspend unsuspend",
+    "user": "add list suspend unsuspend rename remove",
     "team": "add remove list member",
     "org": "member",
-    "key": "add list revoke show",
+    "key": "add list revoke show move extend",
     "deploy-key": "add list",
     "repo": "create list archive disable rename delete fsck size",
     "access": "grant revoke",
@@ -41,7 +42,70 @@ def test_every_command_has_a_help_text(site, command):
 
 
 def test_version(site):
-    assert re.search(r"\d+\.\d+\.\d+", site.admin.run(program("gerve"), "--version").stdout)
+    version = site.admin.run(program("gerve"), "--version").stdout
+    assert re.search(r"\d+\.\d+\.\d+", version)
+    assert site.admin.run(program("gerve"), "version").stdout == version
+
+
+@pytest.mark.parametrize("command", ["", "key", "key add", "team member add"])
+def test_help_is_a_command(site, command):
+    words = command.split()
+    asked = site.admin.run(program("gerve"), "help", *words, stderr="").stdout
+    assert asked == site.admin.run(program("gerve"), *words, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "command, meant",
+    [
+        ("user delete x", "remove"),
+        ("user rm x", "remove"),
+        ("repo remove a/b", "delete"),
+        ("key del SHA256:x", "revoke"),
+        ("repo ls", "list"),
+        ("repo new a/b", "create"),
+        ("user create x", "add"),
+        ("deploy-key revoke SHA256:x", "gerve key revoke"),
+        ("help key ad", "add"),
+        ("usr list", "user"),
+    ],
+)
+def test_a_word_of_another_program_leads_on(site, command, meant):
+    site.gerve(*command.split(), exit=2, stdout="", says=f"did you mean '{meant}'?") if not command.startswith(
+        "help"
+    ) else site.admin.run(program("gerve"), *command.split(), exit=2, says=f"did you mean '{meant}'?")
+
+
+def test_a_command_in_the_wrong_directory_makes_no_second_state(site):
+    for command in ("user add x", "schema migrate", "key list", "repo create a/b"):
+        site.admin.run(program("gerve"), *command.split(), exit=1, stdout="", says="there is no state directory /")
+    assert not (site.admin.home / "gerve-state").exists()
+
+
+def test_a_state_directory_that_is_named_is_made_and_named(site, tmp_path):
+    state = tmp_path / "deep" / "state"
+    site.admin.run(
+        program("gerve"), "--state", state, "user", "add", "x", stderr=f"gerve: made a new state directory, {state}\n"
+    )
+    site.admin.run(program("gerve"), "--state", state, "user", "add", "y", stdout="", stderr="")
+
+
+def test_what_the_operator_wrote_moves_no_cursor(site, alice, tmp_path):
+    """In an error, in a table and in JSON; and what can be shown is shown as it was written."""
+    for words in (
+        ("key", "add", alice.login, "no\x1b[2J\u202efile"),
+        ("user", "ad\x1b[2J\u202e"),
+        ("user", "add", "\x1b[2J\u202e"),
+        ("key", "list", "--\u202e"),
+    ):
+        outcome = site.gerve(*words, exit=range(1, 3))
+        assert "\x1b" not in outcome.stderr and "\u202e" not in outcome.stderr
+    key = make_key(tmp_path / "id")
+    site.gerve("key", "add", alice.login, key.public, "--title", "Zo\u00eb \u202e\u200b")
+    printed = site.gerve("key", "list", alice.login, "--json").stdout
+    assert "Zo\u00eb \\u202e\\u200b" in printed
+    assert [one["title"] for one in json.loads(printed) if one["fingerprint"] == key.fingerprint] == [
+        "Zo\u00eb \u202e\u200b"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +180,7 @@ def test_a_login_is_taken_whatever_its_case(site):
     login = site.fresh("Carol")
     site.gerve("user", "add", login)
     for taken in (login, login.upper(), login.lower()):
-        site.gerve("user", "add", taken, exit=1, says=login)
+        site.gerve("user", "add", taken, "--org", exit=1, says=login)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +221,50 @@ def test_repositories_are_listed_with_their_visibility(site, alice):
 def test_a_repository_that_is_there_is_not_created_again(site, alice, project):
     head = project.rev("main")
     for path in (project.path, project.path.upper()):
-        site.gerve("repo", "create", path, exit=1, says="already")
+        site.gerve("repo", "create", path, stdout="", says="already: nothing was changed")
+        site.gerve("repo", "create", path, "--private", exit=1, says=f"`gerve repo hide {project.path}`")
     assert project.rev("main") == head
+
+
+def test_an_entry_whose_repository_is_missing_is_not_taken_for_a_repository(site, alice):
+    repository = site.repository(alice, "gone")
+    shutil.rmtree(repository.disk)
+    site.gerve("repo", "create", repository.path, exit=1, says=f"`gerve repo delete {repository.path}`")
+
+
+def test_what_a_script_adds_twice_is_added_once(site, alice, bob, secret):
+    """The second run of a provisioning script changes nothing and says so."""
+    organisation, server = site.organisation(), site.fresh("fs")
+    key = make_key(alice.home / "ci").public
+    site.gerve("deploy-key", "add", secret.path, key, "--write")
+    site.gerve("team", "add", f"{organisation}/devs")
+    site.gerve("team", "member", "add", f"{organisation}/devs", bob.login)
+    site.gerve("org", "member", "add", organisation, alice.login, "--role", "owner")
+    site.gerve("access", "grant", secret.path, bob.login, "write")
+    before = [site.gerve_json(*words) for words in (("user", "list"), ("key", "list"), ("access", "list", secret.path))]
+    for words in (
+        ("user", "add", bob.login),
+        ("user", "add", organisation, "--org"),
+        ("key", "add", bob.login, bob.key.public),
+        ("deploy-key", "add", secret.path, key, "--write"),
+        ("team", "add", f"{organisation}/devs"),
+        ("team", "member", "add", f"{organisation}/devs", bob.login),
+        ("org", "member", "add", organisation, alice.login, "--role", "owner"),
+        ("access", "grant", secret.path, bob.login, "write"),
+        ("repo", "create", secret.path, "--private"),
+    ):
+        site.gerve(*words, says="already: nothing was changed")
+    after = [site.gerve_json(*words) for words in (("user", "list"), ("key", "list"), ("access", "list", secret.path))]
+    assert after == before and server
+
+
+def test_servers_and_routes_are_set_twice_without_harm(private_site):
+    private_site.gerve("server", "add", "fs1", "127.0.0.1:9419", "-y")
+    private_site.gerve("server", "add", "fs1", "127.0.0.1:9419", says="already")
+    private_site.gerve("server", "add", "fs1", "127.0.0.1:9420", exit=1, says="gerve server set")
+    private_site.gerve("user", "add", "alice")
+    private_site.gerve("route", "set", "alice", "fs1")
+    private_site.gerve("route", "set", "alice", "fs1", says="already")
 
 
 def test_a_deleted_repository_is_gone_and_its_name_is_free(site, alice, project):

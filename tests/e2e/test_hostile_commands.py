@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.messages import NOT_FOUND, UNKNOWN_COMMAND
+from harness.messages import INVALID_PATH, NOT_FOUND, UNKNOWN_COMMAND
 from harness.rawssh import CUT, RawClient, in_order
 
 pytestmark = pytest.mark.both_doors
@@ -139,27 +139,24 @@ def test_what_stands_behind_a_nul_is_not_there(run):
         "",
         "/",
         "//",
+        "{r}//x",
+        "//..//{r}",
         ".",
         "..",
         "project",
         "/project",
-        "{r}/",
         "{r}/.git",
         "{r}/..",
         "{r}/../project",
-        "//{r}",
         "./{r}",
         "../{r}",
         "/../{r}",
-        "{o}//project",
         "{o}/./project",
         "{o}/../{r}",
         "x/{r}",
         "{r}/x",
         "../../../../etc/passwd",
-        "/etc/passwd",
         "/etc/../{r}",
-        "etc/passwd",
         "~/{r}",
         "~root/project",
         "{o}/~project",
@@ -209,15 +206,25 @@ def test_what_stands_behind_a_nul_is_not_there(run):
         "a" * 300 + "/project",
         b"{o}/\xff\xfe",
         b"{o}/\xc0\xae\xc0\xae/project",
-        "nul/con",
         "{o}/project'\\''x",
         "{o}/project'\\!'",
     ],
 )
-def test_a_path_that_no_repository_has_is_told_as_a_missing_one(run, path):
+def test_a_path_that_no_repository_can_have_is_answered_with_the_form(run, path):
     raw = path if isinstance(path, bytes) else path.encode()
     answer = run(b"git-upload-pack '" + raw + b"'")
+    assert (answer.stdout, answer.stderr, answer.exit) == (b"", INVALID_PATH.encode(), 1)
+
+
+@pytest.mark.parametrize("path", ["etc/passwd", "/etc/passwd", "//etc//passwd/", "nul/con"])
+def test_a_path_that_a_repository_could_have_is_told_as_a_missing_one(run, path):
+    answer = run(f"git-upload-pack '{path}'")
     assert (answer.stdout, answer.stderr, answer.exit) == (b"", NOT_FOUND.encode(), 1)
+
+
+@pytest.mark.parametrize("path", ["{r}/", "//{r}", "{o}//project", "//{o}///project.git//"])
+def test_slashes_are_taken_as_a_file_system_takes_them(run, path):
+    assert run(f"git-upload-pack '{path}'").stdout == run("git-upload-pack '{r}'").stdout
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,23 @@ def test_a_revoked_key_ends_what_it_runs_and_nothing_else(site, bulky, reader):
     stays.running.finish(exit=128, says=KILLED)
 
 
+def test_a_moved_key_ends_what_its_holder_runs(site, bulky, reader):
+    """Though the new holder may do the same."""
+    other = site.person("other")
+    site.grant(bulky, other, "read")
+    clone = SlowClone(site, reader, bulky)
+    began = time.monotonic()
+    site.gerve("key", "move", reader.key.fingerprint, other.login)
+    clone.ends(WITHDRAWN, began)
+    reader.git("ls-remote", bulky.url)
+
+
+def test_a_renamed_account_goes_on_with_what_it_runs(site, bulky, reader):
+    clone = SlowClone(site, reader, bulky)
+    site.gerve("user", "rename", reader.login, f"{reader.login}-new")
+    clone.running.finish(timeout=120)
+
+
 def test_whatever_took_the_access_ends_what_depended_on_it(site, bulky, door):
     """An account, a grant, a deploy key: at once, so that the test does not take as long as all."""
     people = [site.person(f"reader-{n}", door) for n in range(2)]

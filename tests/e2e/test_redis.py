@@ -93,6 +93,17 @@ def test_route_set_writes_both_and_what_is_missing_is_repaired(site):
     alice.git("ls-remote", repository.url, exit=128)
 
 
+def test_a_renamed_owner_is_found_by_its_route(site):
+    alice = site.person("alice")
+    repository = site.repository(alice)
+    site.redis.kill()
+    site.gerve("user", "rename", alice.login, "alicia", exit=1, says="nothing is renamed")
+    site.redis.start()
+    site.gerve("user", "rename", alice.login, "alicia")
+    assert site.redis.routes() == {"alicia": "fs1"}
+    alice.git("ls-remote", repository.url, says="has moved to alicia/project")
+
+
 def test_route_sync_tells_and_mends_differences(site):
     alice, bob = site.person("alice"), site.person("bob")
     site.repository(alice)

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.keys import make_key
-from harness.messages import NOT_FOUND, SUSPENDED, UNKNOWN_COMMAND
+from harness.messages import INVALID_PATH, NOT_FOUND, SUSPENDED, UNKNOWN_COMMAND
 
 pytestmark = pytest.mark.both_doors
 
@@ -31,8 +31,9 @@ def test_why_tells_the_rule(site, alice, bob, secret):
 
 
 def test_what_one_may_not_read_is_told_as_what_is_not_there(site, stranger, secret):
-    for question in (f"{secret.owner}/nothing", secret.path, f"{secret.path} push", "nobody/nothing push", "../nothing"):
+    for question in (f"{secret.owner}/nothing", secret.path, f"{secret.path} push", "nobody/nothing push"):
         stranger.ssh(f"why {question}", exit=1, stdout="", stderr=NOT_FOUND)
+    stranger.ssh("why ../nothing", exit=1, stdout="", stderr=INVALID_PATH)
     machine = site.deploy_client(site.repository(stranger), stranger.door)
     machine.ssh(f"why {secret.path}", exit=1, stdout="", stderr=NOT_FOUND)
 

@@ -3,6 +3,7 @@
 #include "authz/base/text.h"
 #include "authz/model/repo_path.h"
 #include "authz/model/route.h"
+#include "authz/model/url_path.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace gerve;
@@ -27,7 +28,7 @@ void check_repo_path(std::string_view input) {
 
 // What a URL may have besides are slashes.
 void check_url_path(std::string_view input) {
-    const auto path = RepoPath::parse_of_url(input);
+    const auto path = parse_url_path(input);
     if (!path) {
         require(path.error().kind == ErrorKind::denied, "the path of a URL is the client's");
         return fuzz::require_one_clean_line(path.error().detail);

@@ -6,6 +6,10 @@ UNKNOWN_COMMAND = (
     "ERROR: Unknown command. Gerve runs git-upload-pack, git-receive-pack and git-upload-archive.\n"
 )
 NOT_FOUND = "ERROR: Repository not found.\n"
+INVALID_PATH = (
+    "ERROR: Invalid repository path. The form is OWNER/NAME, as in git@HOST:OWNER/NAME.git or "
+    "ssh://git@HOST/OWNER/NAME.git.\n"
+)
 SUSPENDED = "ERROR: Your account is suspended.\n"
 KILLED = "ERROR: This session was ended by an administrator.\n"
 WITHDRAWN = "ERROR: Your access was withdrawn.\n"

@@ -79,7 +79,7 @@ class World : public Store {
         } else if (w[0] == "deploy-key") {
             const auto number = static_cast<unsigned>(deploy_keys_.size() + 1);
             deploy_keys_[w[1]] = number;
-            must(make.add_deploy_key(repo(w[2]), make_key(number), w[1], w[3] == "write", std::nullopt));
+            must(make.add_deploy_key(repo(w[2]), make_key(number), w[3] == "write", {w[1], std::nullopt}));
         } else {
             FAIL("not a rule: " << w[0]);
         }

@@ -57,7 +57,7 @@ class Audited {
 
 KeyRecord key_of_alice(Registry& registry) {
     must(registry.add_account(login("alice"), AccountKind::user));
-    return must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+    return must(registry.add_key(login("alice"), make_key(1), {"", std::nullopt}));
 }
 
 template <class Reached>
@@ -253,7 +253,7 @@ TEST_CASE("the last uses of many keys are noted, but of one that was deleted mea
     std::vector<AuditRow> rows;
     std::vector<Fingerprint> keys;
     for (unsigned n = 1; n <= many; ++n) {
-        const KeyRecord key = must(registry.add_key(login("alice"), make_key(n), "", std::nullopt));
+        const KeyRecord key = must(registry.add_key(login("alice"), make_key(n), {"", std::nullopt}));
         keys.push_back(key.fingerprint);
         AuditRow& row = rows.emplace_back();
         row.chain = std::string(16, 'c');

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "authz/model/messages.h"
+#include "authz/model/url_path.h"
 
 using namespace gerve;
 

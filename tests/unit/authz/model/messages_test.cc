@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "authz/model/url_path.h"
+
 using namespace gerve;
 
 namespace {

@@ -32,8 +32,8 @@ struct RoutedSite {
         must(registry.create_repository(repo("alice/site"), false));
         must(registry.create_repository(repo("alice/open"), true));
         must(registry.grant_access(repo("alice/site"), login("bob"), Access::read));
-        must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
-        must(registry.add_key(login("bob"), make_key(2), "", std::nullopt));
+        must(registry.add_key(login("alice"), make_key(1), {"", std::nullopt}));
+        must(registry.add_key(login("bob"), make_key(2), {"", std::nullopt}));
         must(registry.add_server(ServerName::parse("fs1").value(), {Endpoint::parse("fs1:9419").value()}));
         must(registry.set_route(login("alice"), ServerName::parse("fs1").value()));
         RedisConfig config;

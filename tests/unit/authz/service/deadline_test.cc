@@ -79,7 +79,7 @@ struct Hanging {
         : deadline(patience) {
         Registry registry = store.registry();
         must(registry.add_account(login("alice"), AccountKind::user));
-        must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+        must(registry.add_key(login("alice"), make_key(1), {"", std::nullopt}));
         must(server.start());
         // The gate holds those who connect as well: it is the questions that are to meet it.
         wait_for_links(4);
@@ -300,7 +300,7 @@ TEST_CASE("a crowd at the door does not keep the only thread from a question") {
     Store store;
     Registry registry = store.registry();
     must(registry.add_account(login("alice"), AccountKind::user));
-    must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+    must(registry.add_key(login("alice"), make_key(1), {"", std::nullopt}));
     const TemporaryDirectory directory;
     const std::string socket = directory.file("authz.sock");
     AuditSink audit;

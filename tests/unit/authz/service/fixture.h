@@ -33,9 +33,9 @@ class Site {
         must(registry.add_account(login("bob"), AccountKind::user));
         must(registry.create_repository(repo("alice/Site"), false));
         must(registry.grant_access(repo("alice/site"), login("bob"), Access::read));
-        must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
-        must(registry.add_key(login("bob"), make_key(2), "", std::nullopt));
-        must(registry.add_deploy_key(repo("alice/site"), make_key(3), "", false, std::nullopt));
+        must(registry.add_key(login("alice"), make_key(1), {"", std::nullopt}));
+        must(registry.add_key(login("bob"), make_key(2), {"", std::nullopt}));
+        must(registry.add_deploy_key(repo("alice/site"), make_key(3), false, {"", std::nullopt}));
         must(server.start());
     }
 

@@ -20,9 +20,9 @@ struct Scene {
         must(registry.create_repository(repo("alice/site"), false));
         must(registry.create_repository(repo("alice/open"), true));
         must(registry.grant_access(repo("alice/site"), login("bob"), Access::write));
-        must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
-        must(registry.add_key(login("bob"), make_key(2), "", unix_now() + 60'000));
-        must(registry.add_deploy_key(repo("alice/site"), make_key(3), "", false, std::nullopt));
+        must(registry.add_key(login("alice"), make_key(1), {"", std::nullopt}));
+        must(registry.add_key(login("bob"), make_key(2), {"", unix_now() + 60'000}));
+        must(registry.add_deploy_key(repo("alice/site"), make_key(3), false, {"", std::nullopt}));
         live.tell_by([this](std::uint64_t, const LiveOrder& order) {
             CHECK(order.why == LiveEnd::withdrawn);
             ended.insert(order.numbers.begin(), order.numbers.end());
@@ -82,6 +82,14 @@ TEST_CASE("what was withdrawn ends that alone which depended on it") {
     SUBCASE("a key revoked") {
         must(scene.registry.revoke_key(make_key(2).fingerprint()));
         expected = {2, 3, 4, 5};
+    }
+    SUBCASE("a key moved to somebody else, who may do the same") {
+        must(scene.registry.move_key(make_key(2).fingerprint(), login("alice")));
+        expected = {2, 3, 4, 5};
+    }
+    SUBCASE("an account renamed is the same") {
+        REQUIRE_FALSE(must(scene.registry.begin_renaming(login("alice"), login("alicia"))));
+        must(scene.registry.finish_renaming(login("alice"), login("alicia")));
     }
     SUBCASE("an account suspended") {
         must(scene.registry.suspend_account(login("bob")));

@@ -17,11 +17,11 @@ struct Scene {
         must(registry.create_repository(repo("alice/site"), false));
         must(registry.create_repository(repo("alice/open"), true));
         must(registry.grant_access(repo("alice/site"), login("bob"), Access::read));
-        must(registry.add_key(login("alice"), make_key(1), "laptop", std::nullopt));
-        must(registry.add_key(login("alice"), make_key(4), "lost", std::nullopt));
+        must(registry.add_key(login("alice"), make_key(1), {"laptop", std::nullopt}));
+        must(registry.add_key(login("alice"), make_key(4), {"lost", std::nullopt}));
         must(registry.revoke_key(make_key(4).fingerprint()));
-        must(registry.add_key(login("bob"), make_key(2), "", std::nullopt));
-        must(registry.add_deploy_key(repo("alice/site"), make_key(3), "robot", false, std::nullopt));
+        must(registry.add_key(login("bob"), make_key(2), {"", std::nullopt}));
+        must(registry.add_deploy_key(repo("alice/site"), make_key(3), false, {"robot", std::nullopt}));
     }
 
     SelfAnswer ask(unsigned key, std::string_view exec) {
@@ -135,7 +135,7 @@ TEST_CASE("a title from elsewhere cannot move the cursor, and a long list is cut
         "[31mb'");
     CHECK(scene.ask(1, "keys").out.find('\x1b') == std::string::npos);
     for (unsigned n = 100; n < 310; ++n)
-        must(scene.registry.add_key(login("bob"), make_key(n), "", std::nullopt));
+        must(scene.registry.add_key(login("bob"), make_key(n), {"", std::nullopt}));
     const SelfAnswer answer = scene.ask(2, "keys");
     CHECK(answer.out.find("There are more") != std::string::npos);
     CHECK(answer.out.size() < 60'000);

@@ -18,7 +18,7 @@ struct Site : Store {
         must(registry().add_team(team("acme/Devs")));
         must(registry().create_repository(repo("alice/Site"), false));
         must(registry().create_repository(repo("acme/engine"), false));
-        must(registry().add_key(login("alice"), make_key(1), "laptop", std::nullopt));
+        must(registry().add_key(login("alice"), make_key(1), {"laptop", std::nullopt}));
     }
     std::optional<KnownKey> key(unsigned n) { return must(directory().find_key(make_key(n), test_now)); }
     std::optional<Repository> found(std::string_view path) {
@@ -72,8 +72,8 @@ TEST_CASE("a key leads to its user, spelled as he was registered") {
 
 TEST_CASE("a deploy key leads to its repository and says whether it may write") {
     Site site;
-    must(site.registry().add_deploy_key(repo("alice/site"), make_key(2), "ci", false, std::nullopt));
-    must(site.registry().add_deploy_key(repo("alice/site"), make_key(3), "ci", true, std::nullopt));
+    must(site.registry().add_deploy_key(repo("alice/site"), make_key(2), false, {"ci", std::nullopt}));
+    must(site.registry().add_deploy_key(repo("alice/site"), make_key(3), true, {"ci", std::nullopt}));
     const auto reading = site.key(2);
     REQUIRE(reading.has_value());
     CHECK(std::get<DeployKey>(reading->owner).repo.text() == "Alice/Site");
@@ -84,7 +84,7 @@ TEST_CASE("a deploy key leads to its repository and says whether it may write") 
 
 TEST_CASE("revoked and expired keys are missing, a suspended user is found and said to be so") {
     Site site;
-    must(site.registry().add_key(login("alice"), make_key(2), "", test_now + 1000));
+    must(site.registry().add_key(login("alice"), make_key(2), {"", test_now + 1000}));
     CHECK(must(site.directory().find_key(make_key(2), test_now + 999)).has_value());
     CHECK_FALSE(must(site.directory().find_key(make_key(2), test_now + 1000)).has_value());
     must(site.registry().suspend_account(login("alice")));
@@ -97,11 +97,11 @@ TEST_CASE("revoked and expired keys are missing, a suspended user is found and s
 
 TEST_CASE("several keys in one statement are answered each for itself, as if asked alone") {
     Site site;
-    must(site.registry().add_deploy_key(repo("alice/site"), make_key(2), "ci", true, std::nullopt));
-    must(site.registry().add_key(login("bob"), make_key(3), "", test_now + 1000));
-    must(site.registry().add_key(login("bob"), make_key(4), "", std::nullopt));
+    must(site.registry().add_deploy_key(repo("alice/site"), make_key(2), true, {"ci", std::nullopt}));
+    must(site.registry().add_key(login("bob"), make_key(3), {"", test_now + 1000}));
+    must(site.registry().add_key(login("bob"), make_key(4), {"", std::nullopt}));
     must(site.registry().revoke_key(make_key(4).fingerprint()));
-    must(site.registry().add_key(login("bob"), make_key(5), "", std::nullopt));
+    must(site.registry().add_key(login("bob"), make_key(5), {"", std::nullopt}));
     std::vector<PublicKey> keys;
     for (const unsigned n : {5, 1, 9, 2, 3, 4, 1}) keys.push_back(make_key(n));
     for (std::size_t count = 1; count <= keys.size(); ++count) {
@@ -120,7 +120,7 @@ TEST_CASE("several keys in one statement are answered each for itself, as if ask
 
 TEST_CASE("of several keys the one whose row makes no sense is unavailable, alone") {
     Site site;
-    must(site.registry().add_key(login("bob"), make_key(2), "", std::nullopt));
+    must(site.registry().add_key(login("bob"), make_key(2), {"", std::nullopt}));
     site.by_hand(
         "UPDATE public_keys SET can_write = 1 WHERE account_id ="
         " (SELECT id FROM accounts WHERE login_folded = 'alice')");

@@ -70,7 +70,7 @@ TEST_CASE("each account can do its work, and no more") {
     const auto admin = must(open_for_administration(site.config));
     Registry registry(*admin);
     must(registry.add_account(login("alice"), AccountKind::user));
-    must(registry.add_key(login("alice"), make_key(1), "", std::nullopt));
+    must(registry.add_key(login("alice"), make_key(1), {"", std::nullopt}));
 
     const auto connect = must(choose_database(site.config, DatabaseUse::serve));
     const auto serving = [&] { return must(connect()); };

@@ -26,7 +26,7 @@ struct Crowd {
         must(registry.add_team(team("acme/devs")));
         must(registry.add_team_member(team("acme/devs"), login("bob")));
         must(registry.set_org_member(login("orga"), login("bob"), OrgRole::owner));
-        must(registry.add_key(login("bob"), make_key(1), "", std::nullopt));
+        must(registry.add_key(login("bob"), make_key(1), {"", std::nullopt}));
         repositories("bob", 0, 2'000);
         repositories("alice", 2'000, 6'000);  // of which he reaches 3,000
         repositories("acme", 6'000, 10'000);

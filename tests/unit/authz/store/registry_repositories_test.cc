@@ -81,7 +81,7 @@ TEST_CASE("a transfer to an owner on another file server is refused") {
 TEST_CASE("deleting a repository takes all that hung on it, and its number does not come back") {
     RegistrySite site;
     const auto first = must(site->show_repository(repo("alice/site")));
-    must(site->add_deploy_key(repo("alice/site"), make_key(1), "", false, std::nullopt));
+    must(site->add_deploy_key(repo("alice/site"), make_key(1), false, {"", std::nullopt}));
     site.by_hand("INSERT INTO key_last_used (key_id, used_at, address) VALUES (1, 5, '::1')");
     must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
     must(site->rename_repository(repo("alice/site"), repo("alice/web")));
@@ -141,7 +141,7 @@ TEST_CASE("reach lists every way once, by the rule that decides") {
     CHECK(reach_text(must(site->list_reach(login("bob")))).starts_with("acme/a admin organization\n"));
 
     // What is listed is what decide() decides.
-    const auto key = must(site->add_key(login("bob"), make_key(1), "", std::nullopt));
+    const auto key = must(site->add_key(login("bob"), make_key(1), {"", std::nullopt}));
     Directory directory = site.directory();
     const auto known = must(directory.find_key(make_key(1), test_now));
     const auto principal = Principal::make(Proof::from_administrator(key.fingerprint), *known);
@@ -160,7 +160,7 @@ TEST_CASE("reach lists every way once, by the rule that decides") {
 
 TEST_CASE("the reach of a deploy key is its repository; that of a dead key is nothing") {
     RegistrySite site;
-    const auto key = must(site->add_deploy_key(repo("alice/site"), make_key(1), "", true, std::nullopt));
+    const auto key = must(site->add_deploy_key(repo("alice/site"), make_key(1), true, {"", std::nullopt}));
     CHECK(reach_text(must(site->list_reach(key))) == "Alice/site write deploy-key\n");
     const auto revoked = must(site->revoke_key(make_key(1).fingerprint()));
     CHECK(must(site->list_reach(revoked)).empty());

@@ -30,7 +30,7 @@ struct File : TemporaryDirectory {
         const auto database = must(open(SqliteMode::read_write));
         must(migrate_schema(*database));
         must(Registry(*database).add_account(login("alice"), AccountKind::user));
-        must(Registry(*database).add_key(login("alice"), make_key(1), "", std::nullopt));
+        must(Registry(*database).add_key(login("alice"), make_key(1), {"", std::nullopt}));
     }
 };
 

@@ -45,6 +45,13 @@ struct Line {
         });
         trail.option("--of", "LOGIN", "Whose", parsed(values.login));
         (void)trail.command("verify", "Check.", [](Site&) { return 0; });
+        Command related = root.group("trail-user", "Users of trails.");
+        (void)related.command("verify", "Check.", [](Site&) { return 0; });
+        root.command("words", "Refuse a word.",
+                     [this](Site&) -> int {
+                         throw Stop{refused_status, values.title};
+                     })
+            .argument("WORD", "It", word(values.title));
         root.command("all", "All.",
                      [this](Site&) -> int {
                          throw Stop{refused_status, "refused"};
@@ -147,7 +154,29 @@ TEST_CASE("wrong usage exits 2, says what is wrong and where to look, and runs n
     CHECK(told({"user", "add", ""}).starts_with("gerve: LOGIN: '' is not a login"));
     CHECK(told({"user", "add", "x", "--title"}).find("--title") != std::string::npos);
     CHECK(told({"all"}) == "gerve: WORD is required\nSee: gerve all --help\n");
-    CHECK(told({"\x1b[2J"}).find('\x1b') == std::string::npos);
+    CHECK(told({"\x1b[2J\xe2\x80\xae"}).find_first_of("\x1b\xe2") == std::string::npos);
+    CHECK(told({"user", "new"}).find("did you mean 'add'?") != std::string::npos);
+    CHECK(told({"trail-user", "new"}).find("did you mean 'gerve user add'?") != std::string::npos);
+    CHECK(told({"help", "user", "ad"}).find("'gerve user' has no command 'ad'; did you mean 'add'?") !=
+          std::string::npos);
+}
+
+TEST_CASE("help and version are commands, too") {
+    for (const auto& words : std::vector<std::vector<const char*>>{
+             {"help"}, {"help", "user"}, {"help", "user", "add"}, {"help", "trail", "--help"}, {"version"}}) {
+        Line line;
+        CHECK(line.run(words) == 0);
+        CHECK(line.said == "");
+        CHECK(line.values.runs == 0);
+    }
+}
+
+TEST_CASE("what the operator wrote moves no cursor") {
+    Line line;
+    CHECK(line.run({"words",
+                    "\x1b]0;x\x07\xe2\x80\xae"
+                    "a\nb"}) == 1);
+    CHECK(line.said == "gerve: \\x1b]0;x\\x07\\xe2\\x80\\xaea\nb\n");
 }
 
 TEST_CASE("a configuration that is wrong stops a command with status 2 and every problem") {
@@ -171,6 +200,9 @@ TEST_CASE("a look at a state directory that is not there makes none") {
     Site site({"", state});
     CHECK_THROWS_AS((void)site.registry(), Stop);
     CHECK_FALSE(std::filesystem::exists(state));
+    Site unnamed({"", ""});  // ./gerve-state, wherever this runs
+    CHECK_THROWS_AS(unnamed.create_state(), Stop);
+    CHECK_FALSE(std::filesystem::exists("gerve-state"));
     Site maker({"", state});
     maker.create_state();
     CHECK(need(maker.registry().list_accounts()).empty());

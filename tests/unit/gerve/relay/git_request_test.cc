@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "authz/model/messages.h"
+#include "authz/model/url_path.h"
 #include "gerve/relay/packet_stream.h"
 
 using namespace gerve;
