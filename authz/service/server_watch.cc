@@ -94,7 +94,10 @@ void AuthzServer::dismiss_ended() {
         worker = workers_.erase(worker);
     }
     const std::size_t places = parts_.threads + std::min<std::size_t>(hanging, parts_.threads + more_places);
-    while (workers_.size() < places) hire();
+    while (workers_.size() < places) {
+        hire();
+        free_at_ = monotonic_now();  // it is about to have time
+    }
     let_go(monotonic_now(), places);
 }
 

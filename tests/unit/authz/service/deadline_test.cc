@@ -227,7 +227,7 @@ TEST_CASE("while one kind of statement hangs, questions that do not need it are 
     Hanging site;
     Registry registry = site.store.registry();
     must(registry.add_account(login("bob"), AccountKind::user));
-    must(registry.add_key(login("bob"), make_key(2), "", std::nullopt));
+    must(registry.add_key(login("bob"), make_key(2), {"", std::nullopt}));
     must(registry.create_repository(repo("alice/site"), false));
     AuthzClient owner = site.client();
     const std::string handle = must_find(owner, 1).handle;

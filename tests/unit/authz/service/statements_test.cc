@@ -81,10 +81,10 @@ struct Refusals : Store {
             must(change.disable_repository(repo("alice/" + std::string(name))));
         must(change.archive_repository(repo("alice/past")));
         must(change.grant_access(repo("alice/mine"), login("bob"), Access::read));
-        must(change.add_key(login("alice"), make_key(1), "", std::nullopt));
-        must(change.add_key(login("bob"), make_key(2), "", std::nullopt));
-        must(change.add_deploy_key(repo("alice/mine"), make_key(3), "", false, std::nullopt));
-        must(change.add_key(login("eve"), make_key(4), "", std::nullopt));
+        must(change.add_key(login("alice"), make_key(1), {"", std::nullopt}));
+        must(change.add_key(login("bob"), make_key(2), {"", std::nullopt}));
+        must(change.add_deploy_key(repo("alice/mine"), make_key(3), false, {"", std::nullopt}));
+        must(change.add_key(login("eve"), make_key(4), {"", std::nullopt}));
         must(change.suspend_account(login("eve")));
     }
 

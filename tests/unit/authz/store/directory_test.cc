@@ -367,7 +367,7 @@ TEST_CASE("a transaction in which a statement fails leaves nothing behind") {
 
 TEST_CASE("a value that the database stumbles over spoils the answer of its own key, and no other") {
     Site site;
-    must(site.registry().add_key(login("bob"), make_key(2), "", std::nullopt));
+    must(site.registry().add_key(login("bob"), make_key(2), {"", std::nullopt}));
     const PublicKey odd = make_key(3), alices = make_key(1), bobs = make_key(2), nobodys = make_key(4);
     Stumbling stumbling(site.database(), std::string(odd.fingerprint().bytes()));
     Directory directory(stumbling, site.counters, *must(site.directory().find_route(login("alice"))));
