@@ -346,11 +346,4 @@ Result<std::optional<Route>> Directory::find_route(const Login& owner) {
     return route;
 }
 
-Result<void> Directory::answers() {
-    const std::string nobody(32, '\0');
-    const auto rows = ask(StatementKind::key, key_statement, {BlobView{nobody}});
-    if (!rows) return pass_on(rows);
-    return {};
-}
-
 }  // namespace gerve

@@ -27,4 +27,11 @@ Result<std::vector<OwnKey>> Directory::list_keys(AccountId user, std::size_t mos
                             {number_of(user), static_cast<std::int64_t>(most)}, read_own_key);
 }
 
+Result<void> Directory::answers() {
+    const std::string nobody(32, '\0');
+    const auto rows = ask(StatementKind::key, directory_sql::key_statement, {BlobView{nobody}});
+    if (!rows) return pass_on(rows);
+    return {};
+}
+
 }  // namespace gerve

@@ -16,82 +16,83 @@ enum class Meaning {
     broken,         // anything else of the client library's: the connection is not to be trusted
 };
 
+struct KnownError {
+    int number;
+    Meaning meaning;
+};
+
 // Numbers: https://dev.mysql.com/doc/mysql-errors/en/ and https://mariadb.com/kb/en/mariadb-error-codes/
+inline constexpr KnownError known_errors[] = {
+    {1048, Meaning::refused},   // a column cannot be null
+    {1062, Meaning::refused},   // duplicate entry
+    {1264, Meaning::refused},   // out of range
+    {1406, Meaning::refused},   // too long
+    {1451, Meaning::refused},   // foreign key: a child is there
+    {1452, Meaning::refused},   // foreign key: no parent
+    {3819, Meaning::refused},   // MySQL: a CHECK is violated
+    {4025, Meaning::refused},   // MariaDB: a CHECK is violated
+    {1969, Meaning::too_slow},  // MariaDB: max_statement_time
+    {3024, Meaning::too_slow},  // MySQL: max_execution_time
+    {1053, Meaning::lost},      // server shutdown in progress
+    {1077, Meaning::lost},      // normal shutdown
+    {1079, Meaning::lost},      // shutdown complete
+    {1152, Meaning::lost},      // the server aborts the connection
+    {1153, Meaning::lost},      // a packet was too large: the server closes behind it
+    {1154, Meaning::lost},      // a read of the server's failed on the connection's pipe
+    {1156, Meaning::lost},      // packets out of order
+    {1157, Meaning::lost},      // a packet cannot be uncompressed
+    {1158, Meaning::lost},      // a read failed
+    {1159, Meaning::lost},      // a read timed out
+    {1160, Meaning::lost},      // a write failed
+    {1161, Meaning::lost},      // a write timed out
+    {1184, Meaning::lost},      // the server aborts the connection
+    {1243, Meaning::lost},      // unknown prepared statement
+    {1615, Meaning::lost},      // a statement has to be prepared again
+    {1927, Meaning::lost},      // MariaDB: the connection was killed
+    {2002, Meaning::lost},      // cannot connect to a socket
+    {2003, Meaning::lost},      // cannot connect to a host
+    {2006, Meaning::lost},      // server has gone away
+    {2013, Meaning::lost},      // lost during a query
+    {2030, Meaning::lost},      // statement not prepared
+    {2055, Meaning::lost},      // lost, with the system's error
+    {3032, Meaning::lost},      // MySQL: the server went offline
+    {3168, Meaning::lost},      // MySQL: the server is not available
+    {3169, Meaning::lost},      // MySQL: the session was killed
+    {4031,
+     Meaning::lost},  // MySQL: disconnected for inactivity (MariaDB's 4031 is of triggers, of which there are
+    {1290, Meaning::read_only},      // --read-only
+    {1792, Meaning::read_only},      // a read-only transaction
+    {1836, Meaning::read_only},      // read-only mode
+    {1040, Meaning::crowded},        // too many connections
+    {1203, Meaning::crowded},        // max_user_connections
+    {1226, Meaning::crowded},        // a user's resources are exhausted
+    {1044, Meaning::configuration},  // no access to the schema
+    {1045, Meaning::configuration},  // wrong credentials
+    {1049, Meaning::configuration},  // no such schema
+    {1129, Meaning::configuration},  // the host is blocked after many errors
+    {1130, Meaning::configuration},  // no account for the host
+    {1698, Meaning::configuration},  // no such way of authentication for the account
+    {2026, Meaning::configuration},  // TLS
+    {2061, Meaning::configuration},  // authentication plugin
+    {3159, Meaning::configuration},  // MySQL: require_secure_transport
+    {1052, Meaning::statement},      // ambiguous column
+    {1054, Meaning::statement},      // unknown column
+    {1055, Meaning::statement},      // not in GROUP BY
+    {1064, Meaning::statement},      // syntax
+    {1109, Meaning::statement},      // unknown table name in a column's
+    {1142, Meaning::statement},      // no right to the table
+    {1143, Meaning::statement},      // no right to the column
+    {1146, Meaning::statement},      // no such table
+    {1222, Meaning::statement},      // UNION of different numbers of columns
+    {1241, Meaning::statement},      // a subquery of several columns
+    {1305, Meaning::statement},      // no such function
+    {1356, Meaning::statement},      // a view that has lost its ground
+    {1370, Meaning::statement},      // no right to the function
+};
+
 [[nodiscard]] constexpr Meaning meaning_of(int number) {
-    switch (number) {
-        case 1048:  // a column cannot be null
-        case 1062:  // duplicate entry
-        case 1264:  // out of range
-        case 1406:  // too long
-        case 1451:  // foreign key: a child is there
-        case 1452:  // foreign key: no parent
-        case 3819:  // MySQL: a CHECK is violated
-        case 4025:  // MariaDB: a CHECK is violated
-            return Meaning::refused;
-        case 1969:  // MariaDB: max_statement_time
-        case 3024:  // MySQL: max_execution_time
-            return Meaning::too_slow;
-        case 1053:  // server shutdown in progress
-        case 1077:  // normal shutdown
-        case 1079:  // shutdown complete
-        case 1152:  // the server aborts the connection
-        case 1153:  // a packet was too large: the server closes behind it
-        case 1154:  // a read of the server's failed on the connection's pipe
-        case 1156:  // packets out of order
-        case 1157:  // a packet cannot be uncompressed
-        case 1158:  // a read failed
-        case 1159:  // a read timed out
-        case 1160:  // a write failed
-        case 1161:  // a write timed out
-        case 1184:  // the server aborts the connection
-        case 1243:  // unknown prepared statement
-        case 1615:  // a statement has to be prepared again
-        case 1927:  // MariaDB: the connection was killed
-        case 2002:  // cannot connect to a socket
-        case 2003:  // cannot connect to a host
-        case 2006:  // server has gone away
-        case 2013:  // lost during a query
-        case 2030:  // statement not prepared
-        case 2055:  // lost, with the system's error
-        case 3032:  // MySQL: the server went offline
-        case 3168:  // MySQL: the server is not available
-        case 3169:  // MySQL: the session was killed
-        case 4031:  // MySQL: disconnected for inactivity (MariaDB's 4031 is of triggers, of which there are
-                    // none)
-            return Meaning::lost;
-        case 1290:  // --read-only
-        case 1792:  // a read-only transaction
-        case 1836:  // read-only mode
-            return Meaning::read_only;
-        case 1040:  // too many connections
-        case 1203:  // max_user_connections
-        case 1226:  // a user's resources are exhausted
-            return Meaning::crowded;
-        case 1044:  // no access to the schema
-        case 1045:  // wrong credentials
-        case 1049:  // no such schema
-        case 1129:  // the host is blocked after many errors
-        case 1130:  // no account for the host
-        case 1698:  // no such way of authentication for the account
-        case 2026:  // TLS
-        case 2061:  // authentication plugin
-        case 3159:  // MySQL: require_secure_transport
-            return Meaning::configuration;
-        case 1052:  // ambiguous column
-        case 1054:  // unknown column
-        case 1055:  // not in GROUP BY
-        case 1064:  // syntax
-        case 1109:  // unknown table name in a column's
-        case 1142:  // no right to the table
-        case 1143:  // no right to the column
-        case 1146:  // no such table
-        case 1222:  // UNION of different numbers of columns
-        case 1241:  // a subquery of several columns
-        case 1305:  // no such function
-        case 1356:  // a view that has lost its ground
-        case 1370:  // no right to the function
-            return Meaning::statement;
-        default: break;
+    for (const KnownError& known : known_errors) {
+        if (known.number == number) return known.meaning;
     }
     const bool servers = number >= 1000 && (number < 2000 || number >= 3000);
     return servers ? Meaning::failed : Meaning::broken;

@@ -1,12 +1,10 @@
 #include "authz/store/sqlite.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <unordered_map>
@@ -14,6 +12,7 @@
 #include "authz/base/fd.h"
 #include "authz/base/key_file.h"
 #include "authz/store/sqlite_file.h"
+#include "authz/store/sqlite_rights.h"
 
 namespace gerve {
 namespace {
@@ -277,31 +276,6 @@ class Sqlite final : public Database {
     Connection connection_;             // outlives what it prepared
     std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> prepared_;
 };
-
-std::string owner_name(uid_t uid) {
-    const passwd* found = ::getpwuid(uid);
-    return found != nullptr ? found->pw_name : "uid " + std::to_string(uid);
-}
-
-// What SQLite calls "unable to open database file": which file, for whom, and what to do. Empty: nothing is
-// known.
-std::string why_not_opened(const std::string& file, bool writes) {
-    struct stat status {};
-    if (::stat(file.c_str(), &status) != 0 && errno == ENOENT) return "there is no such file";
-    const auto slash = file.rfind('/');
-    const std::string parent =
-        slash == std::string::npos ? "." : file.substr(0, std::max<std::size_t>(slash, 1));
-    const auto may_use = [](const std::string& path, int how) {
-        return ::faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0;
-    };
-    const bool known = ::stat(file.c_str(), &status) == 0 || ::stat(parent.c_str(), &status) == 0;
-    // Its write-ahead log lies beside it, and a reader shares it.
-    if (may_use(file, writes ? R_OK | W_OK : R_OK) && may_use(parent, W_OK | X_OK)) return "";
-    const std::string who = "user " + owner_name(::geteuid()) + " has no rights to it";
-    if (!known) return who + " or to its directory: run this as the user that owns them";
-    return who + ": run this as " + owner_name(status.st_uid) + " (sudo -u " + owner_name(status.st_uid) +
-           " …)";
-}
 
 // SQLite itself would make it 0644; its side files get the mode of the file. A file that is there is not
 // opened: closing it again would release the locks that other connections of this process have on it

@@ -2,7 +2,6 @@
 #include "authz/store/directory.h"
 
 #include "tests/unit/authz/store/fixture.h"
-#include "tests/unit/authz/store/passing.h"
 
 using namespace gerve;
 using namespace gerve::testing;
@@ -28,24 +27,6 @@ struct Site : Store {
     Permission permission(std::string_view who, std::string_view path) {
         return must(directory().find_permission(id(who), *found(path)));
     }
-};
-
-// Fails every statement that has a value among its binds.
-class Stumbling final : public Passing {
-  public:
-    Stumbling(Database& below, std::string value) : Passing(below), value_(std::move(value)) {}
-    Result<Rows> query(const Statement& statement, Binds binds) override {
-        ++statements;
-        for (const Bind& bind : binds) {
-            const auto* bytes = std::get_if<BlobView>(&bind);
-            if (bytes != nullptr && bytes->bytes == value_) return unavailable("cannot compare");
-        }
-        return Passing::query(statement, binds);
-    }
-    unsigned statements = 0;
-
-  private:
-    std::string value_;
 };
 
 std::string told(const std::optional<KnownKey>& key) {
@@ -324,74 +305,4 @@ TEST_CASE("without its tables every question is unavailable") {
     CHECK(site.directory().find_route(login("alice")).error().kind == ErrorKind::unavailable);
     CHECK_FALSE(site.database().broken());
     CHECK(site.counters.of(Query::redirect) == 0);
-}
-
-TEST_CASE("a statement that fails leaves the connection to the others, and its table's return is noticed") {
-    Site site;
-    const Repository engine = *site.found("acme/engine");
-    const std::unique_ptr<Database> connection = site.connect();
-    Directory directory(*connection, site.counters, *must(site.directory().find_route(login("alice"))));
-    CHECK(must(directory.find_permission(AccountId{1}, engine)).strongest() == Access::none);
-    for (int round = 0; round < 2; ++round) {
-        site.by_hand("ALTER TABLE collaborators RENAME TO away");
-        const auto permission = directory.find_permission(AccountId{1}, engine);
-        REQUIRE_FALSE(permission.has_value());
-        CHECK(permission.error().kind == ErrorKind::unavailable);
-        CHECK(permission.error().detail.find("account 1, Acme/engine") != std::string::npos);
-        CHECK_FALSE(connection->broken());
-        CHECK(must(directory.find_key(make_key(1), test_now)).has_value());
-        CHECK(must(directory.find_repository(repo("alice/site"))).has_value());
-        site.by_hand("ALTER TABLE away RENAME TO collaborators");
-        CHECK(must(directory.find_permission(AccountId{1}, engine)).strongest() == Access::none);
-    }
-}
-
-TEST_CASE("a transaction in which a statement fails leaves nothing behind") {
-    Site site;
-    const std::unique_ptr<Database> connection = site.connect();
-    const Statement add{"add", "INSERT INTO servers (name) VALUES ('fs7')"};
-    {
-        auto transaction = Transaction::begin(*connection);
-        REQUIRE(transaction.has_value());
-        must(connection->execute(add, {}));
-        CHECK_FALSE(connection->execute({"odd", "INSERT INTO nowhere (a) VALUES (1)"}, {}).has_value());
-    }
-    CHECK_FALSE(connection->broken());
-    auto transaction = Transaction::begin(*connection);
-    REQUIRE(transaction.has_value());
-    must(connection->execute(add, {}));
-    must(transaction->commit());
-    const Rows added = must(connection->query({"count", "SELECT COUNT(*) FROM servers"}, {}));
-    CHECK(added.at(0).at(0) == Column(std::int64_t{1}));
-}
-
-TEST_CASE("a value that the database stumbles over spoils the answer of its own key, and no other") {
-    Site site;
-    must(site.registry().add_key(login("bob"), make_key(2), {"", std::nullopt}));
-    const PublicKey odd = make_key(3), alices = make_key(1), bobs = make_key(2), nobodys = make_key(4);
-    Stumbling stumbling(site.database(), std::string(odd.fingerprint().bytes()));
-    Directory directory(stumbling, site.counters, *must(site.directory().find_route(login("alice"))));
-    const auto found = directory.find_keys(std::array{&alices, &odd, &bobs, &nobodys}, test_now);
-    REQUIRE(found.size() == 4);
-    CHECK(std::get<User>(must(found[0])->owner).login.text() == "Alice");
-    REQUIRE_FALSE(found[1].has_value());
-    CHECK(found[1].error().kind == ErrorKind::unavailable);
-    CHECK(found[1].error().detail.find(odd.fingerprint().text()) != std::string::npos);
-    CHECK(std::get<User>(must(found[2])->owner).login.text() == "bob");
-    CHECK_FALSE(must(found[3]).has_value());
-    CHECK(stumbling.statements == 5);  // for all together, then for each
-    CHECK(site.counters.of(Query::key) == 4);
-}
-
-TEST_CASE("the text of a row that makes no sense names the row") {
-    Site site;
-    site.by_hand("UPDATE public_keys SET can_write = 1");
-    site.by_hand("UPDATE repositories SET name = '../x' WHERE name_folded = 'site'");
-    const auto key = site.directory().find_key(make_key(1), test_now);
-    REQUIRE_FALSE(key.has_value());
-    CHECK(key.error().detail == "key: malformed row, a user's key with a deploy key's columns (" +
-                                    make_key(1).fingerprint().text() + ")");
-    const auto repository = site.directory().find_repository(repo("alice/site"));
-    REQUIRE_FALSE(repository.has_value());
-    CHECK(repository.error().detail.find("(alice/site)") != std::string::npos);
 }
