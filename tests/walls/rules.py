@@ -51,6 +51,7 @@ PURE_INCLUDES = {
     "authz/base/clock.h",  # for UnixMillis; PURE_FORBIDDEN keeps its functions out
     "authz/base/curve_points.h",
     "authz/base/digest.h",
+    "authz/base/display.h",
     "authz/base/result.h",
     "authz/base/text.h",
     *(f"<{name}>" for name in (
