@@ -150,19 +150,6 @@ TEST_CASE("every key arrives") {
     CHECK(config->log.level == log::Level::debug);
 }
 
-TEST_CASE("the level of the log") {
-    const auto level = [](const std::string& text) { return parse_config(text, "f")->log.level; };
-    CHECK(level("") == log::Level::info);
-    CHECK(level("[log]\nlevel = \"warning\"\n") == log::Level::warn);
-    CHECK(level("[log]\nlevel = \"warn\"\n") == log::Level::warn);
-    CHECK(level("[log]\nlevel = \"error\"\n") == log::Level::error);
-    CHECK(problems_in("[log]\nlevel = \"loud\"\n") ==
-          "2:9 log.level must be \"debug\", \"info\", \"warning\", \"error\" or \"warn\", not \"loud\"\n");
-    CHECK(problems_in("[log]\nlevel = 3\n").starts_with("2:9 "));
-    CHECK(problems_in("[log]\nlevels = \"info\"\n").starts_with("2:1 "));
-    CHECK(parse_level(level_name(log::Level::warn)) == log::Level::warn);
-}
-
 TEST_CASE("an empty file is the embedded default, with the state of a service") {
     const auto config = parse_config("", "/etc/gerve/gerve.toml");
     REQUIRE(config.has_value());
