@@ -80,7 +80,9 @@ MACHINE_PATHS = r"(?<!\+ \")(?<![\w./~${}-])/(?:work|root|home|Users)/[\w.-]+"
 MACHINE_PATH_EXCEPTIONS: dict[str, str] = {}
 
 MAX_FILE_LINES = 350
-LONG_FILES: dict[str, str] = {}  # path: why a reader accepts it
+LONG_FILES: dict[str, str] = {
+    "tests/unit/gerve/server/master_test.cc": "one crew of stand-ins, and each thing that its master does with it",
+}  # path: why a reader accepts it
 
 MAX_FUNCTION_LINES = 60
 LONG_FUNCTIONS: dict[str, str] = {}  # "path:first line of the function": why
