@@ -65,6 +65,16 @@ class Registry {
                                                    const KeyOptions& options);
     [[nodiscard]] Result<Added<KeyRecord>> add_deploy_key(const RepoPath& repo, const PublicKey& key,
                                                           bool can_write, const KeyOptions& options);
+    // The same by title and end alone.
+    [[nodiscard]] Result<Added<KeyRecord>> add_key(const Login& user, const PublicKey& key, std::string title,
+                                                   std::optional<UnixMillis> expires) {
+        return add_key(user, key, KeyOptions{std::move(title), expires});
+    }
+    [[nodiscard]] Result<Added<KeyRecord>> add_deploy_key(const RepoPath& repo, const PublicKey& key,
+                                                          std::string title, bool can_write,
+                                                          std::optional<UnixMillis> expires) {
+        return add_deploy_key(repo, key, can_write, KeyOptions{std::move(title), expires});
+    }
     // All keys, or those of one user; revoked and expired ones too.
     [[nodiscard]] Result<std::vector<KeyRecord>> list_keys(const std::optional<Login>& user = std::nullopt);
     [[nodiscard]] Result<std::vector<KeyRecord>> list_deploy_keys(const RepoPath& repo);
