@@ -76,6 +76,7 @@ class Master {
     }
 
     Result<void> start_with(Config config) {
+        if (auto provided = provide_open_files(); !provided) return provided;
         if (auto made = make_state_directory(config.state); !made) return made;
         auto lock = StateLock::take(config.state);
         if (!lock) return pass_on(lock);

@@ -132,14 +132,14 @@ def test_a_wrong_address_of_the_database_ends_the_start_with_its_place(private_s
 
 def test_too_few_open_files_are_told_with_the_remedy(private_sites):
     site = private_sites(SOUND, start=False)
-    site.gateway._prefix = ["prlimit", "--nofile=64:64"]
+    site.gateway.prefix = ["prlimit", "--nofile=64:64"]
     site.gateway.fails_to_start(says="the limit of open files is 64", exit=1)
     assert "LimitNOFILE=" in site.gateway.log()
 
 
 def test_a_low_soft_limit_of_open_files_is_raised(private_sites):
     site = private_sites(SOUND, start=False)
-    site.gateway._prefix = ["prlimit", "--nofile=64:4096"]
+    site.gateway.prefix = ["prlimit", "--nofile=64:4096"]
     site.start()
     soon_good(site)
 

@@ -114,12 +114,13 @@ def test_a_deploy_keys_account_is_its_repository(site):
 
 
 def test_by_default_neither_an_account_nor_a_key_can_take_half_of_the_places(site):
-    """A key has 64 of 2,048, an account 128: idle fetches of one machine leave room for everybody."""
+    """A key has 64 of 2,048, or fewer where descriptors are few: idle fetches of one machine leave room for everybody."""
     site.make_repository()
-    agent = site.start('queue_timeout = "300ms"\nmax_starting = 200\n')
+    agent = site.start('queue_timeout = "5s"\nmax_starting = 1000\n')
     waiting = [site.open(env=MACHINE) for _ in range(128)]
-    wait_until(lambda: len(agent.log_lines("refused", "code=12")) == 64, what="the rest is refused")
-    assert len(agent.children()) == 64
+    refused = lambda: len(agent.log_lines("refused", "code=12"))
+    wait_until(lambda: refused() + len(agent.children()) == len(waiting), timeout=60, what="the rest is refused")
+    assert 8 <= len(agent.children()) <= 64
     assert _is_served(site, BOB)
     for session in waiting:
         session.close()
@@ -141,19 +142,17 @@ def test_a_socket_file_that_somebody_removed_is_made_again(site, hang_up):
     site.make_repository()
     socket_file = Path(site.unix)
     agent = site.start()
-    for _ in range(2):
-        before = socket_file.stat().st_ino
+    for removed in (1, 2):
         held = site.open(address=site.unix).until_opened()
         socket_file.unlink()
         if hang_up:
             os.kill(agent.pid, signal.SIGHUP)
-        wait_until(lambda: socket_file.is_socket(), what="it is there again")
+        wait_until(lambda: len(agent.log_lines("a socket file is gone")) == removed, what="it is there again")
         with site.open(address=site.unix) as session:
             session.write(b"0000")
             assert session.finish().status == 0
         held.write(b"0000")
         assert held.finish().status == 0, "what ran before goes on"
-    assert len(agent.log_lines("a socket file is gone")) == 2
 
 
 def test_a_gateway_that_leaves_while_it_waits_starts_nothing(site):
