@@ -136,6 +136,7 @@ AuditFact fact_of(const TrailNote& note) {
     JsonMembers members("trail");
     members.add("what", note.what);
     if (!note.before.chain.empty()) {
+        if (std::string_view(note.what) == "begins") members.add("previous_chain", note.before.chain);
         members.add("previous_seq", note.before.seq);
         members.add("previous_mac", note.before.mac);
     }
@@ -152,8 +153,8 @@ std::optional<ParsedNote> parse_note(std::string_view line) {
     if (!json.is_object() || json.value("event", "") != "trail") return std::nullopt;
     ParsedNote note;
     note.what = json.value("what", "");
-    note.before = {json.value("chain", ""), json.value("previous_seq", std::uint64_t{0}),
-                   json.value("previous_mac", "")};
+    note.before = {json.value("previous_chain", json.value("chain", "")),
+                   json.value("previous_seq", std::uint64_t{0}), json.value("previous_mac", "")};
     note.torn_bytes = json.value("torn_bytes", std::uint64_t{0});
     note.torn_sha256 = json.value("torn_sha256", "");
     return note;

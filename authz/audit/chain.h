@@ -61,7 +61,9 @@ struct TrailLine {
 // What a trail says of itself: the first line of a file, and the line behind what a crash left unfinished.
 struct TrailNote {
     const char* what;  // "begins": a new trail; "continues": in a new file; "recovered": in the same file
-    TrailHead before;  // of "continues": the last line of the file before
+    // Of "continues": the last line of the file before. Of "begins": that of the former chain, whose key was
+    // gone; empty where there was none.
+    TrailHead before;
     std::string torn;  // bytes of no line that stand in front of this one
 };
 [[nodiscard]] AuditFact fact_of(const TrailNote& note);

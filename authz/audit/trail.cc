@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "authz/audit/head_lock.h"
 #include "authz/audit/json_members.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
@@ -19,6 +20,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t head_record_size = 512;
 constexpr std::size_t chain_bytes = 16;
+constexpr std::string_view ended_chain = R"({"ended":true)";  // FILE.head, in place of a record
 
 std::string directory_of(const std::string& file) {
     const auto slash = file.rfind('/');
@@ -39,29 +41,6 @@ Result<Fd> open_or_make(const std::string& path, int flags) {
     }
     return file;
 }
-
-// Of the process's open file: released with it, and by the end of this.
-class HeadLock {
-  public:
-    explicit HeadLock(int file) : file_(file) { held_ = change(F_WRLCK); }
-    ~HeadLock() { change(F_UNLCK); }
-    HeadLock(const HeadLock&) = delete;
-    HeadLock& operator=(const HeadLock&) = delete;
-    [[nodiscard]] bool held() const { return held_; }
-
-  private:
-    bool change(short kind) const {
-        struct flock whole {};
-        whole.l_type = kind;
-        whole.l_whence = SEEK_SET;
-        while (::fcntl(file_, F_OFD_SETLKW, &whole) != 0) {
-            if (errno != EINTR) return false;
-        }
-        return true;
-    }
-    int file_;
-    bool held_ = false;
-};
 
 // Written with each event, so by hand.
 std::string record_text(const HeadRecord& record) {
@@ -88,6 +67,13 @@ std::optional<HeadRecord> parse_record(const std::string& text) {
     record.size = json.value("size", std::int64_t{0});
     if (record.head.chain.empty()) return std::nullopt;
     return record;
+}
+
+// Of one file at one time: the number of a file that is gone is given again.
+std::uint64_t mark_of(const struct stat& status) {
+    constexpr std::uint64_t billion = 1'000'000'000;
+    const auto seconds = static_cast<std::uint64_t>(status.st_mtim.tv_sec);
+    return (seconds * billion + static_cast<std::uint64_t>(status.st_mtim.tv_nsec)) ^ status.st_ino;
 }
 
 // What passes without anybody changing the configuration.
@@ -120,10 +106,20 @@ std::optional<HeadRecord> read_head_record(const std::string& file) {
     return text ? parse_record(*text) : std::nullopt;
 }
 
+Result<void> note_end_of_chain(int head) {
+    std::string text(ended_chain);
+    text += '}';
+    text.resize(head_record_size, ' ');
+    if (::pwrite(head, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size())) return {};
+    return internal_error(errno_text("cannot write the head of the audit file"));
+}
+
 Result<std::unique_ptr<Trail>> Trail::open(TrailSettings settings) {
-    auto key = load_or_make_chain_key(settings.key_file);
-    if (!key) return pass_on(key);
-    std::unique_ptr<Trail> trail(new Trail(std::move(settings), std::move(*key)));
+    std::unique_ptr<Trail> trail(new Trail(std::move(settings)));
+    if (auto loaded = trail->load_key(); !loaded) {
+        if (loaded.error().kind != ErrorKind::unavailable) return pass_on(loaded);
+        return trail;
+    }
     if (auto opened = trail->open_head(); !opened) {
         if (!is_disk_trouble(errno)) return pass_on(opened);
         return trail;
@@ -131,6 +127,25 @@ Result<std::unique_ptr<Trail>> Trail::open(TrailSettings settings) {
     const HeadLock lock(trail->lock_.get());
     if (auto ready = trail->catch_up(); !ready && !is_disk_trouble(errno)) return pass_on(ready);
     return trail;
+}
+
+// Error: unavailable while nothing can be written under the key that is there; internal.
+Result<void> Trail::load_key() {
+    struct stat status {};
+    const bool is_gone = ::stat(settings_.key_file.c_str(), &status) != 0 && errno == ENOENT;
+    if (is_gone && is_trail(settings_.file))
+        return unavailable(settings_.key_file + " is gone, and " + settings_.file +
+                           " was written under it: put the key back from a backup, or begin a new chain on "
+                           "record with `gerve audit new-chain`");
+    auto key = load_or_make_chain_key(settings_.key_file);
+    if (!key) return pass_on(key);
+    if (!key_fits(*key, settings_.file))
+        return unavailable(settings_.key_file + " is not the key that " + settings_.file +
+                           " was written under: put that back from a backup, or begin a new chain on record "
+                           "with `gerve audit new-chain`");
+    key_ = std::move(*key);
+    key_mark_ = ::stat(settings_.key_file.c_str(), &status) == 0 ? mark_of(status) : 0;
+    return {};
 }
 
 Result<void> Trail::open_head() {
@@ -141,6 +156,9 @@ Result<void> Trail::open_head() {
 }
 
 Result<void> Trail::append(const std::vector<AuditFact>& facts) {
+    if (!key_) {
+        if (auto loaded = load_key(); !loaded) return loaded;
+    }
     if (!lock_) {
         if (auto opened = open_head(); !opened) return opened;
     }
@@ -149,10 +167,10 @@ Result<void> Trail::append(const std::vector<AuditFact>& facts) {
     if (auto ready = catch_up(); !ready) return ready;
     TrailHead head = head_;
     std::string text;
-    if (opening_) text += make_line(key_, settings_.gateway, fact_of(*opening_), head);
+    if (opening_) text += make_line(*key_, settings_.gateway, fact_of(*opening_), head);
     // A note that recovers begins with the end of what was torn.
     if (opening_ && !opening_->torn.empty() && !opening_->torn.ends_with('\n')) text.insert(0, 1, '\n');
-    for (const AuditFact& fact : facts) text += make_line(key_, settings_.gateway, fact, head);
+    for (const AuditFact& fact : facts) text += make_line(*key_, settings_.gateway, fact, head);
     if (auto written = write_whole(text); !written) return written;
     head_ = std::move(head);
     opening_.reset();
@@ -193,7 +211,21 @@ Result<void> Trail::switch_file() {
     if (::fstat(file_->get(), &status) != 0) return internal_error(errno_text("fstat " + settings_.file));
     identity_ = {status.st_dev, status.st_ino};
     size_ = 0;
+    if (auto same = follow_key(); !same) return same;
     return status.st_size == 0 ? begin_file() : read_tail();
+}
+
+// A new chain has a new key. One that is gone by now is known here and goes on, and one that does not fit is
+// not taken.
+Result<void> Trail::follow_key() {
+    struct stat status {};
+    if (::stat(settings_.key_file.c_str(), &status) != 0 || mark_of(status) == key_mark_) return {};
+    auto key = load_chain_key(settings_.key_file);
+    if (!key) return pass_on(key);
+    if (!key_fits(*key, settings_.file)) return {};
+    key_ = std::move(*key);
+    key_mark_ = mark_of(status);
+    return {};
 }
 
 std::optional<HeadRecord> Trail::noted() const {
@@ -215,13 +247,19 @@ void Trail::go_on_behind_noted() {
 
 // An empty file: the next of the trail, or the first of a new one.
 Result<void> Trail::begin_file() {
-    if (const auto record = noted()) {
+    const auto record = noted();
+    std::string head(head_record_size, '\0');
+    const ssize_t got = ::pread(lock_.get(), head.data(), head.size(), 0);
+    if (got > 0 && head.starts_with(ended_chain)) head_ = {};
+    if (record) {
         TrailHead last = head_of(*record, settings_.file);
         // Of two the later: another process may have filled a file meanwhile that this one never saw.
         if (last.chain != head_.chain || last.seq > head_.seq) head_ = std::move(last);
     }
-    opening_ = head_.chain.empty() ? TrailNote{"begins", {}, {}} : TrailNote{"continues", head_, {}};
-    if (head_.chain.empty()) head_ = {to_hex(random_bytes(chain_bytes)), 0, first_mac()};
+    const bool begins = head_.chain.empty();
+    opening_ = begins ? TrailNote{"begins", last_head_beside(settings_.file), {}}
+                      : TrailNote{"continues", head_, {}};
+    if (begins) head_ = {to_hex(random_bytes(chain_bytes)), 0, first_mac()};
     return {};
 }
 

@@ -35,8 +35,9 @@ struct HeadRecord {
 // Not thread-safe, but for what was taken by take_unsynced().
 class Trail {
   public:
-    // Makes the key unless it is there. A disk that is full, broken or read-only is no error, if the key is
-    // there: append() then tries again. Errors: internal.
+    // Makes the key for a trail that has not begun. A key that is gone although there is a trail, or that is
+    // not the trail's, is no error, and no more is a disk that is full, broken or read-only if the key is
+    // there: append() then fails, and tries again each time. Errors: internal.
     [[nodiscard]] static Result<std::unique_ptr<Trail>> open(TrailSettings settings);
 
     // Writes all of them or none. Error: internal, the file system's.
@@ -55,7 +56,9 @@ class Trail {
     [[nodiscard]] const TrailHead& head() const { return head_; }
 
   private:
-    Trail(TrailSettings settings, ChainKey key) : settings_(std::move(settings)), key_(std::move(key)) {}
+    explicit Trail(TrailSettings settings) : settings_(std::move(settings)) {}
+    [[nodiscard]] Result<void> load_key();
+    [[nodiscard]] Result<void> follow_key();
     Result<void> open_head();
     Result<void> catch_up();
     Result<void> switch_file();
@@ -67,8 +70,9 @@ class Trail {
     void note_head();
 
     TrailSettings settings_;
-    ChainKey key_;
-    Fd lock_;  // of FILE.head
+    std::optional<ChainKey> key_;
+    std::uint64_t key_mark_ = 0;  // of its file, when it was read: changes with it
+    Fd lock_;                     // of FILE.head
     std::shared_ptr<Fd> file_;
     struct {
         std::uint64_t device = 0;
@@ -84,6 +88,16 @@ class Trail {
 // The file beside the trail's, and what it says.
 [[nodiscard]] std::string head_file_of(const std::string& file);
 [[nodiscard]] std::optional<HeadRecord> read_head_record(const std::string& file);
+
+// Whether anything was written there, as far as can be seen: FILE.head, or a file of the trail.
+[[nodiscard]] bool is_trail(const std::string& file);
+// Whether the last events of FILE, or of the file before while FILE has none, were written under this key.
+// True where nothing can be compared.
+[[nodiscard]] bool key_fits(const ChainKey& key, const std::string& file);
+// Where the trail stood at the end of the last file beside FILE (FILE.1, FILE-20260131, …); empty: nowhere.
+[[nodiscard]] TrailHead last_head_beside(const std::string& file);
+// Has FILE.head, open as `head` and locked, say that its chain has ended. Error: internal.
+[[nodiscard]] Result<void> note_end_of_chain(int head);
 
 // Where a trail stands at the end of a file, and the bytes behind its last line that are no line. Nothing: it
 // has no line. Error: internal.

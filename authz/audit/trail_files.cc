@@ -58,6 +58,15 @@ std::optional<TrailHead> first_line_of(const std::string& path) {
     return std::nullopt;
 }
 
+// Empty: there is no such file, or nothing in it.
+std::string last_bytes_of(const std::string& path) {
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+    return read_range(file.get(), std::max<off_t>(status.st_size - first_window, 0), status.st_size)
+        .value_or("");
+}
+
 struct Found {
     std::string path;
     TrailHead first;
@@ -84,6 +93,46 @@ void sort_files(std::vector<Found>& files) {
 }
 
 }  // namespace
+
+bool is_trail(const std::string& file) {
+    return read_head_record(file) || !list_trail_files(file).empty();
+}
+
+// Of a chain whose events were all altered nothing fits either; `gerve audit verify` says so.
+bool key_fits(const ChainKey& key, const std::string& file) {
+    std::string bytes = last_bytes_of(file);
+    const auto before = list_trail_files(file);
+    if (bytes.empty() && read_head_record(file) && !before.empty()) bytes = last_bytes_of(before.back());
+    std::optional<TrailLine> previous;
+    bool compared = false;
+    for (const std::string_view text : split(bytes, '\n')) {
+        auto line = parse_line(text);
+        const auto note = line ? parse_note(text) : std::nullopt;
+        std::string mac;
+        if (line && previous && previous->head.chain == line->head.chain &&
+            previous->head.seq + 1 == line->head.seq)
+            mac = previous->head.mac;
+        else if (line && note && line->head.seq == 1)
+            mac = first_mac();
+        else if (note && note->what == "continues")
+            mac = note->before.mac;
+        if (!mac.empty() && key.mac(mac, line->body) == line->head.mac) return true;
+        compared = compared || !mac.empty();
+        previous = std::move(line);
+    }
+    return !compared;
+}
+
+TrailHead last_head_beside(const std::string& file) {
+    for (auto files = list_trail_files(file); !files.empty(); files.pop_back()) {
+        if (files.back() == file) continue;
+        const Fd opened(::open(files.back().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        struct stat status {};
+        if (!opened || ::fstat(opened.get(), &status) != 0) continue;
+        if (auto end = find_trail_end(opened.get(), status.st_size); end && *end) return (*end)->head;
+    }
+    return {};
+}
 
 Result<std::optional<TrailEnd>> find_trail_end(int file, off_t size) {
     for (off_t window = first_window;; window *= 4) {

@@ -83,9 +83,13 @@ void TrailVerifier::take_event(const TrailLine& event, std::string_view line) {
 bool TrailVerifier::take_chain(const TrailLine& event, const std::optional<ParsedNote>& note) {
     const bool begins = note && note->what == "begins" && event.head.seq == 1;
     const bool continues = note && note->what == "continues";
+    settle_chain();
+    // Under the key of this chain, so nobody without it has written where the other one ended.
+    const bool follows = begins && note->before == at_;
     if (!at_.chain.empty()) {
-        problem(begins ? "another trail begins here: nothing ties it to the lines before"
-                       : "this line is of another trail");
+        if (!follows)
+            problem(begins ? "another trail begins here: nothing ties it to the lines before"
+                           : "this line is of another trail");
         last_of_[at_.chain] = at_;
         if (!begins && last_of_.contains(event.head.chain)) return false;
     }
@@ -102,6 +106,20 @@ bool TrailVerifier::take_chain(const TrailLine& event, const std::optional<Parse
     mac_unknown_ = cut;
     at_.mac = expected_mac_ = is_first ? first_mac() : continues ? note->before.mac : "";
     return true;
+}
+
+// Behind the last event of a chain. One that does not fit was altered; of several of which none fits the key
+// is another, as far as can be told.
+void TrailVerifier::settle_chain() {
+    auto compared = std::exchange(compared_, {});
+    if (compared.fitting == 0 && compared.misfits.size() > 1) {
+        TrailProblem& all = compared.misfits.front();
+        all.text = "events " + std::to_string(compared.first) + " to " + std::to_string(at_.seq) +
+                   " of chain " + at_.chain +
+                   " are not verified: none fits this key, so another was used, or all were altered";
+        compared.misfits.resize(1);
+    }
+    problems_.insert(problems_.end(), compared.misfits.begin(), compared.misfits.end());
 }
 
 void TrailVerifier::check_number(const TrailLine& event) {
@@ -121,7 +139,11 @@ void TrailVerifier::check_number(const TrailLine& event) {
         const std::string by_text = key_.mac(at_.mac, event.body);
         const std::string by_right = expected_mac_ == at_.mac ? by_text : key_.mac(expected_mac_, event.body);
         const bool fits = event.head.mac == by_text || event.head.mac == by_right;
-        if (!fits) problem("event " + std::to_string(seq) + " was altered");
+        if (compared_.fitting == 0 && compared_.misfits.empty()) compared_.first = seq;
+        if (fits) ++compared_.fitting;
+        if (!fits)
+            compared_.misfits.push_back(
+                {file_, line_, "event " + std::to_string(seq) + " was altered", place_});
         expected_mac_ = fits ? event.head.mac : by_right;
     }
     mac_unknown_ = false;
@@ -176,6 +198,7 @@ void TrailVerifier::finish_anchors() {
 
 std::vector<TrailProblem> TrailVerifier::finish(const std::optional<TrailHead>& noted) {
     settle_torn(std::nullopt);
+    settle_chain();
     for (Gap& gap : gaps_) {
         gap.where.text = numbers(gap.first, gap.last) + " before this line";
         problems_.push_back(gap.where);

@@ -24,8 +24,9 @@ struct TrailProblem {
     std::uint64_t place = 0;  // of the line in all that was read
 };
 
-// Fed line by line, file by file, in the order in which they were written. An anchor whose event is not
-// there is a problem, unless it is the one behind which the first of the files carries the trail on.
+// Fed line by line, file by file, in the order in which they were written. Events of a chain of which none
+// fits the key are one problem: not verified. An anchor whose event is not there is a problem, unless it is
+// the one behind which the first of the files carries the trail on.
 class TrailVerifier {
   public:
     TrailVerifier(const ChainKey& key, std::vector<TrailHead> anchors)
@@ -52,6 +53,7 @@ class TrailVerifier {
     [[nodiscard]] bool take_chain(const TrailLine& event, const std::optional<ParsedNote>& note);
     void check_number(const TrailLine& event);
     [[nodiscard]] bool fill_gap(std::uint64_t seq);
+    void settle_chain();
     void meet_anchors(const TrailHead& head);
     void check_anchors(const TrailLine& event);
     void finish_anchors();
@@ -61,6 +63,12 @@ class TrailVerifier {
     std::vector<bool> met_ = std::vector<bool>(anchors_.size());
     std::vector<TrailProblem> problems_;
     std::vector<Gap> gaps_;
+    // Of the chain that is read: events that fit the key, and those that do not.
+    struct {
+        std::uint64_t fitting = 0;
+        std::uint64_t first = 0;  // number of the first event that was compared
+        std::vector<TrailProblem> misfits;
+    } compared_;
     std::map<std::string, TrailHead> last_of_;  // by chain
     TrailHead at_;                              // behind the last line in order
     std::string expected_mac_;                  // of that line, as it ought to be

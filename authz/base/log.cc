@@ -1,11 +1,12 @@
 #include "authz/base/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "authz/base/bounded_sink.h"
 #include "authz/base/text.h"
 
 namespace gerve::log {
@@ -32,7 +33,7 @@ bool plain(std::string_view value) {
 }  // namespace
 
 void start(std::string_view role, Level least) {
-    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    auto sink = std::make_shared<BoundedSink>(STDERR_FILENO);
     auto logger = std::make_shared<spdlog::logger>(std::string(role), std::move(sink));
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l [%P] %n: %v");
     logger->set_level(spdlog_level(least));

@@ -240,4 +240,21 @@ SqliteWatch SqliteOpening::finish(sqlite3* connection) {
     return watch;
 }
 
+// A crash in between leaves the former log beside the new file, which the next one to open it finds out.
+Result<void> SqliteOpening::replace(const std::string& with) {
+    if (::rename(with.c_str(), file_.c_str()) != 0) return unavailable(errno_text("cannot replace " + file_));
+    (void)::unlink((file_ + "-wal").c_str());
+    (void)::unlink((file_ + "-shm").c_str());
+    const auto named = identity_of(file_);
+    if (named && identity_) write({*named, FileIdentity{}, SqliteHeader{}});
+    return {};
+}
+
+Result<void> replace_sqlite(const std::string& file, const std::string& with,
+                            std::chrono::milliseconds patience) {
+    auto opening = SqliteOpening::begin(file, patience);
+    if (!opening) return pass_on(opening);
+    return opening->replace(with);
+}
+
 }  // namespace gerve

@@ -82,6 +82,8 @@ class SqliteOpening {
     // Behind the first statement, when the files are open. Whether another file was opened the last time: the
     // caller has it checked before finish().
     [[nodiscard]] bool is_another() const { return replaced_; }
+    // In the steps' place: see replace_sqlite().
+    [[nodiscard]] Result<void> replace(const std::string& with);
     // Notes what was opened.
     [[nodiscard]] SqliteWatch finish(sqlite3* connection);
 
@@ -104,6 +106,11 @@ class SqliteOpening {
     std::optional<FileIdentity> found_;  // the database, by prepare()
     bool replaced_ = false;
 };
+
+// Puts the database `with`, which nobody has open, in the place of `file`, whose log goes. Who has `file`
+// open goes on with the new one as SqliteWatch says. Error: unavailable.
+[[nodiscard]] Result<void> replace_sqlite(const std::string& file, const std::string& with,
+                                          std::chrono::milliseconds patience);
 
 // The file beside a database that says what was opened last.
 [[nodiscard]] inline std::string sqlite_identity_file(const std::string& file) {

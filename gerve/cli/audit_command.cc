@@ -8,6 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "authz/audit/events.h"
+#include "authz/audit/new_chain.h"
+#include "authz/audit/operator.h"
 #include "authz/audit/prune.h"
 #include "authz/audit/settings.h"
 #include "authz/audit/spool.h"
@@ -182,6 +185,20 @@ int anchor(Site& site) {
     return 0;
 }
 
+// Not as other changes are recorded: until it is done, nothing can be.
+int new_chain(Site& site) {
+    const TrailSettings settings = audit_trail_of(audited(site));
+    const std::string aside = need(begin_new_chain(settings));
+    const auto trail = need(Trail::open(settings));
+    const AdminChange change{name_of_user(::getuid()), login_of(::getpid()), "audit new-chain", {}, "", ""};
+    need(trail->append({fact_of(change)}));
+    for (Unsynced& file : trail->take_unsynced()) need(file.sync(::fdatasync));
+    std::printf("a new chain begins at %s\n", settings.file.c_str());
+    if (!aside.empty())
+        std::printf("the former one is %s; without its key it cannot be verified\n", aside.c_str());
+    return 0;
+}
+
 int prune(Site& site, const Values& values) {
     const auto keep = audited(site).audit.keep;
     if (!values.before && keep.count() == 0)
@@ -243,6 +260,8 @@ void declare_audit(Command& root) {
         .json(verified->json);
     (void)audit.command("anchor", "Print where the trail stands, to be kept where nobody here can change it.",
                         anchor);
+    (void)audit.command("new-chain", "Begin the chain anew, on record, when its key is gone for good.",
+                        new_chain);
     const auto pruned = std::make_shared<Values>();
     audit
         .change("prune", "Delete old events from the table; the files are logrotate's.",

@@ -13,6 +13,7 @@
 #include "authz/store/open_database.h"
 #include "authz/store/redis_check.h"
 #include "authz/store/schema.h"
+#include "authz/store/sqlite_file.h"
 #include "gerve/cli/agent_call.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/local_user.h"
@@ -139,7 +140,9 @@ class Check {
         if (config_.directory_backend == "mysql") return check_database_server();
         const auto there = look_for("directory", config_.sqlite_file());
         if (!there) return;
-        if (!*there) {
+        const auto was_there = look_for("directory", sqlite_identity_file(config_.sqlite_file()));
+        if (!was_there) return;
+        if (!*there && !*was_there) {
             return wrong("directory",
                          config_.sqlite_file() + " is not there: `gerve serve` or `gerve user add` makes it",
                          refused_status);

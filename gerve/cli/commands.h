@@ -8,6 +8,7 @@ namespace gerve {
 void declare_serve(Command& root);         // serve, and the roles that the master starts
 void declare_check(Command& root);         // check
 void declare_schema(Command& root);        // schema
+void declare_backup(Command& root);        // backup, restore
 void declare_accounts(Command& root);      // user, org, team
 void declare_renaming(Command& user);      // user rename
 void declare_keys(Command& root);          // key, deploy-key

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
     gerve::declare_explain(root);
     gerve::declare_sessions(root);
     gerve::declare_audit(root);
+    gerve::declare_backup(root);
     gerve::declare_routes(root);
     gerve::declare_host_keys(root);
     gerve::declare_schema(root);

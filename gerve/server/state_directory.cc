@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "authz/base/log.h"
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
@@ -51,6 +52,10 @@ Result<void> make_ticket_key(const Config& config) {
     const auto there = is_there(config.local_ticket_key());
     if (!there) return pass_on(there);
     if (*there) return {};
+    // Nothing that lasts depends on it, but sessions of before are known no more.
+    const auto served = is_there(agent_config_file(config));
+    if (served && *served)
+        log::warn("the ticket key is gone: a new one is made", {{"file", config.local_ticket_key()}});
     return write_file(config.local_ticket_key(), TicketKey::make().file_content(), 0600);
 }
 

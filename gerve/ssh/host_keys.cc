@@ -93,11 +93,24 @@ Result<std::vector<std::string>> find_host_keys(const std::string& directory) {
 Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
     const auto found = find_host_keys(directory);
     if (!found) return found;
+    const std::string made_before = directory + "/ssh_host_keys.made";
+    const auto was_made = is_there(made_before);
+    if (!was_made) return pass_on(was_made);
     for (const Kind& kind : kinds) {
         const std::string file = host_key_file(directory, kind.type);
         const bool there = std::find(found->begin(), found->end(), file) != found->end();
         if (there || (!found->empty() && kind.type == HostKeyType::ecdsa)) continue;
+        if (*was_made && kind.type == HostKeyType::ecdsa) continue;
+        if (*was_made)
+            return internal_error(file +
+                                  " is gone, and clients know this server by it: put it back from a backup; "
+                                  "or remove " +
+                                  made_before + " to have new keys made, and every client will be warned");
         if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
+    }
+    if (!*was_made) {
+        auto noted = write_file(made_before, "Host keys were made here. See gerve(1), FILES.\n", 0600);
+        if (!noted) return pass_on(noted);
     }
     return find_host_keys(directory);
 }

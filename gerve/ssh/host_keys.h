@@ -18,7 +18,9 @@ enum class HostKeyType { ed25519, ecdsa, rsa };
 // Makes the host keys of a state directory that has none: ed25519, ECDSA (nistp256) and RSA (3072 bits). One
 // that has some keeps to their types, ed25519 and RSA at least: a client that prefers a new type and has
 // pinned a key of another would be warned of a changed host. Returns the paths of all that are there, ed25519
-// first. Files have mode 0600; a .pub file stands beside each.
+// first. Files have mode 0600; a .pub file stands beside each. Once they are made, ssh_host_keys.made says
+// so: an ed25519 or RSA key that is gone then is an error (internal, with the remedy) and not made anew,
+// since clients would be warned of another host.
 [[nodiscard]] Result<std::vector<std::string>> make_host_keys(const std::string& directory);
 
 // Those of the above that are there. Error: internal, when the directory cannot be looked at.

@@ -1,0 +1,66 @@
+#include "authz/audit/new_chain.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+
+#include "authz/audit/head_lock.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+// FILE-20260131T120000Z, and -2, -3 … behind it where that is taken.
+std::string free_name(const std::string& file) {
+    std::array<char, 32> text{};
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    std::strftime(text.data(), text.size(), "-%Y%m%dT%H%M%SZ", &parts);
+    const std::string name = file + text.data();
+    std::string tried = name;
+    struct stat status {};
+    for (int n = 2; ::lstat(tried.c_str(), &status) == 0; ++n) tried = name + "-" + std::to_string(n);
+    return tried;
+}
+
+Result<std::string> put_aside(const std::string& file) {
+    struct stat status {};
+    if (::lstat(file.c_str(), &status) != 0) return std::string();
+    std::string aside = free_name(file);
+    if (::rename(file.c_str(), aside.c_str()) != 0)
+        return internal_error(errno_text("cannot rename " + file));
+    return aside;
+}
+
+}  // namespace
+
+Result<std::string> begin_new_chain(const TrailSettings& settings) {
+    const std::string& file = settings.file;
+    if (!is_trail(file)) return client_error("there is no trail at " + file + ": the next event begins one");
+    const bool has_key = ::access(settings.key_file.c_str(), F_OK) == 0;
+    if (has_key) {
+        const auto key = load_chain_key(settings.key_file);
+        if (!key) return pass_on(key);
+        if (key_fits(*key, file))
+            return client_error(settings.key_file + " is there and fits " + file + ": nothing to begin anew");
+    }
+    const std::string head = head_file_of(file);
+    const Fd lock(::open(head.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock) return internal_error(errno_text("cannot open " + head));
+    const HeadLock held(lock.get());
+    if (!held.held()) return internal_error(errno_text("cannot lock " + head));
+    auto aside = put_aside(file);
+    if (!aside) return aside;
+    if (auto ended = note_end_of_chain(lock.get()); !ended) return pass_on(ended);
+    // Last: a writer without a key waits for it.
+    if (auto made = load_or_make_chain_key(settings.key_file); !made) return pass_on(made);
+    return aside;
+}
+
+}  // namespace gerve
