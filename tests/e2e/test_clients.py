@@ -1,93 +1,21 @@
 """Other SSH clients than OpenSSH's: Dropbear's dbclient, PuTTY's plink, paramiko and asyncssh."""
 
-from pathlib import Path
-
 import pytest
 
+from harness.git_clients.ssh_programs import Asyncssh, Dbclient, Paramiko, Plink
 from harness.messages import NOT_FOUND, greeting
 
-HARNESS = Path(__file__).parent / "harness"
+CLIENTS = {client.name: client for client in (Dbclient, Plink, Paramiko, Asyncssh)}
 
 
-def dbclient(person) -> list[str]:
-    key = person.home / "id.dropbear"
-    person.run("dropbearconvert", "openssh", "dropbear", person.key.private, key)
-    return [
-        "dbclient",
-        "-y",
-        "-y",
-        "-T",
-        "-i",
-        str(key),
-        "-p",
-        str(person.door.port),
-        "-l",
-        "git",
-        person.door.host,
-    ]
-
-
-def plink(person) -> list[str]:
-    key = person.home / "id.ppk"
-    person.run("puttygen", person.key.private, "-O", "private", "-o", key)
-    shown = next(line for line in person.door.host_keys if line.startswith("ssh-ed25519"))
-    host_key = person.write("host.pub", shown + "\n")
-    fingerprint = person.run("ssh-keygen", "-l", "-f", host_key).stdout.split()[1]
-    return [
-        "plink",
-        "-batch",
-        "-ssh",
-        "-T",
-        "-hostkey",
-        fingerprint,
-        "-i",
-        str(key),
-        "-P",
-        str(person.door.port),
-        "-l",
-        "git",
-        person.door.host,
-    ]
-
-
-def paramiko(person) -> list[str]:
-    return [
-        "/usr/bin/python3",
-        str(HARNESS / "paramiko_ssh.py"),
-        str(person.door.port),
-        str(person.key.private),
-        person.door.host,
-    ]
-
-
-def asyncssh(person) -> list[str]:
-    return [
-        "/usr/bin/python3",
-        "-W",
-        "ignore",
-        str(HARNESS / "asyncssh_ssh.py"),
-        str(person.door.port),
-        str(person.key.private),
-        person.door.host,
-    ]
-
-
-CLIENTS = {client.__name__: client for client in (dbclient, plink, paramiko, asyncssh)}
-
-
-class OtherClient:
-    """Somebody whose git uses another SSH client. `argv` runs it; the command comes behind."""
-
-    def __init__(self, person, argv: list[str]):
-        self.argv = argv
-        # git calls a client of the variant `simple` with HOST and COMMAND and no option.
-        script = person.write("other-ssh", "#!/bin/sh\nshift\nexec " + " ".join(argv) + ' "$@"\n', mode=0o755)
-        self.terminal = person.with_env(GIT_SSH_COMMAND=str(script), GIT_SSH_VARIANT="simple")
+def client_of(person, name: str):
+    """Somebody whose git uses another SSH client."""
+    return CLIENTS[name](person, one_by_one=False)
 
 
 @pytest.fixture(params=CLIENTS)
 def other(request, alice):
-    return OtherClient(alice, CLIENTS[request.param](alice))
+    return client_of(alice, request.param)
 
 
 def test_ls_remote(other, project):
@@ -129,7 +57,7 @@ def test_output_of_hooks_and_their_rejection(other, project):
 
 def test_a_refusal_and_its_exit_status(other, alice):
     alice.run(
-        *other.argv, f"git-upload-pack '{alice.login}/nothing'", exit=1, stdout="", says=NOT_FOUND.strip()
+        *other.argv(), f"git-upload-pack '{alice.login}/nothing'", exit=1, stdout="", says=NOT_FOUND.strip()
     )
 
 
@@ -140,5 +68,4 @@ def test_a_large_archive_arrives_whole(other, alice, project):
 
 @pytest.mark.parametrize("client", ["dbclient", "plink"])
 def test_the_greeting(alice, client):
-    argv = CLIENTS[client](alice)
-    alice.run(*argv, exit=1, says=greeting(alice.login).strip())
+    alice.run(*client_of(alice, client).argv(), exit=1, says=greeting(alice.login).strip())

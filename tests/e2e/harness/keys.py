@@ -41,12 +41,13 @@ def fingerprint_of(blob: bytes) -> str:
     return "SHA256:" + digest.rstrip("=")
 
 
-def make_key(private: Path, kind: str = "ed25519", bits: int | None = None) -> Key:
-    """A new key pair without passphrase. bits: for RSA and ECDSA; ssh-keygen's default otherwise."""
+def make_key(private: Path, kind: str = "ed25519", bits: int | None = None, form: str | None = None) -> Key:
+    """A new key pair without passphrase. bits: for RSA and ECDSA; form: PEM or PKCS8. ssh-keygen's default otherwise."""
     private.parent.mkdir(parents=True, exist_ok=True)
     if kind == "dsa":
         return _make_dsa_key(private)
     size = ["-b", str(bits)] if bits else []
+    size += ["-m", form] if form else []
     argv = ["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", "test", "-f", str(private)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
     return Key(private)

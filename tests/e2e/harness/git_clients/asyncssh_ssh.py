@@ -1,16 +1,21 @@
 #!/usr/bin/python3
-"""ssh(1) in the manner of asyncssh, for GIT_SSH_COMMAND: asyncssh_ssh.py PORT KEY HOST COMMAND."""
+"""ssh(1) in the manner of asyncssh, for GIT_SSH_COMMAND: asyncssh_ssh.py [--pkt-lines] PORT KEY HOST COMMAND.
+
+--pkt-lines: one pkt-line for each write to the channel.
+"""
 
 import asyncio
 import os
 import sys
 
 import asyncssh
+from pkt_lines import read_pieces
 
 
-async def pump_in(process) -> None:
+async def pump_in(process, one_by_one: bool) -> None:
     loop = asyncio.get_running_loop()
-    while piece := await loop.run_in_executor(None, os.read, 0, 65536):
+    pieces = read_pieces(0, one_by_one)
+    while piece := await loop.run_in_executor(None, next, pieces, b""):
         process.stdin.write(piece)
         await process.stdin.drain()
     process.stdin.write_eof()
@@ -22,7 +27,7 @@ async def pump_out(stream, descriptor: int) -> None:
             piece = piece[os.write(descriptor, piece) :]
 
 
-async def run(port: str, key: str, command: str) -> None:
+async def run(one_by_one: bool, port: str, key: str, _host: str, command: str) -> None:
     connection = await asyncssh.connect(
         "127.0.0.1",
         int(port),
@@ -33,7 +38,7 @@ async def run(port: str, key: str, command: str) -> None:
         config=[],
     )
     process = await connection.create_process(command, encoding=None)
-    typing = asyncio.create_task(pump_in(process))
+    typing = asyncio.create_task(pump_in(process, one_by_one))
     await asyncio.gather(pump_out(process.stdout, 1), pump_out(process.stderr, 2))
     await process.wait_closed()
     typing.cancel()
@@ -42,5 +47,5 @@ async def run(port: str, key: str, command: str) -> None:
 
 
 if __name__ == "__main__":
-    _, port, key, _host, command = sys.argv
-    asyncio.run(run(port, key, command))
+    one_by_one = sys.argv[1] == "--pkt-lines"
+    asyncio.run(run(one_by_one, *sys.argv[1 + one_by_one :]))

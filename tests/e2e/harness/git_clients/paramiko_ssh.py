@@ -1,15 +1,19 @@
 #!/usr/bin/python3
-"""ssh(1) in the manner of paramiko, for GIT_SSH_COMMAND: paramiko_ssh.py PORT KEY HOST COMMAND."""
+"""ssh(1) in the manner of paramiko, for GIT_SSH_COMMAND: paramiko_ssh.py [--pkt-lines] PORT KEY HOST COMMAND.
+
+--pkt-lines: one pkt-line for each write to the channel.
+"""
 
 import os
 import sys
 import threading
 
 import paramiko
+from pkt_lines import read_pieces
 
 
-def pump_in(channel) -> None:
-    while piece := os.read(0, 65536):
+def pump_in(channel, one_by_one: bool) -> None:
+    for piece in read_pieces(0, one_by_one):
         channel.sendall(piece)
     channel.shutdown_write()
 
@@ -19,13 +23,15 @@ def pump_err(channel) -> None:
         os.write(2, piece)
 
 
-def main(port: str, key: str, _host: str, command: str) -> int:
+def main(*words: str) -> int:
+    one_by_one = words[0] == "--pkt-lines"
+    port, key, _host, command = words[one_by_one:]
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     client.connect("127.0.0.1", int(port), "git", key_filename=key, allow_agent=False, look_for_keys=False)
     channel = client.get_transport().open_session()
     channel.exec_command(command)
-    threading.Thread(target=pump_in, args=(channel,), daemon=True).start()
+    threading.Thread(target=pump_in, args=(channel, one_by_one), daemon=True).start()
     errors = threading.Thread(target=pump_err, args=(channel,))
     errors.start()
     while piece := channel.recv(65536):
