@@ -256,8 +256,8 @@ void CommandLine::declare_help() {
     root.command("help", "Print help on a command.", [](Site&) { return 0; })
         .optional_arguments("COMMAND", "The words of the command, e.g. key add",
                             [](const std::string&) { return Result<void>(); });
-    root.command("version", "Print the version.", [](Site&) {
-        std::puts("gerve " GERVE_VERSION);
+    root.command("version", "Print the version, as --version does.", [this](Site&) {
+        std::puts(app_->version().c_str());
         return 0;
     });
 }

@@ -15,7 +15,7 @@ const std::vector<std::vector<std::string_view>>& same_meaning() {
     static const std::vector<std::vector<std::string_view>> words{
         {"add", "new", "create", "make", "register", "import"},
         {"remove", "delete", "rm", "del", "erase", "destroy", "drop"},
-        {"revoke", "remove", "delete", "rm", "del", "erase", "withdraw", "deny"},
+        {"revoke", "remove", "delete", "rm", "del", "erase", "destroy", "drop", "withdraw", "deny"},
         {"list", "ls", "all"},
         {"show", "get", "info", "view", "describe", "display", "print", "cat", "status"},
         {"list", "show", "get", "info", "view"},

@@ -46,7 +46,6 @@ def test_the_old_login_is_reserved_until_it_is_freed(site, alice, bob, project):
 
 
 def test_an_account_is_renamed_back(site, alice, project):
-    alice.publish(project)
     site.gerve("user", "rename", alice.login, f"{alice.login}-new")
     site.gerve("user", "rename", f"{alice.login}-new", alice.login)
     alice.git("ls-remote", project.url, stderr="")
