@@ -282,18 +282,12 @@ class Sqlite final : public Database {
 // (fcntl(2)), and the next process to end would take away the log they read and write.
 Result<void> make_file(const std::string& file) {
     const Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!made && errno == EACCES) return unavailable(file + ": " + why_not_opened(file, true));
-    if (!made && errno != EEXIST) return unavailable(errno_text("cannot create " + file));
+    if (!made && errno != EEXIST) return not_opened(file, true, errno_text("cannot create " + file));
     struct stat status {};
     if (made) give_to_owner_of_directory(made.get(), file);
     if (::lstat(file.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
         return unavailable(file + ": a symbolic link");
     return {};
-}
-
-tl::unexpected<Error> not_opened(const std::string& file, bool writes, const std::string& text) {
-    const std::string why = why_not_opened(file, writes);
-    return unavailable(file + ": " + (why.empty() ? text : why));
 }
 
 // `PRAGMA schema_version` reads the first page: a file that is no database is told at once.
@@ -313,7 +307,9 @@ Result<void> check_integrity(Sqlite& database) {
 Result<void> Sqlite::connect(SqliteOpening& opening) {
     const bool makes = mode_ == SqliteMode::read_write;
     const bool writes = mode_ != SqliteMode::read_only;
-    if (auto prepared = opening.prepare(makes); !prepared) return prepared;
+    // To a user who may not look, every file is gone.
+    if (auto prepared = opening.prepare(makes); !prepared)
+        return not_opened(file_, writes, prepared.error().detail);
     if (makes) {
         if (auto made = make_file(file_); !made) return made;
     }
@@ -322,13 +318,13 @@ Result<void> Sqlite::connect(SqliteOpening& opening) {
         (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     const int code = sqlite3_open_v2(file_.c_str(), &raw, flags, nullptr);
     connection_.reset(raw);
-    if (code != SQLITE_OK) return not_opened(file_, writes, sqlite3_errstr(code));
+    if (code != SQLITE_OK) return not_opened(file_, writes, file_ + ": " + sqlite3_errstr(code));
     if (auto same = opening.check(raw); !same) return same;
     sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_busy_timeout(raw, static_cast<int>(patience_.count()));
     if (auto ready = run(settings, "open"); !ready) {
         if (!cannot_open()) return ready;
-        return not_opened(file_, writes, sqlite3_errmsg(raw));
+        return not_opened(file_, writes, ready.error().detail);
     }
     if (opening.is_another()) {
         if (auto whole = check_integrity(*this); !whole)

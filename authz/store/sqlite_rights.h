@@ -3,9 +3,12 @@
 
 #include <string>
 
+#include "authz/base/result.h"
+
 namespace gerve {
 
-// Which file, for whom, and what to do. Empty: nothing is known that would stand against it.
-[[nodiscard]] std::string why_not_opened(const std::string& file, bool writes);
+// Error: unavailable; it names who has no rights to the file, and as whom to run the command. When it is not
+// for want of rights, with `otherwise`.
+[[nodiscard]] tl::unexpected<Error> not_opened(const std::string& file, bool writes, std::string otherwise);
 
 }  // namespace gerve
