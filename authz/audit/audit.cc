@@ -151,7 +151,7 @@ bool AuditSink::record(const SessionEnded& event) {
         const std::lock_guard front(front_);
         if (!is_new(event.report.request.text())) return false;
     }
-    if (event.report.handle.empty() && !strangers_.take(event.report)) return false;
+    if (!event.key && event.report.handle.empty() && !strangers_.take(event.report)) return false;
     record(fact_of(event));
     return true;
 }
