@@ -21,6 +21,8 @@ constexpr std::uint64_t bytes_per_turn = 256 * 1024;
 constexpr std::chrono::milliseconds time_per_turn{3};
 constexpr std::size_t bulk_read = 64 * 1024;
 constexpr std::size_t login_read = 16 * 1024;
+// Packets that answer what arrives behind the end of the last channel: some window adjustments, and CLOSE.
+constexpr unsigned most_nudges = 16;
 
 std::chrono::nanoseconds thread_time() {
     timespec now{};
@@ -157,6 +159,7 @@ void Connection::turn() {
     check_state();
     wake_channels();
     drop_closed_channels();
+    nudge(got);
     consider_rest(got);
     arm();
 }
@@ -272,6 +275,7 @@ void Connection::drop_closed_channels() {
     }
     if (gone.empty()) return;
     last_channel_end_ = std::chrono::steady_clock::now();
+    nudges_left_ = most_nudges;
     std::erase(channels_, nullptr);
     const Call call(*this);
     for (const auto& channel : gone) channel->detach();

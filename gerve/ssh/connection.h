@@ -142,6 +142,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     [[nodiscard]] std::uint64_t sent() const { return seam_.sent(); }  // bytes that the socket has taken
     [[nodiscard]] int wire();                                          // the socket's descriptor
     void acknowledge(std::uint64_t received);
+    void nudge(std::uint64_t received);  // a client that sends something behind the end of its last channel
     void consider_rest(std::uint64_t received);  // behind a turn that received so much
     void rest(std::chrono::microseconds time);   // leaves the socket alone so long
     void stop_resting();
@@ -189,6 +190,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     std::chrono::nanoseconds cpu_before_login_{0};
     unsigned channels_in_all_ = 0;
     Deadline last_channel_end_{};
+    unsigned nudges_left_ = 0;
     bool logged_in_ = false;
     bool known_ = false;         // and it is known who it is
     std::uint64_t written_ = 0;  // bytes of channel data that libssh was given

@@ -7,11 +7,11 @@ clone after the other in the hands of one person, whose orders are clone, fetch 
 
 from . import own_git, ssh_programs
 
-# Without dbclient, which can hang at the end of a large fetch over any server (docs/clients.md).
 GIT_CLIENTS = {
     client.name: client
     for client in (
         ssh_programs.OpenSsh,
+        ssh_programs.Dbclient,
         ssh_programs.Plink,
         ssh_programs.Paramiko,
         ssh_programs.Asyncssh,
