@@ -134,7 +134,10 @@ Result<BackupFacts> make_ready(const std::string& copy, const std::string& name)
 // What the database holds now, in a file of its own. Where it cannot be read any more: its file as it is.
 Result<std::string> keep_former(const std::string& database, UnixMillis now) {
     if (::access(database.c_str(), F_OK) != 0) return std::string();
-    const std::string name = database + ".before-" + stamp(now);
+    // Two within a second have two names.
+    const std::string first = database + ".before-" + stamp(now);
+    std::string name = first;
+    for (int i = 2; ::access(name.c_str(), F_OK) == 0; ++i) name = first + "-" + std::to_string(i);
     if (backup_sqlite(database, name)) return name;
     if (::link(database.c_str(), name.c_str()) != 0)
         return unavailable(errno_text("cannot keep " + database + " as " + name));

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "authz/base/fd.h"
+
 namespace gerve {
 namespace {
 
@@ -20,7 +22,9 @@ std::string owner_name(uid_t uid) {
 // Empty: it is not for want of rights.
 std::string why_not_opened(const std::string& file, bool writes) {
     struct stat status {};
-    const bool missing = ::stat(file.c_str(), &status) != 0 && errno == ENOENT;
+    const bool looked = ::stat(file.c_str(), &status) == 0;
+    const bool missing = !looked && errno == ENOENT;
+    if (!looked && !missing && errno != EACCES && errno != EPERM) return errno_text("cannot look at it");
     if (missing && !writes) return "";
     const auto slash = file.rfind('/');
     const std::string parent =

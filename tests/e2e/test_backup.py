@@ -98,7 +98,9 @@ def test_a_database_that_is_gone_is_not_made_anew(private_site):
     alice, project, backup = prepared(site)
     (site.state / "gerve.db").unlink()
     wait_until(lambda: "the database file is gone" in site.gateway.log(), "the log says it", timeout=10)
-    alice.git("ls-remote", project.url, exit=128, says="cannot check your access")
+    refused = wait_until(lambda: [asked for asked in [alice.git("ls-remote", project.url, exit=ANY)] if asked.exit == 128],
+                         "each connection has looked at its file")[0]
+    assert "cannot check your access" in refused.stderr
     site.gerve("user", "list", exit=1, says=("the database file is gone", "gerve restore"))
     assert not (site.state / "gerve.db").exists()
     site.gerve("restore", backup)

@@ -182,7 +182,7 @@ def test_nobody_else_is_believed_or_asked(site):
     script.write_text(f"#!/usr/bin/python3\n{FORGE.format(port=site.gateway.port)}")
     script.chmod(0o755)
     forged.run(*forged.env["GIT_SSH_COMMAND"].split(), "gerve", exit=255)
-    assert "192.0.2.66" not in site.gateway.log()
+    assert "addr=192.0.2.66" not in site.gateway.log()
 
 
 FORGE = """

@@ -111,14 +111,14 @@ def test_what_is_wrong_around_sshd_is_found(check, house, sshd):
     its_program = "AuthorizedKeysCommand's program"
     for path, change, what, remedy in [
         (sshd.programs / PROGRAM, lambda path: shutil.chown(path, KEYS_UID), its_program, "chown root"),
-        (sshd.programs / PROGRAM, lambda path: path.chmod(0o775), its_program, "chmod go-w"),
-        (sshd.programs, lambda path: path.chmod(0o775), its_program, f"chmod go-w {sshd.programs}"),
+        (sshd.programs / PROGRAM, lambda path: path.chmod(0o777), its_program, "chmod go-w"),
+        (sshd.programs, lambda path: path.chmod(0o777), its_program, f"chmod go-w {sshd.programs}"),
         (sshd.programs / PROGRAM, lambda path: path.chmod(0o700), f"{PROGRAM} as {KEYS_USER}", "chmod 755"),
         (sshd.programs / SHELL, lambda path: path.chmod(0o700), f"{SHELL} as git", "chmod 755"),
         (socket, lambda path: path.chmod(0o600), f"authz.sock for {KEYS_USER}", "name sshd's users in [authz]"),
         (agent, lambda path: path.chmod(0o600), "agent.sock for git", "may not connect"),
         (house.state, lambda path: path.chmod(0o700), "authz.sock for git", f"chmod o+x {house.state}"),
-        (key, lambda path: path.chmod(0o644), "ticket.key from git", "chmod 400"),
+        (key, lambda path: path.chmod(0o644), "ticket.key from git", "chmod o-r"),
         (sshd.users, lambda path: path.write_text(re.sub(r":[^:]*gerve-shell", ":/usr/sbin/nologin", path.read_text())),
          "account git", "usermod --shell"),
     ]:

@@ -137,7 +137,8 @@ def expect_trace(site, reason: str, **fields) -> dict:
     found = []
 
     def is_there() -> bool:
-        found[:] = [event for event in refusals(site) if event.get("because") == reason]
+        begun = (site.state / "audit.jsonl").exists()
+        found[:] = [event for event in refusals(site) if event.get("because") == reason] if begun else []
         return bool(found)
 
     wait_until(is_there, f"an event of {reason}", timeout=20)

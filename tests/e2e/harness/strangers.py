@@ -1,6 +1,7 @@
 """Connections of strangers, each hostile or wrong in its own way, on sockets that say where they come from."""
 
 import socket
+import sqlite3
 
 import paramiko
 
@@ -73,6 +74,10 @@ class Written:
 
     def __init__(self, site):
         self._site = site
+        # What the start has left in the write-ahead log is not theirs.
+        with sqlite3.connect(site.state / "gerve.db") as database:
+            database.execute("PRAGMA wal_checkpoint(FULL)")
+        database.close()
         self._before = self._sizes()
 
     def _sizes(self) -> dict[str, int]:
