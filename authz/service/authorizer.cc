@@ -265,6 +265,8 @@ Result<void> Authorizer::report(const SessionReport& report, const Asker& asker)
         return {};
     const std::string key = *handle ? (*handle)->key.fingerprint.text() : "?";
     log::info("session end", {{"request", report.request.text()},
+                              {"addr", report.client.address},
+                              {"door", report.client.door},
                               {"key", key},
                               {"service", report.service},
                               {"repo", report.repo},

@@ -134,7 +134,7 @@ def test_a_session_is_on_record_like_any_other(quiet_house):
     open_house.alice.publish(public)
     open_house.anybody.git("ls-remote", url(open_house, public.path))
     line = wait_until(lambda: [line for line in open_house.gateway.log().splitlines() if f" repo={public.path} " in line
-                               and " worker: session " in line and " door=git " in line], "it is logged")[-1]
+                               and " authz: session end " in line and " door=git " in line], "it is logged")[-1]
     assert " ended=exit" in line and " exit=0 " in line and " addr=127.0.0.1 " in line
     (request_id,) = [word for word in line.split() if word.startswith("request=")]
     assert any(" authz: decision " in other and request_id in other and " because=public-read " in other

@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+from contextlib import closing
 
 import paramiko
 
@@ -75,10 +76,13 @@ class Written:
     def __init__(self, site):
         self._site = site
         # What the start has left in the write-ahead log is not theirs.
-        with sqlite3.connect(site.state / "gerve.db") as database:
-            database.execute("PRAGMA wal_checkpoint(FULL)")
-        database.close()
+        wait_until(self._checkpoint, "the write-ahead log is in the database")
         self._before = self._sizes()
+
+    def _checkpoint(self) -> bool:
+        with closing(sqlite3.connect(self._site.state / "gerve.db")) as database:
+            busy, written, moved = database.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        return not busy and written == moved
 
     def _sizes(self) -> dict[str, int]:
         state = self._site.state
