@@ -41,16 +41,26 @@ def fingerprint_of(blob: bytes) -> str:
     return "SHA256:" + digest.rstrip("=")
 
 
-def make_key(private: Path, kind: str = "ed25519", bits: int | None = None, form: str | None = None) -> Key:
-    """A new key pair without passphrase. bits: for RSA and ECDSA; form: PEM or PKCS8. ssh-keygen's default otherwise."""
+def make_key(private: Path, kind: str = "ed25519", bits: int | None = None, form: str | None = None,
+             high_bit: bool | None = None) -> Key:
+    """A new key pair without passphrase. bits: for RSA and ECDSA; form: PEM or PKCS8. ssh-keygen's default otherwise.
+    high_bit: of the private number of an ECDSA key in PEM; any if not said."""
     private.parent.mkdir(parents=True, exist_ok=True)
     if kind == "dsa":
         return _make_dsa_key(private)
     size = ["-b", str(bits)] if bits else []
     size += ["-m", form] if form else []
     argv = ["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", "test", "-f", str(private)]
-    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
-    return Key(private)
+    while True:
+        subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+        if high_bit is None or _has_high_bit(private) == high_bit:
+            return Key(private)
+        private.unlink()
+
+
+def _has_high_bit(private: Path) -> bool:
+    key = serialization.load_pem_private_key(private.read_bytes(), None)
+    return key.private_numbers().private_value.bit_length() == key.key_size
 
 
 def _make_dsa_key(private: Path) -> Key:

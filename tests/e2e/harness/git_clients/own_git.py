@@ -169,8 +169,9 @@ class GoGit(OwnGit):
 
 class JGit(OwnGit):
     name = "jgit"
-    # JSch 0.1.55 knows no ed25519, and signs with RSA by SHA-1 alone.
-    key = {"kind": "ecdsa", "form": "PEM"}
+    # JSch 0.1.55 knows no ed25519, and signs with RSA by SHA-1 alone. An ECDSA key whose private number has its
+    # highest bit set it overwrites as it signs: from the second connection of a process on its signatures are wrong.
+    key = {"kind": "ecdsa", "form": "PEM", "high_bit": False}
 
     @classmethod
     def why_not(cls) -> str | None:
