@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "authz/audit/head_lock.h"
+#include "authz/base/presence.h"
 #include "authz/base/text.h"
 
 namespace gerve {
@@ -43,8 +44,9 @@ Result<std::string> put_aside(const std::string& file) {
 Result<std::string> begin_new_chain(const TrailSettings& settings) {
     const std::string& file = settings.file;
     if (!is_trail(file)) return client_error("there is no trail at " + file + ": the next event begins one");
-    const bool has_key = ::access(settings.key_file.c_str(), F_OK) == 0;
-    if (has_key) {
+    const auto has_key = is_there(settings.key_file);
+    if (!has_key) return pass_on(has_key);
+    if (*has_key) {
         const auto key = load_chain_key(settings.key_file);
         if (!key) return pass_on(key);
         if (key_fits(*key, file))

@@ -10,6 +10,7 @@
 
 #include "authz/audit/head_lock.h"
 #include "authz/audit/json_members.h"
+#include "authz/base/key_file.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 
@@ -27,15 +28,12 @@ std::string directory_of(const std::string& file) {
     return slash == std::string::npos ? "." : slash == 0 ? "/" : file.substr(0, slash);
 }
 
-// Made by a command of root's it would shut authz out: what lies in a directory belongs to whom that does.
 Result<Fd> open_or_make(const std::string& path, int flags) {
     const bool is_new = ::access(path.c_str(), F_OK) != 0;
     Fd file(::open(path.c_str(), flags | O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return internal_error(errno_text("cannot open " + path));
-    struct stat parent {};
-    if (is_new && ::geteuid() == 0 && ::stat(directory_of(path).c_str(), &parent) == 0)
-        (void)!::fchown(file.get(), parent.st_uid, parent.st_gid);
     if (is_new) {
+        give_to_owner_of_directory(file.get(), path);
         const Fd directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (directory) ::fsync(directory.get());
     }

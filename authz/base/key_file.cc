@@ -1,5 +1,6 @@
 #include "authz/base/key_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,11 +16,8 @@ namespace gerve {
 Result<void> make_key_file(const std::string& file, std::string_view content) {
     const std::string draft = file + "." + to_hex(random_bytes(8));
     if (auto written = write_file(draft, content, 0600); !written) return written;
-    struct stat directory {};
-    const auto slash = file.rfind('/');
-    const std::string parent = slash == std::string::npos ? "." : file.substr(0, slash + 1);
-    if (::geteuid() == 0 && ::stat(parent.c_str(), &directory) == 0)
-        (void)!::chown(draft.c_str(), directory.st_uid, directory.st_gid);
+    if (const Fd made(::open(draft.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)); made)
+        give_to_owner_of_directory(made.get(), draft);
     const bool linked = ::link(draft.c_str(), file.c_str()) == 0 || errno == EEXIST;
     const std::string trouble = linked ? "" : errno_text("cannot make " + file);
     ::unlink(draft.c_str());

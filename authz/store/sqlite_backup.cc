@@ -10,6 +10,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/base/key_file.h"
+#include "authz/base/presence.h"
 #include "authz/store/schema.h"
 #include "authz/store/sqlite.h"
 #include "authz/store/sqlite_file.h"
@@ -131,13 +132,25 @@ Result<BackupFacts> make_ready(const std::string& copy, const std::string& name)
     return facts_of(**database);
 }
 
+// Two within a second have two names.
+Result<std::string> name_for_former(const std::string& wanted) {
+    std::string name = wanted;
+    for (int i = 2;; ++i) {
+        const auto taken = is_there(name);
+        if (!taken) return pass_on(taken);
+        if (!*taken) return name;
+        name = wanted + "-" + std::to_string(i);
+    }
+}
+
 // What the database holds now, in a file of its own. Where it cannot be read any more: its file as it is.
 Result<std::string> keep_former(const std::string& database, UnixMillis now) {
-    if (::access(database.c_str(), F_OK) != 0) return std::string();
-    // Two within a second have two names.
-    const std::string first = database + ".before-" + stamp(now);
-    std::string name = first;
-    for (int i = 2; ::access(name.c_str(), F_OK) == 0; ++i) name = first + "-" + std::to_string(i);
+    const auto there = is_there(database);
+    if (!there) return pass_on(there);
+    if (!*there) return std::string();
+    const auto free_name = name_for_former(database + ".before-" + stamp(now));
+    if (!free_name) return free_name;
+    const std::string& name = *free_name;
     if (backup_sqlite(database, name)) return name;
     if (::link(database.c_str(), name.c_str()) != 0)
         return unavailable(errno_text("cannot keep " + database + " as " + name));
@@ -163,7 +176,9 @@ class HeldBack {
 }  // namespace
 
 Result<BackupFacts> backup_sqlite(const std::string& database, const std::string& into) {
-    if (::access(into.c_str(), F_OK) == 0) return client_error(into + " is there already");
+    const auto taken = is_there(into);
+    if (!taken) return pass_on(taken);
+    if (*taken) return client_error(into + " is there already");
     Draft draft(into + ".part");
     if (auto made = draft.make(); !made) return pass_on(made);
     {

@@ -154,3 +154,27 @@ TEST_CASE("a restore works where the database is gone, truncated or overwritten"
     (void)must(restore_sqlite(site.backup, site.name, noon));
     CHECK(accounts(*site.open()) == "alice");
 }
+
+TEST_CASE("two databases that are replaced within a second are both kept") {
+    Site site;
+    must(backup_sqlite(site.name, site.backup));
+    site.writer.reset();
+    const auto first = must(restore_sqlite(site.backup, site.name, noon)).former;
+    const auto second = must(restore_sqlite(site.backup, site.name, noon)).former;
+    CHECK(first != second);
+    CHECK(accounts_in(first) == "alice");
+    CHECK(accounts_in(second) == "alice");
+}
+
+// What it leads to may be on a disk that is not mounted: the way there must not be lost.
+TEST_CASE("a link to a database that cannot be reached is kept as well") {
+    Site site;
+    must(backup_sqlite(site.name, site.backup));
+    site.writer.reset();
+    fs::remove(site.name);
+    fs::create_symlink(site.file("not-mounted/gerve.db"), site.name);
+    const auto former = must(restore_sqlite(site.backup, site.name, noon)).former;
+    REQUIRE_FALSE(former.empty());
+    CHECK(fs::read_symlink(former) == site.file("not-mounted/gerve.db"));
+    CHECK(accounts_in(site.name) == "alice");
+}
