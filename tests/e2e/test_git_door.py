@@ -4,17 +4,15 @@ import os
 import re
 import socket
 import subprocess
-import tempfile
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from harness.metrics import Metrics
+from harness.counted import serving_git
 from harness.outcome import NONZERO
-from harness.processes import free_port, wait_until
-from harness.site import Site
+from harness.processes import wait_until
 from harness.terminal import Terminal
 
 CONFIG = """\
@@ -36,18 +34,10 @@ idle_timeout = "3s"
 
 @contextmanager
 def running_house(workspace):
-    directory = Path(tempfile.mkdtemp(prefix="git-door-", dir=workspace))
-    git, metrics = free_port(), free_port()
-    site = Site(directory, CONFIG.format(git=git, metrics=metrics))
-    site.git_port, site.metrics = git, Metrics(metrics)
-    try:
-        site.start()
+    with serving_git(workspace, CONFIG) as site:
         site.alice = site.person("alice")
-        site.anybody = Terminal(directory / "anybody", "anybody")
+        site.anybody = Terminal(site.directory / "anybody", "anybody")
         yield site
-        site.gateway.stop()
-    finally:
-        site.gateway.kill()
 
 
 @pytest.fixture(scope="module")

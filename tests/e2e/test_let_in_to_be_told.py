@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from harness.messages import greeting
-from harness.metrics import Metrics
-from harness.processes import free_port, wait_until
+from harness.counted import with_metrics
+from harness.processes import wait_until
 from harness.rawssh import CHANNEL_REQUEST, RawClient
 
 PLACES = 6
@@ -28,10 +28,7 @@ AWAY = "cannot check your access"
 
 @pytest.fixture
 def site(private_sites):
-    port = free_port()
-    made = private_sites(CONFIG.format(metrics=port))
-    made.metrics = Metrics(port)
-    return made
+    return with_metrics(private_sites, CONFIG)
 
 
 @pytest.fixture

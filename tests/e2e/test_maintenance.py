@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from harness.metrics import Metrics
-from harness.processes import free_port, wait_until
+from harness.counted import with_metrics
+from harness.processes import wait_until
 from harness.rawssh import RawClient
 
 CONFIG = """\
@@ -21,10 +21,7 @@ TEXT = "We are moving house.\nBack at 14:00 UTC.\n"
 
 @pytest.fixture
 def site(private_sites):
-    port = free_port()
-    made = private_sites(CONFIG.format(metrics=port))
-    made.metrics = Metrics(port)
-    return made
+    return with_metrics(private_sites, CONFIG)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness import processes
-from harness.metrics import Metrics
+from harness.counted import with_metrics
 
 CONFIG = """\
 state = "{{state}}"
@@ -24,9 +24,7 @@ metrics = "127.0.0.1:{metrics}"
 @pytest.fixture
 def counted(private_sites):
     """A site with metrics."""
-    port = processes.free_port()
-    site = private_sites(CONFIG.format(metrics=port))
-    site.metrics = Metrics(port)
+    site = with_metrics(private_sites, CONFIG)
     processes.wait_until(lambda: site.metrics.get("/readyz")[0] == 200, "authz has made its tables")
     return site
 

@@ -1,14 +1,10 @@
 """What a refusal costs the database, as the metrics count it: the same for each reason that its text hides."""
 
-import tempfile
-from pathlib import Path
 
 import pytest
 
+from harness.counted import serving_git
 from harness.messages import NOT_FOUND
-from harness.metrics import Metrics
-from harness.processes import free_port
-from harness.site import Site
 from harness.terminal import Terminal
 
 CONFIG = """\
@@ -23,16 +19,8 @@ QUERIES = ("repository", "redirect", "permission", "route", "server")
 
 @pytest.fixture(scope="module")
 def house(workspace):
-    directory = Path(tempfile.mkdtemp(prefix="statements-", dir=workspace))
-    git, metrics = free_port(), free_port()
-    site = Site(directory, CONFIG.format(git=git, metrics=metrics))
-    site.git_port, site.metrics = git, Metrics(metrics)
-    try:
-        site.start()
+    with serving_git(workspace, CONFIG) as site:
         yield site
-        site.gateway.stop()
-    finally:
-        site.gateway.kill()
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ import pytest
 
 from harness import strangers
 from harness.audit import check_trail, events, events_in
-from harness.metrics import Metrics
-from harness.processes import free_port, wait_until
-from harness.site import Site
+from harness.counted import serving_git, with_metrics
+from harness.processes import wait_until
 
 CONFIG = """\
 state = "{{state}}"
@@ -33,17 +32,9 @@ LONG_VERSION = "x" + "\x01" * 100
 
 @pytest.fixture
 def house(workspace):
-    git, metrics = free_port(), free_port()
-    site = Site(Path(tempfile.mkdtemp(prefix="strangers-", dir=workspace)), CONFIG.format(git=git, metrics=metrics))
-    site.git_port, site.metrics = git, Metrics(metrics)
-    try:
-        site.start()
+    with serving_git(workspace, CONFIG) as site:
         yield site
-        if site.gateway.process is not None:
-            site.gateway.stop()
-        check_trail(site)
-    finally:
-        site.gateway.kill()
+    check_trail(site)
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +116,8 @@ def refusals(site) -> list[dict]:
 @pytest.fixture
 def quiet(private_sites):
     """A site without traffic, with one account, whose key is quiet.key."""
-    metrics = free_port()
-    site = private_sites(
-        'state = "{state}"\n[listen]\nssh = ["127.0.0.1:{port}"]\n' + f'metrics = "127.0.0.1:{metrics}"\n'
-    )
-    site.metrics = Metrics(metrics)
-    return site
+    config = 'state = "{{state}}"\n[listen]\nssh = ["127.0.0.1:{{port}}"]\nmetrics = "127.0.0.1:{metrics}"\n'
+    return with_metrics(private_sites, config)
 
 
 def expect_trace(site, reason: str, **fields) -> dict:
