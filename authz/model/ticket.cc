@@ -193,7 +193,7 @@ Secret TicketKey::derive(std::string_view purpose) const {
 
 std::string encode_open(const Open& open, const TicketKey* key) {
     const std::string tlvs = encode_tlvs(open, key);
-    std::string message = "GRV1";
+    std::string message(grv1_open_magic);
     message += static_cast<char>(grv1_version);
     message += static_cast<char>(grv1_version);
     put_number(message, std::uint16_t{0});
@@ -204,7 +204,8 @@ std::string encode_open(const Open& open, const TicketKey* key) {
 }
 
 Result<std::size_t> open_size(std::string_view header) {
-    if (header.size() < grv1_open_header_size || !header.starts_with("GRV1")) return client_error("not GRV1");
+    if (header.size() < grv1_open_header_size || !header.starts_with(grv1_open_magic))
+        return client_error("not GRV1");
     const auto size = get_number<std::uint32_t>(header.substr(8));
     if (size > grv1_max_tlvs) return client_error("OPEN is too large");
     return grv1_open_header_size + size + grv1_mac_size;

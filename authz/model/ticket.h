@@ -40,7 +40,8 @@ class TicketKey final {
 };
 
 constexpr std::uint8_t grv1_version = 1;
-constexpr std::size_t grv1_open_header_size = 12;  // "GRV1", ver_min, ver_max, flags, tlv_len
+constexpr std::string_view grv1_open_magic = "GRV1";
+constexpr std::size_t grv1_open_header_size = 12;  // the magic, ver_min, ver_max, flags, tlv_len
 constexpr std::size_t grv1_max_tlvs = 65536;       // bytes
 constexpr std::size_t grv1_mac_size = 32;
 

@@ -50,23 +50,48 @@ struct DiskThreads::State {
                places.has_room(share.place, bounds.per_place);
     }
 
-    // The first that may begin; it counts as begun.
+    // The next to run; it counts in its share.
     std::optional<Call> take() {
-        const auto next = std::find_if(waiting.begin(), waiting.end(),
-                                       [this](const Call& call) { return may_begin(call.share); });
-        if (next == waiting.end()) return std::nullopt;
-        Call call = std::move(*next);
-        waiting.erase(next);
-        owners.begin(call.share.owner);
-        places.begin(call.share.place);
-        ++running;
+        if (ready.empty()) {
+            const auto next = std::find_if(waiting.begin(), waiting.end(),
+                                           [this](const Call& call) { return may_begin(call.share); });
+            if (next == waiting.end()) return std::nullopt;
+            begin(next->share);
+            ready.splice(ready.end(), waiting, next);
+        }
+        Call call = std::move(ready.front());
+        ready.pop_front();
         return call;
+    }
+
+    void begin(const DiskShare& share) {
+        owners.begin(share.owner);
+        places.begin(share.place);
+        ++counted;
     }
 
     void finish(const DiskShare& share) {
         owners.end(share.owner);
         places.end(share.place);
-        --running;
+        --counted;
+    }
+
+    // Finds a thread for one more call. False: none is free, and no more can be made.
+    bool find_thread(const std::shared_ptr<State>& self) {
+        if (idle > 0) {
+            --idle;
+            ++promised;
+            wake.notify_one();
+            return true;
+        }
+        if (threads >= bounds.threads) return false;
+        try {
+            std::thread([self] { run(self); }).detach();
+        } catch (const std::system_error&) {
+            return false;
+        }
+        ++threads;
+        return true;
     }
 
     // Waits for a call that a poster has promised this thread. False: the thread is to end.
@@ -85,12 +110,13 @@ struct DiskThreads::State {
     mutable std::mutex mutex;
     std::condition_variable wake;
     std::condition_variable over;
-    std::list<Call> waiting;
+    std::list<Call> ready;    // a thread is on its way to each, and they count in their shares
+    std::list<Call> waiting;  // for their share, or for a thread
     Tally owners;
     Tally places;
     std::uint64_t last_number = 0;
     unsigned threads = 0;
-    unsigned running = 0;
+    unsigned counted = 0;   // calls that are ready or run
     unsigned idle = 0;      // threads that nobody has promised a call
     unsigned promised = 0;  // of the others that sleep
     bool ending = false;
@@ -101,6 +127,7 @@ DiskThreads::DiskThreads(DiskBounds bounds) : state_(std::make_shared<State>(bou
 DiskThreads::~DiskThreads() {
     std::unique_lock lock(state_->mutex);
     state_->ending = true;
+    state_->ready.clear();
     state_->waiting.clear();
     state_->wake.notify_all();
     state_->over.wait(lock, [this] { return state_->threads == 0; });
@@ -123,37 +150,32 @@ void DiskThreads::run(const std::shared_ptr<State>& state) {
 
 std::uint64_t DiskThreads::post(DiskShare share, std::function<void()> work) {
     const std::lock_guard lock(state_->mutex);
-    const bool now = state_->may_begin(share);
     const std::uint64_t number = ++state_->last_number;
-    state_->waiting.push_back({number, std::move(share), std::move(work)});
-    if (!now) return number;  // who finishes a call of that share takes it
-    if (state_->idle > 0) {
-        --state_->idle;
-        ++state_->promised;
-        state_->wake.notify_one();
+    if (state_->may_begin(share) && state_->find_thread(state_)) {
+        state_->begin(share);
+        state_->ready.push_back({number, std::move(share), std::move(work)});
         return number;
     }
-    if (state_->threads >= state_->bounds.threads) return number;
-    try {
-        std::thread([state = state_] { run(state); }).detach();
-        ++state_->threads;
-    } catch (const std::system_error&) {
-        // One that runs takes it when it is free.
-        if (state_->threads > 0) return number;
-        state_->waiting.pop_back();
-        return 0;
-    }
+    // A thread takes it that has ended another call: of its share, or any.
+    if (state_->threads == 0) return 0;
+    state_->waiting.push_back({number, std::move(share), std::move(work)});
     return number;
 }
 
 bool DiskThreads::withdraw(std::uint64_t number) {
     const std::lock_guard lock(state_->mutex);
-    return std::erase_if(state_->waiting, [&](const Call& call) { return call.number == number; }) > 0;
+    const auto is_it = [number](const Call& call) { return call.number == number; };
+    if (std::erase_if(state_->waiting, is_it) > 0) return true;
+    const auto call = std::find_if(state_->ready.begin(), state_->ready.end(), is_it);
+    if (call == state_->ready.end()) return false;
+    state_->finish(call->share);
+    state_->ready.erase(call);
+    return true;
 }
 
 bool DiskThreads::is_idle() const {
     const std::lock_guard lock(state_->mutex);
-    return state_->running == 0 && state_->waiting.empty();
+    return state_->counted == 0 && state_->waiting.empty();
 }
 
 }  // namespace gerve

@@ -74,7 +74,7 @@ def test_a_dead_endpoint_costs_one_session_its_time_out(house, alice, project):
         before = replacement.log().count(" agent: done ")
         alice.git("ls-remote", project.url)
         wait_until(lambda: replacement.log().count(" agent: done ") == before + 1, "it is the first again")
-        assert "endpoint serves again" in house.gateway.log()
+        wait_until(lambda: "endpoint serves again" in house.gateway.log(), "it is logged")
     finally:
         replacement.stop()
         house.gerve("server", "set", house.files.name, alive)

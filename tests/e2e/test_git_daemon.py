@@ -63,7 +63,7 @@ def test_fetches_of_every_protocol_version(house, version):
     shallow.git("-c", f"protocol.version={version}", "fetch", "--quiet", "--unshallow")
     assert shallow.git("rev-list", "--count", "HEAD").stdout == "3\n"
     clone.git("-c", f"protocol.version={version}", "fetch", "--quiet")  # nothing new
-    assert f"Request upload-pack for '/{repository.path}.git'" in house.daemon.log()
+    wait_until(lambda: f"Request upload-pack for '/{repository.path}.git'" in house.daemon.log(), "the daemon was asked")
 
 
 def test_a_client_that_only_looks_is_told_success(house):
@@ -101,7 +101,7 @@ def test_what_the_daemon_does_not_have(house):
     owner, repository, _ = mirrored(house)
     (house.daemon.root / f"{repository.path}.git").rename(house.daemon.root / "elsewhere.git")
     owner.ssh(f"git-upload-pack '{repository.path}'", exit=75, says="is not answering")
-    assert "ERR access denied or repository not exported" in house.gateway.log()
+    wait_until(lambda: "ERR access denied or repository not exported" in house.gateway.log(), "it is logged")
 
 
 def test_a_daemon_that_dies_in_the_middle_is_a_failure(house):
@@ -112,7 +112,7 @@ def test_a_daemon_that_dies_in_the_middle_is_a_failure(house):
     house.daemon.kill()
     clone.finish(exit=NONZERO)
     house.daemon.start()
-    assert any(" ended=upstream-lost" in line for line in house.gateway.log().splitlines())
+    wait_until(lambda: " ended=upstream-lost" in house.gateway.log(), "it is logged")
     owner.clone(repository, into="whole")
 
 

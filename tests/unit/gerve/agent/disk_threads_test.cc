@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -66,6 +68,35 @@ TEST_CASE("a place that hangs takes its share of the threads, and an owner their
     while (!threads.is_idle()) std::this_thread::yield();
     CHECK(hang.begun() == 3);
     call_and_wait(threads, {"mojombo", "mojombo/slow"});
+}
+
+TEST_CASE("no thread is made for what has to wait for its share") {
+    const auto tasks = [] {
+        return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+    };
+    DiskThreads threads({.threads = 64, .per_owner = 8, .per_place = 2});
+    Hang hang;
+    const auto work = hang.work();
+    const auto before = tasks();
+    std::vector<std::uint64_t> numbers;
+    // As fast as they come, before the first thread has looked at its call.
+    for (int i = 0; i < 40; ++i) numbers.push_back(threads.post({"mojombo", "mojombo/slow"}, work));
+    CHECK(tasks() - before <= 2);
+    hang.await_begun(2);
+    for (std::size_t i = 2; i < numbers.size(); ++i) CHECK(threads.withdraw(numbers[i]));
+    hang.let_go();
+}
+
+TEST_CASE("what is taken back before its thread came leaves its share to the next") {
+    for (int round = 0; round < 200; ++round) {
+        DiskThreads threads({.threads = 4, .per_owner = 1, .per_place = 1});
+        std::atomic<int> done = 0;
+        const auto first = threads.post({"o", "o/a"}, [&] { ++done; });
+        threads.post({"o", "o/a"}, [&] { ++done; });
+        const bool taken_back = threads.withdraw(first);
+        while (!threads.is_idle()) std::this_thread::yield();
+        CHECK(done == (taken_back ? 1 : 2));
+    }
 }
 
 TEST_CASE("what waits for its share begins when the share is free, with every thread") {
