@@ -1,6 +1,7 @@
 #include "authz/store/directory.h"
 
 #include "authz/base/clock.h"
+#include "authz/base/log.h"
 #include "authz/store/directory_statements.h"
 #include "authz/store/row_reader.h"
 
@@ -308,8 +309,24 @@ Result<std::optional<Route>> Directory::find_server(const ServerName& name) {
     const auto rows = ask(StatementKind::route, server_statement, {std::string_view(name.text())});
     auto found = rows ? read_server(*rows) : Result<std::optional<Route>>(pass_on(rows));
     auto route = counted(Query::server, about(std::move(found), name.text()));
-    if (route && *route) servers_->keep(**route);
+    if (!route) return recall_server(name, route.error());
+    if (*route)
+        servers_->keep(**route);
+    else
+        servers_->forget(name);
+    if (servers_->note_readable(true)) log::info("file servers can be read again");
     return route;
+}
+
+// Where a file server is changes seldom: that nobody can read it is no reason to serve nobody.
+Result<std::optional<Route>> Directory::recall_server(const ServerName& name, const Error& error) {
+    auto known = servers_->recall(name);
+    if (!known) return tl::make_unexpected(error);
+    if (servers_->note_readable(false)) {
+        log::warn("file servers cannot be read: their last known endpoints are used",
+                  {{"why", describe(error)}});
+    }
+    return known;
 }
 
 // Nothing, unless there is a hint and the directory knows the server that it names.

@@ -87,6 +87,7 @@ class Directory {
                                                          bool moved);
     std::optional<Route> follow_hint(const Login& owner, bool& hint_is_missing);
     Result<std::optional<Route>> find_server(const ServerName& name);
+    Result<std::optional<Route>> recall_server(const ServerName& name, const Error& error);
     Result<std::optional<Route>> find_route_in_table(const Login& owner);
     Result<FoundKeys> look_up_keys(std::span<const PublicKey* const> keys, UnixMillis now);
     template <class T>

@@ -104,7 +104,9 @@ class Recorder {
     static ClientContext here() { return {"", "", "", "gateway"}; }
 
     Result<void> open_trail() {
-        if (site_.config().directory_backend != "sqlite" && site_.config().audit.file.empty()) {
+        const auto& audit = site_.config().audit;
+        const bool in_state = audit.file.empty() || audit.key_file.empty();
+        if (site_.config().directory_backend != "sqlite" && in_state) {
             if (auto made = make_state_directory(site_.config().state); !made) return made;
         }
         auto opened = Trail::open(audit_trail_of(site_.config()));

@@ -20,6 +20,7 @@ metrics = "127.0.0.1:{metrics}"
 [authz]
 ticket_keys = ["{key}"]
 {directory}
+{more}
 """
 
 MYSQL = """\
@@ -35,9 +36,11 @@ admin_password_file = "{admin}"
 
 
 class Production(Site):
-    """metrics: what it shows. redis, files: its backends. listen: more lines of that table."""
+    """metrics: what it shows. redis, files: its backends. listen: more lines of that table. more: further tables.
+    prefix: before the gateway's command line."""
 
-    def __init__(self, directory: Path, database: SqlServer | None = None, listen: str = "", redis: str = ""):
+    def __init__(self, directory: Path, database: SqlServer | None = None, listen: str = "", redis: str = "",
+                 more: str = "", prefix: list[str] | None = None):
         directory.mkdir(parents=True, exist_ok=True)
         self.redis = Redis(directory / "redis")
         self.files = FileServer(directory / "files")
@@ -48,8 +51,8 @@ class Production(Site):
         self.metrics = Metrics(port)
         key = self.files.key.write(directory / "ticket.key")
         where = f'address = "unix:{self.redis.socket}"\n'
-        super().__init__(directory, CONFIG.format(metrics=port, listen=listen, redis=redis or where, key=key,
-                                                  directory=self._directory(directory)))
+        super().__init__(directory, CONFIG.format(metrics=port, listen=listen, redis=redis or where, key=key, more=more,
+                                                  directory=self._directory(directory)), prefix)
 
     def _directory(self, directory: Path) -> str:
         if self.database is None:
@@ -85,8 +88,13 @@ class Production(Site):
             self.gateway.stop()
             self.files.stop()
         finally:
-            self.gateway.kill()
-            self.redis.kill()
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends gateway, file server and Redis, in whatever state they are."""
+        self.gateway.kill()
+        self.files.kill()
+        self.redis.kill()
 
     def repository(self, owner, name: str = "project", private: bool = False) -> Repository:
         login = owner if isinstance(owner, str) else owner.login

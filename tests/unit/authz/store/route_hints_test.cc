@@ -111,6 +111,30 @@ TEST_CASE("a server's endpoints are forgotten after seconds") {
     CHECK_FALSE(cache.find(server("FS1"), now));
 }
 
+TEST_CASE("endpoints that cannot be read are the last known, and a server that is removed is none") {
+    Site site;
+    site.hints.routes.emplace("alice", server("fs2"));
+    CHECK(site.route("alice") == "fs2 fs2:9419 fs2b:9419");
+    const auto make_old = [&site] {
+        const auto past = ServerCache::Clock::now() - server_cache_life;
+        site.cache.keep(Route{server("fs2"), {*Endpoint::parse("fs2:9419")}}, past);
+    };
+    make_old();
+    site.by_hand("ALTER TABLE endpoints RENAME TO away");
+    CHECK(site.route("alice") == "fs2 fs2:9419");
+    CHECK(site.counters.of(Query::server, Answer::unavailable) == 1);
+    CHECK(site.route("alice") == "fs2 fs2:9419");
+    CHECK(site.counters.of(Query::server, Answer::unavailable) == 1);  // asked again in seconds
+    make_old();
+    site.by_hand("ALTER TABLE away RENAME TO endpoints");
+    CHECK(site.route("alice") == "fs2 fs2:9419 fs2b:9419");
+    make_old();
+    site.by_hand("DELETE FROM endpoints WHERE server_id = (SELECT id FROM servers WHERE name = 'fs2')");
+    site.by_hand("DELETE FROM servers WHERE name = 'fs2'");
+    CHECK(site.route("alice") == "fs1 fs1:9419");
+    CHECK_FALSE(site.cache.recall(server("fs2")));
+}
+
 TEST_CASE("nobody is routed to `local` for good while no server was added") {
     Store store;
     WrittenHints hints;

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.append(os.path.join(os.path.dirname(__file__), "../../../e2e"))
 import grv1  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

@@ -1,31 +1,16 @@
 """A disk that hangs: its own clients wait within a deadline, all others are served, and it recovers by itself."""
 
-import fcntl
 import os
-import signal
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import grv1
 import pytest
 from conftest import wait_until
+from harness.hanging import hanging
 from test_limits import _serves
 from test_streams import ticks
 
 IMPATIENT = 'threads = 1\nstorage_timeout = "1s"\n'
-
-
-@contextmanager
-def hanging(file):
-    """Whoever opens the file waits, as on a disk that does not answer: this process holds a lease on it (fcntl(2)),
-    which the kernel would take away after fs.lease-break-time, 45 s."""
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
-    held = os.open(file, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        yield
-    finally:
-        os.close(held)
-        signal.signal(signal.SIGIO, before)
 
 
 def serves(site, path="mojombo/bert.git", **fields) -> bool:
