@@ -16,25 +16,23 @@
 namespace gerve {
 namespace {
 
-// FILE-20260131T120000Z, and -2, -3 … behind it where that is taken.
-std::string free_name(const std::string& file) {
+// FILE-20260131T120000Z
+std::string name_of_now(const std::string& file) {
     std::array<char, 32> text{};
     const std::time_t now = std::time(nullptr);
     std::tm parts{};
     ::gmtime_r(&now, &parts);
     std::strftime(text.data(), text.size(), "-%Y%m%dT%H%M%SZ", &parts);
-    const std::string name = file + text.data();
-    std::string tried = name;
-    struct stat status {};
-    for (int n = 2; ::lstat(tried.c_str(), &status) == 0; ++n) tried = name + "-" + std::to_string(n);
-    return tried;
+    return file + text.data();
 }
 
 Result<std::string> put_aside(const std::string& file) {
-    struct stat status {};
-    if (::lstat(file.c_str(), &status) != 0) return std::string();
-    std::string aside = free_name(file);
-    if (::rename(file.c_str(), aside.c_str()) != 0)
+    const auto there = is_there(file);
+    if (!there) return pass_on(there);
+    if (!*there) return std::string();
+    auto aside = free_name(name_of_now(file));
+    if (!aside) return aside;
+    if (::rename(file.c_str(), aside->c_str()) != 0)
         return internal_error(errno_text("cannot rename " + file));
     return aside;
 }

@@ -41,7 +41,7 @@ bool BoundedSink::put_rest() {
     while (!rest_.empty()) {
         const ssize_t put = write_some(rest_);
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0 && errno != EAGAIN) rest_.clear();  // nobody reads there any more
+        if (put < 0 && errno == EPIPE) rest_.clear();  // nobody reads there any more
         if (put <= 0) return rest_.empty();
         rest_.erase(0, static_cast<std::size_t>(put));
     }
@@ -51,7 +51,7 @@ bool BoundedSink::put_rest() {
 bool BoundedSink::put(std::string_view text) {
     if (!put_rest()) return false;
     const ssize_t put = write_some(text);
-    if (put < 0) return errno != EAGAIN && errno != EINTR;
+    if (put < 0) return false;
     rest_ = text.substr(static_cast<std::size_t>(put));
     (void)put_rest();
     return true;

@@ -21,4 +21,16 @@ namespace gerve {
     return internal_error(errno_text("cannot look at " + path));
 }
 
+// The path, or with -2, -3 … behind it where that is taken: two within a second have two names. Error: as
+// is_there().
+[[nodiscard]] inline Result<std::string> free_name(const std::string& wanted) {
+    std::string name = wanted;
+    for (int i = 2;; ++i) {
+        const auto taken = is_there(name);
+        if (!taken) return pass_on(taken);
+        if (!*taken) return name;
+        name = wanted + "-" + std::to_string(i);
+    }
+}
+
 }  // namespace gerve

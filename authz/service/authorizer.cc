@@ -252,9 +252,9 @@ Result<SelfReply> Authorizer::self(const SelfRequest& request, const Asker& aske
     const auto principal = principal_of(**handle, asker);
     if (!principal) return pass_on(principal);
     if (!*principal) return StaleHandle{};
-    if (const auto told = proof_of((*principal)->key(), "", asker, request.client)) audit_.record(*told);
     auto answer = answer_self(*directory_, **principal, request.question, unix_now());
-    if (!answer) return pass_on(answer);
+    if (!answer) return pass_on(answer);  // it may be put again, and is recorded once
+    if (const auto told = proof_of((*principal)->key(), "", asker, request.client)) audit_.record(*told);
     return std::move(*answer);
 }
 

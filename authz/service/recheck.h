@@ -13,17 +13,26 @@
 
 namespace gerve {
 
+// Among LiveSessions::subjects(): a subject, and one of its uses.
+struct RecheckPlace {
+    std::size_t subject = 0;
+    std::size_t use = 0;
+};
+
 // How one round went. Only an answer of the directory ends anything: without one, all lives on.
 struct RecheckRound {
     std::size_t look_ups = 0;
     std::size_t ended = 0;
     bool unavailable = false;  // broken off, or nothing learned: the directory does not answer
+    std::size_t left_out = 0;  // repositories without an answer
+    RecheckPlace first_left_out;
 };
 
 // One round: each key once, and what its holder does at each repository once. `pace` is called before each
-// look-up; false breaks the round off.
+// look-up; false breaks the round off. It begins `from` where the last one left something out: where the database
+// is too slow for all, each has its turn.
 [[nodiscard]] RecheckRound recheck(Directory& directory, LiveSessions& live, UnixMillis now,
-                                   const std::function<bool()>& pace);
+                                   const std::function<bool()>& pace, RecheckPlace from = {});
 
 // A thread with a connection of its own, which it opens when something is live for the first time: logins
 // wait for none of this. At most 5,000 look-ups a second.

@@ -15,6 +15,7 @@
 
 #include "authz/audit/settings.h"
 #include "authz/audit/table.h"
+#include "authz/base/alarm.h"
 #include "authz/base/log.h"
 #include "authz/base/privileges.h"
 #include "authz/base/shared_page.h"
@@ -31,6 +32,7 @@ namespace gerve {
 namespace {
 
 constexpr int backlog = 1024;
+constexpr std::int64_t socket_alarm_interval = 60'000;  // ms
 constexpr int socket_look = 1'000;                    // ms between two looks at the socket's file
 constexpr std::chrono::milliseconds farewell{1'600};  // of the two seconds that an end may take
 constexpr std::chrono::milliseconds table_farewell{300};
@@ -104,6 +106,7 @@ struct Ground {
     std::unique_ptr<RedisRoutes> redis;
     std::unique_ptr<AuthzServer> server;  // asks the two above
     std::optional<SocketFile> socket;     // of a listener that is not the master's
+    Alarm socket_alarm;                   // while it cannot be made again
     std::unique_ptr<Recheck> recheck;     // of the server's live sessions
 };
 
@@ -163,17 +166,23 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     auto recheck = std::make_unique<Recheck>(server->live(), std::move(*connect), local, config.authz.recheck,
                                              metrics.live);
     return Ground{std::move(*audit), std::move(*table), std::move(*redis),
-                  std::move(server), std::move(socket), std::move(recheck)};
+                  std::move(server), std::move(socket), Alarm(socket_alarm_interval), std::move(recheck)};
 }
 
 // Somebody may have removed the socket's file: nobody could connect any more.
 void look_at_socket(const Config& config, Ground& ground) {
     if (!ground.socket || ground.socket->is_there()) return;
     const std::string path = config.authz_socket();
-    log::warn("a socket file is gone: making it again", {{"path", path}});
     const auto bound = listen_for_peers(path, socket_mode(config.authz));
     auto replaced = bound ? ground.server->replace_listener(*bound) : Result<void>(pass_on(bound));
-    if (!replaced) return log::error("the socket is not made", {{"why", describe(replaced.error())}});
+    if (!replaced) {
+        const std::string why = describe(replaced.error());
+        if (ground.socket_alarm.due(why))
+            log::error("a socket file is gone, and cannot be made again", {{"path", path}, {"why", why}});
+        return;
+    }
+    (void)ground.socket_alarm.over();
+    log::warn("a socket file is gone: making it again", {{"path", path}});
     ground.socket = SocketFile::at(path);
 }
 

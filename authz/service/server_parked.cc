@@ -23,13 +23,17 @@ void AuthzServer::tell_threads(unsigned turns) {
 }
 
 void AuthzServer::park(StatementKind kind, Taken taken) {
+    bool has_room = false;
     {
         const std::lock_guard lock(parked_mutex_);
         auto& waiting = parked_[static_cast<std::size_t>(kind)];
-        if (waiting.size() >= most_parked) taken.due = 0;
-        waiting.push_back(std::move(taken));
-        bulkheads_.count_waiting(kind, +1);
+        has_room = waiting.size() < most_parked;
+        if (has_room) {
+            waiting.push_back(std::move(taken));
+            bulkheads_.count_waiting(kind, +1);
+        }
     }
+    if (!has_room) return refuse(taken, is_slow(kind));
     // The last that ran may have ended before this one was counted.
     if (bulkheads_.is_free(kind)) tell_threads(1);
 }
@@ -69,7 +73,10 @@ void AuthzServer::take_parked(Desk& desk) {
     }
 }
 
+// One that has waited for half of its time is refused: what is left would not do for a slow statement, and the
+// next in the queue has more.
 void AuthzServer::refuse_parked(std::int64_t now) {
+    const std::int64_t needed = parts_.deadline.count() / 2;
     std::vector<std::pair<StatementKind, Taken>> late;
     {
         const std::lock_guard lock(parked_mutex_);
@@ -77,7 +84,7 @@ void AuthzServer::refuse_parked(std::int64_t now) {
             const auto kind = static_cast<StatementKind>(i);
             auto& waiting = parked_[i];
             for (auto one = waiting.begin(); one != waiting.end();) {
-                if (one->due > now) {
+                if (one->due - needed > now) {
                     ++one;
                     continue;
                 }

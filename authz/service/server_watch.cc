@@ -41,12 +41,14 @@ void AuthzServer::keep_promises() {
         }
     }
     // What was taken is answered to the last.
-    refuse_parked(std::numeric_limits<std::int64_t>::max());
+    constexpr auto all = std::numeric_limits<std::int64_t>::max();
     std::unique_lock lock(working_mutex_);
     while (working_ > 0) {
         for (Desk* desk : desks_) answer_late(*desk, monotonic_now());
+        refuse_parked(all);
         working_changed_.wait_for(lock, std::chrono::milliseconds(tick));
     }
+    refuse_parked(all);
 }
 
 void AuthzServer::close_rations(std::int64_t now) {

@@ -58,8 +58,7 @@ inline constexpr KnownError known_errors[] = {
     {3032, Meaning::lost},      // MySQL: the server went offline
     {3168, Meaning::lost},      // MySQL: the server is not available
     {3169, Meaning::lost},      // MySQL: the session was killed
-    {4031,
-     Meaning::lost},  // MySQL: disconnected for inactivity (MariaDB's 4031 is of triggers, of which there are
+    {4031, Meaning::lost},      // MySQL: disconnected for inactivity (MariaDB's is about triggers)
     {1290, Meaning::read_only},      // --read-only
     {1792, Meaning::read_only},      // a read-only transaction
     {1836, Meaning::read_only},      // read-only mode

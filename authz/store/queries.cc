@@ -1,10 +1,10 @@
 #include "authz/store/queries.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 #include "authz/base/text.h"
 #include "authz/model/public_key.h"
 #include "authz/store/own_rows.h"
@@ -26,12 +26,9 @@ bool may_wait(const Error& error) {
 }
 
 // Each thread meets it with each connection.
-void log_unfit(const Error& error) {
-    static std::atomic<std::int64_t> quiet{0};
-    const std::int64_t now = monotonic_now();
-    if (now < quiet) return;
-    quiet = now + 10'000;
-    log::error("questions that need a configured statement find no answer", {{"why", describe(error)}});
+void log_unfit(const std::string& query, const Error& error) {
+    rationed_log().write(log::Level::error, "questions that need a configured statement find no answer", query,
+                         {{"why", describe(error)}});
 }
 
 // Where each column of query_columns(name) stands in the answer.
@@ -82,7 +79,7 @@ class OwnSchema final : public Database {
                      !may_wait(places.error()))
                 return pass_on(places);
             else
-                log_unfit(places.error());
+                log_unfit(name, places.error());
         }
         return {};
     }

@@ -5,6 +5,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
+#include "authz/base/rationed_log.h"
 #include "authz/base/text.h"
 
 namespace gerve {
@@ -126,7 +127,9 @@ void RedisRoutes::settle(Slot slot, const Login& owner, const RedisReply& reply,
     if (word == "NOAUTH") return drop(slot.generation, error, Suspects::this_one);
     give_back(std::move(slot));
     if (!refused || word == "WRONGTYPE") return note_odd(owner, error, milliseconds(0));
-    if (word == "NOPERM") return note_odd(owner, error, refused_pause);
+    // Of the key, by its text; an ACL without GET refuses all.
+    const bool of_key = reply.text.find("key") != std::string::npos;
+    if (word == "NOPERM" && of_key) return note_odd(owner, error, refused_pause);
     ask_again_ = monotonic_now() + refused_pause.count();
     counters_.live.set(0);
     if (!get_refused_.exchange(true))
@@ -152,8 +155,9 @@ Error RedisRoutes::odd_value(const Slot& slot, const Login& owner, const RedisRe
 void RedisRoutes::note_odd(const Login& owner, const Error& error, milliseconds leave_alone) {
     counters_.odd.add();
     if (!odd_.note(owner.folded(), error.detail, leave_alone)) return;
-    log::warn("a route in redis cannot be used, the table's is: `gerve route sync` mends it",
-              {{"owner", owner.folded()}, {"why", error.detail}});
+    rationed_log().write(log::Level::warn,
+                         "a route in redis cannot be used, the table's is: `gerve route sync` mends it", "redis",
+                         {{"owner", owner.folded()}, {"why", error.detail}});
 }
 
 void RedisRoutes::learn(const Login& owner, const ServerName& server) {

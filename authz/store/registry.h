@@ -39,9 +39,15 @@ class Registry {
 
     // ---- renaming an account (registry_names.cc), as the caller moves what is on the file server between
     // the two steps. The old name stays reserved, and leads to every repository that it led to. Reserves the
-    // new name. True: that was done already, by a renaming that was cut short.
-    [[nodiscard]] Result<bool> begin_renaming(const Login& from, const Login& to);
-    [[nodiscard]] Result<void> cancel_renaming(const Login& from);
+    // new name.
+    enum class Begun {
+        with_new_name,
+        with_old_name,  // one that the account had before, or another spelling
+        before,         // by a renaming that was cut short
+    };
+    [[nodiscard]] Result<Begun> begin_renaming(const Login& from, const Login& to);
+    // What was begun so: a name that it had before stays reserved.
+    [[nodiscard]] Result<void> cancel_renaming(const Login& from, Begun begun);
     [[nodiscard]] Result<void> finish_renaming(const Login& from, const Login& to);
     // The account that `was` is another name of, if it is one.
     [[nodiscard]] Result<std::optional<Login>> find_current_name(const Login& was);

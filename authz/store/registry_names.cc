@@ -13,9 +13,6 @@ constexpr Statement insert_alias{
 constexpr Statement set_renaming{"set-renaming", "UPDATE accounts SET renaming_to = ? WHERE id = ?"};
 constexpr Statement set_login{
     "rename-account", "UPDATE accounts SET login = ?, login_folded = ?, renaming_to = NULL WHERE id = ?"};
-constexpr Statement count_redirects{"count-redirects",
-                                    "SELECT COUNT(*) FROM repo_redirects WHERE owner_id = ?"};
-
 // Each takes an account's id.
 constexpr Statement delete_redirects_of{"delete-redirects-of",
                                         "DELETE FROM repo_redirects WHERE owner_id = ?"};
@@ -162,7 +159,7 @@ Result<std::optional<Login>> Registry::find_current_name(const Login& was) {
     return *name && !(*name)->is_pending ? (*name)->now : std::nullopt;
 }
 
-Result<bool> Registry::begin_renaming(const Login& from, const Login& to) {
+Result<Registry::Begun> Registry::begin_renaming(const Login& from, const Login& to) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     const auto name = need_name(database_, from);
@@ -175,7 +172,7 @@ Result<bool> Registry::begin_renaming(const Login& from, const Login& to) {
     std::optional<std::int64_t> place;
     if (*taken) place = number_of((*taken)->account.id);
     if (name->renaming_to) {
-        if (place == name->renaming_to) return true;
+        if (place == name->renaming_to) return Begun::before;
         return client_error("a renaming of " + account.login.text() +
                             " was cut short: finish that first, by `gerve user rename` with the same names");
     }
@@ -192,23 +189,18 @@ Result<bool> Registry::begin_renaming(const Login& from, const Login& to) {
     }
     if (auto set = run(database_, set_renaming, {*place, number_of(account.id)}); !set) return pass_on(set);
     if (auto committed = transaction->commit(); !committed) return pass_on(committed);
-    return false;
+    return *taken ? Begun::with_old_name : Begun::with_new_name;
 }
 
-Result<void> Registry::cancel_renaming(const Login& from) {
+Result<void> Registry::cancel_renaming(const Login& from, Begun begun) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     const auto name = need_name(database_, from);
     if (!name || !name->renaming_to) return name ? Result<void>() : pass_on(name);
     const std::int64_t account = number_of(name->account.id);
     if (auto cleared = run(database_, set_renaming, {Bind(), account}); !cleared) return cleared;
-    // A name that it had before leads somewhere, and stays.
-    if (*name->renaming_to != account) {
-        const auto led = count(database_, count_redirects, *name->renaming_to);
-        if (!led) return pass_on(led);
-        if (*led == 0) {
-            if (auto gone = run(database_, delete_account, {*name->renaming_to}); !gone) return gone;
-        }
+    if (begun == Begun::with_new_name) {
+        if (auto gone = run(database_, delete_account, {*name->renaming_to}); !gone) return gone;
     }
     return transaction->commit();
 }

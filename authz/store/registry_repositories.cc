@@ -98,6 +98,16 @@ Result<void> hand_over(Database& database, const RepositoryRecord& repository, c
     return run(database, delete_grants_of_teams, {id, number_of(repository.owner)});
 }
 
+// Whose repositories a renaming of the account does not move just now.
+Result<AccountRecord> need_owner(Database& database, const Login& login) {
+    const auto name = find_name(database, login);
+    if (!name) return pass_on(name);
+    if (*name && (*name)->renaming_to)
+        return client_error(login.text() +
+                            " is being renamed, or that was cut short: `gerve user rename` finishes it first");
+    return need_account(database, login);
+}
+
 // The old name leads to the new one, unless they differ in case alone.
 Result<void> leave_redirect(Database& database, const RepositoryRecord& from, const AccountRecord& owner,
                             const RepoPath& to) {
@@ -113,7 +123,7 @@ Result<void> leave_redirect(Database& database, const RepositoryRecord& from, co
 Result<RepositoryRecord> Registry::create_repository(const RepoPath& repo, bool is_public) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
-    const auto owner = need_account(database_, repo.owner());
+    const auto owner = need_owner(database_, repo.owner());
     if (!owner) return pass_on(owner);
     const std::int64_t owner_id = number_of(owner->id);
     const std::string_view folded = repo.name().folded();
@@ -170,7 +180,8 @@ Result<RepositoryRecord> Registry::rename_repository(const RepoPath& from, const
     if (!transaction) return pass_on(transaction);
     const auto record = need_repository(database_, from);
     if (!record) return record;
-    const auto owner = need_account(database_, to.owner());
+    if (const auto old_owner = need_owner(database_, from.owner()); !old_owner) return pass_on(old_owner);
+    const auto owner = need_owner(database_, to.owner());
     if (!owner) return pass_on(owner);
     if (owner->id == record->owner && to.name().text() == record->path.name().text()) {
         return client_error(record->path.text() + " has that name already");

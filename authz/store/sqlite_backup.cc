@@ -32,16 +32,15 @@ class Draft {
     Draft(const Draft&) = delete;
     Draft& operator=(const Draft&) = delete;
     ~Draft() {
+        if (!made_) return;
         if (!kept_) ::unlink(path_.c_str());
         clean();
     }
     // Errors: client.
     Result<void> make() {
         const Fd made(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!made) {
-            kept_ = true;  // not ours
-            return client_error(errno_text("cannot make " + path_));
-        }
+        if (!made) return client_error(errno_text("cannot make " + path_));
+        made_ = true;
         give_to_owner_of_directory(made.get(), path_);
         return {};
     }
@@ -53,6 +52,7 @@ class Draft {
 
   private:
     std::string path_;
+    bool made_ = false;  // else it is somebody else's
     bool kept_ = false;
 };
 
@@ -132,28 +132,21 @@ Result<BackupFacts> make_ready(const std::string& copy, const std::string& name)
     return facts_of(**database);
 }
 
-// Two within a second have two names.
-Result<std::string> name_for_former(const std::string& wanted) {
-    std::string name = wanted;
-    for (int i = 2;; ++i) {
-        const auto taken = is_there(name);
-        if (!taken) return pass_on(taken);
-        if (!*taken) return name;
-        name = wanted + "-" + std::to_string(i);
-    }
-}
-
 // What the database holds now, in a file of its own. Where it cannot be read any more: its file as it is.
 Result<std::string> keep_former(const std::string& database, UnixMillis now) {
     const auto there = is_there(database);
     if (!there) return pass_on(there);
     if (!*there) return std::string();
-    const auto free_name = name_for_former(database + ".before-" + stamp(now));
-    if (!free_name) return free_name;
-    const std::string& name = *free_name;
+    const auto free = free_name(database + ".before-" + stamp(now));
+    if (!free) return free;
+    const std::string& name = *free;
     if (backup_sqlite(database, name)) return name;
     if (::link(database.c_str(), name.c_str()) != 0)
         return unavailable(errno_text("cannot keep " + database + " as " + name));
+    // What is in the log alone belongs to it.
+    const std::string log = database + "-wal";
+    if (::link(log.c_str(), (name + "-wal").c_str()) != 0 && errno != ENOENT)
+        return unavailable(errno_text("cannot keep " + log));
     return name;
 }
 

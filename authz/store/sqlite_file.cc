@@ -127,10 +127,13 @@ Result<void> SqliteWatch::check(sqlite3* connection) {
 
 // A connection may have seen less of the file than others: what they noted counts as well.
 Result<void> SqliteWatch::check_header(sqlite3* connection) {
-    const auto header = read_header(connection);
+    auto header = read_header(connection);
     if (!header || *header == header_) return {};
     SqliteOpening noted(file_);
     const bool locked = noted.lock(std::chrono::milliseconds(0)).has_value();
+    // Others note what they read under the lock: what was read before it may be older than their note.
+    if (locked) header = read_header(connection);
+    if (!header) return {};
     const auto last = locked ? noted.read() : std::nullopt;
     const bool known = last && last->database == database_;
     if (header->is_older_than(header_) || (known && header->is_older_than(last->header)))

@@ -42,7 +42,7 @@ class Turn {
     bool taken_;
 };
 
-// The answer to a question whose statement got no turn: it has asked nothing, and may be put again.
+// The answer to a question one of whose statements got no turn; it may be put again.
 [[nodiscard]] tl::unexpected<Error> no_turn(StatementKind kind);
 // Whether that is what an error says.
 [[nodiscard]] std::optional<StatementKind> waits_for_turn(const Error& error);

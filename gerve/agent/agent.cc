@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <asio/post.hpp>
+#include <algorithm>
 #include <asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 #include <thread>
 
@@ -141,12 +143,16 @@ class Agent {
         remove_sockets();
         for (const auto& lane : lanes_) asio::post(lane->loop(), [&lane] { lane->drain(); });
         const AgentLimits& limits = state_.config()->limits;
-        end_sessions_in(machine_stops_ ? std::min(limits.shutdown_timeout, limits.drain_timeout)
-                                       : limits.drain_timeout);
+        end_sessions_in(limits.drain_timeout);
+        if (machine_stops_) end_sessions_in(limits.shutdown_timeout);
     }
 
+    // Or when an earlier call said so.
     void end_sessions_in(std::chrono::milliseconds time) {
-        patience_.arm(time, [this] { end_sessions(); });
+        const auto now = std::chrono::steady_clock::now();
+        ends_at_ = std::min(ends_at_, now + time);
+        patience_.arm(std::chrono::ceil<std::chrono::milliseconds>(ends_at_ - now),
+                      [this] { end_sessions(); });
     }
 
     // The SIGTERM that follows is to be obeyed before the machine is down.
@@ -182,12 +188,25 @@ class Agent {
 
     void open_again(std::size_t i) {
         const std::string path = listeners_[i].file->path();
+        const auto failed = [&path](const std::string& why) {
+            rationed_log().write(log::Level::error, "a socket file is gone, and cannot be made again", path,
+                                 {{"path", path}, {"why", why}});
+        };
         auto opened = open_listener("unix:" + path, state_.config()->limits);
-        if (!opened) return log::error("a socket file is gone", {{"why", describe(opened.error())}});
+        if (!opened) return failed(describe(opened.error()));
+        std::vector<std::shared_ptr<Fd>> doors;  // of all lanes, or of none
+        for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+            doors.push_back(std::make_shared<Fd>(::fcntl(opened->socket.get(), F_DUPFD_CLOEXEC, 3)));
+            if (!*doors.back()) {
+                const std::string why = errno_text("cannot duplicate a descriptor");
+                opened->file->remove();  // looked for, and made, again
+                return failed(why);
+            }
+        }
         log::warn("a socket file is gone: making it again", {{"path", path}});
-        for (const auto& lane : lanes_) {
-            const auto door = std::make_shared<Fd>(::fcntl(opened->socket.get(), F_DUPFD_CLOEXEC, 3));
-            asio::post(lane->loop(), [&lane, i, door] { lane->replace_door(i, std::move(*door)); });
+        for (std::size_t n = 0; n < lanes_.size(); ++n) {
+            AcceptingLane& lane = *lanes_[n];
+            asio::post(lane.loop(), [&lane, i, door = doors[n]] { lane.replace_door(i, std::move(*door)); });
         }
         listeners_[i] = std::move(*opened);
     }
@@ -215,6 +234,7 @@ class Agent {
     asio::io_context loop_{1};
     asio::signal_set signals_{loop_, SIGTERM, SIGINT, SIGHUP};
     bool machine_stops_ = false;
+    std::chrono::steady_clock::time_point ends_at_ = std::chrono::steady_clock::time_point::max();
     std::optional<asio::posix::stream_descriptor> master_;
     Deadline patience_{loop_};
     Deadline look_{loop_};

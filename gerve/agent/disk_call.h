@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "authz/base/log.h"
 #include "gerve/agent/disk_threads.h"
 #include "gerve/agent/waiting.h"
 
@@ -64,7 +65,8 @@ class DiskWait {
     static std::optional<T> attempt(const std::function<T()>& work) {
         try {
             return work();
-        } catch (const std::exception&) {
+        } catch (const std::exception& error) {
+            log::error("a call to the disk broke", {{"error", error.what()}});
             return std::nullopt;
         }
     }

@@ -78,13 +78,13 @@ Result<void> check_variables(const std::vector<NameValue>& variables) {
     return {};
 }
 
+}  // namespace
+
 std::string variable_of(const Open& open, std::string_view name) {
     const auto known = std::find_if(open.env.begin(), open.env.end(),
                                     [&](const NameValue& variable) { return variable.first == name; });
     return known == open.env.end() ? std::string() : known->second;
 }
-
-}  // namespace
 
 Claimant claimant_of(const Open& open) {
     Claimant claimant{fold_case(open.owner), "", variable_of(open, "GERVE_KEY")};

@@ -17,6 +17,9 @@ namespace gerve {
 // control characters.
 [[nodiscard]] Result<std::vector<std::string>> git_environment(const Open& open, const std::string& path);
 
+// What a gateway says of a session by a variable of git's environment; empty: nothing.
+[[nodiscard]] std::string variable_of(const Open& open, std::string_view name);
+
 // Whose operation it is, by the variables that authz signed: none of an account, or a key, where it names
 // none.
 [[nodiscard]] Claimant claimant_of(const Open& open);

@@ -33,8 +33,7 @@ asio::awaitable<Gate::Entered> Gate::enter(Claimant claimant, TurnLimits limits)
     if (waiter.verdict == Verdict::begun) co_return Turn(*this, std::move(claimant));
     const auto place = waiters_.insert(waiters_.end(), &waiter);
     admit_waiters();
-    const bool at_limit = waiter.verdict == Verdict::account_full || waiter.verdict == Verdict::key_full;
-    const bool waits = waiter.verdict != Verdict::begun && !(at_limit && too_many_wait(claimant, limits));
+    const bool waits = waiter.verdict != Verdict::begun && !too_many_wait(claimant, limits);
     std::error_code woken;
     if (waits) co_await waiter.timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     if (waiter.verdict == Verdict::begun) co_return Turn(*this, std::move(claimant));
@@ -45,6 +44,7 @@ asio::awaitable<Gate::Entered> Gate::enter(Claimant claimant, TurnLimits limits)
 bool Gate::too_many_wait(const Claimant& claimant, const TurnLimits& limits) const {
     const auto same = [&](const Waiter* waiter) { return waiter->claimant.account == claimant.account; };
     const unsigned most = std::max(limits.operations.per_account, limits.operations.per_key);
+    if (claimant.account.empty() || most == 0) return false;
     return std::count_if(waiters_.begin(), waiters_.end(), same) > 4 * static_cast<std::ptrdiff_t>(most);
 }
 

@@ -33,8 +33,8 @@ Fd duplicate(const Fd& socket) {
 
 AcceptingLane::AcceptingLane(AgentState& state, const std::vector<Listener>& listeners) : lane_(state) {
     for (const Listener& listener : listeners) {
-        doors_.push_back(std::make_unique<Door>(
-            Door{Stream(lane_.loop, duplicate(listener.socket)), listener.unix_socket}));
+        doors_.push_back(
+            std::make_unique<Door>(lane_.loop, duplicate(listener.socket), listener.unix_socket));
     }
 }
 
@@ -47,8 +47,8 @@ asio::awaitable<void> AcceptingLane::accept_from(Door& door) {
     while (co_await door.socket.readable()) {
         if (lane_.state.draining || accept_some(door)) continue;
         std::error_code ignored;
-        pause_.expires_after(shortage_pause);
-        co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        door.pause.expires_after(shortage_pause);
+        co_await door.pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
 }
 
@@ -106,8 +106,9 @@ void AcceptingLane::replace_door(std::size_t listener, Fd socket) {
     Door& old = *doors_[listener];
     (void)accept_some(old);
     old.socket.close();
+    old.pause.cancel();
     retired_.push_back(std::move(doors_[listener]));
-    doors_[listener] = std::make_unique<Door>(Door{Stream(lane_.loop, std::move(socket)), true});
+    doors_[listener] = std::make_unique<Door>(lane_.loop, std::move(socket), true);
     asio::co_spawn(lane_.loop, accept_from(*doors_[listener]), asio::detached);
 }
 
@@ -120,8 +121,8 @@ void AcceptingLane::drain() {
             adopt(std::move(connection), door->unix_socket);
         }
         door->socket.close();
+        door->pause.cancel();
     }
-    pause_.cancel();
     for (AgentSession* session : lane_.sessions) session->drain();
 }
 

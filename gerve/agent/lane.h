@@ -26,8 +26,11 @@ class AcceptingLane {
 
   private:
     struct Door {
+        Door(asio::io_context& loop, Fd listening, bool is_unix)
+            : socket(loop, std::move(listening)), unix_socket(is_unix), pause(loop) {}
         Stream socket;
         bool unix_socket;
+        asio::steady_timer pause;  // until accepting is tried again
     };
     [[nodiscard]] asio::awaitable<void> accept_from(Door& door);
     [[nodiscard]] bool accept_some(Door& door);
@@ -35,7 +38,6 @@ class AcceptingLane {
     void adopt(Fd socket, bool unix_socket);
 
     Lane lane_;
-    asio::steady_timer pause_{lane_.loop};
     bool was_full_ = false;
     std::vector<std::unique_ptr<Door>> doors_;    // in the order of the listeners
     std::vector<std::unique_ptr<Door>> retired_;  // closed, but a coroutine may still look at it

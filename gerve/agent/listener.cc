@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 
+#include "authz/base/address.h"
 #include "authz/base/tcp_options.h"
 #include "authz/base/text.h"
 #include "authz/model/route.h"
@@ -149,16 +150,8 @@ std::string peer_source(int socket, bool unix_socket) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     if (unix_socket || ::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-    constexpr std::size_t prefix = 8;  // bytes of a /64
-    const auto hex = [](const void* bytes, std::size_t count) {
-        return to_hex({static_cast<const char*>(bytes), count});
-    };
-    if (address.ss_family == AF_INET) {
-        const auto& four = reinterpret_cast<const sockaddr_in&>(address);
-        return hex(&four.sin_addr, sizeof four.sin_addr);
-    }
-    const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
-    return hex(&six.sin6_addr, prefix);
+    const auto ip = IpAddress::of_socket(address);
+    return ip ? source_of(ip->text()) : std::string();
 }
 
 void prepare_connection(int socket, bool unix_socket, const AgentLimits& limits) {

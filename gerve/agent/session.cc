@@ -72,19 +72,13 @@ log::Level level_of(FailCode code) {
     }
 }
 
-// Of a fetch by git://: whose it is.
-std::string anonymous_client(const Operation& operation) {
-    constexpr std::string_view address = "GERVE_REMOTE_ADDR=";
-    const auto& environment = operation.environment;
-    if (std::find(environment.begin(), environment.end(), "GERVE_PROTOCOL=git") == environment.end())
-        return "";
-    for (const std::string& variable : environment) {
-        if (variable.starts_with(address)) return variable.substr(address.size());
-    }
-    return "git://";
-}
-
 }  // namespace
+
+std::string anonymous_client(const Open& open) {
+    if (variable_of(open, "GERVE_PROTOCOL") != "git") return "";
+    const std::string address = variable_of(open, "GERVE_REMOTE_ADDR");
+    return address.empty() ? "git://" : address;
+}
 
 std::string ration_source(const Peer& peer) {
     if (peer.unix_socket) return "unix";
@@ -105,15 +99,14 @@ AgentSession::AgentSession(Lane& lane, Fd socket, Peer peer)
 }
 
 AgentSession::~AgentSession() {
-    handshake_over();
+    leave_handshakes();
     lane_.sessions.erase(this);
     --lane_.state.connections;
 }
 
-void AgentSession::handshake_over() {
-    if (!std::exchange(in_handshake_, false)) return;
-    lane_.state.handshakes.leave(peer_.source);
-    deadline_.cancel();
+// Who was refused keeps his place until the connection has ended: it is as much of a burden until then.
+void AgentSession::leave_handshakes() {
+    if (std::exchange(in_handshakes_, false)) lane_.state.handshakes.leave(peer_.source);
 }
 
 asio::awaitable<void> AgentSession::run() {
@@ -134,13 +127,13 @@ asio::awaitable<void> AgentSession::serve() {
         connection_->interrupt();
     });
     const Admitted<ReceivedOpen> received = co_await receive_open();
-    handshake_over();
+    awaits_open_ = false;
+    deadline_.cancel();
     if (!received) co_return co_await tell(received.error());
     request_ = to_hex(received->open.request_id);
     what_ = service_text(received->open) + " " + received->open.storage_path;
     const Admitted<Operation> operation = co_await admit(*received);
     if (!operation) co_return co_await tell(operation.error());
-    stranger_ = anonymous_client(*operation);
     Claimant claimant = claimant_of(received->open);
     const TurnLimits limits = turn_limits(*config_, lane_.state.budget);
     auto entered = co_await lane_.gate.enter(std::move(claimant), limits);
@@ -159,7 +152,7 @@ asio::awaitable<void> AgentSession::serve() {
 }
 
 void AgentSession::drain() {
-    if (in_handshake_) connection_->interrupt();
+    if (awaits_open_) connection_->interrupt();
 }
 
 void AgentSession::end(const std::string& reason) {
@@ -271,6 +264,8 @@ asio::awaitable<void> AgentSession::administer(const Operation& operation) {
 }
 
 asio::awaitable<void> AgentSession::tell(Refusal refusal) {
+    // The same ticket may be shown again when this has passed.
+    if (refusal.fail.retryable && !nonce_.empty()) lane_.state.nonces.forget(nonce_);
     // Health checks of balancers look like this.
     const bool never_spoke = refusal.why == ended_before_open;
     write_log(never_spoke ? log::Level::debug : level_of(refusal.fail.code), "refused",

@@ -24,6 +24,9 @@ struct Peer {
     std::string source;  // for whom its handshake counts; see peer_source
 };
 
+// Of a fetch by git://, the address of its client; empty: somebody has logged in.
+[[nodiscard]] std::string anonymous_client(const Open& open);
+
 // What the lines of a peer without a ticket are counted for: its address, or "unix".
 [[nodiscard]] std::string ration_source(const Peer& peer);
 
@@ -67,7 +70,7 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);
     [[nodiscard]] asio::awaitable<void> deliver(grv1::Exit report, std::string frames);
     [[nodiscard]] asio::awaitable<void> close_politely();
-    void handshake_over();
+    void leave_handshakes();
     void write_log(log::Level level, std::string_view event, std::initializer_list<log::Field> fields) const;
     void log_end(const grv1::Exit& report, bool delivered) const;
 
@@ -84,7 +87,9 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     Place place_;                       // what was found where the operation runs
     std::optional<Refusal> unwilling_;  // why a PING was not answered
     std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
-    bool in_handshake_ = true;
+    std::string nonce_;  // of the ticket, once it was found to be good
+    bool awaits_open_ = true;
+    bool in_handshakes_ = true;
     bool begun_ = false;  // something of an OPEN came
     bool timed_out_ = false;
 };

@@ -97,6 +97,9 @@ asio::awaitable<Admitted<Operation>> AgentSession::admit(const ReceivedOpen& rec
     auto& nonces = lane_.state.nonces;
     auto checked = check_ticket(received, *config_, connection_->is_unix(), nonces, AdmissionTime::now());
     if (!checked) co_return tl::make_unexpected(std::move(checked.error()));
+    nonce_ = received.open.nonce;
+    stranger_ = anonymous_client(received.open);
+    leave_handshakes();
     lane_.state.handshakes.trust(peer_.source);
     std::optional<Refusal> refusal = co_await unwilling();
     auto operation = resolve_operation(received.open, *config_);
@@ -109,8 +112,6 @@ asio::awaitable<Admitted<Operation>> AgentSession::admit(const ReceivedOpen& rec
         }
     }
     if (!refusal) co_return operation;
-    // The same ticket may be shown again when this has passed.
-    if (refusal->fail.retryable) nonces.forget(received.open.nonce);
     co_return tl::make_unexpected(std::move(*refusal));
 }
 

@@ -24,8 +24,9 @@ class Renaming {
         : site_(site), from_(std::move(from)), to_(std::move(to)), route_(find_route()) {}
 
     int run() {
+        begun_ = need(site_.registry().begin_renaming(from_, to_));
+        // No other comes to them from here on.
         const auto repositories = need(site_.registry().list_repositories(from_));
-        resumed_ = need(site_.registry().begin_renaming(from_, to_));
         set_new_route();
         if (!repositories.empty()) move_all(repositories);
         need(site_.registry().finish_renaming(from_, to_));
@@ -43,6 +44,8 @@ class Renaming {
     }
 
   private:
+    [[nodiscard]] bool resumed() const { return begun_ == Registry::Begun::before; }
+
     // Of the table; nothing: none there.
     std::optional<ServerName> find_route() {
         for (const RouteRecord& route : need(site_.registry().list_routes())) {
@@ -57,9 +60,10 @@ class Renaming {
         auto editor = RedisEditor::open(*site_.config().redis);
         const auto set = editor ? editor->set(to_, *route_) : Result<void>(pass_on(editor));
         if (set) return;
-        if (!resumed_) (void)site_.registry().cancel_renaming(from_);
+        const bool undone = !resumed() && site_.registry().cancel_renaming(from_, begun_).has_value();
         throw Stop{refused_status,
-                   "nothing is renamed: Redis cannot take the new route: " + describe(set.error())};
+                   "Redis cannot take the new route: " + describe(set.error()) +
+                       (undone ? "; nothing is renamed" : "; run this command again when it can")};
     }
 
     int remove_old_route() {
@@ -81,8 +85,10 @@ class Renaming {
             if (failed.fate != Fate::missing) give_up(server, record, failed, repositories.size());
             // Moved by the command that was cut short; or it was not there before, which is not for us to
             // mend.
-            if (!resumed_ || !server.size(new_path(record), record.id))
-                missing_.push_back(record.path.text());
+            const auto there = server.size(new_path(record), record.id);
+            if (!there && there.error().fate != Fate::missing)
+                give_up(server, record, there.error(), repositories.size());
+            if (!resumed() || !there) missing_.push_back(record.path.text());
         }
     }
 
@@ -90,9 +96,12 @@ class Renaming {
     [[noreturn]] void give_up(FileServer& server, const RepositoryRecord& at, const Undone& failed,
                               std::size_t all) {
         const std::string why = at.path.text() + ": " + failed.why;
-        if (failed.fate != Fate::unknown && !resumed_ && take_back(server)) {
-            if (const auto cancelled = site_.registry().cancel_renaming(from_); cancelled)
+        if (failed.fate != Fate::unknown && !resumed() && take_back(server)) {
+            if (const auto cancelled = site_.registry().cancel_renaming(from_, begun_); cancelled) {
+                if (route_ && to_ != from_)
+                    (void)tell_redis(site_, [&](RedisEditor& redis) { return redis.remove(to_); });
                 throw Stop{refused_status, why + "; nothing is renamed"};
+            }
         }
         throw Stop{refused_status,
                    why + "; " + std::to_string(moved_.size()) + " of " + std::to_string(all) +
@@ -114,7 +123,7 @@ class Renaming {
     Login from_;  // as stored
     Login to_;
     std::optional<ServerName> route_;
-    bool resumed_ = false;
+    Registry::Begun begun_ = Registry::Begun::before;
     std::vector<RepositoryRecord> moved_;
     std::vector<std::string> missing_;
 };

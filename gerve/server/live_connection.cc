@@ -29,8 +29,9 @@ asio::awaitable<void> part(std::shared_ptr<ssh::Connection> connection, asio::io
         pause.expires_after(turn);
         co_await pause.async_wait(asio::use_awaitable);
     }
+    const auto reason = why == LiveEnd::stopped ? ssh::EndReason::drained : ssh::EndReason::withdrawn;
     if (!connection->ended())
-        connection->disconnect(ssh::EndReason::withdrawn, std::string(trim(live_end_text(why))));
+        connection->disconnect(reason, std::string(trim(live_end_text(why))));
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t predecessor_patience = 5'000;  // ms: a dead master's children let go of its sockets
 constexpr std::int64_t reload_patience = 30'000;      // ms: a new crew must be ready by then
 constexpr std::int64_t drain_margin = 5'000;          // ms past ssh.drain_timeout, which the workers keep
-constexpr std::int64_t hurry_margin = 4'000;          // ms between the second SIGTERM and SIGKILL
+constexpr std::int64_t hurry_margin = 5'000;          // ms between the second SIGTERM and SIGKILL
 constexpr std::int64_t backstage_margin =
     3'000;                                     // ms that authz and agent always have once no worker is left
 constexpr std::int64_t socket_look = 1'000;    // ms between two looks at the files of the unix sockets
@@ -157,6 +157,7 @@ class Master {
 
     void step(std::int64_t now) {
         leavers_.kill_overdue(now);
+        if (now >= hurry_at_) hurry(now);
         switch (phase_) {
             case Phase::starting: return step_starting(now);
             case Phase::running: return step_running(now);
@@ -281,7 +282,7 @@ class Master {
     void expect_shutdown() {
         log::info("the machine is shutting down");
         machine_stops_ = true;
-        if (phase_ == Phase::draining) hurry_in_time_for_shutdown(monotonic_now());
+        if (phase_ == Phase::draining || phase_ == Phase::ending) hurry_in_time_for_shutdown(monotonic_now());
     }
 
     void hurry_in_time_for_shutdown(std::int64_t now) {
@@ -297,7 +298,6 @@ class Master {
     }
 
     void step_draining(std::int64_t now) {
-        if (now >= hurry_at_) hurry(now);
         if (now >= stop_deadline_) {
             crew_->signal(Role::worker, SIGKILL);
             stop_deadline_ = now + hurry_margin;

@@ -97,7 +97,7 @@ std::chrono::milliseconds Session::patience() const {
 
 // Until then the connection keeps the place, the deadline and the bounds of one that has not logged in.
 void Session::become_known() {
-    if (seat_) return;
+    if (seat_ || !over_limit_.empty()) return;
     auto seat = worker_.accounts.enter(
         login_->found->key,
         [connection = connection_](const std::string& why) { connection->disconnect(EndReason::idle, why); });

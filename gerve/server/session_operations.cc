@@ -173,7 +173,7 @@ asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request)
             exit = exit_status_of(fresh.error().kind);
         }
     }
-    if (login_->found) text = greeting_text(login_->found->key);
+    if (text.empty() && login_->found) text = greeting_text(login_->found->key);
     if (owes_proof()) tell_proof();
     co_await say(channel, text);
     channel.finish(exit);

@@ -129,6 +129,9 @@ bool Connection::take_packet(std::uint8_t type, std::string_view payload) {
         case Traffic::Verdict::tiny_packets:
             cut(EndReason::tiny_packets, "Packets as small as this client wants are not served.");
             break;
+        case Traffic::Verdict::number_given_twice:
+            cut(EndReason::protocol, "Two open channels have the same number.");
+            break;
     }
     return true;
 }
@@ -146,9 +149,10 @@ void Connection::turn() {
     if (session_ == nullptr) return;
     const std::uint64_t received_before = received_;
     turning_ = true;
-    if (logged_in_) {
+    const bool may_read = logged_in_ ? takes_its_answers() : !held_;
+    if (may_read && logged_in_) {
         read_in_bulk();
-    } else if (!held_) {
+    } else if (may_read) {
         read_before_login();
     } else if (!seam_.send(wire())) {
         gone_ = true;
@@ -187,7 +191,7 @@ void Connection::read_in_bulk() {
         const Seam::Reading reading = seam_.read(wire(), bulk_read, Seam::Portion::everything);
         received_ += reading.received;
         gone_ = gone_ || reading.ended;
-        more = reading.more && cut_.reason == EndReason::open && ssh_is_connected(session_) != 0 &&
+        more = reading.more && takes_its_answers() && cut_.reason == EndReason::open && ssh_is_connected(session_) != 0 &&
                std::chrono::steady_clock::now() - began < time_per_turn;
     }
 }

@@ -148,6 +148,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     void stop_resting();
     void on_input_taken();
     [[nodiscard]] std::uint64_t untaken() const;  // by all channels
+    // Else nothing more is read from the client: libssh answers much of what it reads at once, whatever waits
+    // to be sent.
+    [[nodiscard]] bool takes_its_answers() const { return seam_.unsent() < most_unsent; }
+    static constexpr std::size_t most_unsent = 512 * 1024;  // bytes; more than channels wait for
     [[nodiscard]] bool write_pending() const { return seam_.unsent() > 0; }
     [[nodiscard]] std::size_t unsent()
         const;                             // bytes of channel data and all else that the socket has not taken

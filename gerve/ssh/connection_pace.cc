@@ -140,7 +140,7 @@ void Connection::on_ready(const asio::error_code& failed) {
 
 void Connection::arm() {
     if (session_ == nullptr || resting_) return;
-    if (!waiting_read_ && !held_) {
+    if (!waiting_read_ && !held_ && takes_its_answers()) {
         waiting_read_ = true;
         socket_.async_wait(asio::posix::stream_descriptor::wait_read,
                            [self = shared_from_this()](const asio::error_code& failed) {

@@ -21,6 +21,7 @@ constexpr unsigned key_exchange_weight = 10;
 }  // namespace
 
 Traffic::Verdict Traffic::receive(std::uint8_t type, std::string_view payload) {
+    if (number_given_twice_) return Verdict::number_given_twice;
     switch (type) {
         case message::channel_data: return receive_data(payload);
         case message::channel_extended_data: return Verdict::window_exceeded;
@@ -52,7 +53,7 @@ void Traffic::send(std::uint8_t type, std::string_view payload) {
         const auto window = fields.number();
         if (!recipient || !ours || !window) return;
         channels_[*ours] = Channel{.client_number = *recipient, .window = *window};
-        our_numbers_[*recipient] = *ours;
+        if (!our_numbers_.emplace(*recipient, *ours).second) number_given_twice_ = true;
         return;
     }
     const bool data = type == message::channel_data || type == message::channel_extended_data;
@@ -83,6 +84,8 @@ Traffic::Verdict Traffic::receive_data(std::string_view payload) {
     }
     if (size > channel->window) return Verdict::window_exceeded;
     channel->window -= size;
+    // It was on its way: nobody is left to read it, and libssh would keep it until the client closes.
+    if (channel->closed_by_us) return Verdict::drop;
     ++earned_;
     return Verdict::serve;
 }

@@ -19,6 +19,7 @@ class Traffic {
         drop,             // to be ignored: data behind the end of a channel
         window_exceeded,  // more than was granted, or extended data, which no client has a use for
         tiny_packets,     // the client's maximum packet size is not worth serving
+        number_given_twice,  // by the client, to two channels that are open
     };
 
     // Payloads begin behind the message number.
@@ -55,6 +56,7 @@ class Traffic {
     std::unordered_map<std::uint32_t, Channel> channels_;           // by our number
     std::unordered_map<std::uint32_t, std::uint32_t> our_numbers_;  // by the client's
     bool wants_tiny_packets_ = false;
+    bool number_given_twice_ = false;
     std::uint64_t useless_ = 0;
     std::uint64_t earned_ = 0;
     std::uint64_t data_sent_ = 0;

@@ -8,7 +8,7 @@ namespace {
 
 // As the command does it, without a file server.
 void rename(RegistrySite& site, const char* from, const char* to) {
-    CHECK_FALSE(must(site->begin_renaming(login(from), login(to))));
+    CHECK(must(site->begin_renaming(login(from), login(to))) != Registry::Begun::before);
     must(site->finish_renaming(login(from), login(to)));
 }
 
@@ -81,17 +81,35 @@ TEST_CASE("another spelling needs no other name") {
 
 TEST_CASE("a renaming that is cut short holds the name, is found again, and can be called off") {
     RegistrySite site;
-    CHECK_FALSE(must(site->begin_renaming(login("alice"), login("alicia"))));
-    CHECK(must(site->begin_renaming(login("alice"), login("alicia"))));
+    CHECK(must(site->begin_renaming(login("alice"), login("alicia"))) == Registry::Begun::with_new_name);
+    CHECK(must(site->begin_renaming(login("alice"), login("alicia"))) == Registry::Begun::before);
     CHECK(owner_now(site, "alice/site") == "Alice/site");
     CHECK(says(refusal(site->begin_renaming(login("alice"), login("ali"))), "cut short"));
     CHECK(says(refusal(site->begin_renaming(login("bob"), login("alicia"))), "reserved"));
     CHECK(says(refusal(site->show_account(login("alicia"))), "`gerve user rename Alice alicia` finishes it"));
     CHECK(says(refusal(site->remove_account(login("alice"))), "cut short"));
-    must(site->cancel_renaming(login("alice")));
-    must(site->cancel_renaming(login("alice")));
+    must(site->cancel_renaming(login("alice"), Registry::Begun::with_new_name));
+    must(site->cancel_renaming(login("alice"), Registry::Begun::with_new_name));
     CHECK_FALSE(must(site->add_account(login("alicia"), AccountKind::user)).was_there);
     CHECK(says(refusal(site->finish_renaming(login("alice"), login("ali"))), "no renaming"));
+}
+
+TEST_CASE("a former name stays reserved when a renaming back to it is called off") {
+    RegistrySite site;
+    rename(site, "bob", "bobby");  // who owns nothing, so that no redirect leads anywhere
+    const auto begun = must(site->begin_renaming(login("bobby"), login("bob")));
+    CHECK(begun == Registry::Begun::with_old_name);
+    must(site->cancel_renaming(login("bobby"), begun));
+    CHECK(says(refusal(site->add_account(login("bob"), AccountKind::user)), "reserved"));
+}
+
+TEST_CASE("no repository comes to an account, or changes its name there, while it is renamed") {
+    RegistrySite site;
+    const auto begun = must(site->begin_renaming(login("alice"), login("alicia")));
+    CHECK(says(refusal(site->create_repository(repo("alice/late"), false)), "is being renamed"));
+    CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("alice/page"))), "is being renamed"));
+    must(site->cancel_renaming(login("alice"), begun));
+    must(site->create_repository(repo("alice/late"), false));
 }
 
 TEST_CASE("a name that is taken, or of nobody, is refused") {

@@ -42,6 +42,28 @@ void send_data(Traffic& traffic, std::size_t size) {
 
 }  // namespace
 
+TEST_CASE("data behind our CLOSE is dropped within its window, and earns nothing") {
+    Traffic traffic = opened(1'000);
+    traffic.send(message::channel_close, number(theirs));
+    CHECK(traffic.receive(message::channel_data, data(600)) == Verdict::drop);
+    CHECK(traffic.receive(message::channel_data, data(600)) == Verdict::window_exceeded);
+}
+
+TEST_CASE("a number that the client gives to two open channels ends the connection") {
+    Traffic traffic = opened();
+    traffic.send(message::channel_close, number(theirs));
+    traffic.send(message::channel_open_confirmation,
+                 number(theirs) + number(ours + 1) + number(1'000) + number(32'000));
+    CHECK(traffic.receive(message::channel_data, data(1)) == Verdict::number_given_twice);
+
+    Traffic in_turn = opened();
+    CHECK(in_turn.receive(message::channel_close, number(ours)) == Verdict::serve);
+    in_turn.send(message::channel_close, number(theirs));
+    in_turn.send(message::channel_open_confirmation,
+                 number(theirs) + number(ours + 1) + number(1'000) + number(32'000));
+    CHECK(in_turn.receive(message::ignore, "") == Verdict::serve);
+}
+
 TEST_CASE("the window of a channel is granted to the byte") {
     Traffic traffic = opened(1'000);
     CHECK(traffic.receive(message::channel_data, data(600)) == Verdict::serve);
