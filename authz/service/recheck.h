@@ -29,8 +29,8 @@ struct RecheckRound {
 };
 
 // One round: each key once, and what its holder does at each repository once. `pace` is called before each
-// look-up; false breaks the round off. It begins `from` where the last one left something out: where the database
-// is too slow for all, each has its turn.
+// look-up; false breaks the round off. It begins `from` where the last one left something out: where the
+// database is too slow for all, each has its turn.
 [[nodiscard]] RecheckRound recheck(Directory& directory, LiveSessions& live, UnixMillis now,
                                    const std::function<bool()>& pace, RecheckPlace from = {});
 

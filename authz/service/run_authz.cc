@@ -33,8 +33,8 @@ namespace {
 
 constexpr int backlog = 1024;
 constexpr std::int64_t socket_alarm_interval = 60'000;  // ms
-constexpr int socket_look = 1'000;                    // ms between two looks at the socket's file
-constexpr std::chrono::milliseconds farewell{1'600};  // of the two seconds that an end may take
+constexpr int socket_look = 1'000;                      // ms between two looks at the socket's file
+constexpr std::chrono::milliseconds farewell{1'600};    // of the two seconds that an end may take
 constexpr std::chrono::milliseconds table_farewell{300};
 
 bool fill_address(sockaddr_un& address, const std::string& path) {
@@ -166,7 +166,8 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     auto recheck = std::make_unique<Recheck>(server->live(), std::move(*connect), local, config.authz.recheck,
                                              metrics.live);
     return Ground{std::move(*audit), std::move(*table), std::move(*redis),
-                  std::move(server), std::move(socket), Alarm(socket_alarm_interval), std::move(recheck)};
+                  std::move(server), std::move(socket), Alarm(socket_alarm_interval),
+                  std::move(recheck)};
 }
 
 // Somebody may have removed the socket's file: nobody could connect any more.

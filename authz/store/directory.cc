@@ -310,7 +310,7 @@ Result<std::optional<Route>> Directory::find_server(const ServerName& name) {
     auto found = rows ? read_server(*rows) : Result<std::optional<Route>>(pass_on(rows));
     auto route = counted(Query::server, about(std::move(found), name.text()));
     if (!route) return recall_server(name, route.error());
-    if (*route)
+    if (*route && !(*route)->endpoints.empty())
         servers_->keep(**route);
     else
         servers_->forget(name);

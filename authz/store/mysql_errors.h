@@ -23,42 +23,42 @@ struct KnownError {
 
 // Numbers: https://dev.mysql.com/doc/mysql-errors/en/ and https://mariadb.com/kb/en/mariadb-error-codes/
 inline constexpr KnownError known_errors[] = {
-    {1048, Meaning::refused},   // a column cannot be null
-    {1062, Meaning::refused},   // duplicate entry
-    {1264, Meaning::refused},   // out of range
-    {1406, Meaning::refused},   // too long
-    {1451, Meaning::refused},   // foreign key: a child is there
-    {1452, Meaning::refused},   // foreign key: no parent
-    {3819, Meaning::refused},   // MySQL: a CHECK is violated
-    {4025, Meaning::refused},   // MariaDB: a CHECK is violated
-    {1969, Meaning::too_slow},  // MariaDB: max_statement_time
-    {3024, Meaning::too_slow},  // MySQL: max_execution_time
-    {1053, Meaning::lost},      // server shutdown in progress
-    {1077, Meaning::lost},      // normal shutdown
-    {1079, Meaning::lost},      // shutdown complete
-    {1152, Meaning::lost},      // the server aborts the connection
-    {1153, Meaning::lost},      // a packet was too large: the server closes behind it
-    {1154, Meaning::lost},      // a read of the server's failed on the connection's pipe
-    {1156, Meaning::lost},      // packets out of order
-    {1157, Meaning::lost},      // a packet cannot be uncompressed
-    {1158, Meaning::lost},      // a read failed
-    {1159, Meaning::lost},      // a read timed out
-    {1160, Meaning::lost},      // a write failed
-    {1161, Meaning::lost},      // a write timed out
-    {1184, Meaning::lost},      // the server aborts the connection
-    {1243, Meaning::lost},      // unknown prepared statement
-    {1615, Meaning::lost},      // a statement has to be prepared again
-    {1927, Meaning::lost},      // MariaDB: the connection was killed
-    {2002, Meaning::lost},      // cannot connect to a socket
-    {2003, Meaning::lost},      // cannot connect to a host
-    {2006, Meaning::lost},      // server has gone away
-    {2013, Meaning::lost},      // lost during a query
-    {2030, Meaning::lost},      // statement not prepared
-    {2055, Meaning::lost},      // lost, with the system's error
-    {3032, Meaning::lost},      // MySQL: the server went offline
-    {3168, Meaning::lost},      // MySQL: the server is not available
-    {3169, Meaning::lost},      // MySQL: the session was killed
-    {4031, Meaning::lost},      // MySQL: disconnected for inactivity (MariaDB's is about triggers)
+    {1048, Meaning::refused},        // a column cannot be null
+    {1062, Meaning::refused},        // duplicate entry
+    {1264, Meaning::refused},        // out of range
+    {1406, Meaning::refused},        // too long
+    {1451, Meaning::refused},        // foreign key: a child is there
+    {1452, Meaning::refused},        // foreign key: no parent
+    {3819, Meaning::refused},        // MySQL: a CHECK is violated
+    {4025, Meaning::refused},        // MariaDB: a CHECK is violated
+    {1969, Meaning::too_slow},       // MariaDB: max_statement_time
+    {3024, Meaning::too_slow},       // MySQL: max_execution_time
+    {1053, Meaning::lost},           // server shutdown in progress
+    {1077, Meaning::lost},           // normal shutdown
+    {1079, Meaning::lost},           // shutdown complete
+    {1152, Meaning::lost},           // the server aborts the connection
+    {1153, Meaning::lost},           // a packet was too large: the server closes behind it
+    {1154, Meaning::lost},           // a read of the server's failed on the connection's pipe
+    {1156, Meaning::lost},           // packets out of order
+    {1157, Meaning::lost},           // a packet cannot be uncompressed
+    {1158, Meaning::lost},           // a read failed
+    {1159, Meaning::lost},           // a read timed out
+    {1160, Meaning::lost},           // a write failed
+    {1161, Meaning::lost},           // a write timed out
+    {1184, Meaning::lost},           // the server aborts the connection
+    {1243, Meaning::lost},           // unknown prepared statement
+    {1615, Meaning::lost},           // a statement has to be prepared again
+    {1927, Meaning::lost},           // MariaDB: the connection was killed
+    {2002, Meaning::lost},           // cannot connect to a socket
+    {2003, Meaning::lost},           // cannot connect to a host
+    {2006, Meaning::lost},           // server has gone away
+    {2013, Meaning::lost},           // lost during a query
+    {2030, Meaning::lost},           // statement not prepared
+    {2055, Meaning::lost},           // lost, with the system's error
+    {3032, Meaning::lost},           // MySQL: the server went offline
+    {3168, Meaning::lost},           // MySQL: the server is not available
+    {3169, Meaning::lost},           // MySQL: the session was killed
+    {4031, Meaning::lost},           // MySQL: disconnected for inactivity (MariaDB's is about triggers)
     {1290, Meaning::read_only},      // --read-only
     {1792, Meaning::read_only},      // a read-only transaction
     {1836, Meaning::read_only},      // read-only mode

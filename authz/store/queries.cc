@@ -27,8 +27,8 @@ bool may_wait(const Error& error) {
 
 // Each thread meets it with each connection.
 void log_unfit(const std::string& query, const Error& error) {
-    rationed_log().write(log::Level::error, "questions that need a configured statement find no answer", query,
-                         {{"why", describe(error)}});
+    rationed_log().write(log::Level::error, "questions that need a configured statement find no answer",
+                         query, {{"why", describe(error)}});
 }
 
 // Where each column of query_columns(name) stands in the answer.

@@ -103,8 +103,8 @@ Result<AccountRecord> need_owner(Database& database, const Login& login) {
     const auto name = find_name(database, login);
     if (!name) return pass_on(name);
     if (*name && (*name)->renaming_to)
-        return client_error(login.text() +
-                            " is being renamed, or that was cut short: `gerve user rename` finishes it first");
+        return client_error(
+            login.text() + " is being renamed, or that was cut short: `gerve user rename` finishes it first");
     return need_account(database, login);
 }
 

@@ -1,5 +1,5 @@
-// ServerCache: the endpoints of file servers, remembered for a few seconds by all threads of authz together, and for
-// as long as the directory cannot tell them anew.
+// ServerCache: the endpoints of file servers, remembered for a few seconds by all threads of authz together,
+// and for as long as the directory cannot tell them anew.
 #pragma once
 
 #include <atomic>
@@ -34,7 +34,8 @@ class ServerCache {
 
     // What was known last, however long ago; it counts as new, so that trouble with these tables costs a
     // question every few seconds and not each.
-    [[nodiscard]] std::optional<Route> recall(const ServerName& server, Clock::time_point now = Clock::now()) {
+    [[nodiscard]] std::optional<Route> recall(const ServerName& server,
+                                              Clock::time_point now = Clock::now()) {
         const std::lock_guard lock(mutex_);
         const auto found = routes_.find(server.text());
         if (found == routes_.end()) return std::nullopt;

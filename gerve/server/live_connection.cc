@@ -30,8 +30,7 @@ asio::awaitable<void> part(std::shared_ptr<ssh::Connection> connection, asio::io
         co_await pause.async_wait(asio::use_awaitable);
     }
     const auto reason = why == LiveEnd::stopped ? ssh::EndReason::drained : ssh::EndReason::withdrawn;
-    if (!connection->ended())
-        connection->disconnect(reason, std::string(trim(live_end_text(why))));
+    if (!connection->ended()) connection->disconnect(reason, std::string(trim(live_end_text(why))));
 }
 
 }  // namespace

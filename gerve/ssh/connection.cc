@@ -191,8 +191,8 @@ void Connection::read_in_bulk() {
         const Seam::Reading reading = seam_.read(wire(), bulk_read, Seam::Portion::everything);
         received_ += reading.received;
         gone_ = gone_ || reading.ended;
-        more = reading.more && takes_its_answers() && cut_.reason == EndReason::open && ssh_is_connected(session_) != 0 &&
-               std::chrono::steady_clock::now() - began < time_per_turn;
+        more = reading.more && takes_its_answers() && cut_.reason == EndReason::open &&
+               ssh_is_connected(session_) != 0 && std::chrono::steady_clock::now() - began < time_per_turn;
     }
 }
 

@@ -16,9 +16,9 @@ class Traffic {
   public:
     enum class Verdict {
         serve,
-        drop,             // to be ignored: data behind the end of a channel
-        window_exceeded,  // more than was granted, or extended data, which no client has a use for
-        tiny_packets,     // the client's maximum packet size is not worth serving
+        drop,                // to be ignored: data behind the end of a channel
+        window_exceeded,     // more than was granted, or extended data, which no client has a use for
+        tiny_packets,        // the client's maximum packet size is not worth serving
         number_given_twice,  // by the client, to two channels that are open
     };
 

@@ -118,6 +118,28 @@ def test_data_behind_the_end_does_not_reach_git(logged_in, project):
     assert b"PACK" not in answer.stdout
 
 
+def test_data_behind_the_end_of_channels_that_a_client_keeps_open_takes_no_memory(site, logged_in):
+    before = {worker: resident_kib(worker) for worker in site.gateway.workers()}
+    for _ in range(200):
+        channel = logged_in.open_session()
+        channel.request("shell", True)
+        assert channel.read_to_the_end(close=False).events[-1] == "close"
+        channel.data(b"x" * 30_000)
+    assert "Hi " in logged_in.whoami()
+    if not sanitized():
+        grown = {worker: resident_kib(worker) - before.get(worker, 0) for worker in site.gateway.workers()}
+        assert max(grown.values()) < 3_000, grown
+
+
+def test_two_open_channels_with_one_number_are_cut(logged_in):
+    first = logged_in.open_session()
+    logged_in._next_channel = first.number
+    second = logged_in.open_session()
+    second.data(b"x")
+    assert logged_in.is_cut(5)
+    assert logged_in.disconnect_text == "Two open channels have the same number."
+
+
 # ---- what a client may send
 
 

@@ -1,5 +1,5 @@
-// A wall clock that jumps: preloaded into the processes of a test, it adds the seconds that stand in a file. The
-// steady clock is left alone, as an administrator or NTP that sets the time leaves it.
+// A wall clock that jumps: preloaded into the processes of a test, it adds the seconds that stand in a file.
+// The steady clock is left alone, as an administrator or NTP that sets the time leaves it.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>

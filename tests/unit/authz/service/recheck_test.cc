@@ -165,7 +165,8 @@ TEST_CASE("where only a few get an answer in a round, all get one in time") {
         Directory directory = scene.store.directory();
         One turns;
         directory.take_turns(turns);
-        const auto round = recheck(directory, scene.live, unix_now(), [] { return true; }, from);
+        const auto round = recheck(
+            directory, scene.live, unix_now(), [] { return true; }, from);
         CHECK(round.left_out > 0);
         from = round.first_left_out;
     }
