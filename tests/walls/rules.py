@@ -81,8 +81,6 @@ MACHINE_PATH_EXCEPTIONS: dict[str, str] = {}
 
 MAX_FILE_LINES = 350
 LONG_FILES: dict[str, str] = {
-    "authz/store/directory.cc": "each question of the directory, with how its row is read",
-    "tests/e2e/test_trouble.py": "one matrix: its errands, its troubles, and what is expected of each cell",
     "tests/unit/gerve/server/master_test.cc": "one crew of stand-ins, and each thing that its master does with it",
 }  # path: why a reader accepts it
 
