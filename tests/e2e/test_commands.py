@@ -91,14 +91,21 @@ def test_an_entry_whose_repository_is_missing_is_not_taken_for_a_repository(site
 
 def test_what_a_script_adds_twice_is_added_once(site, alice, bob, secret):
     """The second run of a provisioning script changes nothing and says so."""
-    organisation, server = site.organisation(), site.fresh("fs")
+    organisation = site.organisation()
     key = make_key(alice.home / "ci").public
+
+    def listed() -> list:
+        commands = (("user", "list"), ("key", "list"), ("access", "list", secret.path))
+        # When other tests' keys were used is written a while after.
+        return [[{**entry, "last_used": None, "last_address": None} for entry in site.gerve_json(*words)]
+                for words in commands]
+
     site.gerve("deploy-key", "add", secret.path, key, "--write")
     site.gerve("team", "add", f"{organisation}/devs")
     site.gerve("team", "member", "add", f"{organisation}/devs", bob.login)
     site.gerve("org", "member", "add", organisation, alice.login, "--role", "owner")
     site.gerve("access", "grant", secret.path, bob.login, "write")
-    before = [site.gerve_json(*words) for words in (("user", "list"), ("key", "list"), ("access", "list", secret.path))]
+    before = listed()
     for words in (
         ("user", "add", bob.login),
         ("user", "add", organisation, "--org"),
@@ -111,8 +118,7 @@ def test_what_a_script_adds_twice_is_added_once(site, alice, bob, secret):
         ("repo", "create", secret.path, "--private"),
     ):
         site.gerve(*words, says="already: nothing was changed")
-    after = [site.gerve_json(*words) for words in (("user", "list"), ("key", "list"), ("access", "list", secret.path))]
-    assert after == before and server
+    assert listed() == before
 
 
 def test_servers_and_routes_are_set_twice_without_harm(private_site):

@@ -1,6 +1,5 @@
 """What a refusal costs the database, as the metrics count it: the same for each reason that its text hides."""
 
-
 import pytest
 
 from harness.counted import serving_git
