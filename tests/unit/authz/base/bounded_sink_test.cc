@@ -3,10 +3,13 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <spdlog/logger.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <csignal>
 
 using namespace gerve;
 
@@ -67,4 +70,29 @@ TEST_CASE("a reader that is gone holds nobody up") {
     Line line(true);
     line.reader.reset();
     for (int i = 0; i < 100; ++i) line.logger->info("nobody hears this");
+}
+
+TEST_CASE("lines that a full disk does not take are counted") {
+    const Fd file(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    REQUIRE(file);
+    spdlog::logger logger("authz", std::make_shared<log::BoundedSink>(file.get()));
+    logger.set_pattern("%n: %v");
+    // A file that may not grow, as on a disk without room.
+    const auto handled = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const rlimit full{12, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &full) == 0);
+    logger.info("half of it");  // the rest of the line comes when there is room
+    for (int i = 0; i < 3; ++i) logger.info("lost");
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+    std::signal(SIGXFSZ, handled);
+    logger.info("again");
+    std::string text(200, '\0');
+    text.resize(
+        static_cast<std::size_t>(std::max<ssize_t>(::pread(file.get(), text.data(), text.size(), 0), 0)));
+    CHECK(text ==
+          "authz: half of it\n"
+          "authz: log lines were dropped: their reader did not take them count=3\n"
+          "authz: again\n");
 }
