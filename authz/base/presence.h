@@ -21,8 +21,7 @@ namespace gerve {
     return internal_error(errno_text("cannot look at " + path));
 }
 
-// The path, or with -2, -3 … behind it where that is taken: two within a second have two names. Error: as
-// is_there().
+// The first of `wanted`, `wanted`-2, `wanted`-3 … that is not there. Error: as is_there().
 [[nodiscard]] inline Result<std::string> free_name(const std::string& wanted) {
     std::string name = wanted;
     for (int i = 2;; ++i) {

@@ -73,8 +73,8 @@ void AuthzServer::take_parked(Desk& desk) {
     }
 }
 
-// One that has waited for half of its time is refused: what is left would not do for a slow statement, and
-// the next in the queue has more.
+// A question that has waited for half of its deadline is refused: the rest is too short for a slow statement,
+// and the next in the queue has more.
 void AuthzServer::refuse_parked(std::int64_t now) {
     const std::int64_t needed = parts_.deadline.count() / 2;
     std::vector<std::pair<StatementKind, Taken>> late;

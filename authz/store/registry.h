@@ -46,7 +46,7 @@ class Registry {
         before,         // by a renaming that was cut short
     };
     [[nodiscard]] Result<Begun> begin_renaming(const Login& from, const Login& to);
-    // What was begun so: a name that it had before stays reserved.
+    // `begun`: what begin_renaming() returned. A name that the account had before stays reserved.
     [[nodiscard]] Result<void> cancel_renaming(const Login& from, Begun begun);
     [[nodiscard]] Result<void> finish_renaming(const Login& from, const Login& to);
     // The account that `was` is another name of, if it is one.

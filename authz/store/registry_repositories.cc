@@ -98,13 +98,13 @@ Result<void> hand_over(Database& database, const RepositoryRecord& repository, c
     return run(database, delete_grants_of_teams, {id, number_of(repository.owner)});
 }
 
-// Whose repositories a renaming of the account does not move just now.
+// Refuses an account that is being renamed: its repositories are being moved.
 Result<AccountRecord> need_owner(Database& database, const Login& login) {
     const auto name = find_name(database, login);
     if (!name) return pass_on(name);
     if (*name && (*name)->renaming_to)
-        return client_error(
-            login.text() + " is being renamed, or that was cut short: `gerve user rename` finishes it first");
+        return client_error(login.text() +
+                            " is being renamed; if that was cut short, `gerve user rename` finishes it");
     return need_account(database, login);
 }
 

@@ -32,7 +32,7 @@ class ServerCache {
         routes_.insert_or_assign(route.server.text(), Entry{route, now + server_cache_life});
     }
 
-    // What was known last, however long ago; it counts as new, so that trouble with these tables costs a
+    // What was known last, however old. It counts as new, so that trouble with these tables costs a
     // question every few seconds and not each.
     [[nodiscard]] std::optional<Route> recall(const ServerName& server,
                                               Clock::time_point now = Clock::now()) {

@@ -147,7 +147,7 @@ class Agent {
         if (machine_stops_) end_sessions_in(limits.shutdown_timeout);
     }
 
-    // Or when an earlier call said so.
+    // An earlier call may have named an earlier time.
     void end_sessions_in(std::chrono::milliseconds time) {
         const auto now = std::chrono::steady_clock::now();
         ends_at_ = std::min(ends_at_, now + time);

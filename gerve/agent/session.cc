@@ -104,7 +104,7 @@ AgentSession::~AgentSession() {
     --lane_.state.connections;
 }
 
-// Who was refused keeps his place until the connection has ended: it is as much of a burden until then.
+// A peer that is refused keeps its place until its connection has ended: its descriptor is taken until then.
 void AgentSession::leave_handshakes() {
     if (std::exchange(in_handshakes_, false)) lane_.state.handshakes.leave(peer_.source);
 }

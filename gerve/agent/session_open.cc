@@ -45,7 +45,7 @@ asio::awaitable<bool> AgentSession::receive_start(char* bytes) {
         if (!complete) co_return false;
         if (static_cast<FrameType>(bytes[0]) != FrameType::ping) {
             begun_ = true;
-            // What is not this protocol is refused by its first bytes: there may be no more of it.
+            // Another protocol is refused by its first bytes: it may send no more of them.
             if (std::string_view(bytes, grv1::header_size) != grv1_open_magic) co_return true;
             co_return co_await connection_->receive_exactly(bytes + grv1::header_size,
                                                             grv1_open_header_size - grv1::header_size);
