@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
+#include <thread>
 
 #include "authz/base/address.h"
 #include "authz/base/fd.h"
@@ -305,6 +306,10 @@ std::string chosen_file(const ConfigChoice& choice) {
 }
 
 }  // namespace
+
+unsigned SshConfig::worker_count() const {
+    return workers != 0 ? workers : std::max(1U, std::thread::hardware_concurrency());
+}
 
 tl::expected<Config, Problems> parse_config(const std::string& text, const std::string& name) {
     return ConfigReader(text, name, false).read();

@@ -42,7 +42,7 @@ std::optional<unsigned> mpint_bits(std::string_view mpint) {
 }
 
 tl::unexpected<Error> malformed() {
-    return client_error("the public key is malformed");
+    return client_error(std::string(PublicKey::malformed_text));
 }
 
 Result<unsigned> check_rsa(std::string_view rest) {

@@ -32,6 +32,8 @@ class Fingerprint final {
 class PublicKey final {
   public:
     static constexpr std::size_t max_blob = 4096;  // bytes
+    // The error of what is no key at all, as opposed to a key that is not accepted.
+    static constexpr std::string_view malformed_text = "the public key is malformed";
 
     // The key in SSH wire format. Errors: client, telling why the key is not accepted.
     [[nodiscard]] static Result<PublicKey> parse_blob(std::string_view blob);

@@ -1,5 +1,6 @@
 #include "gerve/cli/audit_view.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -59,11 +60,18 @@ bool was_tried(const Json& event, const std::string& login) {
     return fold_case(text_in(event, "login")) == login || was_asked_for(event, login);
 }
 
+// Whether the member `name` is an array that has it.
+bool lists(const Json& part, const char* name, const std::string& wanted) {
+    const auto found = part.find(name);
+    return found != part.end() && found->is_array() &&
+           std::find(found->begin(), found->end(), wanted) != found->end();
+}
+
 bool has_key(const Json& event, const std::string& fingerprint) {
-    for (const Json* part : parts_of(event)) {
-        if (text_in(*part, "fingerprint") == fingerprint) return true;
-    }
-    return false;
+    const auto parts = parts_of(event);
+    return std::any_of(parts.begin(), parts.end(), [&](const Json* part) {
+        return text_in(*part, "fingerprint") == fingerprint || lists(*part, "fingerprints", fingerprint);
+    });
 }
 
 UnixMillis time_of(const Json& event) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "authz/base/display.h"
+#include "gerve/cli/command_tree.h"
 #include "gerve/cli/on_record.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
@@ -15,6 +16,9 @@ namespace gerve {
 namespace {
 
 constexpr std::size_t help_column = 26;
+
+// In front of the words of a line that a shell wants completed; see packaging/completion.
+constexpr std::string_view completion_word = "--complete";
 
 // CLI11's layout in our words.
 class Help final : public CLI::Formatter {
@@ -62,27 +66,6 @@ CLI::Option& add_option(CLI::App& app, const std::string& names, const std::stri
 const CLI::App& deepest(const CLI::App& app) {
     const auto chosen = app.get_subcommands();
     return chosen.empty() ? app : deepest(*chosen.front());
-}
-
-std::string full_name(const CLI::App& app) {
-    const std::string own = app.get_name();
-    return app.get_parent() == nullptr ? own : full_name(*app.get_parent()) + " " + own;
-}
-
-std::set<std::string> names_below(const CLI::App& app) {
-    std::set<std::string> names;
-    for (const CLI::App* one :
-         app.get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty(); })) {
-        names.insert(one->get_name());
-    }
-    return names;
-}
-
-// Null: there is none of that name that is promised.
-const CLI::App* command_below(const CLI::App& app, const std::string& name) {
-    const auto found = app.get_subcommands(
-        [&](const CLI::App* sub) { return !sub->get_group().empty() && sub->get_name() == name; });
-    return found.empty() ? nullptr : found.front();
 }
 
 // "deploy-key revoke" is "key revoke".
@@ -256,7 +239,7 @@ void CommandLine::declare_help() {
     root.command("help", "Print help on a command.", [](Site&) { return 0; })
         .optional_arguments("COMMAND", "The words of the command, e.g. key add",
                             [](const std::string&) { return Result<void>(); });
-    root.command("version", "Print the version, as --version does.", [this](Site&) {
+    (void)root.command("version", "Print the version, as --version does.", [this](Site&) {
         std::puts(app_->version().c_str());
         return 0;
     });
@@ -268,8 +251,13 @@ int CommandLine::run(int argc, const char* const* argv) {
         std::fputs(app_->help().c_str(), stderr);
         return usage_status;
     }
-    const std::span words(argv + 1, argv + argc);
-    if (std::string_view(words.front()) == "help") return print_help(words.subspan(1));
+    const std::span<const char* const> words(argv + 1, argv + argc);
+    if (words.front() == completion_word) {
+        for (const std::string& one : completions(*app_, words.subspan(1))) std::puts(one.c_str());
+        return 0;
+    }
+    const auto behind = words.subspan(options_in_front(*app_, words));
+    if (!behind.empty() && std::string_view(behind.front()) == "help") return print_help(behind.subspan(1));
     try {
         app_->parse(argc, argv);
     } catch (const CLI::Success& asked) {  // --help, --version

@@ -85,11 +85,22 @@ std::vector<FiledKey> read_keys(const Values& values) {
 
 using AddKey = std::function<Result<Added<KeyRecord>>(const PublicKey&, const KeyOptions&)>;
 
+constexpr std::size_t most_on_record = 64;
+
+void note_keys(Site& site, const std::vector<FiledKey>& keys) {
+    if (keys.size() == 1) return site.details().add("fingerprint", keys.front().key.fingerprint().text());
+    Json fingerprints = Json::array();
+    for (std::size_t i = 0; i < std::min(keys.size(), most_on_record); ++i)
+        fingerprints.push_back(keys[i].key.fingerprint().text());
+    site.details().add("keys", keys.size());
+    site.details().add_json("fingerprints", fingerprints.dump());
+}
+
 // Adds the keys of a file, and prints their fingerprints. One that is refused keeps the others from nothing.
 int add_keys(Site& site, const Values& values, const AddKey& add) {
     const std::vector<FiledKey> keys = read_keys(values);
     const KeyOptions options{values.title, values.expires, site.config().audit.enabled};
-    if (keys.size() == 1) site.details().add("fingerprint", keys.front().key.fingerprint().text());
+    note_keys(site, keys);
     std::string refused;
     for (const FiledKey& one : keys) {
         const auto added = add(one.key, options);

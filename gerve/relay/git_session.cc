@@ -93,8 +93,7 @@ asio::awaitable<void> carry(Door& door, const RepoPath& repo, Upstream upstream,
                             RelayDeadlines deadlines, SessionReport& report) {
     EndableStreams client(door.streams());
     LiveOperation operation(report, repo, client, upstream);
-    LiveLink::Place place;  // none where nobody logged in: there is nothing that could be taken back
-    if (!report.handle.empty()) place = door.live().enter(operation);
+    const LiveLink::Place place = door.live().enter(operation);
     const RelayOutcome outcome = co_await relay(client, upstream, scratch, deadlines);
     auto [ended, text] = words_for(outcome.end, deadlines, report.request);
     report.ended = ended;

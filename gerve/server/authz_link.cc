@@ -104,10 +104,12 @@ asio::awaitable<AuthzLink::Readiness> AuthzLink::ready(std::chrono::milliseconds
     co_return done ? Readiness::ready : Readiness::directory_away;
 }
 
-void AuthzLink::report(SessionReport report) {
+void AuthzLink::report(Report report) {
     if (reports_.size() >= max_reports) {
-        rationed_log().write(log::Level::error, "a session report is lost: authz is away for too long",
-                             reports_.front().client.address, {{"request", reports_.front().request.text()}});
+        const ClientContext& client =
+            std::visit([](const auto& one) -> const ClientContext& { return one.client; }, reports_.front());
+        rationed_log().write(log::Level::error, "a report is lost: authz is away for too long",
+                             client.address, {{"connection", client.connection}});
         reports_.pop_front();
     }
     reports_.push_back(std::move(report));
@@ -115,23 +117,26 @@ void AuthzLink::report(SessionReport report) {
     asio::co_spawn(loop_, send_reports(), asio::detached);
 }
 
-void AuthzLink::report(ProofReport proof) {
-    asio::co_spawn(loop_, send_proof(std::move(proof)), asio::detached);
-}
-
-asio::awaitable<void> AuthzLink::send_proof(ProofReport proof) {
-    const auto done = co_await ask(proof, report_patience);
-    if (!done) log::error("a proof is not on record", {{"why", describe(done.error())}});
-}
-
 asio::awaitable<void> AuthzLink::send_reports() {
     while (!reports_.empty()) {
-        const SessionReport report = std::move(reports_.front());
+        const Report report = std::move(reports_.front());
         reports_.pop_front();
-        const auto done = co_await ask(report, report_patience);
-        if (!done) reports_.push_front(report);
+        const bool taken = co_await send(report);
+        if (!taken) reports_.push_front(report);
     }
     reporting_ = false;
+}
+
+asio::awaitable<bool> AuthzLink::send(const Report& report) {
+    if (const auto* session = std::get_if<SessionReport>(&report)) {
+        const auto done = co_await ask(*session, report_patience);
+        co_return done.has_value();
+    }
+    if (const auto* proof = std::get_if<ProofReport>(&report)) {
+        const auto done = co_await ask(*proof, report_patience);
+        co_return done.has_value();
+    }
+    co_return co_await refusal(std::get<RefusalReport>(report));
 }
 
 }  // namespace gerve

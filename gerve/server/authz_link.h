@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <variant>
 
 #include "authz/service/protocol.h"
 #include "authz/service/wire.h"
@@ -30,10 +31,12 @@ class AuthzLink {
     // Whether a login would find its directory now.
     enum class Readiness { ready, directory_away, authz_away };
     asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);
-    // Kept until authz has confirmed it, in order; the oldest go first when there are too many.
-    void report(SessionReport report);
-    // Nobody waits for it.
-    void report(ProofReport proof);
+    // What concerns somebody who has logged in, or an operation. Kept until authz has it, in order; the
+    // oldest go first when there are too many.
+    using Report = std::variant<SessionReport, ProofReport, RefusalReport>;
+    void report(Report report);
+    // Whether authz does not have all of them yet.
+    [[nodiscard]] bool owes_reports() const { return reporting_; }
 
   private:
     struct Question {
@@ -49,12 +52,12 @@ class AuthzLink {
     void settle(std::string message);
     void disconnected();
     asio::awaitable<void> send_reports();
-    asio::awaitable<void> send_proof(ProofReport proof);
+    asio::awaitable<bool> send(const Report& report);
 
     asio::io_context& loop_;
     AuthzSocket socket_;
     std::unordered_map<std::uint64_t, Question*> asked_;
-    std::deque<SessionReport> reports_;
+    std::deque<Report> reports_;
     std::uint64_t last_id_ = 0;
     bool reporting_ = false;
 };

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <thread>
 
 #include "authz/base/log.h"
 #include "authz/base/shared_page.h"
@@ -102,10 +101,6 @@ mode_t socket_mode(const AuthzConfig& authz) {
     return others ? 0666 : 0600;
 }
 
-unsigned worker_count(const SshConfig& ssh) {
-    return ssh.workers != 0 ? ssh.workers : std::max(1U, std::thread::hardware_concurrency());
-}
-
 }  // namespace
 
 std::string_view role_name(Role role) {
@@ -170,7 +165,7 @@ Crew::Crew(Config config, CrewSockets sockets, Programs programs, Fd text)
     places_.push_back({Role::authz});
     if (config_.embedded) places_.push_back({Role::agent});
     if (sockets_.metrics) places_.push_back({Role::metrics});
-    for (unsigned i = 0; i < worker_count(config_.ssh); ++i) places_.push_back({Role::worker});
+    for (unsigned i = 0; i < config_.ssh.worker_count(); ++i) places_.push_back({Role::worker});
 }
 
 ChildCommand Crew::command_for(Role role) const {

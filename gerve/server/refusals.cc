@@ -55,8 +55,7 @@ void Refusals::send_counts(const LeftOut::Reason& reason, RefusalReport report) 
 
 void Refusals::send_left_out(const std::vector<LeftOut>& left_out) {
     for (const LeftOut& one : left_out) {
-        RefusalReport report;
-        report.client.address = one.source;
+        RefusalReport report{.client = {.address = one.source}};
         for (const LeftOut::Reason& reason : one.reasons) send_counts(reason, report);
     }
 }
@@ -89,7 +88,7 @@ void Refusals::send(RefusalReport report) {
 asio::awaitable<void> Refusals::ask(RefusalReport report) {
     const bool taken = co_await authz_.refusal(report);
     --asked_;
-    if (taken || !report.handle.empty()) co_return;
+    if (taken) co_return;
     const std::string reason = report.client.door + " " + report.reason;
     ration_.leave_out(report.client.address, reason, report.login, report.count);
 }

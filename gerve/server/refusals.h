@@ -24,8 +24,6 @@ class Refusals {
     // `text` is for people; it may come from the client, as `login` may, the SSH user name that was tried.
     void note(const ClientContext& client, std::string_view reason, std::string_view text,
               std::string_view login = {});
-    // Of somebody who had logged in: reported as it is.
-    void note_known(RefusalReport report) { send(std::move(report)); }
     // Reports the numbers each second, for as long as the loop runs.
     asio::awaitable<void> run();
     // Reports what is left, and waits until authz has it, for a second at most.

@@ -81,7 +81,7 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
         auto channel = co_await connection_->next_request(deadline);
         if (channel != nullptr) {
             asio::co_spawn(worker_.loop, serve(std::move(channel)), asio::detached);
-        } else if (was_known && owes_proof()) {
+        } else if (owes_proof()) {
             tell_proof();
         } else if (was_known && !connection_->ended() && !connection_->open_channels()) {
             connection_->disconnect(EndReason::idle, "Nothing was asked for a long time.");
@@ -242,16 +242,10 @@ asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddre
         worker.login_budget.spend(address, cost, steady_clock::now());
         return worker.login_budget.refusal(address, steady_clock::now());
     };
-    char first = 0;
-    const bool heard = ::recv(socket.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
     auto connection = Connection::open(worker.loop, worker.identity, std::move(socket), limits);
     if (!connection) {
         worker.metrics.count_refused(ConnectionEnd::failed);
-        // A client that is gone already, as a check that only connects, is nobody's trouble.
-        const Error& error = connection.error();
-        const std::string_view reason = error.kind == ErrorKind::client ? "protocol-error" : "internal";
-        if (heard || error.kind != ErrorKind::client)
-            worker.refusals.note({address, "", "", ssh_door.name}, reason, describe(error));
+        worker.refusals.note({address, "", "", ssh_door.name}, "internal", describe(connection.error()));
         co_return;
     }
     worker.metrics.accepted.add();

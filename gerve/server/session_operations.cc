@@ -46,6 +46,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     if (seat_) {
         auto begun = seat_->begin();
         if (!begun) {
+            report.handle = login_->found->handle;
             report.ended = "refused";
             report.exit = static_cast<int>(ExitStatus::unavailable);
             report.repo = *channel->command();

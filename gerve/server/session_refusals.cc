@@ -72,6 +72,11 @@ void Session::note_refused_attempt(const ssh::AuthAttempt& attempt) {
         note_refusal(name_of(attempt.refusal), attempt.refusal_text, attempt.user);
 }
 
+void Session::report_end(std::string_view reason, std::string_view text) {
+    worker_.authz.report(RefusalReport{client_, std::string(reason), std::string(text), login_->user, 1,
+                                       login_->found->handle});
+}
+
 void Session::note_end() {
     const ssh::Ending& end = connection_->why_ended();
     const bool known = login_ && login_->found;
@@ -82,10 +87,8 @@ void Session::note_end() {
                                    {"why", end.text}});
     if (turned_away_ || end.reason == EndReason::open) return;
     if (known) {
-        if (!wished_for(end.reason)) {
-            worker_.refusals.note_known({client_, std::string(name_of(end.reason)), end.text, login_->user, 1,
-                                         login_->found->handle});
-        }
+        if (!over_limit_.empty()) return report_end("limit-account", over_limit_);
+        if (!wished_for(end.reason)) report_end(name_of(end.reason), end.text);
         return;
     }
     if (login_) return note_refusal("authz-away", "", login_->user);

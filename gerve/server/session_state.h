@@ -31,6 +31,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void note_wrong_signature(const ssh::AuthAttempt& attempt);
     void tell_why(const ssh::AuthAttempt& attempt, bool wrong_login);
     void note_refusal(std::string_view reason, std::string_view text, std::string_view login = {});
+    void report_end(std::string_view reason, std::string_view text);  // of somebody who had logged in
     asio::awaitable<void> turn_away();
     [[nodiscard]] std::chrono::milliseconds patience() const;
     // Whose connection it is, and that there is room for it.

@@ -9,7 +9,6 @@
 #include <asio/signal_set.hpp>
 #include <cerrno>
 #include <cstdlib>
-#include <thread>
 
 #include "authz/base/rationed_log.h"
 #include "authz/base/shared_page.h"
@@ -41,10 +40,6 @@ constexpr std::chrono::seconds farewell_patience{3};
 // Between two looks for idle connections beyond an account's limit.
 constexpr std::chrono::seconds trim_every{2};
 
-unsigned worker_count(const Config& config) {
-    return config.ssh.workers != 0 ? config.ssh.workers : std::max(1U, std::thread::hardware_concurrency());
-}
-
 class Worker {
   public:
     Worker(asio::io_context& loop, const Config& config, ssh::ServerIdentity identity,
@@ -64,7 +59,7 @@ class Worker {
               .login_budget = {},
               .anonymous = UnauthenticatedLimit(config.anonymous.max_sessions,
                                                 config.anonymous.max_sessions_per_source, "are fetching"),
-              .accounts = Accounts(limits_of(config), worker_count(config)),
+              .accounts = Accounts(limits_of(config), config.ssh.worker_count()),
               .balancers = Balancers(config.listen.proxy_protocol_from, config.listen.max_awaiting_header,
                                      numbers.awaiting_header),
               .file_servers =
@@ -203,7 +198,8 @@ class Worker {
         }
         const auto deadline = std::chrono::steady_clock::now() + farewell_patience;
         if (somebody_is_here(false)) end_sessions();
-        while (!context_.connections.empty() && std::chrono::steady_clock::now() < deadline) {
+        while ((somebody_is_here(false) || context_.authz.owes_reports()) &&
+               std::chrono::steady_clock::now() < deadline) {
             pause.expires_after(std::chrono::milliseconds(50));
             co_await pause.async_wait(asio::use_awaitable);
         }

@@ -12,9 +12,6 @@ namespace {
 constexpr std::array<std::string_view, 5> key_types{"ssh-ed25519", "ecdsa-sha2-nistp256",
                                                     "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"};
 
-// What PublicKey::parse_blob says of a blob that is no key at all, as opposed to one that is not accepted.
-constexpr std::string_view malformed_key = "the public key is malformed";
-
 std::string quoted(std::string_view name) {
     return "'" + printable(name, 64) + "'";
 }
@@ -37,7 +34,7 @@ AuthRequest& refuse_method(AuthRequest& request, std::string_view method) {
 
 AuthRequest& refuse_key(AuthRequest& request, std::string_view blob, const std::string& why) {
     const auto type = FieldReader(blob).string();
-    if (!type || why == malformed_key) return refuse(request, Refusal::malformed, why);
+    if (!type || why == PublicKey::malformed_text) return refuse(request, Refusal::malformed, why);
     if (type->find("-cert-v0") != std::string_view::npos) return refuse(request, Refusal::certificate, why);
     const bool known = std::find(key_types.begin(), key_types.end(), *type) != key_types.end();
     return refuse(request, known ? Refusal::weak_key : Refusal::unknown_key_type, why);

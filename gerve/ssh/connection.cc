@@ -71,7 +71,8 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
     ssh_set_blocking(session_, 0);
     ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY);
     seam_.attach(session_);
-    if (ssh_handle_key_exchange(session_) == SSH_ERROR) return client_error(ssh_get_error(session_));
+    if (ssh_handle_key_exchange(session_) == SSH_ERROR)
+        return internal_error(std::string("libssh: ") + ssh_get_error(session_));
     return {};
 }
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from harness.audit import events
 from harness.messages import greeting
 from harness.metrics import Metrics
 from harness.processes import free_port, wait_until
@@ -56,6 +57,20 @@ def test_one_connection_too_many_is_told_so_and_ends(site, door, alice, bob, pro
         assert "One key may have 6 connections" in over.disconnect_text
 
 
+def test_one_connection_too_many_is_in_the_trail(site, door, alice, project):
+    def of_alice(kind: str) -> list[dict]:
+        return events(site, "--user", alice.login, "--event", kind)
+
+    with logged_in(door, alice.key, 6) as clients:
+        assert all(client.whoami() for client in clients)
+        before = len(of_alice("proven"))
+        alice.ssh(f"git-upload-pack '{project.path}'", exit=75)
+    wait_until(lambda: of_alice("ended"), "the end is on record")
+    (ended,) = of_alice("ended")
+    assert (ended["because"], ended["fingerprint"]) == ("limit-account", alice.key.fingerprint)
+    wait_until(lambda: len(of_alice("proven")) == before + 1, "and so is the login, by a key that was proven")
+
+
 def test_an_accounts_keys_share_its_connections(site, door, alice):
     second = site.add_key(alice.login, site.stranger().key)
     with logged_in(door, alice.key, 5), logged_in(door, second, 2), RawClient(door) as over:
@@ -74,6 +89,12 @@ def test_operations_of_one_key_over_its_connections(site, door, alice, bob, proj
         alice.ssh(f"git-upload-pack '{project.path}'", exit=75, stdout="", stderr=told)
         bob.git("ls-remote", project.url)
         alice.ssh(exit=1, stderr=greeting(alice.login))
+
+        def refused() -> list[dict]:
+            return [one for one in events(site, "--event", "session") if one["ended"] == "refused"]
+
+        wait_until(refused, "it is on record")
+        assert [one["fingerprint"] for one in refused()] == [alice.key.fingerprint]
         held[0].close()
         wait_until(lambda: alice.git("ls-remote", project.url, exit=range(256)).exit == 0, "one has ended")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.audit import events_in
 from harness.counted import serving_git
 from harness.outcome import NONZERO
 from harness.processes import wait_until
@@ -33,8 +34,8 @@ idle_timeout = "3s"
 
 
 @contextmanager
-def running_house(workspace):
-    with serving_git(workspace, CONFIG) as site:
+def running_house(workspace, config=CONFIG):
+    with serving_git(workspace, config) as site:
         site.alice = site.person("alice")
         site.anybody = Terminal(site.directory / "anybody", "anybody")
         yield site
@@ -310,6 +311,20 @@ def test_maintenance_is_told_here_as_well(open_house, public):
     finally:
         open_house.gerve("maintenance", "off")
     wait_until(lambda: answer(open_house, request(public.path)).endswith(b"0000"), "it is over")
+
+
+def test_a_fetch_that_a_stop_cuts_off_is_in_the_trail(workspace):
+    hurried = CONFIG.replace("workers = 1", 'workers = 1\ndrain_timeout = "1s"').replace('"3s"', '"60s"')
+    with running_house(workspace, hurried) as site:
+        repository = site.repository(site.alice, site.fresh("public"))
+        site.alice.publish(repository)
+        with closing(connect(site)) as held:
+            held.sendall(request(repository.path))
+            assert held.recv(4096)
+            site.gateway.stop()
+        trail = events_in(site.state / "audit.jsonl")
+    sessions = [one for one in trail if one["event"] == "session" and one["door"] == "git"]
+    assert [(one["repo"], one["ended"]) for one in sessions] == [(repository.path, "stopped")]
 
 
 # ---- behind a balancer

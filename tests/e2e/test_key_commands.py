@@ -12,6 +12,7 @@ import termios
 
 import pytest
 
+from harness.audit import events
 from harness.keys import make_key
 from harness.messages import greeting
 from harness.processes import wait_until
@@ -140,6 +141,9 @@ def test_a_file_of_several_keys_is_added_whole_or_named(site, alice, bob):
     site.gerve("key", "add", alice.login, several, exit=1, says=["2 public keys", "lines 2, 3", "--all"])
     printed = site.gerve("key", "add", alice.login, several, "--all").stdout
     assert printed.split() == [key.fingerprint for key in keys]
+    for key in keys:
+        (added,) = events(site, "--key", key.fingerprint, "--event", "admin")
+        assert added["details"]["keys"] == 2 and added["done"]
     site.gerve("key", "add", alice.login, several, "--all", says="line 2: ")
     site.gerve("key", "add", alice.login, several, "--all", "--title", "x", exit=2)
     site.gerve("key", "add", bob.login, several, "--all", exit=1, says=["line 2: ", "line 3: ", alice.login])

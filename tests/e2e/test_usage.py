@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -42,10 +44,52 @@ def test_version(site):
 
 
 @pytest.mark.parametrize("command", ["", "key", "key add", "team member add"])
-def test_help_is_a_command(site, command):
+@pytest.mark.parametrize("in_front", [(), ("-c", "gerve.toml"), ("--state=s", "--config", "help")])
+def test_help_is_a_command(site, command, in_front):
     words = command.split()
-    asked = site.admin.run(program("gerve"), "help", *words, stderr="").stdout
+    asked = site.admin.run(program("gerve"), *in_front, "help", *words, stderr="").stdout
     assert asked == site.admin.run(program("gerve"), *words, "--help").stdout
+
+
+COMPLETION = Path(__file__).parents[2] / "packaging/completion/gerve"
+COMPLETE = """\
+source "$1"
+COMP_WORDS=("${@:2}")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_gerve "$2"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize(
+    "line, offered",
+    [
+        (["ke"], ["key"]),
+        (["key", ""], ["add", "extend", "list", "move", "revoke", "show"]),
+        (["-c", "key", "key", "re"], ["revoke"]),
+        (["--state=s", "key", "re"], ["revoke"]),
+        (["key", "add", "--tit"], ["--title"]),
+        (["key", "--title", ""], ["add", "extend", "list", "move", "revoke", "show"]),  # no option of this one
+        (["key", "add", "-t", ""], []),  # the option's value
+        (["key", "add", "alice", "id"], []),  # files
+        (["key", "add", "--st"], ["--state"]),  # understood behind every command
+        (["help", "key", "ex"], ["extend"]),
+        (["help", "he"], ["help"]),
+        (["no-such-command", "ke"], ["key"]),
+        (["master-"], []),  # nothing that is not promised
+    ],
+)
+def test_bash_completes_commands_and_options(line, offered):
+    asked = subprocess.run(["bash", "-c", COMPLETE, "bash", COMPLETION, program("gerve"), *line],
+                           text=True, capture_output=True, check=True)
+    assert asked.stderr == ""
+    assert asked.stdout.split() == offered
+
+
+def test_bash_is_told_to_complete_gerve():
+    asked = subprocess.run(["bash", "-c", 'source "$1"; complete -p gerve', "bash", COMPLETION],
+                           text=True, capture_output=True, check=True)
+    assert "_gerve" in asked.stdout
 
 
 @pytest.mark.parametrize(
