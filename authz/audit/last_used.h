@@ -12,7 +12,7 @@
 #include "authz/audit/rows.h"
 #include "authz/base/alarm.h"
 #include "authz/base/audit_counters.h"
-#include "authz/service/database_link.h"
+#include "authz/store/database_link.h"
 
 namespace gerve {
 

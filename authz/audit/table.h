@@ -11,8 +11,8 @@
 #include "authz/audit/spool.h"
 #include "authz/base/alarm.h"
 #include "authz/base/audit_counters.h"
-#include "authz/service/database_link.h"
 #include "authz/store/database.h"
+#include "authz/store/database_link.h"
 
 namespace gerve {
 

@@ -4,8 +4,8 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
-#include "authz/service/database_link.h"
 #include "authz/service/inquiry.h"
+#include "authz/store/database_link.h"
 
 namespace gerve {
 namespace {

@@ -24,10 +24,10 @@
 #include "authz/service/authorizer.h"
 #include "authz/service/authz_metrics.h"
 #include "authz/service/bulkheads.h"
-#include "authz/service/database_link.h"
 #include "authz/service/live_sessions.h"
 #include "authz/service/peers.h"
 #include "authz/service/wire.h"
+#include "authz/store/database_link.h"
 
 namespace gerve {
 

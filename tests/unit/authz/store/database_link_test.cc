@@ -1,5 +1,5 @@
 // When a thread's connection to the database is replaced, and when that has to wait.
-#include "authz/service/database_link.h"
+#include "authz/store/database_link.h"
 
 #include <thread>
 

@@ -1,4 +1,4 @@
-#include "authz/service/database_link.h"
+#include "authz/store/database_link.h"
 
 #include <algorithm>
 #include <random>
