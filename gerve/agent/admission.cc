@@ -185,7 +185,8 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .branch = {},
                         .directory = *directory,
                         .path = {},
-                        .environment = {}};
+                        .environment = {},
+                        .yields = claimant_of(open).account.empty()};
     operation.path = config.root + "/" + operation.directory;
     if (auto resolved = resolve_admin(open, operation); !resolved) {
         return tl::make_unexpected(std::move(resolved.error()));

@@ -107,6 +107,14 @@ void limit_open_files(pid_t pid, std::size_t soft) {
     ::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr);
 }
 
+// It has not started a thread or a process yet, or next to nothing of them.
+void yield_to_others(pid_t pid, int niceness) {
+    if (niceness == 0) return;
+    errno = 0;
+    const int own = ::getpriority(PRIO_PROCESS, 0);
+    if (errno == 0) ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), own + niceness);
+}
+
 }  // namespace
 
 Result<GitProcess> GitProcess::start(const GitStart& start) {
@@ -131,6 +139,7 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
         ::posix_spawn(&pid, start.program.c_str(), actions.get(), attributes.get(), argv.data(), envp.data());
     if (errno != 0) return not_started("cannot start " + start.program);
     limit_open_files(pid, start.open_files);
+    yield_to_others(pid, start.niceness);
     GitProcess process(pid);
     process.in = std::move(in->ours);
     process.out = std::move(out->ours);

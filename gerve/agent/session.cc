@@ -27,6 +27,9 @@ constexpr auto start_time = 500ms;
 // Between two attempts to start git while the system is short of something.
 constexpr auto shortage_pause = 50ms;
 
+// The least weight that there is: a dozen clones by strangers are fifty threads of git.
+constexpr int niceness_of_strangers = 19;
+
 std::vector<std::string> git_arguments(const Operation& operation) {
     switch (operation.service) {
         case Service::upload_pack: return {"upload-pack", "--strict", operation.path};
@@ -169,7 +172,8 @@ void AgentSession::end(const std::string& reason) {
 // A shortage passes when others have ended, so it is waited for like a turn.
 asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
     const GitStart start{config_->git, git_arguments(operation), operation.environment,
-                         lane_.state.open_files, operation.service == Service::receive_pack};
+                         lane_.state.open_files, operation.yields ? niceness_of_strangers : 0,
+                         operation.service == Service::receive_pack};
     const auto give_up = std::chrono::steady_clock::now() + config_->limits.queue_timeout;
     while (true) {
         auto git = GitProcess::start(start);

@@ -75,6 +75,23 @@ BOB = {"GERVE_USER": "bob", "GERVE_USER_ID": "8", "GERVE_KEY": "SHA256:four"}
 MACHINE = {"GERVE_USER": "deploy-key", "GERVE_USER_ID": "", "GERVE_KEY": "SHA256:five"}
 
 
+def test_git_for_strangers_yields_to_git_for_people(site):
+    site.make_repository()
+    agent = site.start()
+
+    def niceness_with(env) -> int:
+        with site.open(env=env) as session:
+            session.until_opened()
+            (git,) = agent.children()
+            nice = os.getpriority(os.PRIO_PROCESS, git)
+        wait_until(lambda: not agent.children(), what="its end")
+        return nice - os.getpriority(os.PRIO_PROCESS, agent.pid)
+
+    assert niceness_with(ALICE) == 0
+    assert niceness_with(MACHINE) == 0
+    assert niceness_with({}) == min(19, 19 - os.getpriority(os.PRIO_PROCESS, agent.pid))
+
+
 def _is_served(site, env, **fields) -> bool:
     with site.open(env=env, **fields) as session:
         session.write(b"0000")
