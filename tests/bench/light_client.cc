@@ -19,14 +19,16 @@ struct Arguments {
     Errand errand;
     LoadShape shape;
     std::uint16_t port = 0;
-    std::string key_file;
+    std::vector<std::string> key_files;
+    Keys keys;
     int timeout_s = 30;
 };
 
 void declare(CLI::App& app, Arguments& arguments) {
     Errand& errand = arguments.errand;
     app.add_option("--port", arguments.port, "port on 127.0.0.1")->required();
-    app.add_option("--key", arguments.key_file, "private key, unencrypted")->required();
+    app.add_option("--key", arguments.key_files, "private keys, unencrypted; sessions take them in turn")
+        ->required();
     app.add_option("--login", errand.login, "SSH login name")->capture_default_str();
     app.add_option("--command", errand.command, "exec string, e.g. git-upload-pack 'o/r'")->required();
     app.add_option("--cipher", errand.cipher, "SSH cipher")->capture_default_str();
@@ -43,10 +45,7 @@ void complete(Arguments& arguments) {
     errand.server.sin_port = htons(arguments.port);
     errand.server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     arguments.shape.timeout = std::chrono::seconds(arguments.timeout_s);
-    if (ssh_pki_import_privkey_file(arguments.key_file.c_str(), nullptr, nullptr, nullptr, &errand.key) !=
-        SSH_OK) {
-        throw std::runtime_error("cannot read the key " + arguments.key_file);
-    }
+    for (const std::string& file : arguments.key_files) arguments.keys.read(file);
 }
 
 void raise_descriptor_limit() {
@@ -104,7 +103,7 @@ void wait_for_end_of_stdin() {
 
 void run(const Arguments& arguments) {
     raise_descriptor_limit();
-    Load load(arguments.errand, arguments.shape);
+    Load load(arguments.errand, arguments.keys, arguments.shape);
     const Outcome outcome = load.run();
     print(report(outcome, load.held()));
     if (arguments.errand.hold) wait_for_end_of_stdin();
@@ -129,6 +128,5 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "light_client: %s\n", error.what());
         return 1;
     }
-    ssh_key_free(arguments.errand.key);
     return 0;
 }

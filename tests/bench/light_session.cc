@@ -27,7 +27,7 @@ const char* to_string(Stage stage) {
     return "?";
 }
 
-LightSession::LightSession(const Errand& errand) : errand_(errand) {
+LightSession::LightSession(const Errand& errand, ssh_key key) : errand_(errand), key_(key) {
     connect_tcp();
     if (stage_ != Stage::failed) set_options();
 }
@@ -128,13 +128,13 @@ LightSession::Step LightSession::exchange_keys() {
 }
 
 LightSession::Step LightSession::offer_key() {
-    const int answer = ssh_userauth_try_publickey(session_, nullptr, errand_.key);
+    const int answer = ssh_userauth_try_publickey(session_, nullptr, key_);
     if (answer == SSH_AUTH_AGAIN) return Step::blocked;
     return answer == SSH_AUTH_SUCCESS ? go(Stage::authentication) : fail_here();
 }
 
 LightSession::Step LightSession::sign_in() {
-    const int answer = ssh_userauth_publickey(session_, nullptr, errand_.key);
+    const int answer = ssh_userauth_publickey(session_, nullptr, key_);
     if (answer == SSH_AUTH_AGAIN) return Step::blocked;
     return answer == SSH_AUTH_SUCCESS ? go(Stage::open_channel) : fail_here();
 }

@@ -13,15 +13,14 @@ namespace gerve::bench {
 
 using Clock = std::chrono::steady_clock;
 
-/// What every session of one run does. The key is borrowed and outlives all sessions.
+/// What every session of one run does.
 struct Errand {
     sockaddr_in server{};
     std::string login;
     std::string command;  ///< exec string, e.g. git-upload-pack 'o/r'
     std::string cipher;   ///< one SSH cipher name, used both ways
-    ssh_key key = nullptr;
-    bool probe = false;  ///< offer the key before signing with it, as the OpenSSH client does
-    bool hold = false;   ///< stop after the advertisement and leave the session open
+    bool probe = false;   ///< offer the key before signing with it, as the OpenSSH client does
+    bool hold = false;    ///< stop after the advertisement and leave the session open
 };
 
 enum class Stage {
@@ -45,7 +44,8 @@ const char* to_string(Stage stage);
 /// pointers into it.
 class LightSession {
   public:
-    explicit LightSession(const Errand& errand);
+    /// The key is borrowed and outlives the session.
+    LightSession(const Errand& errand, ssh_key key);
     ~LightSession();
     LightSession(const LightSession&) = delete;
     LightSession& operator=(const LightSession&) = delete;
@@ -85,6 +85,7 @@ class LightSession {
     Step fail_here();
 
     const Errand& errand_;
+    ssh_key key_;
     Clock::time_point started_ = Clock::now();
     Stage stage_ = Stage::tcp_connect;
     ssh_session session_ = nullptr;

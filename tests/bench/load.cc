@@ -20,8 +20,19 @@ double ms_between(Clock::time_point from, Clock::time_point to) {
 
 }  // namespace
 
-Load::Load(const Errand& errand, const LoadShape& shape)
-    : errand_(errand), shape_(shape), epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
+Keys::~Keys() {
+    for (ssh_key key : keys_) ssh_key_free(key);
+}
+
+void Keys::read(const std::string& file) {
+    ssh_key key = nullptr;
+    if (ssh_pki_import_privkey_file(file.c_str(), nullptr, nullptr, nullptr, &key) != SSH_OK)
+        throw std::runtime_error("cannot read the key " + file);
+    keys_.push_back(key);
+}
+
+Load::Load(const Errand& errand, const Keys& keys, const LoadShape& shape)
+    : errand_(errand), keys_(keys), shape_(shape), epoll_fd_(epoll_create1(EPOLL_CLOEXEC)) {
     if (epoll_fd_ < 0) throw std::runtime_error(std::string("epoll_create1: ") + std::strerror(errno));
 }
 
@@ -44,7 +55,7 @@ Outcome Load::run() {
 
 void Load::start_more() {
     while (begun_ < shape_.total && sessions_.size() - held_ < shape_.in_flight) {
-        auto session = std::make_unique<LightSession>(errand_);
+        auto session = std::make_unique<LightSession>(errand_, keys_.of(begun_));
         LightSession* raw = session.get();
         sessions_.emplace(raw, std::move(session));
         ++begun_;

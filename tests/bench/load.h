@@ -13,6 +13,21 @@
 
 namespace gerve::bench {
 
+/// The keys of a run, owned; sessions take them in turn.
+class Keys {
+  public:
+    Keys() = default;
+    Keys(const Keys&) = delete;
+    Keys& operator=(const Keys&) = delete;
+    ~Keys();
+    /// Throws std::runtime_error.
+    void read(const std::string& file);
+    ssh_key of(std::size_t session) const { return keys_[session % keys_.size()]; }
+
+  private:
+    std::vector<ssh_key> keys_;
+};
+
 struct LoadShape {
     std::size_t total = 1;      ///< sessions to start, failed ones included
     std::size_t in_flight = 1;  ///< unfinished sessions at any time (with hold: sessions still being set up)
@@ -33,7 +48,7 @@ struct Outcome {
 /// A closed loop on epoll in the calling thread. Every session that ends makes room for the next.
 class Load {
   public:
-    Load(const Errand& errand, const LoadShape& shape);
+    Load(const Errand& errand, const Keys& keys, const LoadShape& shape);
     ~Load();
     Load(const Load&) = delete;
     Load& operator=(const Load&) = delete;
@@ -52,6 +67,7 @@ class Load {
     void expire();
 
     const Errand& errand_;
+    const Keys& keys_;
     const LoadShape& shape_;
     int epoll_fd_;
     std::unordered_map<LightSession*, std::unique_ptr<LightSession>> sessions_;

@@ -6,6 +6,8 @@ import subprocess
 from benchlib import building, processes
 from benchlib.system import BenchError, System
 
+# Accounts of which none comes near its limits with 2,000 sessions in flight.
+CROWD = 40
 SUBCOMMAND_ROLES = ("worker", "authz", "agent")
 
 
@@ -17,6 +19,7 @@ class Gerve(System):
         super().__init__(workspace, build)
         self._binary = building.program(build, "gerve")
         self._state = os.path.join(self.directory, "state")
+        self._crowd = []
 
     def unavailable(self):
         return None if self._binary else f"{self.build} has no program gerve"
@@ -24,6 +27,15 @@ class Gerve(System):
     def install(self):
         self._gerve("user", "add", self.owner)
         self._gerve("key", "add", self.owner, self.workspace.key + ".pub")
+        for number in range(CROWD):
+            key = os.path.join(self.directory, f"crowd-{number}")
+            self.workspace.make_key(key)
+            self._gerve("user", "add", f"crowd-{number}")
+            self._gerve("key", "add", f"crowd-{number}", key + ".pub")
+            self._crowd.append(key)
+
+    def crowd_keys(self):
+        return self._crowd
 
     def command(self, stock_limits):
         return [self._binary, *self.options(), "serve", "--listen", f"127.0.0.1:{self.port}"]

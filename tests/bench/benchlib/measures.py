@@ -45,8 +45,9 @@ class Bench:
         return git_alone.session_cpu_ms(self.workspace, self._alone_copy, protocol, self.plan.alone_runs)
 
     def light_command(self, system, total, in_flight):
-        return [self.light_client, "--port", str(system.port), "--key", self.workspace.key,
-                "--login", system.login, "--command", f"git-upload-pack '{system.exec_path('seed')}'",
+        keys = [word for key in system.crowd_keys() for word in ("--key", key)]
+        return [self.light_client, "--port", str(system.port), *keys, "--login", system.login,
+                "--command", f"git-upload-pack '{system.exec_path('seed')}'",
                 "--total", str(total), "--in-flight", str(in_flight), "--timeout", str(STORM_TIMEOUT_S)]
 
     def warm_up(self, system):

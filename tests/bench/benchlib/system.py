@@ -58,6 +58,10 @@ class System:
         """
         raise NotImplementedError
 
+    def crowd_keys(self):
+        """Paths of the private keys that the light client's sessions take in turn."""
+        return [self.workspace.key]
+
     def create_repository(self, name):
         """An empty repository owner/name, while the server runs."""
         raise NotImplementedError

@@ -29,10 +29,14 @@ class Workspace:
 
     def fill(self, bulk_mb):
         """bulk_mb: size of the bulk repository in MB; none is made for 0."""
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", self.key], check=True)
+        self.make_key(self.key)
         self.seed = self._import("seed", seed_history())
         if bulk_mb:
             self.bulk = self._import("bulk", bulk_history(bulk_mb))
+
+    @staticmethod
+    def make_key(path):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", path], check=True)
 
     def close(self):
         shutil.rmtree(self.directory, ignore_errors=True)
