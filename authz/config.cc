@@ -1,7 +1,6 @@
 #include "authz/config.h"
 
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,7 +17,8 @@
 #include "authz/limits_config.h"
 #include "authz/model/own_query.h"
 #include "authz/model/route.h"
-#include "authz/store/mysql_uri.h"
+#include "authz/os/unix_socket.h"
+#include "authz/store/mysql/mysql_uri.h"
 
 namespace gerve {
 namespace {
@@ -27,7 +27,6 @@ using namespace std::chrono_literals;
 using Problems = std::vector<ConfigProblem>;
 
 constexpr const char* system_file = "/etc/gerve/gerve.toml";
-constexpr std::size_t longest_socket_path = sizeof(sockaddr_un::sun_path) - 1;
 constexpr std::string_view name_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
@@ -196,9 +195,9 @@ class ConfigReader {
     void read_authz(TomlTable table) {
         AuthzConfig& authz = config_.authz;
         authz.socket = table.path("socket");
-        if (authz.socket.size() > longest_socket_path) {
+        if (authz.socket.size() > UnixAddress::longest_path) {
             table.complain("socket", "is too long: the path of a unix socket has at most " +
-                                         std::to_string(longest_socket_path) + " bytes");
+                                         std::to_string(UnixAddress::longest_path) + " bytes");
         }
         authz.ticket_keys = table.paths("ticket_keys");
         expect_files(table, "ticket_keys", authz.ticket_keys, "make it: gerve ticket-key new ");
@@ -329,11 +328,11 @@ tl::expected<Config, Problems> with_state(Config config, const std::string& stat
     while (config.state.size() > 1 && config.state.ends_with('/')) config.state.pop_back();
     const std::string longest = std::max(config.authz_socket(), config.local_agent_socket(),
                                          [](const auto& a, const auto& b) { return a.size() < b.size(); });
-    if (longest.size() > longest_socket_path) {
+    if (longest.size() > UnixAddress::longest_path) {
         return one_problem(config.file, "the state directory's path is too long: " + longest + " has " +
                                             std::to_string(longest.size()) +
                                             " bytes, and a unix socket's path has " + "at most " +
-                                            std::to_string(longest_socket_path) +
+                                            std::to_string(UnixAddress::longest_path) +
                                             "; choose a shorter one with --state");
     }
     return config;

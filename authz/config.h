@@ -86,6 +86,14 @@ struct AuthzConfig {
     std::string authorized_keys_user;
     std::string forced_command_user;
     std::vector<std::string> administrators{"root"};
+
+    // Of the sockets of authz and of the embedded agent, for chmod(2): open once other users are expected at
+    // them. authz knows its peers by SO_PEERCRED, and the agent by their tickets.
+    [[nodiscard]] unsigned socket_mode() const {
+        const bool others =
+            !worker_user.empty() || !authorized_keys_user.empty() || !forced_command_user.empty();
+        return others ? 0666 : 0600;
+    }
 };
 
 struct AuditConfig {

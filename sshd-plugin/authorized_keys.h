@@ -6,7 +6,7 @@
 
 #include "authz/base/result.h"
 #include "authz/model/public_key.h"
-#include "authz/service/protocol.h"
+#include "authz/wire/protocol.h"
 
 namespace gerve::sshd {
 

@@ -9,7 +9,9 @@
 #include <cstdio>
 
 #include "authz/base/text.h"
-#include "authz/service/client.h"
+#include "authz/base/version.h"
+#include "authz/os/hardening.h"
+#include "authz/wire/client.h"
 #include "sshd-plugin/authorized_keys.h"
 #include "sshd-plugin/command_line.h"
 #include "sshd-plugin/installation.h"
@@ -122,9 +124,9 @@ Exit answer(const Settings& settings) {
 
 int run(const std::vector<std::string>& arguments) {
     if (arguments.size() == 1 && arguments[0] == "--help") return print_usage();
-    if (arguments.size() == 1 && arguments[0] == "--version") return std::puts("gerve " GERVE_VERSION) < 0;
-    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (arguments.size() == 1 && arguments[0] == "--version")
+        return std::puts(("gerve " + version_text()).c_str()) < 0;
+    if (!harden_process()) return in_trouble;
     limit_life(std::chrono::seconds(2));
     const auto settings = read_settings(arguments);
     if (!settings) {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "authz/base/text.h"
+#include "authz/os/hardening.h"
 #include "sshd-plugin/command_line.h"
 #include "sshd-plugin/installation.h"
 
@@ -75,10 +76,7 @@ ClientRequest take_environment() {
 }
 
 void confine_process() {
-    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    const rlimit none{0, 0};
-    ::setrlimit(RLIMIT_CORE, &none);
+    if (!harden_process()) std::_Exit(128);
     std::signal(SIGPIPE, SIG_IGN);
     ::prctl(PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0);
     ::umask(077);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "authz/base/log.h"
+#include "authz/base/version.h"
 #include "authz/model/messages.h"
 #include "sshd-plugin/forced_command.h"
 #include "sshd-plugin/shell_session.h"
@@ -22,7 +23,8 @@ int main(int argc, char** argv) {
     using namespace gerve;
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     if (arguments.size() == 1 && arguments[0] == "--help") return std::fputs(usage, stdout) < 0;
-    if (arguments.size() == 1 && arguments[0] == "--version") return std::puts("gerve " GERVE_VERSION) < 0;
+    if (arguments.size() == 1 && arguments[0] == "--version")
+        return std::puts(("gerve " + version_text()).c_str()) < 0;
     sshd::confine_process();
     const sshd::ClientRequest request = sshd::take_environment();
     log::start_syslog("gerve-shell");

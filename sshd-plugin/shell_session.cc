@@ -11,7 +11,7 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
-#include "authz/service/client.h"
+#include "authz/wire/client.h"
 #include "gerve/relay/git_session.h"
 #include "sshd-plugin/standard_streams.h"
 

@@ -48,7 +48,7 @@ class StandardStreams final : public ClientStreams {
     Stream out_;
     Stream err_;
     Stream* full_;  // the output that took no more
-    Signal over_;   // news for an input that has ended
+    News over_;     // news for an input that has ended
     bool input_interrupted_ = false;
     bool output_interrupted_ = false;
     bool ended_ = false;

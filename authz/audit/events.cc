@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "authz/base/version.h"
+
 namespace gerve {
 
 std::string short_text(std::string_view text, std::size_t most) {
@@ -123,7 +125,7 @@ AuditFact fact_of(const RefusalReport& report, const KnownKey& key) {
 AuditFact service_fact(std::string_view is) {
     JsonMembers members("service");
     members.add("is", is);
-    members.add("version", GERVE_VERSION);
+    members.add("version", version());
     members.add("pid", ::getpid());
     return {audit_now(), members.take()};
 }

@@ -9,7 +9,7 @@
 #include "authz/audit/chain.h"
 #include "authz/audit/json_members.h"
 #include "authz/model/decision.h"
-#include "authz/service/protocol.h"
+#include "authz/wire/protocol.h"
 
 namespace gerve {
 

@@ -7,10 +7,10 @@
 
 #include "authz/audit/audit.h"
 #include "authz/service/handle.h"
-#include "authz/service/live_protocol.h"
 #include "authz/service/peers.h"
-#include "authz/service/protocol.h"
 #include "authz/store/directory.h"
+#include "authz/wire/live_protocol.h"
+#include "authz/wire/protocol.h"
 
 namespace gerve {
 

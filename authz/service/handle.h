@@ -9,7 +9,7 @@
 
 #include "authz/model/principal.h"
 #include "authz/model/ticket.h"
-#include "authz/service/protocol.h"
+#include "authz/wire/protocol.h"
 
 namespace gerve {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "authz/model/principal.h"
-#include "authz/service/live_protocol.h"
+#include "authz/wire/live_protocol.h"
 
 namespace gerve {
 

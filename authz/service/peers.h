@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "authz/config.h"
-#include "authz/service/protocol.h"
+#include "authz/wire/protocol.h"
 
 namespace gerve {
 

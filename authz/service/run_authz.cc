@@ -1,3 +1,5 @@
+#include "authz/service/run_authz.h"
+
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -17,48 +19,31 @@
 #include "authz/audit/table.h"
 #include "authz/base/alarm.h"
 #include "authz/base/log.h"
-#include "authz/base/privileges.h"
-#include "authz/base/shared_page.h"
-#include "authz/base/socket_file.h"
+#include "authz/os/hardening.h"
+#include "authz/os/privileges.h"
+#include "authz/os/shared_page.h"
+#include "authz/os/socket_file.h"
+#include "authz/os/unix_socket.h"
 #include "authz/service/explain.h"
 #include "authz/service/recheck.h"
 #include "authz/service/server.h"
 #include "authz/service/ticket_keys.h"
 #include "authz/store/open_database.h"
-#include "authz/store/redis_routes.h"
+#include "authz/store/redis/redis_routes.h"
 #include "authz/store/schema.h"
 
 namespace gerve {
 namespace {
 
-constexpr int backlog = 1024;
 constexpr std::int64_t socket_alarm_interval = 60'000;  // ms
 constexpr int socket_look = 1'000;                      // ms between two looks at the socket's file
 constexpr std::chrono::milliseconds farewell{1'600};    // of the two seconds that an end may take
 constexpr std::chrono::milliseconds table_farewell{300};
 
-bool fill_address(sockaddr_un& address, const std::string& path) {
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return false;
-    path.copy(address.sun_path, path.size());
-    return true;
-}
-
-// Whether somebody answers there.
-bool is_alive(const sockaddr_un& address) {
-    const Fd probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-    return ::connect(probe.get(), generic, sizeof address) == 0 || errno == EAGAIN;
-}
-
-// Secrets are in this process: no core file, no debugger of the same user.
 void harden() {
-    const rlimit none{0, 0};
-    ::setrlimit(RLIMIT_CORE, &none);
-    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-#if !defined(__SANITIZE_ADDRESS__)  // whose leak check attaches as a debugger does
-    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
+    if (auto hardened = harden_process(); !hardened) {
+        log::warn("authz is not hardened", {{"why", describe(hardened.error())}});
+    }
     if (auto dropped = drop_capabilities(); !dropped) {
         log::warn("authz keeps capabilities", {{"why", describe(dropped.error())}});
     }
@@ -84,20 +69,13 @@ unsigned thread_count(const Config& config) {
     return std::max(2U, each_core * std::thread::hardware_concurrency());
 }
 
-// Peers are known by their user, so the door may stand open once other users are expected at it.
-unsigned socket_mode(const AuthzConfig& config) {
-    const bool others = !config.worker_user.empty() || !config.authorized_keys_user.empty() ||
-                        !config.forced_command_user.empty();
-    return others ? 0666 : 0600;
-}
-
-// The embedded directory is made on the first start. A database that cannot be reached is no reason not to
-// start: questions are answered unavailable until it can.
+// The embedded directory is made on the first start, and brought up to date by a newer Gerve. What keeps that
+// from being done keeps authz from starting. A database server that cannot be reached does not: questions are
+// answered unavailable until it can.
 Result<void> prepare_schema(const Config& config) {
     if (config.directory_backend != "sqlite") return {};
     const auto database = open_for_administration(config);
-    if (database || database.error().kind == ErrorKind::unavailable) return {};
-    return pass_on(database);
+    return database ? Result<void>() : pass_on(database);
 }
 
 struct Ground {
@@ -151,7 +129,7 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     if (!redis) return pass_on(redis);
     std::optional<SocketFile> socket;
     if (!listener) {
-        auto bound = listen_for_peers(config.authz_socket(), socket_mode(config.authz));
+        auto bound = listen_unix(config.authz_socket(), UnixSocketType::packets, config.authz.socket_mode());
         if (!bound) return pass_on(bound);
         listener = std::move(*bound);
         socket = SocketFile::at(config.authz_socket());
@@ -174,7 +152,7 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
 void look_at_socket(const Config& config, Ground& ground) {
     if (!ground.socket || ground.socket->is_there()) return;
     const std::string path = config.authz_socket();
-    const auto bound = listen_for_peers(path, socket_mode(config.authz));
+    const auto bound = listen_unix(path, UnixSocketType::packets, config.authz.socket_mode());
     auto replaced = bound ? ground.server->replace_listener(*bound) : Result<void>(pass_on(bound));
     if (!replaced) {
         const std::string why = describe(replaced.error());
@@ -214,20 +192,6 @@ void wait_for_the_end(const Config& config, const Fd& signals, const std::option
 }
 
 }  // namespace
-
-Result<Fd> listen_for_peers(const std::string& path, unsigned mode) {
-    sockaddr_un address{};
-    if (!fill_address(address, path)) return internal_error(path + ": too long for a unix socket");
-    if (is_alive(address)) return internal_error(path + ": another process answers there");
-    ::unlink(path.c_str());
-    Fd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!listener ||
-        ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        ::chmod(path.c_str(), mode) != 0 || ::listen(listener.get(), backlog) != 0) {
-        return internal_error(errno_text("cannot listen at " + path));
-    }
-    return listener;
-}
 
 int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control,
               const Fd& metrics) {

@@ -3,8 +3,8 @@
 
 #include "authz/base/clock.h"
 #include "authz/model/principal.h"
-#include "authz/service/protocol.h"
 #include "authz/store/directory.h"
+#include "authz/wire/protocol.h"
 
 namespace gerve {
 

@@ -26,8 +26,8 @@
 #include "authz/service/bulkheads.h"
 #include "authz/service/live_sessions.h"
 #include "authz/service/peers.h"
-#include "authz/service/wire.h"
 #include "authz/store/database_link.h"
+#include "authz/wire/wire.h"
 
 namespace gerve {
 
@@ -179,15 +179,5 @@ class AuthzServer {
     unsigned working_ = 0;
     std::vector<Desk*> desks_;  // of threads that work
 };
-
-// Binds and listens at `path`, replacing a socket that nobody listens at any more. Error: internal.
-[[nodiscard]] Result<Fd> listen_for_peers(const std::string& path, unsigned mode);
-
-// Runs until SIGTERM (or SIGINT, when no master is there), or until `control` ends: the master is gone.
-// `listener` is a bound socket of the master's; without one, config.authz_socket() is bound. "ready" is
-// written to `control` once questions are answered. SIGHUP opens the audit file anew. `metrics`: a
-// shared page to count in (shared_page.h). Returns the exit status.
-[[nodiscard]] int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd> control,
-                            const Fd& metrics = Fd());
 
 }  // namespace gerve

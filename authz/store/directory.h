@@ -12,7 +12,7 @@
 #include "authz/model/repository.h"
 #include "authz/model/route.h"
 #include "authz/store/database.h"
-#include "authz/store/route_hints.h"
+#include "authz/store/redis/route_hints.h"
 #include "authz/store/server_cache.h"
 #include "authz/store/turns.h"
 

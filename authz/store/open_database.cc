@@ -6,10 +6,11 @@
 #include <cerrno>
 
 #include "authz/base/fd.h"
-#include "authz/store/mysql_access.h"
+#include "authz/state_directory.h"
+#include "authz/store/mysql/mysql_access.h"
 #include "authz/store/queries.h"
 #include "authz/store/schema.h"
-#include "authz/store/sqlite.h"
+#include "authz/store/sqlite/sqlite.h"
 
 namespace gerve {
 namespace {
@@ -18,14 +19,6 @@ namespace {
 constexpr std::chrono::milliseconds serving_patience{200};
 constexpr std::chrono::milliseconds command_patience{5000};
 constexpr std::chrono::seconds recording_patience{5};
-
-// Repositories lie below it too, and they may be private.
-Result<void> make_state_directory(const std::string& directory) {
-    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-        return fail(ErrorKind::client, errno_text("cannot create " + directory));
-    }
-    return {};
-}
 
 Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
     const bool serves = use == DatabaseUse::serve;

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "gerve/agent/admission.h"
-#include "gerve/agent/config.h"
+#include "gerve/agent/agent_config.h"
 #include "gerve/agent/repositories.h"
+#include "gerve/agent/ticket_admission.h"
 #include "gerve/relay/grv1.h"
 
 namespace gerve {

@@ -13,10 +13,11 @@
 #include <thread>
 
 #include "authz/base/rationed_log.h"
-#include "authz/base/service_manager.h"
+#include "authz/os/service_manager.h"
 #include "gerve/agent/git_process.h"
 #include "gerve/agent/lane.h"
 #include "gerve/agent/repositories.h"
+#include "gerve/loop/timer.h"
 
 namespace gerve {
 namespace {
@@ -236,9 +237,9 @@ class Agent {
     bool machine_stops_ = false;
     std::chrono::steady_clock::time_point ends_at_ = std::chrono::steady_clock::time_point::max();
     std::optional<asio::posix::stream_descriptor> master_;
-    Deadline patience_{loop_};
-    Deadline look_{loop_};
-    Deadline ration_{loop_};
+    Timer patience_{loop_};
+    Timer look_{loop_};
+    Timer ration_{loop_};
     std::vector<Listener> listeners_;
     std::function<ConfigResult<AgentConfig>()> reload_;
     std::vector<std::unique_ptr<AcceptingLane>> lanes_;

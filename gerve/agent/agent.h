@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "authz/base/fd.h"
-#include "gerve/agent/config.h"
+#include "gerve/agent/agent_config.h"
 
 namespace gerve {
 

@@ -12,7 +12,9 @@
 
 #include "authz/base/log.h"
 #include "gerve/agent/disk_threads.h"
-#include "gerve/agent/waiting.h"
+#include "gerve/agent/stream.h"
+#include "gerve/loop/event.h"
+#include "gerve/loop/timer.h"
 
 namespace gerve {
 
@@ -38,7 +40,7 @@ class DiskWait {
             });
         if (number == 0) co_return std::nullopt;
         waited_for_ = std::shared_ptr<Event>(outcome, &outcome->done);
-        Deadline deadline(loop_);
+        Timer deadline(loop_);
         if (patience != forever) deadline.arm(patience, [this] { give_up(); });
         co_await outcome->done.wait();
         waited_for_.reset();

@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "gerve/agent/operation_count.h"
-#include "gerve/agent/waiting.h"
+#include "gerve/agent/stream.h"
+#include "gerve/loop/event.h"
+#include "gerve/loop/timer.h"
 
 namespace gerve {
 
@@ -70,7 +72,7 @@ class Gate {
     OperationCount& count_;
     unsigned starting_ = 0;
     std::list<Waiter*> waiters_;
-    Deadline retry_;  // operations that end on another thread wake nobody here
+    Timer retry_;  // operations that end on another thread wake nobody here
 };
 
 }  // namespace gerve

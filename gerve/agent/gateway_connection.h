@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "gerve/agent/waiting.h"
+#include "gerve/agent/stream.h"
+#include "gerve/loop/event.h"
+#include "gerve/loop/timer.h"
 
 namespace gerve {
 

@@ -11,6 +11,7 @@
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_process.h"
 #include "gerve/agent/pacer.h"
+#include "gerve/loop/timer.h"
 #include "gerve/relay/buffer_pool.h"
 #include "gerve/relay/grv1.h"
 
@@ -83,7 +84,7 @@ class GitRelay : public std::enable_shared_from_this<GitRelay> {
     grv1::FrameReader frames_{grv1::FrameReader::Receiver::agent};
     Event errors_over_;
     Event input_over_;
-    Deadline deadline_;
+    Timer deadline_;
     std::function<void()> on_output_;
     std::function<void(std::string_view)> watcher_;
     RelayCount count_;

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "authz/base/rationed_log.h"
-#include "gerve/agent/session.h"
+#include "gerve/agent/agent_session.h"
 
 namespace gerve {
 namespace {

@@ -4,9 +4,11 @@
 #include <memory>
 #include <vector>
 
-#include "gerve/agent/listener.h"
+#include "gerve/agent/agent_listener.h"
 #include "gerve/agent/state.h"
-#include "gerve/agent/waiting.h"
+#include "gerve/agent/stream.h"
+#include "gerve/loop/event.h"
+#include "gerve/loop/timer.h"
 
 namespace gerve {
 

@@ -10,7 +10,9 @@
 #include <cstdio>
 
 #include "authz/base/log.h"
-#include "authz/base/privileges.h"
+#include "authz/base/version.h"
+#include "authz/os/hardening.h"
+#include "authz/os/privileges.h"
 #include "gerve/agent/agent.h"
 #include "gerve/agent/git_process.h"
 
@@ -30,7 +32,7 @@ struct Options {
 };
 
 void declare(CLI::App& app, Options& options) {
-    app.set_version_flag("--version", GERVE_VERSION);
+    app.set_version_flag("--version", "gerve-agent " + version_text());
     auto* file = app.add_option("-c,--config", options.file, "The configuration: see gerve-agent.toml(5)");
     app.add_option("--name", options.name, "The file server's name, where there is no configuration file")
         ->excludes(file);
@@ -56,18 +58,15 @@ ConfigResult<AgentConfig> load(const Options& options) {
 // Ticket keys are in this memory: no core, no debugger of the same user, no privilege regained by a program
 // that git or a hook runs, no file of git's that others may read.
 void confine() {
-    const rlimit none{0, 0};
-    ::setrlimit(RLIMIT_CORE, &none);
+    if (auto hardened = harden_process(); !hardened) {
+        log::warn("the agent is not hardened", {{"why", describe(hardened.error())}});
+    }
     // What git writes is at most for the group to read. A repository that is to be written by a group says so
     // itself (core.sharedRepository).
     ::umask(::umask(077) | 027);
-    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (auto dropped = drop_capabilities(); !dropped) {
         log::warn("git will have rights of the agent's", {{"why", describe(dropped.error())}});
     }
-#ifndef __SANITIZE_ADDRESS__  // LeakSanitizer looks at the process from outside
-    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
 }
 
 AgentSockets inherited(const Options& options) {

@@ -8,7 +8,9 @@
 #include <asio/steady_timer.hpp>
 #include <cstdint>
 
-#include "gerve/agent/waiting.h"
+#include "gerve/agent/stream.h"
+#include "gerve/loop/event.h"
+#include "gerve/loop/timer.h"
 
 namespace gerve {
 

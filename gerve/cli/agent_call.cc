@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "authz/base/text.h"
+#include "authz/os/unix_socket.h"
 #include "gerve/relay/grv1.h"
 
 namespace gerve {
@@ -40,12 +41,9 @@ Result<Fd> connect_socket(int family, const sockaddr* address, socklen_t size, c
 }
 
 Result<Fd> connect_unix(const Endpoint& endpoint) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, endpoint.host().data(),
-                std::min(endpoint.host().size(), sizeof address.sun_path - 1));
-    return connect_socket(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address,
-                          endpoint.text());
+    const auto address = UnixAddress::of(endpoint.host());
+    if (!address) return pass_on(address);
+    return connect_socket(AF_UNIX, address->get(), UnixAddress::size(), endpoint.text());
 }
 
 Result<Fd> connect_tcp(const Endpoint& endpoint) {

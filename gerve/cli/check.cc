@@ -8,12 +8,13 @@
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
+#include "authz/os/unix_socket.h"
 #include "authz/service/explain.h"
-#include "authz/store/mysql_check.h"
+#include "authz/store/mysql/mysql_check.h"
 #include "authz/store/open_database.h"
-#include "authz/store/redis_check.h"
+#include "authz/store/redis/redis_check.h"
 #include "authz/store/schema.h"
-#include "authz/store/sqlite_file.h"
+#include "authz/store/sqlite/sqlite_file.h"
 #include "gerve/cli/agent_call.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/local_user.h"
@@ -275,13 +276,9 @@ class Check {
 
     void check_authz() {
         const std::string path = config_.authz_socket();
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof address.sun_path - 1));
-        const Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-        if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-            return good("authz", path + " answers");
-        }
+        const auto address = UnixAddress::of(path);
+        const Fd socket = make_unix_socket(UnixSocketType::packets);
+        if (address && address->connect(socket)) return good("authz", path + " answers");
         wrong("authz", errno_text("cannot reach " + path) + "; is `gerve serve` running?", refused_status);
     }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "authz/base/display.h"
+#include "authz/base/version.h"
 #include "gerve/cli/command_tree.h"
 #include "gerve/cli/on_record.h"
 #include "gerve/cli/output.h"
@@ -178,7 +179,9 @@ CommandLine::CommandLine()
     : app_(std::make_unique<CLI::App>("Gerve: the SSH front door of a git host.", "gerve")) {
     app_->formatter(std::make_shared<Help>());
     app_->set_help_flag("-h,--help", "Print this help");
-    app_->set_version_flag("--version", "gerve " GERVE_VERSION " (libssh " + ssh::library_version() + ")",
+    app_->set_version_flag("--version",
+                           "gerve " + std::string(version()) + " (commit " + std::string(commit()) +
+                               ", libssh " + ssh::library_version() + ")",
                            "Print the version, and that of the libssh inside");
     app_->fallthrough();  // the two below are understood behind a subcommand, too
     app_->require_subcommand(1);

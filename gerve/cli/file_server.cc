@@ -10,9 +10,9 @@
 #include "authz/model/ticket.h"
 #include "authz/service/explain.h"
 #include "authz/service/ticket_keys.h"
+#include "authz/state_directory.h"
 #include "authz/store/directory.h"
 #include "gerve/cli/local_user.h"
-#include "gerve/server/state_directory.h"
 
 namespace gerve {
 namespace {

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "authz/service/client.h"
+#include "authz/wire/client.h"
 #include "gerve/cli/output.h"
 
 namespace gerve {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "authz/config.h"
-#include "authz/service/live_protocol.h"
+#include "authz/wire/live_protocol.h"
 #include "gerve/cli/command.h"
 
 namespace gerve {

@@ -1,4 +1,4 @@
-#include "gerve/server/maintenance.h"
+#include "gerve/master/maintenance.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

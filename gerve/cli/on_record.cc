@@ -1,7 +1,5 @@
 #include "gerve/cli/on_record.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,11 +11,12 @@
 #include "authz/base/fd.h"
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
-#include "authz/service/client.h"
+#include "authz/os/unix_socket.h"
+#include "authz/state_directory.h"
+#include "authz/wire/client.h"
 #include "gerve/cli/held_signals.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
-#include "gerve/server/state_directory.h"
 
 namespace gerve {
 namespace {
@@ -27,13 +26,9 @@ constexpr std::chrono::seconds patience_once_done{10};  // nothing can be refuse
 
 // Whether authz is away, as opposed to slow.
 bool nobody_listens(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    const Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket) return false;
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-        return false;
+    const auto address = UnixAddress::of(path);
+    const Fd socket = make_unix_socket(UnixSocketType::packets);
+    if (!address || !socket || address->connect(socket)) return false;
     return errno == ECONNREFUSED || errno == ENOENT;
 }
 

@@ -5,7 +5,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/base/result.h"
-#include "gerve/server/crew.h"
+#include "gerve/master/crew.h"
 
 namespace gerve {
 

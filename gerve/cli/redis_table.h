@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "authz/store/redis_editor.h"
+#include "authz/store/redis/redis_editor.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {

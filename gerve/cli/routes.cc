@@ -7,7 +7,7 @@
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
-#include "authz/store/redis_editor.h"
+#include "authz/store/redis/redis_editor.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/file_server.h"
 #include "gerve/cli/output.h"

@@ -1,15 +1,16 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
+#include "authz/service/run_authz.h"
 #include "authz/service/server.h"
+#include "authz/state_directory.h"
 #include "authz/store/open_database.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/programs.h"
 #include "gerve/cli/site.h"
-#include "gerve/server/master.h"
-#include "gerve/server/metrics_server.h"
-#include "gerve/server/state_directory.h"
-#include "gerve/server/worker.h"
+#include "gerve/master/master.h"
+#include "gerve/metrics/metrics_server.h"
 #include "gerve/ssh/host_keys.h"
+#include "gerve/worker/worker.h"
 
 namespace gerve {
 namespace {
@@ -132,10 +133,7 @@ Fd metrics_page(const RoleValues& values, std::size_t place) {
 int serve_authz(Site& site, const RoleValues& values) {
     log::start("authz");
     const Config config = config_of(site, values);
-    if (config.directory_backend == "sqlite") {
-        need(make_state_directory(config.state));
-        (void)need(open_for_administration(config));  // brings the tables up to date
-    }
+    if (config.directory_backend == "sqlite") need(make_state_directory(config.state));
     std::optional<Fd> listener;
     if (!values.listeners.empty()) listener = inherited(values.listeners.front());
     return run_authz(config, std::move(listener), inherited(values.control), metrics_page(values, 0));

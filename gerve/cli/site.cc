@@ -3,9 +3,9 @@
 #include <filesystem>
 
 #include "authz/base/presence.h"
+#include "authz/state_directory.h"
 #include "authz/store/open_database.h"
 #include "gerve/cli/output.h"
-#include "gerve/server/state_directory.h"
 
 namespace gerve {
 

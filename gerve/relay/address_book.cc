@@ -40,7 +40,7 @@ void AddressBook::look_up(const std::string& host, const std::shared_ptr<Entry>&
                                     for (const auto& each : found)
                                         entry->known.push_back(each.endpoint().address());
                                 }
-                                for (Signal* waiting : entry->waiting) waiting->notify();
+                                for (News* waiting : entry->waiting) waiting->notify();
                             });
 }
 
@@ -54,7 +54,7 @@ asio::awaitable<Result<AddressBook::Addresses>> AddressBook::find(std::string ho
     const bool ask = !entry->asking && age > lasts;
     if (ask) look_up(host, entry);
     if (entry->known.empty() && entry->asking) {
-        Signal answered(loop_.get_executor());
+        News answered(loop_.get_executor());
         entry->waiting.push_back(&answered);
         const bool in_time = co_await answered.wait(deadline);
         std::erase(entry->waiting, &answered);

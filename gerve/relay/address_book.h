@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "authz/base/result.h"
-#include "gerve/relay/wakeup.h"
+#include "gerve/loop/event.h"
 
 namespace gerve {
 
@@ -33,7 +33,7 @@ class AddressBook {
         std::string trouble;  // of the last look-up
         std::chrono::steady_clock::time_point asked;
         bool asking = false;
-        std::vector<Signal*> waiting;
+        std::vector<News*> waiting;
     };
     std::shared_ptr<Entry> entry_of(const std::string& host);
     void look_up(const std::string& host, const std::shared_ptr<Entry>& entry);

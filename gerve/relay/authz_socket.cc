@@ -1,11 +1,11 @@
 #include "gerve/relay/authz_socket.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cerrno>
 
 #include "authz/base/fd.h"
+#include "authz/os/unix_socket.h"
 
 namespace gerve {
 
@@ -14,12 +14,10 @@ AuthzSocket::AuthzSocket(asio::io_context& loop, std::string path, Limits limits
 
 bool AuthzSocket::open() {
     if (connection_ != nullptr) return true;
-    Fd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return false;
+    const auto address = UnixAddress::of(path_);
+    if (!address) return false;
+    Fd fd = make_unix_socket(UnixSocketType::packets);
+    if (!fd || !address->connect(fd)) return false;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &limits_.send_buffer, sizeof limits_.send_buffer);
     asio::posix::stream_descriptor descriptor(loop_);
     asio::error_code failed;

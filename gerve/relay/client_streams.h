@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "gerve/relay/wakeup.h"
+#include "gerve/loop/event.h"
 
 namespace gerve {
 

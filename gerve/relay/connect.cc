@@ -1,7 +1,6 @@
 #include "gerve/relay/connect.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <asio/ip/tcp.hpp>
@@ -10,7 +9,9 @@
 #include <cstring>
 
 #include "authz/base/fd.h"
-#include "authz/base/tcp_options.h"
+#include "authz/os/tcp_options.h"
+#include "authz/os/unix_socket.h"
+#include "gerve/loop/timer.h"
 
 namespace gerve {
 namespace {
@@ -27,39 +28,15 @@ TcpOptions tcp_options(std::chrono::milliseconds peer_timeout) {
         .keepalive_after = 30s, .keepalive_every = 10s, .keepalive_count = 3, .peer_timeout = peer_timeout};
 }
 
-// Cancels what a descriptor waits for when the time has come, and does nothing once it is gone: the timer's
-// handler may be on its way already.
-class Alarm {
-  public:
-    Alarm(stream_descriptor& socket, Deadline deadline)
-        : timer_(socket.get_executor()), socket_(std::make_shared<stream_descriptor*>(&socket)) {
-        if (deadline == no_deadline) return;
-        timer_.expires_at(deadline);
-        timer_.async_wait([held = socket_](const asio::error_code& stopped) {
-            asio::error_code ignored;
-            if (!stopped && *held != nullptr) (*held)->cancel(ignored);
-        });
-    }
-    Alarm(const Alarm&) = delete;
-    Alarm& operator=(const Alarm&) = delete;
-    ~Alarm() { *socket_ = nullptr; }
-
-  private:
-    asio::steady_timer timer_;
-    std::shared_ptr<stream_descriptor*> socket_;
-};
-
 struct SocketAddress {
     sockaddr_storage storage{};
     socklen_t size = 0;
 };
 
-SocketAddress unix_address(const std::string& path) {
+SocketAddress socket_address(const UnixAddress& path) {
     SocketAddress address;
-    auto& name = reinterpret_cast<sockaddr_un&>(address.storage);
-    name.sun_family = AF_UNIX;
-    path.copy(name.sun_path, sizeof name.sun_path - 1);
-    address.size = sizeof name;
+    address.size = UnixAddress::size();
+    std::memcpy(&address.storage, path.get(), address.size);
     return address;
 }
 
@@ -114,7 +91,9 @@ asio::awaitable<Opened<stream_descriptor>> connect_once(const Destined& destined
 
 asio::awaitable<Opened<stream_descriptor>> connect_to(const Destined& destined, Deadline deadline) {
     if (destined.endpoint.kind() == Endpoint::Kind::unix_socket) {
-        const SocketAddress address = unix_address(destined.endpoint.host());
+        const auto path = UnixAddress::of(destined.endpoint.host());
+        if (!path) co_return missed(Missed::refused, destined.endpoint, describe(path.error()));
+        const SocketAddress address = socket_address(*path);
         auto socket = co_await connect_once(destined, address, deadline);
         co_return socket;
     }
@@ -133,7 +112,11 @@ asio::awaitable<Opened<stream_descriptor>> connect_to(const Destined& destined, 
 
 asio::awaitable<bool> wait_for(stream_descriptor& socket, stream_descriptor::wait_type what,
                                Deadline deadline) {
-    const Alarm alarm(socket, deadline);
+    Timer timer(socket.get_executor());
+    timer.arm_at(deadline, [&socket] {
+        asio::error_code ignored;
+        socket.cancel(ignored);
+    });
     asio::error_code failed;
     co_await socket.async_wait(what, asio::redirect_error(asio::use_awaitable, failed));
     co_return !failed;

@@ -10,7 +10,7 @@
 
 #include "authz/base/result.h"
 #include "authz/model/route.h"
-#include "gerve/relay/wakeup.h"
+#include "gerve/loop/event.h"
 
 namespace gerve {
 

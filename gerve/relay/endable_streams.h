@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "authz/service/live_protocol.h"
+#include "authz/wire/live_protocol.h"
 #include "gerve/relay/client_streams.h"
 
 namespace gerve {

@@ -9,8 +9,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "authz/service/protocol.h"
 #include "authz/upstream_config.h"
+#include "authz/wire/protocol.h"
 #include "gerve/relay/address_book.h"
 #include "gerve/relay/endpoint_health.h"
 #include "gerve/relay/upstream.h"

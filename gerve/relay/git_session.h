@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "authz/base/result.h"
-#include "authz/service/protocol.h"
+#include "authz/wire/protocol.h"
 #include "gerve/relay/client_streams.h"
 #include "gerve/relay/file_servers.h"
 #include "gerve/relay/live_link.h"

@@ -7,7 +7,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
-#include "authz/service/wire.h"
+#include "authz/wire/wire.h"
 
 namespace gerve {
 namespace {

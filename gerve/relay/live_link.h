@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "authz/service/live_protocol.h"
+#include "authz/wire/live_protocol.h"
+#include "gerve/loop/event.h"
 #include "gerve/relay/authz_socket.h"
-#include "gerve/relay/wakeup.h"
 
 namespace gerve {
 
@@ -95,7 +95,7 @@ class LiveLink {
     std::map<std::uint64_t, Item> items_;
     std::map<std::uint64_t, LiveSubject*> nameless_;  // without a handle
     std::vector<std::uint64_t> ended_;                // which authz still counts as live
-    Signal answered_;
+    News answered_;
     std::uint64_t last_number_ = 0;
     std::uint64_t last_question_ = 0;
     std::uint64_t last_answer_ = 0;                     // to which question

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "authz/base/log.h"
-#include "authz/service/protocol.h"
+#include "authz/wire/protocol.h"
 
 namespace gerve {
 

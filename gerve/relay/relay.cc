@@ -10,6 +10,8 @@
 #include <memory>
 #include <optional>
 
+#include "gerve/loop/timer.h"
+
 namespace gerve {
 namespace {
 
@@ -23,28 +25,6 @@ constexpr std::size_t large = 32 * 1024;        // an SSH packet of the usual cl
 
 using std::chrono::steady_clock;
 
-// Calls when the time has come, as long as it lives: a handler that is on its way already finds nobody.
-class Watch {
-  public:
-    Watch(const asio::any_io_executor& executor, std::function<void()> call)
-        : timer_(executor), call_(std::make_shared<std::function<void()>>(std::move(call))) {}
-    Watch(const Watch&) = delete;
-    Watch& operator=(const Watch&) = delete;
-    ~Watch() { *call_ = nullptr; }
-
-    void set(Deadline when) {
-        timer_.expires_at(when);
-        timer_.async_wait([call = call_](const asio::error_code& stopped) {
-            if (!stopped && *call) (*call)();
-        });
-    }
-    void stop() { timer_.cancel(); }
-
-  private:
-    asio::steady_timer timer_;
-    std::shared_ptr<std::function<void()>> call_;
-};
-
 class Relay {
   public:
     Relay(ClientStreams& client, Upstream& upstream, Scratch& scratch, const RelayDeadlines& deadlines,
@@ -54,7 +34,7 @@ class Relay {
           scratch_(scratch),
           deadlines_(deadlines),
           upload_ended_(executor),
-          watch_(executor, [this] { look_at_the_clock(); }) {}
+          watch_(executor) {}
 
     asio::awaitable<RelayOutcome> run() {
         const auto executor = co_await asio::this_coro::executor;
@@ -68,7 +48,7 @@ class Relay {
         } catch (...) {
             failed_ = std::current_exception();
         }
-        watch_.stop();
+        watch_.cancel();
         over_ = true;
         upstream_.close();
         client_.interrupt();
@@ -130,7 +110,7 @@ class Relay {
         }
         // Looked at eight times in an idle deadline: so exactly is known when the last byte came.
         const Deadline next = idle == no_deadline ? end : std::min({end, idle, now + deadlines_.idle / 8});
-        if (next != no_deadline) watch_.set(next);
+        watch_.arm_at(next, [this] { look_at_the_clock(); });
     }
 
     asio::awaitable<void> download() {
@@ -293,12 +273,12 @@ class Relay {
     const steady_clock::time_point started_ = steady_clock::now();
     steady_clock::time_point moved_ = started_;  // when a byte was last known to have gone through
     std::uint64_t bytes_seen_ = 0;               // of both directions, at the last look
-    Signal upload_ended_;
+    News upload_ended_;
     RelayOutcome outcome_;
     std::exception_ptr failed_;
     bool input_sent_ = false;  // the client has ended its stream, and all of it went on
     bool over_ = false;
-    Watch watch_;
+    Timer watch_;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "authz/base/text.h"
-#include "gerve/ssh/wire.h"
+#include "gerve/ssh/packet_fields.h"
 
 namespace gerve::ssh {
 namespace {

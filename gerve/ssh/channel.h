@@ -63,8 +63,8 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     std::unique_ptr<ssh_channel_callbacks_struct> callbacks_;
     std::optional<std::string> command_;
     std::string git_protocol_;
-    Signal input_;
-    Signal output_;
+    News input_;
+    News output_;
     asio::steady_timer patience_;
     std::uint64_t bytes_in_ = 0;
     std::uint64_t untaken_ = 0;  // bytes that came, and wait in libssh

@@ -7,11 +7,11 @@
 
 #include <ctime>
 
-#include "authz/base/tcp_options.h"
+#include "authz/os/tcp_options.h"
 #include "gerve/ssh/channel.h"
 #include "gerve/ssh/negotiation.h"
+#include "gerve/ssh/packet_fields.h"
 #include "gerve/ssh/parting.h"
-#include "gerve/ssh/wire.h"
 
 namespace gerve::ssh {
 namespace {

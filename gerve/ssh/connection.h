@@ -15,7 +15,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/model/public_key.h"
-#include "gerve/relay/wakeup.h"
+#include "gerve/loop/event.h"
 #include "gerve/ssh/auth_request.h"
 #include "gerve/ssh/ending.h"
 #include "gerve/ssh/seam.h"
@@ -178,7 +178,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     std::vector<std::shared_ptr<Channel>> channels_;
     std::deque<std::shared_ptr<Channel>> requests_;
     std::optional<AuthAttempt> attempt_;
-    Signal news_;
+    News news_;
     Ending why_;
     Deadline opened_ = std::chrono::steady_clock::now();
     std::uint64_t received_ = 0;  // bytes

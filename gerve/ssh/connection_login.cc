@@ -5,7 +5,7 @@
 
 #include "authz/base/text.h"
 #include "gerve/ssh/connection.h"
-#include "gerve/ssh/wire.h"
+#include "gerve/ssh/packet_fields.h"
 
 // Functions of libssh that its headers do not declare.
 extern "C" {

@@ -4,12 +4,11 @@
 #include <libssh/server.h>
 
 #include "authz/base/text.h"
+#include "authz/base/version.h"
 #include "gerve/ssh/host_keys.h"
 
 namespace gerve::ssh {
 namespace {
-
-constexpr const char* banner = "Gerve_" GERVE_VERSION;
 
 // Cheapest strong first: a client takes the first of its own list that the server has, so the order matters
 // only to clients without a preference. sntrup761 costs 4.2 ms of CPU where curve25519 costs 0.5, and group14
@@ -43,6 +42,7 @@ Result<void> set_option(ssh_bind bind, ssh_bind_options_e option, const char* na
 }
 
 Result<void> set_algorithms(ssh_bind bind, const SshConfig& config) {
+    const std::string banner = "Gerve_" + std::string(version());
     const std::string key_exchanges = joined(config.key_exchanges, default_key_exchanges);
     const std::string ciphers = joined(config.ciphers, default_ciphers);
     struct Option {
@@ -51,7 +51,7 @@ Result<void> set_algorithms(ssh_bind bind, const SshConfig& config) {
         const char* value;
     };
     for (const Option& option : {
-             Option{SSH_BIND_OPTIONS_BANNER, "banner", banner},
+             Option{SSH_BIND_OPTIONS_BANNER, "banner", banner.c_str()},
              Option{SSH_BIND_OPTIONS_KEY_EXCHANGE, "ssh.key_exchanges", key_exchanges.c_str()},
              Option{SSH_BIND_OPTIONS_CIPHERS_C_S, "ssh.ciphers", ciphers.c_str()},
              Option{SSH_BIND_OPTIONS_CIPHERS_S_C, "ssh.ciphers", ciphers.c_str()},

@@ -1,6 +1,6 @@
 #include "gerve/ssh/traffic.h"
 
-#include "gerve/ssh/wire.h"
+#include "gerve/ssh/packet_fields.h"
 
 namespace gerve::ssh {
 namespace {

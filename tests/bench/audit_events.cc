@@ -11,7 +11,7 @@
 #include "authz/audit/last_used.h"
 #include "authz/audit/spool.h"
 #include "authz/store/schema.h"
-#include "authz/store/sqlite.h"
+#include "authz/store/sqlite/sqlite.h"
 
 namespace gerve {
 namespace {

@@ -16,8 +16,8 @@
 
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
-#include "authz/service/wire.h"
 #include "authz/store/open_database.h"
+#include "authz/wire/wire.h"
 
 namespace gerve::bench {
 namespace {

@@ -1,5 +1,5 @@
 // The messages of the authz socket, in both directions. What is understood must say the same again.
-#include "authz/service/wire.h"
+#include "authz/wire/wire.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace gerve;

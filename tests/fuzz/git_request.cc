@@ -1,6 +1,6 @@
 // The first packet of a git:// client. What parses names a repository that an SSH command names as well, by
 // the same path; and nothing that is told has more than one line.
-#include "gerve/relay/git_request.h"
+#include "gerve/worker/git_request.h"
 
 #include "tests/fuzz/fuzz.h"
 

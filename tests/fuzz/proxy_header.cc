@@ -1,6 +1,6 @@
 // What balancers say. The first byte chooses how the rest is cut into pieces: a header means the same however
 // it arrives, and what follows it is not touched.
-#include "gerve/server/proxy_header.h"
+#include "gerve/worker/proxy_header.h"
 
 #include <algorithm>
 #include <optional>

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "gerve/ssh/auth_request.h"
+#include "gerve/ssh/packet_fields.h"
 #include "gerve/ssh/traffic.h"
-#include "gerve/ssh/wire.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace gerve;

@@ -31,17 +31,28 @@ WALLS = [
     Wall("the file server's side knows no SSH", ("gerve/agent/*",), r"(gerve/ssh|libssh)/"),
     Wall("the plugin knows no SSH server", ("sshd-plugin/*",), r"(gerve/ssh|libssh)/"),
     Wall("only authz and the commands open the directory",
-         ("gerve/ssh/*", "gerve/relay/*", "gerve/server/*", "gerve/agent/*", "sshd-plugin/*"),
+         ("gerve/ssh/*", "gerve/relay/*", "gerve/process/*", "gerve/metrics/*", "gerve/worker/*", "gerve/master/*",
+          "gerve/agent/*", "sshd-plugin/*"),
          r"authz/(store|audit)/"),
+    Wall("the base knows nothing above it", ("authz/base/*",), r"authz/(?!base/)"),
+    Wall("what wraps the system knows nothing of Gerve's", ("authz/os/*",), r"authz/(?!base/|os/)"),
+    Wall("the messages of authz know neither who decides nor what is stored", ("authz/wire/*",),
+         r"authz/(?!base/|os/|model/|wire/)"),
+    Wall("what is stored knows neither messages nor who decides", ("authz/store/*",), r"authz/(audit|service|wire)/"),
+    Wall("the audit trail does not look up to who decides", ("authz/audit/*",), r"authz/service/"),
+    Wall("the master knows neither SSH nor git nor what its children do", ("gerve/master/*",),
+         r"(gerve/(ssh|relay|worker|metrics|agent|cli)|authz/(service|wire)|libssh)/"),
+    Wall("the children know neither the master nor the commands", ("gerve/worker/*", "gerve/metrics/*", "gerve/process/*"),
+         r"gerve/(master|cli|agent)/"),
     Wall("the gateway knows no plugin", ("gerve/*",), r"sshd-plugin/"),
 ]
 
 SOLE_INCLUDERS = [
     SoleIncluder("libssh", r"libssh/", ("gerve/ssh/*",)),
-    SoleIncluder("MySQL Connector/C++", r"(cppconn/|mysql|mariadb)", ("authz/store/mysql*",)),
-    SoleIncluder("hiredis", r"hiredis", ("authz/store/redis*",)),
-    SoleIncluder("prometheus-cpp", r"prometheus/", ("gerve/server/exposition.cc",)),
-    SoleIncluder("SQLite", r"sqlite3", ("authz/store/sqlite*",)),
+    SoleIncluder("MySQL Connector/C++", r"(cppconn/|mysql|mariadb)", ("authz/store/mysql/*",)),
+    SoleIncluder("hiredis", r"hiredis", ("authz/store/redis/*",)),
+    SoleIncluder("prometheus-cpp", r"prometheus/", ("gerve/metrics/exposition.cc",)),
+    SoleIncluder("SQLite", r"sqlite3", ("authz/store/sqlite/*",)),
     SoleIncluder("toml++", r"toml(\+\+|plusplus)?[/.]", ("authz/base/toml.cc",)),
 ]
 
@@ -79,9 +90,13 @@ PROOF_HOME = "authz/model/principal.h"
 MACHINE_PATHS = r"(?<!\+ \")(?<![\w./~${}-])/(?:work|root|home|Users)/[\w.-]+"
 MACHINE_PATH_EXCEPTIONS: dict[str, str] = {}
 
+# What is taken for the name of a file or folder of this tree, without a suffix in documents.
+NAMED_IN_DOCUMENTS = r"`(?:authz|gerve|sshd-plugin|packaging|tests)/[\w/.-]+`"
+NAMED_IN_CODE = r"\b(?:authz|gerve|sshd-plugin|tests)/[\w/-]+\.(?:h|cc|py)\b"
+
 MAX_FILE_LINES = 350
 LONG_FILES: dict[str, str] = {
-    "tests/unit/gerve/server/master_test.cc": "one crew of stand-ins, and each thing that its master does with it",
+    "tests/unit/gerve/master/master_test.cc": "one crew of stand-ins, and each thing that its master does with it",
 }  # path: why a reader accepts it
 
 MAX_FUNCTION_LINES = 60
@@ -91,10 +106,16 @@ CXX = re.compile(r"\.(h|cc)$")
 LENGTH_CHECKED = re.compile(r"(\.(h|cc|py|sh)|/quickstart|/run|/format)$")
 TEXT = re.compile(r"(\.(h|cc|py|sh|md|txt|toml|ini|build|sql|conf|service|socket|yml|cfg|[1-8])|/[A-Za-z-]+)$")
 
-# Programs, and the libraries that they are never linked with.
+# Programs, and the libraries that they are never linked with. dummy_gerve has the master's library in it, and all that
+# this one depends on.
 NEVER_LINKED = {
     "gerve": r"libssh\.",  # libssh.a is in it
     "gerve-agent": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",
+    "dummy_gerve": r"lib(ssh|sqlite3|mysql|mariadb|hiredis|seccomp)",
     "gerve-shell": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",
     "gerve-authorized-keys": r"lib(ssh|sqlite3|mysql|mariadb|hiredis)",
 }
+
+# Programs, and functions that a static library would have brought into them.
+NEVER_CONTAINED = {name: r"(ssh_new|sqlite3_open_v2|redisConnect|get_driver_instance)$"
+                   for name in ("gerve-agent", "gerve-shell", "gerve-authorized-keys", "dummy_gerve")}

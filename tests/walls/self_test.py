@@ -19,13 +19,16 @@ GOOD = {
     "authz/model/principal.h": HEADER + "static Proof from_verified_signature();\n",
     "authz/policy.cc": '#include "authz/model/login.h"\n#include "authz/base/clock.h"\n',
     "authz/store/directory.h": HEADER,
-    "authz/store/mysql_pool.cc": "#include <cppconn/driver.h>\n#include <mysql_driver.h>\n",
-    "authz/store/redis_routes.cc": "#include <hiredis/hiredis.h>\n",
-    "authz/store/sqlite.cc": "#include <sqlite3.h>\n",
+    "authz/store/mysql/mysql_pool.cc": "#include <cppconn/driver.h>\n#include <mysql_driver.h>\n",
+    "authz/store/redis/redis_routes.cc": "#include <hiredis/hiredis.h>\n",
+    "authz/store/sqlite/sqlite.cc": "#include <sqlite3.h>\n",
     "authz/base/toml.cc": "#include <toml++/toml.h>\n",
     "gerve/ssh/connection.h": HEADER + "#include <libssh/libssh.h>\n",
-    "gerve/server/worker.h": HEADER + '#include "gerve/ssh/connection.h"\n',
-    "gerve/server/worker.cc": '#include "gerve/server/worker.h"\n// system("rm") would be refused\n',
+    "gerve/worker/worker.h": HEADER + '#include "gerve/ssh/connection.h"\n',
+    "gerve/worker/worker.cc": '#include "gerve/worker/worker.h"\n// system("rm") would be refused\n',
+    "authz/audit/trail.h": HEADER,
+    "authz/service/server.h": HEADER,
+    "gerve/master/crew.h": HEADER,
     "gerve/cli/user.cc": '#include "authz/store/directory.h"\n',
     "gerve/relay/pump.cc": '#include "authz/base/result.h"\n',
     "tests/unit/login_test.cc": '#include "authz/model/login.h"\n#include <libssh/libssh.h>\n',
@@ -37,17 +40,24 @@ GOOD = {
 
 # Each row: the check, the file that is planted, its text, and what the finding says.
 PLANTED = [
-    ("check_walls", "authz/base/log.cc", '#include "gerve/server/worker.h"\n', "authz is the floor"),
+    ("check_walls", "authz/base/log.cc", '#include "gerve/worker/worker.h"\n', "authz is the floor"),
     ("check_walls", "authz/base/log.cc", '#include "sshd-plugin/shell.h"\n', "authz is the floor"),
     ("check_walls", "gerve/agent/run.cc", '#include "gerve/ssh/connection.h"\n', "file server's side"),
-    ("check_walls", "gerve/agent/run.cc", '#include "gerve/server/worker.h"\n',
-     "gerve/server/worker.h → gerve/ssh/connection.h: the file server's side"),
+    ("check_walls", "gerve/agent/run.cc", '#include "gerve/worker/worker.h"\n',
+     "gerve/worker/worker.h → gerve/ssh/connection.h: the file server's side"),
     ("check_walls", "sshd-plugin/shell.cc", '#include "gerve/ssh/connection.h"\n', "plugin knows no SSH"),
     ("check_walls", "gerve/relay/pump.cc", '# include "gerve/ssh/connection.h"\n', "relay knows no SSH"),
-    ("check_walls", "gerve/server/master.cc", '#include "authz/store/directory.h"\n', "open the directory"),
+    ("check_walls", "gerve/master/master.cc", '#include "authz/store/directory.h"\n', "open the directory"),
     ("check_walls", "gerve/cli/setup.cc", '#include "sshd-plugin/shell.h"\n', "gateway knows no plugin"),
-    ("check_sole_includers", "gerve/server/limits.cc", "#include <libssh/server.h>\n", "libssh"),
-    ("check_sole_includers", "authz/store/sqlite.cc", "#include <cppconn/driver.h>\n", "Connector/C++"),
+    ("check_walls", "authz/base/log.cc", '#include "authz/model/login.h"\n', "the base knows nothing above it"),
+    ("check_walls", "authz/os/users.cc", '#include "authz/model/login.h"\n', "what wraps the system"),
+    ("check_walls", "authz/wire/replies.cc", '#include "authz/store/directory.h"\n', "the messages of authz"),
+    ("check_walls", "authz/store/schema.cc", '#include "authz/audit/trail.h"\n', "what is stored knows"),
+    ("check_walls", "authz/audit/table.cc", '#include "authz/service/server.h"\n', "does not look up"),
+    ("check_walls", "gerve/master/crew.cc", '#include "gerve/worker/worker.h"\n', "the master knows neither"),
+    ("check_walls", "gerve/worker/worker.cc", '#include "gerve/master/crew.h"\n', "the children know neither"),
+    ("check_sole_includers", "gerve/worker/limits.cc", "#include <libssh/server.h>\n", "libssh"),
+    ("check_sole_includers", "authz/store/sqlite/sqlite.cc", "#include <cppconn/driver.h>\n", "Connector/C++"),
     ("check_sole_includers", "authz/service/pool.cc", "#include <mysql_driver.h>\n", "Connector/C++"),
     ("check_sole_includers", "authz/service/pool.cc", "#include <hiredis/hiredis.h>\n", "hiredis"),
     ("check_sole_includers", "gerve/cli/user.cc", "#include <sqlite3.h>\n", "SQLite"),
@@ -63,9 +73,11 @@ PLANTED = [
     ("check_forbidden_calls", "gerve/agent/run.cc", "const pid_t pid = ::fork();\n", "fork("),
     ("check_forbidden_calls", "gerve/agent/run.cc", "execvp(argv[0], argv);\n", "execvp("),
     ("check_forbidden_calls", "gerve/agent/run.cc", 'const char* path = "/bin/sh";\n', "no shell"),
-    ("check_proofs", "gerve/server/session.cc", "auto p = Proof::from_verified_signature(k);\n", "1 calls"),
+    ("check_proofs", "gerve/worker/session.cc", "auto p = Proof::from_verified_signature(k);\n", "1 calls"),
     ("check_machine_paths", "docs/operations.md", "See /" + "home/somebody/gerve.\n", "path of one machine"),
     ("check_machine_paths", "packaging/quickstart", "cd /" + "root/gerve\n", "path of one machine"),
+    ("check_named_files", "docs/architecture.md", "See `gerve/worker/gone` there.\n", "there is no such file"),
+    ("check_named_files", "gerve/worker/worker.cc", "// As gerve/master/gone.h has it.\n", "there is no such file"),
     ("check_headers", "authz/base/fd.h", "#pragma once\n", "opens with a comment"),
     ("check_headers", "authz/base/fd.h", "// Owned descriptors.\n\n#pragma once\n", "opens with a comment"),
     ("check_headers", "authz/base/fd.h", "// Owned descriptors\n#pragma once\n", "full stop"),
@@ -122,12 +134,13 @@ class WallsCanFail(unittest.TestCase):
             self.assertEqual(walls.main([directory]), 1)
 
     def test_a_library_that_is_kept_out_is_found(self):
-        self.assertEqual(linked.findings("gerve-agent", ["libcrypto.so.3", "libc.so.6"]), [])
+        self.assertEqual(linked.findings("gerve-agent", ["libcrypto.so.3", "libc.so.6"], ["main"]), [])
         for library in ("libssh.so.4", "libsqlite3.so.0", "libmysqlcppconn.so.7", "libhiredis.so.0.14"):
-            self.assertEqual(linked.findings("gerve-agent", ["libc.so.6", library]),
+            self.assertEqual(linked.findings("gerve-agent", ["libc.so.6", library], []),
                              [f"gerve-agent is linked with {library}"])
-        self.assertEqual(linked.findings("gerve", ["libsqlite3.so.0"]), [])
-        self.assertEqual(linked.findings("gerve", ["libssh.so.4"]), ["gerve is linked with libssh.so.4"])
+        self.assertEqual(linked.findings("gerve", ["libsqlite3.so.0"], ["ssh_new"]), [])
+        self.assertEqual(linked.findings("gerve", ["libssh.so.4"], []), ["gerve is linked with libssh.so.4"])
+        self.assertEqual(linked.findings("dummy_gerve", [], ["main", "ssh_new"]), ["dummy_gerve has ssh_new() in it"])
 
 
 if __name__ == "__main__":

@@ -162,6 +162,20 @@ def check_machine_paths(tree: Tree):
                 yield f"{path}:{line}: {found}: a path of one machine"
 
 
+def check_named_files(tree: Tree):
+    """A document, or a comment, that names a file of the tree names one that is there."""
+    there = set(tree.texts) | {parent.as_posix() for path in tree.texts for parent in Path(path).parents}
+    there |= {path.rsplit(".", 1)[0] for path in tree.texts}
+    for path, text in tree.texts.items():
+        kind = rules.NAMED_IN_DOCUMENTS if path.endswith(".md") else rules.NAMED_IN_CODE
+        if path == "CHANGELOG.md" or not (path.endswith(".md") or rules.CXX.search(path)):
+            continue
+        for line, found in find(kind, text):
+            name = found.strip("`").rstrip("/")
+            if name not in there and not (tree.root / name).exists():
+                yield f"{path}:{line}: {name}: there is no such file"
+
+
 def check_headers(tree: Tree):
     """A header opens with a sentence, in line comments, and then #pragma once."""
     for path, text in tree.texts.items():
@@ -213,7 +227,7 @@ def check_function_length(tree: Tree):
 
 CHECKS = [
     check_walls, check_sole_includers, check_pure, check_include_paths, check_forbidden_calls, check_proofs,
-    check_machine_paths, check_headers, check_file_length, check_function_length,
+    check_machine_paths, check_named_files, check_headers, check_file_length, check_function_length,
 ]
 
 

@@ -3,10 +3,11 @@
 
 #include <signal.h>
 
-#include "authz/base/shared_page.h"
-#include "authz/store/redis_routes.h"
+#include "authz/os/shared_page.h"
+#include "authz/os/unix_socket.h"
+#include "authz/store/redis/redis_routes.h"
 #include "tests/unit/authz/service/fixture.h"
-#include "tests/unit/authz/store/redis_server.h"
+#include "tests/unit/authz/store/redis/redis_server.h"
 
 namespace gerve::testing {
 namespace {
@@ -42,7 +43,7 @@ struct RoutedSite {
         routes = std::make_unique<RedisRoutes>(must(RedisSettings::make(config)), 2, metrics->redis);
         REQUIRE(comes_true([&] { return metrics->redis.connections.value() == 3; }));
         server = std::make_unique<AuthzServer>(
-            must(listen_for_peers(socket, 0600)),
+            must(listen_unix(socket, UnixSocketType::packets, 0600)),
             ServerParts{[this] { return Result<std::unique_ptr<Database>>(store.connect()); },
                         PeerTable({{::geteuid(), {PeerKinds::all(), "git"}}}), Signer(key),
                         Route{*ServerName::parse("local"), {*Endpoint::parse("unix:/run/agent.sock")}},

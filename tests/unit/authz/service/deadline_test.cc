@@ -4,7 +4,8 @@
 #include <filesystem>
 #include <thread>
 
-#include "authz/service/wire.h"
+#include "authz/os/unix_socket.h"
+#include "authz/wire/wire.h"
 #include "tests/unit/authz/service/fixture.h"
 #include "tests/unit/authz/store/passing.h"
 
@@ -115,7 +116,7 @@ struct Hanging {
     std::string socket = directory.file("authz.sock");
     TicketKey key = TicketKey::make();
     AuditSink audit;
-    AuthzServer server{must(listen_for_peers(socket, 0600)),
+    AuthzServer server{must(listen_unix(socket, UnixSocketType::packets, 0600)),
                        ServerParts{[this]() -> Result<std::unique_ptr<Database>> {
                                        gate.pass();
                                        return std::make_unique<Gated>(store.connect(), gate);
@@ -305,7 +306,7 @@ TEST_CASE("a crowd at the door does not keep the only thread from a question") {
     const std::string socket = directory.file("authz.sock");
     AuditSink audit;
     AuthzServer server{
-        must(listen_for_peers(socket, 0600)),
+        must(listen_unix(socket, UnixSocketType::packets, 0600)),
         ServerParts{[&]() -> Result<std::unique_ptr<Database>> {
                         return std::make_unique<Gated>(store.connect(), gate);
                     },

@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include "authz/base/clock.h"
-#include "authz/service/client.h"
+#include "authz/os/unix_socket.h"
 #include "authz/service/server.h"
+#include "authz/wire/client.h"
 #include "tests/unit/authz/store/fixture.h"
 
 namespace gerve::testing {
@@ -22,7 +23,7 @@ inline PeerKinds only(PeerKind kind) {
 class Site {
   public:
     explicit Site(PeerKinds kinds = PeerKinds::all(), std::string user = "git", Connect connect = nullptr)
-        : server(must(listen_for_peers(socket, 0600)),
+        : server(must(listen_unix(socket, UnixSocketType::packets, 0600)),
                  ServerParts{connect ? std::move(connect)
                                      : [this] { return Result<std::unique_ptr<Database>>(store.connect()); },
                              PeerTable({{::geteuid(), {kinds, std::move(user)}}}), Signer(key),

@@ -1,7 +1,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "authz/service/wire.h"
+#include "authz/wire/wire.h"
 #include "tests/unit/authz/service/fixture.h"
 
 using namespace gerve;

@@ -1,4 +1,6 @@
 // The authz process from its start to its end.
+#include "authz/service/run_authz.h"
+
 #include <sys/socket.h>
 #include <sys/stat.h>
 

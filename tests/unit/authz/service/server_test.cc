@@ -6,7 +6,8 @@
 #include <map>
 #include <set>
 
-#include "authz/service/wire.h"
+#include "authz/os/unix_socket.h"
+#include "authz/wire/wire.h"
 #include "tests/unit/authz/service/fixture.h"
 
 using namespace gerve;
@@ -293,12 +294,13 @@ TEST_CASE("listening: a socket that nobody serves is replaced, one that somebody
     const TemporaryDirectory directory;
     const std::string path = directory.file("s");
     {
-        const Fd first = must(listen_for_peers(path, 0600));
-        CHECK(kind_of(listen_for_peers(path, 0600)) == ErrorKind::internal);
+        const Fd first = must(listen_unix(path, UnixSocketType::packets, 0600));
+        CHECK(kind_of(listen_unix(path, UnixSocketType::packets, 0600)) == ErrorKind::internal);
     }
-    const Fd second = must(listen_for_peers(path, 0666));
+    const Fd second = must(listen_unix(path, UnixSocketType::packets, 0666));
     struct stat status {};
     REQUIRE(::stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0666);
-    CHECK(kind_of(listen_for_peers(directory.file(std::string(200, 'x')), 0600)) == ErrorKind::internal);
+    CHECK(kind_of(listen_unix(directory.file(std::string(200, 'x')), UnixSocketType::packets, 0600)) ==
+          ErrorKind::internal);
 }

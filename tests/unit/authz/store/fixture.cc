@@ -5,7 +5,7 @@
 
 #include "authz/base/text.h"
 #include "authz/store/schema.h"
-#include "authz/store/sqlite.h"
+#include "authz/store/sqlite/sqlite.h"
 
 namespace gerve::testing {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "authz/store/directory.h"
-#include "authz/store/mysql.h"
+#include "authz/store/mysql/mysql.h"
 #include "authz/store/registry.h"
 
 namespace gerve::testing {

@@ -5,7 +5,7 @@
 
 #include "authz/store/directory_statements.h"
 #include "authz/store/schema_files.h"
-#include "authz/store/sqlite.h"
+#include "authz/store/sqlite/sqlite.h"
 #include "tests/unit/authz/store/fixture.h"
 
 using namespace gerve;

@@ -9,7 +9,7 @@
 #include "authz/base/fd.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/site.h"
-#include "tests/unit/gerve/server/temporary.h"
+#include "tests/unit/temporary.h"
 
 using namespace gerve;
 

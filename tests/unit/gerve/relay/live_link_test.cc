@@ -10,8 +10,8 @@
 #include <set>
 
 #include "authz/base/fd.h"
-#include "authz/service/wire.h"
-#include "tests/unit/gerve/server/temporary.h"
+#include "authz/wire/wire.h"
+#include "tests/unit/temporary.h"
 
 using namespace gerve;
 using namespace std::chrono_literals;

@@ -69,8 +69,8 @@ class ScriptedClient final : public ClientStreams {
     bool left = false;
 
   private:
-    Signal news_;
-    Signal room_;
+    News news_;
+    News room_;
 };
 
 inline void write_all(int fd, std::string_view bytes) {

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "gerve/ssh/wire.h"
+#include "gerve/ssh/packet_fields.h"
 
 using namespace gerve::ssh;
 

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "gerve/ssh/wire.h"
+#include "gerve/ssh/packet_fields.h"
 #include "tests/unit/gerve/ssh/packets.h"
 
 using namespace gerve::ssh;

@@ -1,0 +1,48 @@
+#include "authz/os/unix_socket.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace gerve {
+namespace {
+
+constexpr int backlog = 4096;  // the kernel cuts it to net.core.somaxconn
+
+}  // namespace
+
+Result<UnixAddress> UnixAddress::of(const std::string& path) {
+    if (path.empty()) return internal_error("the path of a unix socket is empty");
+    if (path.size() > longest_path) return internal_error(path + ": too long for a unix socket");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, path.size());
+    return UnixAddress(address);
+}
+
+Fd make_unix_socket(UnixSocketType type) {
+    return Fd(::socket(AF_UNIX, static_cast<int>(type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+// EAGAIN: the backlog is full. EPROTOTYPE: a socket of another type.
+bool somebody_listens(const UnixAddress& address, UnixSocketType type) {
+    const Fd probe = make_unix_socket(type);
+    return address.connect(probe) || errno == EAGAIN || errno == EPROTOTYPE;
+}
+
+// Nobody can connect between bind(2) and listen(2).
+Result<Fd> listen_unix(const std::string& path, UnixSocketType type, mode_t mode) {
+    const auto address = UnixAddress::of(path);
+    if (!address) return pass_on(address);
+    if (somebody_listens(*address, type)) return internal_error(path + ": another process listens there");
+    ::unlink(path.c_str());  // what a process has left behind when it died
+    Fd socket = make_unix_socket(type);
+    if (!socket || ::bind(socket.get(), address->get(), UnixAddress::size()) != 0 ||
+        ::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), backlog) != 0) {
+        return internal_error(errno_text("cannot listen at " + path));
+    }
+    return socket;
+}
+
+}  // namespace gerve

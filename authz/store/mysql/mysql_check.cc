@@ -1,0 +1,257 @@
+#include "authz/store/mysql/mysql_check.h"
+
+#include <array>
+#include <cstdlib>
+
+#include "authz/base/clock.h"
+#include "authz/store/directory_statements.h"
+#include "authz/store/mysql/mysql_access.h"
+#include "authz/store/mysql/mysql_errors.h"
+#include "authz/store/mysql/mysql_session.h"
+#include "authz/store/queries.h"
+#include "authz/store/schema.h"
+
+namespace gerve {
+namespace {
+
+constexpr std::int64_t tolerable_skew = 5'000;  // ms
+constexpr std::chrono::seconds patience{3};     // for one host
+
+// What only the serving account writes, and what only the administrative one may.
+constexpr const char* append_to_audit =
+    "INSERT INTO audit_events (chain, seq, happened_at, gateway, kind, denied, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)";
+constexpr const char* note_use =
+    "INSERT INTO key_last_used (key_id, used_at, address) VALUES (?, ?, ?)"
+    " ON DUPLICATE KEY UPDATE used_at = GREATEST(used_at, VALUES(used_at))";
+constexpr const char* add_account =
+    "INSERT INTO accounts (login, login_folded, kind, created_at) VALUES (?, ?, ?, ?)";
+constexpr std::array<const char*, 3> changes{add_account,
+                                             "UPDATE public_keys SET revoked_at = ? WHERE id = ?",
+                                             "DELETE FROM collaborators WHERE repo_id = ?"};
+
+// Nothing: the server takes the statement, and the account may run it.
+std::optional<MysqlTrouble> trouble_with(MysqlSession& session, std::string_view statement) {
+    try {
+        const std::unique_ptr<sql::PreparedStatement> prepared(
+            session.connection->prepareStatement(sql::SQLString(std::string(statement))));
+        return std::nullopt;
+    } catch (const sql::SQLException& error) {
+        return MysqlTrouble{error.getErrorCode(), mysql_error_text(error)};
+    }
+}
+
+std::string value_of(MysqlSession& session, const char* statement) {
+    try {
+        return first_mysql_value(*session.connection, statement, 1);
+    } catch (const sql::SQLException&) {
+        return "";
+    }
+}
+
+bool is_denied(const MysqlTrouble& trouble) {
+    return trouble.number == 1142 || trouble.number == 1143;
+}
+
+// Which of the configured statements takes a statement's place. Another program's tables have no redirects
+// and no servers.
+std::string_view replaced_by(std::string_view statement) {
+    if (statement == "redirect") return "repository";
+    if (statement == "key_repository") return "key";
+    return statement == "server" ? "route" : statement;
+}
+
+class MysqlCheck : FindingList {
+  public:
+    explicit MysqlCheck(const Config& config) : config_(config.mysql) {}
+
+    Findings run() {
+        auto access = load_mysql_access(config_, MysqlAccount::serving);
+        if (!access) {
+            wrong(describe(access.error()), "correct [directory.mysql]");
+            return take();
+        }
+        prepare_mysql_library();
+        access->connect_timeout = patience;
+        access->io_timeout = patience;
+        if (auto session = reach_hosts(*access)) check_serving(*session, *access);
+        if (uses_own_tables()) check_administration();
+        return take();
+    }
+
+  private:
+    // With configured statements, the accounts and all else are another program's to change.
+    [[nodiscard]] bool uses_own_tables() const { return config_.queries.empty(); }
+    [[nodiscard]] bool is_replaced(std::string_view statement) const {
+        return config_.queries.contains(std::string(replaced_by(statement)));
+    }
+
+    // The first that lets us in, once all were tried: authz uses any of them when it has to.
+    std::optional<MysqlSession> reach_hosts(const MysqlAccess& access) {
+        std::optional<MysqlSession> first;
+        for (const MysqlHost& host : access.uri.hosts) {
+            auto session = try_mysql_session(access, host);
+            if (!session) {
+                tell_unreached(session.error(), access);
+                continue;
+            }
+            good(access.uri.schema + " on " + host.text() + " answers " + access.user + ", " +
+                 value_of(*session, "SELECT VERSION()"));
+            check_secrecy(host, access);
+            check_clock(*session, host);
+            if (!first) first.emplace(std::move(*session));
+        }
+        return first;
+    }
+
+    void tell_unreached(const MysqlTrouble& trouble, const MysqlAccess& access) {
+        const std::string remedy = mysql_remedy(trouble, access);
+        wrong(trouble.text, remedy.empty() ? "see the server's log" : remedy);
+    }
+
+    void check_secrecy(const MysqlHost& host, const MysqlAccess& access) {
+        if (host.is_near() || !access.ca_file.empty()) return;
+        warning("what is asked of " + host.text() + ", and its answers, go in plain text",
+                "use directory.mysql.ca_file, or a network that nobody else listens to");
+    }
+
+    void check_clock(MysqlSession& session, const MysqlHost& host) {
+        const UnixMillis before = unix_now();
+        const std::string there = value_of(session, "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)");
+        if (there.empty()) return;
+        const std::int64_t skew = std::strtoll(there.c_str(), nullptr, 10) - (before + unix_now()) / 2;
+        if (std::abs(skew) <= tolerable_skew) return;
+        warning("the clock of " + host.text() + " is " + std::to_string(std::abs(skew) / 1000) + " s " +
+                    (skew > 0 ? "ahead of" : "behind") + " this machine's",
+                "keep clocks together (NTP): tickets and the expiry of keys go by this machine's");
+    }
+
+    void check_serving(MysqlSession& session, const MysqlAccess& access) {
+        for (const auto& [name, sql] : config_.queries) check_own_statement(name, sql, access);
+        const auto statements = directory_statements();
+        const auto stays = [&](const Statement& each) { return !is_replaced(each.name); };
+        if (std::none_of(statements.begin(), statements.end(), stays)) return;
+        if (!check_version(session, access)) return;
+        for (const Statement& statement : statements) {
+            if (stays(statement)) check_statement(session, statement, access);
+        }
+        if (uses_own_tables()) check_rights(session, access);
+    }
+
+    void check_own_statement(const std::string& name, const std::string& sql, const MysqlAccess& access) {
+        const std::string place = "directory.mysql.queries." + name;
+        const auto own = parse_own_queries({{name, sql}});
+        if (!own) return wrong(describe(own.error()), "correct " + place);
+        auto database = open_mysql(access);
+        if (!database) return wrong(describe(database.error()), "see the server's log");
+        if (const auto fits = check_own_query(**database, name, own->at(name)); !fits) {
+            return wrong(describe(fits.error()),
+                         "correct it, or grant SELECT on the tables that it names to " + access.user);
+        }
+        good(place + " fits");
+    }
+
+    // False: there is no use in looking further.
+    bool check_version(MysqlSession& session, const MysqlAccess& access) {
+        constexpr const char* find = "SELECT COALESCE(MAX(version), 0) FROM schema_version";
+        if (const auto trouble = trouble_with(session, find)) {
+            tell_misfit("schema_version", *trouble, access);
+            return false;
+        }
+        const int version = std::atoi(value_of(session, find).c_str());
+        const int known = current_schema_version();
+        if (version == known) {
+            good("schema version " + std::to_string(version));
+        } else if (version < known) {
+            wrong(
+                "schema version " + std::to_string(version) + ", this program needs " + std::to_string(known),
+                "run `gerve schema migrate`");
+        } else {
+            wrong("schema version " + std::to_string(version) + " is newer than this program's " +
+                      std::to_string(known),
+                  "use a newer gerve");
+        }
+        return version == known;
+    }
+
+    void check_statement(MysqlSession& session, const Statement& statement, const MysqlAccess& access) {
+        if (const auto trouble = trouble_with(session, statement.sql))
+            tell_misfit(statement.name, *trouble, access);
+    }
+
+    void tell_misfit(std::string_view what, const MysqlTrouble& trouble, const MysqlAccess& access) {
+        const std::string schema = access.uri.schema;
+        if (is_denied(trouble)) {
+            return wrong(trouble.text, "GRANT SELECT ON `" + schema + "`.* TO '" + access.user + "'");
+        }
+        const bool no_tables = trouble.number == 1146 && what == "schema_version";
+        if (no_tables && !uses_own_tables()) {
+            return wrong("some statements are left to tables of Gerve's own, and " + schema + " has none",
+                         "give all four in [directory.mysql.queries]: key, repository, permission, route");
+        }
+        if (no_tables) {
+            return wrong(schema + " has no tables of Gerve: " + trouble.text,
+                         "run `gerve schema migrate`; or correct the schema in directory.mysql.uri");
+        }
+        wrong(trouble.text,
+              "the schema's tables were changed by hand: compare with `gerve schema print`, or "
+              "restore the table from a backup");
+    }
+
+    void check_rights(MysqlSession& session, const MysqlAccess& access) {
+        const std::string on = " ON `" + access.uri.schema + "`.";
+        if (const auto trouble = trouble_with(session, append_to_audit)) {
+            warning(trouble->text, "GRANT INSERT" + on + "audit_events TO '" + access.user + "'");
+        }
+        if (const auto trouble = trouble_with(session, note_use)) {
+            warning(trouble->text, "GRANT INSERT, UPDATE" + on + "key_last_used TO '" + access.user + "'");
+        }
+        if (!config_.admin_user.empty() && !trouble_with(session, add_account)) {
+            warning("the serving account " + access.user + " may change accounts and keys",
+                    "REVOKE INSERT, UPDATE, DELETE" + on + "* FROM '" + access.user +
+                        "'; mysql-accounts.sql, which comes with Gerve, has what it needs");
+        }
+    }
+
+    void check_administration() {
+        auto access = load_mysql_access(config_, MysqlAccount::administrative);
+        if (!access) return wrong(describe(access.error()), "correct [directory.mysql]");
+        access->connect_timeout = patience;
+        access->io_timeout = patience;
+        for (const MysqlHost& host : access->uri.hosts) {
+            auto session = try_mysql_session(*access, host);
+            if (session) return check_changes(*session, *access, host);
+            // That a host is away is told already.
+            if (mysql_errors::meaning_of(session.error().number) == mysql_errors::Meaning::configuration)
+                return tell_unreached(session.error(), *access);
+        }
+    }
+
+    void check_changes(MysqlSession& session, const MysqlAccess& access, const MysqlHost& host) {
+        if (value_of(session, "SELECT @@global.read_only") == "1") {
+            warning(host.text() + " is read-only: a replica?",
+                    "name the primary first in directory.mysql.uri; only look-ups work there");
+        }
+        for (const char* change : changes) {
+            const auto trouble = trouble_with(session, change);
+            if (!trouble || !is_denied(*trouble)) continue;  // a table that is missing is told already
+            return warning(
+                "commands cannot change the directory: " + trouble->text,
+                config_.admin_user.empty()
+                    ? "name another account in directory.mysql.admin_user"
+                    : "give " + access.user + " what mysql-accounts.sql says, which comes with Gerve");
+        }
+        if (!config_.admin_user.empty())
+            good("commands use " + access.user + ", who may change the directory");
+    }
+
+    const MysqlConfig& config_;
+};
+
+}  // namespace
+
+Findings check_mysql(const Config& config) {
+    return MysqlCheck(config).run();
+}
+
+}  // namespace gerve

@@ -1,0 +1,318 @@
+#include "gerve/agent/agent_session.h"
+
+#include <algorithm>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
+#include <exception>
+
+#include "authz/base/rationed_log.h"
+#include "authz/base/text.h"
+#include "gerve/agent/administration.h"
+#include "gerve/agent/default_branch.h"
+#include "gerve/agent/environment.h"
+
+namespace gerve {
+namespace {
+
+using namespace std::chrono_literals;
+using grv1::FailCode;
+using grv1::FrameType;
+
+// How long a peer may take to close after it was sent the last frame.
+constexpr auto goodbye = 2000ms;
+
+// A git that has not written by then is under way all the same: upload-archive waits for its client first.
+constexpr auto start_time = 500ms;
+
+// Between two attempts to start git while the system is short of something.
+constexpr auto shortage_pause = 50ms;
+
+// The least weight that there is: a dozen clones by strangers are fifty threads of git.
+constexpr int niceness_of_strangers = 19;
+
+std::vector<std::string> git_arguments(const Operation& operation) {
+    switch (operation.service) {
+        case Service::upload_pack: return {"upload-pack", "--strict", operation.path};
+        case Service::receive_pack: return {"receive-pack", operation.path};
+        case Service::upload_archive: return {"upload-archive", operation.path};
+        case Service::admin: break;
+    }
+    return fsck_arguments(operation.path);
+}
+
+TurnLimits turn_limits(const AgentConfig& config, const DescriptorBudget& budget) {
+    const unsigned lanes = config.thread_count();
+    return {config.operation_limits(budget.operations), (config.starting_limit() + lanes - 1) / lanes,
+            config.limits.queue_timeout};
+}
+
+// Why its turn did not come. The text of an account's limit reaches the client.
+Refusal no_turn(OperationCount::Verdict verdict, const OperationLimits& limits) {
+    const bool of_account = verdict == OperationCount::Verdict::account_full;
+    if (!of_account && verdict != OperationCount::Verdict::key_full)
+        return refuse(FailCode::busy, "its turn did not come in time").value();
+    Refusal refusal = refuse(FailCode::account_limit, "its turn did not come in time").value();
+    refusal.fail.text = of_account ? std::to_string(limits.per_account) + " operations of one account"
+                                   : std::to_string(limits.per_key) + " operations of one key";
+    return refusal;
+}
+
+std::string service_text(const Open& open) {
+    if (open.service != Service::admin) return std::string(service_name(open.service));
+    return "admin " + open.admin;
+}
+
+log::Level level_of(FailCode code) {
+    switch (code) {
+        case FailCode::busy:
+        case FailCode::account_limit:
+        case FailCode::draining:
+        case FailCode::standby:
+        case FailCode::no_such_repository: return log::Level::info;
+        case FailCode::storage:
+        case FailCode::spawn: return log::Level::error;
+        default: return log::Level::warn;
+    }
+}
+
+}  // namespace
+
+std::string anonymous_client(const Open& open) {
+    if (variable_of(open, "GERVE_PROTOCOL") != "git") return "";
+    const std::string address = variable_of(open, "GERVE_REMOTE_ADDR");
+    return address.empty() ? "git://" : address;
+}
+
+std::string ration_source(const Peer& peer) {
+    if (peer.unix_socket) return "unix";
+    const std::string host = peer.name.substr(0, peer.name.rfind(':'));
+    return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+}
+
+AgentSession::AgentSession(Lane& lane, Fd socket, Peer peer)
+    : lane_(lane),
+      config_(lane.state.config()),
+      connection_(std::make_shared<GatewayConnection>(lane.loop, std::move(socket), peer.unix_socket)),
+      peer_(std::move(peer)),
+      stranger_(ration_source(peer_)),
+      deadline_(lane.loop),
+      disk_(lane.loop) {
+    ++lane_.state.connections;
+    lane_.sessions.insert(this);
+}
+
+AgentSession::~AgentSession() {
+    leave_handshakes();
+    lane_.sessions.erase(this);
+    --lane_.state.connections;
+}
+
+// A peer that is refused keeps its place until its connection has ended: its descriptor is taken until then.
+void AgentSession::leave_handshakes() {
+    if (std::exchange(in_handshakes_, false)) lane_.state.handshakes.leave(peer_.source);
+}
+
+asio::awaitable<void> AgentSession::run() {
+    const auto self = shared_from_this();
+    try {
+        co_await serve();
+    } catch (const std::exception& error) {
+        log::error("session broke", {{"request", request_}, {"peer", peer_.name}, {"error", error.what()}});
+        if (relay_) relay_->lose_peer("an error of the agent");
+    }
+    deadline_.cancel();
+    connection_->cut();
+}
+
+asio::awaitable<void> AgentSession::serve() {
+    deadline_.arm(config_->limits.handshake_timeout, [this] {
+        timed_out_ = true;
+        connection_->interrupt();
+    });
+    const Admitted<ReceivedOpen> received = co_await receive_open();
+    awaits_open_ = false;
+    deadline_.cancel();
+    if (!received) co_return co_await tell(received.error());
+    request_ = to_hex(received->open.request_id);
+    what_ = service_text(received->open) + " " + received->open.storage_path;
+    const Admitted<Operation> operation = co_await admit(*received);
+    if (!operation) co_return co_await tell(operation.error());
+    Claimant claimant = claimant_of(received->open);
+    const TurnLimits limits = turn_limits(*config_, lane_.state.budget);
+    auto entered = co_await lane_.gate.enter(std::move(claimant), limits);
+    if (!entered) {
+        lane_.state.nonces.forget(received->open.nonce);
+        co_return co_await tell(no_turn(entered.error(), limits.operations));
+    }
+    std::optional<Gate::Turn> turn(std::move(*entered));
+    if (connection_->peer_is_gone()) {
+        log::info("the gateway left before its turn", {{"request", request_}, {"what", what_}});
+        co_return;
+    }
+    const bool blocking = operation->admin != AdminAction::none && operation->admin != AdminAction::fsck;
+    if (blocking) co_return co_await administer(*operation);
+    co_await run_git(*operation, turn);
+}
+
+void AgentSession::drain() {
+    if (awaits_open_) connection_->interrupt();
+}
+
+void AgentSession::end(const std::string& reason) {
+    disk_.give_up();
+    if (relay_) {
+        relay_->lose_peer(reason);
+    } else {
+        connection_->cut();
+    }
+}
+
+// ---- the operation
+
+// A shortage passes when others have ended, so it is waited for like a turn.
+asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
+    const GitStart start{config_->git,
+                         git_arguments(operation),
+                         operation.environment,
+                         lane_.state.open_files,
+                         operation.yields ? niceness_of_strangers : 0,
+                         operation.service == Service::receive_pack};
+    const auto give_up = std::chrono::steady_clock::now() + config_->limits.queue_timeout;
+    while (true) {
+        auto git = GitProcess::start(start);
+        if (git) co_return co_await relay_git(operation, turn, std::move(*git));
+        const bool passes = git.error().kind == ErrorKind::unavailable;
+        const bool over = std::chrono::steady_clock::now() >= give_up;
+        if (!passes || over) {
+            const FailCode code = passes ? FailCode::busy : FailCode::spawn;
+            co_return co_await tell(refuse(code, describe(git.error())).value());
+        }
+        if (connection_->peer_is_gone()) co_return;
+        co_await pause(shortage_pause);
+    }
+}
+
+asio::awaitable<void> AgentSession::pause(std::chrono::milliseconds time) {
+    asio::steady_timer timer(lane_.loop, time);
+    std::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
+                                              GitProcess git) {
+    const bool writes = operation.service == Service::receive_pack;
+    relay_ = std::make_shared<GitRelay>(lane_.loop, lane_.buffers, connection_, std::move(git),
+                                        writes ? Abandoned::finishes : Abandoned::ended,
+                                        RelayLimits{config_->limits.grace, config_->limits.abandoned_push});
+    deadline_.arm(start_time, [&turn] { turn->started(); });
+    const std::string open_ok = grv1::encode_open_ok(grv1_version);
+    const bool opened = co_await connection_->send(open_ok);
+    if (!opened) relay_->lose_peer("the gateway takes no more");
+    PushCommands commands;
+    if (writes) relay_->watch_input([&commands](std::string_view bytes) { commands.take(bytes); });
+    const grv1::Exit report = co_await relay_->run([this, &turn] {
+        deadline_.cancel();
+        turn->started();
+    });
+    if (writes) co_await finish_push(operation, commands);
+    turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
+    co_await deliver(report, grv1::encode_exit(report));
+}
+
+// After a push, whatever has become of it: what is there now is looked at.
+asio::awaitable<void> AgentSession::finish_push(const Operation& operation, const PushCommands& commands) {
+    const auto& gone = commands.deleted();
+    const bool first = place_.is_empty && !commands.updated().empty();
+    const bool head_was_to_go = std::find(gone.begin(), gone.end(), place_.head) != gone.end();
+    if (!first && !head_was_to_go) co_return;
+    GitPlace place{config_->git, operation.path, place_.head};
+    std::function<Result<PushEnd>()> work = [place, first, pushed = commands.updated()] {
+        return first ? settle_default_branch(place, pushed) : look_for_kept_head(place);
+    };
+    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
+    const auto end = co_await disk_.call(lane_.state.looks, std::move(share), std::move(work),
+                                         config_->limits.storage_timeout);
+    if (!end || !*end) {
+        const Error why = end ? end->error() : silent_disk(operation.path);
+        log::error("HEAD not looked at after a push", {{"request", request_}, {"why", describe(why)}});
+        co_return;
+    }
+    if (!(*end)->new_head.empty()) {
+        log::info("default branch set",
+                  {{"request", request_}, {"repo", operation.repo.text()}, {"head", (*end)->new_head}});
+    }
+    if (!(*end)->head_is_kept) co_return;
+    const std::string hint =
+        grv1::encode_frame(FrameType::stderr_data, kept_head_text(operation.repo, place_.head));
+    static_cast<void>(co_await connection_->send(hint));
+}
+
+// The last frames of a session that ran.
+asio::awaitable<void> AgentSession::deliver(grv1::Exit report, std::string frames) {
+    const bool delivered = co_await connection_->send(frames);
+    log_end(report, delivered);
+    if (delivered) co_await close_politely();
+}
+
+asio::awaitable<void> AgentSession::administer(const Operation& operation) {
+    const std::string open_ok = grv1::encode_open_ok(grv1_version);
+    const bool opened = co_await connection_->send(open_ok);
+    if (!opened) co_return;
+    std::function<AdminResult()> work = [config = config_, operation] {
+        return perform_admin(*config, operation);
+    };
+    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
+    // However long it takes: what has become of it is unknown until then.
+    const auto result =
+        co_await disk_.call(lane_.state.administration, std::move(share), std::move(work), DiskWait::forever);
+    if (!result) co_return;
+    const grv1::Exit report{static_cast<std::uint32_t>(result->status), 0, ""};
+    co_await deliver(report, encode_admin_result(*result));
+}
+
+asio::awaitable<void> AgentSession::tell(Refusal refusal) {
+    // The same ticket may be shown again when this has passed.
+    if (refusal.fail.retryable && !nonce_.empty()) lane_.state.nonces.forget(nonce_);
+    // Health checks of balancers look like this.
+    const bool never_spoke = refusal.why == ended_before_open;
+    write_log(never_spoke ? log::Level::debug : level_of(refusal.fail.code), "refused",
+              {{"request", request_},
+               {"peer", peer_.name},
+               {"what", what_},
+               {"code", static_cast<unsigned>(refusal.fail.code)},
+               {"why", refusal.why}});
+    const std::string frame = grv1::encode_fail(refusal.fail);
+    const bool sent = co_await connection_->send(frame);
+    if (sent) co_await close_politely();
+}
+
+asio::awaitable<void> AgentSession::close_politely() {
+    deadline_.arm(goodbye, [this] { connection_->cut(); });
+    co_await connection_->finish();
+    deadline_.cancel();
+}
+
+void AgentSession::log_end(const grv1::Exit& report, bool delivered) const {
+    using namespace std::chrono;
+    const auto took = duration_cast<milliseconds>(steady_clock::now() - since_).count();
+    const RelayCount count = relay_ ? relay_->count() : RelayCount{};
+    const bool by_signal = report.code == grv1::Exit::no_code;
+    write_log(log::Level::info, "done",
+              {{"request", request_},
+               {"peer", peer_.name},
+               {"what", what_},
+               {by_signal ? "signal" : "status", by_signal ? report.signal : report.code},
+               {"in", count.from_gateway},
+               {"out", count.to_gateway},
+               {"ms", took},
+               {"delivered", delivered ? "yes" : "no"},
+               {"ended", report.reason.empty() ? "by itself" : report.reason}});
+}
+
+void AgentSession::write_log(log::Level level, std::string_view event,
+                             std::initializer_list<log::Field> fields) const {
+    if (stranger_.empty()) return log::write(level, event, fields);
+    rationed_log().write(level, event, stranger_, fields);
+}
+
+}  // namespace gerve

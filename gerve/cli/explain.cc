@@ -1,0 +1,110 @@
+#include "authz/service/explain.h"
+
+#include <nlohmann/json.hpp>
+
+#include "authz/base/text.h"
+#include "authz/store/redis/redis_routes.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Subject = std::variant<Login, Fingerprint>;
+
+struct Values {
+    std::optional<Subject> who;
+    std::optional<GitCommand> command;
+    bool json = false;
+};
+
+Result<Subject> parse_subject(const std::string& text) {
+    if (text.starts_with("SHA256:")) {
+        auto fingerprint = Fingerprint::parse(text);
+        if (!fingerprint) return pass_on(fingerprint);
+        return Subject(std::move(*fingerprint));
+    }
+    auto login = Login::parse(text);
+    if (!login) return pass_on(login);
+    return Subject(std::move(*login));
+}
+
+Result<GitCommand> parse_command(const std::string& text) {
+    auto command = parse_git_command(text);
+    if (command) return command;
+    // What the client would be told ends a line; the detail, where there is one, says it better.
+    const Error& error = command.error();
+    const std::string_view why = trim(error.detail.empty() ? error.told : error.detail);
+    return client_error("'" + printable(text) + "': " + std::string(why) +
+                        " (write \"git-upload-pack 'owner/name'\" or \"git-receive-pack 'owner/name'\")");
+}
+
+Json to_json(const Explanation& explanation) {
+    Json facts = Json::array();
+    for (const auto& [question, answer] : explanation.facts) {
+        facts.push_back({{"asked", question}, {"answer", answer}});
+    }
+    Json out{{"allowed", explanation.allowed}, {"rule", explanation.rule}, {"told", explanation.told},
+             {"exit", explanation.exit},       {"facts", facts},           {"route", nullptr}};
+    if (explanation.route) {
+        Json endpoints = Json::array();
+        for (const Endpoint& endpoint : explanation.route->endpoints) endpoints.push_back(endpoint.text());
+        out["route"] = {{"server", explanation.route->server.text()}, {"endpoints", endpoints}};
+    }
+    return out;
+}
+
+void print(const Explanation& explanation) {
+    Table facts({"ASKED", "ANSWER"});
+    for (const auto& [question, answer] : explanation.facts)
+        facts.add({one_line(question), one_line(answer)});
+    facts.print("");
+    std::printf("\n%s: rule %s\n", explanation.allowed ? "ALLOWED" : "DENIED", explanation.rule.c_str());
+    if (!explanation.told.empty()) {
+        std::printf("told     %s\nexit     %d\n", std::string(trim(explanation.told)).c_str(),
+                    explanation.exit);
+    }
+    if (explanation.route) {
+        std::string endpoints;
+        for (const Endpoint& endpoint : explanation.route->endpoints) endpoints += " " + endpoint.text();
+        std::printf("route    %s at%s\n", explanation.route->server.text().c_str(), endpoints.c_str());
+    }
+}
+
+// Null: there is none. One that is out of reach is passed by, as for a login.
+std::unique_ptr<RedisRoutes> routes_in_redis(const Config& config, RedisCounters& counters) {
+    if (!config.redis) return nullptr;
+    return std::make_unique<RedisRoutes>(need(RedisSettings::make(*config.redis)), 1, counters);
+}
+
+int run_explain(Site& site, const Values& values) {
+    const Route local = local_route(site.config().local_agent_socket());
+    RedisCounters counters;
+    const auto redis = routes_in_redis(site.config(), counters);
+    const auto& own = site.config().mysql.queries;
+    const ExplainSources sources{own.empty() ? site.database() : site.serving_database(), local, redis.get(),
+                                 own.contains("key")};
+    const auto explanation = need(explain(sources, *values.who, *values.command, unix_now()));
+    values.json ? print_json(to_json(explanation)) : print(explanation);
+    return explanation.allowed ? 0 : refused_status;
+}
+
+}  // namespace
+
+void declare_explain(Command& root) {
+    const auto values = std::make_shared<Values>();
+    root.command("explain", "Tell what would be decided now: the facts, the rule that decided, the route.",
+                 [values](Site& site) { return run_explain(site, *values); })
+        .argument("LOGIN|FINGERPRINT", "Who asks: an account, or the key SHA256:…",
+                  parsed(values->who, parse_subject))
+        .argument("COMMAND", "What git sends, in one word: \"git-receive-pack 'owner/name'\"",
+                  parsed(values->command, parse_command))
+        .json(values->json)
+        .examples({"gerve explain bob \"git-receive-pack 'alice/hello'\"",
+                   "gerve explain SHA256:… \"git-upload-pack 'alice/hello'\" --json"},
+                  "Exit status: 0 allowed, 1 denied, or nobody can be sent there (no-route).");
+}
+
+}  // namespace gerve

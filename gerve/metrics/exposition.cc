@@ -1,0 +1,346 @@
+#include "gerve/metrics/exposition.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <limits>
+#include <map>
+
+#include "authz/base/version.h"
+
+namespace gerve {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+class Page {
+  public:
+    void counter(const std::string& name, const std::string& help, Labels labels, const Counter& counter) {
+        this->counter(name, help, std::move(labels), counter.value());
+    }
+    void counter(const std::string& name, const std::string& help, Labels labels, std::uint64_t value) {
+        ClientMetric& metric = add(name, help, MetricType::Counter, std::move(labels));
+        metric.counter.value = static_cast<double>(value);
+    }
+    void gauge(const std::string& name, const std::string& help, Labels labels, std::int64_t value) {
+        ClientMetric& metric = add(name, help, MetricType::Gauge, std::move(labels));
+        metric.gauge.value = static_cast<double>(value);
+    }
+    // `name` ends in _seconds.
+    void times(const std::string& name, const std::string& help, Labels labels, const Histogram& histogram) {
+        auto& shown = add(name, help, MetricType::Histogram, std::move(labels)).histogram;
+        for (std::size_t i = 0; i <= Histogram::bounds.size(); ++i) {
+            shown.sample_count += histogram.in_bucket(i);
+            const double bound = i < Histogram::bounds.size()
+                                     ? static_cast<double>(Histogram::bounds[i]) / 1e6
+                                     : std::numeric_limits<double>::infinity();
+            shown.bucket.push_back({shown.sample_count, bound});
+        }
+        shown.sample_sum = static_cast<double>(histogram.microseconds()) / 1e6;
+    }
+    [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+  private:
+    // Metrics of one family stand together, in the order in which they come.
+    ClientMetric& add(const std::string& name, const std::string& help, MetricType type, Labels labels) {
+        const auto [place, is_new] = places_.try_emplace(name, families_.size());
+        if (is_new) families_.push_back({name, help, type, {}});
+        auto& metrics = families_[place->second].metric;
+        metrics.emplace_back();
+        metrics.back().label = std::move(labels);
+        return metrics.back();
+    }
+    std::vector<MetricFamily> families_;
+    std::map<std::string, std::size_t> places_;
+};
+
+template <std::size_t n>
+std::string word(const std::array<std::string_view, n>& words, std::size_t i) {
+    return std::string(words[i]);
+}
+
+void show_connections(Page& page, const GatewayMetrics& gateway) {
+    page.counter("gerve_connections_accepted_total", "SSH connections that were taken on", {},
+                 gateway.accepted);
+    page.counter("gerve_git_connections_accepted_total", "git:// connections that were taken on", {},
+                 gateway.accepted_git);
+    constexpr std::array<std::string_view, 7> limits{"unauthenticated",
+                                                     "unauthenticated_per_source",
+                                                     "none",
+                                                     "proxy_header",
+                                                     "awaiting_header",
+                                                     "anonymous",
+                                                     "login_cpu"};
+    for (std::size_t i = 0; i < limits.size(); ++i) {
+        page.counter("gerve_connections_refused_total", "Connections turned away, by the limit they met",
+                     {{"limit", word(limits, i)}}, gateway.refused[i]);
+    }
+    constexpr std::array<std::string_view, 3> refusals{"abandoned", "malformed", "maintenance"};
+    for (std::size_t i = 0; i < refusals.size(); ++i) {
+        page.counter("gerve_git_requests_refused_total", "git:// connections that never became an operation",
+                     {{"reason", word(refusals, i)}}, gateway.refused_git[i]);
+    }
+    std::int64_t connections = 0, unauthenticated = 0, awaiting = 0, sessions = 0, workers = 0;
+    for (const WorkerNumbers& worker : gateway.workers) {
+        if (!is_alive(worker)) continue;
+        ++workers;
+        connections += worker.connections.value();
+        unauthenticated += worker.unauthenticated.value();
+        awaiting += worker.awaiting_header.value();
+        sessions += worker.sessions.value();
+    }
+    page.gauge("gerve_workers", "Worker processes that live", {}, workers);
+    page.gauge("gerve_connections", "SSH connections now", {}, connections);
+    page.gauge("gerve_connections_unauthenticated", "Of these, not logged in", {}, unauthenticated);
+    page.gauge("gerve_connections_awaiting_header", "Connections of balancers without their header yet", {},
+               awaiting);
+    page.gauge("gerve_sessions", "Git operations now", {}, sessions);
+}
+
+void show_refused_attempts(Page& page, const GatewayMetrics& gateway) {
+    const std::string name = "gerve_login_attempts_refused_total";
+    for (std::size_t i = 1; i < gateway.refused_attempts.size(); ++i) {
+        const std::string_view reason = i == GatewayMetrics::wrong_login ? "login-name"
+                                        : i == GatewayMetrics::unknown_key
+                                            ? "unknown-key"
+                                            : ssh::name_of(static_cast<ssh::Refusal>(i));
+        page.counter(name, "Attempts to log in that were refused, by the reason",
+                     {{"reason", std::string(reason)}}, gateway.refused_attempts[i]);
+    }
+}
+
+void show_ends(Page& page, const GatewayMetrics& gateway) {
+    for (std::size_t i = 1; i < end_reason_count; ++i) {
+        const std::string reason(ssh::name_of(static_cast<ssh::EndReason>(i)));
+        for (const bool known : {false, true}) {
+            page.counter("gerve_connections_ended_total", "SSH connections that ended, by the reason",
+                         {{"reason", reason}, {"logged_in", known ? "yes" : "no"}},
+                         gateway.connection_ends[i][known ? 1 : 0]);
+        }
+    }
+}
+
+void show_logins(Page& page, const GatewayMetrics& gateway) {
+    constexpr std::array<std::string_view, 4> results{"accepted", "authz_away", "abandoned", "maintenance"};
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        page.counter("gerve_logins_total", "How logging in ended", {{"result", word(results, i)}},
+                     gateway.logins[i]);
+    }
+    show_refused_attempts(page, gateway);
+    page.counter("gerve_keys_refused_total", "Keys that were offered and are not known", {},
+                 gateway.refused_keys);
+    for (std::size_t i = 0; i < GatewayMetrics::key_exchanges.size(); ++i) {
+        page.counter("gerve_key_exchanges_total", "Connections that logged in, by key exchange algorithm",
+                     {{"algorithm", word(GatewayMetrics::key_exchanges, i)}}, gateway.by_key_exchange[i]);
+    }
+}
+
+void show_operations(Page& page, const GatewayMetrics& gateway) {
+    for (std::size_t service = 0; service < GatewayMetrics::services.size(); ++service) {
+        const std::string name = word(GatewayMetrics::services, service);
+        for (std::size_t end = 0; end < GatewayMetrics::ends.size(); ++end) {
+            page.counter("gerve_git_operations_total", "Git operations that ended, and how",
+                         {{"service", name}, {"end", word(GatewayMetrics::ends, end)}},
+                         gateway.operations[service][end]);
+        }
+        page.times("gerve_git_operation_seconds", "From the command to its exit status", {{"service", name}},
+                   gateway.operation_times[service]);
+    }
+    const std::string help = "Bytes of git operations that ended, seen from the gateway";
+    page.counter("gerve_git_bytes_total", help, {{"direction", "in"}}, gateway.bytes_in);
+    page.counter("gerve_git_bytes_total", help, {{"direction", "out"}}, gateway.bytes_out);
+    page.times("gerve_authz_wait_seconds", "What a worker waited for authz", {{"question", "key"}},
+               gateway.question_times[0]);
+    page.times("gerve_authz_wait_seconds", "What a worker waited for authz", {{"question", "authorize"}},
+               gateway.question_times[1]);
+}
+
+void show_upstream(Page& page, const std::string& server, const UpstreamNumbers& numbers) {
+    const std::string help = "Attempts to reach an endpoint of a file server";
+    page.counter("gerve_upstream_connects_total", help, {{"server", server}, {"result", "reached"}},
+                 numbers.reached);
+    page.counter("gerve_upstream_connects_total", help, {{"server", server}, {"result", "failed"}},
+                 numbers.failed);
+    page.times("gerve_upstream_connect_seconds", "From connecting to the agent's OPEN_OK",
+               {{"server", server}}, numbers.connect_time);
+}
+
+// The name of a row, which a worker wrote: cut at its end, whatever it is.
+template <std::size_t n>
+std::string_view name_in(const std::array<char, n>& name) {
+    const auto end = std::find(name.begin(), name.end(), '\0');
+    return {name.data(), static_cast<std::size_t>(end - name.begin())};
+}
+
+// Names come from workers, so they are checked. The first row of a name is shown.
+void show_upstreams(Page& page, const GatewayMetrics& gateway) {
+    std::map<std::string, const UpstreamNumbers*> rows;
+    for (const UpstreamNumbers& row : gateway.upstreams) {
+        if (row.state != 2) continue;
+        const auto name = ServerName::parse(name_in(row.name));
+        if (name) rows.try_emplace(name->text(), &row);
+    }
+    for (const auto& [name, row] : rows) show_upstream(page, name, *row);
+    if (gateway.other_upstreams.reached.value() + gateway.other_upstreams.failed.value() > 0) {
+        show_upstream(page, "(others)", gateway.other_upstreams);
+    }
+}
+
+void show_endpoints(Page& page, const GatewayMetrics& gateway) {
+    constexpr std::array<std::string_view, 3> results{"serving", "refusing", "silent"};  // of Health
+    for (const EndpointNumbers& row : gateway.endpoints) {
+        if (row.state != 2) continue;
+        const std::string_view name = name_in(row.name);
+        const auto space = std::min(name.find(' '), name.size());
+        const auto server = ServerName::parse(name.substr(0, space));
+        const auto endpoint = Endpoint::parse(name.substr(std::min(space + 1, name.size())));
+        if (!server || !endpoint) continue;
+        const Labels labels{{"server", server->text()}, {"endpoint", endpoint->text()}};
+        page.gauge("gerve_endpoint_up", "1 if the last attempt to use the endpoint, or to ask it, was served",
+                   labels, row.up.value());
+        for (std::size_t i = 0; i < results.size(); ++i) {
+            Labels with_result = labels;
+            with_result.push_back({"result", word(results, i)});
+            page.counter("gerve_endpoint_attempts_total",
+                         "Attempts to use an endpoint, and to ask whether it serves", with_result,
+                         row.attempts[i]);
+        }
+    }
+}
+
+void show_queries(Page& page, const AuthzMetrics& authz) {
+    for (std::size_t i = 0; i < query_count; ++i) {
+        const auto query = static_cast<Query>(i);
+        const bool redis = query == Query::hint;
+        const std::string name(query_name(redis ? Query::route : query));
+        const std::string source = redis ? "redis" : "sql";
+        for (const Answer answer : {Answer::found, Answer::missing, Answer::unavailable}) {
+            page.counter("gerve_directory_queries_total", "Questions to the directory, and their answers",
+                         {{"query", name}, {"result", std::string(answer_name(answer))}, {"source", source}},
+                         authz.queries.of(query, answer));
+        }
+        page.times("gerve_directory_query_seconds", "What an answer of the directory took",
+                   {{"query", name}, {"source", source}}, authz.queries.times(query));
+    }
+}
+
+void show_questions(Page& page, const AuthzMetrics& authz) {
+    constexpr std::array<std::string_view, answer_kind_count> results{"answered", "unavailable", "denied"};
+    for (std::size_t i = 0; i < question_count; ++i) {
+        for (std::size_t j = 0; j < results.size(); ++j) {
+            page.counter("gerve_authz_questions_total", "Questions of workers and of sshd's helpers to authz",
+                         {{"question", word(question_names, i)}, {"result", word(results, j)}},
+                         authz.questions[i][j]);
+        }
+        page.times("gerve_authz_question_seconds", "From taking a question up to its answer",
+                   {{"question", word(question_names, i)}}, authz.question_times[i]);
+    }
+    for (std::size_t i = 0; i < rule_count; ++i) {
+        const auto rule = static_cast<Rule>(i);
+        if (!can_deny(rule)) continue;
+        page.counter("gerve_denials_total", "Git operations that policy refused, by the rule that decided",
+                     {{"rule", std::string(rule_name(rule))}}, authz.denials[i]);
+    }
+    page.counter("gerve_authz_malformed_total", "Messages to authz that are no question", {},
+                 authz.malformed);
+    page.counter("gerve_authz_expired_total", "Questions dropped: nobody waited for the answer any more", {},
+                 authz.expired);
+    page.counter("gerve_authz_stale_handles_total", "Handles that were too old: the key was looked up again",
+                 {}, authz.stale_handles);
+}
+
+void show_backends(Page& page, const AuthzMetrics& authz) {
+    page.gauge("gerve_authz_threads", "Threads that answer questions", {}, authz.threads.value());
+    page.gauge("gerve_database_connections", "Of these, with a connection to the database", {},
+               authz.live_links.value());
+    page.gauge("gerve_database_up",
+               "1 while a thread has a connection to the database, 0 while questions are refused at once", {},
+               authz.live_links.value() > 0 ? 1 : 0);
+    page.counter("gerve_database_connections_opened_total", "Connections opened to the database", {},
+                 authz.links_opened);
+    page.counter("gerve_database_connections_dropped_total", "Connections given up after an error", {},
+                 authz.links_dropped);
+    page.gauge("gerve_redis_up", "1 while Redis is asked for routes, 0 while it is left alone", {},
+               authz.redis.live.value());
+    page.counter("gerve_redis_skipped_total", "Routes not asked of Redis because it was away", {},
+                 authz.redis.skipped);
+    page.counter("gerve_redis_repaired_total", "Missing routes that were set in Redis", {},
+                 authz.redis.repaired);
+    page.counter("gerve_redis_repairs_refused_total", "Tries to set a missing route that Redis refused", {},
+                 authz.redis.repairs_refused);
+    page.counter("gerve_redis_odd_values_total", "Routes asked for in Redis whose value is no server name",
+                 {}, authz.redis.odd);
+    page.counter("gerve_redis_connections_opened_total", "Connections opened to Redis", {},
+                 authz.redis.connections);
+    page.counter("gerve_redis_failures_total", "Connections to Redis that broke or were not opened", {},
+                 authz.redis.failures);
+}
+
+void show_live(Page& page, const LiveCounters& live) {
+    page.gauge("gerve_live_sessions", "Operations and connections that authz watches over", {},
+               live.sessions.value());
+    page.counter("gerve_live_sessions_withdrawn_total", "Of these, ended since access was withdrawn", {},
+                 live.withdrawn);
+    page.counter("gerve_live_rechecks_total", "Rounds in which they were decided again", {}, live.rounds);
+    page.counter("gerve_live_rechecks_unanswered_total", "Of these, broken off: the directory was away", {},
+                 live.unanswered_rounds);
+}
+
+void show_audit(Page& page, const AuditCounters& audit) {
+    page.counter("gerve_audit_events_total", "Events written to the audit file", {}, audit.events);
+    page.counter("gerve_audit_write_failures_total", "Writes that the audit file's disk refused", {},
+                 audit.write_failures);
+    page.gauge("gerve_audit_failing", "1 while the audit file cannot be written and pushes are refused", {},
+               audit.failing.value());
+    page.gauge("gerve_audit_waiting_events", "Events in memory, because the file cannot be written", {},
+               audit.waiting.value());
+    page.counter("gerve_audit_lost_events_total", "Events that found no room there", {}, audit.lost);
+    page.counter("gerve_audit_left_out_events_total",
+                 "Events of strangers that were counted rather than written one by one", {}, audit.left_out);
+    page.counter("gerve_audit_unrecorded_pushes_total", "Pushes refused because they could not be recorded",
+                 {}, audit.unrecorded);
+    page.counter("gerve_audit_syncs_total", "Times the audit file was brought to the disk", {}, audit.syncs);
+    page.counter("gerve_audit_sync_failures_total", "Of these, refused by the disk", {}, audit.sync_failures);
+    page.counter("gerve_audit_rows_total", "Events inserted into the table audit_events", {}, audit.rows);
+    page.counter("gerve_audit_row_failures_total", "Batches that the database did not take; tried again", {},
+                 audit.row_failures);
+    page.counter("gerve_audit_row_gaps_total", "Events that no file holds any more and the table never got",
+                 {}, audit.row_gaps);
+    page.gauge("gerve_audit_table_lag_bytes", "Bytes of the audit file that the table has not got yet", {},
+               audit.row_backlog.value());
+    page.counter("gerve_last_use_failures_total",
+                 "Tries to write last uses of keys that the database refused", {}, audit.last_use_failures);
+    page.gauge("gerve_last_uses_waiting", "Keys whose last use is not in the table yet", {},
+               audit.last_uses_waiting.value());
+}
+
+}  // namespace
+
+std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, bool maintenance) {
+    Page page;
+    if (gateway != nullptr) {
+        show_connections(page, *gateway);
+        show_ends(page, *gateway);
+        show_logins(page, *gateway);
+        show_operations(page, *gateway);
+        show_upstreams(page, *gateway);
+        show_endpoints(page, *gateway);
+    }
+    if (authz != nullptr) {
+        show_queries(page, *authz);
+        show_questions(page, *authz);
+        show_backends(page, *authz);
+        show_audit(page, authz->audit);
+        show_live(page, authz->live);
+    }
+    page.gauge("gerve_maintenance", "1 while clients are told of maintenance and nothing is served", {},
+               maintenance ? 1 : 0);
+    page.gauge("gerve_build_info", "Always 1",
+               {{"version", std::string(version())}, {"commit", std::string(commit())}}, 1);
+    return page.text();
+}
+
+}  // namespace gerve

@@ -1,0 +1,138 @@
+// What the workers count; see docs/metrics.md.
+#pragma once
+
+#include <unistd.h>
+
+#include <array>
+#include <string_view>
+
+#include "authz/base/metrics.h"
+#include "authz/wire/protocol.h"
+#include "gerve/relay/file_servers.h"
+#include "gerve/ssh/ending.h"
+
+namespace gerve {
+
+// One file server's row; rows are taken in the order in which servers are met first.
+struct UpstreamNumbers {
+    std::atomic<std::uint32_t> state;  // 0 free, 1 being named, 2 named
+    std::array<char, 65> name;         // NUL behind its end
+    Counter reached;
+    Counter failed;  // an endpoint that was not reached, or refused
+    Histogram connect_time;
+};
+
+// One endpoint's row, taken likewise.
+struct EndpointNumbers {
+    std::atomic<std::uint32_t> state;  // as above
+    std::array<char, 384> name;        // "SERVER ENDPOINT", NUL behind its end
+    Gauge up;                          // 1: the last attempt of any worker was answered with service
+    std::array<Counter, 3> attempts;   // of Health, sessions' and probes alike
+};
+
+// What is so now, of one worker; it goes with its process.
+struct WorkerNumbers {
+    std::atomic<std::int32_t> pid;  // 0: free
+    Gauge connections;
+    Gauge unauthenticated;
+    Gauge awaiting_header;  // of a balancer
+    Gauge sessions;
+};
+
+enum class ConnectionEnd {
+    in_all,
+    per_source,
+    failed,
+    proxy_header,
+    awaiting_header,
+    anonymous,
+    cpu
+};                                                                     // why a connection was refused
+enum class LoginEnd { accepted, authz_away, abandoned, maintenance };  // authz_away: let in to be told so
+enum class GitRefusal { abandoned, malformed, maintenance };  // before a git:// request became an operation
+// Each end of an SSH connection, and each refused attempt to log in, by the names of ssh/ending.h.
+constexpr std::size_t end_reason_count = static_cast<std::size_t>(ssh::EndReason::count);
+constexpr std::size_t refusal_count = static_cast<std::size_t>(ssh::Refusal::count);
+enum class WorkerQuestion { key, authorize };
+
+// Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
+// nothing else: it is read as numbers and, where it is text, checked.
+struct GatewayMetrics {
+    static constexpr std::uint64_t layout = 2;
+    static constexpr std::array<std::string_view, 9> key_exchanges{"mlkem768x25519-sha256",
+                                                                   "sntrup761x25519-sha512@openssh.com",
+                                                                   "curve25519-sha256",
+                                                                   "curve25519-sha256@libssh.org",
+                                                                   "ecdh-sha2-nistp256",
+                                                                   "ecdh-sha2-nistp384",
+                                                                   "ecdh-sha2-nistp521",
+                                                                   "diffie-hellman-group-exchange-sha256",
+                                                                   "other"};
+    static constexpr std::array<std::string_view, 4> services{"git-upload-pack", "git-receive-pack",
+                                                              "git-upload-archive", "none"};
+    static constexpr std::array<std::string_view, 11> ends{
+        "exit",    "refused", "client-gone", "upstream-lost", "upstream-unreachable", "withdrawn", "killed",
+        "stopped", "idle",    "too-long",    "other"};
+
+    Counter accepted;
+    Counter accepted_git;                                                  // of git://
+    std::array<Counter, 7> refused;                                        // of ConnectionEnd
+    std::array<Counter, 3> refused_git;                                    // of GitRefusal
+    std::array<Counter, 4> logins;                                         // of LoginEnd
+    std::array<std::array<Counter, 2>, end_reason_count> connection_ends;  // before and after the login
+    std::array<Counter, refusal_count + 2> refused_attempts;               // of Refusal, and of the two below
+    static constexpr std::size_t wrong_login = refusal_count;
+    static constexpr std::size_t unknown_key = refusal_count + 1;
+    Counter refused_keys;  // offers of a key that is not known, or for another user name
+    std::array<Counter, key_exchanges.size()> by_key_exchange;
+    std::array<std::array<Counter, ends.size()>, services.size()> operations;
+    Counter bytes_in;  // of git operations that ended
+    Counter bytes_out;
+    std::array<Histogram, 2> question_times;  // of WorkerQuestion, as the worker waits for them
+    std::array<Histogram, services.size()> operation_times;
+    std::array<UpstreamNumbers, 64> upstreams;
+    UpstreamNumbers other_upstreams;  // when there are more
+    std::array<EndpointNumbers, 128> endpoints;
+    EndpointNumbers other_endpoints;
+    std::array<WorkerNumbers, 256> workers;
+
+    void count_refused(ConnectionEnd why) { refused[static_cast<std::size_t>(why)].add(); }
+    void count_refused(GitRefusal why) { refused_git[static_cast<std::size_t>(why)].add(); }
+    void count_end(ssh::EndReason reason, bool known) {
+        connection_ends[static_cast<std::size_t>(reason)][known ? 1 : 0].add();
+    }
+    // `refusal`: of ssh::Refusal, wrong_login or unknown_key.
+    void count_attempt(std::size_t refusal) { refused_attempts[refusal].add(); }
+    void count_login(LoginEnd end) { logins[static_cast<std::size_t>(end)].add(); }
+    void count_key_exchange(std::string_view name) { by_key_exchange[place_of(name, key_exchanges)].add(); }
+    void count_operation(const SessionReport& report) {
+        const std::size_t service = place_of(report.service, services);
+        operations[service][place_of(report.ended, ends)].add();
+        operation_times[service].observe(std::chrono::milliseconds(report.duration_ms));
+        bytes_in.add(report.bytes_in);
+        bytes_out.add(report.bytes_out);
+    }
+    [[nodiscard]] Histogram& times(WorkerQuestion question) {
+        return question_times[static_cast<std::size_t>(question)];
+    }
+    [[nodiscard]] UpstreamNumbers& upstream(const ServerName& server);
+    [[nodiscard]] EndpointNumbers& endpoint(const ServerName& server, const Endpoint& endpoint);
+    void count_attempt(const EndpointAttempt& attempt);
+    // A row for this process; that of a process which is gone is used again.
+    [[nodiscard]] WorkerNumbers& claim_worker();
+
+  private:
+    // The last place is for whatever has none of its own.
+    template <std::size_t n>
+    static std::size_t place_of(std::string_view word, const std::array<std::string_view, n>& words) {
+        for (std::size_t i = 0; i + 1 < n; ++i) {
+            if (words[i] == word) return i;
+        }
+        return n - 1;
+    }
+};
+
+// Whether a row's process lives.
+[[nodiscard]] bool is_alive(const WorkerNumbers& worker);
+
+}  // namespace gerve

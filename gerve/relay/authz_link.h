@@ -1,0 +1,65 @@
+// AuthzLink: a worker's conversation with authz, many questions at a time over one connection.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+
+#include "authz/wire/protocol.h"
+#include "authz/wire/wire.h"
+#include "gerve/loop/event.h"
+#include "gerve/relay/authz_socket.h"
+
+namespace gerve {
+
+// Every question is answered within its deadline, if only by `unavailable`. A question whose connection broke
+// is put again on a new one: questions change nothing, so asking twice is harmless.
+class AuthzLink {
+  public:
+    AuthzLink(asio::io_context& loop, std::string socket_path);
+
+    asio::awaitable<Result<std::optional<KeyFound>>> key(const KeyRequest& request);
+    asio::awaitable<Result<Authorization>> authorize(const AuthorizeRequest& request);
+    asio::awaitable<Result<SelfReply>> self(const SelfRequest& request);
+    asio::awaitable<Result<Authorization>> anonymous(const AnonymousRequest& request);
+    // Whether authz has taken it.
+    asio::awaitable<bool> refusal(const RefusalReport& report);
+    // Whether a login would find its directory now.
+    enum class Readiness { ready, directory_away, authz_away };
+    asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);
+    // What concerns somebody who has logged in, or an operation. Kept until authz has it, in order; the
+    // oldest go first when there are too many.
+    using Report = std::variant<SessionReport, ProofReport, RefusalReport>;
+    void report(Report report);
+    // Whether authz does not have all of them yet.
+    [[nodiscard]] bool owes_reports() const { return reporting_; }
+
+  private:
+    struct Question {
+        explicit Question(const asio::any_io_executor& executor) : settled(executor) {}
+        News settled;
+        std::optional<std::string> reply;  // none: the connection broke
+    };
+
+    template <class Request>
+    asio::awaitable<Result<std::string>> ask(const Request& request, std::chrono::milliseconds patience);
+    asio::awaitable<std::optional<std::string>> ask_once(std::uint64_t id, const std::string& message,
+                                                         Deadline deadline);
+    void settle(std::string message);
+    void disconnected();
+    asio::awaitable<void> send_reports();
+    asio::awaitable<bool> send(const Report& report);
+
+    asio::io_context& loop_;
+    AuthzSocket socket_;
+    std::unordered_map<std::uint64_t, Question*> asked_;
+    std::deque<Report> reports_;
+    std::uint64_t last_id_ = 0;
+    bool reporting_ = false;
+};
+
+}  // namespace gerve

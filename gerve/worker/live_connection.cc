@@ -1,0 +1,50 @@
+#include "gerve/worker/live_connection.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+
+#include "authz/base/clock.h"
+#include "authz/base/text.h"
+
+namespace gerve {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds turn{100};
+// A client that has all of its answer goes by itself; a disconnect at once would overtake the answer.
+constexpr std::chrono::milliseconds parting_patience{1'000};
+// Whoever does not read is not waited for: what ends has to be over within five seconds, two of which pass
+// before anybody notices that it has to.
+constexpr std::chrono::milliseconds last_patience{2'500};
+
+bool is_quiet(const ssh::Connection& connection) {
+    return !connection.had_channels() || connection.finished_before(steady_clock::now() - parting_patience);
+}
+
+asio::awaitable<void> part(std::shared_ptr<ssh::Connection> connection, asio::io_context& loop, LiveEnd why) {
+    const auto deadline = steady_clock::now() + last_patience;
+    asio::steady_timer pause(loop);
+    while (!connection->ended() && !is_quiet(*connection) && steady_clock::now() < deadline) {
+        pause.expires_after(turn);
+        co_await pause.async_wait(asio::use_awaitable);
+    }
+    const auto reason = why == LiveEnd::stopped ? ssh::EndReason::drained : ssh::EndReason::withdrawn;
+    if (!connection->ended()) connection->disconnect(reason, std::string(trim(live_end_text(why))));
+}
+
+}  // namespace
+
+LiveConnection::LiveConnection(LiveLink& link, asio::io_context& loop,
+                               std::shared_ptr<ssh::Connection> connection, LiveEntry entry)
+    : loop_(loop), connection_(std::move(connection)), entry_(std::move(entry)), place_(link.enter(*this)) {
+    entry_.since = unix_now();
+}
+
+void LiveConnection::end(LiveEnd why) {
+    if (ended_) return;
+    ended_ = why;
+    asio::co_spawn(loop_, part(connection_, loop_, why), asio::detached);
+}
+
+}  // namespace gerve

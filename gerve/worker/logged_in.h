@@ -1,0 +1,32 @@
+// What a session knows of its login: who it is, by which look-up, and what of it is told to authz.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "authz/wire/protocol.h"
+
+namespace gerve {
+
+// Who logged in on this connection. Without `found`, authz was out of reach: the client was let in only to be
+// told.
+struct LoggedIn {
+    std::string user;
+    PublicKey key;
+    std::optional<KeyFound> found;
+    bool proof_told = false;  // to authz, for the audit trail
+};
+
+// Probe and signature of one key cost one look-up.
+struct LastLookup {
+    std::string user;
+    std::string blob;
+    Result<std::optional<KeyFound>> result = std::optional<KeyFound>();
+    std::chrono::steady_clock::time_point at{};
+};
+
+// The line in the log with which an operation ends.
+void log_session(const LoggedIn& login, const SessionReport& report);
+
+}  // namespace gerve

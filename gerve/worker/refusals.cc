@@ -1,0 +1,96 @@
+#include "gerve/worker/refusals.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include "authz/base/rationed_log.h"
+
+namespace gerve {
+namespace {
+
+// What reaches authz one by one; authz has a ration of its own.
+constexpr RationLimits reported{.burst = 20,
+                                .per_minute = 60,
+                                .burst_of_subnet = 20,
+                                .per_minute_of_subnet = 60,
+                                .alike = 5,
+                                .burst_in_all = 500,
+                                .per_minute_in_all = 6'000,
+                                .summary_every = 1'000};
+constexpr std::chrono::seconds interval{1};
+constexpr std::chrono::milliseconds last_patience{1'000};
+constexpr std::chrono::milliseconds last_pause{20};
+constexpr std::size_t longest_login = 64;
+constexpr std::size_t longest_text = 160;
+
+}  // namespace
+
+Refusals::Refusals(asio::io_context& loop, AuthzLink& authz)
+    : loop_(loop), authz_(authz), ration_(reported) {}
+
+void Refusals::note(const ClientContext& client, std::string_view reason, std::string_view text,
+                    std::string_view login) {
+    login = login.substr(0, longest_login);
+    // The door goes along, so that a number is known to be of it.
+    if (!ration_.take(client.address, client.door + " " + std::string(reason), login)) return;
+    send({client, std::string(reason), std::string(text.substr(0, longest_text)), std::string(login)});
+}
+
+void Refusals::send_counts(const LeftOut::Reason& reason, RefusalReport report) {
+    const auto space = reason.name.find(' ');
+    report.client.door = reason.name.substr(0, space);
+    report.reason = space == std::string::npos ? reason.name : reason.name.substr(space + 1);
+    if (report.reason == report.client.door) report.client.door = "gateway";
+    for (const auto& [login, count] : reason.samples) {
+        report.login = login;
+        report.count = count;
+        send(report);
+    }
+    report.login.clear();
+    report.count = reason.unnamed;
+    if (reason.unnamed > 0) send(std::move(report));
+}
+
+void Refusals::send_left_out(const std::vector<LeftOut>& left_out) {
+    for (const LeftOut& one : left_out) {
+        RefusalReport report{.client = {.address = one.source}};
+        for (const LeftOut::Reason& reason : one.reasons) send_counts(reason, report);
+    }
+}
+
+asio::awaitable<void> Refusals::run() {
+    asio::steady_timer pause(loop_);
+    while (true) {
+        pause.expires_after(interval);
+        co_await pause.async_wait(asio::use_awaitable);
+        send_left_out(ration_.due());
+        rationed_log().close_due();
+    }
+}
+
+asio::awaitable<void> Refusals::finish() {
+    const auto deadline = std::chrono::steady_clock::now() + last_patience;
+    send_left_out(ration_.all());
+    asio::steady_timer pause(loop_);
+    while (asked_ > 0 && std::chrono::steady_clock::now() < deadline) {
+        pause.expires_after(last_pause);
+        co_await pause.async_wait(asio::use_awaitable);
+    }
+}
+
+void Refusals::send(RefusalReport report) {
+    ++asked_;
+    asio::co_spawn(loop_, ask(std::move(report)), asio::detached);
+}
+
+asio::awaitable<void> Refusals::ask(RefusalReport report) {
+    const bool taken = co_await authz_.refusal(report);
+    --asked_;
+    if (taken) co_return;
+    const std::string reason = report.client.door + " " + report.reason;
+    ration_.leave_out(report.client.address, reason, report.login, report.count);
+}
+
+}  // namespace gerve

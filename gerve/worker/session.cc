@@ -1,0 +1,256 @@
+#include "gerve/worker/session.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <optional>
+
+#include "authz/base/clock.h"
+#include "authz/base/digest.h"
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+#include "authz/model/messages.h"
+#include "gerve/relay/git_session.h"
+#include "gerve/ssh/channel.h"
+#include "gerve/worker/arrival.h"
+
+namespace gerve {
+using ssh::AuthAttempt;
+using ssh::Channel;
+using ssh::Connection;
+using ssh::EndReason;
+using std::chrono::steady_clock;
+
+namespace {
+
+// A look-up is good for so long; within it, probe and signature of one key cost one look-up. Who signs after
+// the key was touched, or a password typed, is looked up again: it may have been revoked meanwhile.
+constexpr std::chrono::seconds probe_lifetime{5};
+constexpr std::chrono::seconds proof_lifetime{1};
+// The audit trail hears of a proof with the first question of the connection, or without one after this time.
+constexpr std::chrono::seconds proof_patience{2};
+// So long a connection beyond its account's limit has to ask for something, and to read that.
+constexpr std::chrono::seconds limit_patience{10};
+
+// To whoever was let in to be told of maintenance, and asks for something when it has ended.
+constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
+
+}  // namespace
+
+// GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
+// lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
+// results of co_await are named here, and conditions do not await.
+
+Session::Session(WorkerContext& worker, std::shared_ptr<Connection> connection, std::string address)
+    : worker_(worker), connection_(std::move(connection)) {
+    client_.address = std::move(address);
+    client_.connection = to_hex(random_bytes(8));
+    client_.door = "gateway";
+    worker_.connections.insert(connection_.get());
+    show_connections();
+}
+
+Session::~Session() {
+    worker_.connections.erase(connection_.get());
+    show_connections();
+}
+
+asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
+    const auto self = shared_from_this();
+    place_.emplace(std::move(place));
+    place_->can_be_cut_by([connection = connection_] {
+        connection->disconnect(EndReason::login_timeout, "Others wait to log in. Connect again.");
+    });
+    login_deadline_ = steady_clock::now() + worker_.config.login_grace;
+    login_ = co_await authenticate(login_deadline_);
+    count_login();
+    if (turned_away_) co_return co_await turn_away();
+    if (!login_) {
+        if (!connection_->ended())
+            connection_->disconnect(EndReason::login_timeout, "Login took too long. Connect again.");
+        co_return;
+    }
+    client_.version = connection_->client_version();
+    if (login_->found) become_known();
+    while (!connection_->ended()) {
+        const bool was_known = is_known();
+        const Deadline deadline = was_known ? steady_clock::now() + patience() : login_deadline_;
+        auto channel = co_await connection_->next_request(deadline);
+        if (channel != nullptr) {
+            asio::co_spawn(worker_.loop, serve(std::move(channel)), asio::detached);
+        } else if (owes_proof()) {
+            tell_proof();
+        } else if (was_known && !connection_->ended() && !connection_->open_channels()) {
+            connection_->disconnect(EndReason::idle, "Nothing was asked for a long time.");
+        }
+        if (!was_known && steady_clock::now() >= deadline) co_await end_unless_known();
+    }
+}
+
+std::chrono::milliseconds Session::patience() const {
+    const auto& idle = worker_.config.idle_timeout;
+    return owes_proof() ? std::min<std::chrono::milliseconds>(idle, proof_patience) : idle;
+}
+
+// Until then the connection keeps the place, the deadline and the bounds of one that has not logged in.
+void Session::become_known() {
+    if (seat_ || !over_limit_.empty()) return;
+    auto seat = worker_.accounts.enter(
+        login_->found->key,
+        [connection = connection_](const std::string& why) { connection->disconnect(EndReason::idle, why); });
+    if (!seat) {
+        over_limit_ = seat.error();
+        login_deadline_ = std::min<Deadline>(login_deadline_, steady_clock::now() + limit_patience);
+        return log::info("login over a limit", {{"addr", client_.address},
+                                                {"who", name_of(login_->found->key)},
+                                                {"key", login_->key.fingerprint().text()},
+                                                {"why", over_limit_}});
+    }
+    seat_.emplace(std::move(*seat));
+    place_.reset();
+    connection_->lift_login_bounds();
+    worker_.login_budget.give_back(client_.address, connection_->cpu_before_login());
+    enter_live();
+}
+
+// Let in while authz was away, and the time to log in is over: authz is asked a last time.
+asio::awaitable<void> Session::end_unless_known() {
+    if (!is_known() && over_limit_.empty() && !connection_->ended()) (void)co_await principal();
+    if (is_known() || connection_->ended()) co_return;
+    const std::string why = over_limit_.empty() ? messages::cannot_check() : over_limit_;
+    connection_->disconnect(EndReason::login_timeout, std::string(trim(why)));
+}
+
+// Nobody has logged in: the place among those who have not is kept, and so is a deadline.
+asio::awaitable<void> Session::turn_away() {
+    note_refusal("maintenance", "");
+    while (!connection_->ended()) {
+        auto channel = co_await connection_->next_request(login_deadline_);
+        if (channel != nullptr) {
+            asio::co_spawn(worker_.loop, tell_maintenance(std::move(channel)), asio::detached);
+        }
+        if (!connection_->ended() && steady_clock::now() >= login_deadline_) {
+            connection_->disconnect(EndReason::maintenance, "Closed for maintenance.");
+        }
+    }
+}
+
+asio::awaitable<void> Session::tell_maintenance(std::shared_ptr<Channel> channel) {
+    const auto self = shared_from_this();
+    const std::string text = worker_.maintenance.empty() ? maintenance_over : worker_.maintenance;
+    co_await say(*channel, text);
+    channel->finish(static_cast<int>(ExitStatus::unavailable));
+}
+
+void Session::count_login() {
+    if (turned_away_) return worker_.metrics.count_login(LoginEnd::maintenance);
+    if (!login_) return worker_.metrics.count_login(LoginEnd::abandoned);
+    worker_.metrics.count_login(login_->found ? LoginEnd::accepted : LoginEnd::authz_away);
+    worker_.metrics.count_key_exchange(connection_->key_exchange());
+}
+
+// Identity comes from a proven attempt and from nothing else; what was probed before it decides nothing.
+asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline) {
+    unsigned tries = 0;
+    while (true) {
+        const bool asked = co_await connection_->wait_attempt(deadline);
+        if (!asked) co_return std::nullopt;
+        const AuthAttempt attempt = connection_->take_attempt();
+        client_.version = connection_->client_version();
+        if (++tries > worker_.config.max_auth_tries) {
+            connection_->disconnect(EndReason::too_many_keys,
+                                    "Too many keys were offered. Name one with -i and IdentitiesOnly=yes.");
+            co_return std::nullopt;
+        }
+        if (!worker_.maintenance.empty()) {
+            turned_away_ = true;
+            connection_->let_in_to_be_told();
+            co_return std::nullopt;
+        }
+        auto login = co_await answer(attempt);
+        if (login) co_return login;
+    }
+}
+
+asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& attempt) {
+    const auto& logins = worker_.config.logins;
+    if (!attempt.key || std::find(logins.begin(), logins.end(), attempt.user) == logins.end()) {
+        note_refused_attempt(attempt);
+        connection_->refuse_attempt();
+        co_return std::nullopt;
+    }
+    const auto found = co_await look_up(attempt.user, *attempt.key, attempt.has_signature);
+    if (connection_->ended()) co_return std::nullopt;
+    if (found && !*found) {
+        worker_.metrics.refused_keys.add();
+        worker_.metrics.count_attempt(GatewayMetrics::unknown_key);
+        refused_ = true;  // authz has written it down
+        connection_->refuse_attempt();
+        co_return std::nullopt;
+    }
+    if (!attempt.has_signature) {
+        connection_->accept_probe();
+        co_return std::nullopt;
+    }
+    if (!connection_->verify_attempt()) {
+        note_wrong_signature(attempt);
+        connection_->refuse_attempt();
+        co_return std::nullopt;
+    }
+    LoggedIn login{attempt.user, *attempt.key, std::nullopt};
+    if (found) login.found = **found;
+    connection_->accept_login();
+    co_return login;
+}
+
+asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::string& user,
+                                                                  const PublicKey& key, bool to_log_in) {
+    const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
+    const auto lifetime = to_log_in ? proof_lifetime : probe_lifetime;
+    if (!same || steady_clock::now() - last_lookup_.at > lifetime) {
+        const KeyRequest question{key, user, false, client_};
+        const Stopwatch watch(worker_.metrics.times(WorkerQuestion::key));
+        last_lookup_.result = co_await worker_.authz.key(question);
+        last_lookup_.user = user;
+        last_lookup_.blob = key.blob();
+        last_lookup_.at = steady_clock::now();
+    }
+    co_return last_lookup_.result;
+}
+
+constexpr ArrivalDoor ssh_door{"gateway", refuse_connection};
+
+asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
+    const auto client = co_await find_client(worker, socket, peer, ssh_door);
+    if (!client) co_return;
+    const std::string address = *client;
+    auto place = admit(worker, socket, address, ssh_door);
+    if (!place) co_return;
+    if (const std::string refused = worker.login_budget.refusal(address, steady_clock::now());
+        !refused.empty()) {
+        worker.metrics.count_refused(ConnectionEnd::cpu);
+        const ClientContext client_context{address, "", "", ssh_door.name};
+        worker.refusals.note(client_context, "limit-cpu", refused);
+        co_return refuse_connection(socket, refused);
+    }
+    ssh::ConnectionLimits limits{.max_channels = worker.config.max_sessions,
+                                 .rekey_bytes = worker.config.rekey_bytes};
+    limits.spend = [&worker, address](std::chrono::nanoseconds cost) {
+        worker.login_budget.spend(address, cost, steady_clock::now());
+        return worker.login_budget.refusal(address, steady_clock::now());
+    };
+    auto connection = Connection::open(worker.loop, worker.identity, std::move(socket), limits);
+    if (!connection) {
+        worker.metrics.count_refused(ConnectionEnd::failed);
+        worker.refusals.note({address, "", "", ssh_door.name}, "internal", describe(connection.error()));
+        co_return;
+    }
+    worker.metrics.accepted.add();
+    const auto session = std::make_shared<Session>(worker, std::move(*connection), address);
+    co_await session->run(std::move(*place));
+    session->note_end();
+}
+
+}  // namespace gerve

@@ -1,0 +1,77 @@
+// Session: all that one SSH connection of a client is to a worker.
+#pragma once
+
+#include <optional>
+
+#include "gerve/ssh/channel.h"
+#include "gerve/worker/live_connection.h"
+#include "gerve/worker/logged_in.h"
+#include "gerve/worker/worker_context.h"
+
+namespace gerve {
+
+class Session : public std::enable_shared_from_this<Session> {
+  public:
+    Session(WorkerContext& worker, std::shared_ptr<ssh::Connection> connection, std::string address);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    asio::awaitable<void> run(UnauthenticatedLimit::Place place);
+    // Behind run(): counts why the connection ended, and reports it unless that was the client's wish.
+    void note_end();
+
+  private:
+    friend class SshDoor;
+    asio::awaitable<std::optional<LoggedIn>> authenticate(Deadline deadline);
+    asio::awaitable<std::optional<LoggedIn>> answer(const ssh::AuthAttempt& attempt);
+    asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
+                                                             bool to_log_in);
+    void note_refused_attempt(const ssh::AuthAttempt& attempt);
+    void note_wrong_signature(const ssh::AuthAttempt& attempt);
+    void tell_why(const ssh::AuthAttempt& attempt, bool wrong_login);
+    void note_refusal(std::string_view reason, std::string_view text, std::string_view login = {});
+    void report_end(std::string_view reason, std::string_view text);  // of somebody who had logged in
+    asio::awaitable<void> turn_away();
+    [[nodiscard]] std::chrono::milliseconds patience() const;
+    // Whose connection it is, and that there is room for it.
+    [[nodiscard]] bool is_known() const { return seat_.has_value(); }
+    void become_known();
+    asio::awaitable<void> end_unless_known();
+    asio::awaitable<void> tell_maintenance(std::shared_ptr<ssh::Channel> channel);
+    asio::awaitable<void> serve(std::shared_ptr<ssh::Channel> channel);
+    asio::awaitable<Result<KeyFound>> principal();
+    asio::awaitable<void> greet(ssh::Channel& channel, const RequestId& request);
+    asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question, SessionReport& report);
+    asio::awaitable<Result<SelfAnswer>> tell_self(const SelfRequest& question, SessionReport& report);
+    [[nodiscard]] bool owes_proof() const { return login_->found && !login_->proof_told; }
+    void tell_proof();
+    void tell_end(const SessionReport& report);
+    asio::awaitable<void> tell_limit(std::shared_ptr<ssh::Channel> channel);
+    asio::awaitable<void> tell_ended(std::shared_ptr<ssh::Channel> channel);
+    void enter_live();
+    void show_connections() {
+        worker_.numbers.connections.set(static_cast<std::int64_t>(worker_.connections.size()));
+    }
+    void count_login();
+
+    WorkerContext& worker_;
+    std::shared_ptr<ssh::Connection> connection_;
+    ClientContext client_;
+    std::optional<UnauthenticatedLimit::Place> place_;  // until it is known who is here
+    Deadline login_deadline_{};
+    std::optional<LoggedIn> login_;
+    std::optional<Accounts::Connection> seat_;
+    std::string over_limit_;  // the line for the client: there was no seat
+    std::optional<LiveConnection> live_;
+    bool refused_ = false;      // an attempt, and that is written down
+    bool asked_none_ = false;   // by the method "none", with which clients begin
+    bool turned_away_ = false;  // let in without a proof, to be told of maintenance
+    LastLookup last_lookup_;
+};
+
+// Serves an SSH connection from its first byte to its last. `peer` is its other end: the client, or a
+// balancer that says for whom it connects.
+asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer);
+
+}  // namespace gerve

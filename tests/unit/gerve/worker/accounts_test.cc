@@ -1,0 +1,128 @@
+#include "gerve/worker/accounts.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+using namespace gerve;
+
+namespace {
+
+using Clock = Accounts::Clock;
+
+KnownKey user_key(int user, int key) {
+    return {KeyId{static_cast<std::int64_t>(key)}, Fingerprint::of_blob("key " + std::to_string(key)),
+            User{AccountId{static_cast<std::int64_t>(user)}, *Login::parse("user" + std::to_string(user))}};
+}
+
+KnownKey deploy_key(int repo, int key) {
+    return {KeyId{static_cast<std::int64_t>(key)}, Fingerprint::of_blob("key " + std::to_string(key)),
+            DeployKey{RepoId{static_cast<std::int64_t>(repo)}, *RepoPath::parse("alice/site")}};
+}
+
+struct House {
+    explicit House(const AccountLimits& limits, unsigned workers = 1) : accounts(limits, workers) {}
+    // Whether it got in; the text is kept.
+    bool come(const KnownKey& key) {
+        auto seat = accounts.enter(
+            key, [this](const std::string& why) { cut.push_back(why); }, now);
+        if (!seat) text = seat.error();
+        if (seat) seats.push_back(std::make_unique<Accounts::Connection>(std::move(*seat)));
+        return text.empty() || seat.has_value();
+    }
+    Accounts accounts;
+    Clock::time_point now = Clock::now();
+    std::vector<std::unique_ptr<Accounts::Connection>> seats{};
+    std::vector<std::string> cut{};
+    std::string text{};
+};
+
+}  // namespace
+
+TEST_CASE("a key and an account have so many connections, and others are not concerned") {
+    House house({.connections_per_key = 2, .connections_per_account = 3});
+    CHECK(house.come(user_key(1, 1)));
+    CHECK(house.come(user_key(1, 1)));
+    CHECK_FALSE(house.come(user_key(1, 1)));
+    CHECK(house.text ==
+          "ERROR: One key may have 2 connections at this gateway at once. Close some of yours, then connect "
+          "again.\n");
+    CHECK(house.come(user_key(1, 2)));
+    CHECK_FALSE(house.come(user_key(1, 3)));
+    CHECK(house.text.find("One account may have 3 connections") != std::string::npos);
+    CHECK(house.come(user_key(2, 4)));
+    CHECK(house.come(deploy_key(1, 5)));  // no user's, whatever its number
+    house.seats.erase(house.seats.begin());
+    CHECK(house.come(user_key(1, 3)));
+    house.seats.clear();
+    CHECK(house.accounts.connections() == 0);
+}
+
+TEST_CASE("the deploy keys of one repository are one account") {
+    House house({.connections_per_key = 2, .connections_per_account = 2});
+    CHECK(house.come(deploy_key(7, 1)));
+    CHECK(house.come(deploy_key(7, 2)));
+    CHECK_FALSE(house.come(deploy_key(7, 3)));
+    CHECK(house.come(deploy_key(8, 4)));
+}
+
+TEST_CASE("operations are counted over all connections, and end with their object") {
+    House house({.operations_per_key = 2, .operations_per_account = 3});
+    REQUIRE(house.come(user_key(1, 1)));
+    REQUIRE(house.come(user_key(1, 1)));
+    REQUIRE(house.come(user_key(1, 2)));
+    std::optional<Accounts::Operation> first(std::move(*house.seats[0]->begin()));
+    const auto second = house.seats[1]->begin();
+    REQUIRE(second.has_value());
+    const auto over = house.seats[0]->begin();
+    REQUIRE_FALSE(over.has_value());
+    CHECK(over.error() ==
+          "ERROR: One key may have 2 git operations at this gateway at once. Wait until some of yours have "
+          "ended, then try again.\n");
+    const auto third = house.seats[2]->begin();
+    REQUIRE(third.has_value());
+    const auto fourth = house.seats[2]->begin();
+    REQUIRE_FALSE(fourth.has_value());
+    CHECK(fourth.error().find("One account may have 3 git operations") != std::string::npos);
+    first.reset();
+    CHECK(house.seats[0]->begin().has_value());
+}
+
+TEST_CASE("the longest idle connection goes when there are too many, and none that works or is new") {
+    House house({.idle_per_key = 2, .idle_per_account = 3});
+    for (int i = 0; i < 5; ++i) REQUIRE(house.come(user_key(1, 1)));
+    std::optional<Accounts::Operation> running(std::move(*house.seats[0]->begin()));
+    house.accounts.trim(house.now + Accounts::idle_after / 2);
+    CHECK(house.cut.empty());
+    house.now += 2 * Accounts::idle_after;
+    REQUIRE(house.come(user_key(2, 9)));
+    house.accounts.trim(house.now);
+    REQUIRE(house.cut.size() == 2);  // five, of which one works and two may be idle
+    CHECK(house.cut[0] ==
+          "One key may have 2 idle connections at this gateway at once; this was the longest idle. Connect "
+          "again.");
+    house.accounts.trim(house.now);
+    CHECK(house.cut.size() == 2);  // each is cut once
+    REQUIRE(house.come(user_key(1, 2)));
+    REQUIRE(house.come(user_key(1, 2)));
+    house.accounts.trim(house.now + 2 * Accounts::idle_after);
+    CHECK(house.cut.size() == 3);  // four of the account, three of which may be idle
+    CHECK(house.cut[2].starts_with("One account may have 3 idle"));
+}
+
+TEST_CASE("a worker has its share of a gateway's limit, and tells the whole of it") {
+    House house({.connections_per_key = 64}, 2);
+    for (int i = 0; i < 32; ++i) CHECK(house.come(user_key(1, 1)));
+    CHECK_FALSE(house.come(user_key(1, 1)));
+    CHECK(house.text.find("may have 64 connections") != std::string::npos);
+}
+
+TEST_CASE("zero is no limit") {
+    House house(
+        {.connections_per_key = 0, .connections_per_account = 0, .idle_per_key = 0, .idle_per_account = 0});
+    for (int i = 0; i < 2000; ++i) CHECK(house.come(user_key(1, 1)));
+    house.accounts.trim(house.now + 2 * Accounts::idle_after);
+    CHECK(house.cut.empty());
+}
