@@ -187,7 +187,7 @@ void AuthzServer::accept_some() {
 void AuthzServer::greet(Fd socket) {
     const Peer peer = parts_.peers.peer_of(socket.get());
     if (peer.kinds.none()) {
-        log_trouble("a stranger was turned away", peer, "its user is none of [authz]");
+        log_trouble("a local connection was refused", peer, "its user is not listed in [authz]");
         (void)send_authz_message(socket.get(), encode_error(0, Error{ErrorKind::denied, "", ""}));
         return;
     }

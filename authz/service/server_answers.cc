@@ -87,7 +87,7 @@ AdminChange change_of(const KillRequest& kill, std::size_t killed, const Peer& p
             login_of(peer.pid),
             "kill",
             std::move(arguments),
-            killed == 0 ? "nothing of that is live" : "",
+            killed == 0 ? "no matching session is live" : "",
             "{\"sessions\":" + std::to_string(killed) + "}"};
 }
 

@@ -27,7 +27,7 @@ std::string dump_reply(std::uint64_t id, const Json& body) {
 }
 
 tl::unexpected<Error> not_a_reply() {
-    return unavailable("authz sent what is not a reply");
+    return unavailable("invalid reply from authz");
 }
 
 std::optional<Error> error_of_reply(const Json& message) {

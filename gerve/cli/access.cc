@@ -53,7 +53,7 @@ void note_grant(Site& site, const Values& values) {
 }  // namespace
 
 void declare_access(Command& root) {
-    Command access = root.group("access", "Who besides the owner may read a repository or push to it.");
+    Command access = root.group("access", "Who may read a repository or push to it, besides its owner.");
     const auto grant = std::make_shared<Values>();
     access
         .change("grant", "Give a user or a team access; it replaces what they had.",
@@ -73,7 +73,7 @@ void declare_access(Command& root) {
                   parsed(grant->access, [](const std::string& text) { return parse_access(text); }));
     const auto revoke = std::make_shared<Values>();
     access
-        .change("revoke", "Withdraw what a user or a team was granted.",
+        .change("revoke", "Withdraw the access of a user or a team.",
                 [revoke](Site& site) {
                     note_grant(site, *revoke);
                     need(site.registry().revoke_access(*revoke->repo, *revoke->holder));
@@ -84,7 +84,7 @@ void declare_access(Command& root) {
                   parsed(revoke->holder, [](const std::string& text) { return parse_grant_holder(text); }));
     const auto list = std::make_shared<Values>();
     access
-        .command("list", "List who was granted access to a repository.",
+        .command("list", "List who has access to a repository besides its owner.",
                  [list](Site& site) { return list_access(site, *list); })
         .argument("OWNER/NAME", "The repository", parsed(list->repo))
         .json(list->json);

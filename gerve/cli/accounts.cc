@@ -62,18 +62,18 @@ int remove_account(Site& site, const Login& login) {
 void declare_user(Command& root) {
     Command user = root.group("user", "Accounts of people and organisations.");
     const auto add = std::make_shared<Values>();
-    user.change("add", "Make an account for a person, or with --org for an organisation.",
+    user.change("add", "Create an account for a person or, with --org, for an organisation.",
                 [add](Site& site) {
                     site.create_state();
                     return add_account(site, *add);
                 })
         .argument("LOGIN", "Its name: letters, digits, '.', '_', '-'", parsed(add->login))
-        .flag("--org", "An organisation: it has members and teams, and no keys", add->flag);
+        .flag("--org", "An organisation: it has members and teams instead of keys", add->flag);
     const auto list = std::make_shared<Values>();
     user.command("list", "List all accounts.", [list](Site& site) { return list_users(site, list->json); })
         .json(list->json);
     const auto suspend = std::make_shared<Values>();
-    user.change("suspend", "Refuse an account everything, until it is unsuspended.",
+    user.change("suspend", "Refuse everything to an account until it is unsuspended.",
                 [suspend](Site& site) {
                     site.details().add("user", suspend->login->text());
                     need(site.registry().suspend_account(*suspend->login));
@@ -81,7 +81,7 @@ void declare_user(Command& root) {
                 })
         .argument("LOGIN", "The account", parsed(suspend->login));
     const auto unsuspend = std::make_shared<Values>();
-    user.change("unsuspend", "Let a suspended account in again.",
+    user.change("unsuspend", "Undo suspend.",
                 [unsuspend](Site& site) {
                     site.details().add("user", unsuspend->login->text());
                     need(site.registry().unsuspend_account(*unsuspend->login));
@@ -90,7 +90,7 @@ void declare_user(Command& root) {
         .argument("LOGIN", "The account", parsed(unsuspend->login));
     declare_renaming(user);
     const auto remove = std::make_shared<Values>();
-    user.change("remove", "Delete an account that owns nothing, or free a name that an account had.",
+    user.change("remove", "Delete an account that owns nothing, or free an account's former name.",
                 [remove](Site& site) { return remove_account(site, *remove->login); })
         .argument("LOGIN", "The account, or the former name", parsed(remove->login));
     user.examples({"gerve user add alice", "gerve user add acme --org", "gerve user list --json",
@@ -120,7 +120,7 @@ Setter role_into(OrgRole& into) {
 
 void declare_org(Command& root) {
     Command org = root.group("org", "Members of organisations.");
-    Command member = org.group("member", "Members of an organisation; its owners may do everything in it.");
+    Command member = org.group("member", "Members of an organisation; its owners may do anything in it.");
     const auto add = std::make_shared<Values>();
     member
         .change("add", "Make somebody a member, or change the role.",
@@ -203,14 +203,14 @@ void declare_team_members(Command& team) {
 void declare_team(Command& root) {
     Command team = root.group("team", "Teams of organisations.");
     const auto add = std::make_shared<Values>();
-    team.change("add", "Make a team.",
+    team.change("add", "Create a team.",
                 [add](Site& site) {
                     if (need(site.registry().add_team(*add->team)) == Outcome::done) return 0;
                     return there_already("there is a team " + add->team->text());
                 })
         .argument("ORG/TEAM", "Its organisation and name", parsed(add->team));
     const auto remove = std::make_shared<Values>();
-    team.change("remove", "Delete a team; what was granted to it is withdrawn.",
+    team.change("remove", "Delete a team and its grants.",
                 [remove](Site& site) {
                     need(site.registry().remove_team(*remove->team));
                     return 0;

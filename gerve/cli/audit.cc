@@ -213,22 +213,23 @@ int prune(Site& site, const Values& values) {
 void declare_filters(Command& audit, const std::shared_ptr<Values>& values) {
     AuditFilter& filter = values->filter;
     audit.option("--key", "FINGERPRINT", "With this key", parsed(filter.key))
-        .option("--user", "LOGIN", "By or about this user, or refused with that login name",
+        .option("--user", "LOGIN", "By or about this user, or refused with this login name",
                 parsed(filter.user))
         .option("--repo", "OWNER/NAME", "On this repository", parsed(filter.repo))
-        .option("--ip", "ADDRESS", "From this address, or network: 10.0.0.0/8", parsed(filter.address))
-        .option("--since", "TIME", "2026-01-31, 2026-01-31T12:00:00Z (UTC), or 15m, 2h, 7d before now",
+        .option("--ip", "ADDRESS", "From this address or network, e.g. 10.0.0.0/8", parsed(filter.address))
+        .option("--since", "TIME", "2026-01-31, 2026-01-31T12:00:00Z (UTC), or an age: 15m, 2h, 7d",
                 past_into(filter.since))
-        .option("--until", "TIME", "The same; before it", past_into(filter.until))
+        .option("--until", "TIME", "Before this time, given likewise", past_into(filter.until))
         .option("--event", "KIND",
                 "offered, proven, refused, decision, session, ended, left-out, admin, service, trail, lost",
                 word(filter.event))
-        .option("--request", "ID", "Of the operation whose id a client was told", word(filter.request))
-        .flag("--denied", "Refused: operations, attempts to log in, connections", filter.denied)
-        .flag("-f,--follow", "Go on with what comes", values->follow)
+        .option("--request", "ID", "The operation with this id, which clients are told in errors",
+                word(filter.request))
+        .flag("--denied", "Only refusals: of operations, logins and connections", filter.denied)
+        .flag("-f,--follow", "Keep printing events as they arrive", values->follow)
         .flag("--json", "Print the lines of the file", values->json)
         .option("--file", "FILE",
-                "Read this in place of the trail's own files, - for standard input; repeatable",
+                "Read this file instead of the trail's own, - for standard input; repeatable",
                 word_onto(values->files), true);
 }
 
@@ -237,12 +238,13 @@ void declare_filters(Command& audit, const std::shared_ptr<Values>& values) {
 void declare_audit(Command& root) {
     const auto shown = std::make_shared<Values>();
     Command audit =
-        root.group("audit", "Print the audit trail: who used which key, when, from where, why let in.",
+        root.group("audit", "Print the audit trail: who used which key, when, from where, and why.",
                    [shown](Site& site) { return show(site, *shown); });
     declare_filters(audit, shown);
     const auto verified = std::make_shared<Values>();
     audit
-        .command("verify", "Find what was altered, deleted, moved or cut off; exit status 1 if anything was.",
+        .command("verify",
+                 "Find events that were altered, deleted, moved or cut off; exit status 1 if there are any.",
                  [verified](Site& site) { return verify(site, *verified); })
         .optional_arguments("FILE", "Files of one trail, oldest first; default: all of the configured one",
                             word_onto(verified->files))
@@ -258,15 +260,16 @@ void declare_audit(Command& root) {
         .option("--key-file", "FILE", "The key of the chain; default: the configured one",
                 word(verified->key_file))
         .json(verified->json);
-    (void)audit.command("anchor", "Print where the trail stands, to be kept where nobody here can change it.",
+    (void)audit.command("anchor",
+                        "Print the end of the trail, to be kept where nobody on this machine can change it.",
                         anchor);
-    (void)audit.command("new-chain", "Begin the chain anew, on record, when its key is gone for good.",
+    (void)audit.command("new-chain", "Start a new chain, on record, when the key of the old one is lost.",
                         new_chain);
     const auto pruned = std::make_shared<Values>();
     audit
-        .change("prune", "Delete old events from the table; the files are logrotate's.",
+        .change("prune", "Delete old events from the table; logrotate takes care of the files.",
                 [pruned](Site& site) { return prune(site, *pruned); })
-        .option("--before", "TIME", "2026-01-31, or 90d before now; default: what audit.keep says",
+        .option("--before", "TIME", "2026-01-31, or 90d for 90 days ago; default: audit.keep",
                 past_into(pruned->before));
     audit.examples({"gerve audit --user alice --since 7d", "gerve audit --key SHA256:… --json",
                     "gerve audit --denied --follow", "zcat audit.jsonl.3.gz | gerve audit --file -",

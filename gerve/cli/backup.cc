@@ -49,12 +49,12 @@ int restore(Site& site, const std::string& file) {
 
 void declare_backup(Command& root) {
     const auto into = std::make_shared<std::string>();
-    root.command("backup", "Write the whole directory to a new file while it is in use (SQLite).",
+    root.command("backup", "Write the whole directory to a new file, even while it is in use (SQLite).",
                  [into](Site& site) { return backup(site, *into); })
-        .argument("FILE", "A file that is not there yet", word(*into))
+        .argument("FILE", "A file that does not exist yet", word(*into))
         .examples({"gerve backup /var/backups/gerve-$(date +%F).db"});
     const auto from = std::make_shared<std::string>();
-    root.change("restore", "Put a backup in the place of the directory, also while it is served (SQLite).",
+    root.change("restore", "Replace the directory with a backup, even while it is being served (SQLite).",
                 [from](Site& site) { return restore(site, *from); })
         .argument("FILE", "What `gerve backup` wrote", word(*from))
         .examples({"gerve restore /var/backups/gerve-2026-01-31.db"});

@@ -309,12 +309,12 @@ int run_check(Site& site, bool config_only, bool json) {
 void declare_check(Command& root) {
     const auto json = std::make_shared<bool>(false);
     const auto config_only = std::make_shared<bool>(false);
-    root.command("check", "Validate the configuration and reach every backend.",
+    root.command("check", "Validate the configuration and try every backend.",
                  [config_only, json](Site& site) { return run_check(site, *config_only, *json); })
         .flag("--config-only", "Only validate the configuration", *config_only)
         .json(*json)
         .examples({"gerve -c /etc/gerve/gerve.toml check", "gerve --state ./gerve-state check --json"},
-                  "Exit status: 0 all is well, 1 something is out of reach, 2 the configuration is wrong.");
+                  "Exit status: 0 all is well, 1 something cannot be reached, 2 the configuration is wrong.");
 }
 
 }  // namespace gerve

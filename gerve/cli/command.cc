@@ -182,14 +182,14 @@ CommandLine::CommandLine()
     app_->set_version_flag("--version",
                            "gerve " + std::string(version()) + " (commit " + std::string(commit()) +
                                ", libssh " + ssh::library_version() + ")",
-                           "Print the version, and that of the libssh inside");
+                           "Print the version, the commit, and the version of libssh");
     app_->fallthrough();  // the two below are understood behind a subcommand, too
     app_->require_subcommand(1);
     Command root(*app_, chosen_);
     root.option("-c,--config", "FILE",
-                "Configuration file; default $GERVE_CONFIG, else /etc/gerve/gerve.toml, else none",
+                "Configuration file; default: $GERVE_CONFIG, else /etc/gerve/gerve.toml if it exists",
                 word(options_.config));
-    root.option("--state", "DIR", "State directory; default what the file says, without one ./gerve-state",
+    root.option("--state", "DIR", "State directory; default: from the configuration file, else ./gerve-state",
                 word(options_.state));
 }
 

@@ -95,7 +95,7 @@ int run_explain(Site& site, const Values& values) {
 
 void declare_explain(Command& root) {
     const auto values = std::make_shared<Values>();
-    root.command("explain", "Tell what would be decided now: the facts, the rule that decided, the route.",
+    root.command("explain", "Print what would be decided now: the facts, the rule and the route.",
                  [values](Site& site) { return run_explain(site, *values); })
         .argument("LOGIN|FINGERPRINT", "Who asks: an account, or the key SHA256:…",
                   parsed(values->who, parse_subject))

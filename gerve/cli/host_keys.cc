@@ -57,7 +57,7 @@ int make(Site& site, HostKeyType type, const std::string& name) {
 }  // namespace
 
 void declare_host_keys(Command& root) {
-    Command host_key = root.group("host-key", "The keys by which clients know this gateway.");
+    Command host_key = root.group("host-key", "The host keys, by which clients recognize this gateway.");
     const auto json = std::make_shared<bool>(false);
     host_key
         .command("list", "List the host keys with their fingerprints.",
@@ -69,7 +69,7 @@ void declare_host_keys(Command& root) {
     };
     const auto values = std::make_shared<Values>();
     host_key
-        .change("new", "Make a host key of a type that the state directory lacks.",
+        .change("new", "Create a host key of a type that the state directory does not have.",
                 [values](Site& site) { return make(site, *values->type, values->name); })
         .argument("TYPE", "ed25519, ecdsa or rsa", [values](const std::string& text) -> Result<void> {
             const auto type = parse_host_key_type(text);

@@ -172,12 +172,12 @@ int extend_key(Site& site, const Values& values) {
 
 void declare_key_changes(Command& key) {
     const auto move = std::make_shared<Values>();
-    key.change("move", "Give a key to another user; what its holder runs by it ends.",
+    key.change("move", "Give a key to another user; the former holder's live sessions with it end.",
                [move](Site& site) { return move_key(site, *move); })
         .argument("FINGERPRINT", fingerprint_help, parsed(move->fingerprint))
         .argument("LOGIN", "The user who gets it", parsed(move->login));
     const auto extend = std::make_shared<Values>();
-    key.change("extend", "Change when a key expires; an expired one is live again.",
+    key.change("extend", "Change when a key expires; an expired key becomes valid again.",
                [extend](Site& site) { return extend_key(site, *extend); })
         .argument("FINGERPRINT", fingerprint_help, parsed(extend->fingerprint))
         .option("--expires", "DATE", std::string(expires_help) + ", or never",
@@ -203,13 +203,13 @@ void declare_key(Command& root) {
         .option("--expires", "DATE", expires_help, expiry_into(add->expires))
         .flag("--all", "Add every key in the file", add->all);
     const auto list = std::make_shared<Values>();
-    key.command("list", "List all keys, or those of one user; expired and revoked ones too.",
+    key.command("list", "List all keys or those of one user, including expired and revoked ones.",
                 [list](Site& site) {
                     print_keys(need(site.registry().list_keys(list->login)), list->json,
                                "no keys: add one with `gerve key add LOGIN FILE`");
                     return 0;
                 })
-        .optional_argument("LOGIN", "Of this user only", parsed(list->login))
+        .optional_argument("LOGIN", "Only of this user", parsed(list->login))
         .json(list->json);
     const auto show = std::make_shared<Values>();
     key.command("show",
@@ -218,7 +218,7 @@ void declare_key(Command& root) {
         .argument("FINGERPRINT", fingerprint_help, parsed(show->fingerprint))
         .json(show->json);
     const auto revoke = std::make_shared<Values>();
-    key.change("revoke", "Refuse a key; once somebody logged in by it, it cannot be added again.",
+    key.change("revoke", "Revoke a key; if it was ever used to log in, it cannot be added again.",
                [revoke](Site& site) { return revoke_key(site, *revoke); })
         .argument("FINGERPRINT", fingerprint_help, parsed(revoke->fingerprint));
     declare_key_changes(key);
@@ -231,7 +231,7 @@ void declare_key(Command& root) {
 void declare_deploy_key(Command& root) {
     Command key = root.group("deploy-key", "Keys bound to one repository, for machines.");
     const auto add = std::make_shared<Values>();
-    key.change("add", "Let a key read one repository, or with --write push to it as well.",
+    key.change("add", "Let a key read one repository and, with --write, push to it.",
                [add](Site& site) {
                    site.details().add("repo", add->repo->text());
                    return add_keys(site, *add, [&](const PublicKey& given, const KeyOptions& options) {

@@ -58,13 +58,13 @@ int show(Site& site, bool json) {
 }  // namespace
 
 void declare_maintenance(Command& root) {
-    Command maintenance =
-        root.group("maintenance", "Tell every client a text in place of serving it; what runs goes on.");
+    Command maintenance = root.group(
+        "maintenance", "Answer every client with a text instead of serving it; what runs continues.");
     const auto text = std::make_shared<std::string>();
     maintenance
-        .change("on", "Tell clients TEXT from now on, with exit status 75.",
+        .change("on", "Answer clients with TEXT and exit status 75 from now on.",
                 [text](Site& site) { return turn_on(site, *text); })
-        .argument("TEXT", "What they read; lines are kept", word(*text));
+        .argument("TEXT", "The text; it may have several lines", word(*text));
     (void)maintenance.change("off", "Serve again.", turn_off);
     const auto json = std::make_shared<bool>(false);
     maintenance

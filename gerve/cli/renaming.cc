@@ -142,7 +142,7 @@ int rename_account(Site& site, const Values& values) {
 
 void declare_renaming(Command& user) {
     const auto values = std::make_shared<Values>();
-    user.change("rename", "Give an account another login, with its repositories; old URLs go on working.",
+    user.change("rename", "Give an account another login; old URLs keep working.",
                 [values](Site& site) { return rename_account(site, *values); })
         .argument("LOGIN", "The user or organisation", parsed(values->from))
         .argument("NEW", "Its new login", parsed(values->to));

@@ -231,13 +231,14 @@ void declare_marks(Command& repo) {
     const Mark marks[] = {
         {"archive", "Make a repository read-only.",
          [](Registry& registry, const RepoPath& path) { return registry.archive_repository(path); }},
-        {"unarchive", "Let an archived repository be pushed to again.",
+        {"unarchive", "Let clients push to an archived repository again.",
          [](Registry& registry, const RepoPath& path) { return registry.unarchive_repository(path); }},
-        {"disable", "Hide a repository from everybody, as if it were not there.",
+        {"disable", "Hide a repository from everybody, as if it did not exist.",
          [](Registry& registry, const RepoPath& path) { return registry.disable_repository(path); }},
         {"enable", "Undo disable.",
          [](Registry& registry, const RepoPath& path) { return registry.enable_repository(path); }},
-        {"publish", "Let everybody read a repository: with an account, or by git:// where listen.git is on.",
+        {"publish",
+         "Let everybody read a repository: every account, and over git:// where listen.git is set.",
          [](Registry& registry, const RepoPath& path) { return registry.set_repository_public(path, true); }},
         {"hide", "Make a repository private.",
          [](Registry& registry, const RepoPath& path) {
@@ -261,19 +262,19 @@ void declare_marks(Command& repo) {
 void declare_repositories(Command& root) {
     Command repo = root.group("repo", "Repositories.");
     const auto created = std::make_shared<Values>();
-    repo.change("create", "Make an empty repository, on the file server of its owner.",
+    repo.change("create", "Create an empty repository on its owner's file server.",
                 [created](Site& site) { return create(site, *created); })
         .argument(path_name, "The account that owns it, and its name", parsed(created->repo))
-        .flag("--private", "Only its owner, and who is granted access, may read it", created->is_private)
+        .flag("--private", "Only its owner and accounts with a grant may read it", created->is_private)
         .option("--object-format", "FORMAT", "sha1 (the default), or sha256, which cannot be changed later",
                 object_format_into(created->object_format));
     const auto listed = std::make_shared<Values>();
     repo.command("list", "List all repositories, or those of one owner.",
                  [listed](Site& site) { return list(site, *listed); })
-        .optional_argument("OWNER", "Of this owner only", parsed(listed->owner))
+        .optional_argument("OWNER", "Only of this owner", parsed(listed->owner))
         .json(listed->json);
     const auto renamed = std::make_shared<Values>();
-    repo.change("rename", "Give a repository another name or owner; the old name goes on working.",
+    repo.change("rename", "Give a repository another name or owner; the old name keeps working.",
                 [renamed](Site& site) { return rename(site, *renamed); })
         .argument(path_name, "The repository", parsed(renamed->repo))
         .argument("NEW", "NAME, or OWNER/NAME", word(renamed->name));
@@ -281,12 +282,12 @@ void declare_repositories(Command& root) {
     repo.change("delete", "Delete a repository for good.",
                 [removed](Site& site) { return remove(site, *removed); })
         .argument(path_name, "The repository", parsed(removed->repo))
-        .flag("-y,--yes", "Do not ask, at a terminal", removed->yes);
+        .flag("-y,--yes", "Do not ask for confirmation", removed->yes);
     const auto headed = std::make_shared<Values>();
-    repo.change("set-head", "Choose the default branch, which a clone checks out.",
+    repo.change("set-head", "Set the default branch, which a clone checks out.",
                 [headed](Site& site) { return set_head(site, *headed); })
         .argument(path_name, "The repository", parsed(headed->repo))
-        .argument("BRANCH", "A branch that it has", word(headed->name));
+        .argument("BRANCH", "An existing branch", word(headed->name));
     declare_inspection(repo);
     declare_marks(repo);
     repo.examples({"gerve repo create alice/hello --private", "gerve repo list alice",

@@ -90,12 +90,12 @@ int size(Site& site, const Values& values) {
 
 void declare_inspection(Command& repo) {
     const auto checked = std::make_shared<Values>();
-    repo.command("fsck", "Let git check repositories on their file server; status 1 if it finds something.",
+    repo.command("fsck", "Run git fsck on the file server; exit status 1 if it finds something.",
                  [checked](Site& site) { return fsck(site, *checked); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(checked->repos))
         .json(checked->json);
     const auto measured = std::make_shared<Values>();
-    repo.command("size", "Tell what repositories take on the disk of their file server.",
+    repo.command("size", "Print how much disk space repositories take on their file server.",
                  [measured](Site& site) { return size(site, *measured); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(measured->repos))
         .json(measured->json);

@@ -89,11 +89,11 @@ void declare_server(Command& root) {
     Command server = root.group("server", "File servers, each with one or more endpoints.");
     const auto add = std::make_shared<Values>();
     server
-        .change("add", "Add a file server; of its endpoints the first healthy one serves.",
+        .change("add", "Add a file server; its first healthy endpoint serves.",
                 [add](Site& site) { return add_server(site, *add); })
         .argument("NAME", "Its name, as in its agent's configuration", parsed(add->server))
         .arguments("ENDPOINT", endpoint_help, all_parsed(add->endpoints))
-        .flag("-y,--yes", "Do not ask, at a terminal, before the first one", add->yes);
+        .flag("-y,--yes", "Do not ask for confirmation before adding the first one", add->yes);
     const auto set = std::make_shared<Values>();
     server
         .change("set", "Replace the endpoints of a file server.",
@@ -109,7 +109,7 @@ void declare_server(Command& root) {
         .arguments("ENDPOINT", endpoint_help, all_parsed(set->endpoints));
     const auto remove = std::make_shared<Values>();
     server
-        .change("remove", "Remove a file server that no owner is routed to.",
+        .change("remove", "Remove a file server that no route names.",
                 [remove](Site& site) {
                     need(site.registry().remove_server(*remove->server));
                     return 0;
@@ -202,9 +202,9 @@ void declare_route_sync(Command& route) {
     const auto sync = std::make_shared<Values>();
     const auto check_only = std::make_shared<bool>(false);
     route
-        .change("sync", "Compare Redis with the table of routes, and make Redis say what the table says.",
+        .change("sync", "Compare Redis with the table of routes and bring Redis in line with it.",
                 [sync, check_only](Site& site) { return sync_routes(site, !*check_only, sync->json); })
-        .flag("--check", "Tell the differences and change nothing; exit status 1 if there are any",
+        .flag("--check", "Print the differences and change nothing; exit status 1 if there are any",
               *check_only)
         .json(sync->json);
 }
@@ -213,7 +213,7 @@ void declare_route(Command& root) {
     Command route = root.group("route", "Which file server holds an owner's repositories.");
     const auto set = std::make_shared<Values>();
     route
-        .change("set", "Route an owner to a file server; it moves no repository.",
+        .change("set", "Route an owner to a file server; this moves no repository.",
                 [set](Site& site) { return set_route(site, *set->owner, *set->server); })
         .argument("OWNER", "A user or an organisation", parsed(set->owner))
         .argument("SERVER", "The file server", parsed(set->server));
@@ -249,9 +249,9 @@ void declare_ticket_key(Command& root) {
     Command ticket_key = root.group("ticket-key", "Keys that authz signs tickets with and agents check.");
     const auto make = std::make_shared<Values>();
     ticket_key
-        .command("new", "Make a ticket key in a new file that only its owner can read.",
+        .command("new", "Create a ticket key in a new file that only its owner can read.",
                  [make](Site&) { return make_ticket_key_file(make->file); })
-        .argument("FILE", "The file to make", word(make->file));
+        .argument("FILE", "The file to create", word(make->file));
     ticket_key.examples({"gerve ticket-key new /etc/gerve/ticket.key",
                          "# then: authz.ticket_keys in gerve.toml, ticket_keys on each file server"});
 }

@@ -181,7 +181,7 @@ void declare_serve(Command& root) {
     root.command("serve", "Run the gateway until SIGTERM; SIGHUP reads the configuration again.",
                  [values](Site& site) { return serve(site, *values); })
         .option("-l,--listen", "ADDR",
-                "Address and port to listen at, in place of the configuration's; repeatable",
+                "Address and port to listen on instead of the configured ones; repeatable",
                 address_into(values->listen), true)
         .hidden_option("--example", parsed(values->example))
         .examples({"gerve serve", "gerve --state /srv/gerve serve --listen 0.0.0.0:22 --listen [::]:22",

@@ -98,7 +98,7 @@ int kill_sessions(Site& site, const Values& values) {
     const std::uint64_t killed = kill_live(site.config(), choice);
     if (killed == 0)
         throw Stop{refused_status,
-                   chosen ? "nothing of that is live" : "there is no session " + shown(values.session)};
+                   chosen ? "no matching session is live" : "there is no session " + shown(values.session)};
     std::printf("ended %llu\n", static_cast<unsigned long long>(killed));
     return 0;
 }
@@ -107,17 +107,17 @@ int kill_sessions(Site& site, const Values& values) {
 
 void declare_sessions(Command& root) {
     const auto list = std::make_shared<Values>();
-    root.command("sessions", "List the live sessions of this gateway and the sshd beside it.",
+    root.command("sessions", "List the live sessions of this gateway and of an sshd beside it.",
                  [list](Site& site) { return list_sessions(site, *list); })
-        .option("--key", "FINGERPRINT", "Of this key only", parsed(list->key))
-        .option("--user", "LOGIN", "Of this user only", parsed(list->user))
+        .option("--key", "FINGERPRINT", "Only of this key", parsed(list->key))
+        .option("--user", "LOGIN", "Only of this user", parsed(list->user))
         .json(list->json)
-        .examples(
-            {"gerve sessions", "gerve sessions --user alice --json"},
-            "What lasts less than about two seconds is not listed. (idle): logged in, and nothing runs.");
+        .examples({"gerve sessions", "gerve sessions --user alice --json"},
+                  "Sessions of less than about two seconds are not listed. (idle): logged in, but nothing is "
+                  "running.");
     const auto kill = std::make_shared<Values>();
     // authz has it on record before it ends anything, whoever asks.
-    root.command("kill", "End live sessions of this gateway: one, or those of a key or of a user.",
+    root.command("kill", "End live sessions of this gateway: one, or all of a key or a user.",
                  [kill](Site& site) { return kill_sessions(site, *kill); })
         .optional_argument("SESSION", "The beginning of its id, as `gerve sessions` prints it",
                            word(kill->session))

@@ -277,9 +277,9 @@ int run_setup(Site& site, const Values& values) {
 
 void declare_sshd_setup(Command& root) {
     const auto values = std::make_shared<Values>();
-    root.command("sshd-setup", "Print what an sshd in front of Gerve needs, or check it.",
+    root.command("sshd-setup", "Print the configuration of an sshd in front of Gerve, or check it.",
                  [values](Site& site) { return run_setup(site, *values); })
-        .flag("--check", "Find what is missing or wrong, and how to mend it", values->check)
+        .flag("--check", "Find what is missing or wrong, and say how to fix it", values->check)
         .option("--sshd-config", "FILE", "sshd's configuration (default: its own)", word(values->file))
         .option("--user", "LOGIN", "The account that git clients log in as (default: git)",
                 word(values->user))

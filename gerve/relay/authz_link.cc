@@ -25,7 +25,7 @@ AuthzLink::AuthzLink(asio::io_context& loop, std::string socket_path)
 
 void AuthzLink::settle(std::string message) {
     const auto id = parse_reply_id(message);
-    if (!id) return log::error("authz sent what is not a reply", {{"why", describe(id.error())}});
+    if (!id) return log::error("invalid reply from authz", {{"why", describe(id.error())}});
     const auto question = asked_.find(*id);
     if (question == asked_.end()) return;  // nobody waits any more
     question->second->reply = std::move(message);

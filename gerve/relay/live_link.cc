@@ -136,7 +136,7 @@ void LiveLink::disconnected() {
 
 void LiveLink::hear(std::string_view message) {
     const auto id = parse_reply_id(message);
-    if (!id) return log::error("authz sent what is not a reply", {{"why", describe(id.error())}});
+    if (!id) return log::error("invalid reply from authz", {{"why", describe(id.error())}});
     if (*id != 0) {
         const auto done = parse_done_reply(message);
         if (!done) log::warn("authz takes in no live sessions", {{"why", describe(done.error())}});
@@ -145,7 +145,7 @@ void LiveLink::hear(std::string_view message) {
         return answered_.notify();
     }
     const auto order = parse_live_order(message);
-    if (!order) return log::error("authz sent what is not an order", {{"why", describe(order.error())}});
+    if (!order) return log::error("invalid order from authz", {{"why", describe(order.error())}});
     obey(*order);
 }
 

@@ -105,7 +105,7 @@ std::string mysql_remedy(const MysqlTrouble& trouble, const MysqlAccess& access)
         case 1129:
             return "the server has blocked this machine after too many broken connections: TRUNCATE TABLE "
                    "performance_schema.host_cache there (MariaDB: FLUSH HOSTS), and raise max_connect_errors";
-        case 1130: return "no account there is for this machine: check the hosts of the server's accounts";
+        case 1130: return "the server has no account for this host: check the Host column of its accounts";
         case 2026:
             return "TLS failed: check that the server offers TLS, that directory.mysql.ca_file signed its "
                    "certificate, and that the certificate is for the host in directory.mysql.uri";

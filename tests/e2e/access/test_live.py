@@ -187,7 +187,7 @@ def test_an_idle_connection_ends_with_its_key(site, alice, bob):
 def test_a_kill_that_chooses_nothing_ends_nothing(site):
     site.gerve("kill", exit=2, says="give one of SESSION, --key and --user")
     site.gerve("kill", "abc", exit=2, says="first 6 digits")
-    site.gerve("kill", "--user", "nobody-at-all", exit=1, says="nothing of that is live")
+    site.gerve("kill", "--user", "nobody-at-all", exit=1, says="no matching session is live")
 
 
 def test_what_runs_is_known_to_the_next_authz(private_site):
