@@ -33,8 +33,11 @@ def installed(build: Path) -> dict[str, str]:
 def packages(debian: Path) -> dict[str, list[str]]:
     """What each package takes: by its list, or by a line of rules, where the place differs between releases."""
     listed = {file.stem: file.read_text().split() for file in sorted(debian.glob("*.install"))}
-    for package, paths in re.findall(r"^\tdh_install -p(\S+) (.*)$", (debian / "rules").read_text(), re.MULTILINE):
-        listed[package] += paths.split()
+    for package, words in re.findall(r"^\tdh_install -p(\S+) (.*)$", (debian / "rules").read_text(), re.MULTILINE):
+        *paths, place = words.split()  # with several words, dh_install(1) takes the last one for a directory
+        if paths and place != UNITS.rstrip("/"):
+            raise SystemExit(f"rules: dh_install -p{package}: the last word has to be {UNITS.rstrip('/')}, not {place}")
+        listed[package] += paths or [place]
     return listed
 
 
