@@ -1,7 +1,11 @@
+#include "authz/base/log.h"
 #include "gerve/cli/command.h"
 #include "gerve/cli/commands.h"
 
 int main(int argc, char** argv) {
+    // What a command has to warn of goes to stderr: stdout is for what was asked, JSON perhaps. A process of
+    // the gateway starts a log of its own.
+    gerve::log::start("command", gerve::log::Level::warn);
     gerve::CommandLine line;
     gerve::Command root = line.root();
     gerve::declare_serve(root);

@@ -191,7 +191,9 @@ TEST_CASE("sshd's handle lives longer, but the key behind it is looked up again"
     CHECK(site.asked(Query::key) == 0);
     CHECK(std::holds_alternative<Granted>(answer_at_age(100'000)));
     CHECK(site.asked(Query::key) == 1);
-    CHECK(std::holds_alternative<StaleHandle>(answer_at_age(180'001)));
+    // Between three minutes and this, root's process that started this one could be the sshd of a login that
+    // began then.
+    CHECK(std::holds_alternative<StaleHandle>(answer_at_age(100'000'000)));
     must(site.store.registry().suspend_account(login("bob")));
     CHECK(std::get<Refused>(answer_at_age(100'000)).because == Rule::suspended);
     must(site.store.registry().revoke_key(make_key(2).fingerprint()));
