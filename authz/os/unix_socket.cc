@@ -25,21 +25,21 @@ Fd make_unix_socket(UnixSocketType type) {
     return Fd(::socket(AF_UNIX, static_cast<int>(type) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
-// EAGAIN: the backlog is full. EPROTOTYPE: a socket of another type.
-bool somebody_listens(const UnixAddress& address, UnixSocketType type) {
-    const Fd probe = make_unix_socket(type);
-    return address.connect(probe) || errno == EAGAIN || errno == EPROTOTYPE;
+bool nobody_listens(const UnixAddress& address) {
+    const Fd probe = make_unix_socket(UnixSocketType::stream);
+    return probe && !address.connect(probe) && (errno == ECONNREFUSED || errno == ENOENT);
 }
 
 // Nobody can connect between bind(2) and listen(2).
 Result<Fd> listen_unix(const std::string& path, UnixSocketType type, mode_t mode) {
     const auto address = UnixAddress::of(path);
     if (!address) return pass_on(address);
-    if (somebody_listens(*address, type)) return internal_error(path + ": another process listens there");
-    ::unlink(path.c_str());  // what a process has left behind when it died
     Fd socket = make_unix_socket(type);
-    if (!socket || ::bind(socket.get(), address->get(), UnixAddress::size()) != 0 ||
-        ::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), backlog) != 0) {
+    if (!socket) return internal_error(errno_text("cannot listen at " + path));
+    if (!nobody_listens(*address)) return internal_error(path + ": another process listens there");
+    ::unlink(path.c_str());  // left behind by a process that died
+    if (::bind(socket.get(), address->get(), UnixAddress::size()) != 0 || ::chmod(path.c_str(), mode) != 0 ||
+        ::listen(socket.get(), backlog) != 0) {
         return internal_error(errno_text("cannot listen at " + path));
     }
     return socket;

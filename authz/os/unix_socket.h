@@ -14,7 +14,7 @@ namespace gerve {
 
 enum class UnixSocketType { stream = SOCK_STREAM, packets = SOCK_SEQPACKET };
 
-// unix(7): the address of a path.
+// The address of a path, unix(7).
 class UnixAddress {
   public:
     static constexpr std::size_t longest_path = sizeof(sockaddr_un::sun_path) - 1;  // bytes; a NUL follows
@@ -33,15 +33,16 @@ class UnixAddress {
     sockaddr_un address_;
 };
 
-// A socket that blocks neither on connect(2) nor later. Without one, errno says why.
+// A non-blocking socket; empty, with errno set, when there is none to be had.
 [[nodiscard]] Fd make_unix_socket(UnixSocketType type);
 
-// Whether somebody listens there. The question is a connection, which ends at once.
-[[nodiscard]] bool somebody_listens(const UnixAddress& address, UnixSocketType type);
+// Whether it is certain that nobody listens there, with a socket of whichever type. Where that cannot be
+// found out, as for want of permission or of descriptors, it is not. Connects, and hangs up at once.
+[[nodiscard]] bool nobody_listens(const UnixAddress& address);
 
-// A non-blocking socket that listens at the path. A file that has the path is replaced, unless somebody
-// listens there. `mode`, as for chmod(2), holds before anybody can connect, whatever the umask is. Error:
-// internal, naming the path and what is wrong.
+// A non-blocking socket that listens at the path. A file that has the path is replaced when it is certain
+// that nobody listens there. `mode`, as for chmod(2), holds before anybody can connect, whatever the umask
+// is. Error: internal, naming the path and what is wrong.
 [[nodiscard]] Result<Fd> listen_unix(const std::string& path, UnixSocketType type, mode_t mode);
 
 }  // namespace gerve

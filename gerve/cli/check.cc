@@ -277,8 +277,10 @@ class Check {
     void check_authz() {
         const std::string path = config_.authz_socket();
         const auto address = UnixAddress::of(path);
+        if (!address) return wrong("authz", describe(address.error()), usage_status);
         const Fd socket = make_unix_socket(UnixSocketType::packets);
-        if (address && address->connect(socket)) return good("authz", path + " answers");
+        const bool connected = address->connect(socket) || errno == EAGAIN;  // its backlog is full
+        if (connected) return good("authz", path + " answers");
         wrong("authz", errno_text("cannot reach " + path) + "; is `gerve serve` running?", refused_status);
     }
 

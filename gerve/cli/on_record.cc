@@ -24,12 +24,10 @@ namespace {
 constexpr std::chrono::seconds patience{3};
 constexpr std::chrono::seconds patience_once_done{10};  // nothing can be refused any more
 
-// Whether authz is away, as opposed to slow.
-bool nobody_listens(const std::string& path) {
-    const auto address = UnixAddress::of(path);
-    const Fd socket = make_unix_socket(UnixSocketType::packets);
-    if (!address || !socket || address->connect(socket)) return false;
-    return errno == ECONNREFUSED || errno == ENOENT;
+// As opposed to slow.
+bool is_away(const std::string& authz_socket) {
+    const auto address = UnixAddress::of(authz_socket);
+    return address && nobody_listens(*address);
 }
 
 // Of a command's line what it was given: without its own name and where the installation is.
@@ -84,7 +82,7 @@ class Recorder {
         auto told = by_authz_ ? authz_in_the_end_.change(report) : append(report);
         bool perhaps = by_authz_ && !told && told.error().kind == ErrorKind::unavailable;
         // Of one that is there, but says nothing, nobody knows what it writes: it would be there twice.
-        if (perhaps && nobody_listens(site_.config().authz_socket())) {
+        if (perhaps && is_away(site_.config().authz_socket())) {
             perhaps = false;
             told = append(std::move(report));
         }

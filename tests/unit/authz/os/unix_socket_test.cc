@@ -1,6 +1,7 @@
 #include "authz/os/unix_socket.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -51,18 +52,44 @@ TEST_CASE("a socket that somebody listens at is left alone, whichever its type")
     const TemporaryDirectory directory;
     const std::string path = directory.path + "/s";
     const auto address = UnixAddress::of(path);
-    CHECK_FALSE(somebody_listens(*address, UnixSocketType::packets));
+    CHECK(nobody_listens(*address));
     {
         const auto first = listen_unix(path, UnixSocketType::packets, 0600);
         REQUIRE(first);
-        CHECK(somebody_listens(*address, UnixSocketType::packets));
-        CHECK(somebody_listens(*address, UnixSocketType::stream));
+        CHECK_FALSE(nobody_listens(*address));
         CHECK(why_not(path) == path + ": another process listens there");
         const Fd client = make_unix_socket(UnixSocketType::packets);
         CHECK(address->connect(client));
     }
-    CHECK_FALSE(somebody_listens(*address, UnixSocketType::packets));
+    CHECK(nobody_listens(*address));
     CHECK(listen_unix(path, UnixSocketType::stream, 0600).has_value());
+}
+
+TEST_CASE("a socket whose backlog is full is left alone") {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path + "/s";
+    const auto full = listen_unix(path, UnixSocketType::stream, 0600);
+    REQUIRE(full);
+    REQUIRE(::listen(full->get(), 0) == 0);
+    const auto address = UnixAddress::of(path);
+    const Fd first = make_unix_socket(UnixSocketType::stream);
+    REQUIRE(address->connect(first));
+    CHECK_FALSE(nobody_listens(*address));
+}
+
+// Another user's, for instance: who may not connect cannot tell that it is dead.
+TEST_CASE("a socket of which nothing can be found out is left alone") {
+    const TemporaryDirectory directory;
+    const std::string path = directory.path + "/s";
+    const auto first = listen_unix(path, UnixSocketType::stream, 0600);
+    REQUIRE(first);
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const bool free = nobody_listens(*UnixAddress::of(path));
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_FALSE(free);
 }
 
 TEST_CASE("whatever has the path is replaced, and what keeps it from being made is told") {

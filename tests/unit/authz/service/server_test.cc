@@ -1,12 +1,10 @@
 #include "authz/service/server.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <map>
 #include <set>
 
-#include "authz/os/unix_socket.h"
 #include "authz/wire/wire.h"
 #include "tests/unit/authz/service/fixture.h"
 
@@ -288,19 +286,4 @@ TEST_CASE("a server that stops has answered what it took, and takes no more") {
     CHECK(site->server.stop(std::chrono::seconds(2)));
     CHECK(monotonic_now() - start < 1'000);
     CHECK(kind_of(client.key(ask_key(1))) == ErrorKind::unavailable);
-}
-
-TEST_CASE("listening: a socket that nobody serves is replaced, one that somebody serves is not") {
-    const TemporaryDirectory directory;
-    const std::string path = directory.file("s");
-    {
-        const Fd first = must(listen_unix(path, UnixSocketType::packets, 0600));
-        CHECK(kind_of(listen_unix(path, UnixSocketType::packets, 0600)) == ErrorKind::internal);
-    }
-    const Fd second = must(listen_unix(path, UnixSocketType::packets, 0666));
-    struct stat status {};
-    REQUIRE(::stat(path.c_str(), &status) == 0);
-    CHECK((status.st_mode & 0777) == 0666);
-    CHECK(kind_of(listen_unix(directory.file(std::string(200, 'x')), UnixSocketType::packets, 0600)) ==
-          ErrorKind::internal);
 }
