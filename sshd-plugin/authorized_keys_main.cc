@@ -126,7 +126,10 @@ int run(const std::vector<std::string>& arguments) {
     if (arguments.size() == 1 && arguments[0] == "--help") return print_usage();
     if (arguments.size() == 1 && arguments[0] == "--version")
         return std::puts(("gerve " + version_text()).c_str()) < 0;
-    if (!harden_process()) return in_trouble;
+    if (const auto hardened = harden_process(); !hardened) {
+        tell_trouble(program, describe(hardened.error()));
+        return in_trouble;
+    }
     limit_life(std::chrono::seconds(2));
     const auto settings = read_settings(arguments);
     if (!settings) {

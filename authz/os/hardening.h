@@ -1,12 +1,12 @@
-// What a process with secrets in its memory gives up at its start.
+// Hardening of a process that has secrets in its memory.
 #pragma once
 
 #include "authz/base/result.h"
 
 namespace gerve {
 
-// No core file, no debugger of the same user, and no right that a program which it starts could gain
-// (set-user-ID, file capabilities). Not undone by anything. Error: internal.
+// Forbids core files, debuggers of the same user, and rights that a program started by it could gain
+// (set-user-ID, file capabilities); for good. Tries each, whichever fails. Error: internal.
 [[nodiscard]] Result<void> harden_process();
 
 }  // namespace gerve
