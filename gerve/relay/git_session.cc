@@ -93,7 +93,8 @@ asio::awaitable<void> carry(Door& door, const RepoPath& repo, Upstream upstream,
                             RelayDeadlines deadlines, SessionReport& report) {
     EndableStreams client(door.streams());
     LiveOperation operation(report, repo, client, upstream);
-    const LiveLink::Place place = door.live().enter(operation);
+    const bool known = !report.handle.empty();
+    const LiveLink::Place place = known ? door.live().enter(operation) : door.live().hold(operation);
     const RelayOutcome outcome = co_await relay(client, upstream, scratch, deadlines);
     auto [ended, text] = words_for(outcome.end, deadlines, report.request);
     report.ended = ended;
@@ -131,6 +132,20 @@ asio::awaitable<void> tell_self(Door& door, SelfQuestion question, SessionReport
 }
 
 }  // namespace
+
+void describe_command(const std::string& command, SessionReport& report) {
+    const auto self = parse_self_question(command);
+    const auto git = parse_git_command(command);
+    if (self && *self) {
+        report.service = (*self)->name();
+        report.repo = (*self)->repo ? (*self)->repo->text() : "";
+    } else if (git) {
+        report.service = service_name(git->service);
+        report.repo = git->repo.text();
+    } else {
+        report.repo = command;
+    }
+}
 
 asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice,
                                 FileServers& file_servers, Scratch& scratch, SessionReport& report) {

@@ -47,6 +47,10 @@ asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const
                                     const OperationDeadlines& deadlines, const std::string& notice,
                                     FileServers& file_servers, Scratch& scratch, SessionReport& report);
 
+// Fills in the service and the repository of a command that is not run; of one that makes no sense, the whole
+// of it as the repository, as serve_git() does.
+void describe_command(const std::string& command, SessionReport& report);
+
 // Sends all of `text` on stderr, waiting a while for room. The text outlives the call.
 asio::awaitable<void> say(ClientStreams& client, std::string_view text,
                           OutputStream stream = OutputStream::err);

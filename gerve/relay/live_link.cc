@@ -33,21 +33,21 @@ LiveLink::LiveLink(asio::io_context& loop, std::string socket_path, std::string 
 
 LiveLink::Place LiveLink::enter(LiveSubject& subject) {
     const std::uint64_t number = ++last_number_;
-    if (subject.describe().handle.empty()) {
-        nameless_.emplace(number, &subject);
-        return {*this, number};
-    }
     items_.emplace(number, Item{&subject, steady_clock::now()});
     if (!std::exchange(running_, true)) asio::co_spawn(loop_, run(), asio::detached);
     return {*this, number};
 }
 
+LiveLink::Place LiveLink::hold(LiveSubject& subject) {
+    const std::uint64_t number = ++last_number_;
+    held_.emplace(number, &subject);
+    return {*this, number};
+}
+
 void LiveLink::leave(std::uint64_t number) {
+    if (held_.erase(number) > 0) return;
     const auto item = items_.find(number);
-    if (item == items_.end()) {
-        nameless_.erase(number);
-        return;
-    }
+    if (item == items_.end()) return;
     if (item->second.told) ended_.push_back(number);
     items_.erase(item);
 }
@@ -151,7 +151,7 @@ void LiveLink::hear(std::string_view message) {
 
 void LiveLink::end_all(LiveEnd why) {
     for (const auto& [number, item] : items_) item.subject->end(why);
-    for (const auto& [number, subject] : nameless_) subject->end(why);
+    for (const auto& [number, subject] : held_) subject->end(why);
 }
 
 // A connection goes with all that runs on it, also what authz has not heard of yet.

@@ -60,9 +60,9 @@ class LiveLink {
         LiveLink* link_ = nullptr;
         std::uint64_t number_ = 0;
     };
-    // authz is not told of a subject without a handle: nobody logged in, and there is nothing that it could
-    // take back.
     [[nodiscard]] Place enter(LiveSubject& subject);
+    // Of a subject without a principal, which authz could not take anything back from: it is not told.
+    [[nodiscard]] Place hold(LiveSubject& subject);
     // Ends all that is in the link, whether authz has heard of it or not.
     void end_all(LiveEnd why);
 
@@ -93,8 +93,8 @@ class LiveLink {
     const Pace pace_;
     AuthzSocket socket_;
     std::map<std::uint64_t, Item> items_;
-    std::map<std::uint64_t, LiveSubject*> nameless_;  // without a handle
-    std::vector<std::uint64_t> ended_;                // which authz still counts as live
+    std::map<std::uint64_t, LiveSubject*> held_;  // authz is not told of them
+    std::vector<std::uint64_t> ended_;            // which authz still counts as live
     News answered_;
     std::uint64_t last_number_ = 0;
     std::uint64_t last_question_ = 0;

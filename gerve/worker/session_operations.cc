@@ -49,7 +49,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
             report.handle = login_->found->handle;
             report.ended = "refused";
             report.exit = static_cast<int>(ExitStatus::unavailable);
-            report.repo = *channel->command();
+            describe_command(*channel->command(), report);
             const std::string told = begun.error();
             co_await say(*channel, told);
             channel->finish(report.exit);

@@ -1,6 +1,7 @@
 """What one key and one account may have at a gateway, and who gets in while strangers hold all places."""
 
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
@@ -9,7 +10,7 @@ import pytest
 from harness.audit import events
 from harness.messages import greeting
 from harness.metrics import Metrics
-from harness.processes import free_port, wait_until
+from harness.processes import free_port, stopped, wait_until
 from harness.rawssh import RawClient
 
 CONFIG = """\
@@ -71,6 +72,18 @@ def test_one_connection_too_many_is_in_the_trail(site, door, alice, project):
     wait_until(lambda: len(of_alice("proven")) == before + 1, "and so is the login, by a key that was proven")
 
 
+@pytest.mark.slow
+def test_an_end_is_in_the_trail_though_authz_hung(site, door, alice):
+    with logged_in(door, alice.key, 6), RawClient(door) as over:
+        over.log_in(alice.key)
+        with stopped(site.gateway.authz()):
+            over.close()
+            time.sleep(4.5)  # a worker gives up a question after four seconds
+    wait_until(lambda: events(site, "--user", alice.login, "--event", "ended"), "it is on record")
+    time.sleep(0.5)
+    assert len(events(site, "--user", alice.login, "--event", "ended")) == 1, "and once"
+
+
 def test_an_accounts_keys_share_its_connections(site, door, alice):
     second = site.add_key(alice.login, site.stranger().key)
     with logged_in(door, alice.key, 5), logged_in(door, second, 2), RawClient(door) as over:
@@ -94,7 +107,8 @@ def test_operations_of_one_key_over_its_connections(site, door, alice, bob, proj
             return [one for one in events(site, "--event", "session") if one["ended"] == "refused"]
 
         wait_until(refused, "it is on record")
-        assert [one["fingerprint"] for one in refused()] == [alice.key.fingerprint]
+        recorded = [(one["fingerprint"], one["service"], one["repo"]) for one in refused()]
+        assert recorded == [(alice.key.fingerprint, "git-upload-pack", project.path)]
         held[0].close()
         wait_until(lambda: alice.git("ls-remote", project.url, exit=range(256)).exit == 0, "one has ended")
 

@@ -3,8 +3,10 @@
 import itertools
 import os
 import random
+import signal
 import socket
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -15,6 +17,19 @@ def wait_until(condition, what: str, timeout: float = 10.0, every: float = 0.02)
         assert time.monotonic() < deadline, f"after {timeout} s still not: {what}"
         time.sleep(every)
     return result
+
+
+@contextmanager
+def stopped(*pids: int):
+    """These processes hang meanwhile, as on a machine that swaps."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            if is_alive(pid):
+                os.kill(pid, signal.SIGCONT)
 
 
 def _ports():

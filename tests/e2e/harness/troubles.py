@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from .hanging import hanging
-from .processes import wait_until
+from .processes import stopped, wait_until
+
 
 def in_mysql(name: str):
     """What makes a trouble of a table: TABLE_TROUBLES has the statements that begin and end it."""
@@ -68,15 +69,6 @@ def table_locked(table: str):
         return house.database.locked(f"{house.site.schema}.{table}")
 
     return trouble
-
-
-@contextmanager
-def stopped(pid: int):
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def connections_killed(house):

@@ -10,7 +10,7 @@ import pytest
 
 from harness.messages import CANNOT_CHECK, CONNECTION_LOST, server_not_answering
 from harness.outcome import NONZERO
-from harness.processes import is_alive, wait_until
+from harness.processes import stopped, wait_until
 from harness.rawssh import RawClient
 
 BOUND = 5.0  # seconds within which any refusal must be there
@@ -25,19 +25,6 @@ def site(private_sites):
 @pytest.fixture
 def door(site):
     return site.door()
-
-
-@contextmanager
-def stopped(*pids: int):
-    """These processes hang meanwhile, as on a machine that swaps."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            if is_alive(pid):
-                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
