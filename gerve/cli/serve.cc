@@ -1,9 +1,7 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/service/run_authz.h"
-#include "authz/service/server.h"
 #include "authz/state_directory.h"
-#include "authz/store/open_database.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/programs.h"
 #include "gerve/cli/site.h"
@@ -133,7 +131,6 @@ Fd metrics_page(const RoleValues& values, std::size_t place) {
 int serve_authz(Site& site, const RoleValues& values) {
     log::start("authz");
     const Config config = config_of(site, values);
-    if (config.directory_backend == "sqlite") need(make_state_directory(config.state));
     std::optional<Fd> listener;
     if (!values.listeners.empty()) listener = inherited(values.listeners.front());
     return run_authz(config, std::move(listener), inherited(values.control), metrics_page(values, 0));
