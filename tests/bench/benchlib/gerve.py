@@ -6,7 +6,7 @@ import subprocess
 from benchlib import building, processes
 from benchlib.system import BenchError, System
 
-# Accounts of which none comes near its limits with 2,000 sessions in flight.
+# So many accounts share 2,000 sessions in flight without reaching their limits.
 CROWD = 40
 SUBCOMMAND_ROLES = ("worker", "authz", "agent")
 

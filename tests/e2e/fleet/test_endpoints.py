@@ -2,15 +2,13 @@
 
 import socket
 import subprocess
-import tempfile
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from harness.fileserver import FileServer
 from harness.processes import free_port, session_members, wait_until
-from harness.production import Production
+from harness.production import running_production
 
 LISTEN = """
 [upstream]
@@ -27,14 +25,8 @@ workers = 1
 
 @pytest.fixture(scope="module")
 def house(workspace):
-    site = Production(Path(tempfile.mkdtemp(prefix="ends-", dir=workspace)), listen=LISTEN)
-    try:
-        site.start()
+    with running_production(workspace, listen=LISTEN) as site:
         yield site
-        site.stop()
-    finally:
-        site.gateway.kill()
-        site.files.kill()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from harness.gitdaemon import GitDaemon
 from harness.messages import NOT_FOUND
 from harness.outcome import NONZERO
-from harness.processes import connections_to, descendants, wait_until
+from harness.processes import wait_until
 from harness.production import Production
 
 NOISE = 24 << 20  # bytes that are under way: more than all buffers between hold

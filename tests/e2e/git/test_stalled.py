@@ -8,14 +8,13 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.processes import connections_to, descendants, resident_kib, session_members, wait_until
-from harness.production import Production
+from harness.production import running_production
 from harness.programs import sanitized
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
@@ -29,14 +28,8 @@ CONFIG = '[ssh]\nworkers = 1\n'
 
 @pytest.fixture(scope="module")
 def house(workspace):
-    site = Production(Path(tempfile.mkdtemp(prefix="stall-", dir=workspace)), listen=CONFIG)
-    try:
-        site.start()
+    with running_production(workspace, listen=CONFIG) as site:
         yield site
-        site.stop()
-    finally:
-        site.gateway.kill()
-        site.files.kill()
 
 
 @pytest.fixture(scope="module")

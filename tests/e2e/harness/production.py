@@ -1,5 +1,7 @@
 """A site as production has it: routes in Redis, repositories on a file server, perhaps the directory in MySQL."""
 
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import processes
@@ -103,3 +105,15 @@ class Production(Site):
             self._routed.add(login)
         made = super().repository(owner, name, private)
         return Repository(made.owner, made.name, self.files.root)
+
+
+@contextmanager
+def running_production(workspace: Path, **settings):
+    """A Production in a directory of its own, started, and in the end stopped."""
+    site = Production(Path(tempfile.mkdtemp(prefix="production-", dir=workspace)), **settings)
+    try:
+        site.start()
+        yield site
+        site.stop()
+    finally:
+        site.kill()

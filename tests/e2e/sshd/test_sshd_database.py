@@ -2,13 +2,11 @@
 
 import os
 import re
-from contextlib import suppress
 
 import pytest
-from harness.database import SCHEMA, Database
+from harness.over_database import site_over_database
 from harness.processes import wait_until
-from harness.site import Site
-from harness.sshd import AUTHZ, Sshd, open_to_others, why_not
+from harness.sshd import Sshd, why_not
 
 pytestmark = pytest.mark.slow
 
@@ -19,23 +17,8 @@ BOUND = 2.5  # seconds that the question of one key may take
 def house(workspace):
     if why_not():
         pytest.skip(why_not())
-    directory = workspace / "over-database"
-    directory.mkdir()
-    database = Database(directory)
-    try:
-        passwd = Sshd.passwd(directory, "/usr/sbin/nologin")
-        made = Site(directory, database.config(database.server.port) + AUTHZ, Sshd.inside(passwd))
-        with suppress(AssertionError):  # the grants on tables want these made
-            database.make_accounts(SCHEMA)
-        made.gerve("schema", "migrate")
-        database.make_accounts(SCHEMA)
-        made.start()
-        open_to_others(made)
-        made.database = database
-        yield made
-        made.gateway.stop()
-    finally:
-        database.stop()
+    with site_over_database(workspace / "over-database") as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

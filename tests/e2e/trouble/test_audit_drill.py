@@ -5,37 +5,20 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import pytest
 from harness.audit import events_in, misfits, schema
-from harness.database import SCHEMA, Database
+from harness.over_database import site_over_database
 from harness.processes import wait_until
-from harness.site import Site
-from harness.sshd import AUTHZ, Sshd, open_to_others, why_not
+from harness.sshd import Sshd, why_not
 
 
 @pytest.fixture
 def house(workspace):
     if why_not():
         pytest.skip(why_not())
-    directory = workspace / f"drill-{len(list(workspace.glob('drill-*')))}"
-    directory.mkdir()
-    database = Database(directory)
-    try:
-        made = Site(directory, database.config(database.server.port) + AUTHZ,
-                    Sshd.inside(Sshd.passwd(directory, "/usr/sbin/nologin")))
-        with suppress(AssertionError):  # the grants on tables want these made
-            database.make_accounts(SCHEMA)
-        made.gerve("schema", "migrate")
-        database.make_accounts(SCHEMA)
-        made.start()
-        open_to_others(made)
-        made.database = database
-        yield made
-        made.gateway.stop()
-    finally:
-        database.stop()
+    with site_over_database(workspace / f"drill-{len(list(workspace.glob('drill-*')))}") as site:
+        yield site
 
 
 @pytest.fixture
