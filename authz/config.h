@@ -37,7 +37,7 @@ struct SshConfig {
     std::vector<std::string> host_keys;  // empty: made in the state directory
     std::vector<std::string> logins{"git"};
     std::chrono::milliseconds login_grace{120'000};
-    unsigned workers = 0;                            // processes; 0: one per core, see worker_count()
+    unsigned workers = 0;                            // 0: one per core; see worker_count()
     unsigned max_auth_tries = 64;                    // keys offered on one connection
     unsigned max_sessions = 16;                      // channels open at once on one connection
     unsigned max_unauthenticated = 8192;             // connections that have not logged in, per worker

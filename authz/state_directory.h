@@ -1,5 +1,5 @@
-// The state directory: made private on first start, locked against a second master, filled with what is
-// needed.
+// The state directory: made private on the first start, locked against a second master, filled with what the
+// embedded default needs.
 #pragma once
 
 #include <string>

@@ -27,7 +27,7 @@ constexpr auto start_time = 500ms;
 // Between two attempts to start git while the system is short of something.
 constexpr auto shortage_pause = 50ms;
 
-// The least weight that there is: a dozen clones by strangers are fifty threads of git.
+// The lowest priority: a dozen clones may run fifty threads, and each of them gets its share.
 constexpr int niceness_of_strangers = 19;
 
 std::vector<std::string> git_arguments(const Operation& operation) {

@@ -12,7 +12,6 @@
 
 #include "authz/base/log.h"
 #include "gerve/agent/disk_threads.h"
-#include "gerve/agent/stream.h"
 #include "gerve/loop/event.h"
 #include "gerve/loop/timer.h"
 

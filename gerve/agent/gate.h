@@ -10,8 +10,6 @@
 #include <utility>
 
 #include "gerve/agent/operation_count.h"
-#include "gerve/agent/stream.h"
-#include "gerve/loop/event.h"
 #include "gerve/loop/timer.h"
 
 namespace gerve {

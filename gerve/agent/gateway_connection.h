@@ -4,12 +4,11 @@
 
 #include <sys/types.h>
 
+#include <asio/steady_timer.hpp>
 #include <string>
 #include <string_view>
 
 #include "gerve/agent/stream.h"
-#include "gerve/loop/event.h"
-#include "gerve/loop/timer.h"
 
 namespace gerve {
 

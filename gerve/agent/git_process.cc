@@ -107,7 +107,7 @@ void limit_open_files(pid_t pid, std::size_t soft) {
     ::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr);
 }
 
-// It has not started a thread or a process yet, or next to nothing of them.
+// git has just been started: the threads and processes that it starts inherit the value.
 void yield_to_others(pid_t pid, int niceness) {
     if (niceness == 0) return;
     errno = 0;

@@ -17,8 +17,7 @@ struct GitStart {
     std::vector<std::string> arguments;    // behind "git"
     std::vector<std::string> environment;  // "NAME=value"; nothing else is inherited
     std::size_t open_files = 0;            // soft limit of open files for git; 0: that of this process
-    // Added to the nice value of this process, setpriority(2): 0..19.
-    int niceness = 0;
+    int niceness = 0;                      // 0..19, added to the nice value of this process
     // When this process dies, git is not to be ended by SIGPIPE: it keeps a reader of its own output.
     bool survives = false;
 };

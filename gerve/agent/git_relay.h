@@ -11,6 +11,8 @@
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_process.h"
 #include "gerve/agent/pacer.h"
+#include "gerve/agent/stream.h"
+#include "gerve/loop/event.h"
 #include "gerve/loop/timer.h"
 #include "gerve/relay/buffer_pool.h"
 #include "gerve/relay/grv1.h"

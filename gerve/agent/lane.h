@@ -7,8 +7,6 @@
 #include "gerve/agent/agent_listener.h"
 #include "gerve/agent/state.h"
 #include "gerve/agent/stream.h"
-#include "gerve/loop/event.h"
-#include "gerve/loop/timer.h"
 
 namespace gerve {
 

@@ -9,8 +9,6 @@
 #include <cstdint>
 
 #include "gerve/agent/stream.h"
-#include "gerve/loop/event.h"
-#include "gerve/loop/timer.h"
 
 namespace gerve {
 

@@ -61,7 +61,7 @@ struct Operation {
     std::string directory;                 // relative to the root
     std::string path;                      // absolute
     std::vector<std::string> environment;  // of git
-    bool yields = false;                   // nobody has logged in: whatever somebody waits for comes first
+    bool yields = false;                   // nobody has logged in: git runs with the lowest priority
 };
 
 // Service, path, environment. Does not look at the disk.

@@ -60,7 +60,7 @@ bool was_tried(const Json& event, const std::string& login) {
     return fold_case(text_in(event, "login")) == login || was_asked_for(event, login);
 }
 
-// Whether the member `name` is an array that has it.
+// Whether the member `name` is an array that contains it.
 bool lists(const Json& part, const char* name, const std::string& wanted) {
     const auto found = part.find(name);
     return found != part.end() && found->is_array() &&

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t help_column = 26;
 
-// In front of the words of a line that a shell wants completed; see packaging/completion.
+// What packaging/completion/gerve puts in front of a line to be completed.
 constexpr std::string_view completion_word = "--complete";
 
 // CLI11's layout in our words.

@@ -7,7 +7,7 @@
 namespace gerve {
 namespace {
 
-// Of this command, or of one above it: their options are understood below them as well. Null: there is none.
+// An option of this command or of one above it, whose options are accepted here as well. Null: there is none.
 const CLI::Option* option_of(const CLI::App& app, std::string_view word) {
     const std::string name(word.substr(0, word.find('=')));
     if (const CLI::Option* option = app.get_option_no_throw(name)) return option;
@@ -33,10 +33,10 @@ void add_options(const CLI::App& app, std::set<std::string>& into) {
     if (app.get_parent() != nullptr) add_options(*app.get_parent(), into);
 }
 
-// Where a line has come to: the command it names so far.
+// What a line has named so far.
 struct Reached {
     const CLI::App* command;
-    bool wants_value = false;  // of an option, and nothing else
+    bool wants_value = false;  // the next word is the value of an option
 };
 
 Reached reached_by(const CLI::App& root, std::span<const char* const> words) {
@@ -46,9 +46,9 @@ Reached reached_by(const CLI::App& root, std::span<const char* const> words) {
             reached.wants_value = false;
         } else if (is_option(word)) {
             reached.wants_value = value_follows(option_of(*reached.command, word), word);
-        } else if (word != "help" ||
-                   reached.command != &root) {  // behind "help" stand the words of a command
-            if (const CLI::App* below = command_below(*reached.command, word)) reached.command = below;
+        } else if (const CLI::App* below = command_below(*reached.command, word)) {
+            const bool names_another = below->get_name() == "help";  // which stands behind it
+            if (!names_another) reached.command = below;
         }
     }
     return reached;
@@ -90,13 +90,12 @@ std::size_t options_in_front(const CLI::App& app, std::span<const char* const> w
 std::vector<std::string> completions(const CLI::App& root, std::span<const char* const> words) {
     const std::string_view begun = words.empty() ? "" : words.back();
     const Reached reached = reached_by(root, words.empty() ? words : words.first(words.size() - 1));
-    std::set<std::string> names;
     if (reached.wants_value) return {};
-    if (begun.starts_with('-')) {
+    std::set<std::string> names;
+    if (begun.starts_with('-'))
         add_options(*reached.command, names);
-    } else {
+    else
         names = names_below(*reached.command);
-    }
     std::vector<std::string> found;
     std::ranges::copy_if(names, std::back_inserter(found),
                          [&](const std::string& name) { return name.starts_with(begun); });

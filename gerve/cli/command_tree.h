@@ -1,4 +1,5 @@
-// The commands of a CLI11 tree by their names. Commands of the group "" are neither listed nor promised.
+// The commands of a CLI11 tree by their names, and completion of a line. Commands of the group "" are
+// internal.
 #pragma once
 
 #include <set>
@@ -17,15 +18,15 @@ namespace gerve {
 
 [[nodiscard]] std::set<std::string> names_below(const CLI::App& app);
 
-// Null: no command of that name is promised.
+// Null: there is no such command, or it is internal.
 [[nodiscard]] const CLI::App* command_below(const CLI::App& app, const std::string& name);
 
-// How many of the words in front are options of `app`, with their values; at most all.
+// How many of the leading words are options of `app` and their values.
 [[nodiscard]] std::size_t options_in_front(const CLI::App& app, std::span<const char* const> words);
 
-// What a shell offers for the last of `words` (a line without the program's name, up to the cursor), sorted:
-// commands, or options behind a dash. Empty where a value or an argument is expected: the shell then offers
-// files.
+// What the last of `words` may be completed to, sorted: commands or, behind a dash, options. `words` is a
+// command line up to the cursor, without the program's name. Empty where a value or an argument is expected:
+// the shell then offers files.
 [[nodiscard]] std::vector<std::string> completions(const CLI::App& root, std::span<const char* const> words);
 
 }  // namespace gerve

@@ -3,8 +3,8 @@
 #include "gerve/cli/commands.h"
 
 int main(int argc, char** argv) {
-    // What a command has to warn of goes to stderr: stdout is for what was asked, JSON perhaps. A process of
-    // the gateway starts a log of its own.
+    // Warnings of a command go to stderr, apart from what it prints. The processes of the gateway start logs
+    // of their own.
     gerve::log::start("command", gerve::log::Level::warn);
     gerve::CommandLine line;
     gerve::Command root = line.root();

@@ -1,4 +1,4 @@
-// Deadline: the moment until which something may take.
+// Deadline: a point in time.
 #pragma once
 
 #include <chrono>

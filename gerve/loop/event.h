@@ -1,4 +1,4 @@
-// How coroutines wait until something else, on the same event loop, says that there is news.
+// News and Event: how a coroutine waits for something else on the same event loop.
 #pragma once
 
 #include <asio/any_io_executor.hpp>
@@ -12,9 +12,9 @@
 
 namespace gerve {
 
-// News again and again, for one waiter at a time. A notify() that comes before the wait is not lost. The
-// waiter is resumed by the event loop, never from inside notify(): so notify() may be called from a library's
-// callback.
+// Happens again and again, for one waiter at a time. A notify() before the wait is not lost. The waiter is
+// resumed by the event loop, never from inside notify(), which may therefore be called from a callback of a
+// library.
 class News {
   public:
     explicit News(const asio::any_io_executor& executor) : timer_(executor) {}
@@ -44,7 +44,7 @@ class News {
     bool waiting_ = false;
 };
 
-// Something that happens once. Any number of coroutines may wait for it, before or after.
+// Happens once. Any number of coroutines may wait for it, before or after.
 class Event {
   public:
     explicit Event(asio::io_context& loop) : timer_(loop, no_deadline) {}

@@ -1,4 +1,4 @@
-// Timer: does something later, on an event loop.
+// Timer: runs an action later, on an event loop.
 #pragma once
 
 #include <asio/steady_timer.hpp>
@@ -10,8 +10,8 @@
 
 namespace gerve {
 
-// An action that is done once, unless it is replaced, cancelled, or the timer is destroyed before. An action
-// may arm its timer again, and may destroy it.
+// Runs an action once, unless it is replaced or cancelled, or the timer is destroyed first. An action may arm
+// its timer again, and may destroy it.
 class Timer {
   public:
     // `where`: an io_context or an executor; it outlives the timer.
@@ -25,16 +25,16 @@ class Timer {
         arm_at(std::chrono::steady_clock::now() + after, std::move(action));
     }
 
-    // With no_deadline the action is never done.
+    // With no_deadline the action never runs.
     void arm_at(Deadline when, std::function<void()> action) {
         cancel();
         if (when == no_deadline) return;
         action_ = std::make_shared<std::function<void()>>(std::move(action));
         timer_.expires_at(when);
-        // A handler that is on its way already when the timer is cancelled finds the action gone.
-        timer_.async_wait([this, armed = std::weak_ptr(action_)](const asio::error_code& cancelled) {
+        // The handler of an action that was cancelled, even one that was queued already, finds it gone.
+        timer_.async_wait([this, armed = std::weak_ptr(action_)](const asio::error_code&) {
             const auto todo = armed.lock();
-            if (cancelled || !todo) return;
+            if (!todo) return;
             action_.reset();
             (*todo)();
         });

@@ -31,11 +31,11 @@ class AuthzLink {
     // Whether a login would find its directory now.
     enum class Readiness { ready, directory_away, authz_away };
     asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);
-    // What concerns somebody who has logged in, or an operation. Kept until authz has it, in order; the
-    // oldest go first when there are too many.
+    // About an operation, or a client that has logged in. Kept until authz has it, in order; when there are
+    // too many, the oldest are dropped.
     using Report = std::variant<SessionReport, ProofReport, RefusalReport>;
     void report(Report report);
-    // Whether authz does not have all of them yet.
+    // Whether a report is still to be taken by authz.
     [[nodiscard]] bool owes_reports() const { return reporting_; }
 
   private:

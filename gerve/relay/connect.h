@@ -10,7 +10,7 @@
 
 #include "authz/base/result.h"
 #include "authz/model/route.h"
-#include "gerve/loop/event.h"
+#include "gerve/loop/deadline.h"
 
 namespace gerve {
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
 #include <cerrno>
 
 #include "authz/base/text.h"

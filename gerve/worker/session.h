@@ -31,7 +31,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void note_wrong_signature(const ssh::AuthAttempt& attempt);
     void tell_why(const ssh::AuthAttempt& attempt, bool wrong_login);
     void note_refusal(std::string_view reason, std::string_view text, std::string_view login = {});
-    void report_end(std::string_view reason, std::string_view text);  // of somebody who had logged in
+    void report_end(std::string_view reason, std::string_view text);  // of a client that has logged in
     asio::awaitable<void> turn_away();
     [[nodiscard]] std::chrono::milliseconds patience() const;
     // Whose connection it is, and that there is room for it.
@@ -70,8 +70,8 @@ class Session : public std::enable_shared_from_this<Session> {
     LastLookup last_lookup_;
 };
 
-// Serves an SSH connection from its first byte to its last. `peer` is its other end: the client, or a
-// balancer that says for whom it connects.
+// Serves an SSH connection from its first byte to its last. `peer` is the client, or a balancer that names
+// the client in a PROXY header.
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer);
 
 }  // namespace gerve
