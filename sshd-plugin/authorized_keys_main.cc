@@ -108,8 +108,8 @@ Exit answer(const Settings& settings) {
     const auto& [socket, logins, notice] = settings.installation;
     if (std::find(logins.begin(), logins.end(), offer->login) == logins.end()) return answered;
     AuthzClient authz(socket, settings.patience);
-    const KeyRequest question{offer->key, offer->login, false, {offer->address, "", "", "sshd"}};
-    const auto found = authz.key(question);
+    const KeyRequest question{offer->key, offer->login, false, {offer->address, "", "", Door::sshd}};
+    const auto found = authz.ask(question);
     const std::string fingerprint = offer->key.fingerprint().text();
     if (!found) return trouble("no answer for " + fingerprint + ": " + describe(found.error()));
     if (!*found) return answered;

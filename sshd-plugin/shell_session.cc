@@ -29,9 +29,9 @@ Error withdrawn() {
 }
 
 // The process has one client and nothing else to do, so authz is asked by calls that block.
-class SshdDoor final : public Door {
+class SshdFront final : public OperationFront {
   public:
-    SshdDoor(AuthzClient& authz, const std::string& handle, ClientStreams& streams, LiveLink& live)
+    SshdFront(AuthzClient& authz, const std::string& handle, ClientStreams& streams, LiveLink& live)
         : authz_(authz), handle_(handle), streams_(streams), live_(live) {}
 
     asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
@@ -39,7 +39,7 @@ class SshdDoor final : public Door {
         AuthorizeRequest asked = question;
         asked.handle = handle_;
         report.handle = handle_;
-        auto answer = authz_.authorize(asked);
+        auto answer = authz_.ask(asked);
         authz_.hang_up();  // thousands of these processes may run for hours
         if (!answer) co_return pass_on(answer);
         if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
@@ -52,7 +52,7 @@ class SshdDoor final : public Door {
         SelfRequest asked = question;
         asked.handle = handle_;
         report.handle = handle_;
-        auto answer = authz_.self(asked);
+        auto answer = authz_.ask(asked);
         if (!answer) co_return pass_on(answer);
         if (auto* told = std::get_if<SelfAnswer>(&*answer)) co_return std::move(*told);
         co_return tl::make_unexpected(why_stale(question.client));
@@ -63,7 +63,7 @@ class SshdDoor final : public Door {
   private:
     // The key was withdrawn, or it still is good and only the connection has lived too long.
     Error why_stale(const ClientContext& client) {
-        const auto holder = authz_.holder({handle_, client});
+        const auto holder = authz_.ask(HolderRequest{handle_, client});
         if (!holder) return holder.error();
         return *holder ? Error{ErrorKind::denied, messages::connection_too_old(), "the handle is too old"}
                        : withdrawn();
@@ -99,7 +99,7 @@ class ShellSession {
           report_{.handle = {}, .request = RequestId::make(), .client = {}} {
         report_.client.address = request.address;
         report_.client.connection = to_hex(random_bytes(8));
-        report_.client.door = "sshd";
+        report_.client.door = Door::sshd;
     }
 
     int run() {
@@ -117,15 +117,15 @@ class ShellSession {
 
   private:
     asio::awaitable<void> serve() {
-        SshdDoor door(authz_, invocation_.handle, streams_, live_);
+        SshdFront front(authz_, invocation_.handle, streams_, live_);
         const GitWish wish{*request_.command, request_.git_protocol};
         const std::string notice = read_notice(invocation_.notice);
-        co_await serve_git(door, wish, notice, file_servers_, scratch_, report_);
+        co_await serve_git(front, wish, notice, file_servers_, scratch_, report_);
     }
 
     asio::awaitable<void> greet() {
         const HolderRequest question{invocation_.handle, report_.client};
-        const auto holder = authz_.holder(question);
+        const auto holder = authz_.ask(question);
         std::string text;
         report_.exit = static_cast<int>(ExitStatus::refused);
         if (holder && *holder) {
@@ -146,7 +146,7 @@ class ShellSession {
         log_end(report_);
         if (report_.handle.empty()) return;
         AuthzClient authz(invocation_.socket, report_patience);
-        const auto told = authz.report(report_);
+        const auto told = authz.ask(report_);
         if (!told) {
             log::error("a session report is lost",
                        {{"request", report_.request.text()}, {"why", describe(told.error())}});
@@ -159,7 +159,7 @@ class ShellSession {
     asio::io_context loop_{1};
     AuthzClient authz_;
     StandardStreams streams_;
-    LiveLink live_{loop_, invocation_.socket, "sshd"};
+    LiveLink live_{loop_, invocation_.socket, Door::sshd};
     asio::signal_set signals_;
     FileServers file_servers_{loop_, UpstreamConfig(), FileServers::Memory::none};
     Scratch scratch_;

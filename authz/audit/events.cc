@@ -23,7 +23,7 @@ void put_client(JsonMembers& members, const ClientContext& client) {
     members.add("address", client.address);
     members.add("client", short_text(client.version, longest_version));
     members.add("connection", client.connection);
-    members.add("door", client.door);
+    members.add("door", door_name(client.door));
 }
 
 void put_key(JsonMembers& members, const KnownKey& key) {

@@ -6,10 +6,9 @@
 #include <string>
 #include <string_view>
 
-namespace gerve {
+#include "authz/base/json_text.h"
 
-// A JSON string with its quotes, in printable ASCII. Bytes that are not UTF-8 become U+FFFD.
-void append_json_text(std::string& out, std::string_view text);
+namespace gerve {
 
 class JsonMembers {
   public:

@@ -49,7 +49,7 @@ void log_unknown_key(const ClientContext& client, const std::string& login, cons
                           {"login", short_text(login, longest_login)},
                           {"addr", client.address},
                           {"client", short_text(client.version, longest_version)},
-                          {"door", client.door}});
+                          {"door", door_name(client.door)}});
 }
 
 // Limits that were met are the operator's to look at.
@@ -65,7 +65,7 @@ void log_refusal(const RefusalReport& refusal) {
                 {"login", short_text(refusal.login, longest_login)},
                 {"addr", refusal.client.address},
                 {"client", short_text(refusal.client.version, longest_version)},
-                {"door", refusal.client.door}});
+                {"door", door_name(refusal.client.door)}});
 }
 
 void put_source(JsonMembers& members, const LeftOut& left_out, std::uint64_t count) {

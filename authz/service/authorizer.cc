@@ -120,7 +120,7 @@ void log_decision(const Inquiry& inquiry, const RequestId& request, const std::s
                            {"repo", repo.text()},
                            {"server", inquiry.route ? inquiry.route->server.text() : ""},
                            {"addr", client.address},
-                           {"door", client.door}});
+                           {"door", door_name(client.door)}});
 }
 
 }  // namespace
@@ -266,7 +266,7 @@ Result<void> Authorizer::report(const SessionReport& report, const Asker& asker)
     const std::string key = *handle ? (*handle)->key.fingerprint.text() : "?";
     log::info("session end", {{"request", report.request.text()},
                               {"addr", report.client.address},
-                              {"door", report.client.door},
+                              {"door", door_name(report.client.door)},
                               {"key", key},
                               {"service", report.service},
                               {"repo", report.repo},

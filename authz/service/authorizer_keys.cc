@@ -13,7 +13,7 @@ void log_seen(const KeyRequest& request, bool known) {
                        {"login", request.login},
                        {"addr", request.client.address},
                        {"client", request.client.version},
-                       {"door", request.client.door}});
+                       {"door", door_name(request.client.door)}});
 }
 
 }  // namespace

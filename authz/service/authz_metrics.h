@@ -4,13 +4,10 @@
 #include "authz/base/audit_counters.h"
 #include "authz/base/directory_counters.h"
 #include "authz/model/decision.h"
+#include "authz/wire/requests.h"
 
 namespace gerve {
 
-constexpr std::size_t question_count = 13;  // of Question (peers.h), and their names in its order
-constexpr std::array<std::string_view, question_count> question_names{
-    "key",  "holder", "authorize", "report", "ready",     "proof",  "change",
-    "self", "live",   "sessions",  "kill",   "anonymous", "refusal"};
 // The rules up to a deploy key's allow, the others deny.
 [[nodiscard]] constexpr bool can_deny(Rule rule) {
     return rule > Rule::deploy_key;
@@ -31,10 +28,10 @@ struct AuthzMetrics {
     static constexpr std::uint64_t layout = 4;
 
     QueryCounters queries;
-    std::array<std::array<Counter, answer_kind_count>, question_count> questions;
-    std::array<Histogram, question_count> question_times;  // from taking it up to its answer
-    std::array<Counter, rule_count> denials;               // of Rule: by the rule that said no
-    Counter malformed;                                     // messages that are no question
+    std::array<std::array<Counter, answer_kind_count>, request_count> questions;  // of Request
+    std::array<Histogram, request_count> question_times;  // from taking it up to its answer
+    std::array<Counter, rule_count> denials;              // of Rule: by the rule that said no
+    Counter malformed;                                    // messages that are no question
     Counter expired;        // dropped unread: nobody waits for the answer any more
     Counter stale_handles;  // the peer is told to look the key up again
     Counter links_opened;   // connections to the database

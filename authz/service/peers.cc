@@ -11,37 +11,6 @@
 namespace gerve {
 namespace {
 
-struct Permit {
-    PeerKind kind;
-    Question question;
-    std::string_view door;
-};
-
-// What is not in this table is not answered.
-constexpr std::array<Permit, 21> permits{{
-    {PeerKind::worker, Question::key, "gateway"},
-    {PeerKind::worker, Question::authorize, "gateway"},
-    {PeerKind::worker, Question::report, "gateway"},
-    {PeerKind::worker, Question::ready, "gateway"},
-    {PeerKind::worker, Question::proof, "gateway"},
-    {PeerKind::worker, Question::self, "gateway"},
-    {PeerKind::worker, Question::live, "gateway"},
-    {PeerKind::worker, Question::anonymous, "git"},
-    {PeerKind::worker, Question::report, "git"},
-    {PeerKind::worker, Question::refusal, "gateway"},
-    {PeerKind::worker, Question::refusal, "git"},
-    {PeerKind::authorized_keys, Question::key, "sshd"},
-    {PeerKind::forced_command, Question::holder, "sshd"},
-    {PeerKind::forced_command, Question::authorize, "sshd"},
-    {PeerKind::forced_command, Question::report, "sshd"},
-    {PeerKind::forced_command, Question::self, "sshd"},
-    {PeerKind::forced_command, Question::live, "sshd"},
-    {PeerKind::administrator, Question::ready, "gateway"},
-    {PeerKind::administrator, Question::change, "gateway"},
-    {PeerKind::administrator, Question::sessions, "gateway"},
-    {PeerKind::administrator, Question::kill, "gateway"},
-}};
-
 std::optional<uid_t> find_uid(const std::string& user) {
     std::array<char, 16384> buffer{};
     passwd entry{};
@@ -53,14 +22,6 @@ std::optional<uid_t> find_uid(const std::string& user) {
 }
 
 }  // namespace
-
-std::optional<PeerKind> may_ask(const Peer& peer, Question question, std::string_view door) {
-    for (const Permit& permit : permits) {
-        if (permit.question == question && permit.door == door && peer.kinds.has(permit.kind))
-            return permit.kind;
-    }
-    return std::nullopt;
-}
 
 Result<PeerTable> PeerTable::make(const AuthzConfig& config, uid_t own) {
     std::vector<std::pair<std::string, PeerKind>> named{

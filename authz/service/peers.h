@@ -1,4 +1,4 @@
-// Peers: which local user may ask authz what, by the kernel's word (SO_PEERCRED) and one table.
+// Peers: which local user is at the other end of a connection to authz, by the kernel's word (SO_PEERCRED).
 #pragma once
 
 #include <sys/types.h>
@@ -13,22 +13,6 @@
 #include "authz/wire/protocol.h"
 
 namespace gerve {
-
-enum class Question {
-    key,
-    holder,
-    authorize,
-    report,
-    ready,
-    proof,
-    change,
-    self,
-    live,
-    sessions,
-    kill,
-    anonymous,
-    refusal
-};
 
 // Which of the kinds a local user is.
 class PeerKinds {
@@ -52,10 +36,6 @@ struct Peer {
     std::string user;  // its name; empty for a stranger
     PeerKinds kinds;
 };
-
-// As which kind the peer may ask this, coming through that door ("gateway" | "sshd" | "git"); nothing: it may
-// not.
-[[nodiscard]] std::optional<PeerKind> may_ask(const Peer& peer, Question question, std::string_view door);
 
 class PeerTable {
   public:

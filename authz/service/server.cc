@@ -52,7 +52,7 @@ AuthzServer::AuthzServer(Fd listener, ServerParts parts)
     live_.tell_by([this](std::uint64_t peer, const LiveOrder& order) {
         const auto connection = find(peer);
         if (connection == nullptr) return false;
-        const bool told = send_authz_message(connection->socket.get(), encode_live_order(order));
+        const bool told = send_authz_message(connection->socket.get(), encode_reply(0, order));
         if (!told) forget(*connection);
         return told;
     });

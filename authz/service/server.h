@@ -109,19 +109,17 @@ class AuthzServer {
     void greet(Fd socket);
     void take(Desk& desk, std::span<const epoll_event> events);
     void take_messages(Desk& desk, std::uint64_t id);
-    void count(Question question, const Error* failure);
+    void count(const Request& request, const Error* failure);
     void refuse(const Taken& taken, const Error& error);
     void count_links(int change);
     void show_threads();
-    void count_authorization(const Authorization& answer);
     void receive(Desk& desk, const std::shared_ptr<Connection>& connection, std::string_view message);
     void answer_taken(Desk& desk);
     void answer_keys(Desk& desk);
     void reply(const Connection& connection, std::string_view message);
     [[nodiscard]] std::string answer_to(Desk& desk, const Connection& connection,
                                         const ReceivedRequest& received);
-    [[nodiscard]] std::string answer_about_live(const Connection& connection, Authorizer& authorizer,
-                                                const Asker& asker, const ReceivedRequest& received);
+    void settle_live(const Connection& connection);
     [[nodiscard]] Result<void> watch(int fd, std::uint64_t id, std::uint32_t events);
     void arm(int fd, std::uint64_t id);
     void forget(const Connection& connection);

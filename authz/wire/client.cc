@@ -9,7 +9,6 @@
 
 #include "authz/base/clock.h"
 #include "authz/os/unix_socket.h"
-#include "authz/wire/wire.h"
 
 namespace gerve {
 namespace {
@@ -76,74 +75,19 @@ Result<std::string> AuthzClient::receive(std::uint64_t id, std::int64_t deadline
 }
 
 // A connection that was kept may have ended meanwhile: then the question is put once more on a new one.
-template <class Request>
-Result<std::string> AuthzClient::ask(const Request& request) {
+Result<std::string> AuthzClient::exchange(const std::function<std::string(const RequestHead&)>& encode) {
     const std::int64_t deadline = monotonic_now() + patience_.count();
     Result<std::string> reply = unavailable("not asked");
     for (const bool was_kept : {static_cast<bool>(socket_), false}) {
         const RequestHead head{++last_id_, deadline};
         auto sent = connect(deadline);
-        if (sent) sent = send(encode_request(head, request), deadline);
+        if (sent) sent = send(encode(head), deadline);
         reply = sent ? receive(head.id, deadline) : Result<std::string>(pass_on(sent));
         if (reply) return reply;
         socket_.reset();
         if (!was_kept || monotonic_now() >= deadline) break;
     }
     return reply;
-}
-
-Result<std::optional<KeyFound>> AuthzClient::key(const KeyRequest& request) {
-    const auto reply = ask(request);
-    if (!reply) return pass_on(reply);
-    return parse_key_reply(*reply);
-}
-
-Result<std::optional<KeyFound>> AuthzClient::holder(const HolderRequest& request) {
-    const auto reply = ask(request);
-    if (!reply) return pass_on(reply);
-    return parse_key_reply(*reply);
-}
-
-Result<Authorization> AuthzClient::authorize(const AuthorizeRequest& request) {
-    const auto reply = ask(request);
-    if (!reply) return pass_on(reply);
-    return parse_authorize_reply(*reply);
-}
-
-Result<SelfReply> AuthzClient::self(const SelfRequest& request) {
-    const auto reply = ask(request);
-    if (!reply) return pass_on(reply);
-    return parse_self_reply(*reply);
-}
-
-Result<void> AuthzClient::report(const SessionReport& report) {
-    const auto reply = ask(report);
-    if (!reply) return pass_on(reply);
-    return parse_done_reply(*reply);
-}
-
-Result<void> AuthzClient::change(const ChangeReport& report) {
-    const auto reply = ask(report);
-    if (!reply) return pass_on(reply);
-    return parse_done_reply(*reply);
-}
-
-Result<void> AuthzClient::ready() {
-    const auto reply = ask(ReadyRequest{ClientContext{"", "", "", "gateway"}});
-    if (!reply) return pass_on(reply);
-    return parse_done_reply(*reply);
-}
-
-Result<SessionsPage> AuthzClient::sessions(const SessionsRequest& request) {
-    const auto reply = ask(request);
-    if (!reply) return pass_on(reply);
-    return parse_sessions_reply(*reply);
-}
-
-Result<std::uint64_t> AuthzClient::kill(const KillRequest& request) {
-    const auto reply = ask(request);
-    if (!reply) return pass_on(reply);
-    return parse_kill_reply(*reply);
 }
 
 }  // namespace gerve

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
+#include <functional>
 #include <string>
 
 #include "authz/base/fd.h"
-#include "authz/wire/live_protocol.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/wire.h"
 
 namespace gerve {
 
@@ -20,23 +19,18 @@ class AuthzClient {
     AuthzClient(std::string socket_path, std::chrono::milliseconds patience)
         : path_(std::move(socket_path)), patience_(patience) {}
 
-    [[nodiscard]] Result<std::optional<KeyFound>> key(const KeyRequest& request);
-    [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request);
-    [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request);
-    [[nodiscard]] Result<SelfReply> self(const SelfRequest& request);
-    [[nodiscard]] Result<void> report(const SessionReport& report);
-    [[nodiscard]] Result<void> change(const ChangeReport& report);
-    // Good: authz answers, and its database answers it.
-    [[nodiscard]] Result<void> ready();
-    [[nodiscard]] Result<SessionsPage> sessions(const SessionsRequest& request);
-    [[nodiscard]] Result<std::uint64_t> kill(const KillRequest& request);
+    template <class R>
+    [[nodiscard]] Result<typename R::Reply> ask(const R& request) {
+        const auto reply = exchange([&](const RequestHead& head) { return encode_request(head, request); });
+        if (!reply) return pass_on(reply);
+        return parse_reply<typename R::Reply>(*reply);
+    }
 
     // Closes the connection until there is another question.
     void hang_up() { socket_ = Fd(); }
 
   private:
-    template <class Request>
-    Result<std::string> ask(const Request& request);
+    Result<std::string> exchange(const std::function<std::string(const RequestHead&)>& encode);
     Result<void> connect(std::int64_t deadline);
     Result<void> send(const std::string& message, std::int64_t deadline);
     Result<std::string> receive(std::uint64_t id, std::int64_t deadline);

@@ -1,15 +1,14 @@
-// Messages of protocol.h as JSON text and back: what both ends of the authz socket share.
+// Requests and replies as JSON text and back: what both ends of the authz socket share.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "authz/base/result.h"
-#include "authz/wire/live_protocol.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/message_codec.h"
+#include "authz/wire/model_fields.h"
+#include "authz/wire/requests.h"
 
 namespace gerve {
 
@@ -20,51 +19,96 @@ struct RequestHead {
     std::int64_t deadline = 0;
 };
 
-[[nodiscard]] std::string encode_request(const RequestHead& head, const KeyRequest& request);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const HolderRequest& request);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const AuthorizeRequest& request);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const AnonymousRequest& request);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const SessionReport& report);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const ReadyRequest& request);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const ProofReport& report);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const ChangeReport& report);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const SelfRequest& request);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const RefusalReport& report);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const LiveNews& news);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const SessionsRequest& request);
-[[nodiscard]] std::string encode_request(const RequestHead& head, const KillRequest& request);
-
-// Client side. parse_reply_id() reads the first few bytes alone. Errors: unavailable (the reply says so, or
-// is not a reply), internal (refused as not permitted).
-[[nodiscard]] Result<std::uint64_t> parse_reply_id(std::string_view message);
-[[nodiscard]] Result<std::optional<KeyFound>> parse_key_reply(std::string_view message);
-[[nodiscard]] Result<Authorization> parse_authorize_reply(std::string_view message);
-[[nodiscard]] Result<void> parse_done_reply(std::string_view message);
-[[nodiscard]] Result<SelfReply> parse_self_reply(std::string_view message);
-[[nodiscard]] Result<SessionsPage> parse_sessions_reply(std::string_view message);
-[[nodiscard]] Result<std::uint64_t> parse_kill_reply(std::string_view message);
-// What comes unasked, with the id 0.
-[[nodiscard]] Result<LiveOrder> parse_live_order(std::string_view message);
-
-// Server side. Errors: client, naming the field that is wrong.
-using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest,
-                             ProofReport, ChangeReport, SelfRequest, LiveNews, SessionsRequest, KillRequest,
-                             AnonymousRequest, RefusalReport>;
 struct ReceivedRequest {
     RequestHead head;
     Request request;
 };
+
+namespace wire {
+
+[[nodiscard]] std::string begin_request(const RequestHead& head, std::string_view name);
+[[nodiscard]] std::string begin_reply(std::uint64_t id);
+[[nodiscard]] tl::unexpected<Error> not_a_reply();
+// The error that a reply stands for, if it is one.
+[[nodiscard]] std::optional<Error> error_of_reply(const Value& reply);
+
+template <>
+struct Codec<ExitStatus, Usual> {
+    static void write(Writer& writer, ExitStatus exit) { writer.number(static_cast<int>(exit)); }
+    static std::optional<ExitStatus> read(const Value& value, Wrong& wrong);
+};
+
+// A choice is the one member that names it.
+template <>
+struct InlineCodec<LiveChoice> {
+    static void write(Writer& writer, const LiveChoice& choice);
+    static std::optional<LiveChoice> read(const Value& object, Wrong& wrong);
+};
+template <>
+struct InlineCodec<std::optional<LiveChoice>> {
+    static void write(Writer& writer, const std::optional<LiveChoice>& choice);
+    static std::optional<std::optional<LiveChoice>> read(const Value& object, Wrong& wrong);
+};
+
+// How each type of reply stands behind the id: by its fields, unless it is said here.
+template <class Reply>
+struct ReplyCodec : InlineCodec<Reply> {};
+template <>
+struct ReplyCodec<std::optional<KeyFound>> {
+    static void write(Writer& writer, const std::optional<KeyFound>& reply);
+    static std::optional<std::optional<KeyFound>> read(const Value& reply, Wrong& wrong);
+};
+template <>
+struct ReplyCodec<Authorization> {
+    static void write(Writer& writer, const Authorization& reply);
+    static std::optional<Authorization> read(const Value& reply, Wrong& wrong);
+};
+template <>
+struct ReplyCodec<SelfReply> {
+    static void write(Writer& writer, const SelfReply& reply);
+    static std::optional<SelfReply> read(const Value& reply, Wrong& wrong);
+};
+
+}  // namespace wire
+
+template <class R>
+[[nodiscard]] std::string encode_request(const RequestHead& head, const R& request) {
+    std::string message = wire::begin_request(head, R::name);
+    wire::Writer writer(message);
+    wire::write_fields(writer, request);
+    writer.end('}');
+    return message;
+}
+
+// Error: client, naming the field that is wrong.
 [[nodiscard]] Result<ReceivedRequest> parse_request(std::string_view message);
 // The id to answer a request with that does not parse; 0 when it has none.
 [[nodiscard]] std::uint64_t parse_request_id(std::string_view message);
-[[nodiscard]] std::string encode_key_reply(std::uint64_t id, const Result<std::optional<KeyFound>>& reply);
-[[nodiscard]] std::string encode_authorize_reply(std::uint64_t id, const Result<Authorization>& reply);
-[[nodiscard]] std::string encode_done(std::uint64_t id);
-[[nodiscard]] std::string encode_self_reply(std::uint64_t id, const Result<SelfReply>& reply);
-[[nodiscard]] std::string encode_sessions_reply(std::uint64_t id, const SessionsPage& page);
-[[nodiscard]] std::string encode_kill_reply(std::uint64_t id, std::uint64_t killed);
-[[nodiscard]] std::string encode_live_order(const LiveOrder& order);
+
 // `reached`: whether the directory is there, and only this question found no answer in it.
 [[nodiscard]] std::string encode_error(std::uint64_t id, const Error& error, bool reached = false);
+
+template <class Reply>
+[[nodiscard]] std::string encode_reply(std::uint64_t id, const Reply& reply) {
+    std::string message = wire::begin_reply(id);
+    wire::Writer writer(message);
+    wire::ReplyCodec<Reply>::write(writer, reply);
+    writer.end('}');
+    return message;
+}
+
+// Reads the first few bytes alone.
+[[nodiscard]] Result<std::uint64_t> parse_reply_id(std::string_view message);
+
+// Errors: unavailable (the reply says so, or is not a reply), internal (refused as not permitted).
+template <class Reply>
+[[nodiscard]] Result<Reply> parse_reply(std::string_view message) {
+    const wire::ReceivedMessage received(message);
+    if (auto error = wire::error_of_reply(received.value())) return tl::make_unexpected(std::move(*error));
+    wire::Wrong wrong;
+    auto reply = wire::ReplyCodec<Reply>::read(received.value(), wrong);
+    if (!reply) return wire::not_a_reply();
+    return std::move(*reply);
+}
 
 }  // namespace gerve

@@ -12,7 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds patience{5'000};
 
 ClientContext administrator() {
-    return {"", "", "", "gateway"};
+    return {};
 }
 
 template <class T>
@@ -37,7 +37,7 @@ Result<std::vector<LiveRecord>> try_list_live(const Config& config, const std::o
     bool more = true;
     while (more) {
         const std::uint64_t last = records.empty() ? 0 : records.back().sequence;
-        const auto page = authz.sessions({administrator(), last, choice});
+        const auto page = authz.ask(SessionsRequest{administrator(), last, choice});
         if (!page) return pass_on(page);
         records.insert(records.end(), page->records.begin(), page->records.end());
         more = page->more && !page->records.empty();
@@ -50,7 +50,7 @@ std::vector<LiveRecord> list_live(const Config& config, const std::optional<Live
 }
 
 std::uint64_t kill_live(const Config& config, const LiveChoice& choice) {
-    auto answer = AuthzClient(config.authz_socket(), patience).kill({administrator(), choice});
+    auto answer = AuthzClient(config.authz_socket(), patience).ask(KillRequest{administrator(), choice});
     if (!answer && answer.error().kind == ErrorKind::internal) {
         throw Stop{refused_status,
                    "authz at " + config.authz_socket() +
@@ -58,7 +58,7 @@ std::uint64_t kill_live(const Config& config, const LiveChoice& choice) {
                        "one of authz.administrators), or its audit file cannot be written: its "
                        "log says which"};
     }
-    return need_answer(config, std::move(answer));
+    return need_answer(config, std::move(answer)).killed;
 }
 
 std::vector<LiveRecord> without_busy_connections(std::vector<LiveRecord> records) {
@@ -83,7 +83,7 @@ nlohmann::ordered_json live_json(const LiveRecord& record) {
             {"server", record.server},
             {"address", record.address},
             {"client", record.version},
-            {"door", record.door},
+            {"door", door_name(record.door)},
             {"process", record.process},
             {"since", format_time(record.since)},
             {"seconds", std::max<std::int64_t>(unix_now() - record.since, 0) / 1000},

@@ -59,7 +59,7 @@ class Recorder {
     // Whether an event would be taken, and by whom.
     void prepare() {
         if (!on_) return;
-        const auto taken = authz_.change(ChangeReport{.client = here()});
+        const auto taken = authz_.ask(ChangeReport{.client = here()});
         by_authz_ = taken.has_value();
         if (by_authz_) return;
         if (taken.error().kind != ErrorKind::unavailable) {
@@ -79,7 +79,7 @@ class Recorder {
         if (!on_) return;
         ChangeReport report{command, arguments_of(site_.options().words, command), failed,
                             site_.take_details(), here()};
-        auto told = by_authz_ ? authz_in_the_end_.change(report) : append(report);
+        auto told = by_authz_ ? report_to_authz(report) : append(report);
         bool perhaps = by_authz_ && !told && told.error().kind == ErrorKind::unavailable;
         // Of one that is there, but says nothing, nobody knows what it writes: it would be there twice.
         if (perhaps && is_away(site_.config().authz_socket())) {
@@ -94,7 +94,7 @@ class Recorder {
     }
 
   private:
-    static ClientContext here() { return {"", "", "", "gateway"}; }
+    static ClientContext here() { return {}; }
 
     Result<void> open_trail() {
         const auto& audit = site_.config().audit;
@@ -106,6 +106,12 @@ class Recorder {
         if (!opened) return pass_on(opened);
         trail_ = std::move(*opened);
         return trail_->probe();
+    }
+
+    Result<void> report_to_authz(const ChangeReport& report) {
+        const auto done = authz_in_the_end_.ask(report);
+        if (!done) return pass_on(done);
+        return {};
     }
 
     Result<void> append(ChangeReport report) {

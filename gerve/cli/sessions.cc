@@ -44,7 +44,7 @@ void print_table(const std::vector<LiveRecord>& records) {
         table.add({record.id.substr(0, 12), record.who + (record.deploy_key ? " (deploy key)" : ""),
                    what_of(record), record.repo, record.address, age(record.since),
                    idle ? "" : amount(record.bytes_in), idle ? "" : amount(record.bytes_out),
-                   idle ? "" : amount(record.rate) + "/s", record.door});
+                   idle ? "" : amount(record.rate) + "/s", std::string(door_name(record.door))});
     }
     table.print("nobody is connected");
 }

@@ -229,14 +229,14 @@ void show_queries(Page& page, const AuthzMetrics& authz) {
 
 void show_questions(Page& page, const AuthzMetrics& authz) {
     constexpr std::array<std::string_view, answer_kind_count> results{"answered", "unavailable", "denied"};
-    for (std::size_t i = 0; i < question_count; ++i) {
+    for (std::size_t i = 0; i < request_count; ++i) {
         for (std::size_t j = 0; j < results.size(); ++j) {
             page.counter("gerve_authz_questions_total", "Questions of workers and of sshd's helpers to authz",
-                         {{"question", word(question_names, i)}, {"result", word(results, j)}},
+                         {{"question", word(request_names, i)}, {"result", word(results, j)}},
                          authz.questions[i][j]);
         }
         page.times("gerve_authz_question_seconds", "From taking a question up to its answer",
-                   {{"question", word(question_names, i)}}, authz.question_times[i]);
+                   {{"question", word(request_names, i)}}, authz.question_times[i]);
     }
     for (std::size_t i = 0; i < rule_count; ++i) {
         const auto rule = static_cast<Rule>(i);

@@ -3,14 +3,11 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 
-#include "authz/base/clock.h"
 #include "authz/base/rationed_log.h"
 
 namespace gerve {
 namespace {
 
-// authz answers within its own deadline when its database does not; so long is waited for authz itself.
-constexpr std::chrono::milliseconds question_patience{4'000};
 constexpr std::chrono::milliseconds report_patience{60'000};
 constexpr std::chrono::milliseconds retry_pause{20};
 constexpr std::size_t max_reports = 20'000;
@@ -50,14 +47,11 @@ asio::awaitable<std::optional<std::string>> AuthzLink::ask_once(std::uint64_t id
     co_return std::move(question.reply);
 }
 
-template <class Request>
-asio::awaitable<Result<std::string>> AuthzLink::ask(const Request& request,
-                                                    std::chrono::milliseconds patience) {
+asio::awaitable<Result<std::string>> AuthzLink::exchange(std::uint64_t id, std::string message,
+                                                         std::chrono::milliseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    const RequestHead head{++last_id_, monotonic_now() + patience.count()};
-    const std::string message = encode_request(head, request);
     while (std::chrono::steady_clock::now() < deadline) {
-        auto reply = co_await ask_once(head.id, message, deadline);
+        auto reply = co_await ask_once(id, message, deadline);
         if (reply) co_return std::move(*reply);
         asio::steady_timer pause(loop_, retry_pause);
         co_await pause.async_wait(asio::use_awaitable);
@@ -65,43 +59,10 @@ asio::awaitable<Result<std::string>> AuthzLink::ask(const Request& request,
     co_return unavailable("authz does not answer at " + socket_.path());
 }
 
-asio::awaitable<Result<std::optional<KeyFound>>> AuthzLink::key(const KeyRequest& request) {
-    auto reply = co_await ask(request, question_patience);
-    if (!reply) co_return pass_on(reply);
-    co_return parse_key_reply(*reply);
-}
-
-asio::awaitable<Result<Authorization>> AuthzLink::authorize(const AuthorizeRequest& request) {
-    auto reply = co_await ask(request, question_patience);
-    if (!reply) co_return pass_on(reply);
-    co_return parse_authorize_reply(*reply);
-}
-
-asio::awaitable<Result<SelfReply>> AuthzLink::self(const SelfRequest& request) {
-    auto reply = co_await ask(request, question_patience);
-    if (!reply) co_return pass_on(reply);
-    co_return parse_self_reply(*reply);
-}
-
-asio::awaitable<Result<Authorization>> AuthzLink::anonymous(const AnonymousRequest& request) {
-    auto reply = co_await ask(request, question_patience);
-    if (!reply) co_return pass_on(reply);
-    co_return parse_authorize_reply(*reply);
-}
-
-asio::awaitable<bool> AuthzLink::refusal(const RefusalReport& report) {
-    const auto reply = co_await ask(report, question_patience);
-    if (!reply) co_return false;
-    const auto done = parse_done_reply(*reply);
-    co_return done.has_value();
-}
-
 asio::awaitable<AuthzLink::Readiness> AuthzLink::ready(std::chrono::milliseconds patience) {
-    const ReadyRequest request{ClientContext{"", "", "", "gateway"}};
-    const auto reply = co_await ask(request, patience);
+    const auto reply = co_await put(ReadyRequest(), patience);
     if (!reply) co_return Readiness::authz_away;
-    const auto done = parse_done_reply(*reply);
-    co_return done ? Readiness::ready : Readiness::directory_away;
+    co_return parse_reply<Done>(*reply) ? Readiness::ready : Readiness::directory_away;
 }
 
 void AuthzLink::report(Report report) {
@@ -128,15 +89,9 @@ asio::awaitable<void> AuthzLink::send_reports() {
 }
 
 asio::awaitable<bool> AuthzLink::send(const Report& report) {
-    if (const auto* session = std::get_if<SessionReport>(&report)) {
-        const auto done = co_await ask(*session, report_patience);
-        co_return done.has_value();
-    }
-    if (const auto* proof = std::get_if<ProofReport>(&report)) {
-        const auto done = co_await ask(*proof, report_patience);
-        co_return done.has_value();
-    }
-    co_return co_await refusal(std::get<RefusalReport>(report));
+    const auto taken =
+        co_await std::visit([this](const auto& one) { return ask(one, report_patience); }, report);
+    co_return taken.has_value();
 }
 
 }  // namespace gerve

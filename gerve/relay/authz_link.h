@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <variant>
 
-#include "authz/wire/protocol.h"
+#include "authz/base/clock.h"
 #include "authz/wire/wire.h"
 #include "gerve/loop/event.h"
 #include "gerve/relay/authz_socket.h"
@@ -22,12 +22,13 @@ class AuthzLink {
   public:
     AuthzLink(asio::io_context& loop, std::string socket_path);
 
-    asio::awaitable<Result<std::optional<KeyFound>>> key(const KeyRequest& request);
-    asio::awaitable<Result<Authorization>> authorize(const AuthorizeRequest& request);
-    asio::awaitable<Result<SelfReply>> self(const SelfRequest& request);
-    asio::awaitable<Result<Authorization>> anonymous(const AnonymousRequest& request);
-    // Whether authz has taken it.
-    asio::awaitable<bool> refusal(const RefusalReport& report);
+    template <class R>
+    [[nodiscard]] asio::awaitable<Result<typename R::Reply>> ask(
+        const R& request, std::chrono::milliseconds patience = question_patience) {
+        const auto reply = co_await put(request, patience);
+        if (!reply) co_return pass_on(reply);
+        co_return parse_reply<typename R::Reply>(*reply);
+    }
     // Whether a login would find its directory now.
     enum class Readiness { ready, directory_away, authz_away };
     asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);
@@ -45,8 +46,17 @@ class AuthzLink {
         std::optional<std::string> reply;  // none: the connection broke
     };
 
-    template <class Request>
-    asio::awaitable<Result<std::string>> ask(const Request& request, std::chrono::milliseconds patience);
+    // authz answers within its own deadline when its database does not; so long is waited for authz itself.
+    static constexpr std::chrono::milliseconds question_patience{4'000};
+
+    template <class R>
+    [[nodiscard]] asio::awaitable<Result<std::string>> put(const R& request,
+                                                           std::chrono::milliseconds patience) {
+        const RequestHead head{++last_id_, monotonic_now() + patience.count()};
+        return exchange(head.id, encode_request(head, request), patience);
+    }
+    asio::awaitable<Result<std::string>> exchange(std::uint64_t id, std::string message,
+                                                  std::chrono::milliseconds patience);
     asio::awaitable<std::optional<std::string>> ask_once(std::uint64_t id, const std::string& message,
                                                          Deadline deadline);
     void settle(std::string message);

@@ -32,10 +32,10 @@ asio::awaitable<void> say_until(ClientStreams& client, std::string_view text, Ou
 }
 
 // What is refused goes to stderr alone: git then shows it, and not a protocol error of its own.
-asio::awaitable<void> refuse(Door& door, const Error& error, SessionReport& report) {
+asio::awaitable<void> refuse(OperationFront& front, const Error& error, SessionReport& report) {
     report.exit = exit_status_of(error.kind);
     const std::string text = refusal_text(error, report);
-    co_await say(door.streams(), text);
+    co_await say(front.streams(), text);
 }
 
 RelayDeadlines relay_deadlines(Service service, const OperationDeadlines& deadlines) {
@@ -89,12 +89,12 @@ class LiveOperation final : public LiveSubject {
     UnixMillis since_ = unix_now();
 };
 
-asio::awaitable<void> carry(Door& door, const RepoPath& repo, Upstream upstream, Scratch& scratch,
+asio::awaitable<void> carry(OperationFront& front, const RepoPath& repo, Upstream upstream, Scratch& scratch,
                             RelayDeadlines deadlines, SessionReport& report) {
-    EndableStreams client(door.streams());
+    EndableStreams client(front.streams());
     LiveOperation operation(report, repo, client, upstream);
     const bool known = !report.handle.empty();
-    const LiveLink::Place place = known ? door.live().enter(operation) : door.live().hold(operation);
+    const LiveLink::Place place = known ? front.live().enter(operation) : front.live().hold(operation);
     const RelayOutcome outcome = co_await relay(client, upstream, scratch, deadlines);
     auto [ended, text] = words_for(outcome.end, deadlines, report.request);
     report.ended = ended;
@@ -108,7 +108,7 @@ asio::awaitable<void> carry(Door& door, const RepoPath& repo, Upstream upstream,
         deadline = steady_clock::now() + last_word_patience;
     }
     const std::string told = text;
-    co_await say_until(door.streams(), told, OutputStream::err, deadline);
+    co_await say_until(front.streams(), told, OutputStream::err, deadline);
 }
 
 // `what` is the agent's: "64 operations of one key".
@@ -118,17 +118,17 @@ std::string at_its_limit(const std::string& what, const RequestId& request) {
            request.text() + ")\n";
 }
 
-asio::awaitable<void> tell_self(Door& door, SelfQuestion question, SessionReport& report) {
+asio::awaitable<void> tell_self(OperationFront& front, SelfQuestion question, SessionReport& report) {
     report.ended = "refused";
     report.service = question.name();
     if (question.repo) report.repo = question.repo->text();
     const SelfRequest request{{}, std::move(question), report.request, report.client};
-    const auto answer = co_await door.answer(request, report);
-    if (!answer) co_return co_await refuse(door, answer.error(), report);
+    const auto answer = co_await front.answer(request, report);
+    if (!answer) co_return co_await refuse(front, answer.error(), report);
     report.ended = "exit";
     report.exit = answer->exit;
-    co_await say(door.streams(), answer->out, OutputStream::out);
-    co_await say(door.streams(), answer->err);
+    co_await say(front.streams(), answer->out, OutputStream::out);
+    co_await say(front.streams(), answer->err);
 }
 
 }  // namespace
@@ -147,24 +147,25 @@ void describe_command(const std::string& command, SessionReport& report) {
     }
 }
 
-asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice,
+asio::awaitable<void> serve_git(OperationFront& front, const GitWish& wish, const std::string& notice,
                                 FileServers& file_servers, Scratch& scratch, SessionReport& report) {
     const auto self = parse_self_question(wish.command);
-    if (self && *self) co_return co_await tell_self(door, **self, report);
+    if (self && *self) co_return co_await tell_self(front, **self, report);
     const auto command = self ? parse_git_command(wish.command) : Result<GitCommand>(pass_on(self));
     report.ended = "refused";
     if (!command) {
         report.repo = wish.command;
-        co_return co_await refuse(door, command.error(), report);
+        co_return co_await refuse(front, command.error(), report);
     }
     const OperationDeadlines& deadlines = file_servers.config().deadlines(command->service);
-    co_await serve_command(door, *command, wish.git_protocol, deadlines, notice, file_servers, scratch,
+    co_await serve_command(front, *command, wish.git_protocol, deadlines, notice, file_servers, scratch,
                            report);
 }
 
-asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const std::string& git_protocol,
-                                    const OperationDeadlines& deadlines, const std::string& notice,
-                                    FileServers& file_servers, Scratch& scratch, SessionReport& report) {
+asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& command,
+                                    const std::string& git_protocol, const OperationDeadlines& deadlines,
+                                    const std::string& notice, FileServers& file_servers, Scratch& scratch,
+                                    SessionReport& report) {
     report.ended = "refused";
     report.service = service_name(command.service);
     report.repo = command.repo.text();
@@ -177,8 +178,8 @@ asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const
                                     .git_protocol = protocol ? std::optional(*protocol) : std::nullopt,
                                     .request = report.request,
                                     .client = report.client};
-    const auto granted = co_await door.authorize(question, report);
-    if (!granted) co_return co_await refuse(door, granted.error(), report);
+    const auto granted = co_await front.authorize(question, report);
+    if (!granted) co_return co_await refuse(front, granted.error(), report);
     report.repo = granted->repo.text();
     auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
@@ -189,12 +190,12 @@ asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const
                                      ? messages::server_not_answering(granted->repo.owner(), report.request)
                                      : at_its_limit(limit, report.request);
         const Error error{ErrorKind::unavailable, told, describe(upstream.error())};
-        co_return co_await refuse(door, error, report);
+        co_return co_await refuse(front, error, report);
     }
     const std::string notices = granted->notice + notice;
-    co_await say(door.streams(), notices);
+    co_await say(front.streams(), notices);
     const RelayDeadlines relayed = relay_deadlines(command.service, deadlines);
-    co_await carry(door, granted->repo, std::move(*upstream), scratch, relayed, report);
+    co_await carry(front, granted->repo, std::move(*upstream), scratch, relayed, report);
 }
 
 asio::awaitable<void> say(ClientStreams& client, std::string_view text, OutputStream stream) {

@@ -15,11 +15,11 @@
 
 namespace gerve {
 
-// What a front door brings along: the client's streams, and its own way to authz.
-class Door {
+// The front of an operation: the streams of its client, and the way to authz of the door it came through.
+class OperationFront {
   public:
-    virtual ~Door() = default;
-    // The question comes without a handle: the door has it, and leaves it in `report` too. Both arguments
+    virtual ~OperationFront() = default;
+    // The question comes without a handle: the front has it, and leaves it in `report` too. Both arguments
     // outlive the call. Errors: denied (`told` is for the client), unavailable.
     virtual asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
                                                        SessionReport& report) = 0;
@@ -39,13 +39,14 @@ struct GitWish {
 // command → decision, route and ticket → upstream → relay → exit status. `report` comes with request and
 // client; service, repo, server, git_protocol, exit and ended are filled in. `notice` are whole lines for the
 // stderr of whoever is served, or empty.
-asio::awaitable<void> serve_git(Door& door, const GitWish& wish, const std::string& notice,
+asio::awaitable<void> serve_git(OperationFront& front, const GitWish& wish, const std::string& notice,
                                 FileServers& file_servers, Scratch& scratch, SessionReport& report);
 
 // The same for a door that knows the command already, and how long it may last. `git_protocol` is unchecked.
-asio::awaitable<void> serve_command(Door& door, const GitCommand& command, const std::string& git_protocol,
-                                    const OperationDeadlines& deadlines, const std::string& notice,
-                                    FileServers& file_servers, Scratch& scratch, SessionReport& report);
+asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& command,
+                                    const std::string& git_protocol, const OperationDeadlines& deadlines,
+                                    const std::string& notice, FileServers& file_servers, Scratch& scratch,
+                                    SessionReport& report);
 
 // Fills in the service and the repository of a command that is not run; of one that makes no sense, the whole
 // of it as the repository, as serve_git() does.

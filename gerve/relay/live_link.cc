@@ -20,12 +20,12 @@ constexpr int send_buffer = 256 * 1024;             // bytes: more than the larg
 
 }  // namespace
 
-LiveLink::LiveLink(asio::io_context& loop, std::string socket_path, std::string door)
-    : LiveLink(loop, std::move(socket_path), std::move(door), Pace()) {}
+LiveLink::LiveLink(asio::io_context& loop, std::string socket_path, Door door)
+    : LiveLink(loop, std::move(socket_path), door, Pace()) {}
 
-LiveLink::LiveLink(asio::io_context& loop, std::string socket_path, std::string door, Pace pace)
+LiveLink::LiveLink(asio::io_context& loop, std::string socket_path, Door door, Pace pace)
     : loop_(loop),
-      door_(std::move(door)),
+      door_(door),
       pace_(pace),
       socket_(loop, std::move(socket_path), {longest_message, send_buffer},
               {[this](const std::string& message) { hear(message); }, [this] { disconnected(); }}),
@@ -138,13 +138,13 @@ void LiveLink::hear(std::string_view message) {
     const auto id = parse_reply_id(message);
     if (!id) return log::error("invalid reply from authz", {{"why", describe(id.error())}});
     if (*id != 0) {
-        const auto done = parse_done_reply(message);
+        const auto done = parse_reply<Done>(message);
         if (!done) log::warn("authz takes in no live sessions", {{"why", describe(done.error())}});
         last_answer_ = *id;
         taken_in_ = done.has_value();
         return answered_.notify();
     }
-    const auto order = parse_live_order(message);
+    const auto order = parse_reply<LiveOrder>(message);
     if (!order) return log::error("invalid order from authz", {{"why", describe(order.error())}});
     obey(*order);
 }

@@ -36,8 +36,8 @@ class LiveLink {
         std::chrono::milliseconds answer{10'000};  // that authz may take
     };
 
-    LiveLink(asio::io_context& loop, std::string socket_path, std::string door);
-    LiveLink(asio::io_context& loop, std::string socket_path, std::string door, Pace pace);
+    LiveLink(asio::io_context& loop, std::string socket_path, Door door);
+    LiveLink(asio::io_context& loop, std::string socket_path, Door door, Pace pace);
     LiveLink(const LiveLink&) = delete;
     LiveLink& operator=(const LiveLink&) = delete;
 
@@ -89,7 +89,7 @@ class LiveLink {
     void disconnected();
 
     asio::io_context& loop_;
-    const std::string door_;
+    const Door door_;
     const Pace pace_;
     AuthzSocket socket_;
     std::map<std::uint64_t, Item> items_;

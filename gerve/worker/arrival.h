@@ -13,7 +13,7 @@ namespace gerve {
 
 // A front door, as a new connection meets it.
 struct ArrivalDoor {
-    const char* name;  // as in ClientContext
+    Door name;
     // Tells a client why it is not taken on, in the door's own protocol.
     void (*turn_away)(const Fd& socket, const std::string& text);
 };

@@ -26,7 +26,7 @@ ClientContext context_of(const std::string& address) {
     ClientContext client;
     client.address = address;
     client.connection = to_hex(random_bytes(8));
-    client.door = "git";
+    client.door = Door::git;
     return client;
 }
 
@@ -40,10 +40,10 @@ std::string error_text(std::string_view said) {
     return {};
 }
 
-// One connection of git:// as a front door.
-class GitDoor final : public Door {
+// The front of an operation on a connection of git://.
+class GitFront final : public OperationFront {
   public:
-    GitDoor(WorkerContext& worker, GitStreams& streams) : worker_(worker), streams_(streams) {}
+    GitFront(WorkerContext& worker, GitStreams& streams) : worker_(worker), streams_(streams) {}
 
     asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question, SessionReport&) override {
         if (question.service != Service::upload_pack) {
@@ -51,7 +51,7 @@ class GitDoor final : public Door {
         }
         const AnonymousRequest asked{question.repo, question.git_protocol, question.request, question.client};
         const Stopwatch watch(worker_.metrics.times(WorkerQuestion::authorize));
-        auto answer = co_await worker_.authz.anonymous(asked);
+        auto answer = co_await worker_.authz.ask(asked);
         if (!answer) co_return pass_on(answer);
         if (auto* granted = std::get_if<Granted>(&*answer)) co_return std::move(*granted);
         if (auto* refused = std::get_if<Refused>(&*answer)) {
@@ -146,12 +146,12 @@ class GitConnection {
         worker_.metrics.accepted_git.add();
         const auto started = steady_clock::now();
         const GaugeHold running(worker_.numbers.sessions);
-        GitDoor door(worker_, streams_);
+        GitFront front(worker_, streams_);
         const GitCommand command{request.service, request.repo};
         const std::string notice;  // there is no stderr to say it on
-        co_await serve_command(door, command, request.git_protocol, worker_.anonymous_config.deadlines,
+        co_await serve_command(front, command, request.git_protocol, worker_.anonymous_config.deadlines,
                                notice, worker_.file_servers, worker_.scratch, report_);
-        denied_ = door.denied();
+        denied_ = front.denied();
         report_.bytes_in = streams_.bytes_in();
         report_.bytes_out = streams_.bytes_out();
         report_.duration_ms = static_cast<std::uint64_t>(
@@ -185,7 +185,7 @@ void turn_away(const Fd& socket, const std::string& text) {
     (void)::send(socket.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-constexpr ArrivalDoor git_door{"git", turn_away};
+constexpr ArrivalDoor git_door{Door::git, turn_away};
 
 }  // namespace
 

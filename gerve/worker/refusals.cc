@@ -25,6 +25,10 @@ constexpr std::chrono::milliseconds last_pause{20};
 constexpr std::size_t longest_login = 64;
 constexpr std::size_t longest_text = 160;
 
+std::string with_door(Door door, std::string_view reason) {
+    return std::string(door_name(door)) + " " + std::string(reason);
+}
+
 }  // namespace
 
 Refusals::Refusals(asio::io_context& loop, AuthzLink& authz)
@@ -34,15 +38,16 @@ void Refusals::note(const ClientContext& client, std::string_view reason, std::s
                     std::string_view login) {
     login = login.substr(0, longest_login);
     // The door goes along, so that a number is known to be of it.
-    if (!ration_.take(client.address, client.door + " " + std::string(reason), login)) return;
+    if (!ration_.take(client.address, with_door(client.door, reason), login)) return;
     send({client, std::string(reason), std::string(text.substr(0, longest_text)), std::string(login)});
 }
 
 void Refusals::send_counts(const LeftOut::Reason& reason, RefusalReport report) {
-    const auto space = reason.name.find(' ');
-    report.client.door = reason.name.substr(0, space);
-    report.reason = space == std::string::npos ? reason.name : reason.name.substr(space + 1);
-    if (report.reason == report.client.door) report.client.door = "gateway";
+    const std::string_view name = reason.name;
+    const auto space = std::min(name.find(' '), name.size());
+    const auto door = parse_door(name.substr(0, space));
+    report.client.door = door.value_or(Door::gateway);
+    report.reason = door && space < name.size() ? name.substr(space + 1) : name;
     for (const auto& [login, count] : reason.samples) {
         report.login = login;
         report.count = count;
@@ -86,11 +91,11 @@ void Refusals::send(RefusalReport report) {
 }
 
 asio::awaitable<void> Refusals::ask(RefusalReport report) {
-    const bool taken = co_await authz_.refusal(report);
+    const auto taken = co_await authz_.ask(report);
     --asked_;
     if (taken) co_return;
-    const std::string reason = report.client.door + " " + report.reason;
-    ration_.leave_out(report.client.address, reason, report.login, report.count);
+    ration_.leave_out(report.client.address, with_door(report.client.door, report.reason), report.login,
+                      report.count);
 }
 
 }  // namespace gerve

@@ -47,7 +47,7 @@ Session::Session(WorkerContext& worker, std::shared_ptr<Connection> connection, 
     : worker_(worker), connection_(std::move(connection)) {
     client_.address = std::move(address);
     client_.connection = to_hex(random_bytes(8));
-    client_.door = "gateway";
+    client_.door = Door::gateway;
     worker_.connections.insert(connection_.get());
     show_connections();
 }
@@ -212,7 +212,7 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
     if (!same || steady_clock::now() - last_lookup_.at > lifetime) {
         const KeyRequest question{key, user, false, client_};
         const Stopwatch watch(worker_.metrics.times(WorkerQuestion::key));
-        last_lookup_.result = co_await worker_.authz.key(question);
+        last_lookup_.result = co_await worker_.authz.ask(question);
         last_lookup_.user = user;
         last_lookup_.blob = key.blob();
         last_lookup_.at = steady_clock::now();
@@ -220,7 +220,7 @@ asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::str
     co_return last_lookup_.result;
 }
 
-constexpr ArrivalDoor ssh_door{"gateway", refuse_connection};
+constexpr ArrivalDoor ssh_door{Door::gateway, refuse_connection};
 
 asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddress peer) {
     const auto client = co_await find_client(worker, socket, peer, ssh_door);

@@ -22,7 +22,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void note_end();
 
   private:
-    friend class SshDoor;
+    friend class SshFront;
     asio::awaitable<std::optional<LoggedIn>> authenticate(Deadline deadline);
     asio::awaitable<std::optional<LoggedIn>> answer(const ssh::AuthAttempt& attempt);
     asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,

@@ -13,10 +13,10 @@ using std::chrono::steady_clock;
 // lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
 // results of co_await are named here, and conditions do not await.
 
-// One channel as a front door.
-class SshDoor final : public Door {
+// The front of an operation on a channel.
+class SshFront final : public OperationFront {
   public:
-    SshDoor(Session& session, Channel& channel) : session_(session), channel_(channel) {}
+    SshFront(Session& session, Channel& channel) : session_(session), channel_(channel) {}
     asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
                                                SessionReport& report) override {
         return session_.authorize(question, report);
@@ -58,9 +58,9 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
         }
         counted.emplace(std::move(*begun));
     }
-    SshDoor door(*this, *channel);
+    SshFront front(*this, *channel);
     const GitWish wish{*channel->command(), channel->git_protocol()};
-    co_await serve_git(door, wish, worker_.notice, worker_.file_servers, worker_.scratch, report);
+    co_await serve_git(front, wish, worker_.notice, worker_.file_servers, worker_.scratch, report);
     channel->finish(report.exit);
     report.bytes_in = channel->bytes_in();
     report.bytes_out = channel->bytes_out();
@@ -108,7 +108,7 @@ asio::awaitable<Result<KeyFound>> Session::principal() {
     }
     const bool was_told = login_->proof_told && login_->found;
     const KeyRequest question{login_->key, login_->user, true, client_, was_told};
-    auto found = co_await worker_.authz.key(question);
+    auto found = co_await worker_.authz.ask(question);
     if (!found) co_return pass_on(found);
     login_->proof_told = true;
     if (*found) {
@@ -134,7 +134,7 @@ asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& ques
         asked.proven_as = login_->proof_told ? "" : login_->user;
         login_->proof_told = true;
         const Stopwatch watch(worker_.metrics.times(WorkerQuestion::authorize));
-        auto answer = co_await worker_.authz.authorize(asked);
+        auto answer = co_await worker_.authz.ask(asked);
         const bool stale = answer && std::holds_alternative<StaleHandle>(*answer);
         if (!answer || stale) login_->proof_told = asked.proven_as.empty();
         if (!answer) co_return pass_on(answer);
@@ -156,7 +156,7 @@ asio::awaitable<Result<SelfAnswer>> Session::tell_self(const SelfRequest& questi
         if (owes_proof()) tell_proof();
         asked.handle = login_->found->handle;
         report.handle = asked.handle;
-        auto answer = co_await worker_.authz.self(asked);
+        auto answer = co_await worker_.authz.ask(asked);
         if (!answer) co_return pass_on(answer);
         if (auto* told = std::get_if<SelfAnswer>(&*answer)) co_return std::move(*told);
     }

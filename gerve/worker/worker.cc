@@ -53,7 +53,7 @@ class Worker {
               .identity = std::move(identity),
               .authz = AuthzLink(loop, config.authz_socket()),
               .refusals = Refusals(loop, context_.authz),
-              .live = LiveLink(loop, config.authz_socket(), "gateway"),
+              .live = LiveLink(loop, config.authz_socket(), Door::gateway),
               .unauthenticated = UnauthenticatedLimit(config.ssh.max_unauthenticated,
                                                       config.ssh.max_unauthenticated_per_source),
               .login_budget = {},

@@ -136,7 +136,7 @@ std::vector<std::string> make_requests(unsigned keys, unsigned seed) {
     std::vector<std::string> requests;
     for (unsigned i = 0; i < requests_made_ahead; ++i) {
         const KeyRequest request{make_key(random() % keys), "git", true,
-                                 ClientContext{"192.0.2.1", "SSH-2.0-bench", "c1", "gateway"}};
+                                 ClientContext{"192.0.2.1", "SSH-2.0-bench", "c1", Door::gateway}};
         requests.push_back(encode_request(RequestHead{i + 1, monotonic_now() + patience}, request));
     }
     return requests;
@@ -158,7 +158,8 @@ std::vector<float> ask(const Fd& socket, const std::vector<std::string>& request
         // Reading every answer to its end would be half the work.
         const std::string_view answer(buffer.data(), static_cast<std::size_t>(size));
         const bool whole = i % 64 == 0;
-        if (need(parse_reply_id(answer)) != i + 1 || (whole && !need(parse_key_reply(answer))))
+        if (need(parse_reply_id(answer)) != i + 1 ||
+            (whole && !need(parse_reply<std::optional<KeyFound>>(answer))))
             throw std::runtime_error("a wrong answer: " + std::string(answer));
         if (answer.find("handle") == std::string_view::npos)
             throw std::runtime_error("not found: " + std::string(answer));

@@ -10,12 +10,12 @@ namespace {
 const std::optional<KnownKey> nobody;
 
 KeyRequest offer_by(const std::string& address, unsigned key = 1) {
-    return {make_key(key), "git", false, {address, "scanner", "c", "gateway"}};
+    return {make_key(key), "git", false, {address, "scanner", "c", Door::gateway}};
 }
 
 RefusalReport refusal_by(const std::string& address, const std::string& reason,
                          const std::string& login = "") {
-    return {{address, "scanner", "c", "gateway"}, reason, "a text", login};
+    return {{address, "scanner", "c", Door::gateway}, reason, "a text", login};
 }
 
 nlohmann::json json_of(const AuditFact& fact) {
@@ -66,7 +66,7 @@ TEST_CASE("offers and proofs of unknown keys have one ration") {
     Counter left_out;
     Strangers strangers(left_out);
     std::size_t told = 0;
-    const ClientContext client{"192.0.2.1", "scanner", "c", "gateway"};
+    const ClientContext client{"192.0.2.1", "scanner", "c", Door::gateway};
     for (unsigned key = 0; key < 50; ++key) {
         const std::string fingerprint = make_key(key).fingerprint().text();
         told += strangers.add(KeyProven{client, "git", fingerprint, nullptr}).size();

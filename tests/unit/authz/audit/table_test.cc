@@ -32,7 +32,7 @@ class Audited {
     }
     void prove(const KeyRecord& key, std::int64_t second, const std::string& address) {
         const KnownKey known{key.id, key.fingerprint, User{AccountId{1}, login("alice")}};
-        AuditFact fact = fact_of(KeyProven{{address, "", "", "gateway"}, "git", "", &known});
+        AuditFact fact = fact_of(KeyProven{{address, "", "", Door::gateway}, "git", "", &known});
         fact.time = second * 1'000'000;
         must(trail->append({fact}));
     }

@@ -21,7 +21,7 @@ TEST_CASE("an owner is granted with a ticket for one operation, at the price of 
     const Site site;
     auto client = site.client();
     const auto request = ask_access(must_find(client, 1).handle, Service::receive_pack, "ALICE/site");
-    const auto answer = must(client.authorize(request));
+    const auto answer = must(client.ask(request));
     const auto& granted = std::get<Granted>(answer);
     CHECK(granted.because == Rule::owner);
     CHECK(granted.repo.text() == "Alice/Site");
@@ -59,9 +59,9 @@ TEST_CASE("a collaborator costs one permission query, and is refused a push with
     const Site site;
     auto client = site.client();
     const std::string handle = must_find(client, 2).handle;
-    CHECK(std::get<Granted>(must(client.authorize(ask_access(handle)))).because == Rule::collaborator);
+    CHECK(std::get<Granted>(must(client.ask(ask_access(handle)))).because == Rule::collaborator);
     CHECK(site.asked(Query::permission) == 1);
-    const auto refused = std::get<Refused>(must(client.authorize(ask_access(handle, Service::receive_pack))));
+    const auto refused = std::get<Refused>(must(client.ask(ask_access(handle, Service::receive_pack))));
     CHECK(refused.told == "ERROR: Permission to Alice/Site denied to bob.\n");
     CHECK(refused.exit == ExitStatus::refused);
     CHECK(refused.because == Rule::no_write_access);
@@ -72,7 +72,7 @@ TEST_CASE("a collaborator costs one permission query, and is refused a push with
 TEST_CASE("a deploy key's hooks learn that it is one") {
     const Site site;
     auto client = site.client();
-    const auto answer = must(client.authorize(ask_access(must_find(client, 3).handle)));
+    const auto answer = must(client.ask(ask_access(must_find(client, 3).handle)));
     const auto& granted = std::get<Granted>(answer);
     CHECK(granted.because == Rule::deploy_key);
     const auto open = must(parse_open(granted.destinations.at(0).open));
@@ -88,19 +88,20 @@ TEST_CASE("each endpoint has a ticket of its own; a git daemon has none, and ser
     auto client = site.client();
     const std::string handle = must_find(client, 1).handle;
     // Servers were added, and none is alice's: nobody knows where her repositories are.
-    CHECK(kind_of(client.authorize(ask_access(handle))) == ErrorKind::unavailable);
+    CHECK(kind_of(client.ask(ask_access(handle))) == ErrorKind::unavailable);
     must(site.store.registry().set_route(login("alice"), *ServerName::parse("fs1")));
-    const auto fetch = std::get<Granted>(must(client.authorize(ask_access(handle))));
+    const auto fetch = std::get<Granted>(must(client.ask(ask_access(handle))));
     REQUIRE(fetch.destinations.size() == 3);
     const auto first = must(parse_open(fetch.destinations[0].open));
     const auto second = must(parse_open(fetch.destinations[1].open));
     CHECK(first.open.nonce != second.open.nonce);
     CHECK(first.open.audience == "fs1");
     CHECK(fetch.destinations[2].open.empty());
-    CHECK(std::get<Granted>(must(client.authorize(ask_access(handle, Service::receive_pack))))
-              .destinations.size() == 2);
+    CHECK(
+        std::get<Granted>(must(client.ask(ask_access(handle, Service::receive_pack)))).destinations.size() ==
+        2);
     must(site.store.registry().set_endpoints(*ServerName::parse("fs1"), {*Endpoint::parse("git://c:9418")}));
-    const auto refused = std::get<Refused>(must(client.authorize(ask_access(handle, Service::receive_pack))));
+    const auto refused = std::get<Refused>(must(client.ask(ask_access(handle, Service::receive_pack))));
     CHECK(refused.because == Rule::fetch_only_server);
     CHECK(refused.told.find("can only be fetched") != std::string::npos);
 }
@@ -109,11 +110,11 @@ TEST_CASE("who may read a moved repository is told where it went; who may not, t
     Site site;
     must(site.store.registry().rename_repository(repo("alice/site"), repo("alice/web")));
     auto client = site.client();
-    const auto granted = std::get<Granted>(must(client.authorize(ask_access(must_find(client, 2).handle))));
+    const auto granted = std::get<Granted>(must(client.ask(ask_access(must_find(client, 2).handle))));
     CHECK(granted.repo.text() == "Alice/web");
     CHECK(granted.notice == "remote: alice/site has moved to Alice/web\n");
     must(site.store.registry().revoke_access(repo("alice/web"), login("bob")));
-    const auto refused = std::get<Refused>(must(client.authorize(ask_access(must_find(client, 2).handle))));
+    const auto refused = std::get<Refused>(must(client.ask(ask_access(must_find(client, 2).handle))));
     CHECK(refused.told == messages::repository_not_found());
 }
 
@@ -124,7 +125,7 @@ TEST_CASE("an address that is no address cannot forge what a hook reads") {
     context.address = std::string("1.2.3.4\nGERVE_USER=root\0", 24);
     const auto found = must_find(client, 1, context);
     const auto granted = std::get<Granted>(
-        must(client.authorize(ask_access(found.handle, Service::upload_pack, "alice/site", context))));
+        must(client.ask(ask_access(found.handle, Service::upload_pack, "alice/site", context))));
     const auto open = must(parse_open(granted.destinations.at(0).open));
     CHECK(in_environment(open.open, "GERVE_REMOTE_ADDR") == "1.2.3.4\\x0aGERVE_USER=root\\x00");
     CHECK(in_environment(open.open, "GERVE_USER") == "Alice");
@@ -134,21 +135,21 @@ TEST_CASE("a handle serves the connection and the kind of peer that it was given
     const Site site;
     auto client = site.client();
     const std::string handle = must_find(client, 1).handle;
-    CHECK(kind_of(client.authorize(ask_access(handle, Service::upload_pack, "alice/site",
-                                              from_gateway("c2")))) == ErrorKind::internal);
-    CHECK(kind_of(client.authorize(ask_access(handle, Service::upload_pack, "alice/site", from_sshd()))) ==
+    CHECK(kind_of(client.ask(ask_access(handle, Service::upload_pack, "alice/site", from_gateway("c2")))) ==
           ErrorKind::internal);
-    CHECK(kind_of(client.report(make_report(handle, from_gateway("c2")))) == ErrorKind::internal);
+    CHECK(kind_of(client.ask(ask_access(handle, Service::upload_pack, "alice/site", from_sshd()))) ==
+          ErrorKind::internal);
+    CHECK(kind_of(client.ask(make_report(handle, from_gateway("c2")))) == ErrorKind::internal);
     const std::string sshd = must_find(client, 1, from_sshd()).handle;
-    CHECK(kind_of(client.authorize(ask_access(sshd))) == ErrorKind::internal);
+    CHECK(kind_of(client.ask(ask_access(sshd))) == ErrorKind::internal);
     CHECK(std::holds_alternative<Granted>(
-        must(client.authorize(ask_access(sshd, Service::upload_pack, "alice/site", from_sshd())))));
+        must(client.ask(ask_access(sshd, Service::upload_pack, "alice/site", from_sshd())))));
     // The user that the forced command runs as is not the one whom sshd let in.
     KeyRequest other = ask_key(1, from_sshd());
     other.login = "someone";
-    const auto elsewhere = must(client.key(other));
-    CHECK(kind_of(client.authorize(ask_access(elsewhere->handle, Service::upload_pack, "alice/site",
-                                              from_sshd()))) == ErrorKind::internal);
+    const auto elsewhere = must(client.ask(other));
+    CHECK(kind_of(client.ask(ask_access(elsewhere->handle, Service::upload_pack, "alice/site",
+                                        from_sshd()))) == ErrorKind::internal);
 }
 
 TEST_CASE("what was never sealed here is stale: look the key up again") {
@@ -158,7 +159,7 @@ TEST_CASE("what was never sealed here is stale: look the key up again") {
     const std::string foreign =
         HandleSeal(TicketKey::make()).seal({alice, PeerKind::worker, "connection c1", monotonic_now()});
     for (const std::string& handle : {foreign, std::string(), std::string("AAAA"), std::string("!")}) {
-        CHECK(std::holds_alternative<StaleHandle>(must(client.authorize(ask_access(handle)))));
+        CHECK(std::holds_alternative<StaleHandle>(must(client.ask(ask_access(handle)))));
     }
     CHECK(site.asked(Query::repository) == 0);
 }
@@ -170,7 +171,7 @@ TEST_CASE("a worker's handle goes stale after seconds, and one from the future i
     const KnownKey alice{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
     const auto answer_at_age = [&](std::int64_t age) {
         const Handle handle{alice, PeerKind::worker, "connection c1", monotonic_now() - age};
-        return must(client.authorize(ask_access(seal.seal(handle))));
+        return must(client.ask(ask_access(seal.seal(handle))));
     };
     CHECK(std::holds_alternative<Granted>(answer_at_age(9'000)));
     CHECK(std::holds_alternative<StaleHandle>(answer_at_age(10'001)));
@@ -185,7 +186,7 @@ TEST_CASE("sshd's handle lives longer, but the key behind it is looked up again"
     const auto answer_at_age = [&](std::int64_t age) {
         const Handle handle{bob, PeerKind::authorized_keys, "login git", monotonic_now() - age};
         return must(
-            client.authorize(ask_access(seal.seal(handle), Service::upload_pack, "alice/site", from_sshd())));
+            client.ask(ask_access(seal.seal(handle), Service::upload_pack, "alice/site", from_sshd())));
     };
     CHECK(std::holds_alternative<Granted>(answer_at_age(100)));
     CHECK(site.asked(Query::key) == 0);
@@ -207,12 +208,12 @@ TEST_CASE("a forced command learns whom it serves, however old its handle, until
     const KnownKey bob{KeyId{2}, make_key(2).fingerprint(), User{AccountId{2}, login("bob")}};
     const auto holder_at_age = [&](std::int64_t age, const std::string& bound = "login git") {
         const Handle handle{bob, PeerKind::authorized_keys, bound, monotonic_now() - age};
-        return client.holder({seal.seal(handle), from_sshd()});
+        return client.ask(HolderRequest{seal.seal(handle), from_sshd()});
     };
     CHECK(must(holder_at_age(100))->key.fingerprint == bob.fingerprint);
     CHECK(must(holder_at_age(3'600'000))->key.fingerprint == bob.fingerprint);
     CHECK(kind_of(holder_at_age(100, "login joe")) == ErrorKind::internal);
-    CHECK_FALSE(must(client.holder({"bm8gaGFuZGxl", from_sshd()})).has_value());
+    CHECK_FALSE(must(client.ask(HolderRequest{"bm8gaGFuZGxl", from_sshd()})).has_value());
     must(site.store.registry().suspend_account(login("bob")));
     CHECK(std::get<User>(must(holder_at_age(100'000))->key.owner).suspended);
     must(site.store.registry().revoke_key(make_key(2).fingerprint()));

@@ -54,7 +54,7 @@ struct RoutedSite {
     std::string clone(unsigned key_number, std::string_view path = "alice/site") {
         AuthzClient client(socket, std::chrono::seconds(5));
         const auto found = must_find(client, key_number);
-        const auto granted = client.authorize(ask_access(found.handle, Service::upload_pack, path));
+        const auto granted = client.ask(ask_access(found.handle, Service::upload_pack, path));
         if (!granted) return "";
         if (std::holds_alternative<StaleHandle>(*granted)) return "stale";
         return std::get<Granted>(*granted).destinations.front().server.text();
@@ -98,7 +98,7 @@ TEST_CASE("without Redis, clones go on through the table") {
     CHECK(site.clone(2) == "fs1");
     CHECK(site.metrics->queries.of(Query::route, Answer::found) == 2);
     CHECK(site.metrics->queries.of(Query::hint, Answer::unavailable) == 2);
-    CHECK(site.metrics->questions[static_cast<std::size_t>(Question::authorize)][0].value() == 2);
+    CHECK(site.metrics->questions[index_of_request<AuthorizeRequest>()][0].value() == 2);
     site.redis.start();  // empty: it forgot the route
     REQUIRE(comes_true([&] { return site.metrics->redis.live.value() == 1; }));
     CHECK(site.clone(1) == "fs1");
@@ -118,24 +118,23 @@ TEST_CASE("a Redis that stops costs the first clone its time-out, and no wrong a
 TEST_CASE("questions are counted by kind and end, and timed") {
     RoutedSite site;
     AuthzClient client(site.socket, std::chrono::seconds(5));
-    must(client.ready());
+    must(client.ask(ReadyRequest()));
     const auto found = must_find(client, 1);
-    (void)client.authorize(ask_access("c3RhbGU="));
+    (void)client.ask(ask_access("c3RhbGU="));
     site.store.by_hand("ALTER TABLE public_keys RENAME TO away");
-    CHECK(client.key(ask_key(1)).error().kind == ErrorKind::unavailable);
-    CHECK(client.ready().error().kind == ErrorKind::unavailable);
-    const auto count = [&](Question question, AnswerKind kind) {
-        return site.metrics->questions[static_cast<std::size_t>(question)][static_cast<std::size_t>(kind)]
-            .value();
+    CHECK(client.ask(ask_key(1)).error().kind == ErrorKind::unavailable);
+    CHECK(client.ask(ReadyRequest()).error().kind == ErrorKind::unavailable);
+    const auto count = [&](std::size_t question, AnswerKind kind) {
+        return site.metrics->questions[question][static_cast<std::size_t>(kind)].value();
     };
-    CHECK(count(Question::ready, AnswerKind::answered) == 1);
-    CHECK(count(Question::ready, AnswerKind::unavailable) == 1);
-    CHECK(count(Question::key, AnswerKind::answered) == 1);
-    CHECK(count(Question::key, AnswerKind::unavailable) == 1);
-    CHECK(count(Question::authorize, AnswerKind::answered) == 1);
+    CHECK(count(index_of_request<ReadyRequest>(), AnswerKind::answered) == 1);
+    CHECK(count(index_of_request<ReadyRequest>(), AnswerKind::unavailable) == 1);
+    CHECK(count(index_of_request<KeyRequest>(), AnswerKind::answered) == 1);
+    CHECK(count(index_of_request<KeyRequest>(), AnswerKind::unavailable) == 1);
+    CHECK(count(index_of_request<AuthorizeRequest>(), AnswerKind::answered) == 1);
     CHECK(site.metrics->stale_handles.value() == 1);
     CHECK(site.metrics->threads.value() == 2);
-    const Histogram& times = site.metrics->question_times[static_cast<std::size_t>(Question::key)];
+    const Histogram& times = site.metrics->question_times[index_of_request<KeyRequest>()];
     // A question is timed behind its answer, so the second may not be in yet.
     std::uint64_t timed = 0;
     for (int look = 0; look < 200 && timed != 2; ++look) {
@@ -160,13 +159,13 @@ TEST_CASE("threads and connections are shown again where another process has sho
 TEST_CASE("ready follows the database") {
     RoutedSite site;
     AuthzClient client(site.socket, std::chrono::seconds(5));
-    must(client.ready());
+    must(client.ask(ReadyRequest()));
     site.store.by_hand("ALTER TABLE public_keys RENAME TO away");
-    CHECK(client.ready().error().kind == ErrorKind::unavailable);
+    CHECK(client.ask(ReadyRequest()).error().kind == ErrorKind::unavailable);
     site.store.by_hand("ALTER TABLE away RENAME TO public_keys");
-    CHECK(comes_true([&] { return client.ready().has_value(); }));
+    CHECK(comes_true([&] { return client.ask(ReadyRequest()).has_value(); }));
     REQUIRE(site.server->stop(std::chrono::seconds(2)));
-    CHECK(AuthzClient(site.socket, std::chrono::milliseconds(300)).ready().error().kind ==
+    CHECK(AuthzClient(site.socket, std::chrono::milliseconds(300)).ask(ReadyRequest()).error().kind ==
           ErrorKind::unavailable);
 }
 

@@ -92,7 +92,7 @@ struct Hanging {
     [[nodiscard]] std::int64_t refused_after() const {
         AuthzClient asking = client();
         const std::int64_t start = monotonic_now();
-        const auto answer = asking.key(ask_key(1));
+        const auto answer = asking.ask(ask_key(1));
         const bool refused = !answer && answer.error().kind == ErrorKind::unavailable;
         return refused ? monotonic_now() - start : -1;
     }
@@ -158,7 +158,7 @@ TEST_CASE("while the whole database hangs, each question is refused in time, and
     std::int64_t back = -1;
     const std::int64_t start = monotonic_now();
     while (back < 0 && monotonic_now() - start < 5000) {
-        const auto found = after.key(ask_key(1));
+        const auto found = after.ask(ask_key(1));
         if (found && *found) back = monotonic_now() - start;
     }
     CHECK(back >= 0);
@@ -187,7 +187,7 @@ TEST_CASE("keys that waited while the threads were busy share a statement, and a
     std::atomic<int> found{0};
     for (AuthzClient& client : clients) {
         askers.emplace_back([&] {
-            const auto key = client.key(ask_key(1));
+            const auto key = client.ask(ask_key(1));
             if (key && *key) ++found;
         });
     }
@@ -239,16 +239,16 @@ TEST_CASE("while one kind of statement hangs, questions that do not need it are 
     for (int i = 0; i < 12; ++i) {
         strangers.emplace_back([&] {
             AuthzClient asking = site.client();
-            const auto found = asking.key(ask_key(2));
+            const auto found = asking.ask(ask_key(2));
             while (!stop && found && *found) {
-                const auto answer = asking.authorize(ask_access((*found)->handle));
+                const auto answer = asking.ask(ask_access((*found)->handle));
                 if (!answer && answer.error().kind == ErrorKind::unavailable) ++refused;
             }
         });
     }
     site.wait_until_held(4);  // every thread there was
     for (int i = 0; i < 60; ++i) {
-        const auto answer = owner.authorize(ask_access(handle));
+        const auto answer = owner.ask(ask_access(handle));
         CHECK_MESSAGE(answer.has_value(), describe(answer.error()));
         must_find(owner, 1);
     }
@@ -258,7 +258,7 @@ TEST_CASE("while one kind of statement hangs, questions that do not need it are 
     stop = true;
     for (std::thread& stranger : strangers) stranger.join();
     AuthzClient bob = site.client();
-    const auto answer = must(bob.authorize(ask_access(must_find(bob, 2).handle)));
+    const auto answer = must(bob.ask(ask_access(must_find(bob, 2).handle)));
     CHECK(std::get<Refused>(answer).because == Rule::no_read_access);
     CHECK(site.server.stop(std::chrono::seconds(2)));
 }
@@ -267,7 +267,7 @@ TEST_CASE("an answer that comes too late is not given twice") {
     Hanging site;
     site.gate.hold(1);
     AuthzClient asking = site.client();
-    const auto refused = asking.key(ask_key(1));
+    const auto refused = asking.ask(ask_key(1));
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().kind == ErrorKind::unavailable);
     site.gate.release();
@@ -324,8 +324,9 @@ TEST_CASE("a crowd at the door does not keep the only thread from a question") {
     std::string reply(max_authz_message, '\0');
     const ssize_t got = ::recv(asking.get(), reply.data(), reply.size(), 0);
     REQUIRE(got > 0);
-    CHECK(
-        must(parse_key_reply(std::string_view(reply).substr(0, static_cast<std::size_t>(got)))).has_value());
+    CHECK(must(parse_reply<std::optional<KeyFound>>(
+                   std::string_view(reply).substr(0, static_cast<std::size_t>(got))))
+              .has_value());
     // Each of the crowd that was accepted before the question came to the database was put in front of it.
     CHECK(at_question > 0);
     CHECK(at_question - before < crowd / 4);

@@ -54,10 +54,10 @@ class Site {
 };
 
 inline ClientContext from_gateway(std::string connection = "c1") {
-    return {"192.0.2.7", "SSH-2.0-test", std::move(connection), "gateway"};
+    return {"192.0.2.7", "SSH-2.0-test", std::move(connection), Door::gateway};
 }
 inline ClientContext from_sshd() {
-    return {"192.0.2.7", "", "", "sshd"};
+    return {"192.0.2.7", "", "", Door::sshd};
 }
 
 inline KeyRequest ask_key(unsigned n, ClientContext client = from_gateway()) {
@@ -94,7 +94,7 @@ inline Fd connect_raw(const std::string& path) {
 }
 
 inline KeyFound must_find(AuthzClient& client, unsigned n, ClientContext context = from_gateway()) {
-    auto found = must(client.key(ask_key(n, std::move(context))));
+    auto found = must(client.ask(ask_key(n, std::move(context))));
     REQUIRE(found.has_value());
     return std::move(*found);
 }

@@ -23,7 +23,7 @@ class Worker {
     bool tell(const LiveNews& news) {
         const std::string message = encode_request({++last_, monotonic_now() + 5'000}, news);
         REQUIRE(::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL) > 0);
-        return parse_done_reply(receive()).has_value();
+        return parse_reply<Done>(receive()).has_value();
     }
     bool begin(std::uint64_t number, const std::string& handle, const std::string& id,
                const std::string& connection = "c1") {
@@ -51,11 +51,11 @@ class Worker {
 };
 
 ClientContext administrator() {
-    return {"", "", "", "gateway"};
+    return {"", "", "", Door::gateway};
 }
 
 std::size_t live(const Site& site) {
-    return must(site.client().sessions({administrator(), 0, std::nullopt})).records.size();
+    return must(site.client().ask(SessionsRequest{administrator(), 0, std::nullopt})).records.size();
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ TEST_CASE("over the socket, what a worker tells is listed, and goes with its con
         Worker worker(site);
         CHECK(worker.begin(1, handle, "op-1"));
         CHECK(worker.begin(2, handle, "op-2"));
-        const SessionsPage page = must(client.sessions({administrator(), 0, std::nullopt}));
+        const SessionsPage page = must(client.ask(SessionsRequest{administrator(), 0, std::nullopt}));
         REQUIRE(page.records.size() == 2);
         CHECK(page.records[0].who == "Alice");
         CHECK(page.records[0].process == static_cast<std::uint64_t>(::getpid()));
@@ -99,21 +99,22 @@ TEST_CASE("who is killed is told so over the connection of his worker, and of no
     Worker other(site);
     CHECK(one.begin(7, must_find(client, 1).handle, "op-1"));
     CHECK(other.begin(7, must_find(client, 2).handle, "op-2"));
-    CHECK(must(client.kill({administrator(), LiveChoice(login("alice"))})) == 1);
-    const auto order = must(parse_live_order(one.receive()));
+    CHECK(must(client.ask(KillRequest{administrator(), LiveChoice(login("alice"))})).killed == 1);
+    const auto order = must(parse_reply<LiveOrder>(one.receive()));
     CHECK(order.why == LiveEnd::killed);
     CHECK(order.numbers == std::vector<std::uint64_t>{7});
-    CHECK(must(client.kill({administrator(), LiveChoice(login("alice"))})) == 0);
-    CHECK(must(client.kill({administrator(), LiveChoice(std::string("op-2"))})) == 1);
-    CHECK(parse_live_order(other.receive()).has_value());
+    CHECK(must(client.ask(KillRequest{administrator(), LiveChoice(login("alice"))})).killed == 0);
+    CHECK(must(client.ask(KillRequest{administrator(), LiveChoice(std::string("op-2"))})).killed == 1);
+    CHECK(parse_reply<LiveOrder>(other.receive()).has_value());
 }
 
 TEST_CASE("only an administrator is shown the sessions and ends them") {
     for (const PeerKind kind : {PeerKind::worker, PeerKind::authorized_keys, PeerKind::forced_command}) {
         const Site site(only(kind));
         auto client = site.client();
-        CHECK(kind_of(client.sessions({administrator(), 0, std::nullopt})) == ErrorKind::internal);
-        CHECK(kind_of(client.kill({administrator(), LiveChoice(login("alice"))})) == ErrorKind::internal);
+        CHECK(kind_of(client.ask(SessionsRequest{administrator(), 0, std::nullopt})) == ErrorKind::internal);
+        CHECK(kind_of(client.ask(KillRequest{administrator(), LiveChoice(login("alice"))})) ==
+              ErrorKind::internal);
     }
     const Site site(only(PeerKind::administrator));
     CHECK(live(site) == 0);
@@ -124,12 +125,13 @@ TEST_CASE("the holder of a handle asks about his key, and is sent for another wh
     auto client = site.client();
     const auto who = *parse_self_question("whoami");
     const std::string handle = must_find(client, 2).handle;
-    const auto answer = must(client.self({handle, *who, RequestId::make(), from_gateway()}));
+    const auto answer = must(client.ask(SelfRequest{handle, *who, RequestId::make(), from_gateway()}));
     CHECK(std::get<SelfAnswer>(answer).out.starts_with("You are bob.\n"));
-    CHECK(kind_of(client.self({handle, *who, RequestId::make(), from_gateway("c2")})) == ErrorKind::internal);
+    CHECK(kind_of(client.ask(SelfRequest{handle, *who, RequestId::make(), from_gateway("c2")})) ==
+          ErrorKind::internal);
     const HandleSeal seal(site.key);
     const KnownKey alice{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
     const std::string old = seal.seal({alice, PeerKind::worker, "connection c1", monotonic_now() - 60'000});
-    const auto stale = must(client.self({old, *who, RequestId::make(), from_gateway()}));
+    const auto stale = must(client.ask(SelfRequest{old, *who, RequestId::make(), from_gateway()}));
     CHECK(std::holds_alternative<StaleHandle>(stale));
 }

@@ -51,7 +51,7 @@ TEST_CASE("the process makes what it needs, says that it is ready, serves, and e
     Process process(config);
     REQUIRE(process.ready);
     AuthzClient client(config.authz_socket(), std::chrono::seconds(5));
-    CHECK_FALSE(must(client.key(ask_key(1))).has_value());
+    CHECK_FALSE(must(client.ask(ask_key(1))).has_value());
     struct stat status {};
     REQUIRE(::stat(config.local_ticket_key().c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0600);
@@ -60,7 +60,7 @@ TEST_CASE("the process makes what it needs, says that it is ready, serves, and e
     process.control.reset();
     CHECK(process.join() < 2'000);
     CHECK(process.status == 0);
-    CHECK(kind_of(client.key(ask_key(1))) == ErrorKind::unavailable);
+    CHECK(kind_of(client.ask(ask_key(1))) == ErrorKind::unavailable);
 }
 
 TEST_CASE("SIGTERM ends the process in order, Ctrl-C is the master's to decide about") {
@@ -73,7 +73,7 @@ TEST_CASE("SIGTERM ends the process in order, Ctrl-C is the master's to decide a
     ::pthread_kill(process.thread.native_handle(), SIGINT);
     ::pthread_kill(process.thread.native_handle(), SIGHUP);
     AuthzClient client(config.authz_socket(), std::chrono::seconds(5));
-    CHECK_FALSE(must(client.key(ask_key(1))).has_value());
+    CHECK_FALSE(must(client.ask(ask_key(1))).has_value());
     ::pthread_kill(process.thread.native_handle(), SIGTERM);
     CHECK(process.join() < 2'000);
     CHECK(process.status == 0);

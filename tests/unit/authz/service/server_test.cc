@@ -33,7 +33,7 @@ TEST_CASE("a known key is found, an unknown one missing") {
     const KeyFound found = must_find(client, 1);
     CHECK(std::get<User>(found.key.owner).login.text() == "Alice");
     CHECK_FALSE(found.handle.empty());
-    CHECK_FALSE(must(client.key(ask_key(9))).has_value());
+    CHECK_FALSE(must(client.ask(ask_key(9))).has_value());
 }
 
 TEST_CASE("over the socket, each kind of peer is answered its own questions alone") {
@@ -50,23 +50,23 @@ TEST_CASE("over the socket, each kind of peer is answered its own questions alon
         const bool worker = kind == PeerKind::worker;
         const bool command = kind == PeerKind::forced_command;
         CAPTURE(static_cast<int>(kind));
-        CHECK(client.key(ask_key(1)).has_value() == worker);
-        CHECK(client.authorize(ask_access(worker_handle)).has_value() == worker);
-        CHECK(client.report(make_report(worker_handle)).has_value() == worker);
-        CHECK(client.key(ask_key(1, from_sshd())).has_value() == (kind == PeerKind::authorized_keys));
-        CHECK(client.authorize(ask_access(sshd_handle, Service::upload_pack, "alice/site", from_sshd()))
+        CHECK(client.ask(ask_key(1)).has_value() == worker);
+        CHECK(client.ask(ask_access(worker_handle)).has_value() == worker);
+        CHECK(client.ask(make_report(worker_handle)).has_value() == worker);
+        CHECK(client.ask(ask_key(1, from_sshd())).has_value() == (kind == PeerKind::authorized_keys));
+        CHECK(client.ask(ask_access(sshd_handle, Service::upload_pack, "alice/site", from_sshd()))
                   .has_value() == command);
-        CHECK(client.report(make_report(sshd_handle, from_sshd())).has_value() == command);
-        CHECK(client.holder({sshd_handle, from_sshd()}).has_value() == command);
-        CHECK_FALSE(client.holder({worker_handle, from_gateway()}).has_value());
-        if (!worker) CHECK(kind_of(client.key(ask_key(1))) == ErrorKind::internal);
+        CHECK(client.ask(make_report(sshd_handle, from_sshd())).has_value() == command);
+        CHECK(client.ask(HolderRequest{sshd_handle, from_sshd()}).has_value() == command);
+        CHECK_FALSE(client.ask(HolderRequest{worker_handle, from_gateway()}).has_value());
+        if (!worker) CHECK(kind_of(client.ask(ask_key(1))) == ErrorKind::internal);
     }
 }
 
 TEST_CASE("a stranger is told nothing and does not stay") {
     const Site site(PeerKinds{});
     auto client = site.client();
-    const auto key = client.key(ask_key(1));
+    const auto key = client.ask(ask_key(1));
     CHECK(kind_of(key) == ErrorKind::internal);
     CHECK(site.asked(Query::key) == 0);
     const Fd socket = connect_raw(site.socket);
@@ -98,7 +98,7 @@ TEST_CASE("one connection may ask much at a time; every question is answered onc
         const auto id = parse_reply_id(reply);
         REQUIRE(id.has_value());
         CHECK(waiting.erase(*id) == 1);
-        CHECK(must(parse_key_reply(reply)).has_value() == (*id % 4 != 0));
+        CHECK(must(parse_reply<std::optional<KeyFound>>(reply)).has_value() == (*id % 4 != 0));
     }
 }
 
@@ -122,13 +122,13 @@ TEST_CASE("questions that come together are answered each, whatever they ask and
             replies[must(parse_reply_id(reply))] = reply;
         }
         REQUIRE(replies.size() == 7);
-        CHECK(must(parse_key_reply(replies[1])).has_value());
-        CHECK_FALSE(must(parse_key_reply(replies[2])).has_value());
-        CHECK_FALSE(parse_key_reply(replies[3]).has_value());
-        CHECK(std::holds_alternative<Granted>(must(parse_authorize_reply(replies[4]))));
-        CHECK(must(parse_key_reply(replies[5])).has_value());
-        CHECK(parse_done_reply(replies[6]).has_value());
-        CHECK(kind_of(parse_key_reply(replies[7])) == ErrorKind::internal);
+        CHECK(must(parse_reply<std::optional<KeyFound>>(replies[1])).has_value());
+        CHECK_FALSE(must(parse_reply<std::optional<KeyFound>>(replies[2])).has_value());
+        CHECK_FALSE(parse_reply<std::optional<KeyFound>>(replies[3]).has_value());
+        CHECK(std::holds_alternative<Granted>(must(parse_reply<Authorization>(replies[4]))));
+        CHECK(must(parse_reply<std::optional<KeyFound>>(replies[5])).has_value());
+        CHECK(parse_reply<Done>(replies[6]).has_value());
+        CHECK(kind_of(parse_reply<std::optional<KeyFound>>(replies[7])) == ErrorKind::internal);
     }
 }
 
@@ -160,10 +160,10 @@ TEST_CASE("64 clients at once, each with its own handle, get their own answers")
             const unsigned n = 1 + i % 2;
             const ClientContext context = from_gateway("c" + std::to_string(i));
             for (int round = 0; round < 20; ++round) {
-                const auto found = client.key(ask_key(n, context));
+                const auto found = client.ask(ask_key(n, context));
                 if (!found || !*found) return;
-                const auto answer = client.authorize(
-                    ask_access((*found)->handle, Service::receive_pack, "alice/site", context));
+                const auto answer =
+                    client.ask(ask_access((*found)->handle, Service::receive_pack, "alice/site", context));
                 if (!answer) return;
                 const auto* granted = std::get_if<Granted>(&*answer);
                 if ((granted != nullptr && granted->because == Rule::owner) == (n == 1)) ++right;
@@ -185,15 +185,15 @@ TEST_CASE("without its database authz answers unavailable at once, and serves ag
     auto client = site.client();
     for (int i = 0; i < 5; ++i) {
         const auto start = monotonic_now();
-        CHECK(kind_of(client.key(ask_key(1))) == ErrorKind::unavailable);
+        CHECK(kind_of(client.ask(ask_key(1))) == ErrorKind::unavailable);
         CHECK(monotonic_now() - start < 500);
     }
     // What ended can be told all the same.
-    CHECK(client.report(make_report("")).has_value());
+    CHECK(client.ask(make_report("")).has_value());
     std::this_thread::sleep_for(std::chrono::milliseconds(400));
     away = false;
     const auto back = monotonic_now();
-    while (!client.key(ask_key(1))) {
+    while (!client.ask(ask_key(1))) {
         REQUIRE(monotonic_now() - back < 3'000);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -204,15 +204,15 @@ TEST_CASE("a table that vanishes is unavailable to each asker, never missing, an
     auto client = site.client();
     const std::string handle = must_find(client, 1).handle;
     site.store.by_hand("ALTER TABLE public_keys RENAME TO away");
-    for (int i = 0; i < 20; ++i) CHECK(kind_of(client.key(ask_key(1))) == ErrorKind::unavailable);
-    for (int i = 0; i < 20; ++i) CHECK(kind_of(client.key(ask_key(9))) == ErrorKind::unavailable);
+    for (int i = 0; i < 20; ++i) CHECK(kind_of(client.ask(ask_key(1))) == ErrorKind::unavailable);
+    for (int i = 0; i < 20; ++i) CHECK(kind_of(client.ask(ask_key(9))) == ErrorKind::unavailable);
     site.store.by_hand("ALTER TABLE away RENAME TO public_keys");
     const auto back = monotonic_now();
-    while (!client.key(ask_key(1))) {
+    while (!client.ask(ask_key(1))) {
         REQUIRE(monotonic_now() - back < 3'000);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    CHECK(std::holds_alternative<Granted>(must(client.authorize(ask_access(handle)))));
+    CHECK(std::holds_alternative<Granted>(must(client.ask(ask_access(handle)))));
 }
 
 TEST_CASE("a statement that fails for some takes no connection from the others") {
@@ -226,15 +226,15 @@ TEST_CASE("a statement that fails for some takes no connection from the others")
     for (int i = 0; i < 3; ++i) {
         strangers.emplace_back([&] {
             auto asking = site.client();
-            const auto found = asking.key(ask_key(2));
+            const auto found = asking.ask(ask_key(2));
             while (!stop && found && *found) {
-                const auto answer = asking.authorize(ask_access((*found)->handle));
+                const auto answer = asking.ask(ask_access((*found)->handle));
                 if (!answer && answer.error().kind == ErrorKind::unavailable) ++refused;
             }
         });
     }
     for (int i = 0; i < 60; ++i) {
-        const auto answer = client.authorize(ask_access(handle));
+        const auto answer = client.ask(ask_access(handle));
         CHECK_MESSAGE(answer.has_value(), describe(answer.error()));
     }
     stop = true;
@@ -244,7 +244,7 @@ TEST_CASE("a statement that fails for some takes no connection from the others")
     // No pause has to go by: the table is back, and so is the answer.
     site.store.by_hand("ALTER TABLE away RENAME TO collaborators");
     auto bob = site.client();
-    CHECK(std::holds_alternative<Granted>(must(bob.authorize(ask_access(must_find(bob, 2).handle)))));
+    CHECK(std::holds_alternative<Granted>(must(bob.ask(ask_access(must_find(bob, 2).handle)))));
 }
 
 TEST_CASE("a question that comes while a connection is being made waits for it") {
@@ -263,7 +263,7 @@ TEST_CASE("an error says whether the directory was there") {
     Site site;
     auto client = site.client();
     site.store.by_hand("UPDATE accounts SET login = 'a b' WHERE login_folded = 'bob'");
-    const auto malformed = client.key(ask_key(2));
+    const auto malformed = client.ask(ask_key(2));
     REQUIRE_FALSE(malformed.has_value());
     CHECK(malformed.error().detail == "authz gets no usable answer from its directory: see authz's log");
 }
@@ -273,8 +273,8 @@ TEST_CASE("one row that makes no sense does not cost the others their connection
     site.store.by_hand("UPDATE accounts SET login = 'a b' WHERE login_folded = 'bob'");
     auto client = site.client();
     for (int i = 0; i < 20; ++i) {
-        CHECK(kind_of(client.key(ask_key(2))) == ErrorKind::unavailable);
-        CHECK(must(client.key(ask_key(1))).has_value());
+        CHECK(kind_of(client.ask(ask_key(2))) == ErrorKind::unavailable);
+        CHECK(must(client.ask(ask_key(1))).has_value());
     }
 }
 
@@ -285,5 +285,5 @@ TEST_CASE("a server that stops has answered what it took, and takes no more") {
     const auto start = monotonic_now();
     CHECK(site->server.stop(std::chrono::seconds(2)));
     CHECK(monotonic_now() - start < 1'000);
-    CHECK(kind_of(client.key(ask_key(1))) == ErrorKind::unavailable);
+    CHECK(kind_of(client.ask(ask_key(1))) == ErrorKind::unavailable);
 }

@@ -60,9 +60,9 @@ TEST_CASE("with no authz, with no place for one, or with a path too long: unavai
     for (const std::string& path :
          {directory.file("nobody"), std::string("/no/such/place"), directory.file(std::string(200, 'x'))}) {
         AuthzClient client(path, patience);
-        CHECK(unavailable_in_time([&] { return client.key(ask_key(1)); }));
-        CHECK(unavailable_in_time([&] { return client.authorize(ask_access("")); }));
-        CHECK(unavailable_in_time([&] { return client.report(make_report("")); }));
+        CHECK(unavailable_in_time([&] { return client.ask(ask_key(1)); }));
+        CHECK(unavailable_in_time([&] { return client.ask(ask_access("")); }));
+        CHECK(unavailable_in_time([&] { return client.ask(make_report("")); }));
     }
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("an authz that hangs costs no more than the patience, and never a wron
     const Fd hung = must(listen_unix(directory.file("s"), UnixSocketType::packets, 0600));
     for (int i = 0; i < 3; ++i) {
         AuthzClient client(directory.file("s"), patience);
-        CHECK(unavailable_in_time([&] { return client.key(ask_key(1)); }));
+        CHECK(unavailable_in_time([&] { return client.ask(ask_key(1)); }));
     }
 }
 
@@ -82,9 +82,9 @@ TEST_CASE("a full backlog is waited out, no longer than the patience") {
     AuthzClient first(directory.file("s"), patience);
     AuthzClient second(directory.file("s"), patience);
     AuthzClient third(directory.file("s"), patience);
-    CHECK(unavailable_in_time([&] { return first.key(ask_key(1)); }));
-    CHECK(unavailable_in_time([&] { return second.key(ask_key(1)); }));
-    CHECK(unavailable_in_time([&] { return third.key(ask_key(1)); }));
+    CHECK(unavailable_in_time([&] { return first.ask(ask_key(1)); }));
+    CHECK(unavailable_in_time([&] { return second.ask(ask_key(1)); }));
+    CHECK(unavailable_in_time([&] { return third.ask(ask_key(1)); }));
 }
 
 TEST_CASE("answers that are not ours, or no answers, are unavailable") {
@@ -93,15 +93,15 @@ TEST_CASE("answers that are not ours, or no answers, are unavailable") {
         const TemporaryDirectory directory;
         const Impostor impostor(directory.file("s"), [&](const std::string&) { return answer; });
         AuthzClient client(directory.file("s"), patience);
-        CHECK(unavailable_in_time([&] { return client.key(ask_key(1)); }));
+        CHECK(unavailable_in_time([&] { return client.ask(ask_key(1)); }));
     }
 }
 
 TEST_CASE("a connection that ended between two questions is replaced without a word") {
     const TemporaryDirectory directory;
     const Impostor impostor(directory.file("s"), [&](const std::string& message) {
-        return encode_key_reply(parse_request_id(message), std::optional<KeyFound>{});
+        return encode_reply(parse_request_id(message), std::optional<KeyFound>());
     });
     AuthzClient client(directory.file("s"), std::chrono::seconds(5));
-    for (int i = 0; i < 5; ++i) CHECK(client.key(ask_key(1)).has_value());
+    for (int i = 0; i < 5; ++i) CHECK(client.ask(ask_key(1)).has_value());
 }

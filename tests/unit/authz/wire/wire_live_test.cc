@@ -1,13 +1,15 @@
 #include <doctest/doctest.h>
 
 #include "authz/wire/wire.h"
+#include "tests/unit/authz/wire/wire_samples.h"
 
 using namespace gerve;
+using namespace gerve::testing;
 
 namespace {
 
 ClientContext gateway() {
-    return {"192.0.2.7", "SSH-2.0-OpenSSH_9.2", "c1", "gateway"};
+    return {"192.0.2.7", "SSH-2.0-OpenSSH_9.2", "c1", Door::gateway};
 }
 
 template <class Body>
@@ -16,17 +18,6 @@ Body there_and_back(const Body& body) {
     REQUIRE_MESSAGE(received.has_value(), describe(received.error()));
     REQUIRE(std::holds_alternative<Body>(received->request));
     return std::get<Body>(received->request);
-}
-
-LiveEntry sample_entry() {
-    return {.number = 1ULL << 60,
-            .handle = "aGFuZGxl",
-            .client = gateway(),
-            .id = "00112233445566778899aabbccddeeff",
-            .service = "git-receive-pack",
-            .repo = "alice/site",
-            .server = "fs1",
-            .since = 1'700'000'000'000};
 }
 
 bool is_refused(const LiveEntry& entry) {
@@ -117,25 +108,25 @@ TEST_CASE("a page of sessions, a count and an order say the same on the other si
     record.version = std::string(255, 'v');
     record.rate = 1'000;
     record.ending = "killed";
-    const auto page = parse_sessions_reply(encode_sessions_reply(3, {{record, record}, true}));
+    const auto page = parse_reply<SessionsPage>(encode_reply(3, SessionsPage{{record, record}, true}));
     REQUIRE(page.has_value());
     REQUIRE(page->records.size() == 2);
     CHECK(page->more);
     CHECK(page->records[1].sequence == 9);
     CHECK(page->records[1].deploy_key);
     CHECK(page->records[1].ending == "killed");
-    CHECK(parse_kill_reply(encode_kill_reply(3, 12)) == std::uint64_t{12});
-    CHECK_FALSE(parse_kill_reply(encode_done(3)).has_value());
+    CHECK(parse_reply<Killed>(encode_reply(3, Killed{12}))->killed == 12);
+    CHECK_FALSE(parse_reply<Killed>(encode_reply(3, Done())).has_value());
 
-    const std::string message = encode_live_order({LiveEnd::withdrawn, {1, 2}});
+    const std::string message = encode_reply(0, LiveOrder{LiveEnd::withdrawn, {1, 2}});
     CHECK(parse_reply_id(message) == std::uint64_t{0});
-    const auto order = parse_live_order(message);
+    const auto order = parse_reply<LiveOrder>(message);
     REQUIRE(order.has_value());
     CHECK(order->why == LiveEnd::withdrawn);
     CHECK(order->numbers == std::vector<std::uint64_t>{1, 2});
-    CHECK_FALSE(parse_live_order(encode_error(0, Error{ErrorKind::denied, "", ""})).has_value());
-    CHECK_FALSE(parse_live_order(R"({"id":0,"end":[1],"why":"whim"})").has_value());
-    CHECK_FALSE(parse_live_order(R"({"id":0,"end":[-1],"why":"killed"})").has_value());
+    CHECK_FALSE(parse_reply<LiveOrder>(encode_error(0, Error{ErrorKind::denied, "", ""})).has_value());
+    CHECK_FALSE(parse_reply<LiveOrder>(R"({"id":0,"end":[1],"why":"whim"})").has_value());
+    CHECK_FALSE(parse_reply<LiveOrder>(R"({"id":0,"end":[-1],"why":"killed"})").has_value());
 }
 
 TEST_CASE("questions about the key itself and their answers say the same on the other side") {
@@ -152,12 +143,12 @@ TEST_CASE("questions about the key itself and their answers say the same on the 
     mixed.replace(mixed.find("\"why\""), 5, "\"keys\"");
     CHECK_FALSE(parse_request(mixed).has_value());
 
-    const auto answer = parse_self_reply(encode_self_reply(4, SelfReply(SelfAnswer{"out\n", "err\n", 1})));
+    const auto answer = parse_reply<SelfReply>(encode_reply(4, SelfReply(SelfAnswer{"out\n", "err\n", 1})));
     REQUIRE(answer.has_value());
     CHECK(std::get<SelfAnswer>(*answer).out == "out\n");
     CHECK(std::get<SelfAnswer>(*answer).err == "err\n");
     CHECK(std::get<SelfAnswer>(*answer).exit == 1);
-    const auto stale = parse_self_reply(encode_self_reply(4, SelfReply(StaleHandle{})));
+    const auto stale = parse_reply<SelfReply>(encode_reply(4, SelfReply(StaleHandle{})));
     CHECK(std::holds_alternative<StaleHandle>(*stale));
-    CHECK_FALSE(parse_self_reply(encode_done(4)).has_value());
+    CHECK_FALSE(parse_reply<SelfReply>(encode_reply(4, Done())).has_value());
 }

@@ -1,4 +1,5 @@
-// What the tests of the authz socket's messages send.
+// One of each message of the authz socket, no two values alike: a field that is read into another's member
+// shows.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -13,7 +14,7 @@ inline PublicKey sample_key() {
 }
 
 inline ClientContext sample_client() {
-    return {"192.0.2.7", "SSH-2.0-OpenSSH_9.2", "c1", "gateway"};
+    return {"192.0.2.7", "SSH-2.0-OpenSSH_9.2", "c1", Door::gateway};
 }
 
 inline AuthorizeRequest sample_authorize() {
@@ -38,10 +39,83 @@ inline SessionReport sample_report() {
     return report;
 }
 
+inline LiveEntry sample_entry() {
+    return {.number = 1ULL << 60,
+            .handle = "aGFuZGxl",
+            .client = sample_client(),
+            .id = "00112233445566778899aabbccddeeff",
+            .service = "git-receive-pack",
+            .repo = "alice/site",
+            .server = "fs1",
+            .since = 1'700'000'000'000};
+}
+
 inline const KnownKey user_key{KeyId{7}, sample_key().fingerprint(),
                                User{AccountId{3}, *Login::parse("Alice"), true}};
 inline const KnownKey deploy_key{KeyId{8}, sample_key().fingerprint(),
                                  DeployKey{RepoId{5}, *RepoPath::parse("alice/site"), true}};
+
+// ---- one of each request: sample(std::type_identity<R>)
+inline KeyRequest sample(std::type_identity<KeyRequest>) {
+    return {sample_key(), "git", true, sample_client(), true};
+}
+inline HolderRequest sample(std::type_identity<HolderRequest>) {
+    return {"aGFuZGxl", sample_client()};
+}
+inline AuthorizeRequest sample(std::type_identity<AuthorizeRequest>) {
+    AuthorizeRequest request = sample_authorize();
+    request.proven_as = "git";
+    return request;
+}
+inline SessionReport sample(std::type_identity<SessionReport>) {
+    return sample_report();
+}
+inline ReadyRequest sample(std::type_identity<ReadyRequest>) {
+    return {sample_client()};
+}
+inline ProofReport sample(std::type_identity<ProofReport>) {
+    return {"aGFuZGxl", "git", sample_client()};
+}
+inline ChangeReport sample(std::type_identity<ChangeReport>) {
+    return {"key add", {"alice", "a \"key\""}, "it is there", R"({"after":1})", sample_client()};
+}
+inline SelfRequest sample(std::type_identity<SelfRequest>) {
+    return {"aGFuZGxl", **parse_self_question("why alice/site push"),
+            *RequestId::parse("00112233445566778899aabbccddeeff"), sample_client()};
+}
+inline LiveNews sample(std::type_identity<LiveNews>) {
+    LiveEntry connection;
+    connection.number = 2;
+    connection.handle = "aA";
+    connection.client = sample_client();
+    connection.id = "c1";
+    return {sample_client(), {sample_entry(), connection}, {{1, 2, 3}, {4, 5, ~0ULL}}, {6, 7}};
+}
+inline SessionsRequest sample(std::type_identity<SessionsRequest>) {
+    return {sample_client(), 17, *Login::parse("Alice")};
+}
+inline KillRequest sample(std::type_identity<KillRequest>) {
+    return {sample_client(), std::string("c2")};
+}
+inline AnonymousRequest sample(std::type_identity<AnonymousRequest>) {
+    const AuthorizeRequest like = sample_authorize();
+    ClientContext client = sample_client();
+    client.door = Door::git;
+    return {like.repo, like.git_protocol, like.request, client};
+}
+inline RefusalReport sample(std::type_identity<RefusalReport>) {
+    return {sample_client(), "login-name", "a text", "root", 7, "aGFuZGxl"};
+}
+
+template <class Visit, class... R>
+void each_request(Visit visit, const std::variant<R...>* /*all*/) {
+    (visit(sample(std::type_identity<R>())), ...);
+}
+// Calls `visit` with a sample of each request that there is.
+template <class Visit>
+void each_request(Visit visit) {
+    each_request(visit, static_cast<Request*>(nullptr));
+}
 
 inline std::string replaced(std::string text, std::string_view from, std::string_view to) {
     const auto at = text.find(from);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "authz/base/text.h"
 #include "tests/unit/authz/wire/wire_samples.h"
 
@@ -22,6 +24,32 @@ Body there_and_back(const RequestHead& head, const Body& body) {
 
 }  // namespace
 
+TEST_CASE("each request says the same on the other side, and each of its fields is needed") {
+    each_request([](const auto& request) {
+        const std::string message = encode_request({1, 2}, request);
+        CAPTURE(message);
+        const auto back = there_and_back({1, 2}, request);
+        CHECK(encode_request({1, 2}, back) == message);
+        const auto tree = nlohmann::json::parse(message);
+        for (const auto& [name, value] : tree.items()) {
+            if (name == "again" || name == "proven_as" || name == "git_protocol" || name == "user") continue;
+            auto without = tree;
+            without.erase(name);
+            CAPTURE(name);
+            CHECK_FALSE(parse_request(without.dump()).has_value());
+        }
+    });
+}
+
+TEST_CASE("no byte of a client makes a request too long to be read") {
+    KeyRequest request{sample_key(), std::string(300, '\xff'), false, sample_client()};
+    request.client.version = "v" + std::string(254, '\xe4');
+    const auto got = there_and_back({1, 2}, request);
+    CHECK(got.login.size() == 255);
+    CHECK(got.client.version.size() <= 255);
+    CHECK(got.client.version.starts_with("v\xef\xbf\xbd"));
+}
+
 TEST_CASE("a key request says the same on the other side") {
     const auto got =
         there_and_back({~0ULL, 1'234'567}, KeyRequest{sample_key(), "git", true, sample_client()});
@@ -31,7 +59,7 @@ TEST_CASE("a key request says the same on the other side") {
     CHECK(got.client.address == "192.0.2.7");
     CHECK(got.client.version == "SSH-2.0-OpenSSH_9.2");
     CHECK(got.client.connection == "c1");
-    CHECK(got.client.door == "gateway");
+    CHECK(got.client.door == Door::gateway);
 }
 
 TEST_CASE("a question for a handle's holder says the same on the other side") {
@@ -58,13 +86,13 @@ TEST_CASE("an authorize request says the same on the other side, with and withou
 TEST_CASE("an anonymous request has a repository, and no handle and no service to ask more by") {
     const AuthorizeRequest like = sample_authorize();
     ClientContext client = sample_client();
-    client.door = "git";
+    client.door = Door::git;
     const AnonymousRequest request{like.repo, like.git_protocol, like.request, client};
     const auto got = there_and_back({1, 2}, request);
     CHECK(got.repo.text() == "Alice/Site");
     CHECK(got.git_protocol->text() == "version=2");
     CHECK(got.request.text() == like.request.text());
-    CHECK(got.client.door == "git");
+    CHECK(got.client.door == Door::git);
 }
 
 TEST_CASE("a session report says the same on the other side") {
@@ -81,7 +109,7 @@ TEST_CASE("a session report says the same on the other side") {
 
 TEST_CASE("a refusal says the same on the other side") {
     const RefusalReport report{
-        {"192.0.2.7", "SSH\x01", "c1", "gateway"}, "login-name", "a\x1b", "al\"ice", 7, "aA=="};
+        {"192.0.2.7", "SSH\x01", "c1", Door::gateway}, "login-name", "a\x1b", "al\"ice", 7, "aA=="};
     const auto got = there_and_back({1, 2}, report);
     CHECK(got.reason == "login-name");
     CHECK(got.text == "a\x1b");
@@ -111,7 +139,8 @@ TEST_CASE("bytes of a client travel as one field, whatever they are") {
 }
 
 TEST_CASE("key replies: found for a user and for a repository, missing, unavailable") {
-    auto got = parse_key_reply(encode_key_reply(9, KeyFound{user_key, "c2VhbGVk"}));
+    auto got =
+        parse_reply<std::optional<KeyFound>>(encode_reply(9, std::optional(KeyFound{user_key, "c2VhbGVk"})));
     REQUIRE((got.has_value() && got->has_value()));
     CHECK((*got)->handle == "c2VhbGVk");
     CHECK((*got)->key.id == KeyId{7});
@@ -121,18 +150,20 @@ TEST_CASE("key replies: found for a user and for a repository, missing, unavaila
     CHECK(user.login.text() == "Alice");
     CHECK(user.suspended);
 
-    got = parse_key_reply(encode_key_reply(9, KeyFound{deploy_key, "c2VhbGVk"}));
+    got = parse_reply<std::optional<KeyFound>>(
+        encode_reply(9, std::optional(KeyFound{deploy_key, "c2VhbGVk"})));
     REQUIRE((got.has_value() && got->has_value()));
     const auto& bound = std::get<DeployKey>((*got)->key.owner);
     CHECK(bound.repo_id == RepoId{5});
     CHECK(bound.repo.text() == "alice/site");
     CHECK(bound.can_write);
 
-    got = parse_key_reply(encode_key_reply(9, std::optional<KeyFound>{}));
+    got = parse_reply<std::optional<KeyFound>>(encode_reply(9, std::optional<KeyFound>()));
     REQUIRE(got.has_value());
     CHECK_FALSE(got->has_value());
 
-    got = parse_key_reply(encode_key_reply(9, unavailable("database is gone: secret detail")));
+    got = parse_reply<std::optional<KeyFound>>(
+        encode_error(9, Error{ErrorKind::unavailable, "", "database is gone: secret detail"}));
     REQUIRE_FALSE(got.has_value());
     CHECK(got.error().kind == ErrorKind::unavailable);
     CHECK(describe(got.error()).find("secret detail") == std::string::npos);
@@ -143,7 +174,7 @@ TEST_CASE("authorize replies: granted, refused, stale, unavailable") {
     granted.destinations.push_back(
         {*ServerName::parse("fs1"), *Endpoint::parse("[::1]:9419"), std::string("\0\xff", 2)});
     granted.destinations.push_back({*ServerName::parse("fs1"), *Endpoint::parse("git://h:9418"), ""});
-    auto got = parse_authorize_reply(encode_authorize_reply(9, granted));
+    auto got = parse_reply<Authorization>(encode_reply(9, Authorization(granted)));
     REQUIRE(got.has_value());
     const auto& back = std::get<Granted>(*got);
     CHECK(back.repo.text() == "Alice/Site");
@@ -155,36 +186,37 @@ TEST_CASE("authorize replies: granted, refused, stale, unavailable") {
     CHECK(back.destinations[0].open == std::string("\0\xff", 2));
     CHECK(back.destinations[1].open.empty());
 
-    got = parse_authorize_reply(encode_authorize_reply(
-        9, Refused{messages::repository_not_found(), ExitStatus::refused, Rule::read_only_deploy_key}));
+    got = parse_reply<Authorization>(
+        encode_reply(9, Authorization(Refused{messages::repository_not_found(), ExitStatus::refused,
+                                              Rule::read_only_deploy_key})));
     REQUIRE(got.has_value());
     CHECK(std::get<Refused>(*got).told == messages::repository_not_found());
     CHECK(std::get<Refused>(*got).exit == ExitStatus::refused);
     CHECK(std::get<Refused>(*got).because == Rule::read_only_deploy_key);
 
-    got = parse_authorize_reply(encode_authorize_reply(9, StaleHandle{}));
+    got = parse_reply<Authorization>(encode_reply(9, Authorization(StaleHandle())));
     REQUIRE(got.has_value());
     CHECK(std::holds_alternative<StaleHandle>(*got));
-    got = parse_authorize_reply(encode_authorize_reply(9, internal_error("x")));
+    got = parse_reply<Authorization>(encode_error(9, Error{ErrorKind::internal, "", "x"}));
     REQUIRE_FALSE(got.has_value());
     CHECK(got.error().kind == ErrorKind::internal);
 }
 
 TEST_CASE("every rule survives the way") {
     for (int i = 0; rule_name(static_cast<Rule>(i)) != "unknown"; ++i) {
-        const auto got = parse_authorize_reply(
-            encode_authorize_reply(1, Refused{"ERROR: x\n", ExitStatus::refused, static_cast<Rule>(i)}));
+        const auto got = parse_reply<Authorization>(
+            encode_reply(1, Authorization(Refused{"ERROR: x\n", ExitStatus::refused, static_cast<Rule>(i)})));
         REQUIRE(got.has_value());
         CHECK(std::get<Refused>(*got).because == static_cast<Rule>(i));
     }
 }
 
 TEST_CASE("a reply carries the id of its request in its first bytes") {
-    CHECK(parse_reply_id(encode_done(~0ULL)) == ~0ULL);
-    CHECK(parse_reply_id(encode_key_reply(5, std::optional<KeyFound>{})) == 5);
-    CHECK(parse_reply_id(encode_authorize_reply(6, StaleHandle{})) == 6);
+    CHECK(parse_reply_id(encode_reply(~0ULL, Done())) == ~0ULL);
+    CHECK(parse_reply_id(encode_reply(5, std::optional<KeyFound>())) == 5);
+    CHECK(parse_reply_id(encode_reply(6, Authorization(StaleHandle()))) == 6);
     CHECK(parse_reply_id(encode_error(0, Error{ErrorKind::client, "", ""})) == 0);
-    CHECK(parse_done_reply(encode_done(1)).has_value());
+    CHECK(parse_reply<Done>(encode_reply(1, Done())).has_value());
     for (const char* bad :
          {"", "{", "{}", "{\"id\":}", "{\"id\":-1,\"done\":true}", "{\"id\":\"1\"}", "[1]"}) {
         CHECK_FALSE(parse_reply_id(bad).has_value());
@@ -209,16 +241,16 @@ TEST_CASE("what is not a reply is unavailable, never missing, granted or refused
                                            "\xff\xfe"};
     for (const std::string& message : hostile) {
         CAPTURE(message.substr(0, 80));
-        const auto key = parse_key_reply(message);
+        const auto key = parse_reply<std::optional<KeyFound>>(message);
         REQUIRE_FALSE(key.has_value());
         CHECK(key.error().kind == ErrorKind::unavailable);
-        CHECK_FALSE(parse_authorize_reply(message).has_value());
-        CHECK_FALSE(parse_done_reply(message).has_value());
+        CHECK_FALSE(parse_reply<Authorization>(message).has_value());
+        CHECK_FALSE(parse_reply<Done>(message).has_value());
     }
 }
 
 TEST_CASE("a damaged reply does not become another answer") {
-    const std::string key = encode_key_reply(9, KeyFound{user_key, "c2VhbGVk"});
+    const std::string key = encode_reply(9, std::optional(KeyFound{user_key, "c2VhbGVk"}));
     for (const auto& [from, to] : std::vector<std::pair<std::string_view, std::string_view>>{
              {"\"suspended\":true", "\"suspended\":1"},
              {"\"suspended\":true", "\"suspending\":true"},
@@ -229,12 +261,12 @@ TEST_CASE("a damaged reply does not become another answer") {
              {"SHA256:", "MD5:"},
              {"c2VhbGVk", ""}}) {
         CAPTURE(to);
-        CHECK_FALSE(parse_key_reply(replaced(key, from, to)).has_value());
+        CHECK_FALSE(parse_reply<std::optional<KeyFound>>(replaced(key, from, to)).has_value());
     }
     const std::string refused =
-        encode_authorize_reply(9, Refused{"ERROR: x\n", ExitStatus::refused, Rule::archived});
-    CHECK_FALSE(parse_authorize_reply(replaced(refused, "\"exit\":1", "\"exit\":0")).has_value());
-    CHECK_FALSE(parse_authorize_reply(replaced(refused, "archived", "because")).has_value());
+        encode_reply(9, Authorization(Refused{"ERROR: x\n", ExitStatus::refused, Rule::archived}));
+    CHECK_FALSE(parse_reply<Authorization>(replaced(refused, "\"exit\":1", "\"exit\":0")).has_value());
+    CHECK_FALSE(parse_reply<Authorization>(replaced(refused, "archived", "because")).has_value());
 }
 
 TEST_CASE("a request with a field missing or of another form is refused by the field's name") {

@@ -50,7 +50,7 @@ class PlayedAuthz {
         CHECK(::send(peer_.get(), message.data(), message.size(), MSG_NOSIGNAL) >= 0);
     }
     void order(std::vector<std::uint64_t> numbers) {
-        send(encode_live_order({LiveEnd::withdrawn, std::move(numbers)}));
+        send(encode_reply(0, LiveOrder{LiveEnd::withdrawn, std::move(numbers)}));
     }
     void hang_up() { peer_ = Fd(); }
     // The connection in front of the present one was closed at its other end.
@@ -78,7 +78,7 @@ class PlayedAuthz {
         for (const LiveEntry& entry : news.began) CHECK(live.insert(entry.number).second);
         for (const LiveTraffic& traffic : news.moved) bytes[traffic.number] = traffic.bytes_out;
         for (const std::uint64_t number : news.ended) CHECK(live.erase(number) == 1);
-        if (answers) send(encode_done(received->head.id));
+        if (answers) send(encode_reply(received->head.id, Done()));
     }
 
     Fd listener_;
@@ -89,7 +89,7 @@ class PlayedAuthz {
 struct Subject final : LiveSubject {
     Subject(LiveLink& link, std::string connection, bool operation) {
         entry.handle = "aA";
-        entry.client = {"192.0.2.7", "SSH-2.0-OpenSSH_9.2", std::move(connection), "gateway"};
+        entry.client = {"192.0.2.7", "SSH-2.0-OpenSSH_9.2", std::move(connection), Door::gateway};
         entry.id = operation ? "00112233445566778899aabbccddeeff" : entry.client.connection;
         if (operation) entry.service = "git-upload-pack";
         if (operation) entry.repo = "alice/site";
@@ -112,7 +112,7 @@ struct Subject final : LiveSubject {
 struct Scene {
     explicit Scene(
         LiveLink::Pace pace = {.turn = 10ms, .worth_telling = 20ms, .traffic = 100ms, .answer = 5s})
-        : link(loop, directory.path + "/authz", "gateway", pace) {}
+        : link(loop, directory.path + "/authz", Door::gateway, pace) {}
 
     Subject& begin(const std::string& connection, bool operation = true) {
         return *subjects.emplace_back(std::make_unique<Subject>(link, connection, operation));

@@ -1,4 +1,4 @@
-// Messages of plain text without a tree: read in place, and written by hand. What every login asks has that
+// PlainMessage: a message of plain text, read in place and without a tree. What every login asks has that
 // form.
 #pragma once
 
@@ -39,26 +39,6 @@ struct PlainMessage {
     PlainObject client;
 
     [[nodiscard]] bool parse(std::string_view message);
-};
-
-// Writes objects and arrays member by member; in printable ASCII, whatever the texts are.
-class PlainWriter {
-  public:
-    explicit PlainWriter(std::string& out) : out_(out) {}
-    PlainWriter& begin(std::string_view name, char opening);  // '{' or '['
-    PlainWriter& begin();                                     // an object in an array
-    PlainWriter& end(char closing) {
-        out_ += closing;
-        return *this;
-    }
-    PlainWriter& text(std::string_view name, std::string_view value);
-    PlainWriter& number(std::string_view name, std::int64_t value);
-    PlainWriter& flag(std::string_view name, bool value);
-
-  private:
-    void separate();
-    void put_name(std::string_view name);
-    std::string& out_;
 };
 
 }  // namespace gerve::wire

@@ -1,18 +1,13 @@
-#include "authz/wire/wire_plain.h"
+#include "authz/wire/plain_message.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "authz/base/json_text.h"
 #include "authz/base/text.h"
 
 namespace gerve::wire {
 namespace {
-
-bool is_plain(std::string_view text) {
-    return std::all_of(text.begin(), text.end(),
-                       [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
-}
 
 class Scanner {
   public:
@@ -34,7 +29,7 @@ class Scanner {
     std::optional<std::string_view> text() {
         if (!take('"')) return std::nullopt;
         const auto end = rest_.find('"');
-        if (end == std::string_view::npos || !is_plain(rest_.substr(0, end))) return std::nullopt;
+        if (end == std::string_view::npos || !is_plain_json(rest_.substr(0, end))) return std::nullopt;
         const std::string_view found = rest_.substr(0, end);
         rest_.remove_prefix(end + 1);
         return found;
@@ -99,54 +94,6 @@ bool PlainObject::add(const Member& member) {
 bool PlainMessage::parse(std::string_view message) {
     Scanner scanner(message);
     return take_object(scanner, outer, &client) && scanner.at_end();
-}
-
-void PlainWriter::separate() {
-    if (!out_.ends_with('{') && !out_.ends_with('[') && !out_.ends_with(',')) out_ += ',';
-}
-
-void PlainWriter::put_name(std::string_view name) {
-    separate();
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
-}
-
-PlainWriter& PlainWriter::begin(std::string_view name, char opening) {
-    put_name(name);
-    out_ += opening;
-    return *this;
-}
-
-PlainWriter& PlainWriter::begin() {
-    separate();
-    out_ += '{';
-    return *this;
-}
-
-PlainWriter& PlainWriter::text(std::string_view name, std::string_view value) {
-    using Json = nlohmann::json;
-    put_name(name);
-    if (!is_plain(value)) {
-        out_ += Json(value).dump(-1, ' ', true, Json::error_handler_t::replace);
-        return *this;
-    }
-    out_ += '"';
-    out_ += value;
-    out_ += '"';
-    return *this;
-}
-
-PlainWriter& PlainWriter::number(std::string_view name, std::int64_t value) {
-    put_name(name);
-    out_ += std::to_string(value);
-    return *this;
-}
-
-PlainWriter& PlainWriter::flag(std::string_view name, bool value) {
-    put_name(name);
-    out_ += value ? "true" : "false";
-    return *this;
 }
 
 }  // namespace gerve::wire

@@ -1,4 +1,4 @@
-#include "authz/wire/wire_plain.h"
+#include "authz/wire/plain_message.h"
 
 #include <doctest/doctest.h>
 
@@ -94,20 +94,43 @@ TEST_CASE("of a member that is given twice the last one counts, as in the librar
     }
 }
 
-TEST_CASE("replies written by hand are what the library would write") {
+TEST_CASE("replies are JSON that opens with the id") {
     Granted granted{*RepoPath::parse("Alice/Site"), "remote: \"a\" has moved\n", Rule::owner, {}};
     granted.destinations.push_back({*ServerName::parse("fs1"), *Endpoint::parse("[::1]:9419"), "\xff"});
     granted.destinations.push_back({*ServerName::parse("fs2"), *Endpoint::parse("git://h:9418"), ""});
-    for (const std::string& reply :
-         {encode_key_reply(9, KeyFound{user_key, "c2VhbGVk"}),
-          encode_key_reply(9, KeyFound{deploy_key, "c2VhbGVk"}), encode_authorize_reply(9, granted),
-          encode_authorize_reply(9, Refused{"ERROR: x\n", ExitStatus::refused, Rule::archived}),
-          encode_authorize_reply(9, StaleHandle{})}) {
-        CAPTURE(reply);
-        auto read = nlohmann::json::parse(reply, nullptr, false);
-        REQUIRE(read.is_object());
-        CHECK(read["id"] == 9);
-        read.erase("id");
-        CHECK("{\"id\":9," + read.dump().substr(1) == reply);
-    }
+    const auto read = [](const std::string& reply) { return nlohmann::json::parse(reply, nullptr, false); };
+    using nlohmann::json;
+    CHECK(read(encode_reply(9, std::optional(KeyFound{user_key, "c2VhbGVk"}))) ==
+          json{{"id", 9},
+               {"handle", "c2VhbGVk"},
+               {"key",
+                {{"id", 7},
+                 {"fingerprint", user_key.fingerprint.text()},
+                 {"owner", {{"user", 3}, {"login", "Alice"}, {"suspended", true}}}}}});
+    CHECK(read(encode_reply(9, std::optional(KeyFound{deploy_key, "c2VhbGVk"})))["key"]["owner"] ==
+          json{{"repository", 5}, {"name", "alice/site"}, {"can_write", true}});
+    CHECK(read(encode_reply(9, std::optional<KeyFound>())) == json{{"id", 9}, {"key", nullptr}});
+    CHECK(read(encode_reply(9, Authorization(granted))) ==
+          json{{"id", 9},
+               {"authorization",
+                {{"is", "granted"},
+                 {"repo", "Alice/Site"},
+                 {"notice", granted.notice},
+                 {"because", "owner"},
+                 {"destinations",
+                  {{{"server", "fs1"}, {"endpoint", "[::1]:9419"}, {"open", "/w=="}},
+                   {{"server", "fs2"}, {"endpoint", "git://h:9418"}, {"open", ""}}}}}}});
+    CHECK(read(encode_reply(9, Authorization(Refused{"ERROR: x\n", ExitStatus::refused, Rule::archived}))) ==
+          json{{"id", 9},
+               {"authorization",
+                {{"is", "refused"}, {"told", "ERROR: x\n"}, {"exit", 1}, {"because", "archived"}}}});
+    CHECK(read(encode_reply(9, Authorization(StaleHandle()))) ==
+          json{{"id", 9}, {"authorization", {{"is", "stale"}}}});
+    CHECK(read(encode_reply(9, Done())) == json{{"id", 9}, {"done", true}});
+    CHECK(read(encode_reply(9, SelfReply(SelfAnswer{"out", "err", 1}))) ==
+          json{{"id", 9}, {"self", {{"out", "out"}, {"err", "err"}, {"exit", 1}}}});
+    CHECK(read(encode_reply(9, SelfReply(StaleHandle()))) == json{{"id", 9}, {"self", nullptr}});
+    CHECK(encode_reply(9, Killed{2}) == R"({"id":9,"killed":2})");
+    CHECK(encode_error(9, Error{ErrorKind::unavailable, "", "x"}, true) ==
+          R"({"id":9,"error":"unavailable","reached":true})");
 }

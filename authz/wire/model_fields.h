@@ -1,0 +1,89 @@
+// How types of the model stand in messages: the words of enums, and the fields of structs.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <tuple>
+
+#include "authz/model/decision.h"
+#include "authz/model/door.h"
+#include "authz/model/git_command.h"
+#include "authz/model/principal.h"
+#include "authz/wire/field.h"
+
+namespace gerve {
+
+[[nodiscard]] inline std::string_view word_of(Door door) {
+    return door_name(door);
+}
+[[nodiscard]] inline std::optional<Door> parse_word(std::string_view word, const Door* /*type*/) {
+    return parse_door(word);
+}
+[[nodiscard]] inline std::string_view word_of(Service service) {
+    return service_name(service);
+}
+[[nodiscard]] inline std::optional<Service> parse_word(std::string_view word, const Service* /*type*/) {
+    return parse_service(word);
+}
+[[nodiscard]] inline std::string_view word_of(Rule rule) {
+    return rule_name(rule);
+}
+[[nodiscard]] inline std::optional<Rule> parse_word(std::string_view word, const Rule* /*type*/) {
+    for (std::size_t i = 0; i < rule_count; ++i) {
+        if (rule_name(static_cast<Rule>(i)) == word) return static_cast<Rule>(i);
+    }
+    return std::nullopt;
+}
+[[nodiscard]] inline std::string_view word_of(SelfQuestion::Kind kind) {
+    return SelfQuestion{kind, std::nullopt, false}.name();
+}
+[[nodiscard]] inline std::optional<SelfQuestion::Kind> parse_word(std::string_view word,
+                                                                  const SelfQuestion::Kind* /*type*/) {
+    using Kind = SelfQuestion::Kind;
+    for (const Kind kind : {Kind::whoami, Kind::keys, Kind::why}) {
+        if (word_of(kind) == word) return kind;
+    }
+    return std::nullopt;
+}
+
+namespace wire {
+
+template <>
+struct Fields<User> {
+    static constexpr auto list() {
+        return std::tuple(field("user", &User::id), field("login", &User::login),
+                          field("suspended", &User::suspended));
+    }
+};
+
+template <>
+struct Fields<DeployKey> {
+    static constexpr auto list() {
+        return std::tuple(field("repository", &DeployKey::repo_id), field("name", &DeployKey::repo),
+                          field("can_write", &DeployKey::can_write));
+    }
+};
+
+template <>
+struct Fields<KnownKey> {
+    static constexpr auto list() {
+        return std::tuple(field("id", &KnownKey::id), field("fingerprint", &KnownKey::fingerprint),
+                          field("owner", &KnownKey::owner));
+    }
+};
+
+template <>
+struct Fields<SelfQuestion> {
+    static constexpr auto list() {
+        return std::tuple(field("what", &SelfQuestion::kind), field("repo", &SelfQuestion::repo),
+                          field("push", &SelfQuestion::push));
+    }
+    static std::string_view misfit(const SelfQuestion& question) {
+        const bool why = question.kind == SelfQuestion::Kind::why;
+        return question.repo.has_value() == why && (!question.push || why) ? "" : "repo";
+    }
+};
+
+}  // namespace wire
+}  // namespace gerve
