@@ -13,13 +13,11 @@ UpstreamConfig read_upstream(TomlTable table) {
     upstream.peer_timeout = table.duration("peer_timeout", upstream.peer_timeout, 5s, 24h);
     TomlTable idle = table.table("idle_timeout");
     TomlTable most = table.table("max_duration");
-    const auto read = [&](const char* service, OperationDeadlines& deadlines) {
-        deadlines.idle = idle.duration(service, 2h, 0s, 720h);
-        deadlines.duration = most.duration(service, deadlines.duration, 0s, 720h);
-    };
-    read("upload_pack", upstream.upload_pack);
-    read("receive_pack", upstream.receive_pack);
-    read("upload_archive", upstream.upload_archive);
+    for (std::size_t i = 0; i < service_rows.size(); ++i) {
+        OperationDeadlines& deadlines = upstream.of_services[i];
+        deadlines.idle = idle.duration(service_rows[i].setting, 2h, 0s, 720h);
+        deadlines.duration = most.duration(service_rows[i].setting, deadlines.duration, 0s, 720h);
+    }
     return upstream;
 }
 

@@ -2,9 +2,10 @@
 // gerve.toml(5).
 #pragma once
 
+#include <array>
 #include <chrono>
 
-#include "authz/model/git_command.h"
+#include "authz/model/service.h"
 
 namespace gerve {
 
@@ -25,14 +26,13 @@ struct UpstreamConfig {
     std::chrono::milliseconds answer_timeout{30'000};
     // A file server that takes no byte for so long, or does not answer keepalives, is lost.
     std::chrono::milliseconds peer_timeout{120'000};
-    OperationDeadlines upload_pack;
-    // Its idle time counts only until the client has sent everything: hooks may take long.
-    OperationDeadlines receive_pack;
-    OperationDeadlines upload_archive;
+    // Of each of service_rows. The idle time of one that writes counts only until the client has sent
+    // everything: hooks may take long.
+    std::array<OperationDeadlines, service_rows.size()> of_services;
 
+    // Not of `admin`.
     [[nodiscard]] const OperationDeadlines& deadlines(Service service) const {
-        if (service == Service::receive_pack) return receive_pack;
-        return service == Service::upload_archive ? upload_archive : upload_pack;
+        return of_services[static_cast<std::size_t>(find_row(service) - service_rows.data())];
     }
 };
 

@@ -85,7 +85,7 @@ void log_end(const SessionReport& report) {
                           {"out", report.bytes_out},
                           {"ms", report.duration_ms},
                           {"exit", report.exit},
-                          {"ended", report.ended}});
+                          {"ended", operation_end_name(report.ended)}});
 }
 
 class ShellSession {

@@ -90,7 +90,7 @@ AuditFact fact_of(const SessionEnded& event) {
     members.add("bytes_out", report.bytes_out);
     members.add("duration_ms", report.duration_ms);
     members.add("exit", report.exit);
-    members.add("ended", report.ended);
+    members.add("ended", operation_end_name(report.ended));
     if (event.key) put_key(members, *event.key);
     put_client(members, report.client);
     return {audit_now(), members.take()};

@@ -1,7 +1,6 @@
 #include "authz/model/git_command.h"
 
 #include <algorithm>
-#include <array>
 
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
@@ -10,29 +9,19 @@
 namespace gerve {
 namespace {
 
-struct Verb {
-    Service service;
-    std::string_view name;
-};
-constexpr std::array<Verb, 3> verbs{{
-    {Service::upload_pack, "git-upload-pack"},
-    {Service::receive_pack, "git-receive-pack"},
-    {Service::upload_archive, "git-upload-archive"},
-}};
-
 constexpr std::string_view path_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
 
 // Takes "git-VERB " or "git VERB " off the front.
 std::optional<Service> take_verb(std::string_view& rest) {
-    for (const Verb& verb : verbs) {
-        const std::string_view bare = verb.name.substr(4);
+    for (const ServiceRow& row : service_rows) {
+        const std::string_view bare = row.name.substr(4);
         if (!rest.starts_with("git-") && !rest.starts_with("git ")) return std::nullopt;
         if (!rest.substr(4).starts_with(bare)) continue;
         const std::string_view behind = rest.substr(4 + bare.size());
         if (!behind.starts_with(' ')) continue;
         rest = behind.substr(1);
-        return verb.service;
+        return row.service;
     }
     return std::nullopt;
 }
@@ -57,20 +46,6 @@ std::optional<std::string> unquote(std::string_view quoted) {
 
 }  // namespace
 
-std::string_view service_name(Service service) {
-    for (const Verb& verb : verbs) {
-        if (verb.service == service) return verb.name;
-    }
-    return "admin";
-}
-
-std::optional<Service> parse_service(std::string_view name) {
-    for (const Verb& verb : verbs) {
-        if (verb.name == name) return verb.service;
-    }
-    return std::nullopt;
-}
-
 Result<GitCommand> parse_git_command(std::string_view exec) {
     std::string_view rest = exec;
     if (exec.size() > max_command || exec.find('\0') != std::string_view::npos) {
@@ -86,28 +61,28 @@ Result<GitCommand> parse_git_command(std::string_view exec) {
 }
 
 std::string_view SelfQuestion::name() const {
-    switch (kind) {
-        case Kind::whoami: return "whoami";
-        case Kind::keys: return "keys";
-        case Kind::why: break;
-    }
-    return "why";
+    return row_of(kind).name;
 }
 
 Result<std::optional<SelfQuestion>> parse_self_question(std::string_view exec) {
-    if (exec == "whoami") return SelfQuestion{SelfQuestion::Kind::whoami, std::nullopt, false};
-    if (exec == "keys") return SelfQuestion{SelfQuestion::Kind::keys, std::nullopt, false};
-    constexpr std::string_view why = "why ";
-    constexpr std::string_view push = " push";
-    if (exec.size() > max_command || !exec.starts_with(why)) return std::nullopt;
-    std::string_view path = exec.substr(why.size());
+    for (const SelfQuestionRow& row : self_question_rows) {
+        if (!row.takes_repo && exec == row.name) return SelfQuestion{row.kind, std::nullopt, false};
+    }
+    const auto space = exec.find(' ');
+    if (exec.size() > max_command || space == std::string_view::npos) return std::nullopt;
+    const auto row = std::find_if(self_question_rows.begin(), self_question_rows.end(), [&](const auto& one) {
+        return one.takes_repo && one.name == exec.substr(0, space);
+    });
+    if (row == self_question_rows.end()) return std::nullopt;
+    std::string_view path = exec.substr(space + 1);
+    const std::string push = " " + std::string(row->push_word);
     const bool wants_push = path.ends_with(push);
     if (wants_push) path.remove_suffix(push.size());
     if (path.empty() || path.find_first_not_of(path_characters) != std::string_view::npos)
         return std::nullopt;
     auto repo = parse_url_path(path);
     if (!repo) return pass_on(repo);
-    return SelfQuestion{SelfQuestion::Kind::why, std::move(*repo), wants_push};
+    return SelfQuestion{row->kind, std::move(*repo), wants_push};
 }
 
 Result<GitProtocol> GitProtocol::parse(std::string_view text) {

@@ -2,24 +2,16 @@
 // question about its own key.
 #pragma once
 
-#include <cstdint>
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "authz/base/result.h"
 #include "authz/model/repo_path.h"
+#include "authz/model/service.h"
 
 namespace gerve {
-
-// The numbers are those of GRV1's service TLV.
-enum class Service : std::uint8_t { upload_pack = 1, receive_pack = 2, upload_archive = 3, admin = 4 };
-
-[[nodiscard]] std::string_view service_name(Service service);  // "git-upload-pack" …
-[[nodiscard]] std::optional<Service> parse_service(std::string_view name);
-[[nodiscard]] inline bool needs_write(Service service) {
-    return service == Service::receive_pack;
-}
 
 struct GitCommand {
     Service service;
@@ -28,22 +20,37 @@ struct GitCommand {
 
 constexpr std::size_t max_command = 1024;  // bytes of an exec string
 
-// `git-upload-pack 'o/r'` or `git upload-pack 'o/r'` (and receive-pack, upload-archive): one argument in
-// exactly the quoting of git's sq_quote (quote.c). Errors: client (not such a command), denied (a path that
-// no repository can have: the client is told the form that is expected).
+// `git-upload-pack 'o/r'` or `git upload-pack 'o/r'`, and so for each service: one argument in exactly the
+// quoting of git's sq_quote (quote.c). Errors: client (not such a command), denied (a path that no repository
+// can have: the client is told the form that is expected).
 [[nodiscard]] Result<GitCommand> parse_git_command(std::string_view exec);
 
-// What the holder of a key may ask about it, and about nobody else.
+// What the holder of a key may ask about it, and about nobody else; authz answers it.
 struct SelfQuestion {
     enum class Kind { whoami, keys, why };
     Kind kind = Kind::whoami;
-    std::optional<RepoPath> repo;                 // of `why`, and with it alone
-    bool push = false;                            // of `why`: may I push, not only read
-    [[nodiscard]] std::string_view name() const;  // "whoami" "keys" "why"
+    std::optional<RepoPath> repo;                 // of kinds that take one, and of them alone
+    bool push = false;                            // likewise: may I push, not only read
+    [[nodiscard]] std::string_view name() const;  // "whoami" …
 };
 
-// `whoami`, `keys`, `why OWNER/REPO` or `why OWNER/REPO push`, to the byte and without any quoting. Nothing
-// when it is none of these. Error: denied (a path that no repository can have: the client is told the form).
+struct SelfQuestionRow {
+    SelfQuestion::Kind kind;
+    std::string_view name;
+    bool takes_repo;             // NAME OWNER/REPO
+    std::string_view push_word;  // NAME OWNER/REPO WORD asks about pushing
+};
+constexpr std::array self_question_rows{
+    SelfQuestionRow{SelfQuestion::Kind::whoami, "whoami", false, ""},
+    SelfQuestionRow{SelfQuestion::Kind::keys, "keys", false, ""},
+    SelfQuestionRow{SelfQuestion::Kind::why, "why", true, "push"},
+};
+[[nodiscard]] constexpr const SelfQuestionRow& row_of(SelfQuestion::Kind kind) {
+    return self_question_rows[static_cast<std::size_t>(kind)];  // in the order of the kinds
+}
+
+// A question of these rows, to the byte and without any quoting. Nothing when it is none. Error: denied (a
+// path that no repository can have: the client is told the form).
 [[nodiscard]] Result<std::optional<SelfQuestion>> parse_self_question(std::string_view exec);
 
 // The value of GIT_PROTOCOL, [a-z0-9=:.-]{1,255} ("version=2").

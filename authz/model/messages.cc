@@ -5,6 +5,7 @@
 #include "authz/base/digest.h"
 #include "authz/base/display.h"
 #include "authz/base/text.h"
+#include "authz/model/service.h"
 #include "authz/model/url_path.h"
 
 namespace gerve {
@@ -42,7 +43,12 @@ std::string greeting(std::string_view who) {
            "! You've successfully authenticated, but Gerve does not provide shell access.\n";
 }
 std::string unknown_command() {
-    return "ERROR: Unknown command. Gerve runs git-upload-pack, git-receive-pack and git-upload-archive.\n";
+    std::string names;
+    for (std::size_t i = 0; i < service_rows.size(); ++i) {
+        if (i > 0) names += i + 1 == service_rows.size() ? " and " : ", ";
+        names += service_rows[i].name;
+    }
+    return "ERROR: Unknown command. Gerve runs " + names + ".\n";
 }
 std::string repository_not_found() {
     return "ERROR: Repository not found.\n";

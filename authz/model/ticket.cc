@@ -104,8 +104,9 @@ Result<void> take_pair(std::vector<NameValue>& list, std::string_view value, std
 
 Result<void> take_service(Service& service, std::string_view value, std::uint16_t type) {
     std::uint8_t number = 0;
-    if (!take_number(number, value, type) || number < 1 || number > 4) return bad_tlv(type);
+    if (!take_number(number, value, type)) return bad_tlv(type);
     service = static_cast<Service>(number);
+    if (service != Service::admin && find_row(service) == nullptr) return bad_tlv(type);
     return {};
 }
 

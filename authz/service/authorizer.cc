@@ -275,7 +275,7 @@ Result<void> Authorizer::report(const SessionReport& report, const Asker& asker)
                               {"out", report.bytes_out},
                               {"ms", report.duration_ms},
                               {"exit", report.exit},
-                              {"ended", report.ended}});
+                              {"ended", operation_end_name(report.ended)}});
     return {};
 }
 

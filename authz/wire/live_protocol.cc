@@ -4,13 +4,17 @@
 
 namespace gerve {
 
-std::string_view live_end_name(LiveEnd why) {
+OperationEnd end_of(LiveEnd why) {
     switch (why) {
-        case LiveEnd::killed: return "killed";
-        case LiveEnd::withdrawn: return "withdrawn";
-        case LiveEnd::stopped: return "stopped";
+        case LiveEnd::killed: return OperationEnd::killed;
+        case LiveEnd::withdrawn: return OperationEnd::withdrawn;
+        case LiveEnd::stopped: break;
     }
-    return "";
+    return OperationEnd::stopped;
+}
+
+std::string_view live_end_name(LiveEnd why) {
+    return operation_end_name(end_of(why));
 }
 
 std::string live_end_text(LiveEnd why) {

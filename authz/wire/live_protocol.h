@@ -81,6 +81,7 @@ struct LiveNews {
 // Why something that runs has to end.
 // `stopped` is the gateway's own: it is being stopped, and no longer waits for what runs.
 enum class LiveEnd { killed, withdrawn, stopped };
+[[nodiscard]] OperationEnd end_of(LiveEnd why);
 [[nodiscard]] std::string_view live_end_name(LiveEnd why);  // "killed", "withdrawn", "stopped"
 [[nodiscard]] std::string live_end_text(LiveEnd why);       // the line for the client, newline included
 [[nodiscard]] inline std::string_view word_of(LiveEnd why) {

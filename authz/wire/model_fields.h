@@ -9,6 +9,7 @@
 #include "authz/model/decision.h"
 #include "authz/model/door.h"
 #include "authz/model/git_command.h"
+#include "authz/model/operation_end.h"
 #include "authz/model/principal.h"
 #include "authz/wire/field.h"
 
@@ -36,15 +37,21 @@ namespace gerve {
     return std::nullopt;
 }
 [[nodiscard]] inline std::string_view word_of(SelfQuestion::Kind kind) {
-    return SelfQuestion{kind, std::nullopt, false}.name();
+    return row_of(kind).name;
 }
 [[nodiscard]] inline std::optional<SelfQuestion::Kind> parse_word(std::string_view word,
                                                                   const SelfQuestion::Kind* /*type*/) {
-    using Kind = SelfQuestion::Kind;
-    for (const Kind kind : {Kind::whoami, Kind::keys, Kind::why}) {
-        if (word_of(kind) == word) return kind;
+    for (const SelfQuestionRow& row : self_question_rows) {
+        if (row.name == word) return row.kind;
     }
     return std::nullopt;
+}
+[[nodiscard]] inline std::string_view word_of(OperationEnd end) {
+    return operation_end_name(end);
+}
+[[nodiscard]] inline std::optional<OperationEnd> parse_word(std::string_view word,
+                                                            const OperationEnd* /*type*/) {
+    return parse_operation_end(word);
 }
 
 namespace wire {
@@ -80,8 +87,8 @@ struct Fields<SelfQuestion> {
                           field("push", &SelfQuestion::push));
     }
     static std::string_view misfit(const SelfQuestion& question) {
-        const bool why = question.kind == SelfQuestion::Kind::why;
-        return question.repo.has_value() == why && (!question.push || why) ? "" : "repo";
+        const bool takes_repo = row_of(question.kind).takes_repo;
+        return question.repo.has_value() == takes_repo && (!question.push || takes_repo) ? "" : "repo";
     }
 };
 

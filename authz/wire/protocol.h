@@ -12,6 +12,7 @@
 #include "authz/model/decision.h"
 #include "authz/model/door.h"
 #include "authz/model/git_command.h"
+#include "authz/model/operation_end.h"
 #include "authz/model/principal.h"
 #include "authz/model/route.h"
 #include "authz/wire/field.h"
@@ -239,7 +240,7 @@ struct SessionReport {
     std::string handle;  // of the principal; empty: nobody logged in
     RequestId request;
     ClientContext client;
-    std::string service;          // "git-upload-pack" …; "whoami" "keys" "why": a question about the key
+    std::string service;          // "git-upload-pack" …; or a question about the key: "whoami" …
     std::string repo;             // as asked, OWNER/NAME
     std::string server;           // file server, empty if none was reached
     std::string git_protocol;     // empty: version 0
@@ -247,7 +248,7 @@ struct SessionReport {
     std::uint64_t bytes_out = 0;  // to the client
     std::uint64_t duration_ms = 0;
     int exit = 0;
-    std::string ended;  // why: "exit", "client-gone", "upstream-lost", "refused", "killed", "drained" …
+    OperationEnd ended = OperationEnd::other;
 
     static constexpr std::string_view name = "report";
     using Reply = Done;

@@ -92,6 +92,13 @@ void read_git(TomlTable& table, AgentConfig& config) {
     config.standby_file = table.path("standby_file");
 }
 
+std::string service_choices() {
+    std::string choices;
+    for (const ServiceRow& row : service_rows)
+        choices += (choices.empty() ? "" : ", ") + std::string(row.name.substr(4));
+    return choices + " or admin";
+}
+
 void read_services(TomlTable& table, AgentConfig& config) {
     if (!table.has("services")) return;
     config.services = {};
@@ -102,7 +109,7 @@ void read_services(TomlTable& table, AgentConfig& config) {
         } else if (auto service = parse_service("git-" + names[i])) {
             config.services.insert(*service);
         } else {
-            table.complain("services", i, "must be upload-pack, receive-pack, upload-archive or admin");
+            table.complain("services", i, "must be " + service_choices());
         }
     }
 }
@@ -145,10 +152,8 @@ unsigned share_of(unsigned all, unsigned part) {
 
 ServiceSet ServiceSet::all() {
     ServiceSet set;
-    for (const Service service :
-         {Service::upload_pack, Service::receive_pack, Service::upload_archive, Service::admin}) {
-        set.insert(service);
-    }
+    for (const ServiceRow& row : service_rows) set.insert(row.service);
+    set.insert(Service::admin);
     return set;
 }
 

@@ -31,13 +31,12 @@ constexpr auto shortage_pause = 50ms;
 constexpr int niceness_of_strangers = 19;
 
 std::vector<std::string> git_arguments(const Operation& operation) {
-    switch (operation.service) {
-        case Service::upload_pack: return {"upload-pack", "--strict", operation.path};
-        case Service::receive_pack: return {"receive-pack", operation.path};
-        case Service::upload_archive: return {"upload-archive", operation.path};
-        case Service::admin: break;
-    }
-    return fsck_arguments(operation.path);
+    const ServiceRow* row = find_row(operation.service);
+    if (row == nullptr) return fsck_arguments(operation.path);
+    std::vector<std::string> arguments;
+    for (const std::string_view word : split(row->git, ' ')) arguments.emplace_back(word);
+    arguments.push_back(operation.path);
+    return arguments;
 }
 
 TurnLimits turn_limits(const AgentConfig& config, const DescriptorBudget& budget) {
@@ -176,7 +175,7 @@ asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::opt
                          operation.environment,
                          lane_.state.open_files,
                          operation.yields ? niceness_of_strangers : 0,
-                         operation.service == Service::receive_pack};
+                         needs_write(operation.service)};
     const auto give_up = std::chrono::steady_clock::now() + config_->limits.queue_timeout;
     while (true) {
         auto git = GitProcess::start(start);
@@ -200,7 +199,7 @@ asio::awaitable<void> AgentSession::pause(std::chrono::milliseconds time) {
 
 asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
                                               GitProcess git) {
-    const bool writes = operation.service == Service::receive_pack;
+    const bool writes = needs_write(operation.service);
     relay_ = std::make_shared<GitRelay>(lane_.loop, lane_.buffers, connection_, std::move(git),
                                         writes ? Abandoned::finishes : Abandoned::ended,
                                         RelayLimits{config_->limits.grace, config_->limits.abandoned_push});

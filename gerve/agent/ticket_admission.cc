@@ -153,7 +153,7 @@ tl::unexpected<Refusal> refuse(FailCode code, std::string why) {
 }
 
 tl::unexpected<Refusal> refuse_storage(Service service, const Error& error) {
-    const bool changes_nothing = service == Service::upload_pack || service == Service::upload_archive;
+    const bool changes_nothing = service != Service::admin && !needs_write(service);
     std::string told(told_text(FailCode::storage));
     if (service == Service::admin) told += ": " + describe(error);
     return tl::make_unexpected(
@@ -227,8 +227,7 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     auto head = read_head(*directory, operation.path);
     if (!head) return refuse_place(operation, head.error());
     place.head = std::move(*head);
-    place.is_empty =
-        operation.service == Service::receive_pack && !has_branches(*directory, operation.path, place.head);
+    place.is_empty = needs_write(operation.service) && !has_branches(*directory, operation.path, place.head);
     return place;
 }
 

@@ -139,11 +139,11 @@ void show_logins(Page& page, const GatewayMetrics& gateway) {
 }
 
 void show_operations(Page& page, const GatewayMetrics& gateway) {
-    for (std::size_t service = 0; service < GatewayMetrics::services.size(); ++service) {
-        const std::string name = word(GatewayMetrics::services, service);
-        for (std::size_t end = 0; end < GatewayMetrics::ends.size(); ++end) {
+    for (std::size_t service = 0; service < GatewayMetrics::service_count; ++service) {
+        const std::string name = std::string(GatewayMetrics::service_word(service));
+        for (std::size_t end = 0; end < operation_end_names.size(); ++end) {
             page.counter("gerve_git_operations_total", "Git operations that ended, and how",
-                         {{"service", name}, {"end", word(GatewayMetrics::ends, end)}},
+                         {{"service", name}, {"end", word(operation_end_names, end)}},
                          gateway.operations[service][end]);
         }
         page.times("gerve_git_operation_seconds", "From the command to its exit status", {{"service", name}},

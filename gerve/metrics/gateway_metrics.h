@@ -68,11 +68,7 @@ struct GatewayMetrics {
                                                                    "ecdh-sha2-nistp521",
                                                                    "diffie-hellman-group-exchange-sha256",
                                                                    "other"};
-    static constexpr std::array<std::string_view, 4> services{"git-upload-pack", "git-receive-pack",
-                                                              "git-upload-archive", "none"};
-    static constexpr std::array<std::string_view, 11> ends{
-        "exit",    "refused", "client-gone", "upstream-lost", "upstream-unreachable", "withdrawn", "killed",
-        "stopped", "idle",    "too-long",    "other"};
+    static constexpr std::size_t service_count = service_rows.size() + 1;  // the last: what is none of them
 
     Counter accepted;
     Counter accepted_git;                                                  // of git://
@@ -85,11 +81,11 @@ struct GatewayMetrics {
     static constexpr std::size_t unknown_key = refusal_count + 1;
     Counter refused_keys;  // offers of a key that is not known, or for another user name
     std::array<Counter, key_exchanges.size()> by_key_exchange;
-    std::array<std::array<Counter, ends.size()>, services.size()> operations;
+    std::array<std::array<Counter, operation_end_names.size()>, service_count> operations;
     Counter bytes_in;  // of git operations that ended
     Counter bytes_out;
     std::array<Histogram, 2> question_times;  // of WorkerQuestion, as the worker waits for them
-    std::array<Histogram, services.size()> operation_times;
+    std::array<Histogram, service_count> operation_times;
     std::array<UpstreamNumbers, 64> upstreams;
     UpstreamNumbers other_upstreams;  // when there are more
     std::array<EndpointNumbers, 128> endpoints;
@@ -106,8 +102,8 @@ struct GatewayMetrics {
     void count_login(LoginEnd end) { logins[static_cast<std::size_t>(end)].add(); }
     void count_key_exchange(std::string_view name) { by_key_exchange[place_of(name, key_exchanges)].add(); }
     void count_operation(const SessionReport& report) {
-        const std::size_t service = place_of(report.service, services);
-        operations[service][place_of(report.ended, ends)].add();
+        const std::size_t service = place_of_service(report.service);
+        operations[service][static_cast<std::size_t>(report.ended)].add();
         operation_times[service].observe(std::chrono::milliseconds(report.duration_ms));
         bytes_in.add(report.bytes_in);
         bytes_out.add(report.bytes_out);
@@ -121,7 +117,16 @@ struct GatewayMetrics {
     // A row for this process; that of a process which is gone is used again.
     [[nodiscard]] WorkerNumbers& claim_worker();
 
+    [[nodiscard]] static std::string_view service_word(std::size_t place) {
+        return place < service_rows.size() ? service_rows[place].name : "none";
+    }
+
   private:
+    [[nodiscard]] static std::size_t place_of_service(std::string_view name) {
+        std::size_t place = 0;
+        while (place < service_rows.size() && service_rows[place].name != name) ++place;
+        return place;
+    }
     // The last place is for whatever has none of its own.
     template <std::size_t n>
     static std::size_t place_of(std::string_view word, const std::array<std::string_view, n>& words) {

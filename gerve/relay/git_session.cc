@@ -39,20 +39,22 @@ asio::awaitable<void> refuse(OperationFront& front, const Error& error, SessionR
 }
 
 RelayDeadlines relay_deadlines(Service service, const OperationDeadlines& deadlines) {
-    return {deadlines.idle, deadlines.duration, service == Service::receive_pack};
+    return {deadlines.idle, deadlines.duration, needs_write(service)};
 }
 
 // Why the relay ended, for the report, and what the client is told of it.
-std::pair<std::string_view, std::string> words_for(RelayEnd end, const RelayDeadlines& deadlines,
-                                                   const RequestId& request) {
+std::pair<OperationEnd, std::string> words_for(RelayEnd end, const RelayDeadlines& deadlines,
+                                               const RequestId& request) {
     switch (end) {
-        case RelayEnd::exited: return {"exit", ""};
-        case RelayEnd::client_gone: return {"client-gone", messages::connection_lost(request)};
-        case RelayEnd::idle: return {"idle", messages::idle_for_too_long(deadlines.idle, request)};
-        case RelayEnd::too_long: return {"too-long", messages::took_too_long(deadlines.duration, request)};
+        case RelayEnd::exited: return {OperationEnd::exit, ""};
+        case RelayEnd::client_gone: return {OperationEnd::client_gone, messages::connection_lost(request)};
+        case RelayEnd::idle:
+            return {OperationEnd::idle, messages::idle_for_too_long(deadlines.idle, request)};
+        case RelayEnd::too_long:
+            return {OperationEnd::too_long, messages::took_too_long(deadlines.duration, request)};
         case RelayEnd::upstream_lost: break;
     }
-    return {"upstream-lost", messages::connection_lost(request)};
+    return {OperationEnd::upstream_lost, messages::connection_lost(request)};
 }
 
 // The operation as authz hears of it, while it is carried.
@@ -103,7 +105,7 @@ asio::awaitable<void> carry(OperationFront& front, const RepoPath& repo, Upstrea
     if (outcome.end == RelayEnd::exited) co_return;
     Deadline deadline = steady_clock::now() + farewell_patience;
     if (client.ended()) {
-        report.ended = live_end_name(*client.ended());
+        report.ended = end_of(*client.ended());
         text = live_end_text(*client.ended());
         deadline = steady_clock::now() + last_word_patience;
     }
@@ -119,13 +121,13 @@ std::string at_its_limit(const std::string& what, const RequestId& request) {
 }
 
 asio::awaitable<void> tell_self(OperationFront& front, SelfQuestion question, SessionReport& report) {
-    report.ended = "refused";
+    report.ended = OperationEnd::refused;
     report.service = question.name();
     if (question.repo) report.repo = question.repo->text();
     const SelfRequest request{{}, std::move(question), report.request, report.client};
     const auto answer = co_await front.answer(request, report);
     if (!answer) co_return co_await refuse(front, answer.error(), report);
-    report.ended = "exit";
+    report.ended = OperationEnd::exit;
     report.exit = answer->exit;
     co_await say(front.streams(), answer->out, OutputStream::out);
     co_await say(front.streams(), answer->err);
@@ -152,7 +154,7 @@ asio::awaitable<void> serve_git(OperationFront& front, const GitWish& wish, cons
     const auto self = parse_self_question(wish.command);
     if (self && *self) co_return co_await tell_self(front, **self, report);
     const auto command = self ? parse_git_command(wish.command) : Result<GitCommand>(pass_on(self));
-    report.ended = "refused";
+    report.ended = OperationEnd::refused;
     if (!command) {
         report.repo = wish.command;
         co_return co_await refuse(front, command.error(), report);
@@ -166,7 +168,7 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
                                     const std::string& git_protocol, const OperationDeadlines& deadlines,
                                     const std::string& notice, FileServers& file_servers, Scratch& scratch,
                                     SessionReport& report) {
-    report.ended = "refused";
+    report.ended = OperationEnd::refused;
     report.service = service_name(command.service);
     report.repo = command.repo.text();
     const auto protocol = GitProtocol::parse(git_protocol);
@@ -183,7 +185,7 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
     report.repo = granted->repo.text();
     auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
-        report.ended = "upstream-unreachable";
+        report.ended = OperationEnd::upstream_unreachable;
         // It answered, and told what it has enough of for now.
         const std::string limit = upstream.error().told;
         const std::string told = limit.empty()

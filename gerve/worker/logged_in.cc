@@ -22,7 +22,7 @@ void log_session(const LoggedIn& login, const SessionReport& report) {
            {"out", report.bytes_out},
            {"ms", report.duration_ms},
            {"exit", report.exit},
-           {"ended", report.ended}});
+           {"ended", operation_end_name(report.ended)}});
 }
 
 }  // namespace gerve

@@ -47,7 +47,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
         auto begun = seat_->begin();
         if (!begun) {
             report.handle = login_->found->handle;
-            report.ended = "refused";
+            report.ended = OperationEnd::refused;
             report.exit = static_cast<int>(ExitStatus::unavailable);
             describe_command(*channel->command(), report);
             const std::string told = begun.error();

@@ -29,7 +29,7 @@ void record_login(AuditSink& sink, const KnownKey& key, const ClientContext& cli
                                 std::nullopt, RequestId::make(),    client};
     sink.record(proof, Decided{wish, key, Allow{Rule::owner}});
     sink.record(SessionEnded{SessionReport{"", wish.request, client, "git-upload-pack", "alice/site", "local",
-                                           "version=2", 1432, 88210, 41, 0, "exit"},
+                                           "version=2", 1432, 88210, 41, 0, OperationEnd::exit},
                              key});
 }
 

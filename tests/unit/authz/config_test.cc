@@ -229,8 +229,8 @@ TEST_CASE(
     REQUIRE(other.has_value());
     CHECK(other->anonymous.deadlines.idle == 5s);
     CHECK(other->anonymous.deadlines.duration == 0ms);
-    CHECK(other->upstream.receive_pack.idle == 1h);
-    CHECK(other->upstream.upload_pack.idle == 2h);
+    CHECK(other->upstream.deadlines(Service::receive_pack).idle == 1h);
+    CHECK(other->upstream.deadlines(Service::upload_pack).idle == 2h);
 }
 
 TEST_CASE("one source of strangers has an eighth of the places unless it is told otherwise") {

@@ -77,7 +77,7 @@ inline SessionReport make_report(std::string handle, ClientContext client = from
                          "alice/site",
                          "local",
                          ""};
-    report.ended = "exit";
+    report.ended = OperationEnd::exit;
     return report;
 }
 

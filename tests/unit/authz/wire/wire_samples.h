@@ -35,7 +35,7 @@ inline SessionReport sample_report() {
     report.bytes_out = 1ULL << 40;
     report.duration_ms = 99;
     report.exit = 128;
-    report.ended = "upstream-lost";
+    report.ended = OperationEnd::upstream_lost;
     return report;
 }
 

@@ -104,7 +104,7 @@ TEST_CASE("a session report says the same on the other side") {
     CHECK(got.bytes_out == 1ULL << 40);
     CHECK(got.duration_ms == 99);
     CHECK(got.exit == 128);
-    CHECK(got.ended == "upstream-lost");
+    CHECK(got.ended == OperationEnd::upstream_lost);
 }
 
 TEST_CASE("a refusal says the same on the other side") {

@@ -12,13 +12,13 @@ TEST_CASE("an operation is counted under its service and its end, or under the l
     const auto metrics = std::make_unique<GatewayMetrics>();
     SessionReport report{.handle = {}, .request = RequestId::make(), .client = {}};
     report.service = "git-upload-pack";
-    report.ended = "exit";
+    report.ended = OperationEnd::exit;
     report.bytes_in = 10;
     report.bytes_out = 2000;
     report.duration_ms = 40;
     metrics->count_operation(report);
     report.service = "";
-    report.ended = "something else";
+    report.ended = OperationEnd::other;
     metrics->count_operation(report);
     CHECK(metrics->operations[0][0].value() == 1);
     CHECK(metrics->operations.back().back().value() == 1);
@@ -27,12 +27,12 @@ TEST_CASE("an operation is counted under its service and its end, or under the l
     CHECK(metrics->operation_times[0].microseconds() == 40'000);
 }
 
-TEST_CASE("what an administrator ended, or who lost his access, is told apart from the rest") {
+TEST_CASE("what an administrator ended, or whoever lost access, is told apart from the rest") {
     const auto metrics = std::make_unique<GatewayMetrics>();
     SessionReport report{.handle = {}, .request = RequestId::make(), .client = {}};
     report.service = "git-receive-pack";
     for (const LiveEnd why : {LiveEnd::killed, LiveEnd::withdrawn, LiveEnd::stopped}) {
-        report.ended = live_end_name(why);
+        report.ended = end_of(why);
         metrics->count_operation(report);
     }
     for (const auto& counter : metrics->operations[1]) CHECK(counter.value() <= 1);

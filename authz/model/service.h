@@ -1,0 +1,54 @@
+// Service: what git can be asked to do with a repository, one row each. Whatever differs between services
+// stands in their row, but for what the agent does beside running git.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace gerve {
+
+// The numbers are those of GRV1's service TLV. `admin` is for Gerve's own commands: no client can ask for it.
+enum class Service : std::uint8_t { upload_pack = 1, receive_pack = 2, upload_archive = 3, admin = 4 };
+
+struct ServiceRow {
+    Service service;
+    std::string_view name;     // as clients ask for it; in logs, metrics and the audit trail
+    std::string_view setting;  // its deadlines in [upstream]
+    std::string_view git;      // the words behind `git` on the file server, in front of the path
+    // It needs write access. Its git reads all that the client sends before it does anything, and finishes
+    // when the client has gone.
+    bool writes;
+};
+
+constexpr std::array service_rows{
+    ServiceRow{Service::upload_pack, "git-upload-pack", "upload_pack", "upload-pack --strict", false},
+    ServiceRow{Service::receive_pack, "git-receive-pack", "receive_pack", "receive-pack", true},
+    ServiceRow{Service::upload_archive, "git-upload-archive", "upload_archive", "upload-archive", false},
+};
+
+// Null: `admin`.
+[[nodiscard]] constexpr const ServiceRow* find_row(Service service) {
+    for (const ServiceRow& row : service_rows) {
+        if (row.service == service) return &row;
+    }
+    return nullptr;
+}
+
+[[nodiscard]] constexpr std::string_view service_name(Service service) {
+    const ServiceRow* row = find_row(service);
+    return row == nullptr ? "admin" : row->name;
+}
+[[nodiscard]] constexpr std::optional<Service> parse_service(std::string_view name) {
+    for (const ServiceRow& row : service_rows) {
+        if (row.name == name) return row.service;
+    }
+    return std::nullopt;
+}
+[[nodiscard]] constexpr bool needs_write(Service service) {
+    const ServiceRow* row = find_row(service);
+    return row != nullptr && row->writes;
+}
+
+}  // namespace gerve
