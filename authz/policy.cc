@@ -4,7 +4,8 @@ namespace gerve {
 namespace {
 
 bool is_owner(const Principal& principal, const Repository& repository) {
-    return principal.user() != nullptr && principal.user()->id == repository.owner;
+    const User* user = user_of(principal.holder());
+    return user != nullptr && user->id == repository.owner;
 }
 
 Deny hidden(Rule because) {
@@ -33,9 +34,14 @@ Reach reach_of_deploy_key(const DeployKey& key, const Repository& repository) {
 }
 
 Deny refuse_write(const Principal& principal, const Repository& repository) {
-    const bool by_deploy_key = principal.deploy_key() != nullptr;
-    return {messages::write_denied(repository.path, by_deploy_key ? "deploy key" : principal.name()),
-            by_deploy_key ? Rule::read_only_deploy_key : Rule::no_write_access};
+    return match(
+        principal.holder(),
+        [&](const User& user) {
+            return Deny{messages::write_denied(repository.path, user.login.text()), Rule::no_write_access};
+        },
+        [&](const DeployKey&) {
+            return Deny{messages::write_denied(repository.path, "deploy key"), Rule::read_only_deploy_key};
+        });
 }
 
 }  // namespace
@@ -43,19 +49,19 @@ Deny refuse_write(const Principal& principal, const Repository& repository) {
 bool needs_permission(const Principal& principal, Service service,
                       const std::optional<Repository>& repository) {
     if (!repository || repository->disabled) return false;
-    if (principal.user() == nullptr || principal.suspended() || is_owner(principal, *repository))
-        return false;
+    const User* user = user_of(principal.holder());
+    if (user == nullptr || user->suspended || is_owner(principal, *repository)) return false;
     return !repository->is_public || needs_write(service);
 }
 
 Decision decide(const Principal& principal, Service service, const std::optional<Repository>& repository,
                 const Permission& permission) {
-    if (principal.suspended()) return Deny{messages::suspended(), Rule::suspended};
+    if (is_suspended(principal.holder())) return Deny{messages::suspended(), Rule::suspended};
     if (!repository) return hidden(Rule::no_such_repository);
     if (repository->disabled) return hidden(Rule::disabled);
-    const Reach reach = principal.user() != nullptr
-                            ? reach_of_user(*principal.user(), *repository, permission)
-                            : reach_of_deploy_key(*principal.deploy_key(), *repository);
+    const Reach reach = match(
+        principal.holder(), [&](const User& user) { return reach_of_user(user, *repository, permission); },
+        [&](const DeployKey& key) { return reach_of_deploy_key(key, *repository); });
     if (reach.access < Access::read) return hidden(reach.because);
     if (!needs_write(service)) return Allow{reach.because};
     if (reach.access < Access::write) return refuse_write(principal, *repository);

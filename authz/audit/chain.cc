@@ -133,7 +133,7 @@ std::optional<TrailLine> parse_line(std::string_view line) {
 }
 
 AuditFact fact_of(const TrailNote& note) {
-    JsonMembers members("trail");
+    JsonMembers members(EventKind::trail);
     members.add("what", note.what);
     if (!note.before.chain.empty()) {
         if (std::string_view(note.what) == "begins") members.add("previous_chain", note.before.chain);

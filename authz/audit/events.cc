@@ -29,14 +29,11 @@ void put_client(JsonMembers& members, const ClientContext& client) {
 void put_key(JsonMembers& members, const KnownKey& key) {
     members.add("fingerprint", key.fingerprint.text());
     members.add("key", number_of(key.id));
-    if (const auto* user = std::get_if<User>(&key.owner))
-        members.add("user", user->login.text());
-    else
-        members.add("deploy_key_of", std::get<DeployKey>(key.owner).repo.text());
+    members.add(audit_member_of(key.holder), name_of(key.holder));
 }
 
 AuditFact fact_of(const KeyProven& event) {
-    JsonMembers members("proven");
+    JsonMembers members(EventKind::proven);
     members.add("login", event.login);
     if (event.known != nullptr)
         put_key(members, *event.known);
@@ -62,7 +59,7 @@ void put_decision(JsonMembers& members, const RequestId& request, const Decision
 }  // namespace
 
 AuditFact fact_of(const Decided& event) {
-    JsonMembers members("decision");
+    JsonMembers members(EventKind::decision);
     put_decision(members, event.request.request, event.decision, event.request.service, event.request.repo,
                  event.found);
     put_key(members, event.key);
@@ -71,7 +68,7 @@ AuditFact fact_of(const Decided& event) {
 }
 
 AuditFact fact_of(const DecidedAnonymously& event) {
-    JsonMembers members("decision");
+    JsonMembers members(EventKind::decision);
     put_decision(members, event.request.request, event.decision, Service::upload_pack, event.request.repo,
                  event.found);
     put_client(members, event.request.client);
@@ -80,7 +77,7 @@ AuditFact fact_of(const DecidedAnonymously& event) {
 
 AuditFact fact_of(const SessionEnded& event) {
     const SessionReport& report = event.report;
-    JsonMembers members("session");
+    JsonMembers members(EventKind::session);
     members.add("request", report.request.text());
     members.add("service", report.service);
     members.add("repo", report.repo);
@@ -97,7 +94,7 @@ AuditFact fact_of(const SessionEnded& event) {
 }
 
 AuditFact fact_of(const AdminChange& event) {
-    JsonMembers members("admin");
+    JsonMembers members(EventKind::admin);
     members.add("operator", event.user);
     if (!event.login.empty()) members.add("operator_login", event.login);
     members.add("command", event.command);
@@ -114,7 +111,7 @@ AuditFact fact_of(const AdminChange& event) {
 }
 
 AuditFact fact_of(const RefusalReport& report, const KnownKey& key) {
-    JsonMembers members("ended");
+    JsonMembers members(EventKind::ended);
     members.add("because", report.reason);
     members.add("login", report.login);
     put_key(members, key);
@@ -123,7 +120,7 @@ AuditFact fact_of(const RefusalReport& report, const KnownKey& key) {
 }
 
 AuditFact service_fact(std::string_view is) {
-    JsonMembers members("service");
+    JsonMembers members(EventKind::service);
     members.add("is", is);
     members.add("version", version());
     members.add("pid", ::getpid());
@@ -131,7 +128,7 @@ AuditFact service_fact(std::string_view is) {
 }
 
 AuditFact lost_fact(std::uint64_t count, std::int64_t since) {
-    JsonMembers members("lost");
+    JsonMembers members(EventKind::lost);
     members.add("count", count);
     members.add("since_ms", since / 1000);
     return {audit_now(), members.take()};

@@ -6,17 +6,18 @@
 #include <string>
 #include <string_view>
 
+#include "authz/audit/event_kind.h"
 #include "authz/base/json_text.h"
 
 namespace gerve {
 
 class JsonMembers {
   public:
-    // The members of one event begin with its kind.
-    explicit JsonMembers(std::string_view event) {
+    // Of an event, which begin with its kind.
+    explicit JsonMembers(EventKind kind) {
         constexpr std::size_t usual = 512;
         text_.reserve(usual);
-        add("event", event);
+        add("event", event_kind_name(kind));
     }
     JsonMembers() = default;
 

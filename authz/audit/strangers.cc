@@ -32,10 +32,7 @@ std::string members_of(const KeyOffered& offer) {
     members.add_flag("known", offer.known.has_value());
     if (!offer.known) return members.take();
     members.add("key", number_of(offer.known->id));
-    if (const auto* user = std::get_if<User>(&offer.known->owner))
-        members.add("user", user->login.text());
-    else
-        members.add("deploy_key_of", std::get<DeployKey>(offer.known->owner).repo.text());
+    members.add(audit_member_of(offer.known->holder), name_of(offer.known->holder));
     return members.take();
 }
 
@@ -88,7 +85,7 @@ void add_offers(std::vector<AuditFact>& facts, const LeftOut& left_out) {
             keys += (keys.empty() ? "" : ",") + with_count(members, times);
     }
     if (count == 0) return;
-    JsonMembers members("offered");
+    JsonMembers members(EventKind::offered);
     put_source(members, left_out, count);
     members.add_json("keys", "[" + keys + "]");
     if (unnamed > 0) members.add("unnamed", unnamed);
@@ -112,7 +109,7 @@ void add_others(std::vector<AuditFact>& facts, const LeftOut& left_out, bool all
         }
     }
     if (count == 0) return;
-    JsonMembers members(allowed ? "left-out" : "refused");
+    JsonMembers members(allowed ? EventKind::left_out : EventKind::refused);
     if (!allowed) members.add("is", "deny");
     put_source(members, left_out, count);
     members.add_json("reasons", reasons.take_object());
@@ -134,7 +131,7 @@ std::vector<AuditFact> Strangers::add(const KeyOffered& offer) {
     const std::string members = members_of(offer);
     if (!take(client.address, offer.known ? offered : unknown_key, members)) return {};
     if (!offer.known) log_unknown_key(client, request.login, request.key.fingerprint().text());
-    JsonMembers fact("offered");
+    JsonMembers fact(EventKind::offered);
     fact.add("count", 1);
     fact.add_json("keys", "[" + with_count(members, 1) + "]");
     fact.add("login", short_text(request.login, longest_login));
@@ -160,7 +157,7 @@ std::vector<AuditFact> Strangers::add(const RefusalReport& refusal) {
     }
     if (!take(refusal.client.address, refusal.reason, login)) return {};
     log_refusal(refusal);
-    JsonMembers members("refused");
+    JsonMembers members(EventKind::refused);
     members.add("is", "deny");
     members.add("because", refusal.reason);
     members.add("count", 1);

@@ -3,45 +3,28 @@
 
 #include <optional>
 #include <string>
-#include <variant>
 
 #include "authz/base/clock.h"
 #include "authz/model/ids.h"
-#include "authz/model/login.h"
+#include "authz/model/key_holder.h"
 #include "authz/model/public_key.h"
-#include "authz/model/repo_path.h"
 
 namespace gerve {
-
-struct User {
-    AccountId id;
-    Login login;
-    bool suspended = false;
-};
-
-// A key bound to one repository; `repo` is its name when the key was looked up.
-struct DeployKey {
-    RepoId repo_id;
-    RepoPath repo;
-    bool can_write = false;
-};
-
-using KeyOwner = std::variant<User, DeployKey>;
 
 // A live (neither revoked nor expired) key as the directory knows it. Knowing it proves nothing.
 struct KnownKey {
     KeyId id;
     Fingerprint fingerprint;
-    KeyOwner owner;
+    KeyHolder holder;
 };
 
-// That somebody holds the private half of a key. Each way to mint one is a function of its own, and a test
+// Why somebody is taken for the holder of a key. Each way to mint one is a function of its own, and a test
 // counts the places that call them.
 class Proof final {
   public:
-    // A signature verified over the session identifier (RFC 4252 section 7).
-    [[nodiscard]] static Proof from_verified_signature(Fingerprint key) { return Proof(std::move(key)); }
-    // A handle that authz sealed itself and got back from a process that may present it.
+    // A handle that authz sealed itself, from a process that may present it. One is sealed for each key that
+    // is offered: it is the process (a worker, or sshd by the program it starts) that vouches for a signature
+    // verified over the session identifier (RFC 4252 section 7).
     [[nodiscard]] static Proof from_sealed_handle(Fingerprint key) { return Proof(std::move(key)); }
     // An administrator asks what would be decided (`gerve explain`); nothing is served by it.
     [[nodiscard]] static Proof from_administrator(Fingerprint key) { return Proof(std::move(key)); }
@@ -68,13 +51,8 @@ class Principal final {
     }
 
     [[nodiscard]] const KnownKey& key() const { return key_; }
-    [[nodiscard]] const User* user() const { return std::get_if<User>(&key_.owner); }
-    [[nodiscard]] const DeployKey* deploy_key() const { return std::get_if<DeployKey>(&key_.owner); }
-    [[nodiscard]] bool suspended() const { return user() != nullptr && user()->suspended; }
-    // The name it is greeted by: LOGIN, or OWNER/REPO of a deploy key.
-    [[nodiscard]] std::string name() const {
-        return user() != nullptr ? user()->login.text() : deploy_key()->repo.text();
-    }
+    [[nodiscard]] const KeyHolder& holder() const { return key_.holder; }
+    [[nodiscard]] std::string name() const { return name_of(key_.holder); }
 
   private:
     explicit Principal(KnownKey key) : key_(std::move(key)) {}

@@ -58,10 +58,14 @@ std::vector<NameValue> hook_environment(const Repository& repository, const Requ
 
 std::vector<NameValue> hook_environment(const Principal& principal, const Repository& repository,
                                         const AuthorizeRequest& request) {
-    const User* user = principal.user();
+    using Named = std::pair<std::string, std::string>;
+    auto [login, id] = match(
+        principal.holder(),
+        [](const User& user) { return Named(user.login.text(), std::to_string(number_of(user.id))); },
+        [](const DeployKey&) { return Named("deploy-key", ""); });
     auto environment = hook_environment(repository, request.request, request.client, "ssh");
-    environment.emplace_back("GERVE_USER", user != nullptr ? user->login.text() : "deploy-key");
-    environment.emplace_back("GERVE_USER_ID", user != nullptr ? std::to_string(number_of(user->id)) : "");
+    environment.emplace_back("GERVE_USER", std::move(login));
+    environment.emplace_back("GERVE_USER_ID", std::move(id));
     environment.emplace_back("GERVE_KEY", principal.key().fingerprint.text());
     return environment;
 }

@@ -11,22 +11,23 @@ namespace {
 // What OpenSSH's client prints when no key of it was accepted.
 constexpr const char* key_refused = "Permission denied (publickey).\n";
 
-std::string describe_holder(const KeyOwner& owner) {
-    if (const auto* user = std::get_if<User>(&owner)) return "of " + user->login.text();
-    const auto& bound = std::get<DeployKey>(owner);
-    return (bound.can_write ? "deploy key (may write) of " : "deploy key (read-only) of ") +
-           bound.repo.text();
+std::string describe_holder(const KeyHolder& holder) {
+    return match(
+        holder, [](const User& user) { return "of " + user.login.text(); },
+        [](const DeployKey& key) {
+            return (key.can_write ? "deploy key (may write) of " : "deploy key (read-only) of ") +
+                   key.repo.text();
+        });
 }
 
 std::string describe_key(const KeyRecord& key, UnixMillis now) {
     return "key " + std::to_string(number_of(key.id)) + ", \"" + key.title + "\", " +
-           std::string(key.state(now)) + ", " + describe_holder(key.owner);
+           std::string(key.state(now)) + ", " + describe_holder(key.holder);
 }
 
 std::string describe_known(const KnownKey& key) {
-    const auto* user = std::get_if<User>(&key.owner);
-    return "key " + std::to_string(number_of(key.id)) + ", " + describe_holder(key.owner) +
-           (user != nullptr && user->suspended ? ", suspended" : "");
+    return "key " + std::to_string(number_of(key.id)) + ", " + describe_holder(key.holder) +
+           (is_suspended(key.holder) ? ", suspended" : "");
 }
 
 // Somebody to decide for; or, in `told`, why the key does not even log in.

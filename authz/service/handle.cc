@@ -49,20 +49,20 @@ class Reader {
     bool good_ = true;
 };
 
-void put_owner(std::string& out, const User& user) {
+void put_holder(std::string& out, const User& user) {
     out += 'u';
     put_number(out, number_of(user.id));
     out += static_cast<char>(user.suspended);
     put_text(out, user.login.text());
 }
-void put_owner(std::string& out, const DeployKey& key) {
+void put_holder(std::string& out, const DeployKey& key) {
     out += 'd';
     put_number(out, number_of(key.repo_id));
     out += static_cast<char>(key.can_write);
     put_text(out, key.repo.text());
 }
 
-std::optional<KeyOwner> read_owner(Reader& reader) {
+std::optional<KeyHolder> read_holder(Reader& reader) {
     const char kind = static_cast<char>(reader.byte());
     const std::int64_t id = reader.number();
     const bool mark = reader.byte() != 0;
@@ -92,7 +92,7 @@ std::string HandleSeal::seal(const Handle& handle) const {
     put_text(plain, std::string_view(handle.bound).substr(0, max_bound));
     put_number(plain, number_of(handle.key.id));
     plain += handle.key.fingerprint.bytes();
-    std::visit([&](const auto& owner) { put_owner(plain, owner); }, handle.key.owner);
+    std::visit([&](const auto& holder) { put_holder(plain, holder); }, handle.key.holder);
     return to_base64(gerve::seal(keys_.front(), plain));
 }
 
@@ -108,7 +108,7 @@ std::optional<Handle> HandleSeal::open(std::string_view text) const {
     std::string bound(reader.text());
     const KeyId id{reader.number()};
     auto fingerprint = Fingerprint::parse_bytes(reader.bytes(Fingerprint::size));
-    auto owner = read_owner(reader);
+    auto owner = read_holder(reader);
     if (!fingerprint || !owner || !reader.good_to_the_end()) return std::nullopt;
     return Handle{KnownKey{id, std::move(*fingerprint), std::move(*owner)}, given_to, std::move(bound),
                   issued};

@@ -69,7 +69,8 @@ bool hides(const Decision& decision) {
 
 // Under an owner's own login nothing is hidden from them.
 bool is_own_name(const Principal& principal, const RepoPath& repo) {
-    return principal.user() != nullptr && principal.user()->login.folded() == repo.owner().folded();
+    const User* user = user_of(principal.holder());
+    return user != nullptr && user->login.folded() == repo.owner().folded();
 }
 
 // A refusal that hides a repository costs the same statements as the one for a name that does not exist: by
@@ -99,7 +100,7 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
     Permission permission;
     const bool asks_permission = needs_permission(principal, service, *repository);
     if (asks_permission) {
-        const auto found = directory.find_permission(principal.user()->id, **repository);
+        const auto found = directory.find_permission(user_of(principal.holder())->id, **repository);
         if (!found) return pass_on(found);
         permission = *found;
         note(facts, Query::permission, principal.name() + " on " + (*repository)->path.text(),
@@ -107,7 +108,7 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
     }
     Decision decision = decide(principal, service, *repository, permission);
     if (hides(decision) && !is_own_name(principal, repo)) {
-        auto rest = ask_the_rest(directory, principal.user(), repo, *repository, asks_permission);
+        auto rest = ask_the_rest(directory, user_of(principal.holder()), repo, *repository, asks_permission);
         if (!rest) return pass_on(rest);
     }
     return Inquiry{std::move(decision), std::move(*repository), std::nullopt};

@@ -15,7 +15,7 @@ bool is_chosen(const LiveSessions::Entry& entry, const LiveChoice& choice) {
     if (const auto* session = std::get_if<std::string>(&choice)) return entry.told.id == *session;
     const KnownKey& key = entry.principal.key();
     if (const auto* fingerprint = std::get_if<Fingerprint>(&choice)) return key.fingerprint == *fingerprint;
-    const User* user = entry.principal.user();
+    const User* user = user_of(key.holder);
     return user != nullptr && user->login == std::get<Login>(choice);
 }
 
@@ -24,7 +24,7 @@ LiveRecord record_of(std::uint64_t sequence, const LiveSessions::Entry& entry) {
     return {.sequence = sequence,
             .id = entry.told.id,
             .who = principal.name(),
-            .deploy_key = principal.deploy_key() != nullptr,
+            .deploy_key = is_deploy_key(principal.holder()),
             .fingerprint = principal.key().fingerprint.text(),
             .service = entry.told.service,
             .repo = entry.told.repo,

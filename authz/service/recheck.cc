@@ -74,7 +74,7 @@ class Round {
         failures_ = 0;
         ++answers_;
         auto principal = *key ? subject.principal.renewed(std::move(**key)) : std::nullopt;
-        if (!principal || principal->suspended()) {
+        if (!principal || is_suspended(principal->holder())) {
             const std::size_t ended = live_.end(subject.sessions, LiveEnd::withdrawn);
             round_.ended += ended;
             log_end(subject.principal, "", principal ? "suspended" : "key-not-live", ended);

@@ -17,11 +17,12 @@ SelfAnswer refused(std::string text) {
 }
 
 SelfAnswer tell_who(const Principal& principal) {
-    const DeployKey* deploy_key = principal.deploy_key();
-    const std::string who = deploy_key == nullptr ? principal.name()
-                                                  : "a deploy key of " + deploy_key->repo.text() +
-                                                        (deploy_key->can_write ? ", which may read and push"
-                                                                               : ", which may read");
+    const std::string who = match(
+        principal.holder(), [](const User& user) { return user.login.text(); },
+        [](const DeployKey& key) {
+            return "a deploy key of " + key.repo.text() +
+                   (key.can_write ? ", which may read and push" : ", which may read");
+        });
     return {"You are " + who + ".\nYour key is " + principal.key().fingerprint.text() + ".\n", "", 0};
 }
 
@@ -50,9 +51,10 @@ std::string table_of(const std::vector<std::array<std::string, 5>>& rows) {
 }
 
 Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, UnixMillis now) {
-    // Whoever has a deploy key has that one; who else has some is not his to know.
-    if (principal.user() == nullptr) return tell_who(principal);
-    const auto keys = directory.list_keys(principal.user()->id, most_keys + 1);
+    // Whoever has a deploy key has that one; who else has some is none of its business.
+    const User* user = user_of(principal.holder());
+    if (user == nullptr) return tell_who(principal);
+    const auto keys = directory.list_keys(user->id, most_keys + 1);
     if (!keys && keys.error().kind == ErrorKind::client) {
         return refused("ERROR: Gerve does not keep the keys here, and cannot list them.\n");
     }
@@ -114,7 +116,7 @@ Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, co
 
 Result<SelfAnswer> answer_self(Directory& directory, const Principal& principal, const SelfQuestion& question,
                                UnixMillis now) {
-    if (principal.suspended()) return refused(messages::suspended());
+    if (is_suspended(principal.holder())) return refused(messages::suspended());
     switch (question.kind) {
         case SelfQuestion::Kind::whoami: return tell_who(principal);
         case SelfQuestion::Kind::keys: return tell_keys(directory, principal, now);

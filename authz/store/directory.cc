@@ -20,7 +20,7 @@ Result<std::optional<Row>> at_most_one(Result<Rows> rows, const Statement& state
     return std::move(rows->front());
 }
 
-Result<KeyOwner> read_user(RowReader& row, bool can_write) {
+Result<KeyHolder> read_user(RowReader& row, bool can_write) {
     const auto id = row.integer();
     auto login = row.text_as(Login::parse);
     const bool suspended = row.maybe_integer().has_value();
@@ -31,7 +31,7 @@ Result<KeyOwner> read_user(RowReader& row, bool can_write) {
     return User{AccountId{id}, std::move(*login), suspended};
 }
 
-Result<KeyOwner> read_deploy_key(RowReader& row, bool can_write) {
+Result<KeyHolder> read_deploy_key(RowReader& row, bool can_write) {
     row.skip(3);
     const auto id = row.integer();
     auto owner = row.text_as(Login::parse);
@@ -97,15 +97,6 @@ Result<Permission> read_permission(const Row& columns) {
     // Members of an organisation reach its repositories by teams; its owners own them all.
     if (role == 2) permission.organization = Access::admin;
     return permission;
-}
-
-bool same_owner(const KeyOwner& a, const KeyOwner& b) {
-    const auto* user = std::get_if<User>(&a);
-    const auto* other_user = std::get_if<User>(&b);
-    if (user != nullptr && other_user != nullptr) return user->id == other_user->id;
-    const auto* key = std::get_if<DeployKey>(&a);
-    const auto* other_key = std::get_if<DeployKey>(&b);
-    return key != nullptr && other_key != nullptr && key->repo_id == other_key->repo_id;
 }
 
 }  // namespace
@@ -200,7 +191,7 @@ Result<std::optional<KnownKey>> Directory::find_key(const Fingerprint& key, Unix
 Result<std::optional<KnownKey>> Directory::find_key_again(const KnownKey& key, UnixMillis now) {
     auto found = counted(Query::key, look_up_key(key.fingerprint, nullptr, now));
     if (!found || !*found) return found;
-    if ((*found)->id != key.id || !same_owner((*found)->owner, key.owner)) return std::nullopt;
+    if ((*found)->id != key.id || !is_same_holder((*found)->holder, key.holder)) return std::nullopt;
     return found;
 }
 

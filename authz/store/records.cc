@@ -34,8 +34,7 @@ Result<GrantHolder> parse_grant_holder(std::string_view text) {
 std::string_view KeyRecord::state(UnixMillis now) const {
     if (revoked) return "revoked";
     if (expires && *expires <= now) return "expired";
-    const auto* user = std::get_if<User>(&owner);
-    return user != nullptr && user->suspended ? "suspended" : "live";
+    return is_suspended(holder) ? "suspended" : "live";
 }
 
 std::string_view access_name(Access access) {

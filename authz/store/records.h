@@ -54,7 +54,7 @@ struct KeyRecord {
     unsigned bits = 0;
     std::string public_key;  // "TYPE BASE64"
     std::string title;
-    KeyOwner owner;
+    KeyHolder holder;
     UnixMillis created = 0;
     std::optional<UnixMillis> expires;
     std::optional<UnixMillis> revoked;

@@ -179,13 +179,16 @@ Result<std::vector<ReachRecord>> Registry::list_reach(const Login& user) {
 
 Result<std::vector<ReachRecord>> Registry::list_reach(const KeyRecord& key) {
     if (key.state(clock_()) != "live") return std::vector<ReachRecord>{};
-    if (const auto* user = std::get_if<User>(&key.owner)) return reach_of(database_, user->id);
-    const auto& bound = std::get<DeployKey>(key.owner);
-    const auto record = need_repository(database_, bound.repo);
-    if (!record) return pass_on(record);
-    if (record->disabled) return std::vector<ReachRecord>{};
-    return std::vector{
-        ReachRecord{record->path, bound.can_write ? Access::write : Access::read, Rule::deploy_key, ""}};
+    using Reach = Result<std::vector<ReachRecord>>;
+    return match(
+        key.holder, [this](const User& user) -> Reach { return reach_of(database_, user.id); },
+        [this](const DeployKey& bound) -> Reach {
+            const auto record = need_repository(database_, bound.repo);
+            if (!record) return pass_on(record);
+            if (record->disabled) return std::vector<ReachRecord>{};
+            const Access access = bound.can_write ? Access::write : Access::read;
+            return std::vector{ReachRecord{record->path, access, Rule::deploy_key, ""}};
+        });
 }
 
 }  // namespace gerve

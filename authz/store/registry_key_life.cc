@@ -45,7 +45,7 @@ Result<KeyMove> Registry::move_key(const Fingerprint& fingerprint, const Login& 
     if (!account) return pass_on(account);
     auto before = need_unrevoked(database_, fingerprint);
     if (!before) return pass_on(before);
-    const auto* holder = std::get_if<User>(&before->owner);
+    const User* holder = user_of(before->holder);
     if (holder != nullptr && holder->id == account->id) return KeyMove{*before, *before};
     // The row may be as it was (MySQL counts changed rows), so it is read again rather than counted.
     if (const auto moved = database_.execute(set_holder, {number_of(account->id), number_of(before->id)});

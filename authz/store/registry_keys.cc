@@ -40,7 +40,7 @@ constexpr Statement select_addresses{
 
 constexpr std::size_t max_title = 200;  // bytes
 
-std::optional<KeyOwner> read_owner(RowReader& row, bool can_write) {
+std::optional<KeyHolder> read_holder(RowReader& row, bool can_write) {
     if (!row.next_is_null()) {
         const auto id = row.integer();
         auto login = row.text_as(Login::parse);
@@ -71,7 +71,7 @@ std::optional<KeyRecord> read_key_record(RowReader& row) {
         address = row.text();
     else
         row.skip();
-    auto owner = read_owner(row, can_write);
+    auto owner = read_holder(row, can_write);
     if (!owner || !row.good()) return std::nullopt;
     return KeyRecord{KeyId{id},
                      std::move(*fingerprint),
@@ -96,14 +96,10 @@ constexpr Statement count_uses{"count-key-uses",
                                " AND (account IS NOT NULL OR repository IS NOT NULL))"};
 constexpr Statement delete_key{"delete-key", "DELETE FROM public_keys WHERE id = ?"};
 
-std::string owner_text(const KeyOwner& owner) {
-    const auto* user = std::get_if<User>(&owner);
-    return user != nullptr ? user->login.text() : std::get<DeployKey>(owner).repo.text() + " as a deploy key";
-}
-
 // How an administrator finds the key that is in the way.
 std::string key_text(const KeyRecord& key) {
-    return owner_text(key.owner) + " (key " + std::to_string(number_of(key.id)) + ", \"" + key.title + "\")";
+    return name_of(key.holder) + (is_deploy_key(key.holder) ? " as a deploy key" : "") + " (key " +
+           std::to_string(number_of(key.id)) + ", \"" + key.title + "\")";
 }
 
 bool has_controls(std::string_view text) {
@@ -149,15 +145,18 @@ Bind bind_of(const std::optional<std::int64_t>& number) {
 }
 
 bool has_same_holder(const KeyRecord& key, const NewKey& add) {
-    if (const auto* user = std::get_if<User>(&key.owner)) return add.account == number_of(user->id);
-    return add.repo == number_of(std::get<DeployKey>(key.owner).repo_id);
+    return match(
+        key.holder, [&](const User& user) { return add.account == number_of(user.id); },
+        [&](const DeployKey& bound) { return add.repo == number_of(bound.repo_id); });
 }
 
 // What the command says and the key does not, with the remedy; empty: they agree.
 std::string difference(const KeyRecord& key, const NewKey& add) {
     const std::string fingerprint = key.fingerprint.text();
-    const auto* deploy_key = std::get_if<DeployKey>(&key.owner);
-    if (deploy_key != nullptr && deploy_key->can_write != add.can_write)
+    const bool other_rights = match(
+        key.holder, [](const User&) { return false; },
+        [&](const DeployKey& bound) { return bound.can_write != add.can_write; });
+    if (other_rights)
         return std::string(add.can_write ? "it is read-only" : "it may push") +
                ": revoke it, and add a new one with other rights";
     if (key.expires != add.options.expires) {

@@ -76,7 +76,7 @@ template <>
 struct Fields<KnownKey> {
     static constexpr auto list() {
         return std::tuple(field("id", &KnownKey::id), field("fingerprint", &KnownKey::fingerprint),
-                          field("owner", &KnownKey::owner));
+                          field("owner", &KnownKey::holder));
     }
 };
 

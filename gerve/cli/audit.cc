@@ -43,6 +43,19 @@ Setter past_into(std::optional<UnixMillis>& into) {
     return parsed(into, [](const std::string& text) { return parse_past(text, unix_now()); });
 }
 
+std::string all_kinds() {
+    std::string names;
+    for (const std::string_view name : event_kind_names)
+        names += (names.empty() ? "" : ", ") + std::string(name);
+    return names;
+}
+
+Result<EventKind> need_event_kind(const std::string& name) {
+    const auto kind = parse_event_kind(name);
+    if (!kind) return client_error("'" + printable(name, 40) + "' is not a kind of event: " + all_kinds());
+    return *kind;
+}
+
 Setter word_onto(std::vector<std::string>& list) {
     return [&list](const std::string& text) -> Result<void> {
         list.push_back(text);
@@ -220,9 +233,7 @@ void declare_filters(Command& audit, const std::shared_ptr<Values>& values) {
         .option("--since", "TIME", "2026-01-31, 2026-01-31T12:00:00Z (UTC), or an age: 15m, 2h, 7d",
                 past_into(filter.since))
         .option("--until", "TIME", "Before this time, given likewise", past_into(filter.until))
-        .option("--event", "KIND",
-                "offered, proven, refused, decision, session, ended, left-out, admin, service, trail, lost",
-                word(filter.event))
+        .option("--event", "KIND", all_kinds(), parsed(filter.event, need_event_kind))
         .option("--request", "ID", "The operation with this id, which clients are told in errors",
                 word(filter.request))
         .flag("--denied", "Only refusals: of operations, logins and connections", filter.denied)

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "authz/base/text.h"
+#include "gerve/cli/audit_rows.h"
 #include "gerve/cli/output.h"
 
 namespace gerve {
@@ -15,13 +16,6 @@ using Json = nlohmann::json;
 constexpr std::size_t clock_digits = 19;       // "2026-01-31T12:00:00"
 constexpr std::size_t short_fingerprint = 18;  // "SHA256:" and a few more
 constexpr std::array<std::size_t, 5> widths{clock_digits, 8, 18, 18, 40};
-
-std::string text_in(const Json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end() || found->is_null()) return "";
-    const auto* text = found->get_ptr<const std::string*>();
-    return text != nullptr ? *text : found->dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 // The event itself, the keys that were offered, and what a command was about.
 std::vector<const Json*> parts_of(const Json& event) {
@@ -101,44 +95,6 @@ std::string fingerprint_of(const Json& event) {
                : "";
 }
 
-std::string words_of(const Json& list) {
-    std::string text;
-    for (const Json& word : list)
-        text += " " + shown(word.is_string() ? word.get<std::string>() : word.dump());
-    return text;
-}
-
-std::string what(const Json& event) {
-    const std::string kind = text_in(event, "event");
-    if (kind == "admin") return text_in(event, "command") + words_of(event.value("arguments", Json::array()));
-    if (kind == "offered")
-        return text_in(event, "count") + (text_in(event, "count") == "1" ? " key" : " keys");
-    if (kind == "service") return "authz " + text_in(event, "version");
-    if (kind == "trail") return "the trail";
-    if (kind == "lost") return text_in(event, "count") + " events";
-    if (kind == "refused" || kind == "left-out") return text_in(event, "count") + " times";
-    if (kind == "ended") return "connection";
-    if (kind == "proven") return "login " + text_in(event, "login");
-    return text_in(event, "service") + " " + text_in(event, "repo");
-}
-
-std::string result(const Json& event) {
-    const std::string kind = text_in(event, "event");
-    if (kind == "decision") return text_in(event, "is") + ": " + text_in(event, "because");
-    if (kind == "refused" || kind == "ended" || kind == "left-out") {
-        const std::string because = text_in(event, "because");
-        return because.empty() ? text_in(event, "reasons") : because;
-    }
-    if (kind == "session") {
-        return text_in(event, "ended") + " " + text_in(event, "exit") + ", in " + text_in(event, "bytes_in") +
-               ", out " + text_in(event, "bytes_out") + ", " + text_in(event, "duration_ms") + " ms";
-    }
-    if (kind == "admin")
-        return text_in(event, "done") == "true" ? "done" : "failed: " + text_in(event, "why");
-    if (kind == "service") return text_in(event, "is");
-    return kind == "trail" ? text_in(event, "what") : "";
-}
-
 std::string padded(const std::array<std::string, 5>& cells, const std::string& last) {
     std::string line;
     for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -154,7 +110,7 @@ std::string padded(const std::array<std::string, 5>& cells, const std::string& l
 }  // namespace
 
 bool AuditFilter::takes(const Json& one) const {
-    if (!event.empty() && text_in(one, "event") != event) return false;
+    if (event && text_in(one, "event") != event_kind_name(*event)) return false;
     if (!request.empty() && text_in(one, "request") != request) return false;
     if (denied && text_in(one, "is") != "deny") return false;
     const bool timed = since || until;
@@ -195,11 +151,11 @@ std::string audit_row(const Json& event) {
     std::string clock = one_line(text_in(event, "time").substr(0, clock_digits));
     if (clock.size() > 10) clock[10] = ' ';
     const std::string fingerprint = fingerprint_of(event);
-    std::string last = one_line(result(event));
+    std::string last = one_line(audit_result(event));
     if (!fingerprint.empty())
         last += (last.empty() ? "" : "  ") + one_line(fingerprint.substr(0, short_fingerprint)) + "…";
     return padded({clock, shown(text_in(event, "event")), shown(who(event)), shown(text_in(event, "address")),
-                   one_line(what(event))},
+                   one_line(audit_what(event))},
                   last);
 }
 

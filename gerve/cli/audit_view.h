@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "authz/audit/event_kind.h"
 #include "authz/base/address.h"
 #include "authz/base/clock.h"
 #include "authz/model/login.h"
@@ -22,7 +23,7 @@ struct AuditFilter {
     std::optional<Network> address;
     std::optional<UnixMillis> since;
     std::optional<UnixMillis> until;
-    std::string event;    // its kind
+    std::optional<EventKind> event;
     std::string request;  // 32 hex digits
     bool denied = false;
 

@@ -62,7 +62,7 @@ void print_key(const KeyRecord& key) {
     line("Fingerprint", key.fingerprint.text());
     line("Key", key.algorithm + ", " + std::to_string(key.bits) + " bits");
     line("Title", shown(key.title));
-    line("Holder", holder_of(key) + " (" + kind_of(key) + ")");
+    line("Holder", name_of(key.holder) + " (" + kind_of(key) + ")");
     line("State", std::string(key.state(unix_now())));
     line("Created", format_time(key.created));
     line("Expires", format_time(key.expires, "never"));
@@ -98,22 +98,20 @@ void print_reach(const KeyFacts& facts) {
     if (facts.reach.empty()) return;
     std::printf("\nIt can read %zu %s and write to %zu of them", facts.reach.size(),
                 facts.reach.size() == 1 ? "repository" : "repositories", writes);
-    const bool user = std::holds_alternative<User>(facts.key.owner);
-    std::printf(user ? ", and read the public ones, which are not listed.\n" : ", and nothing else.\n");
+    const char* rest = match(
+        facts.key.holder, [](const User&) { return ", and read the public ones, which are not listed."; },
+        [](const DeployKey&) { return ", and nothing else."; });
+    std::printf("%s\n", rest);
 }
 
 }  // namespace
 
-// Whose key: LOGIN, or OWNER/REPO with what it may do there.
-std::string holder_of(const KeyRecord& key) {
-    if (const auto* user = std::get_if<User>(&key.owner)) return user->login.text();
-    return std::get<DeployKey>(key.owner).repo.text();
-}
-
 std::string kind_of(const KeyRecord& key) {
-    const auto* deploy_key = std::get_if<DeployKey>(&key.owner);
-    if (deploy_key == nullptr) return "user";
-    return deploy_key->can_write ? "deploy, read and write" : "deploy, read-only";
+    return match(
+        key.holder, [](const User&) { return "user"; },
+        [](const DeployKey& bound) {
+            return bound.can_write ? "deploy, read and write" : "deploy, read-only";
+        });
 }
 
 nlohmann::ordered_json key_json(const KeyRecord& key) {
@@ -127,12 +125,12 @@ nlohmann::ordered_json key_json(const KeyRecord& key) {
                                {"revoked", json_time(key.revoked)},
                                {"last_used", json_time(key.last_used)},
                                {"last_address", key.last_address}};
-    if (const auto* deploy_key = std::get_if<DeployKey>(&key.owner)) {
-        out["repository"] = deploy_key->repo.text();
-        out["can_write"] = deploy_key->can_write;
-    } else {
-        out["login"] = holder_of(key);
-    }
+    match(
+        key.holder, [&](const User& user) { out["login"] = user.login.text(); },
+        [&](const DeployKey& bound) {
+            out["repository"] = bound.repo.text();
+            out["can_write"] = bound.can_write;
+        });
     return out;
 }
 

@@ -10,8 +10,7 @@ namespace gerve {
 
 class Site;
 
-[[nodiscard]] std::string holder_of(const KeyRecord& key);  // LOGIN, or OWNER/REPO of a deploy key
-[[nodiscard]] std::string kind_of(const KeyRecord& key);    // "user", or "deploy" and what it may do
+[[nodiscard]] std::string kind_of(const KeyRecord& key);  // "user", or "deploy" and what it may do
 [[nodiscard]] nlohmann::ordered_json key_json(const KeyRecord& key);
 
 // `gerve key show`: whose it is and what it was used for, what runs by it now, and all that it reaches.

@@ -112,7 +112,7 @@ int add_keys(Site& site, const Values& values, const AddKey& add) {
         }
         std::printf("%s\n", added->fingerprint.text().c_str());
         std::fflush(stdout);
-        if (added->was_there) (void)there_already(where + holder_of(*added) + " has this key");
+        if (added->was_there) (void)there_already(where + name_of(added->holder) + " has this key");
     }
     if (!refused.empty()) throw Stop{refused_status, refused};
     return 0;
@@ -123,37 +123,36 @@ void print_keys(const std::vector<KeyRecord>& keys, bool json, const std::string
     Table table({"FINGERPRINT", "TYPE", "HOLDER", "KIND", "STATE", "LAST USED", "TITLE"});
     for (const KeyRecord& key : keys) {
         out.push_back(key_json(key));
-        table.add({key.fingerprint.text(), key.algorithm, holder_of(key), kind_of(key),
+        table.add({key.fingerprint.text(), key.algorithm, name_of(key.holder), kind_of(key),
                    std::string(key.state(unix_now())), format_time(key.last_used, "never"),
                    shown(key.title)});
     }
     json ? print_json(out) : table.print(none);
 }
 
+void note_holder(Site& site, const KeyRecord& key) {
+    site.details().add(audit_member_of(key.holder), name_of(key.holder));
+}
+
 int revoke_key(Site& site, const Values& values) {
     site.details().add("fingerprint", values.fingerprint->text());
     const KeyRecord key = need(site.registry().revoke_key(*values.fingerprint));
-    const bool of_user = std::holds_alternative<User>(key.owner);
-    site.details().add(of_user ? "user" : "deploy_key_of", holder_of(key));
-    std::printf("revoked %s of %s\n", key.fingerprint.text().c_str(), holder_of(key).c_str());
+    note_holder(site, key);
+    std::printf("revoked %s of %s\n", key.fingerprint.text().c_str(), name_of(key.holder).c_str());
     return 0;
-}
-
-void note_holder(Site& site, const KeyRecord& key) {
-    site.details().add(std::holds_alternative<User>(key.owner) ? "user" : "deploy_key_of", holder_of(key));
 }
 
 int move_key(Site& site, const Values& values) {
     site.details().add("fingerprint", values.fingerprint->text());
     const KeyMove moved = need(site.registry().move_key(*values.fingerprint, *values.login));
     note_holder(site, moved.after);
-    site.details().add("before", holder_of(moved.before));
-    site.details().add("after", holder_of(moved.after));
+    site.details().add("before", name_of(moved.before.holder));
+    site.details().add("after", name_of(moved.after.holder));
     const std::string fingerprint = moved.after.fingerprint.text();
-    if (holder_of(moved.before) == holder_of(moved.after))
-        return there_already(fingerprint + " belongs to " + holder_of(moved.after));
-    std::printf("%s of %s belongs to %s now\n", fingerprint.c_str(), holder_of(moved.before).c_str(),
-                holder_of(moved.after).c_str());
+    if (is_same_holder(moved.before.holder, moved.after.holder))
+        return there_already(fingerprint + " belongs to " + name_of(moved.after.holder));
+    std::printf("%s of %s belongs to %s now\n", fingerprint.c_str(), name_of(moved.before.holder).c_str(),
+                name_of(moved.after.holder).c_str());
     return 0;
 }
 
@@ -163,7 +162,7 @@ int extend_key(Site& site, const Values& values) {
     const auto key = need(site.registry().extend_key(*values.fingerprint, values.expires));
     note_holder(site, key);
     site.details().add("after", format_time(key.expires, "never"));
-    const std::string what = key.fingerprint.text() + " of " + holder_of(key) +
+    const std::string what = key.fingerprint.text() + " of " + name_of(key.holder) +
                              (key.expires ? " expires on " + format_time(*key.expires) : " never expires");
     if (key.was_there) return there_already(what);
     std::printf("%s\n", what.c_str());

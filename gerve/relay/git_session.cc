@@ -222,13 +222,7 @@ std::string refusal_text(const Error& error, const SessionReport& report) {
 }
 
 std::string greeting_text(const KnownKey& key) {
-    const auto* user = std::get_if<User>(&key.owner);
-    return user != nullptr && user->suspended ? messages::suspended() : messages::greeting(name_of(key));
-}
-
-std::string name_of(const KnownKey& key) {
-    const auto* user = std::get_if<User>(&key.owner);
-    return user != nullptr ? user->login.text() : std::get<DeployKey>(key.owner).repo.text();
+    return is_suspended(key.holder) ? messages::suspended() : messages::greeting(name_of(key.holder));
 }
 
 std::string read_notice(const std::string& file) {

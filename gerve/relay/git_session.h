@@ -63,7 +63,6 @@ asio::awaitable<void> say(ClientStreams& client, std::string_view text,
 
 // For a client that asked for nothing: who it is, or that it is suspended.
 [[nodiscard]] std::string greeting_text(const KnownKey& key);
-[[nodiscard]] std::string name_of(const KnownKey& key);  // LOGIN, or OWNER/REPO of a deploy key
 
 // The operator's notice in `file` as lines for a client; empty when there is no file or it cannot be read.
 [[nodiscard]] std::string read_notice(const std::string& file);

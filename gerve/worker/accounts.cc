@@ -6,12 +6,6 @@
 namespace gerve {
 namespace {
 
-std::string account_of(const KnownKey& key) {
-    if (const auto* user = std::get_if<User>(&key.owner))
-        return "user " + std::to_string(number_of(user->id));
-    return "repository " + std::to_string(number_of(std::get<DeployKey>(key.owner).repo_id));
-}
-
 bool is_full(unsigned held, unsigned limit) {
     return limit != 0 && held >= limit;
 }
@@ -34,7 +28,7 @@ Accounts::Admitted<Accounts::Connection> Accounts::enter(const KnownKey& key,
                                                          std::function<void(const std::string&)> cut,
                                                          Clock::time_point now) {
     const auto of_key = keys_.try_emplace(key.fingerprint.bytes()).first;
-    const auto of_account = accounts_.try_emplace(account_of(key)).first;
+    const auto of_account = accounts_.try_emplace(identity_of(key.holder)).first;
     const bool key_full = is_full(of_key->second.connections, limits_.connections_per_key);
     if (key_full || is_full(of_account->second.connections, limits_.connections_per_account)) {
         if (of_key->second.connections == 0) keys_.erase(of_key);

@@ -13,7 +13,7 @@ void log_session(const LoggedIn& login, const SessionReport& report) {
     write({{"request", report.request.text()},
            {"addr", report.client.address},
            {"client", report.client.version},
-           {"who", login.found ? name_of(login.found->key) : "?"},
+           {"who", login.found ? name_of(login.found->key.holder) : "?"},
            {"key", login.key.fingerprint().text()},
            {"service", report.service},
            {"repo", report.repo},

@@ -104,7 +104,7 @@ void Session::become_known() {
         over_limit_ = seat.error();
         login_deadline_ = std::min<Deadline>(login_deadline_, steady_clock::now() + limit_patience);
         return log::info("login over a limit", {{"addr", client_.address},
-                                                {"who", name_of(login_->found->key)},
+                                                {"who", name_of(login_->found->key.holder)},
                                                 {"key", login_->key.fingerprint().text()},
                                                 {"why", over_limit_}});
     }

@@ -63,6 +63,7 @@ PURE_INCLUDES = {
     "authz/base/curve_points.h",
     "authz/base/digest.h",
     "authz/base/display.h",
+    "authz/base/match.h",
     "authz/base/result.h",
     "authz/base/text.h",
     *(f"<{name}>" for name in (
@@ -80,11 +81,13 @@ FORBIDDEN_STRINGS = r'"(?:/bin/|/usr/bin/)?(?:ba|da)?sh"|"sh -c'
 
 # Whoever can make a Proof can make somebody a principal. Each place that does, and how often.
 PROOF_MINTS: dict[str, dict[str, int]] = {
-    "from_verified_signature": {},
     "from_sealed_handle": {"authz/service/authorizer.cc": 1},
     "from_administrator": {"authz/service/explain.cc": 2},
 }
 PROOF_HOME = "authz/model/principal.h"
+
+# What differs between kinds of key holders is asked by match(), which a new kind does not get past.
+HOLDER_BY_ELSE = r"\b(?:get_if|holds_alternative|get)<(?:User|DeployKey)>"
 
 # A path of somebody's machine is right there and nowhere else. (`dir + "/root/x"` is below dir.)
 MACHINE_PATHS = r"(?<!\+ \")(?<![\w./~${}-])/(?:work|root|home|Users)/[\w.-]+"

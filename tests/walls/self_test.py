@@ -16,7 +16,7 @@ GOOD = {
     "authz/base/result.h": HEADER + "#include <tl/expected.hpp>\n",
     "authz/base/clock.h": HEADER,
     "authz/model/login.h": HEADER + '#include <string>\n#include "authz/base/result.h"\n',
-    "authz/model/principal.h": HEADER + "static Proof from_verified_signature();\n",
+    "authz/model/principal.h": HEADER + "static Proof from_sealed_handle();\n",
     "authz/policy.cc": '#include "authz/model/login.h"\n#include "authz/base/clock.h"\n',
     "authz/store/directory.h": HEADER,
     "authz/store/mysql/mysql_pool.cc": "#include <cppconn/driver.h>\n#include <mysql_driver.h>\n",
@@ -73,7 +73,8 @@ PLANTED = [
     ("check_forbidden_calls", "gerve/agent/run.cc", "const pid_t pid = ::fork();\n", "fork("),
     ("check_forbidden_calls", "gerve/agent/run.cc", "execvp(argv[0], argv);\n", "execvp("),
     ("check_forbidden_calls", "gerve/agent/run.cc", 'const char* path = "/bin/sh";\n', "no shell"),
-    ("check_proofs", "gerve/worker/session.cc", "auto p = Proof::from_verified_signature(k);\n", "1 calls"),
+    ("check_proofs", "gerve/worker/session.cc", "auto p = Proof::from_sealed_handle(k);\n", "1 calls"),
+    ("check_holders", "gerve/cli/keys.cc", "if (std::get_if<User>(&key.holder)) return;\n", "match()"),
     ("check_machine_paths", "docs/operations.md", "See /" + "home/somebody/gerve.\n", "path of one machine"),
     ("check_machine_paths", "packaging/quickstart", "cd /" + "root/gerve\n", "path of one machine"),
     ("check_named_files", "docs/architecture.md", "See `gerve/worker/gone` there.\n", "there is no such file"),
@@ -99,7 +100,7 @@ def found_in(files: dict[str, str], check=None) -> list[str]:
         return [finding for each in ([check] if check else walls.CHECKS) for finding in each(tree)]
 
 
-@mock.patch.multiple(rules, PROOF_MINTS={"from_verified_signature": {}}, LONG_FILES={}, LONG_FUNCTIONS={})
+@mock.patch.multiple(rules, PROOF_MINTS={"from_sealed_handle": {}}, LONG_FILES={}, LONG_FUNCTIONS={})
 class WallsCanFail(unittest.TestCase):
     def test_a_good_tree_has_no_findings(self):
         self.assertEqual(found_in(GOOD), [])
@@ -116,9 +117,9 @@ class WallsCanFail(unittest.TestCase):
         self.assertEqual({check.__name__ for check in walls.CHECKS}, {row[0] for row in PLANTED})
 
     def test_a_listed_place_may_mint_a_proof_as_often_as_listed(self):
-        planted = GOOD | {"authz/service/key.cc": "Proof::from_verified_signature(a);\n"}
+        planted = GOOD | {"authz/service/key.cc": "Proof::from_sealed_handle(a);\n"}
         for listed, count in ((1, 0), (2, 1)):
-            mints = {"from_verified_signature": {"authz/service/key.cc": listed}}
+            mints = {"from_sealed_handle": {"authz/service/key.cc": listed}}
             with mock.patch.object(rules, "PROOF_MINTS", mints):
                 self.assertEqual(len(found_in(planted, walls.check_proofs)), count)
 

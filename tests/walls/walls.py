@@ -153,6 +153,12 @@ def check_proofs(tree: Tree):
                        " rules.py: is this place allowed to say who somebody is?")
 
 
+def check_holders(tree: Tree):
+    for path, text in tree.cxx("authz/*", "gerve/*", "sshd-plugin/*").items():
+        for line, found in find(rules.HOLDER_BY_ELSE, without(text, "comment", "literal")):
+            yield f"{path}:{line}: {found}: match() the holder of a key, so that a third kind does not compile"
+
+
 # ---- form
 
 def check_machine_paths(tree: Tree):
@@ -226,7 +232,7 @@ def check_function_length(tree: Tree):
 
 
 CHECKS = [
-    check_walls, check_sole_includers, check_pure, check_include_paths, check_forbidden_calls, check_proofs,
+    check_walls, check_sole_includers, check_pure, check_include_paths, check_forbidden_calls, check_proofs, check_holders,
     check_machine_paths, check_named_files, check_headers, check_file_length, check_function_length,
 ]
 

@@ -136,7 +136,7 @@ TEST_CASE("every row of the policy tables") {
 
 TEST_CASE("a permission is asked for only where it can change the answer") {
     const Fingerprint key = Fingerprint::of_blob("");
-    const auto principal = [&](KeyOwner owner) {
+    const auto principal = [&](KeyHolder owner) {
         return *Principal::make(Proof::from_administrator(key), KnownKey{KeyId{1}, key, std::move(owner)});
     };
     const Principal owner = principal(User{AccountId{1}, login("owner")});

@@ -21,8 +21,7 @@ KnownKey deploy_key() {
 }  // namespace
 
 TEST_CASE("a proof of one key never makes a principal of another") {
-    for (const auto mint :
-         {&Proof::from_verified_signature, &Proof::from_sealed_handle, &Proof::from_administrator}) {
+    for (const auto mint : {&Proof::from_sealed_handle, &Proof::from_administrator}) {
         CHECK(Principal::make(mint(key_of_alice), user_key()).has_value());
         CHECK_FALSE(Principal::make(mint(key_of_mallory), user_key()).has_value());
         CHECK_FALSE(Principal::make(mint(key_of_mallory), deploy_key()).has_value());
@@ -37,24 +36,36 @@ TEST_CASE("neither proof nor principal comes from nothing") {
 }
 
 TEST_CASE("a user goes by the login, a deploy key by its repository") {
-    const auto user = Principal::make(Proof::from_verified_signature(key_of_alice), user_key());
+    const auto user = Principal::make(Proof::from_sealed_handle(key_of_alice), user_key());
     REQUIRE(user.has_value());
-    REQUIRE(user->user() != nullptr);
-    CHECK(user->deploy_key() == nullptr);
+    CHECK(user_of(user->holder()) != nullptr);
+    CHECK_FALSE(is_deploy_key(user->holder()));
     CHECK(user->name() == "Alice");
-    CHECK_FALSE(user->suspended());
+    CHECK(audit_member_of(user->holder()) == "user");
+    CHECK_FALSE(is_suspended(user->holder()));
 
-    const auto deploy = Principal::make(Proof::from_verified_signature(key_of_alice), deploy_key());
+    const auto deploy = Principal::make(Proof::from_sealed_handle(key_of_alice), deploy_key());
     REQUIRE(deploy.has_value());
-    CHECK(deploy->user() == nullptr);
-    REQUIRE(deploy->deploy_key() != nullptr);
-    CHECK(deploy->deploy_key()->can_write);
+    CHECK(user_of(deploy->holder()) == nullptr);
+    CHECK(is_deploy_key(deploy->holder()));
     CHECK(deploy->name() == "o/r");
-    CHECK_FALSE(deploy->suspended());
+    CHECK(audit_member_of(deploy->holder()) == "deploy_key_of");
+    CHECK_FALSE(is_suspended(deploy->holder()));
 }
 
 TEST_CASE("a suspended account stays known, and is said to be suspended") {
-    const auto user = Principal::make(Proof::from_verified_signature(key_of_alice), user_key(true));
+    const auto user = Principal::make(Proof::from_sealed_handle(key_of_alice), user_key(true));
     REQUIRE(user.has_value());
-    CHECK(user->suspended());
+    CHECK(is_suspended(user->holder()));
+}
+
+TEST_CASE("a holder is the same by number and kind, whatever it is called") {
+    const KeyHolder alice = user_key().holder;
+    KeyHolder renamed = User{AccountId{7}, *Login::parse("Alicia")};
+    CHECK(is_same_holder(alice, renamed));
+    CHECK(identity_of(alice) == identity_of(renamed));
+    CHECK_FALSE(is_same_holder(alice, User{AccountId{8}, *Login::parse("Alice")}));
+    const KeyHolder repository = DeployKey{RepoId{7}, *RepoPath::parse("Alice/x"), false};
+    CHECK_FALSE(is_same_holder(alice, repository));
+    CHECK(identity_of(alice) != identity_of(repository));
 }

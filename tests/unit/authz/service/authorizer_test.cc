@@ -215,7 +215,7 @@ TEST_CASE("a forced command learns whom it serves, however old its handle, until
     CHECK(kind_of(holder_at_age(100, "login joe")) == ErrorKind::internal);
     CHECK_FALSE(must(client.ask(HolderRequest{"bm8gaGFuZGxl", from_sshd()})).has_value());
     must(site.store.registry().suspend_account(login("bob")));
-    CHECK(std::get<User>(must(holder_at_age(100'000))->key.owner).suspended);
+    CHECK(std::get<User>(must(holder_at_age(100'000))->key.holder).suspended);
     must(site.store.registry().revoke_key(make_key(2).fingerprint()));
     CHECK_FALSE(must(holder_at_age(100'000)).has_value());
 }

@@ -22,18 +22,18 @@ TEST_CASE("a handle says the same when it comes back") {
     REQUIRE(handle.has_value());
     CHECK(handle->key.id == KeyId{7});
     CHECK(handle->key.fingerprint == make_key(1).fingerprint());
-    CHECK(std::get<User>(handle->key.owner).id == AccountId{3});
-    CHECK(std::get<User>(handle->key.owner).login.text() == "Alice");
-    CHECK(std::get<User>(handle->key.owner).suspended);
+    CHECK(std::get<User>(handle->key.holder).id == AccountId{3});
+    CHECK(std::get<User>(handle->key.holder).login.text() == "Alice");
+    CHECK(std::get<User>(handle->key.holder).suspended);
     CHECK(handle->given_to == PeerKind::worker);
     CHECK(handle->bound == "connection c1");
     CHECK(handle->issued == 1'234'567'890'123);
 
     handle = seal.open(seal.seal(of_repository));
     REQUIRE(handle.has_value());
-    CHECK(std::get<DeployKey>(handle->key.owner).repo.text() == "alice/site");
-    CHECK(std::get<DeployKey>(handle->key.owner).repo_id == RepoId{5});
-    CHECK(std::get<DeployKey>(handle->key.owner).can_write);
+    CHECK(std::get<DeployKey>(handle->key.holder).repo.text() == "alice/site");
+    CHECK(std::get<DeployKey>(handle->key.holder).repo_id == RepoId{5});
+    CHECK(std::get<DeployKey>(handle->key.holder).can_write);
     CHECK(handle->given_to == PeerKind::authorized_keys);
     CHECK(handle->bound.empty());
 }
@@ -66,13 +66,13 @@ TEST_CASE("no altered and no cut handle opens") {
 TEST_CASE("the longest names fit into a kilobyte") {
     const HandleSeal seal(TicketKey::make());
     Handle handle = of_repository;
-    handle.key.owner = DeployKey{RepoId{5}, repo(std::string(64, 'o') + "/" + std::string(100, 'n')), true};
+    handle.key.holder = DeployKey{RepoId{5}, repo(std::string(64, 'o') + "/" + std::string(100, 'n')), true};
     handle.bound = std::string(300, 'b');
     const std::string text = seal.seal(handle);
     CHECK(text.size() <= 1024);
     const auto back = seal.open(text);
     REQUIRE(back.has_value());
-    CHECK(std::get<DeployKey>(back->key.owner).repo.name().text().size() == 100);
+    CHECK(std::get<DeployKey>(back->key.holder).repo.name().text().size() == 100);
 }
 
 TEST_CASE("a handle outlives a rotation as long as the old key stands behind the new one") {

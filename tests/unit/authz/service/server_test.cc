@@ -31,7 +31,7 @@ TEST_CASE("a known key is found, an unknown one missing") {
     const Site site;
     auto client = site.client();
     const KeyFound found = must_find(client, 1);
-    CHECK(std::get<User>(found.key.owner).login.text() == "Alice");
+    CHECK(std::get<User>(found.key.holder).login.text() == "Alice");
     CHECK_FALSE(found.handle.empty());
     CHECK_FALSE(must(client.ask(ask_key(9))).has_value());
 }

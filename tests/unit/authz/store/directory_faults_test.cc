@@ -91,11 +91,11 @@ TEST_CASE("a value that the database stumbles over spoils the answer of its own 
     Directory directory(stumbling, site.counters, *must(site.directory().find_route(login("alice"))));
     const auto found = directory.find_keys(std::array{&alices, &odd, &bobs, &nobodys}, test_now);
     REQUIRE(found.size() == 4);
-    CHECK(std::get<User>(must(found[0])->owner).login.text() == "Alice");
+    CHECK(std::get<User>(must(found[0])->holder).login.text() == "Alice");
     REQUIRE_FALSE(found[1].has_value());
     CHECK(found[1].error().kind == ErrorKind::unavailable);
     CHECK(found[1].error().detail.find(odd.fingerprint().text()) != std::string::npos);
-    CHECK(std::get<User>(must(found[2])->owner).login.text() == "bob");
+    CHECK(std::get<User>(must(found[2])->holder).login.text() == "bob");
     CHECK_FALSE(must(found[3]).has_value());
     CHECK(stumbling.statements == 5);  // for all together, then for each
     CHECK(site.counters.of(Query::key) == 4);

@@ -32,8 +32,8 @@ struct Site : Store {
 std::string told(const std::optional<KnownKey>& key) {
     if (!key) return "nobody";
     const std::string start = std::to_string(number_of(key->id)) + " " + key->fingerprint.text() + " ";
-    if (const auto* user = std::get_if<User>(&key->owner)) return start + user->login.text();
-    const auto& deploy = std::get<DeployKey>(key->owner);
+    if (const auto* user = std::get_if<User>(&key->holder)) return start + user->login.text();
+    const auto& deploy = std::get<DeployKey>(key->holder);
     return start + deploy.repo.text() + (deploy.can_write ? " rw" : " r");
 }
 
@@ -44,7 +44,7 @@ TEST_CASE("a key leads to its user, spelled as he was registered") {
     const auto key = site.key(1);
     REQUIRE(key.has_value());
     CHECK(key->fingerprint == make_key(1).fingerprint());
-    const auto& user = std::get<User>(key->owner);
+    const auto& user = std::get<User>(key->holder);
     CHECK(user.login.text() == "Alice");
     CHECK(user.id == site.id("ALICE"));
     CHECK_FALSE(user.suspended);
@@ -57,10 +57,10 @@ TEST_CASE("a deploy key leads to its repository and says whether it may write") 
     must(site.registry().add_deploy_key(repo("alice/site"), make_key(3), true, {"ci", std::nullopt}));
     const auto reading = site.key(2);
     REQUIRE(reading.has_value());
-    CHECK(std::get<DeployKey>(reading->owner).repo.text() == "Alice/Site");
-    CHECK(std::get<DeployKey>(reading->owner).repo_id == site.found("alice/site")->id);
-    CHECK_FALSE(std::get<DeployKey>(reading->owner).can_write);
-    CHECK(std::get<DeployKey>(site.key(3)->owner).can_write);
+    CHECK(std::get<DeployKey>(reading->holder).repo.text() == "Alice/Site");
+    CHECK(std::get<DeployKey>(reading->holder).repo_id == site.found("alice/site")->id);
+    CHECK_FALSE(std::get<DeployKey>(reading->holder).can_write);
+    CHECK(std::get<DeployKey>(site.key(3)->holder).can_write);
 }
 
 TEST_CASE("revoked and expired keys are missing, a suspended user is found and said to be so") {
@@ -69,9 +69,9 @@ TEST_CASE("revoked and expired keys are missing, a suspended user is found and s
     CHECK(must(site.directory().find_key(make_key(2), test_now + 999)).has_value());
     CHECK_FALSE(must(site.directory().find_key(make_key(2), test_now + 1000)).has_value());
     must(site.registry().suspend_account(login("alice")));
-    CHECK(std::get<User>(site.key(1)->owner).suspended);
+    CHECK(std::get<User>(site.key(1)->holder).suspended);
     must(site.registry().unsuspend_account(login("alice")));
-    CHECK_FALSE(std::get<User>(site.key(1)->owner).suspended);
+    CHECK_FALSE(std::get<User>(site.key(1)->holder).suspended);
     must(site.registry().revoke_key(make_key(1).fingerprint()));
     CHECK_FALSE(site.key(1).has_value());
 }
@@ -110,7 +110,7 @@ TEST_CASE("of several keys the one whose row makes no sense is unavailable, alon
     REQUIRE(found.size() == 3);
     REQUIRE_FALSE(found[0].has_value());
     CHECK(found[0].error().kind == ErrorKind::unavailable);
-    CHECK(std::get<User>(must(found[1])->owner).login.text() == "bob");
+    CHECK(std::get<User>(must(found[1])->holder).login.text() == "bob");
     CHECK_FALSE(must(found[2]).has_value());
     CHECK(site.counters.of(Query::key, Answer::unavailable) == 1);
     CHECK(site.counters.of(Query::key, Answer::found) == 1);
@@ -135,9 +135,9 @@ TEST_CASE("a key that was found before is looked up again, with what became of i
     must(site.registry().suspend_account(login("alice")));
     const auto again = must(site.directory().find_key_again(before, test_now));
     REQUIRE(again.has_value());
-    CHECK(std::get<User>(again->owner).suspended);
+    CHECK(std::get<User>(again->holder).suspended);
     KnownKey other = before;
-    std::get<User>(other.owner).id = site.id("bob");
+    std::get<User>(other.holder).id = site.id("bob");
     CHECK_FALSE(must(site.directory().find_key_again(other, test_now)).has_value());
     other = before;
     other.id = KeyId{number_of(before.id) + 1};

@@ -69,11 +69,11 @@ TEST_CASE("forge: a user's key, suspended when he may not log in") {
     forge.add_key(7, 1, 3);
     const auto key = forge.key(1);
     REQUIRE(key.has_value());
-    CHECK(std::get<User>(key->owner).login.text() == "alice");
-    CHECK(std::get<User>(key->owner).id == AccountId{1});
-    CHECK_FALSE(std::get<User>(key->owner).suspended);
-    CHECK(std::get<User>(forge.key(5)->owner).suspended);
-    CHECK(std::get<User>(forge.key(6)->owner).suspended);
+    CHECK(std::get<User>(key->holder).login.text() == "alice");
+    CHECK(std::get<User>(key->holder).id == AccountId{1});
+    CHECK_FALSE(std::get<User>(key->holder).suspended);
+    CHECK(std::get<User>(forge.key(5)->holder).suspended);
+    CHECK(std::get<User>(forge.key(6)->holder).suspended);
     CHECK_FALSE(forge.key(7).has_value());  // a certificate's principal is no key
     CHECK_FALSE(forge.key(8).has_value());
 }
@@ -84,9 +84,9 @@ TEST_CASE("forge: a deploy key has the right of deploy_key.mode, not of public_k
     forge.add_key(2, 0, 2);
     forge.add_deploy_key(1, 1, 1);
     forge.add_deploy_key(2, 1, 2);
-    CHECK_FALSE(std::get<DeployKey>(forge.key(1)->owner).can_write);
-    CHECK(std::get<DeployKey>(forge.key(2)->owner).can_write);
-    CHECK(std::get<DeployKey>(forge.key(2)->owner).repo.text() == "alice/secret");
+    CHECK_FALSE(std::get<DeployKey>(forge.key(1)->holder).can_write);
+    CHECK(std::get<DeployKey>(forge.key(2)->holder).can_write);
+    CHECK(std::get<DeployKey>(forge.key(2)->holder).repo.text() == "alice/secret");
 }
 
 TEST_CASE("forge: what stands for two is refused, not guessed") {

@@ -28,7 +28,7 @@ TEST_CASE("an account gets another name; what is its own stays, and old names le
     must(site->grant_access(repo("alice/site"), login("bob"), Access::read));
     rename(site, "alice", "Alicia");
     CHECK(must(site->show_account(login("alicia"))).login.text() == "Alicia");
-    CHECK(std::get<User>(must(site->show_key(make_key(1).fingerprint())).owner).login.text() == "Alicia");
+    CHECK(std::get<User>(must(site->show_key(make_key(1).fingerprint())).holder).login.text() == "Alicia");
     CHECK(owner_now(site, "alicia/site") == "Alicia/site");
     CHECK(owner_now(site, "alice/site") == "Alicia/site");
     CHECK(owner_now(site, "alice/home") == "Alicia/home");

@@ -147,7 +147,7 @@ TEST_CASE("reach lists every way once, by the rule that decides") {
     const auto principal = Principal::make(Proof::from_administrator(key.fingerprint), *known);
     for (const ReachRecord& one : must(site->list_reach(key))) {
         const auto found = must(directory.find_repository(one.repo));
-        const auto permission = must(directory.find_permission(std::get<User>(known->owner).id, *found));
+        const auto permission = must(directory.find_permission(std::get<User>(known->holder).id, *found));
         const Decision decision = decide(*principal, Service::upload_pack, found, permission);
         REQUIRE(allowed(decision));
         CHECK(std::get<Allow>(decision).because == one.because);

@@ -121,12 +121,12 @@ TEST_CASE("a revoked key comes back when nobody ever logged in by it, and to any
     CHECK_FALSE(second.was_there);
     CHECK(second.state(test_now) == "live");
     CHECK(second.id != first.id);
-    CHECK(std::get<User>(second.owner).login.text() == "Alice");
+    CHECK(std::get<User>(second.holder).login.text() == "Alice");
     CHECK(must(site->list_keys(login("bob"))).empty());
     must(site->revoke_key(make_key(1).fingerprint()));
     CHECK(must(site->add_deploy_key(repo("alice/site"), make_key(1), true, {})).title == "");
     must(site->revoke_key(make_key(1).fingerprint()));
-    CHECK(std::holds_alternative<User>(must(site->add_key(login("bob"), make_key(1), {})).owner));
+    CHECK(std::holds_alternative<User>(must(site->add_key(login("bob"), make_key(1), {})).holder));
 }
 
 TEST_CASE("a key that somebody logged in by stays revoked") {
@@ -175,19 +175,19 @@ TEST_CASE("a key goes to another user, and takes nothing of the old holder along
     const KeyRecord key = must(site->add_key(login("bob"), make_key(1), {"laptop", test_now + 500}));
     log_in(site, key);
     const KeyMove moved = must(site->move_key(make_key(1).fingerprint(), login("alice")));
-    CHECK(std::get<User>(moved.before.owner).login.text() == "bob");
-    CHECK(std::get<User>(moved.after.owner).login.text() == "Alice");
+    CHECK(std::get<User>(moved.before.holder).login.text() == "bob");
+    CHECK(std::get<User>(moved.after.holder).login.text() == "Alice");
     CHECK(moved.after.title == "laptop");
     CHECK(moved.after.expires == test_now + 500);
     CHECK(must(site->list_keys(login("bob"))).empty());
     const KeyMove again = must(site->move_key(make_key(1).fingerprint(), login("alice")));
-    CHECK(std::get<User>(again.before.owner).login.text() == "Alice");
+    CHECK(std::get<User>(again.before.holder).login.text() == "Alice");
     CHECK(says(refusal(site->move_key(make_key(1).fingerprint(), login("acme"))), "not a user"));
     CHECK(says(refusal(site->move_key(make_key(1).fingerprint(), login("carol"))), "no account"));
     CHECK(says(refusal(site->move_key(make_key(9).fingerprint(), login("bob"))), "no key"));
     must(site->add_deploy_key(repo("alice/site"), make_key(2), true, {}));
     CHECK(std::holds_alternative<User>(
-        must(site->move_key(make_key(2).fingerprint(), login("bob"))).after.owner));
+        must(site->move_key(make_key(2).fingerprint(), login("bob"))).after.holder));
     CHECK(must(site->list_deploy_keys(repo("alice/site"))).empty());
     must(site->revoke_key(make_key(1).fingerprint()));
     CHECK(says(refusal(site->move_key(make_key(1).fingerprint(), login("bob"))), "was revoked on"));
@@ -239,7 +239,7 @@ TEST_CASE("a key stands once, and the refusal tells where") {
                "key already in use by Alice/site as a deploy key"));
     const auto deploy = must(site->list_deploy_keys(repo("alice/site")));
     REQUIRE(deploy.size() == 1);
-    CHECK(std::get<DeployKey>(deploy[0].owner).can_write);
+    CHECK(std::get<DeployKey>(deploy[0].holder).can_write);
     must(site->add_key(login("bob"), make_key(3), {"", test_now + 1}));
     test_now += 2;
     CHECK(says(refusal(site->add_key(login("bob"), make_key(3), {"", std::nullopt})), "expired on"));

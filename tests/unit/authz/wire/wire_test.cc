@@ -145,7 +145,7 @@ TEST_CASE("key replies: found for a user and for a repository, missing, unavaila
     CHECK((*got)->handle == "c2VhbGVk");
     CHECK((*got)->key.id == KeyId{7});
     CHECK((*got)->key.fingerprint == user_key.fingerprint);
-    const auto& user = std::get<User>((*got)->key.owner);
+    const auto& user = std::get<User>((*got)->key.holder);
     CHECK(user.id == AccountId{3});
     CHECK(user.login.text() == "Alice");
     CHECK(user.suspended);
@@ -153,7 +153,7 @@ TEST_CASE("key replies: found for a user and for a repository, missing, unavaila
     got = parse_reply<std::optional<KeyFound>>(
         encode_reply(9, std::optional(KeyFound{deploy_key, "c2VhbGVk"})));
     REQUIRE((got.has_value() && got->has_value()));
-    const auto& bound = std::get<DeployKey>((*got)->key.owner);
+    const auto& bound = std::get<DeployKey>((*got)->key.holder);
     CHECK(bound.repo_id == RepoId{5});
     CHECK(bound.repo.text() == "alice/site");
     CHECK(bound.can_write);

@@ -112,9 +112,9 @@ TEST_CASE("a reader reads beside a writer, and cannot write") {
     auto transaction = Transaction::begin(*writer);
     REQUIRE(transaction.has_value());
     must(Registry(*writer).suspend_account(login("alice")));
-    CHECK_FALSE(std::get<User>(must(find(*reader))->owner).suspended);
+    CHECK_FALSE(std::get<User>(must(find(*reader))->holder).suspended);
     must(transaction->commit());
-    CHECK(std::get<User>(must(find(*reader))->owner).suspended);
+    CHECK(std::get<User>(must(find(*reader))->holder).suspended);
     CHECK_FALSE(Registry(*reader).add_account(login("bob"), AccountKind::user).has_value());
 }
 
