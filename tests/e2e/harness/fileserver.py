@@ -21,11 +21,13 @@ standby_file = "{standby}"
 
 
 class FileServer:
-    """keys: how many, or which. root: one that another agent may serve as well."""
+    """keys: how many, or which. root: one that another agent may serve as well. prefix: before its command line."""
 
     def __init__(self, directory: Path, name: str = "fs1", keys: int | list[TicketKey] = 1, *,
-                 root: Path | None = None, layout: str = "flat", host: str = "127.0.0.1"):
+                 root: Path | None = None, layout: str = "flat", host: str = "127.0.0.1",
+                 prefix: list[str] | None = None):
         self.directory = directory
+        self.prefix = prefix or []
         self.name = name
         self.layout = layout
         self.root = root or directory / "repositories"
@@ -59,7 +61,7 @@ class FileServer:
             )
         )
         Path(self.socket).unlink(missing_ok=True)  # of one that was killed
-        argv = ["setpriv", "--pdeathsig", "TERM", str(program("gerve-agent")), "-c", str(config)]
+        argv = [*self.prefix, "setpriv", "--pdeathsig", "TERM", str(program("gerve-agent")), "-c", str(config)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
