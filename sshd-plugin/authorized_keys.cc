@@ -34,7 +34,7 @@ Result<Offer> parse_offer(const std::vector<std::string>& words) {
 Result<std::string> make_line(const ForcedCommand& command, const KeyFound& found, const PublicKey& key) {
     if (found.key.fingerprint != key.fingerprint()) return internal_error("authz answered for another key");
     if (found.handle.size() > max_handle || !from_base64(found.handle) || !is_plain(found.handle)) {
-        return internal_error("authz answered with a handle that is none");
+        return internal_error("authz sent an invalid handle");
     }
     std::string words = command.shell;
     if (!command.socket.empty()) words += " --socket " + command.socket;

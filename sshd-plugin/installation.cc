@@ -16,7 +16,7 @@ Result<Installation> find_installation() {
     const auto text = read_file(file);
     if (!text) return pass_on(text);
     auto config = parse_config(*text, file);
-    if (!config) return internal_error(file + ": is no configuration; `gerve check` tells what is wrong");
+    if (!config) return internal_error(file + ": is not a valid configuration; `gerve check` says why");
     return Installation{config->authz_socket(), std::move(config->ssh.logins),
                         std::move(config->ssh.notice_file)};
 }

@@ -70,7 +70,7 @@ std::string fetch_only(const RepoPath& repo) {
            "an agent (gerve-agent) there.\n";
 }
 std::string fetching_alone() {
-    return "ERROR: git:// serves fetches alone. Push and archive over SSH.\n";
+    return "ERROR: git:// is read-only. Use SSH to push or archive.\n";
 }
 std::string suspended() {
     return "ERROR: Your account is suspended.\n";
@@ -107,8 +107,7 @@ std::string connection_lost(const RequestId& request) {
     return with_request("ERROR: The connection to the file server was lost.", request);
 }
 std::string idle_for_too_long(std::chrono::milliseconds idle, const RequestId& request) {
-    return with_request("ERROR: Not a byte came or went for " + in_words(idle) + ", so Gerve ended this.",
-                        request);
+    return with_request("ERROR: No data for " + in_words(idle) + ", so Gerve closed the session.", request);
 }
 std::string took_too_long(std::chrono::milliseconds most, const RequestId& request) {
     return with_request("ERROR: This took longer than " + in_words(most) + ", so Gerve ended it.", request);

@@ -54,7 +54,7 @@ class QueryParser {
         if (first != "select" && first != "with") return client_error("is no SELECT");
         for (std::size_t at = 0; at < sql_.size();) {
             if (sql_[at] == '?') return client_error("has a '?': write :NAME, one of " + offered());
-            if (sql_[at] == ';') return client_error("has a ';': it may be one statement alone");
+            if (sql_[at] == ';') return client_error("has a ';': only one statement is allowed");
             const std::size_t end = sql_[at] == ':' ? end_of_name(sql_, at + 1) : end_of_piece(sql_, at);
             if (sql_[at] == ':' && end > at + 1) {
                 if (auto taken = take_parameter(sql_.substr(at + 1, end - at - 1)); !taken)

@@ -46,7 +46,7 @@ Explanation refuse_key(Explanation so_far, std::string rule) {
 Result<Subject> subject_of(const ExplainSources& sources, const Login& login, UnixMillis) {
     if (sources.accounts_elsewhere) {
         return client_error(
-            "accounts are in another program's tables, which are asked for keys alone: in place of '" +
+            "accounts are in another program's tables, which are only asked for keys: in place of '" +
             login.text() + "' give a key of that account, SHA256:… as `ssh-keygen -lf id_….pub` prints it");
     }
     const auto account = Registry(sources.database).show_account(login);

@@ -174,9 +174,9 @@ void Recheck::run() {
         counters_.rounds.add();
         counters_.withdrawn.add(round.ended);
         if (round.unavailable || round.left_out > 0) counters_.unanswered_rounds.add();
-        if (round.unavailable && !away) log::warn("live sessions cannot be checked: they go on");
+        if (round.unavailable && !away) log::warn("live sessions cannot be checked, and continue");
         if (round.left_out > 0 && !incomplete && !round.unavailable)
-            log::warn("some live sessions cannot be checked: they go on", {{"count", round.left_out}});
+            log::warn("some live sessions cannot be checked, and continue", {{"count", round.left_out}});
         away = round.unavailable;
         incomplete = round.left_out > 0;
     }

@@ -194,7 +194,7 @@ void AuthzServer::greet(Fd socket) {
     ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
     const std::lock_guard lock(connections_mutex_);
     if (connections_.size() >= max_connections) {
-        return log_trouble("a peer was turned away", peer, "too many connections");
+        return log_trouble("a local connection was refused", peer, "too many connections");
     }
     const std::uint64_t id = ++last_connection_;
     const int number = socket.get();

@@ -234,7 +234,7 @@ void declare_filters(Command& audit, const std::shared_ptr<Values>& values) {
                 past_into(filter.since))
         .option("--until", "TIME", "Before this time, given likewise", past_into(filter.until))
         .option("--event", "KIND", all_kinds(), parsed(filter.event, need_event_kind))
-        .option("--request", "ID", "The operation with this id, which clients are told in errors",
+        .option("--request", "ID", "The operation with this id, which error messages show",
                 word(filter.request))
         .flag("--denied", "Only refusals: of operations, logins and connections", filter.denied)
         .flag("-f,--follow", "Keep printing events as they arrive", values->follow)

@@ -26,7 +26,7 @@ std::string storage_path(const RepoPath& repo) {
 
 std::string complaint_of(const AgentAnswer& answer) {
     const std::string_view said = trim(answer.errors);
-    return said.empty() ? "the file server failed; its log tells why" : printable(said, 1000);
+    return said.empty() ? "the file server failed; its log says why" : printable(said, 1000);
 }
 
 AgentAnswer no_words() {
@@ -95,7 +95,7 @@ Ordered<std::uint64_t> FileServer::size(const RepoPath& repo, RepoId id) {
     if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
     const std::string_view said = trim(answer->output);
     if (const auto bytes = parse_decimal(said)) return *bytes;
-    return undone(Fate::refused, "the file server tells a size that is none: " + printable(said));
+    return undone(Fate::refused, "the file server sent an invalid size: " + printable(said));
 }
 
 Ordered<FsckReport> FileServer::fsck(const RepoPath& repo, RepoId id) {

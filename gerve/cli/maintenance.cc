@@ -17,7 +17,7 @@ namespace {
 
 int turn_on(Site& site, const std::string& text) {
     const std::string& state = site.config().state;
-    if (trim(text).empty()) throw Stop{usage_status, "say what clients are to be told"};
+    if (trim(text).empty()) throw Stop{usage_status, "give the text that clients should read"};
     if (text.size() >= max_maintenance_text)
         throw Stop{usage_status,
                    "the text is longer than " + std::to_string(max_maintenance_text - 1) + " bytes"};

@@ -168,7 +168,7 @@ Setter object_format_into(std::string& into) {
 
 void confirm_deletion(const RepoPath& repo) {
     if (::isatty(STDIN_FILENO) == 0) return;
-    std::printf("This deletes %s for good. Type its name to go on: ", repo.text().c_str());
+    std::printf("This deletes %s for good. Type its name to continue: ", repo.text().c_str());
     std::fflush(stdout);
     std::string answer;
     std::getline(std::cin, answer);

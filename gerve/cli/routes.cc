@@ -65,7 +65,7 @@ void warn_of_first(Site& site, const Values& values) {
         "of "
         "all " +
         std::to_string(owners) + " accounts, with " + std::to_string(repositories) +
-        " repositories, are turned away with exit status 75; what the embedded server holds is reached by a "
+        " repositories, are refused with exit status 75; what the embedded server holds is reached by a "
         "server named local at unix:" +
         site.config().local_agent_socket());
     if (values.yes || repositories == 0 || ::isatty(STDIN_FILENO) == 0) return;
@@ -177,14 +177,14 @@ int sync_routes(Site& site, bool mend, bool json) {
     auto editor = need_backend(RedisEditor::open(*site.config().redis));
     const auto found = need(editor.compare(need(site.registry().list_routes()), mend));
     Json out = Json::array();
-    Table table({"OWNER", "REDIS", "TABLE", mend ? "MENDED" : ""});
+    Table table({"OWNER", "REDIS", "TABLE", mend ? "REPAIRED" : ""});
     bool all_well = true;
     for (const RouteDifference& one : found.differences) {
         const bool mended = mend && one.failure.empty();
         all_well = all_well && mended;
         const std::string is = one.is ? one.is->text() : "";
         out.push_back(
-            {{"owner", one.owner}, {"redis", one.was.value_or("")}, {"table", is}, {"mended", mended}});
+            {{"owner", one.owner}, {"redis", one.was.value_or("")}, {"table", is}, {"repaired", mended}});
         table.add({one.owner, one.was.value_or("-"), one.is ? is : "-",
                    mended ? "yes"
                    : mend ? "no: " + one.failure

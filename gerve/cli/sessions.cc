@@ -123,9 +123,8 @@ void declare_sessions(Command& root) {
                            word(kill->session))
         .option("--key", "FINGERPRINT", "All of this key", parsed(kill->key))
         .option("--user", "LOGIN", "All of this user", parsed(kill->user))
-        .examples(
-            {"gerve kill 3f9a0c52b7d1", "gerve kill --user mallory", "gerve kill --key SHA256:…"},
-            "A client that comes again is let in: to keep it out, revoke its key or suspend the account.");
+        .examples({"gerve kill 3f9a0c52b7d1", "gerve kill --user mallory", "gerve kill --key SHA256:…"},
+                  "The client can connect again; to keep it out, revoke its key or suspend the account.");
 }
 
 }  // namespace gerve

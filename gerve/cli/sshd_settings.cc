@@ -189,7 +189,7 @@ bool uses_pam(const SshdSettings& settings) {
 std::vector<SshdFinding> check_sshd_settings(const SshdSettings& settings, const std::string& login) {
     return {check_command(settings),
             check_keys_user(settings, login),
-            expect(settings, "AuthorizedKeysFile", "none", "whoever can write that file lets himself in"),
+            expect(settings, "AuthorizedKeysFile", "none", "anyone who can write that file can log in"),
             expect(settings, "PubkeyAuthentication", "yes", ""),
             check_accepted_environment(settings),
             expect(settings, "PermitTTY", "no", ""),

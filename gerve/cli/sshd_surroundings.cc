@@ -48,7 +48,7 @@ SshdFinding check_program(const std::string& path) {
     for (const std::string& step : steps_to(path)) {
         const auto status = status_of(step);
         if (!status)
-            return bad_finding(what, step + ": is not there; install it, or mend AuthorizedKeysCommand");
+            return bad_finding(what, step + ": does not exist; install it, or correct AuthorizedKeysCommand");
         if (status->st_uid != 0) {
             return bad_finding(
                 what, step + ": does not belong to root, so sshd will not run it; chown root " + step);

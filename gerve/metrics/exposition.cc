@@ -75,7 +75,7 @@ void show_connections(Page& page, const GatewayMetrics& gateway) {
                                                      "anonymous",
                                                      "login_cpu"};
     for (std::size_t i = 0; i < limits.size(); ++i) {
-        page.counter("gerve_connections_refused_total", "Connections turned away, by the limit they met",
+        page.counter("gerve_connections_refused_total", "Connections refused, by the limit they exceeded",
                      {{"limit", word(limits, i)}}, gateway.refused[i]);
     }
     constexpr std::array<std::string_view, 3> refusals{"abandoned", "malformed", "maintenance"};
@@ -263,7 +263,7 @@ void show_backends(Page& page, const AuthzMetrics& authz) {
                  authz.links_opened);
     page.counter("gerve_database_connections_dropped_total", "Connections given up after an error", {},
                  authz.links_dropped);
-    page.gauge("gerve_redis_up", "1 while Redis is asked for routes, 0 while it is left alone", {},
+    page.gauge("gerve_redis_up", "1 while Redis is asked for routes, 0 while it is not, since it failed", {},
                authz.redis.live.value());
     page.counter("gerve_redis_skipped_total", "Routes not asked of Redis because it was away", {},
                  authz.redis.skipped);

@@ -56,7 +56,7 @@ asio::awaitable<Opened<void>> Upstream::probe(Destined destined, Deadline deadli
         if (!got) {
             const bool in_time = co_await wait_for(upstream.socket_, upstream.socket_.wait_read, deadline);
             if (!in_time)
-                co_return missed(Missed::silent, endpoint, "it takes connections, and says nothing");
+                co_return missed(Missed::silent, endpoint, "it accepts connections and does not answer");
             continue;
         }
         // That a daemon has no such repository is as good an answer as any.

@@ -58,7 +58,7 @@ class GitFront final : public OperationFront {
             denied_ = true;
             co_return fail(ErrorKind::denied, refused->told, std::string(rule_name(refused->because)));
         }
-        co_return unavailable("authz calls a handle stale where there is none");
+        co_return unavailable("authz calls the handle of a request without one stale");
     }
     asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest&, SessionReport&) override {
         co_return unavailable("nobody has logged in");

@@ -83,7 +83,7 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
         } else if (owes_proof()) {
             tell_proof();
         } else if (was_known && !connection_->ended() && !connection_->open_channels()) {
-            connection_->disconnect(EndReason::idle, "Nothing was asked for a long time.");
+            connection_->disconnect(EndReason::idle, "The connection was idle for too long.");
         }
         if (!was_known && steady_clock::now() >= deadline) co_await end_unless_known();
     }

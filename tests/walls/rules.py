@@ -89,6 +89,21 @@ PROOF_HOME = "authz/model/principal.h"
 # What differs between kinds of key holders is asked by match(), which a new kind does not get past.
 HOLDER_BY_ELSE = r"\b(?:get_if|holds_alternative|get)<(?:User|DeployKey)>"
 
+# Turns that a reader of the trade has to read twice, in what users meet: texts of the programs, manuals, documents.
+# The right hand says what is written in their place.
+DIALECT = {
+    r"(?i)\b(?:he|his|him|himself)\b": "they, or the noun",
+    r"(?i)\bwhoever\b": "anyone who, a client that",
+    r"(?i)\b(?:mend|mends|mended)\b": "fix, repair, correct, remedy",
+    r"(?i)\bso (?:long|many)\b": "this long, this many, how long",
+    r"(?i)\b(?:is none|what is no)\b": "invalid, missing, no limit",
+    r"(?i)\blet in\b": "accepted",
+    r"(?i)\bturned away\b": "refused",
+    r"(?i)\bin vain\b": "without success",
+}
+WHAT_USERS_READ = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/man/*", "packaging/*.toml",
+                   "tests/README.md")
+
 # A path of somebody's machine is right there and nowhere else. (`dir + "/root/x"` is below dir.)
 MACHINE_PATHS = r"(?<!\+ \")(?<![\w./~${}-])/(?:work|root|home|Users)/[\w.-]+"
 MACHINE_PATH_EXCEPTIONS: dict[str, str] = {}

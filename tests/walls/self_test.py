@@ -75,6 +75,8 @@ PLANTED = [
     ("check_forbidden_calls", "gerve/agent/run.cc", 'const char* path = "/bin/sh";\n', "no shell"),
     ("check_proofs", "gerve/worker/session.cc", "auto p = Proof::from_sealed_handle(k);\n", "1 calls"),
     ("check_holders", "gerve/cli/keys.cc", "if (std::get_if<User>(&key.holder)) return;\n", "match()"),
+    ("check_dialect", "docs/operations.md", "Repeat it for as long as it is away, and mend it then.\n", "write fix"),
+    ("check_dialect", "gerve/cli/keys.cc", 'const char* told = "Whoever holds the key";\n', "write anyone"),
     ("check_machine_paths", "docs/operations.md", "See /" + "home/somebody/gerve.\n", "path of one machine"),
     ("check_machine_paths", "packaging/quickstart", "cd /" + "root/gerve\n", "path of one machine"),
     ("check_named_files", "docs/architecture.md", "See `gerve/worker/gone` there.\n", "there is no such file"),

@@ -67,6 +67,15 @@ def without(text: str, *kinds: str) -> str:
     return LITERAL_OR_COMMENT.sub(blank, text)
 
 
+def only_literals(text: str) -> str:
+    """The text with everything but its literals blanked out; lines keep their numbers."""
+    kept = [found.span() for found in LITERAL_OR_COMMENT.finditer(text) if not found["comment"]]
+    blanked = list(re.sub(r"[^\n]", " ", text))
+    for start, end in kept:
+        blanked[start:end] = text[start:end]
+    return "".join(blanked)
+
+
 def find(pattern: str, text: str) -> list[tuple[int, str]]:
     return [(text.count("\n", 0, found.start()) + 1, found[0]) for found in re.finditer(pattern, text)]
 
@@ -159,6 +168,21 @@ def check_holders(tree: Tree):
             yield f"{path}:{line}: {found}: match() the holder of a key, so that a third kind does not compile"
 
 
+# ---- words
+
+def check_dialect(tree: Tree):
+    for path, text in tree.texts.items():
+        if matches(path, rules.WHAT_USERS_READ):
+            searched = text
+        elif rules.CXX.search(path) and not path.startswith("tests/"):
+            searched = only_literals(text)
+        else:
+            continue
+        for turn, instead in rules.DIALECT.items():
+            for line, found in find(turn, searched):
+                yield f"{path}:{line}: '{found}': write {instead}"
+
+
 # ---- form
 
 def check_machine_paths(tree: Tree):
@@ -233,6 +257,7 @@ def check_function_length(tree: Tree):
 
 CHECKS = [
     check_walls, check_sole_includers, check_pure, check_include_paths, check_forbidden_calls, check_proofs, check_holders,
+    check_dialect,
     check_machine_paths, check_named_files, check_headers, check_file_length, check_function_length,
 ]
 

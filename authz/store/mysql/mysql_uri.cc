@@ -60,7 +60,7 @@ Result<MysqlUri> parse_tcp(std::string_view text) {
     while (true) {
         const auto comma = rest.find(',');
         if (!parse_host(rest.substr(0, comma), uri.hosts.emplace_back())) {
-            return refuse(text, "has a host that is none");
+            return refuse(text, "has an invalid host");
         }
         if (comma == std::string_view::npos) return uri;
         rest.remove_prefix(comma + 1);

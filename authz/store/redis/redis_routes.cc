@@ -156,7 +156,7 @@ void RedisRoutes::note_odd(const Login& owner, const Error& error, milliseconds 
     counters_.odd.add();
     if (!odd_.note(owner.folded(), error.detail, leave_alone)) return;
     rationed_log().write(log::Level::warn,
-                         "a route in redis cannot be used, the table's is: `gerve route sync` mends it",
+                         "a route in redis cannot be used, the table's is: `gerve route sync` repairs it",
                          "redis", {{"owner", owner.folded()}, {"why", error.detail}});
 }
 

@@ -121,6 +121,6 @@ def test_a_database_that_goes_opens_the_breaker_and_commands_name_the_check(work
         wait_until(breaker_opens, "nothing is asked any more", timeout=30)
         assert site.metrics.get("/readyz")[0] == 503
         for command in (["schema", "migrate"], ["explain", holder.key.fingerprint, "git-upload-pack 'a/b'"]):
-            site.gerve(*command, exit=1, says="`gerve check` says what is wrong there, and what mends it")
+            site.gerve(*command, exit=1, says="`gerve check` says what is wrong there, and how to fix it")
     finally:
         site.close()

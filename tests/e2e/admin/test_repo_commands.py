@@ -328,7 +328,7 @@ def test_the_first_server_is_added_knowingly(private_site):
         site.repository(site.person("alice"))
     add = ("server", "add", "fs9", "127.0.0.1:9419")
     status, told = at_a_terminal(site, "no\n", *add)
-    assert status == 1 and "clients of all 2 accounts, with 2 repositories, are turned away" in told
+    assert status == 1 and "clients of all 2 accounts, with 2 repositories, are refused" in told
     assert site.gerve_json("server", "list") == []
     status, told = at_a_terminal(site, "fs9\n", *add)
     assert status == 0 and site.entry("fs9", "server", "list")

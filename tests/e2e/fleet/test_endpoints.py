@@ -122,7 +122,7 @@ def test_a_name_is_looked_up_by_a_confined_worker(house, alice, project):
 
 
 def test_an_idle_session_is_ended_and_told_so(house, alice, project):
-    told = "ERROR: Not a byte came or went for 1 s, so Gerve ended this. (request "
+    told = "ERROR: No data for 1 s, so Gerve closed the session. (request "
     idle = alice.start_ssh(f"git-upload-pack '{project.path}'", stdin=-1)
     idle.process.stdin.flush()
     upstream = ["ss", "-tnoH", "state", "established", "dst", f"127.0.0.1:{house.files.address[1]}"]

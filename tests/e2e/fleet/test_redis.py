@@ -118,8 +118,8 @@ def test_route_sync_tells_and_mends_differences(site):
     checked = site.gerve("route", "sync", "--check", exit=1)
     assert all(word in checked.stdout for word in (alice.login, "fs9", bob.login, "carol"))
     assert site.redis.routes() == {alice.login: "fs9", "carol": "fs1"}
-    assert synced(site, "--check", exit=1) == [{**one, "mended": False} for one in expected]
-    assert synced(site) == [{**one, "mended": True} for one in expected]
+    assert synced(site, "--check", exit=1) == [{**one, "repaired": False} for one in expected]
+    assert synced(site) == [{**one, "repaired": True} for one in expected]
     assert site.redis.routes() == {alice.login: "fs1", bob.login: "fs1"}
     assert site.redis.ask("GET", "other:carol") == "fs1"
     assert synced(site) == []

@@ -187,14 +187,14 @@ def test_private_is_missing_byte_for_byte(open_house, public, secret):
 
 
 def test_nothing_but_fetching(open_house, public):
-    told = packet(b"ERR git:// serves fetches alone. Push and archive over SSH.")
+    told = packet(b"ERR git:// is read-only. Use SSH to push or archive.")
     for service in ("git-receive-pack", "git-upload-archive"):
         assert answer(open_house, request(public.path, service)) == told
     assert b"Unknown command" in answer(open_house, request(public.path, "git-shell"))
     work = open_house.anybody.at(open_house.fresh("work"))
     open_house.anybody.git("clone", "--quiet", url(open_house, public.path), str(work.cwd))
     work.commit("more", "more\n")
-    work.git("push", exit=NONZERO, says="git:// serves fetches alone")
+    work.git("push", exit=NONZERO, says="git:// is read-only")
     assert public.rev("main") != work.rev("HEAD")
 
 

@@ -48,7 +48,7 @@ TEST_CASE("a name is taken as a whole, and what is no parameter is told") {
 }
 
 TEST_CASE("statements are one, without marks of another kind of bind") {
-    CHECK(told("SELECT 1; SELECT 2") == "has a ';': it may be one statement alone");
+    CHECK(told("SELECT 1; SELECT 2") == "has a ';': only one statement is allowed");
     CHECK(told("SELECT ?") == "has a '?': write :NAME, one of :owner, :name");
     CHECK(told("SELECT 1 --x?") == "has a '?': write :NAME, one of :owner, :name");
     CHECK(told("SELECT '?;', \"?;\", `?;` --\t?;\n -- ?;") == "");

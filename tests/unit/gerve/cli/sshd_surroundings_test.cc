@@ -61,7 +61,7 @@ TEST_CASE("a program that sshd would not run is found") {
     const SshdFinding writable = check_program(place.file);
     CHECK_FALSE(writable.good);
     CHECK(contains(writable, "/tmp: group or others may write, so sshd will not run it; chmod go-w /tmp"));
-    CHECK(contains(check_program("/usr/lib/no-such-program"), "is not there"));
+    CHECK(contains(check_program("/usr/lib/no-such-program"), "does not exist"));
     CHECK(contains(check_program("bin/sh"), "absolute"));
     CHECK(check_program("/bin/sh").good);
 }

@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 }  // namespace
 
-TEST_CASE("what is no server name is no route, and harms no other owner's") {
+TEST_CASE("an invalid server name is no route, and harms no other owner's") {
     const RedisServer redis;
     redis.ask({"LPUSH", "route:list", "fs1"});
     redis.ask({"SET", "route:empty", ""});
