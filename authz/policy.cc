@@ -3,11 +3,6 @@
 namespace gerve {
 namespace {
 
-bool is_owner(const Principal& principal, const Repository& repository) {
-    const User* user = user_of(principal.holder());
-    return user != nullptr && user->id == repository.owner;
-}
-
 Deny hidden(Rule because) {
     return {messages::repository_not_found(), because};
 }
@@ -49,9 +44,10 @@ Deny refuse_write(const Principal& principal, const Repository& repository) {
 bool needs_permission(const Principal& principal, Service service,
                       const std::optional<Repository>& repository) {
     if (!repository || repository->disabled) return false;
-    const User* user = user_of(principal.holder());
-    if (user == nullptr || user->suspended || is_owner(principal, *repository)) return false;
-    return !repository->is_public || needs_write(service);
+    const bool asks = match(
+        principal.holder(), [&](const User& user) { return !user.suspended && user.id != repository->owner; },
+        [](const DeployKey&) { return false; });
+    return asks && (!repository->is_public || needs_write(service));
 }
 
 Decision decide(const Principal& principal, Service service, const std::optional<Repository>& repository,

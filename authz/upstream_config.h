@@ -30,9 +30,10 @@ struct UpstreamConfig {
     // everything: hooks may take long.
     std::array<OperationDeadlines, service_rows.size()> of_services;
 
-    // Not of `admin`.
+    // Of `admin`, which no client asks for, those of the first service.
     [[nodiscard]] const OperationDeadlines& deadlines(Service service) const {
-        return of_services[static_cast<std::size_t>(find_row(service) - service_rows.data())];
+        const ServiceRow* row = find_row(service);
+        return of_services[row == nullptr ? 0 : static_cast<std::size_t>(row - service_rows.data())];
     }
 };
 

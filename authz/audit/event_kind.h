@@ -2,9 +2,7 @@
 // tells of it stands in gerve/cli/audit_rows.cc, which does not compile without one of them.
 #pragma once
 
-#include <array>
-#include <optional>
-#include <string_view>
+#include "authz/base/enum_names.h"
 
 namespace gerve {
 
@@ -26,14 +24,11 @@ constexpr std::array<std::string_view, 11> event_kind_names{"offered", "proven",
                                                             "service", "trail",  "lost"};
 
 [[nodiscard]] constexpr std::string_view event_kind_name(EventKind kind) {
-    return event_kind_names[static_cast<std::size_t>(kind)];
+    return name_in(event_kind_names, kind);
 }
 // Nothing: a kind of another version.
 [[nodiscard]] constexpr std::optional<EventKind> parse_event_kind(std::string_view name) {
-    for (std::size_t i = 0; i < event_kind_names.size(); ++i) {
-        if (event_kind_names[i] == name) return static_cast<EventKind>(i);
-    }
-    return std::nullopt;
+    return find_in<EventKind>(event_kind_names, name);
 }
 
 }  // namespace gerve

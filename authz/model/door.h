@@ -1,9 +1,7 @@
 // Door: where a client comes in.
 #pragma once
 
-#include <array>
-#include <optional>
-#include <string_view>
+#include "authz/base/enum_names.h"
 
 namespace gerve {
 
@@ -15,13 +13,10 @@ enum class Door {
 constexpr std::array<std::string_view, 3> door_names{"gateway", "sshd", "git"};
 
 [[nodiscard]] constexpr std::string_view door_name(Door door) {
-    return door_names[static_cast<std::size_t>(door)];
+    return name_in(door_names, door);
 }
 [[nodiscard]] constexpr std::optional<Door> parse_door(std::string_view name) {
-    for (std::size_t i = 0; i < door_names.size(); ++i) {
-        if (door_names[i] == name) return static_cast<Door>(i);
-    }
-    return std::nullopt;
+    return find_in<Door>(door_names, name);
 }
 
 }  // namespace gerve

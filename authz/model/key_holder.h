@@ -1,7 +1,9 @@
-// KeyHolder: whose a key is. Whatever differs between kinds of holders is asked by match(), so that a third
-// kind does not compile before each such place has been thought of; tests/walls keeps it so.
+// KeyHolder: whose a key is. What differs between kinds of holders is asked by match(), so that a third kind
+// does not compile before each such place has been thought of; tests/walls keeps get_if<User> and the like
+// away. What only a user has (permissions of an account, a login) is asked by user_of().
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>

@@ -1,8 +1,7 @@
 // OperationEnd: why a git operation ended.
 #pragma once
 
-#include <array>
-#include <string_view>
+#include "authz/base/enum_names.h"
 
 namespace gerve {
 
@@ -17,22 +16,19 @@ enum class OperationEnd {
     stopped,    // the gateway was stopped
     idle,
     too_long,
-    other,  // a word of another version
+    other,  // a word of another version, or an error within Gerve
 };
 constexpr std::array<std::string_view, 11> operation_end_names{
     "exit",    "refused", "client-gone", "upstream-lost", "upstream-unreachable", "withdrawn", "killed",
     "stopped", "idle",    "too-long",    "other"};
 
 [[nodiscard]] constexpr std::string_view operation_end_name(OperationEnd end) {
-    return operation_end_names[static_cast<std::size_t>(end)];
+    return name_in(operation_end_names, end);
 }
 // A gerve-shell may be newer than the authz it reports to: an operation whose end has no name here has ended
 // all the same.
 [[nodiscard]] constexpr OperationEnd parse_operation_end(std::string_view name) {
-    for (std::size_t i = 0; i < operation_end_names.size(); ++i) {
-        if (operation_end_names[i] == name) return static_cast<OperationEnd>(i);
-    }
-    return OperationEnd::other;
+    return find_in<OperationEnd>(operation_end_names, name).value_or(OperationEnd::other);
 }
 
 }  // namespace gerve

@@ -4,13 +4,15 @@
 #include <array>
 
 #include "authz/audit/operator.h"
-#include "authz/base/rationed_log.h"
+#include "authz/base/log.h"
 
 namespace gerve {
 namespace {
 
 // ---- handlers
 
+// For one key alone. AuthzServer takes keys together (answer_keys), whose permit is all that it needs of this
+// row.
 Result<std::optional<KeyFound>> answer_key(Visit& visit, const KeyRequest& request) {
     const KeyAsked asked{&request, visit.asker};
     return std::move(visit.authorizer.keys({&asked, 1}).front());
@@ -103,7 +105,8 @@ AdminChange change_of(const KillRequest& kill, std::size_t killed, const Peer& p
 // Nothing is ended that is not on record.
 Result<Killed> end_sessions(Visit& visit, const KillRequest& kill) {
     const std::size_t found = count_live(visit.live, kill.choice);
-    if (auto noted = visit.audit.insist(change_of(kill, found, visit.peer)); !noted) return pass_on(noted);
+    if (auto noted = visit.audit.insist(change_of(kill, found, visit.peer)); !noted)
+        return internal_error("nothing is ended that is not on record: " + describe(noted.error()));
     const std::size_t killed = visit.live.end(kill.choice, LiveEnd::killed);
     log::info("sessions ended by an administrator",
               {{"by", visit.asker.user}, {"chosen", text_of(kill.choice)}, {"sessions", killed}});

@@ -52,9 +52,11 @@ std::string table_of(const std::vector<std::array<std::string, 5>>& rows) {
 
 Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, UnixMillis now) {
     // Whoever has a deploy key has that one; who else has some is none of its business.
-    const User* user = user_of(principal.holder());
-    if (user == nullptr) return tell_who(principal);
-    const auto keys = directory.list_keys(user->id, most_keys + 1);
+    const auto account = match(
+        principal.holder(), [](const User& user) { return std::optional(user.id); },
+        [](const DeployKey&) { return std::optional<AccountId>(); });
+    if (!account) return tell_who(principal);
+    const auto keys = directory.list_keys(*account, most_keys + 1);
     if (!keys && keys.error().kind == ErrorKind::client) {
         return refused("ERROR: Gerve does not keep the keys here, and cannot list them.\n");
     }

@@ -113,7 +113,7 @@ struct LiveRecord {
     std::string repo;
     std::string server;
     std::string address;  // of the client
-    std::string version;  // likewise
+    std::string version;  // likewise, escaped: four bytes may stand for one
     std::string connection;
     Door door = Door::gateway;
     std::uint64_t process = 0;  // the worker, or the gerve-shell
@@ -129,7 +129,8 @@ struct LiveRecord {
                           wire::field("who", &R::who), wire::field("deploy_key", &R::deploy_key),
                           wire::field("key", &R::fingerprint), wire::field("service", &R::service),
                           wire::field("repo", &R::repo), wire::field("server", &R::server),
-                          wire::field("address", &R::address), wire::field("version", &R::version),
+                          wire::field("address", &R::address),
+                          wire::field<wire::Text<4 * wire::max_word>>("version", &R::version),
                           wire::field("connection", &R::connection), wire::field("door", &R::door),
                           wire::field("process", &R::process), wire::field("since", &R::since),
                           wire::field("bytes_in", &R::bytes_in), wire::field("bytes_out", &R::bytes_out),

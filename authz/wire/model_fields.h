@@ -1,7 +1,6 @@
 // How types of the model stand in messages: the words of enums, and the fields of structs.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string_view>
 #include <tuple>

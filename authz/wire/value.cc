@@ -76,7 +76,8 @@ std::optional<std::size_t> Value::elements() const {
 }
 
 Value Value::element(std::size_t at) const {
-    return Value((*tree())[at]);
+    const auto size = elements();
+    return size && at < *size ? Value((*tree())[at]) : Value();
 }
 
 ReceivedMessage::ReceivedMessage(std::string_view text) {

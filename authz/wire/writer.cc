@@ -13,7 +13,8 @@ void Writer::text(std::string_view value, std::size_t most) {
     // A byte that is replaced takes three: it is the length of what is read that counts.
     using Json = nlohmann::json;
     const std::string replaced = Json(start).dump(-1, ' ', false, Json::error_handler_t::replace);
-    append_json_text(out_, utf8_prefix(Json::parse(replaced).get_ref<const std::string&>(), most));
+    const Json whole = Json::parse(replaced);
+    out_ += Json(utf8_prefix(whole.get_ref<const std::string&>(), most)).dump();
 }
 
 }  // namespace gerve::wire

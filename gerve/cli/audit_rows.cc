@@ -1,5 +1,6 @@
 #include "gerve/cli/audit_rows.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "authz/audit/event_kind.h"

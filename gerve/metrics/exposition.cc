@@ -140,7 +140,7 @@ void show_logins(Page& page, const GatewayMetrics& gateway) {
 
 void show_operations(Page& page, const GatewayMetrics& gateway) {
     for (std::size_t service = 0; service < GatewayMetrics::service_count; ++service) {
-        const std::string name = std::string(GatewayMetrics::service_word(service));
+        const std::string name(GatewayMetrics::service_word(service));
         for (std::size_t end = 0; end < operation_end_names.size(); ++end) {
             page.counter("gerve_git_operations_total", "Git operations that ended, and how",
                          {{"service", name}, {"end", word(operation_end_names, end)}},

@@ -60,7 +60,8 @@ asio::awaitable<Result<std::string>> AuthzLink::exchange(std::uint64_t id, std::
 }
 
 asio::awaitable<AuthzLink::Readiness> AuthzLink::ready(std::chrono::milliseconds patience) {
-    const auto reply = co_await put(ReadyRequest(), patience);
+    const ReadyRequest request;  // named: see session.cc on what GCC 12 does to an aggregate in a co_await
+    const auto reply = co_await put(request, patience);
     if (!reply) co_return Readiness::authz_away;
     co_return parse_reply<Done>(*reply) ? Readiness::ready : Readiness::directory_away;
 }
@@ -89,8 +90,8 @@ asio::awaitable<void> AuthzLink::send_reports() {
 }
 
 asio::awaitable<bool> AuthzLink::send(const Report& report) {
-    const auto taken =
-        co_await std::visit([this](const auto& one) { return ask(one, report_patience); }, report);
+    auto asked = std::visit([this](const auto& one) { return ask(one, report_patience); }, report);
+    const auto taken = co_await std::move(asked);
     co_return taken.has_value();
 }
 

@@ -1,5 +1,6 @@
 #include "gerve/worker/refusals.h"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/steady_timer.hpp>

@@ -66,12 +66,13 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     login_deadline_ = steady_clock::now() + worker_.config.login_grace;
     login_ = co_await authenticate(login_deadline_);
     count_login();
-    if (turned_away_) co_return co_await turn_away();
+    if (stage_ == Stage::maintenance) co_return co_await turn_away();
     if (!login_) {
         if (!connection_->ended())
             connection_->disconnect(EndReason::login_timeout, "Login took too long. Connect again.");
         co_return;
     }
+    stage_ = Stage::proven;
     client_.version = connection_->client_version();
     if (login_->found) become_known();
     while (!connection_->ended()) {
@@ -94,13 +95,13 @@ std::chrono::milliseconds Session::patience() const {
     return owes_proof() ? std::min<std::chrono::milliseconds>(idle, proof_patience) : idle;
 }
 
-// Until then the connection keeps the place, the deadline and the bounds of one that has not logged in.
 void Session::become_known() {
-    if (seat_ || !over_limit_.empty()) return;
+    if (stage_ != Stage::proven) return;
     auto seat = worker_.accounts.enter(
         login_->found->key,
         [connection = connection_](const std::string& why) { connection->disconnect(EndReason::idle, why); });
     if (!seat) {
+        stage_ = Stage::over_limit;
         over_limit_ = seat.error();
         login_deadline_ = std::min<Deadline>(login_deadline_, steady_clock::now() + limit_patience);
         return log::info("login over a limit", {{"addr", client_.address},
@@ -108,6 +109,7 @@ void Session::become_known() {
                                                 {"key", login_->key.fingerprint().text()},
                                                 {"why", over_limit_}});
     }
+    stage_ = Stage::known;
     seat_.emplace(std::move(*seat));
     place_.reset();
     connection_->lift_login_bounds();
@@ -117,9 +119,9 @@ void Session::become_known() {
 
 // Let in while authz was away, and the time to log in is over: authz is asked a last time.
 asio::awaitable<void> Session::end_unless_known() {
-    if (!is_known() && over_limit_.empty() && !connection_->ended()) (void)co_await principal();
+    if (stage_ == Stage::proven && !connection_->ended()) (void)co_await principal();
     if (is_known() || connection_->ended()) co_return;
-    const std::string why = over_limit_.empty() ? messages::cannot_check() : over_limit_;
+    const std::string why = stage_ == Stage::over_limit ? over_limit_ : messages::cannot_check();
     connection_->disconnect(EndReason::login_timeout, std::string(trim(why)));
 }
 
@@ -145,7 +147,7 @@ asio::awaitable<void> Session::tell_maintenance(std::shared_ptr<Channel> channel
 }
 
 void Session::count_login() {
-    if (turned_away_) return worker_.metrics.count_login(LoginEnd::maintenance);
+    if (stage_ == Stage::maintenance) return worker_.metrics.count_login(LoginEnd::maintenance);
     if (!login_) return worker_.metrics.count_login(LoginEnd::abandoned);
     worker_.metrics.count_login(login_->found ? LoginEnd::accepted : LoginEnd::authz_away);
     worker_.metrics.count_key_exchange(connection_->key_exchange());
@@ -165,7 +167,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
             co_return std::nullopt;
         }
         if (!worker_.maintenance.empty()) {
-            turned_away_ = true;
+            stage_ = Stage::maintenance;
             connection_->let_in_to_be_told();
             co_return std::nullopt;
         }

@@ -10,6 +10,17 @@
 
 namespace gerve {
 
+// Where a connection is. It moves down this list, never up: authenticate() and run() move it as far as
+// `proven`, become_known() from there. Before `known` it keeps the place, the deadline and the bounds of a
+// client that has not logged in.
+enum class Stage {
+    authenticating,
+    maintenance,  // accepted without a proof, only to be told: the last stage of such a connection
+    proven,       // a key was proven; authz has not said whose it is, since it was away
+    over_limit,   // it is known whose, and that there is no room: only told so, the last stage likewise
+    known,        // served
+};
+
 class Session : public std::enable_shared_from_this<Session> {
   public:
     Session(WorkerContext& worker, std::shared_ptr<ssh::Connection> connection, std::string address);
@@ -34,8 +45,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void report_end(std::string_view reason, std::string_view text);  // of a client that has logged in
     asio::awaitable<void> turn_away();
     [[nodiscard]] std::chrono::milliseconds patience() const;
-    // Whose connection it is, and that there is room for it.
-    [[nodiscard]] bool is_known() const { return seat_.has_value(); }
+    [[nodiscard]] bool is_known() const { return stage_ == Stage::known; }
     void become_known();
     asio::awaitable<void> end_unless_known();
     asio::awaitable<void> tell_maintenance(std::shared_ptr<ssh::Channel> channel);
@@ -58,15 +68,15 @@ class Session : public std::enable_shared_from_this<Session> {
     WorkerContext& worker_;
     std::shared_ptr<ssh::Connection> connection_;
     ClientContext client_;
-    std::optional<UnauthenticatedLimit::Place> place_;  // until it is known who is here
+    Stage stage_ = Stage::authenticating;
+    std::optional<UnauthenticatedLimit::Place> place_;  // until it is known
     Deadline login_deadline_{};
     std::optional<LoggedIn> login_;
-    std::optional<Accounts::Connection> seat_;
-    std::string over_limit_;  // the line for the client: there was no seat
+    std::optional<Accounts::Connection> seat_;  // of one that is known
+    std::string over_limit_;                    // the line for the client
     std::optional<LiveConnection> live_;
-    bool refused_ = false;      // an attempt, and that is written down
-    bool asked_none_ = false;   // by the method "none", with which clients begin
-    bool turned_away_ = false;  // let in without a proof, to be told of maintenance
+    bool refused_ = false;     // an attempt, and that is written down
+    bool asked_none_ = false;  // by the method "none", with which clients begin
     LastLookup last_lookup_;
 };
 

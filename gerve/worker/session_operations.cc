@@ -37,7 +37,7 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     const RequestId request = RequestId::make();
     if (!worker_.maintenance.empty()) co_return co_await tell_maintenance(std::move(channel));
     if (live_ && live_->ended()) co_return co_await tell_ended(std::move(channel));
-    if (!over_limit_.empty()) co_return co_await tell_limit(std::move(channel));
+    if (stage_ == Stage::over_limit) co_return co_await tell_limit(std::move(channel));
     if (!channel->command()) co_return co_await greet(*channel, request);
     SessionReport report{.handle = {}, .request = request, .client = client_};
     const auto started = steady_clock::now();
@@ -114,7 +114,7 @@ asio::awaitable<Result<KeyFound>> Session::principal() {
     if (*found) {
         login_->found = **found;
         become_known();
-        if (!over_limit_.empty()) co_return fail(ErrorKind::unavailable, over_limit_, "over a limit");
+        if (stage_ == Stage::over_limit) co_return fail(ErrorKind::unavailable, over_limit_, "over a limit");
         co_return **found;
     }
     // Let in while authz was away, and not known now that it is back: nothing was ever granted by that login.

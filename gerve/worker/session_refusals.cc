@@ -85,9 +85,9 @@ void Session::note_end() {
                                    {"connection", client_.connection},
                                    {"because", name_of(end.reason)},
                                    {"why", end.text}});
-    if (turned_away_ || end.reason == EndReason::open) return;
+    if (stage_ == Stage::maintenance || end.reason == EndReason::open) return;
     if (known) {
-        if (!over_limit_.empty()) return report_end("limit-account", over_limit_);
+        if (stage_ == Stage::over_limit) return report_end("limit-account", over_limit_);
         if (!wished_for(end.reason)) report_end(name_of(end.reason), end.text);
         return;
     }

@@ -7,6 +7,7 @@ well; with --doors all of them run through the doors it names. Tests over a data
 with --engine mysql a MySQL.
 """
 
+import resource
 import shutil
 import signal
 import tempfile
@@ -38,6 +39,10 @@ def pytest_configure(config):
     # A shell starts what it leaves in the background with SIGINT ignored, and whoever ignores it hands that on.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Some tests hold more connections than a login session may open files by default.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 65536:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard < 65536 else 65536, hard))
     SqlServer.engine = config.getoption("engine")
     unknown = set(config.getoption("doors").split(",")) - set(DOORS) - {""}
     if unknown:

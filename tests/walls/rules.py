@@ -63,6 +63,7 @@ PURE_INCLUDES = {
     "authz/base/curve_points.h",
     "authz/base/digest.h",
     "authz/base/display.h",
+    "authz/base/enum_names.h",
     "authz/base/match.h",
     "authz/base/result.h",
     "authz/base/text.h",

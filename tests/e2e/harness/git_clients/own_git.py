@@ -187,7 +187,8 @@ class JGit(OwnGit):
 
     @classmethod
     def keys(cls) -> set[str]:
-        return {"ecdsa"} if _package_version("libjsch-java").startswith("0.1.") else {"ecdsa", "rsa"}
+        old = _package_version("libjsch-java").startswith("0.1.")
+        return {"ecdsa"} if old else {"ecdsa", "rsa", "ed25519"}
 
     def argv(self) -> list:
         # Java takes the home from the account of the user, whatever HOME says.

@@ -100,21 +100,34 @@ TEST_CASE("an administrator's questions name a session, a key, a user, or for a 
 }
 
 TEST_CASE("a page of sessions, a count and an order say the same on the other side") {
-    LiveRecord record;
-    record.sequence = 9;
-    record.id = "c1";
-    record.who = "alice";
-    record.deploy_key = true;
-    record.version = std::string(255, 'v');
-    record.rate = 1'000;
-    record.ending = "killed";
-    const auto page = parse_reply<SessionsPage>(encode_reply(3, SessionsPage{{record, record}, true}));
+    LiveRecord record{.sequence = 9,
+                      .id = "c1",
+                      .who = "alice",
+                      .deploy_key = true,
+                      .fingerprint = "SHA256:a",
+                      .service = "git-upload-pack",
+                      .repo = "alice/site",
+                      .server = "fs1",
+                      .address = "192.0.2.7",
+                      .version = std::string(323, 'v'),  // 80 characters, escaped
+                      .connection = "c2",
+                      .door = Door::sshd,
+                      .process = 11,
+                      .since = 12,
+                      .bytes_in = 13,
+                      .bytes_out = 14,
+                      .rate = 1'000,
+                      .ending = "killed"};
+    const std::string told = encode_reply(3, SessionsPage{{record, record}, true});
+    const auto page = parse_reply<SessionsPage>(told);
     REQUIRE(page.has_value());
     REQUIRE(page->records.size() == 2);
     CHECK(page->more);
     CHECK(page->records[1].sequence == 9);
     CHECK(page->records[1].deploy_key);
     CHECK(page->records[1].ending == "killed");
+    CHECK(page->records[1].version == record.version);
+    CHECK(encode_reply(3, *page) == told);
     CHECK(parse_reply<Killed>(encode_reply(3, Killed{12}))->killed == 12);
     CHECK_FALSE(parse_reply<Killed>(encode_reply(3, Done())).has_value());
 

@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "authz/base/text.h"
 #include "tests/unit/authz/wire/wire_samples.h"
 
@@ -23,23 +21,6 @@ Body there_and_back(const RequestHead& head, const Body& body) {
 }
 
 }  // namespace
-
-TEST_CASE("each request says the same on the other side, and each of its fields is needed") {
-    each_request([](const auto& request) {
-        const std::string message = encode_request({1, 2}, request);
-        CAPTURE(message);
-        const auto back = there_and_back({1, 2}, request);
-        CHECK(encode_request({1, 2}, back) == message);
-        const auto tree = nlohmann::json::parse(message);
-        for (const auto& [name, value] : tree.items()) {
-            if (name == "again" || name == "proven_as" || name == "git_protocol" || name == "user") continue;
-            auto without = tree;
-            without.erase(name);
-            CAPTURE(name);
-            CHECK_FALSE(parse_request(without.dump()).has_value());
-        }
-    });
-}
 
 TEST_CASE("no byte of a client makes a request too long to be read") {
     KeyRequest request{sample_key(), std::string(300, '\xff'), false, sample_client()};
