@@ -53,7 +53,7 @@ def test_a_signal_does_not_get_between_a_change_and_its_event(private_sites, sec
 
 def test_a_signal_does_not_keep_quiet_that_a_change_is_not_on_record(private_site):
     running, holder = _start_adding(private_site, "bob")
-    private_site.gateway.stop()
+    private_site.gateway.kill()  # at once: the command waits for the database for five seconds, no longer
     (private_site.state / "audit.key").chmod(0o644)
     running.process.send_signal(signal.SIGINT)
     time.sleep(0.2)
@@ -64,7 +64,7 @@ def test_a_signal_does_not_keep_quiet_that_a_change_is_not_on_record(private_sit
 
 def test_a_change_is_on_record_though_authz_went_away_meanwhile(private_site):
     running, holder = _start_adding(private_site, "bob")
-    private_site.gateway.stop()
+    private_site.gateway.kill()
     holder.rollback()
     assert running.process.wait(20) == 0
     assert [one["arguments"] for one in events(private_site, "--event", "admin")] == [["bob"]]
