@@ -163,6 +163,8 @@ def test_its_agents_are_understood(release, fetch, private_sites):
         site.gerve("server", "add", fetch["server"], f"127.0.0.1:{agent.port}")
         site.gerve("route", "set", alice.login, fetch["server"])
         wait_until(lambda: alice.git("ls-remote", repository.url).stdout == fetch["told"], "what was told then")
+        # git does not look at the exit status of ssh here.
+        alice.ssh(f"git-upload-pack '{repository.path}'", exit=0, says="refs/heads/main")
     finally:
         agent.close()
 

@@ -214,8 +214,10 @@ def a_push_under_way(site):
 
 def end_hooks(site):
     """A hook that sleeps, with no one to wait for it."""
-    for pid in site.gateway.family():
+    family = site.gateway.family()
+    for pid in family:
         os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(is_alive(pid) for pid in family), "they are gone")
 
 
 def test_drain_has_an_end_and_clients_read_why(private_sites):
