@@ -11,13 +11,6 @@ namespace {
 
 // ---- handlers
 
-// For one key alone. AuthzServer takes keys together (answer_keys), whose permit is all that it needs of this
-// row.
-Result<std::optional<KeyFound>> answer_key(Visit& visit, const KeyRequest& request) {
-    const KeyAsked asked{&request, visit.asker};
-    return std::move(visit.authorizer.keys({&asked, 1}).front());
-}
-
 Result<std::optional<KeyFound>> answer_holder(Visit& visit, const HolderRequest& request) {
     return visit.authorizer.holder(request, visit.asker);
 }
@@ -148,12 +141,16 @@ constexpr Permit permit(PeerKind kind, Door door) {
     return Handled<handler>::permit(kind, door);
 }
 
+constexpr Permit permit_keys(PeerKind kind, Door door) {
+    return {kind, door, index_of_request<KeyRequest>(), nullptr};
+}
+
 using enum PeerKind;
 using enum Door;
 
 // What is not in this table is not answered.
 constexpr std::array permits{
-    permit<answer_key>(worker, gateway),
+    permit_keys(worker, gateway),
     permit<answer_authorize>(worker, gateway),
     permit<answer_self>(worker, gateway),
     permit<take_report>(worker, gateway),
@@ -164,7 +161,7 @@ constexpr std::array permits{
     permit<answer_anonymous>(worker, git),
     permit<take_report>(worker, git),
     permit<take_refusal>(worker, git),
-    permit<answer_key>(authorized_keys, sshd),
+    permit_keys(authorized_keys, sshd),
     permit<answer_holder>(forced_command, sshd),
     permit<answer_authorize>(forced_command, sshd),
     permit<answer_self>(forced_command, sshd),
@@ -183,10 +180,6 @@ const Permit* find_permit(const Peer& peer, std::size_t request, Door door) {
         if (permit.request == request && permit.door == door && peer.kinds.has(permit.kind)) return &permit;
     }
     return nullptr;
-}
-
-std::span<const Permit> all_permits() {
-    return permits;
 }
 
 const ClientContext& client_of(const Request& request) {

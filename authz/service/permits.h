@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 
 #include "authz/audit/audit.h"
@@ -25,24 +24,24 @@ struct Visit {
     bool live_changed = false;  // by the handler
 };
 
-// What came of a question, whatever it was.
+// The result of a question of any type.
 struct Outcome {
     std::optional<Error> error;
-    std::string reply;           // encoded, where there is no error
-    std::optional<Rule> denial;  // by which somebody goes without
-    bool stale = false;          // the handle
+    std::string reply;           // encoded; empty with an error
+    std::optional<Rule> denial;  // the rule that refused an operation
+    bool stale = false;          // the handle is
 };
 
 struct Permit {
     PeerKind kind;
     Door door;
     std::size_t request;  // its place in Request
+    // Null: questions of this type are answered together, see AuthzServer::answer_keys().
     Outcome (*answer)(Visit& visit, const Request& request);
 };
 
 // The row by which the peer may ask this through that door; null: it may not.
 [[nodiscard]] const Permit* find_permit(const Peer& peer, std::size_t request, Door door);
-[[nodiscard]] std::span<const Permit> all_permits();
 
 // Of whatever kind a request is.
 [[nodiscard]] const ClientContext& client_of(const Request& request);

@@ -59,9 +59,9 @@ void AuthzServer::receive(Desk& desk, const std::shared_ptr<Connection>& connect
         return reply(*connection, encode_error(parse_request_id(message), received.error()));
     }
     if (received->head.deadline <= monotonic_now()) return metrics_.expired.add();
-    const auto* key = std::get_if<KeyRequest>(&received->request);
-    const bool with_others =
-        key != nullptr && find_permit(connection->peer, received->request.index(), key->client.door);
+    const Request& request = received->request;
+    const Permit* permit = find_permit(connection->peer, request.index(), client_of(request).door);
+    const bool with_others = permit != nullptr && permit->answer == nullptr;
     (with_others ? desk.keys : desk.other)
         .push_back({connection, std::move(*received), monotonic_now() + parts_.deadline.count()});
 }
