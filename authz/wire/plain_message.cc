@@ -59,21 +59,20 @@ bool take_member(Scanner& scanner, std::string_view name, PlainObject& into) {
     return number && into.add({name, Kind::number, {}, *number});
 }
 
-// `inner`: for the object in it; null: it may have none.
-bool take_object(Scanner& scanner, PlainObject& into, PlainObject* inner) {
-    bool has_inner = false;
+// `message`: for the object in it; null: it may have none.
+bool take_object(Scanner& scanner, PlainObject& into, PlainMessage* message) {
     if (!scanner.take('{')) return false;
     do {
         const auto name = scanner.text();
         if (!name || !scanner.take(':')) return false;
-        if (inner != nullptr && *name == "client") {
-            if (has_inner || !take_object(scanner, *inner, nullptr)) return false;
-            has_inner = true;
+        if (message != nullptr && *name == "client") {
+            if (message->has_client || !take_object(scanner, message->client, nullptr)) return false;
+            message->has_client = true;
         } else if (!take_member(scanner, *name, into)) {
             return false;
         }
     } while (scanner.take(','));
-    return scanner.take('}') && (inner == nullptr || has_inner);
+    return scanner.take('}');
 }
 
 }  // namespace
@@ -93,7 +92,7 @@ bool PlainObject::add(const Member& member) {
 
 bool PlainMessage::parse(std::string_view message) {
     Scanner scanner(message);
-    return take_object(scanner, outer, &client) && scanner.at_end();
+    return take_object(scanner, outer, this) && scanner.at_end();
 }
 
 }  // namespace gerve::wire

@@ -31,12 +31,13 @@ class PlainObject {
     std::size_t count_ = 0;
 };
 
-// A request whose values are text in printable ASCII without escapes, unsigned whole numbers, true and false,
-// in the shortest form, but for one object of such values, which is called "client". Whatever else JSON
+// An object whose values are text in printable ASCII without escapes, unsigned whole numbers, true and false,
+// in the shortest form, and at most one object of such values, which is called "client". Whatever else JSON
 // allows does not parse here, and is the library's to read; what does parse means the same to both.
 struct PlainMessage {
     PlainObject outer;
     PlainObject client;
+    bool has_client = false;
 
     [[nodiscard]] bool parse(std::string_view message);
 };

@@ -54,9 +54,10 @@ Value Value::of(const PlainObject& object, std::string_view name) {
 
 Value Value::member(std::string_view name) const {
     if (const auto* message = std::get_if<const PlainMessage*>(&value_)) {
+        if (name != "client") return of((*message)->outer, name);
         Value client;
-        client.value_ = &(*message)->client;
-        return name == "client" ? client : of((*message)->outer, name);
+        if ((*message)->has_client) client.value_ = &(*message)->client;
+        return client;
     }
     if (const auto* object = std::get_if<const PlainObject*>(&value_)) return of(**object, name);
     if (tree() == nullptr || !tree()->is_object()) return {};

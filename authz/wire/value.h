@@ -1,4 +1,4 @@
-// Value: any JSON that was received, as what it may be, and never more.
+// Value: received JSON, read as the type that is asked for.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace gerve::wire {
 
-// A view into a ReceivedMessage. What is asked of a value of another kind, or of one that is missing, is
-// missing.
+// A view into a ReceivedMessage, perhaps of nothing. Read as another type than it has, or in search of what
+// it does not have, it gives nothing.
 class Value {
   public:
     Value() = default;
@@ -48,7 +48,7 @@ class ReceivedMessage {
     ~ReceivedMessage();
     ReceivedMessage(const ReceivedMessage&) = delete;
     ReceivedMessage& operator=(const ReceivedMessage&) = delete;
-    // Missing: it is no JSON, or too long.
+    // Of nothing: it is not JSON, or too long.
     [[nodiscard]] Value value() const;
 
   private:
@@ -57,7 +57,7 @@ class ReceivedMessage {
     std::unique_ptr<nlohmann::json> tree_;
 };
 
-// An object's text in one line, in its shortest form; nothing: it is no object.
+// An object in one line, in its shortest form; nothing: it is not an object.
 [[nodiscard]] std::optional<std::string> compact_object(std::string_view json);
 
 }  // namespace gerve::wire
