@@ -14,7 +14,7 @@ Result<void> harden_process() {
 #if !defined(__SANITIZE_ADDRESS__)  // its leak check attaches to the process as a debugger does
     done = ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && done;
 #endif
-    if (!done) return internal_error(errno_text("cannot give up rights"));
+    if (!done) return internal_error(errno_text("setrlimit or prctl"));
     return {};
 }
 

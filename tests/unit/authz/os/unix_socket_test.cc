@@ -57,7 +57,7 @@ TEST_CASE("a socket that somebody listens at is left alone, whichever its type")
         const auto first = listen_unix(path, UnixSocketType::packets, 0600);
         REQUIRE(first);
         CHECK_FALSE(nobody_listens(*address));
-        CHECK(why_not(path) == path + ": another process listens there");
+        CHECK(why_not(path) == path + ": in use by another process, or not accessible");
         const Fd client = make_unix_socket(UnixSocketType::packets);
         CHECK(address->connect(client));
     }

@@ -36,7 +36,7 @@ TEST_CASE("a unix socket takes the place of a dead one, not of a living one, and
         for (const auto kind : {UnixSocketType::packets, UnixSocketType::stream}) {
             const auto second = UnixListener::open(path, kind, 0600);
             REQUIRE_FALSE(second.has_value());
-            CHECK(second.error().detail == path + ": another process listens there");
+            CHECK(second.error().detail == path + ": in use by another process, or not accessible");
         }
         // What a killed process leaves behind: the name without the listener.
         const std::string dead = temporary.path + "/dead";
