@@ -24,7 +24,7 @@ struct UpstreamConfig {
     std::chrono::milliseconds connect_timeout{5'000};  // to one endpoint, the look-up of its name included
     // From OPEN to its answer: longer than an agent lets an operation wait for its turn.
     std::chrono::milliseconds answer_timeout{30'000};
-    // A file server that takes no byte for so long, or does not answer keepalives, is lost.
+    // A file server that takes no byte for this long, or does not answer keepalives, is lost.
     std::chrono::milliseconds peer_timeout{120'000};
     // Of each of service_rows. The idle time of one that writes counts only until the client has sent
     // everything: hooks may take long.

@@ -108,9 +108,9 @@ std::optional<Handle> HandleSeal::open(std::string_view text) const {
     std::string bound(reader.text());
     const KeyId id{reader.number()};
     auto fingerprint = Fingerprint::parse_bytes(reader.bytes(Fingerprint::size));
-    auto owner = read_holder(reader);
-    if (!fingerprint || !owner || !reader.good_to_the_end()) return std::nullopt;
-    return Handle{KnownKey{id, std::move(*fingerprint), std::move(*owner)}, given_to, std::move(bound),
+    auto holder = read_holder(reader);
+    if (!fingerprint || !holder || !reader.good_to_the_end()) return std::nullopt;
+    return Handle{KnownKey{id, std::move(*fingerprint), std::move(*holder)}, given_to, std::move(bound),
                   issued};
 }
 

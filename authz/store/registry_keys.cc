@@ -71,15 +71,15 @@ std::optional<KeyRecord> read_key_record(RowReader& row) {
         address = row.text();
     else
         row.skip();
-    auto owner = read_holder(row, can_write);
-    if (!owner || !row.good()) return std::nullopt;
+    auto holder = read_holder(row, can_write);
+    if (!holder || !row.good()) return std::nullopt;
     return KeyRecord{KeyId{id},
                      std::move(*fingerprint),
                      key->algorithm(),
                      key->bits(),
                      key->text(),
                      std::move(title),
-                     std::move(*owner),
+                     std::move(*holder),
                      created,
                      expires,
                      revoked,

@@ -19,6 +19,7 @@ class AuthzClient {
     AuthzClient(std::string socket_path, std::chrono::milliseconds patience)
         : path_(std::move(socket_path)), patience_(patience) {}
 
+    // ReadyRequest is answered when authz answers and its database does.
     template <class R>
     [[nodiscard]] Result<typename R::Reply> ask(const R& request) {
         const auto reply = exchange([&](const RequestHead& head) { return encode_request(head, request); });

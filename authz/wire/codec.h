@@ -28,8 +28,8 @@ struct Wrong {
     }
 };
 
-// write() puts a value where one is due. read() gives nothing for a value that is none of this type and form;
-// it notes which field of a message it was.
+// write() puts a value where one is due. read() gives nothing for a value of another type or form; of a
+// message it notes the field.
 template <class T, class Form>
 struct Codec;
 

@@ -171,24 +171,24 @@ int remove_route(Site& site, const Login& owner) {
     return tell_redis(site, [&](RedisEditor& redis) { return redis.remove(owner); });
 }
 
-int sync_routes(Site& site, bool mend, bool json) {
+int sync_routes(Site& site, bool repair, bool json) {
     if (!site.config().redis)
         throw Stop{usage_status, "no [routes.redis] in the configuration: nothing to compare"};
     auto editor = need_backend(RedisEditor::open(*site.config().redis));
-    const auto found = need(editor.compare(need(site.registry().list_routes()), mend));
+    const auto found = need(editor.compare(need(site.registry().list_routes()), repair));
     Json out = Json::array();
-    Table table({"OWNER", "REDIS", "TABLE", mend ? "REPAIRED" : ""});
+    Table table({"OWNER", "REDIS", "TABLE", repair ? "REPAIRED" : ""});
     bool all_well = true;
     for (const RouteDifference& one : found.differences) {
-        const bool mended = mend && one.failure.empty();
-        all_well = all_well && mended;
+        const bool repaired = repair && one.failure.empty();
+        all_well = all_well && repaired;
         const std::string is = one.is ? one.is->text() : "";
         out.push_back(
-            {{"owner", one.owner}, {"redis", one.was.value_or("")}, {"table", is}, {"repaired", mended}});
+            {{"owner", one.owner}, {"redis", one.was.value_or("")}, {"table", is}, {"repaired", repaired}});
         table.add({one.owner, one.was.value_or("-"), one.is ? is : "-",
-                   mended ? "yes"
-                   : mend ? "no: " + one.failure
-                          : ""});
+                   repaired ? "yes"
+                   : repair ? "no: " + one.failure
+                            : ""});
     }
     json ? print_json(out)
          : table.print(std::to_string(found.compared) + " routes: Redis says what the table says");

@@ -22,6 +22,8 @@ class AuthzLink {
   public:
     AuthzLink(asio::io_context& loop, std::string socket_path);
 
+    // `request` outlives the call. Errors: unavailable, within `patience`; internal (authz refuses to
+    // answer).
     template <class R>
     [[nodiscard]] asio::awaitable<Result<typename R::Reply>> ask(
         const R& request, std::chrono::milliseconds patience = question_patience) {
@@ -46,7 +48,7 @@ class AuthzLink {
         std::optional<std::string> reply;  // none: the connection broke
     };
 
-    // authz answers within its own deadline when its database does not; so long is waited for authz itself.
+    // For authz itself, which answers within a deadline of its own when its database does not.
     static constexpr std::chrono::milliseconds question_patience{4'000};
 
     template <class R>

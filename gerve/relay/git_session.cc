@@ -136,16 +136,13 @@ asio::awaitable<void> tell_self(OperationFront& front, SelfQuestion question, Se
 }  // namespace
 
 void describe_command(const std::string& command, SessionReport& report) {
-    const auto self = parse_self_question(command);
-    const auto git = parse_git_command(command);
-    if (self && *self) {
+    report.repo = command;
+    if (const auto self = parse_self_question(command); self && *self) {
         report.service = (*self)->name();
         report.repo = (*self)->repo ? (*self)->repo->text() : "";
-    } else if (git) {
+    } else if (const auto git = parse_git_command(command)) {
         report.service = service_name(git->service);
         report.repo = git->repo.text();
-    } else {
-        report.repo = command;
     }
 }
 

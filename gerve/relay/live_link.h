@@ -61,7 +61,7 @@ class LiveLink {
         std::uint64_t number_ = 0;
     };
     [[nodiscard]] Place enter(LiveSubject& subject);
-    // Of a subject without a principal, which authz could not take anything back from: it is not told.
+    // For a subject without a principal. authz is not told of it: there is no access that it could withdraw.
     [[nodiscard]] Place hold(LiveSubject& subject);
     // Ends all that is in the link, whether authz has heard of it or not.
     void end_all(LiveEnd why);

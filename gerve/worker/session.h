@@ -15,9 +15,9 @@ namespace gerve {
 // client that has not logged in.
 enum class Stage {
     authenticating,
-    maintenance,  // accepted without a proof, only to be told: the last stage of such a connection
-    proven,       // a key was proven; authz has not said whose it is, since it was away
-    over_limit,   // it is known whose, and that there is no room: only told so, the last stage likewise
+    maintenance,  // accepted without a proof, to read the text; it goes no further
+    proven,       // a key was proven while authz was away: whose it is is not known yet
+    over_limit,   // the limits of its key or account are reached: it reads so, and goes no further
     known,        // served
 };
 
@@ -73,7 +73,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Deadline login_deadline_{};
     std::optional<LoggedIn> login_;
     std::optional<Accounts::Connection> seat_;  // of one that is known
-    std::string over_limit_;                    // the line for the client
+    std::string over_limit_;                    // which limit, for the client
     std::optional<LiveConnection> live_;
     bool refused_ = false;     // an attempt, and that is written down
     bool asked_none_ = false;  // by the method "none", with which clients begin

@@ -49,20 +49,20 @@ Result<void> RedisEditor::remove(const Login& owner) {
     return change({"DEL", prefix_ + owner.folded()});
 }
 
-Result<std::optional<RouteDifference>> RedisEditor::compare_one(const RouteRecord& route, bool mend) {
+Result<std::optional<RouteDifference>> RedisEditor::compare_one(const RouteRecord& route, bool repair) {
     const auto reply = connection_.ask({"GET", prefix_ + route.owner.folded()});
     if (!reply) return pass_on(reply);
     if (reply->kind == RedisReply::Kind::text && reply->text == route.server.text()) return std::nullopt;
     RouteDifference difference{route.owner.folded(), std::nullopt, route.server, {}};
     if (reply->kind != RedisReply::Kind::nil) difference.was = shown(*reply);
-    if (!mend) return difference;
-    const auto mended = set(route.owner, route.server);
-    if (!mended && mended.error().kind == ErrorKind::unavailable) return pass_on(mended);
-    if (!mended) difference.failure = mended.error().told;
+    if (!repair) return difference;
+    const auto repaired = set(route.owner, route.server);
+    if (!repaired && repaired.error().kind == ErrorKind::unavailable) return pass_on(repaired);
+    if (!repaired) difference.failure = repaired.error().told;
     return difference;
 }
 
-Result<void> RedisEditor::look_for_strays(const std::vector<RouteRecord>& table, bool mend,
+Result<void> RedisEditor::look_for_strays(const std::vector<RouteRecord>& table, bool repair,
                                           RouteComparison& found) {
     std::set<std::string> known;
     for (const RouteRecord& route : table) known.insert(prefix_ + route.owner.folded());
@@ -81,7 +81,7 @@ Result<void> RedisEditor::look_for_strays(const std::vector<RouteRecord>& table,
             if (!value) return pass_on(value);
             RouteDifference stray{
                 printable(key.text.substr(prefix_.size()), 80), shown(*value), std::nullopt, {}};
-            const auto removed = mend ? change({"DEL", key.text}) : Result<void>{};
+            const auto removed = repair ? change({"DEL", key.text}) : Result<void>{};
             if (!removed && removed.error().kind == ErrorKind::unavailable) return removed;
             if (!removed) stray.failure = removed.error().told;
             found.differences.push_back(std::move(stray));
@@ -90,15 +90,15 @@ Result<void> RedisEditor::look_for_strays(const std::vector<RouteRecord>& table,
     return {};
 }
 
-Result<RouteComparison> RedisEditor::compare(const std::vector<RouteRecord>& table, bool mend) {
+Result<RouteComparison> RedisEditor::compare(const std::vector<RouteRecord>& table, bool repair) {
     RouteComparison found;
     for (const RouteRecord& route : table) {
-        auto difference = compare_one(route, mend);
+        auto difference = compare_one(route, repair);
         if (!difference) return pass_on(difference);
         ++found.compared;
         if (*difference) found.differences.push_back(std::move(**difference));
     }
-    if (auto looked = look_for_strays(table, mend, found); !looked) return pass_on(looked);
+    if (auto looked = look_for_strays(table, repair, found); !looked) return pass_on(looked);
     return found;
 }
 

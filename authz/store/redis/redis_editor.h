@@ -15,7 +15,7 @@ struct RouteDifference {
     std::string owner;               // folded; printable
     std::optional<std::string> was;  // Redis's value, printable; nothing: the key was missing
     std::optional<ServerName> is;    // the table's; nothing: the owner has no route
-    std::string failure;             // why it could not be mended; empty: it was, or was not to be
+    std::string failure;             // why it could not be repaired; empty: it was, or was not to be
 };
 
 struct RouteComparison {
@@ -33,17 +33,17 @@ class RedisEditor {
     [[nodiscard]] Result<void> set(const Login& owner, const ServerName& server);
     [[nodiscard]] Result<void> remove(const Login& owner);
 
-    // Compares every route of the table with Redis and, when `mend`, sets what differs and removes what the
+    // Compares every route of the table with Redis and, when `repair`, sets what differs and removes what the
     // table does not have. Keys are read one by one: an ACL of +get +set +ping is enough but for the
     // removals.
-    [[nodiscard]] Result<RouteComparison> compare(const std::vector<RouteRecord>& table, bool mend);
+    [[nodiscard]] Result<RouteComparison> compare(const std::vector<RouteRecord>& table, bool repair);
 
   private:
     RedisEditor(RedisConnection connection, std::string prefix)
         : connection_(std::move(connection)), prefix_(std::move(prefix)) {}
     Result<void> change(std::initializer_list<std::string_view> words);
-    Result<std::optional<RouteDifference>> compare_one(const RouteRecord& route, bool mend);
-    Result<void> look_for_strays(const std::vector<RouteRecord>& table, bool mend, RouteComparison& found);
+    Result<std::optional<RouteDifference>> compare_one(const RouteRecord& route, bool repair);
+    Result<void> look_for_strays(const std::vector<RouteRecord>& table, bool repair, RouteComparison& found);
 
     RedisConnection connection_;
     std::string prefix_;
