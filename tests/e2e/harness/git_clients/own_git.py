@@ -29,6 +29,7 @@ class OwnGit:
 
     name: str
     key = {"kind": "ed25519"}
+    false_failure: str | None = None  # what it says of a push that the server took (docs/clients.md)
 
     def __init__(self, person):
         self.person = person
@@ -150,6 +151,7 @@ class Pygit2(_PythonLibrary):
 
 class GoGit(OwnGit):
     name = "go-git"
+    false_failure = "failed: EOF"
 
     @classmethod
     def why_not(cls) -> str | None:

@@ -26,6 +26,7 @@ class SshProgram:
     name: str
     program: str  # what is looked for in PATH
     key = {"kind": "ed25519"}
+    false_failure: str | None = None  # what it says of a push that the server took
 
     def __init__(self, person, one_by_one: bool = True):
         self.person = person
