@@ -279,9 +279,10 @@ def _ssh_of(pid: int) -> int | None:
 def _size(directories) -> int:
     total = 0
     for directory in directories:
-        for file in directory.rglob("*"):
-            try:
-                total += file.stat().st_size
-            except OSError:
-                pass  # moved meanwhile
+        for inner, _, files in os.walk(directory):
+            for name in files:
+                try:
+                    total += os.stat(os.path.join(inner, name)).st_size
+                except OSError:
+                    pass  # moved meanwhile
     return total

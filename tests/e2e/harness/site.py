@@ -34,7 +34,12 @@ class Repository:
     @property
     def disk(self) -> Path:
         """Where it lies on the disk of the embedded file server."""
-        found = [path for path in self.state.rglob(f"{self.name}.git") if path.parent.name == self.owner]
+        found = []
+        for directory, inner, _ in os.walk(self.state):
+            if Path(directory).name == self.owner and f"{self.name}.git" in inner:
+                found.append(Path(directory, f"{self.name}.git"))
+            # Not into a repository: a push that is under way makes and removes directories there.
+            inner[:] = [name for name in inner if not name.endswith(".git")]
         assert len(found) == 1, f"{self.path} is on disk at {found}"
         return found[0]
 
