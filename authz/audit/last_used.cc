@@ -10,9 +10,9 @@ namespace {
 using std::chrono::milliseconds;
 
 // From one batch to the next: each costs a commit, and nobody reads a last use to the second.
-constexpr milliseconds interval{1'000};
-constexpr std::int64_t missing_table = 30'000;  // ms until it is looked for again
-constexpr std::int64_t alarm_interval = 30'000;
+constexpr milliseconds write_interval{1'000};
+constexpr std::int64_t missing_columns_interval = 30'000;  // ms until it is looked for again
+constexpr std::int64_t last_used_alarm_interval = 30'000;
 
 constexpr Statement find_columns{"last-used-table", "SELECT key_id, used_at, address FROM key_last_used"};
 
@@ -64,7 +64,10 @@ Result<void> write_uses(Database& database, const KeyUses& uses) {
 }
 
 LastUses::LastUses(Connect connect, AuditCounters& counters)
-    : counters_(counters), link_(std::move(connect)), alarm_(alarm_interval), thread_([this] { work(); }) {}
+    : counters_(counters),
+      link_(std::move(connect)),
+      alarm_(last_used_alarm_interval),
+      thread_([this] { work(); }) {}
 
 LastUses::~LastUses() {
     (void)stop(std::chrono::hours(1));
@@ -100,7 +103,7 @@ void LastUses::put_back(KeyUses uses) {
 
 void LastUses::work() {
     while (true) {
-        KeyUses uses = take(interval);
+        KeyUses uses = take(write_interval);
         const bool last = [this] {
             const std::lock_guard lock(mutex_);
             return stopping_;
@@ -129,7 +132,7 @@ bool LastUses::find_table(Database& database) {
     const auto columns = database.columns(find_columns);
     has_table_ = columns.has_value();
     if (!columns) {
-        look_again_ = monotonic_now() + missing_table;
+        look_again_ = monotonic_now() + missing_columns_interval;
         note_failure(columns.error());
     }
     return has_table_;

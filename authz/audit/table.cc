@@ -22,7 +22,7 @@ constexpr milliseconds interval{250};  // from one batch to the next
 constexpr milliseconds busy_interval{1'000};
 constexpr std::size_t many = 100;               // events since the last look
 constexpr std::int64_t missing_table = 30'000;  // ms until it is looked for again
-constexpr std::int64_t alarm_interval = 30'000;
+constexpr std::int64_t table_alarm_interval = 30'000;
 constexpr std::int64_t lag_interval = 1'000;  // ms between two looks at all files
 constexpr std::size_t batch = 2'000;          // events
 
@@ -38,7 +38,7 @@ AuditTable::AuditTable(AuditTableParts parts)
       last_uses_(parts_.connect, *parts_.counters),
       spool_(parts_.file, [this](const std::string& chain) { return progress_of(chain); }),
       turn_(::open(head_file_of(parts_.file).c_str(), O_RDONLY | O_CLOEXEC)),
-      alarm_(alarm_interval),
+      alarm_(table_alarm_interval),
       thread_([this] { work(); }) {}
 
 AuditTable::~AuditTable() {

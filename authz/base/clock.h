@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace gerve {
 
@@ -19,5 +20,8 @@ using UnixMillis = std::int64_t;
     using namespace std::chrono;
     return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
+
+// A monotonic time that does not come: what has no deadline.
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace gerve

@@ -108,14 +108,14 @@ Result<Killed> end_sessions(Visit& visit, const KillRequest& kill) {
 
 // ---- the table
 
-void note_decision(const Authorization& reply, Outcome& outcome) {
+void note_decision(const Authorization& reply, Answered& outcome) {
     outcome.stale = std::holds_alternative<StaleHandle>(reply);
     if (const auto* refused = std::get_if<Refused>(&reply)) outcome.denial = refused->because;
 }
 
 template <class Reply>
-Outcome outcome_of(std::uint64_t id, const Result<Reply>& reply) {
-    Outcome outcome;
+Answered outcome_of(std::uint64_t id, const Result<Reply>& reply) {
+    Answered outcome;
     if (!reply) {
         outcome.error = reply.error();
         return outcome;
@@ -129,7 +129,7 @@ template <auto handler>
 struct Handled;
 template <class R, Result<typename R::Reply> (*handler)(Visit&, const R&)>
 struct Handled<handler> {
-    static Outcome answer(Visit& visit, const Request& request) {
+    static Answered answer(Visit& visit, const Request& request) {
         return outcome_of(visit.id, handler(visit, std::get<R>(request)));
     }
     static constexpr Permit permit(PeerKind kind, Door door) {

@@ -25,7 +25,7 @@ struct Visit {
 };
 
 // The result of a question of any type.
-struct Outcome {
+struct Answered {
     std::optional<Error> error;
     std::string reply;           // encoded; empty with an error
     std::optional<Rule> denial;  // the rule that refused an operation
@@ -37,7 +37,7 @@ struct Permit {
     Door door;
     std::size_t request;  // its place in Request
     // Null: questions of this type are answered together, see AuthzServer::answer_keys().
-    Outcome (*answer)(Visit& visit, const Request& request);
+    Answered (*answer)(Visit& visit, const Request& request);
 };
 
 // The row by which the peer may ask this through that door; null: it may not.

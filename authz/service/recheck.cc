@@ -12,7 +12,7 @@ namespace {
 
 // So many look-ups, then so long a pause: others use the database, too.
 constexpr unsigned run_length = 200;
-constexpr std::chrono::milliseconds breather{40};
+constexpr std::chrono::milliseconds run_pause{40};
 // One row that makes no sense, or one table that is locked, stands in nobody else's way; a database that is
 // away does.
 constexpr unsigned most_failures_in_a_row = 8;
@@ -159,7 +159,7 @@ void Recheck::run() {
     bool incomplete = false;
     unsigned look_ups = 0;
     RecheckPlace from;
-    const auto pace = [&] { return ++look_ups % run_length != 0 || pause(breather); };
+    const auto pace = [&] { return ++look_ups % run_length != 0 || pause(run_pause); };
     while (pause(every_)) {
         if (live_.size() == 0) continue;
         (void)link.maintain();

@@ -18,10 +18,10 @@ namespace gerve {
 namespace {
 
 constexpr std::size_t max_connections = 8192;
-constexpr int slow_part = 4;                       // of the deadline: a statement that takes longer is slow
-constexpr int send_buffer = 1 << 20;               // bytes
-constexpr int send_patience = 100;                 // ms that a peer may keep a thread waiting
-constexpr std::chrono::milliseconds breather{20};  // when there are no file descriptors left
+constexpr int slow_part = 4;          // of the deadline: a statement that takes longer is slow
+constexpr int send_buffer = 1 << 20;  // bytes
+constexpr int send_patience = 100;    // ms that a peer may keep a thread waiting
+constexpr std::chrono::milliseconds descriptor_pause{20};  // when there are no file descriptors left
 // Connections accepted at a time: a crowd at the door, or one stranger that comes again and again, must not
 // keep a thread from the questions of those inside.
 constexpr int accepts_per_turn = 8;
@@ -176,7 +176,7 @@ void AuthzServer::accept_some() {
             break;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             log_trouble("cannot accept", errno_text("accept"));
-            std::this_thread::sleep_for(breather);
+            std::this_thread::sleep_for(descriptor_pause);
             break;
         }
     }

@@ -138,7 +138,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
     Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit);
     const Asker asker{permit->kind, peer.user, peer.pid, peer.uid};
     Visit visit{id, authorizer, asker, peer, connection.id, live_, *parts_.audit};
-    Outcome outcome = permit->answer(visit, request);
+    Answered outcome = permit->answer(visit, request);
     if (visit.live_changed) settle_live(connection);
     if (outcome.error) desk.awaits = waits_for_turn(*outcome.error);
     if (desk.awaits) return {};

@@ -33,12 +33,6 @@ constexpr Statement leave_redirects{
     " SELECT ?, d.name_folded, d.repo_id FROM repo_redirects d WHERE d.owner_id = ? AND d.name_folded NOT IN"
     " (SELECT e.name_folded FROM repo_redirects e WHERE e.owner_id = ?)"};
 
-Result<void> run(Database& database, const Statement& statement, Binds binds) {
-    const auto done = database.execute(statement, binds);
-    if (!done) return pass_on(done);
-    return {};
-}
-
 Result<void> run_all(Database& database,
                      std::initializer_list<std::pair<const Statement*, std::vector<Bind>>> all) {
     for (const auto& [statement, binds] : all) {

@@ -69,12 +69,6 @@ Result<void> mark(Database& database, const RepoPath& repo, const Statement& sta
     return {};
 }
 
-Result<void> run(Database& database, const Statement& statement, Binds binds) {
-    const auto done = database.execute(statement, binds);
-    if (!done) return pass_on(done);
-    return {};
-}
-
 Result<std::string> server_of(Database& database, AccountId owner) {
     const auto name = read_one<std::string>(database, find_server_of, {number_of(owner)},
                                             [](RowReader& row) { return std::optional(row.text()); });

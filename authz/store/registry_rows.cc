@@ -49,6 +49,12 @@ Result<AccountRecord> need_kind(Database& database, const Login& login, AccountK
 
 }  // namespace
 
+Result<void> run(Database& database, const Statement& statement, Binds binds) {
+    const auto done = database.execute(statement, binds);
+    if (!done) return pass_on(done);
+    return {};
+}
+
 std::optional<AccountRecord> read_account(RowReader& row) {
     const auto id = row.integer();
     auto login = row.text_as(Login::parse);

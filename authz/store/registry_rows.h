@@ -38,6 +38,9 @@ template <class Record, class Read>
     return std::move(records->front());
 }
 
+// A statement that has no rows to give.
+[[nodiscard]] Result<void> run(Database& database, const Statement& statement, Binds binds);
+
 // Each takes the columns of the SELECT beside it in this order.
 //   account     id, login, kind, created_at, suspended_at
 //   repository  id, owner's id, owner's login, name, is_public, created_at, archived_at, disabled_at

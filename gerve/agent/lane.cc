@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 constexpr int accepts_per_wake = 4;
 
 // After an accept that failed for want of descriptors or memory.
-constexpr auto shortage_pause = 100ms;
+constexpr auto accept_pause = 100ms;
 
 Fd duplicate(const Fd& socket) {
     return Fd(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3));
@@ -47,7 +47,7 @@ asio::awaitable<void> AcceptingLane::accept_from(Door& door) {
     while (co_await door.socket.readable()) {
         if (lane_.state.draining || accept_some(door)) continue;
         std::error_code ignored;
-        door.pause.expires_after(shortage_pause);
+        door.pause.expires_after(accept_pause);
         co_await door.pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
 }

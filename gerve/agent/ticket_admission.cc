@@ -156,8 +156,9 @@ tl::unexpected<Refusal> refuse_storage(Service service, const Error& error) {
     const bool changes_nothing = service != Service::admin && !needs_write(service);
     std::string told(told_text(FailCode::storage));
     if (service == Service::admin) told += ": " + describe(error);
+    std::string why = describe(error);
     return tl::make_unexpected(
-        Refusal{{FailCode::storage, changes_nothing, std::move(told)}, describe(error)});
+        Refusal{{FailCode::storage, changes_nothing, std::move(told)}, std::move(why)});
 }
 
 Admitted<void> check_ticket(const ReceivedOpen& received, const AgentConfig& config, bool unix_socket,

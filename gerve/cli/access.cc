@@ -8,9 +8,7 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct Values {
+struct AccessValues {
     std::optional<RepoPath> repo;
     std::optional<GrantHolder> holder;
     std::optional<Access> access;
@@ -19,7 +17,7 @@ struct Values {
 
 constexpr const char* holder_name = "LOGIN|ORG/TEAM";
 
-int list_access(Site& site, const Values& values) {
+int list_access(Site& site, const AccessValues& values) {
     const auto grants = need(site.registry().list_access(*values.repo));
     Json out = Json::array();
     Table table({"HOLDER", "ACCESS"});
@@ -31,12 +29,12 @@ int list_access(Site& site, const Values& values) {
     return 0;
 }
 
-std::string holder_text(const Values& values) {
+std::string holder_text(const AccessValues& values) {
     return std::visit([](const auto& one) { return one.text(); }, *values.holder);
 }
 
 // Who has what there before it is changed.
-void note_grant(Site& site, const Values& values) {
+void note_grant(Site& site, const AccessValues& values) {
     const std::string holder = holder_text(values);
     site.details().add("repo", values.repo->text());
     site.details().add(std::holds_alternative<Login>(*values.holder) ? "user" : "team", holder);
@@ -54,7 +52,7 @@ void note_grant(Site& site, const Values& values) {
 
 void declare_access(Command& root) {
     Command access = root.group("access", "Who may read a repository or push to it, besides its owner.");
-    const auto grant = std::make_shared<Values>();
+    const auto grant = std::make_shared<AccessValues>();
     access
         .change("grant", "Give a user or a team access; it replaces what they had.",
                 [grant](Site& site) {
@@ -71,7 +69,7 @@ void declare_access(Command& root) {
                   parsed(grant->holder, [](const std::string& text) { return parse_grant_holder(text); }))
         .argument("read|write|admin", "How much",
                   parsed(grant->access, [](const std::string& text) { return parse_access(text); }));
-    const auto revoke = std::make_shared<Values>();
+    const auto revoke = std::make_shared<AccessValues>();
     access
         .change("revoke", "Withdraw the access of a user or a team.",
                 [revoke](Site& site) {
@@ -82,7 +80,7 @@ void declare_access(Command& root) {
         .argument("OWNER/NAME", "The repository", parsed(revoke->repo))
         .argument(holder_name, "The user or the team",
                   parsed(revoke->holder, [](const std::string& text) { return parse_grant_holder(text); }));
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<AccessValues>();
     access
         .command("list", "List who has access to a repository besides its owner.",
                  [list](Site& site) { return list_access(site, *list); })

@@ -8,9 +8,7 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct Values {
+struct AccountValues {
     std::optional<Login> login;
     std::optional<Login> member;
     std::optional<TeamPath> team;
@@ -40,7 +38,7 @@ int list_users(Site& site, bool json) {
     return 0;
 }
 
-int add_account(Site& site, const Values& values) {
+int add_account(Site& site, const AccountValues& values) {
     site.details().add("user", values.login->text());
     const auto kind = values.flag ? AccountKind::organization : AccountKind::user;
     const auto added = site.registry().add_account(*values.login, kind);
@@ -61,7 +59,7 @@ int remove_account(Site& site, const Login& login) {
 
 void declare_user(Command& root) {
     Command user = root.group("user", "Accounts of people and organisations.");
-    const auto add = std::make_shared<Values>();
+    const auto add = std::make_shared<AccountValues>();
     user.change("add", "Create an account for a person or, with --org, for an organisation.",
                 [add](Site& site) {
                     site.create_state();
@@ -69,10 +67,10 @@ void declare_user(Command& root) {
                 })
         .argument("LOGIN", "Its name: letters, digits, '.', '_', '-'", parsed(add->login))
         .flag("--org", "An organisation: it has members and teams instead of keys", add->flag);
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<AccountValues>();
     user.command("list", "List all accounts.", [list](Site& site) { return list_users(site, list->json); })
         .json(list->json);
-    const auto suspend = std::make_shared<Values>();
+    const auto suspend = std::make_shared<AccountValues>();
     user.change("suspend", "Refuse everything to an account until it is unsuspended.",
                 [suspend](Site& site) {
                     site.details().add("user", suspend->login->text());
@@ -80,7 +78,7 @@ void declare_user(Command& root) {
                     return 0;
                 })
         .argument("LOGIN", "The account", parsed(suspend->login));
-    const auto unsuspend = std::make_shared<Values>();
+    const auto unsuspend = std::make_shared<AccountValues>();
     user.change("unsuspend", "Undo suspend.",
                 [unsuspend](Site& site) {
                     site.details().add("user", unsuspend->login->text());
@@ -89,7 +87,7 @@ void declare_user(Command& root) {
                 })
         .argument("LOGIN", "The account", parsed(unsuspend->login));
     declare_renaming(user);
-    const auto remove = std::make_shared<Values>();
+    const auto remove = std::make_shared<AccountValues>();
     user.change("remove", "Delete an account that owns nothing, or free an account's former name.",
                 [remove](Site& site) { return remove_account(site, *remove->login); })
         .argument("LOGIN", "The account, or the former name", parsed(remove->login));
@@ -97,7 +95,7 @@ void declare_user(Command& root) {
                    "gerve user suspend alice", "gerve user rename alice alicia", "gerve user remove alcie"});
 }
 
-int list_members(Site& site, const Values& values) {
+int list_members(Site& site, const AccountValues& values) {
     const auto members = need(site.registry().list_org_members(*values.login));
     Json out = Json::array();
     Table table({"LOGIN", "ROLE"});
@@ -121,7 +119,7 @@ Setter role_into(OrgRole& into) {
 void declare_org(Command& root) {
     Command org = root.group("org", "Members of organisations.");
     Command member = org.group("member", "Members of an organisation; its owners may do anything in it.");
-    const auto add = std::make_shared<Values>();
+    const auto add = std::make_shared<AccountValues>();
     member
         .change("add", "Make somebody a member, or change the role.",
                 [add](Site& site) {
@@ -136,7 +134,7 @@ void declare_org(Command& root) {
         .argument("ORG", "The organisation", parsed(add->login))
         .argument("LOGIN", "The person", parsed(add->member))
         .option("--role", "ROLE", "member (the default) or owner", role_into(add->role));
-    const auto remove = std::make_shared<Values>();
+    const auto remove = std::make_shared<AccountValues>();
     member
         .change("remove", "Take somebody out of an organisation and its teams.",
                 [remove](Site& site) {
@@ -146,7 +144,7 @@ void declare_org(Command& root) {
                 })
         .argument("ORG", "The organisation", parsed(remove->login))
         .argument("LOGIN", "The person", parsed(remove->member));
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<AccountValues>();
     member
         .command("list", "List the members of an organisation.",
                  [list](Site& site) { return list_members(site, *list); })
@@ -156,7 +154,7 @@ void declare_org(Command& root) {
     org.examples({"gerve org member add acme alice --role owner", "gerve org member list acme"});
 }
 
-int list_teams(Site& site, const Values& values) {
+int list_teams(Site& site, const AccountValues& values) {
     const auto teams = need(site.registry().list_teams(*values.login));
     Json out = Json::array();
     Table table({"TEAM", "CREATED", "MEMBERS"});
@@ -177,7 +175,7 @@ int list_teams(Site& site, const Values& values) {
 
 void declare_team_members(Command& team) {
     Command member = team.group("member", "Members of a team.");
-    const auto add = std::make_shared<Values>();
+    const auto add = std::make_shared<AccountValues>();
     member
         .change("add", "Put somebody into a team, and into its organisation.",
                 [add](Site& site) {
@@ -188,7 +186,7 @@ void declare_team_members(Command& team) {
                 })
         .argument("ORG/TEAM", "The team", parsed(add->team))
         .argument("LOGIN", "The person", parsed(add->member));
-    const auto remove = std::make_shared<Values>();
+    const auto remove = std::make_shared<AccountValues>();
     member
         .change("remove", "Take somebody out of a team.",
                 [remove](Site& site) {
@@ -202,21 +200,21 @@ void declare_team_members(Command& team) {
 
 void declare_team(Command& root) {
     Command team = root.group("team", "Teams of organisations.");
-    const auto add = std::make_shared<Values>();
+    const auto add = std::make_shared<AccountValues>();
     team.change("add", "Create a team.",
                 [add](Site& site) {
                     if (need(site.registry().add_team(*add->team)) == Outcome::done) return 0;
                     return there_already("there is a team " + add->team->text());
                 })
         .argument("ORG/TEAM", "Its organisation and name", parsed(add->team));
-    const auto remove = std::make_shared<Values>();
+    const auto remove = std::make_shared<AccountValues>();
     team.change("remove", "Delete a team and its grants.",
                 [remove](Site& site) {
                     need(site.registry().remove_team(*remove->team));
                     return 0;
                 })
         .argument("ORG/TEAM", "The team", parsed(remove->team));
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<AccountValues>();
     team.command("list", "List the teams of an organisation with their members.",
                  [list](Site& site) { return list_teams(site, *list); })
         .argument("ORG", "The organisation", parsed(list->login))

@@ -24,12 +24,10 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::size_t lines_at_once = 1000;
 constexpr std::chrono::milliseconds follow_interval{200};
 
-struct Values {
+struct AuditValues {
     AuditFilter filter;
     std::vector<std::string> files;
     std::vector<TrailHead> anchors;
@@ -70,11 +68,11 @@ const Config& audited(Site& site) {
 
 class Printer {
   public:
-    explicit Printer(const Values& values) : values_(values) {}
+    explicit Printer(const AuditValues& values) : values_(values) {}
 
     // JSON events as they stand in the file; a line that is none is passed over.
     void show(std::string_view line) {
-        const Json event = Json::parse(line, nullptr, false);
+        const AuditJson event = AuditJson::parse(line, nullptr, false);
         if (!event.is_object() || !values_.filter.takes(event)) return;
         if (values_.json) {
             std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
@@ -88,7 +86,7 @@ class Printer {
     }
 
   private:
-    const Values& values_;
+    const AuditValues& values_;
     bool headed_ = false;
 };
 
@@ -109,7 +107,7 @@ void show_files(Printer& printer, const std::vector<std::string>& files) {
     }
 }
 
-int show(Site& site, const Values& values) {
+int show(Site& site, const AuditValues& values) {
     Printer printer(values);
     if (!values.files.empty()) {
         if (values.follow) throw Stop{usage_status, "--follow goes with the trail's own files"};
@@ -138,11 +136,11 @@ int show(Site& site, const Values& values) {
     return 0;
 }
 
-ChainKey chain_key(Site& site, const Values& values) {
+ChainKey chain_key(Site& site, const AuditValues& values) {
     return need(load_chain_key(values.key_file.empty() ? audited(site).audit_key_file() : values.key_file));
 }
 
-int verify(Site& site, const Values& values) {
+int verify(Site& site, const AuditValues& values) {
     const ChainKey key = chain_key(site, values);
     TrailVerifier verifier(key, values.anchors);
     std::vector<std::string> files = values.files;
@@ -161,11 +159,11 @@ int verify(Site& site, const Values& values) {
     }
     const auto problems = verifier.finish(noted);
     if (values.json) {
-        nlohmann::ordered_json out{{"good", problems.empty()},
-                                   {"events", verifier.lines()},
-                                   {"first", verifier.first_seq()},
-                                   {"head", format_anchor(verifier.head())},
-                                   {"problems", nlohmann::ordered_json::array()}};
+        Json out{{"good", problems.empty()},
+                 {"events", verifier.lines()},
+                 {"first", verifier.first_seq()},
+                 {"head", format_anchor(verifier.head())},
+                 {"problems", Json::array()}};
         for (const TrailProblem& one : problems)
             out["problems"].push_back({{"file", one.file}, {"line", one.line}, {"problem", one.text}});
         print_json(out);
@@ -212,7 +210,7 @@ int new_chain(Site& site) {
     return 0;
 }
 
-int prune(Site& site, const Values& values) {
+int prune(Site& site, const AuditValues& values) {
     const auto keep = audited(site).audit.keep;
     if (!values.before && keep.count() == 0)
         throw Stop{usage_status, "say --before TIME, or set audit.keep in the configuration"};
@@ -223,7 +221,7 @@ int prune(Site& site, const Values& values) {
     return 0;
 }
 
-void declare_filters(Command& audit, const std::shared_ptr<Values>& values) {
+void declare_filters(Command& audit, const std::shared_ptr<AuditValues>& values) {
     AuditFilter& filter = values->filter;
     audit.option("--key", "FINGERPRINT", "With this key", parsed(filter.key))
         .option("--user", "LOGIN", "By or about this user, or refused with this login name",
@@ -247,12 +245,12 @@ void declare_filters(Command& audit, const std::shared_ptr<Values>& values) {
 }  // namespace
 
 void declare_audit(Command& root) {
-    const auto shown = std::make_shared<Values>();
+    const auto shown = std::make_shared<AuditValues>();
     Command audit =
         root.group("audit", "Print the audit trail: who used which key, when, from where, and why.",
                    [shown](Site& site) { return show(site, *shown); });
     declare_filters(audit, shown);
-    const auto verified = std::make_shared<Values>();
+    const auto verified = std::make_shared<AuditValues>();
     audit
         .command("verify",
                  "Find events that were altered, deleted, moved or cut off; exit status 1 if there are any.",
@@ -276,7 +274,7 @@ void declare_audit(Command& root) {
                         anchor);
     (void)audit.command("new-chain", "Start a new chain, on record, when the key of the old one is lost.",
                         new_chain);
-    const auto pruned = std::make_shared<Values>();
+    const auto pruned = std::make_shared<AuditValues>();
     audit
         .change("prune", "Delete old events from the table; logrotate takes care of the files.",
                 [pruned](Site& site) { return prune(site, *pruned); })

@@ -9,102 +9,100 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::json;
-
-std::string nothing(const Json& /*event*/) {
+std::string nothing(const AuditJson& /*event*/) {
     return "";
 }
 
-std::string number_of_keys(const Json& event) {
+std::string number_of_keys(const AuditJson& event) {
     const std::string count = text_in(event, "count");
     return count + (count == "1" ? " key" : " keys");
 }
 
-std::string number_of_times(const Json& event) {
+std::string number_of_times(const AuditJson& event) {
     return text_in(event, "count") + " times";
 }
 
-std::string operation(const Json& event) {
+std::string operation(const AuditJson& event) {
     return text_in(event, "service") + " " + text_in(event, "repo");
 }
 
-std::string command_line(const Json& event) {
+std::string command_line(const AuditJson& event) {
     std::string text = text_in(event, "command");
-    for (const Json& word : event.value("arguments", Json::array()))
+    for (const AuditJson& word : event.value("arguments", AuditJson::array()))
         text += " " + shown(word.is_string() ? word.get<std::string>() : word.dump());
     return text;
 }
 
-std::string reason(const Json& event) {
+std::string reason(const AuditJson& event) {
     const std::string because = text_in(event, "because");
     return because.empty() ? text_in(event, "reasons") : because;
 }
 
-std::string decision(const Json& event) {
+std::string decision(const AuditJson& event) {
     return text_in(event, "is") + ": " + text_in(event, "because");
 }
 
-std::string end_of_session(const Json& event) {
+std::string end_of_session(const AuditJson& event) {
     return text_in(event, "ended") + " " + text_in(event, "exit") + ", in " + text_in(event, "bytes_in") +
            ", out " + text_in(event, "bytes_out") + ", " + text_in(event, "duration_ms") + " ms";
 }
 
-std::string outcome(const Json& event) {
+std::string outcome(const AuditJson& event) {
     return text_in(event, "done") == "true" ? "done" : "failed: " + text_in(event, "why");
 }
 
 struct RowOfKind {
     EventKind kind;
-    std::string (*what)(const Json& event);
-    std::string (*result)(const Json& event);
+    std::string (*what)(const AuditJson& event);
+    std::string (*result)(const AuditJson& event);
 };
 
-constexpr std::array rows{
+constexpr std::array rows_of_kinds{
     RowOfKind{EventKind::offered, number_of_keys, nothing},
-    RowOfKind{EventKind::proven, [](const Json& event) { return "login " + text_in(event, "login"); },
+    RowOfKind{EventKind::proven, [](const AuditJson& event) { return "login " + text_in(event, "login"); },
               nothing},
     RowOfKind{EventKind::refused, number_of_times, reason},
     RowOfKind{EventKind::decision, operation, decision},
     RowOfKind{EventKind::session, operation, end_of_session},
-    RowOfKind{EventKind::ended, [](const Json&) { return std::string("connection"); }, reason},
+    RowOfKind{EventKind::ended, [](const AuditJson&) { return std::string("connection"); }, reason},
     RowOfKind{EventKind::left_out, number_of_times, reason},
     RowOfKind{EventKind::admin, command_line, outcome},
-    RowOfKind{EventKind::service, [](const Json& event) { return "authz " + text_in(event, "version"); },
-              [](const Json& event) { return text_in(event, "is"); }},
-    RowOfKind{EventKind::trail, [](const Json&) { return std::string("the trail"); },
-              [](const Json& event) { return text_in(event, "what"); }},
-    RowOfKind{EventKind::lost, [](const Json& event) { return text_in(event, "count") + " events"; },
+    RowOfKind{EventKind::service, [](const AuditJson& event) { return "authz " + text_in(event, "version"); },
+              [](const AuditJson& event) { return text_in(event, "is"); }},
+    RowOfKind{EventKind::trail, [](const AuditJson&) { return std::string("the trail"); },
+              [](const AuditJson& event) { return text_in(event, "what"); }},
+    RowOfKind{EventKind::lost, [](const AuditJson& event) { return text_in(event, "count") + " events"; },
               nothing},
 };
 
 constexpr bool each_kind_has_its_row() {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (rows[i].kind != static_cast<EventKind>(i)) return false;
+    for (std::size_t i = 0; i < rows_of_kinds.size(); ++i) {
+        if (rows_of_kinds[i].kind != static_cast<EventKind>(i)) return false;
     }
-    return rows.size() == event_kind_names.size();
+    return rows_of_kinds.size() == event_kind_names.size();
 }
 static_assert(each_kind_has_its_row(), "a row for each kind, in their order");
 
-const RowOfKind* row_of(const Json& event) {
+const RowOfKind* row_of(const AuditJson& event) {
     const auto kind = parse_event_kind(text_in(event, "event"));
-    return kind ? &rows[static_cast<std::size_t>(*kind)] : nullptr;
+    return kind ? &rows_of_kinds[static_cast<std::size_t>(*kind)] : nullptr;
 }
 
 }  // namespace
 
-std::string text_in(const Json& object, const char* name) {
+std::string text_in(const AuditJson& object, const char* name) {
     const auto found = object.find(name);
     if (found == object.end() || found->is_null()) return "";
     const auto* text = found->get_ptr<const std::string*>();
-    return text != nullptr ? *text : found->dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text != nullptr ? *text : found->dump(-1, ' ', false, AuditJson::error_handler_t::replace);
 }
 
-std::string audit_what(const Json& event) {
+std::string audit_what(const AuditJson& event) {
     const RowOfKind* row = row_of(event);
     return row == nullptr ? operation(event) : row->what(event);
 }
 
-std::string audit_result(const Json& event) {
+std::string audit_result(const AuditJson& event) {
     const RowOfKind* row = row_of(event);
     return row == nullptr ? "" : row->result(event);
 }

@@ -6,11 +6,13 @@
 
 namespace gerve {
 
+using AuditJson = nlohmann::json;  // an event, or an object in it
+
 // A member as text; empty: there is none.
-[[nodiscard]] std::string text_in(const nlohmann::json& object, const char* name);
+[[nodiscard]] std::string text_in(const AuditJson& object, const char* name);
 
 // Untrusted, as they are returned.
-[[nodiscard]] std::string audit_what(const nlohmann::json& event);
-[[nodiscard]] std::string audit_result(const nlohmann::json& event);
+[[nodiscard]] std::string audit_what(const AuditJson& event);
+[[nodiscard]] std::string audit_result(const AuditJson& event);
 
 }  // namespace gerve

@@ -11,27 +11,25 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::size_t clock_digits = 19;       // "2026-01-31T12:00:00"
 constexpr std::size_t short_fingerprint = 18;  // "SHA256:" and a few more
 constexpr std::array<std::size_t, 5> widths{clock_digits, 8, 18, 18, 40};
 
 // The event itself, the keys that were offered, and what a command was about.
-std::vector<const Json*> parts_of(const Json& event) {
-    std::vector<const Json*> parts{&event};
+std::vector<const AuditJson*> parts_of(const AuditJson& event) {
+    std::vector<const AuditJson*> parts{&event};
     const auto keys = event.find("keys");
     if (keys != event.end() && keys->is_array()) {
-        for (const Json& key : *keys) parts.push_back(&key);
+        for (const AuditJson& key : *keys) parts.push_back(&key);
     }
     const auto details = event.find("details");
     if (details != event.end()) parts.push_back(&*details);
-    std::erase_if(parts, [](const Json* part) { return !part->is_object(); });
+    std::erase_if(parts, [](const AuditJson* part) { return !part->is_object(); });
     return parts;
 }
 
-bool any_is(const Json& event, std::initializer_list<const char*> names, const std::string& wanted) {
-    for (const Json* part : parts_of(event)) {
+bool any_is(const AuditJson& event, std::initializer_list<const char*> names, const std::string& wanted) {
+    for (const AuditJson* part : parts_of(event)) {
         for (const char* name : names) {
             if (fold_case(text_in(*part, name)) == wanted) return true;
         }
@@ -40,40 +38,40 @@ bool any_is(const Json& event, std::initializer_list<const char*> names, const s
 }
 
 // Among the names that the refusals or fetches of one summary were about.
-bool was_asked_for(const Json& event, const std::string& wanted) {
+bool was_asked_for(const AuditJson& event, const std::string& wanted) {
     const auto names = event.find("asked_for");
     if (names == event.end() || !names->is_array()) return false;
-    return std::any_of(names->begin(), names->end(), [&](const Json& name) {
+    return std::any_of(names->begin(), names->end(), [&](const AuditJson& name) {
         return name.is_string() && fold_case(name.get<std::string>()) == wanted;
     });
 }
 
 // As an SSH user name that was refused.
-bool was_tried(const Json& event, const std::string& login) {
+bool was_tried(const AuditJson& event, const std::string& login) {
     if (text_in(event, "event") != "refused") return false;
     return fold_case(text_in(event, "login")) == login || was_asked_for(event, login);
 }
 
 // Whether the member `name` is an array that contains it.
-bool lists(const Json& part, const char* name, const std::string& wanted) {
+bool lists(const AuditJson& part, const char* name, const std::string& wanted) {
     const auto found = part.find(name);
     return found != part.end() && found->is_array() &&
            std::find(found->begin(), found->end(), wanted) != found->end();
 }
 
-bool has_key(const Json& event, const std::string& fingerprint) {
+bool has_key(const AuditJson& event, const std::string& fingerprint) {
     const auto parts = parts_of(event);
-    return std::any_of(parts.begin(), parts.end(), [&](const Json* part) {
+    return std::any_of(parts.begin(), parts.end(), [&](const AuditJson* part) {
         return text_in(*part, "fingerprint") == fingerprint || lists(*part, "fingerprints", fingerprint);
     });
 }
 
-UnixMillis time_of(const Json& event) {
+UnixMillis time_of(const AuditJson& event) {
     const auto time = parse_time(text_in(event, "time").substr(0, clock_digits) + "Z", 0);
     return time ? *time : 0;
 }
 
-std::string who(const Json& event) {
+std::string who(const AuditJson& event) {
     for (const char* name : {"operator", "user", "deploy_key_of"}) {
         const std::string text = text_in(event, name);
         if (!text.empty()) return text;
@@ -86,7 +84,7 @@ std::string who(const Json& event) {
     return keys->size() == 1 ? first : first + " +" + std::to_string(keys->size() - 1);
 }
 
-std::string fingerprint_of(const Json& event) {
+std::string fingerprint_of(const AuditJson& event) {
     const std::string own = text_in(event, "fingerprint");
     if (!own.empty()) return own;
     const auto keys = event.find("keys");
@@ -109,7 +107,7 @@ std::string padded(const std::array<std::string, 5>& cells, const std::string& l
 
 }  // namespace
 
-bool AuditFilter::takes(const Json& one) const {
+bool AuditFilter::takes(const AuditJson& one) const {
     if (event && text_in(one, "event") != event_kind_name(*event)) return false;
     if (!request.empty() && text_in(one, "request") != request) return false;
     if (denied && text_in(one, "is") != "deny") return false;
@@ -147,7 +145,7 @@ std::string audit_heading() {
     return padded({"TIME (UTC)", "EVENT", "WHO", "ADDRESS", "WHAT"}, "RESULT");
 }
 
-std::string audit_row(const Json& event) {
+std::string audit_row(const AuditJson& event) {
     std::string clock = one_line(text_in(event, "time").substr(0, clock_digits));
     if (clock.size() > 10) clock[10] = ' ';
     const std::string fingerprint = fingerprint_of(event);

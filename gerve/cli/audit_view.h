@@ -1,7 +1,6 @@
 // Which audit events `gerve audit` shows, and how.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include "authz/model/login.h"
 #include "authz/model/public_key.h"
 #include "authz/model/repo_path.h"
+#include "gerve/cli/audit_rows.h"
 
 namespace gerve {
 
@@ -27,7 +27,7 @@ struct AuditFilter {
     std::string request;  // 32 hex digits
     bool denied = false;
 
-    [[nodiscard]] bool takes(const nlohmann::json& event) const;
+    [[nodiscard]] bool takes(const AuditJson& event) const;
 };
 
 // "2026-01-31T12:00:00Z", or 90s, 15m, 2h, 7d before now. Error: client.
@@ -35,6 +35,6 @@ struct AuditFilter {
 
 // One line for a person, and the headings above.
 [[nodiscard]] std::string audit_heading();
-[[nodiscard]] std::string audit_row(const nlohmann::json& event);
+[[nodiscard]] std::string audit_row(const AuditJson& event);
 
 }  // namespace gerve

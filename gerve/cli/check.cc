@@ -26,8 +26,6 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // One thing that was looked at. A failure of the configuration weighs more than a backend out of reach.
 struct CheckLine {
     std::string what;

@@ -11,10 +11,9 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Subject = std::variant<Login, Fingerprint>;
 
-struct Values {
+struct ExplainValues {
     std::optional<Subject> who;
     std::optional<GitCommand> command;
     bool json = false;
@@ -79,7 +78,7 @@ std::unique_ptr<RedisRoutes> routes_in_redis(const Config& config, RedisCounters
     return std::make_unique<RedisRoutes>(need(RedisSettings::make(*config.redis)), 1, counters);
 }
 
-int run_explain(Site& site, const Values& values) {
+int run_explain(Site& site, const ExplainValues& values) {
     const Route local = local_route(site.config().local_agent_socket());
     RedisCounters counters;
     const auto redis = routes_in_redis(site.config(), counters);
@@ -94,7 +93,7 @@ int run_explain(Site& site, const Values& values) {
 }  // namespace
 
 void declare_explain(Command& root) {
-    const auto values = std::make_shared<Values>();
+    const auto values = std::make_shared<ExplainValues>();
     root.command("explain", "Print what would be decided now: the facts, the rule and the route.",
                  [values](Site& site) { return run_explain(site, *values); })
         .argument("LOGIN|FINGERPRINT", "Who asks: an account, or the key SHA256:…",

@@ -10,8 +10,6 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 int list(Site& site, bool json) {
     const Config& config = site.config();
     const auto files =

@@ -10,8 +10,6 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // All that is known of one key. `live` is nothing when authz cannot be asked.
 struct KeyFacts {
     KeyRecord key;
@@ -114,17 +112,17 @@ std::string kind_of(const KeyRecord& key) {
         });
 }
 
-nlohmann::ordered_json key_json(const KeyRecord& key) {
-    nlohmann::ordered_json out{{"fingerprint", key.fingerprint.text()},
-                               {"algorithm", key.algorithm},
-                               {"bits", key.bits},
-                               {"title", key.title},
-                               {"state", key.state(unix_now())},
-                               {"created", format_time(key.created)},
-                               {"expires", json_time(key.expires)},
-                               {"revoked", json_time(key.revoked)},
-                               {"last_used", json_time(key.last_used)},
-                               {"last_address", key.last_address}};
+Json key_json(const KeyRecord& key) {
+    Json out{{"fingerprint", key.fingerprint.text()},
+             {"algorithm", key.algorithm},
+             {"bits", key.bits},
+             {"title", key.title},
+             {"state", key.state(unix_now())},
+             {"created", format_time(key.created)},
+             {"expires", json_time(key.expires)},
+             {"revoked", json_time(key.revoked)},
+             {"last_used", json_time(key.last_used)},
+             {"last_address", key.last_address}};
     match(
         key.holder, [&](const User& user) { out["login"] = user.login.text(); },
         [&](const DeployKey& bound) {

@@ -16,9 +16,7 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct Values {
+struct KeyValues {
     std::optional<Login> login;
     std::optional<RepoPath> repo;
     std::optional<Fingerprint> fingerprint;
@@ -66,7 +64,7 @@ std::string lines_of(const std::vector<FiledKey>& keys) {
 }
 
 // The key of a file, or with --all each of them.
-std::vector<FiledKey> read_keys(const Values& values) {
+std::vector<FiledKey> read_keys(const KeyValues& values) {
     const std::string text = read_input(values.file);
     const std::string name = values.file == "-" ? "standard input" : values.file;
     auto keys = parse_key_file(text);
@@ -97,7 +95,7 @@ void note_keys(Site& site, const std::vector<FiledKey>& keys) {
 }
 
 // Adds the keys of a file, and prints their fingerprints. One that is refused keeps the others from nothing.
-int add_keys(Site& site, const Values& values, const AddKey& add) {
+int add_keys(Site& site, const KeyValues& values, const AddKey& add) {
     const std::vector<FiledKey> keys = read_keys(values);
     const KeyOptions options{values.title, values.expires, site.config().audit.enabled};
     note_keys(site, keys);
@@ -134,7 +132,7 @@ void note_holder(Site& site, const KeyRecord& key) {
     site.details().add(audit_member_of(key.holder), name_of(key.holder));
 }
 
-int revoke_key(Site& site, const Values& values) {
+int revoke_key(Site& site, const KeyValues& values) {
     site.details().add("fingerprint", values.fingerprint->text());
     const KeyRecord key = need(site.registry().revoke_key(*values.fingerprint));
     note_holder(site, key);
@@ -142,7 +140,7 @@ int revoke_key(Site& site, const Values& values) {
     return 0;
 }
 
-int move_key(Site& site, const Values& values) {
+int move_key(Site& site, const KeyValues& values) {
     site.details().add("fingerprint", values.fingerprint->text());
     const KeyMove moved = need(site.registry().move_key(*values.fingerprint, *values.login));
     note_holder(site, moved.after);
@@ -156,7 +154,7 @@ int move_key(Site& site, const Values& values) {
     return 0;
 }
 
-int extend_key(Site& site, const Values& values) {
+int extend_key(Site& site, const KeyValues& values) {
     site.details().add("fingerprint", values.fingerprint->text());
     if (!values.expires && !values.never) throw Stop{usage_status, "--expires is missing: a date, or never"};
     const auto key = need(site.registry().extend_key(*values.fingerprint, values.expires));
@@ -170,12 +168,12 @@ int extend_key(Site& site, const Values& values) {
 }
 
 void declare_key_changes(Command& key) {
-    const auto move = std::make_shared<Values>();
+    const auto move = std::make_shared<KeyValues>();
     key.change("move", "Give a key to another user; the former holder's live sessions with it end.",
                [move](Site& site) { return move_key(site, *move); })
         .argument("FINGERPRINT", fingerprint_help, parsed(move->fingerprint))
         .argument("LOGIN", "The user who gets it", parsed(move->login));
-    const auto extend = std::make_shared<Values>();
+    const auto extend = std::make_shared<KeyValues>();
     key.change("extend", "Change when a key expires; an expired key becomes valid again.",
                [extend](Site& site) { return extend_key(site, *extend); })
         .argument("FINGERPRINT", fingerprint_help, parsed(extend->fingerprint))
@@ -188,7 +186,7 @@ void declare_key_changes(Command& key) {
 
 void declare_key(Command& root) {
     Command key = root.group("key", "Keys of users, and what each key reaches.");
-    const auto add = std::make_shared<Values>();
+    const auto add = std::make_shared<KeyValues>();
     key.change("add", "Give a user a key.",
                [add](Site& site) {
                    site.details().add("user", add->login->text());
@@ -201,7 +199,7 @@ void declare_key(Command& root) {
         .option("-t,--title", "TEXT", "What to call it; default: the key's comment", word(add->title))
         .option("--expires", "DATE", expires_help, expiry_into(add->expires))
         .flag("--all", "Add every key in the file", add->all);
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<KeyValues>();
     key.command("list", "List all keys or those of one user, including expired and revoked ones.",
                 [list](Site& site) {
                     print_keys(need(site.registry().list_keys(list->login)), list->json,
@@ -210,13 +208,13 @@ void declare_key(Command& root) {
                 })
         .optional_argument("LOGIN", "Only of this user", parsed(list->login))
         .json(list->json);
-    const auto show = std::make_shared<Values>();
+    const auto show = std::make_shared<KeyValues>();
     key.command("show",
                 "Show a key: holder, state, last use, live sessions, and every repository it reaches.",
                 [show](Site& site) { return show_key(site, *show->fingerprint, show->json); })
         .argument("FINGERPRINT", fingerprint_help, parsed(show->fingerprint))
         .json(show->json);
-    const auto revoke = std::make_shared<Values>();
+    const auto revoke = std::make_shared<KeyValues>();
     key.change("revoke", "Revoke a key; if it was ever used to log in, it cannot be added again.",
                [revoke](Site& site) { return revoke_key(site, *revoke); })
         .argument("FINGERPRINT", fingerprint_help, parsed(revoke->fingerprint));
@@ -229,7 +227,7 @@ void declare_key(Command& root) {
 
 void declare_deploy_key(Command& root) {
     Command key = root.group("deploy-key", "Keys bound to one repository, for machines.");
-    const auto add = std::make_shared<Values>();
+    const auto add = std::make_shared<KeyValues>();
     key.change("add", "Let a key read one repository and, with --write, push to it.",
                [add](Site& site) {
                    site.details().add("repo", add->repo->text());
@@ -243,7 +241,7 @@ void declare_deploy_key(Command& root) {
         .option("-t,--title", "TEXT", "What to call it; default: the key's comment", word(add->title))
         .option("--expires", "DATE", expires_help, expiry_into(add->expires))
         .flag("--all", "Add every key in the file", add->all);
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<KeyValues>();
     key.command("list", "List the deploy keys of a repository.",
                 [list](Site& site) {
                     print_keys(need(site.registry().list_deploy_keys(*list->repo)), list->json,

@@ -9,7 +9,7 @@
 namespace gerve {
 namespace {
 
-constexpr std::chrono::milliseconds patience{5'000};
+constexpr std::chrono::milliseconds list_timeout{5'000};
 
 ClientContext administrator() {
     return {};
@@ -32,7 +32,7 @@ T need_answer(const Config& config, Result<T> answer) {
 }  // namespace
 
 Result<std::vector<LiveRecord>> try_list_live(const Config& config, const std::optional<LiveChoice>& choice) {
-    AuthzClient authz(config.authz_socket(), patience);
+    AuthzClient authz(config.authz_socket(), list_timeout);
     std::vector<LiveRecord> records;
     bool more = true;
     while (more) {
@@ -50,7 +50,7 @@ std::vector<LiveRecord> list_live(const Config& config, const std::optional<Live
 }
 
 std::uint64_t kill_live(const Config& config, const LiveChoice& choice) {
-    auto answer = AuthzClient(config.authz_socket(), patience).ask(KillRequest{administrator(), choice});
+    auto answer = AuthzClient(config.authz_socket(), list_timeout).ask(KillRequest{administrator(), choice});
     if (!answer && answer.error().kind == ErrorKind::internal) {
         throw Stop{refused_status,
                    "authz at " + config.authz_socket() +
@@ -72,7 +72,7 @@ std::vector<LiveRecord> without_busy_connections(std::vector<LiveRecord> records
     return records;
 }
 
-nlohmann::ordered_json live_json(const LiveRecord& record) {
+Json live_json(const LiveRecord& record) {
     return {{"session", record.id},
             {"connection", record.connection},
             {"who", record.who},

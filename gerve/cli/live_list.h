@@ -1,13 +1,13 @@
 // What runs now, asked of the running authz.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <vector>
 
 #include "authz/config.h"
 #include "authz/wire/live_protocol.h"
 #include "gerve/cli/command.h"
+#include "gerve/cli/output.h"
 
 namespace gerve {
 
@@ -22,6 +22,6 @@ namespace gerve {
 // Leaves out the connections on which an operation runs.
 [[nodiscard]] std::vector<LiveRecord> without_busy_connections(std::vector<LiveRecord> records);
 
-[[nodiscard]] nlohmann::ordered_json live_json(const LiveRecord& record);
+[[nodiscard]] Json live_json(const LiveRecord& record);
 
 }  // namespace gerve

@@ -40,7 +40,7 @@ int show(Site& site, bool json) {
     struct stat status {};
     const bool on = !text.empty() && ::stat(maintenance_file(state).c_str(), &status) == 0;
     if (json) {
-        nlohmann::ordered_json told{{"maintenance", on}};
+        Json told{{"maintenance", on}};
         if (on) {
             told["text"] = trim(text);
             told["since"] = format_time(static_cast<UnixMillis>(status.st_mtim.tv_sec) * 1000);

@@ -134,8 +134,8 @@ void Table::print(std::string_view none) const {
     for (const auto& row : rows_) std::printf("%s\n", line_of(row, widths).c_str());
 }
 
-void print_json(const nlohmann::ordered_json& value) {
-    using Dump = nlohmann::ordered_json;
+void print_json(const Json& value) {
+    using Dump = Json;
     const std::string text = value.dump(2, ' ', false, Dump::error_handler_t::replace);
     std::printf("%s\n", displayed_json(text).c_str());
 }
@@ -165,7 +165,7 @@ std::string format_time(const std::optional<UnixMillis>& time, std::string_view 
     return time ? format_time(*time) : std::string(none);
 }
 
-nlohmann::ordered_json json_time(const std::optional<UnixMillis>& time) {
+Json json_time(const std::optional<UnixMillis>& time) {
     if (!time) return nullptr;
     return format_time(*time);
 }

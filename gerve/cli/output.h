@@ -14,6 +14,8 @@
 
 namespace gerve {
 
+using Json = nlohmann::ordered_json;  // as commands print it: members in the order of the manual
+
 // What this terminal shows, by the locale of the environment: LC_ALL, else LC_CTYPE, else LANG.
 [[nodiscard]] Letters terminal_letters();
 
@@ -47,7 +49,7 @@ class Table {
 };
 
 // Letters stay as they are; what a terminal would obey or hide is escaped as JSON has it.
-void print_json(const nlohmann::ordered_json& value);
+void print_json(const Json& value);
 
 // "512 B", "1.5 MiB": in the largest unit of which it is one at least.
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes);
@@ -55,7 +57,7 @@ void print_json(const nlohmann::ordered_json& value);
 // "2026-01-31T12:00:00Z"
 [[nodiscard]] std::string format_time(UnixMillis time);
 [[nodiscard]] std::string format_time(const std::optional<UnixMillis>& time, std::string_view none);
-[[nodiscard]] nlohmann::ordered_json json_time(const std::optional<UnixMillis>& time);  // null for none
+[[nodiscard]] Json json_time(const std::optional<UnixMillis>& time);  // null for none
 
 // "2027-01-31" (its beginning, UTC), "2027-01-31T12:00:00Z", or "90d" from now. Error: client.
 [[nodiscard]] Result<UnixMillis> parse_time(std::string_view text, UnixMillis now);

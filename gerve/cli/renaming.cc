@@ -10,7 +10,7 @@
 namespace gerve {
 namespace {
 
-struct Values {
+struct RenameValues {
     std::optional<Login> from;
     std::optional<Login> to;
 };
@@ -128,7 +128,7 @@ class Renaming {
     std::vector<std::string> missing_;
 };
 
-int rename_account(Site& site, const Values& values) {
+int rename_account(Site& site, const RenameValues& values) {
     site.details().add("user", values.from->text());
     site.details().add("before", values.from->text());
     site.details().add("after", values.to->text());
@@ -141,7 +141,7 @@ int rename_account(Site& site, const Values& values) {
 }  // namespace
 
 void declare_renaming(Command& user) {
-    const auto values = std::make_shared<Values>();
+    const auto values = std::make_shared<RenameValues>();
     user.change("rename", "Give an account another login; old URLs keep working.",
                 [values](Site& site) { return rename_account(site, *values); })
         .argument("LOGIN", "The user or organisation", parsed(values->from))

@@ -11,9 +11,7 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct Values {
+struct RepositoryValues {
     std::optional<RepoPath> repo;
     std::optional<Login> owner;
     std::string name;
@@ -68,7 +66,7 @@ int take_known(FileServer& server, const RepositoryRecord& there, bool is_public
 }
 
 // The row comes first: it gives the number by which a file server may file the repository.
-int create(Site& site, const Values& values) {
+int create(Site& site, const RepositoryValues& values) {
     site.details().add("repo", values.repo->text());
     (void)need(site.registry().show_account(values.repo->owner()));
     FileServer server(site, values.repo->owner());
@@ -114,7 +112,7 @@ void rename_on_disk(Site& site, FileServer& server, const RepositoryRecord& reco
 }
 
 // On disk first: a name that is taken there must not be taken in the directory.
-int rename(Site& site, const Values& values) {
+int rename(Site& site, const RepositoryValues& values) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
     const RepoPath wanted = new_path(record.path, values.name);
     site.details().add("repo", record.path.text());
@@ -145,7 +143,7 @@ std::string branch_of(const std::string& name) {
     return name.starts_with(branches) ? name.substr(branches.size()) : name;
 }
 
-int set_head(Site& site, const Values& values) {
+int set_head(Site& site, const RepositoryValues& values) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
     const std::string branch = branch_of(values.name);
     site.details().add("repo", record.path.text());
@@ -176,7 +174,7 @@ void confirm_deletion(const RepoPath& repo) {
 }
 
 // On disk first; what is gone there already, from a deletion that was cut short, is no obstacle.
-int remove(Site& site, const Values& values) {
+int remove(Site& site, const RepositoryValues& values) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
     site.details().add("repo", record.path.text());
     if (!values.yes) confirm_deletion(record.path);
@@ -200,7 +198,7 @@ std::string state_of(const RepositoryRecord& record) {
     return record.archived ? "archived" : "active";
 }
 
-int list(Site& site, const Values& values) {
+int list(Site& site, const RepositoryValues& values) {
     const auto records = need(site.registry().list_repositories(values.owner));
     Json out = Json::array();
     Table table({"REPOSITORY", "VISIBILITY", "STATE", "CREATED"});
@@ -246,7 +244,7 @@ void declare_marks(Command& repo) {
          }},
     };
     for (const Mark& mark : marks) {
-        const auto values = std::make_shared<Values>();
+        const auto values = std::make_shared<RepositoryValues>();
         repo.change(mark.name, mark.purpose,
                     [values, set = mark.set](Site& site) {
                         site.details().add("repo", values->repo->text());
@@ -261,29 +259,29 @@ void declare_marks(Command& repo) {
 
 void declare_repositories(Command& root) {
     Command repo = root.group("repo", "Repositories.");
-    const auto created = std::make_shared<Values>();
+    const auto created = std::make_shared<RepositoryValues>();
     repo.change("create", "Create an empty repository on its owner's file server.",
                 [created](Site& site) { return create(site, *created); })
         .argument(path_name, "The account that owns it, and its name", parsed(created->repo))
         .flag("--private", "Only its owner and accounts with a grant may read it", created->is_private)
         .option("--object-format", "FORMAT", "sha1 (the default), or sha256, which cannot be changed later",
                 object_format_into(created->object_format));
-    const auto listed = std::make_shared<Values>();
+    const auto listed = std::make_shared<RepositoryValues>();
     repo.command("list", "List all repositories, or those of one owner.",
                  [listed](Site& site) { return list(site, *listed); })
         .optional_argument("OWNER", "Only of this owner", parsed(listed->owner))
         .json(listed->json);
-    const auto renamed = std::make_shared<Values>();
+    const auto renamed = std::make_shared<RepositoryValues>();
     repo.change("rename", "Give a repository another name or owner; the old name keeps working.",
                 [renamed](Site& site) { return rename(site, *renamed); })
         .argument(path_name, "The repository", parsed(renamed->repo))
         .argument("NEW", "NAME, or OWNER/NAME", word(renamed->name));
-    const auto removed = std::make_shared<Values>();
+    const auto removed = std::make_shared<RepositoryValues>();
     repo.change("delete", "Delete a repository for good.",
                 [removed](Site& site) { return remove(site, *removed); })
         .argument(path_name, "The repository", parsed(removed->repo))
         .flag("-y,--yes", "Do not ask for confirmation", removed->yes);
-    const auto headed = std::make_shared<Values>();
+    const auto headed = std::make_shared<RepositoryValues>();
     repo.change("set-head", "Set the default branch, which a clone checks out.",
                 [headed](Site& site) { return set_head(site, *headed); })
         .argument(path_name, "The repository", parsed(headed->repo))

@@ -9,9 +9,7 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct Values {
+struct InspectionValues {
     std::vector<RepoPath> repos;
     bool json = false;
 };
@@ -41,7 +39,7 @@ int look_at(Site& site, const RepoPath& path, const Look& look, Json& out) {
 }
 
 // One that cannot be looked at keeps the others from nothing; the status is the worst.
-int look_at_all(Site& site, const Values& values, const Look& look) {
+int look_at_all(Site& site, const InspectionValues& values, const Look& look) {
     (void)site.registry();  // without which all would fail alike
     Json out = Json::array();
     int status = 0;
@@ -53,7 +51,7 @@ int look_at_all(Site& site, const Values& values, const Look& look) {
     return status;
 }
 
-int fsck(Site& site, const Values& values) {
+int fsck(Site& site, const InspectionValues& values) {
     return look_at_all(site, values, [&](FileServer& server, const RepositoryRecord& record, Json& out) {
         const FsckReport report = need_of_server(server.fsck(record.path, record.id));
         const bool sound = report.status == 0;
@@ -71,7 +69,7 @@ int fsck(Site& site, const Values& values) {
     });
 }
 
-int size(Site& site, const Values& values) {
+int size(Site& site, const InspectionValues& values) {
     Table table({"REPOSITORY", "SERVER", "SIZE", "BYTES"});
     bool any = false;
     const int status =
@@ -89,12 +87,12 @@ int size(Site& site, const Values& values) {
 }  // namespace
 
 void declare_inspection(Command& repo) {
-    const auto checked = std::make_shared<Values>();
+    const auto checked = std::make_shared<InspectionValues>();
     repo.command("fsck", "Run git fsck on the file server; exit status 1 if it finds something.",
                  [checked](Site& site) { return fsck(site, *checked); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(checked->repos))
         .json(checked->json);
-    const auto measured = std::make_shared<Values>();
+    const auto measured = std::make_shared<InspectionValues>();
     repo.command("size", "Print how much disk space repositories take on their file server.",
                  [measured](Site& site) { return size(site, *measured); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(measured->repos))

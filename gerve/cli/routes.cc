@@ -17,9 +17,7 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct Values {
+struct RouteValues {
     std::optional<Login> owner;
     std::optional<ServerName> server;
     std::vector<Endpoint> endpoints;
@@ -57,7 +55,7 @@ int list_servers(Site& site, bool json) {
 }
 
 // With the first server added, the embedded one holds nobody any more but whom a route leads there.
-void warn_of_first(Site& site, const Values& values) {
+void warn_of_first(Site& site, const RouteValues& values) {
     const std::size_t owners = need(site.registry().list_accounts()).size();
     const std::size_t repositories = need(site.registry().list_repositories()).size();
     complain(
@@ -76,7 +74,7 @@ void warn_of_first(Site& site, const Values& values) {
     if (answer != values.server->text()) throw Stop{refused_status, "no server was added"};
 }
 
-int add_server(Site& site, const Values& values) {
+int add_server(Site& site, const RouteValues& values) {
     const bool first = site.config().embedded && need(site.registry().list_servers()).empty();
     if (first) warn_of_first(site, values);
     const auto added = need(site.registry().add_server(*values.server, values.endpoints));
@@ -87,14 +85,14 @@ int add_server(Site& site, const Values& values) {
 
 void declare_server(Command& root) {
     Command server = root.group("server", "File servers, each with one or more endpoints.");
-    const auto add = std::make_shared<Values>();
+    const auto add = std::make_shared<RouteValues>();
     server
         .change("add", "Add a file server; its first healthy endpoint serves.",
                 [add](Site& site) { return add_server(site, *add); })
         .argument("NAME", "Its name, as in its agent's configuration", parsed(add->server))
         .arguments("ENDPOINT", endpoint_help, all_parsed(add->endpoints))
         .flag("-y,--yes", "Do not ask for confirmation before adding the first one", add->yes);
-    const auto set = std::make_shared<Values>();
+    const auto set = std::make_shared<RouteValues>();
     server
         .change("set", "Replace the endpoints of a file server.",
                 [set](Site& site) {
@@ -107,7 +105,7 @@ void declare_server(Command& root) {
                 })
         .argument("NAME", "The server", parsed(set->server))
         .arguments("ENDPOINT", endpoint_help, all_parsed(set->endpoints));
-    const auto remove = std::make_shared<Values>();
+    const auto remove = std::make_shared<RouteValues>();
     server
         .change("remove", "Remove a file server that no route names.",
                 [remove](Site& site) {
@@ -115,7 +113,7 @@ void declare_server(Command& root) {
                     return 0;
                 })
         .argument("NAME", "The server", parsed(remove->server));
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<RouteValues>();
     server
         .command("list", "List the file servers with their endpoints.",
                  [list](Site& site) { return list_servers(site, list->json); })
@@ -123,7 +121,7 @@ void declare_server(Command& root) {
     server.examples({"gerve server add fs1 fs1a.internal:9419 fs1b.internal:9419", "gerve server list"});
 }
 
-int get_route(Site& site, const Values& values) {
+int get_route(Site& site, const RouteValues& values) {
     (void)need(site.registry().show_account(*values.owner));
     const Route route = route_of(site, *values.owner);
     if (values.json) {
@@ -199,7 +197,7 @@ int sync_routes(Site& site, bool repair, bool json) {
 }
 
 void declare_route_sync(Command& route) {
-    const auto sync = std::make_shared<Values>();
+    const auto sync = std::make_shared<RouteValues>();
     const auto check_only = std::make_shared<bool>(false);
     route
         .change("sync", "Compare Redis with the table of routes and bring Redis in line with it.",
@@ -211,24 +209,24 @@ void declare_route_sync(Command& route) {
 
 void declare_route(Command& root) {
     Command route = root.group("route", "Which file server holds an owner's repositories.");
-    const auto set = std::make_shared<Values>();
+    const auto set = std::make_shared<RouteValues>();
     route
         .change("set", "Route an owner to a file server; this moves no repository.",
                 [set](Site& site) { return set_route(site, *set->owner, *set->server); })
         .argument("OWNER", "A user or an organisation", parsed(set->owner))
         .argument("SERVER", "The file server", parsed(set->server));
-    const auto get = std::make_shared<Values>();
+    const auto get = std::make_shared<RouteValues>();
     route
         .command("get", "Print where an owner's repositories live now.",
                  [get](Site& site) { return get_route(site, *get); })
         .argument("OWNER", "A user or an organisation", parsed(get->owner))
         .json(get->json);
-    const auto remove = std::make_shared<Values>();
+    const auto remove = std::make_shared<RouteValues>();
     route
         .change("remove", "Remove an owner's route.",
                 [remove](Site& site) { return remove_route(site, *remove->owner); })
         .argument("OWNER", "A user or an organisation", parsed(remove->owner));
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<RouteValues>();
     route.command("list", "List all routes.", [list](Site& site) { return list_routes(site, list->json); })
         .json(list->json);
     declare_route_sync(route);
@@ -247,7 +245,7 @@ int make_ticket_key_file(const std::string& file) {
 
 void declare_ticket_key(Command& root) {
     Command ticket_key = root.group("ticket-key", "Keys that authz signs tickets with and agents check.");
-    const auto make = std::make_shared<Values>();
+    const auto make = std::make_shared<RouteValues>();
     ticket_key
         .command("new", "Create a ticket key in a new file that only its owner can read.",
                  [make](Site&) { return make_ticket_key_file(make->file); })

@@ -9,8 +9,6 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // "1.5 GB": three digits at most, of powers of 1000.
 std::string amount(std::uint64_t bytes) {
     constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
@@ -49,20 +47,20 @@ void print_table(const std::vector<LiveRecord>& records) {
     table.print("nobody is connected");
 }
 
-struct Values {
+struct SessionsValues {
     std::string session;
     std::optional<Fingerprint> key;
     std::optional<Login> user;
     bool json = false;
 };
 
-std::optional<LiveChoice> choice_of(const Values& values) {
+std::optional<LiveChoice> choice_of(const SessionsValues& values) {
     if (values.key) return LiveChoice(*values.key);
     if (values.user) return LiveChoice(*values.user);
     return std::nullopt;
 }
 
-int list_sessions(Site& site, const Values& values) {
+int list_sessions(Site& site, const SessionsValues& values) {
     const auto records = without_busy_connections(list_live(site.config(), choice_of(values)));
     if (!values.json) {
         print_table(records);
@@ -88,7 +86,7 @@ std::string find_session(const Config& config, const std::string& beginning) {
     return found.empty() ? beginning : found;
 }
 
-int kill_sessions(Site& site, const Values& values) {
+int kill_sessions(Site& site, const SessionsValues& values) {
     const int given = (values.session.empty() ? 0 : 1) + (values.key ? 1 : 0) + (values.user ? 1 : 0);
     if (given != 1) throw Stop{usage_status, "give one of SESSION, --key and --user"};
     if (!values.session.empty() && values.session.size() < 6)
@@ -106,7 +104,7 @@ int kill_sessions(Site& site, const Values& values) {
 }  // namespace
 
 void declare_sessions(Command& root) {
-    const auto list = std::make_shared<Values>();
+    const auto list = std::make_shared<SessionsValues>();
     root.command("sessions", "List the live sessions of this gateway and of an sshd beside it.",
                  [list](Site& site) { return list_sessions(site, *list); })
         .option("--key", "FINGERPRINT", "Only of this key", parsed(list->key))
@@ -115,7 +113,7 @@ void declare_sessions(Command& root) {
         .examples({"gerve sessions", "gerve sessions --user alice --json"},
                   "Sessions of less than about two seconds are not listed. (idle): logged in, but nothing is "
                   "running.");
-    const auto kill = std::make_shared<Values>();
+    const auto kill = std::make_shared<SessionsValues>();
     // authz has it on record before it ends anything, whoever asks.
     root.command("kill", "End live sessions of this gateway: one, or all of a key or a user.",
                  [kill](Site& site) { return kill_sessions(site, *kill); })

@@ -22,9 +22,7 @@
 namespace gerve {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct Values {
+struct SshdSetupValues {
     bool check = false;
     bool json = false;
     std::string file;
@@ -150,7 +148,7 @@ Result<std::string> output_of(std::vector<std::string> words) {
     return text;
 }
 
-Result<SshdSettings> settings_of(const Values& values) {
+Result<SshdSettings> settings_of(const SshdSetupValues& values) {
     std::vector<std::string> words{
         values.sshd, "-T", "-C",
         "user=" + values.user + ",host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"};
@@ -162,7 +160,7 @@ Result<SshdSettings> settings_of(const Values& values) {
 
 class Check {
   public:
-    Check(const Config& config, const Values& values, const SshdSettings& settings)
+    Check(const Config& config, const SshdSetupValues& values, const SshdSettings& settings)
         : config_(config), login_(values.user), settings_(settings), keys_user_(keys_user(settings)) {}
 
     std::vector<SshdFinding> run() {
@@ -242,13 +240,13 @@ class Check {
     std::vector<SshdFinding> findings_;
 };
 
-std::vector<SshdFinding> check(const Config& config, const Values& values) {
+std::vector<SshdFinding> check(const Config& config, const SshdSetupValues& values) {
     const auto settings = settings_of(values);
     if (!settings) return {bad_finding("sshd", describe(settings.error()))};
     return Check(config, values, *settings).run();
 }
 
-int run_check(const Config& config, const Values& values) {
+int run_check(const Config& config, const SshdSetupValues& values) {
     Json out = Json::array();
     Table table({"", "WHAT", "FOUND"});
     int status = 0;
@@ -262,7 +260,7 @@ int run_check(const Config& config, const Values& values) {
     return status;
 }
 
-int run_setup(Site& site, const Values& values) {
+int run_setup(Site& site, const SshdSetupValues& values) {
     const Config& config = site.config();
     if (values.check) return run_check(config, values);
     if (values.json) {
@@ -276,7 +274,7 @@ int run_setup(Site& site, const Values& values) {
 }  // namespace
 
 void declare_sshd_setup(Command& root) {
-    const auto values = std::make_shared<Values>();
+    const auto values = std::make_shared<SshdSetupValues>();
     root.command("sshd-setup", "Print the configuration of an sshd in front of Gerve, or check it.",
                  [values](Site& site) { return run_setup(site, *values); })
         .flag("--check", "Find what is missing or wrong, and say how to fix it", values->check)

@@ -3,18 +3,12 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <limits>
 
+#include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "gerve/process/control_words.h"
 
 namespace gerve {
-namespace {
-
-constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-
-}  // namespace
-
 void Leavers::take(Crew& crew, std::int64_t killed_at) {
     for (CrewMember& member : crew.release()) {
         ::kill(member.process.pid, SIGTERM);

@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <limits>
 #include <optional>
 #include <thread>
 
@@ -27,7 +26,6 @@
 namespace gerve {
 namespace {
 
-constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t predecessor_patience = 5'000;  // ms: a dead master's children let go of its sockets
 constexpr std::int64_t reload_patience = 30'000;      // ms: a new crew must be ready by then
 constexpr std::int64_t drain_margin = 5'000;          // ms past ssh.drain_timeout, which the workers keep

@@ -11,13 +11,13 @@ namespace {
 constexpr std::chrono::milliseconds report_patience{60'000};
 constexpr std::chrono::milliseconds retry_pause{20};
 constexpr std::size_t max_reports = 20'000;
-constexpr int send_buffer = 1 << 20;  // bytes: a burst of questions waits there
+constexpr int question_send_buffer = 1 << 20;  // bytes: a burst of questions waits there
 
 }  // namespace
 
 AuthzLink::AuthzLink(asio::io_context& loop, std::string socket_path)
     : loop_(loop),
-      socket_(loop, std::move(socket_path), {max_authz_message, send_buffer},
+      socket_(loop, std::move(socket_path), {max_authz_message, question_send_buffer},
               {[this](std::string message) { settle(std::move(message)); }, [this] { disconnected(); }}) {}
 
 void AuthzLink::settle(std::string message) {

@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t message_goal = 64 * 1024;     // bytes; half of what a message may have
 constexpr std::size_t longest_message = 32 * 1024;  // of authz's, with max_live_numbers in it
-constexpr int send_buffer = 256 * 1024;             // bytes: more than the largest message
+constexpr int live_send_buffer = 256 * 1024;        // bytes: more than the largest message
 
 }  // namespace
 
@@ -27,7 +27,7 @@ LiveLink::LiveLink(asio::io_context& loop, std::string socket_path, Door door, P
     : loop_(loop),
       door_(door),
       pace_(pace),
-      socket_(loop, std::move(socket_path), {longest_message, send_buffer},
+      socket_(loop, std::move(socket_path), {longest_message, live_send_buffer},
               {[this](const std::string& message) { hear(message); }, [this] { disconnected(); }}),
       answered_(loop.get_executor()) {}
 

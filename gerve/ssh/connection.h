@@ -48,6 +48,10 @@ struct ConnectionLimits {
 // in.
 using AuthAttempt = AuthRequest;
 
+// How long a connection without channels is left to its client: one that has all of its answer goes by
+// itself, and a disconnect at once would overtake the answer.
+constexpr std::chrono::seconds time_to_leave{1};
+
 // Owned through shared_ptr: the event loop's handlers hold it until close() has taken effect. Not
 // thread-safe; all calls come from the event loop's thread.
 class Connection final : public std::enable_shared_from_this<Connection>, private PacketWatch {

@@ -22,8 +22,8 @@ constexpr std::chrono::milliseconds bulk_goes_on{50};
 // little the other way, is left alone for a millisecond, and for longer while that gathers little. Not over
 // a long line, nor with a client of small windows: there it is the window that decides how fast it is.
 constexpr std::uint64_t much_sent = 64 * 1024;
-constexpr std::chrono::microseconds least_rest{1000};
-constexpr std::chrono::microseconds most_rest{4000};
+constexpr std::chrono::microseconds shortest_rest{1000};
+constexpr std::chrono::microseconds longest_rest{4000};
 constexpr std::uint32_t long_line = 5000;  // microseconds of round trip
 
 // What the file server is too slow to take is better left with the kernel, and with the client, than gathered
@@ -63,13 +63,13 @@ void Connection::consider_rest(std::uint64_t received) {
     if (!logged_in_ || session_ == nullptr || resting_ || write_pending()) return;
     const std::uint64_t sent_since = sent() - std::exchange(sent_at_turn_, sent());
     until_taken_ = received > 0 && untaken() >= much_untaken;
-    if (until_taken_) return rest(most_rest);
+    if (until_taken_) return rest(longest_rest);
     if (sent_since < much_sent || received > small_talk) return;
     for (const auto& channel : channels_) {
         if (channel->lives_on_its_window()) return;
     }
     if (is_long_line(socket_.native_handle())) return;
-    rest_ = sent_since < 4 * much_sent ? std::clamp(rest_ * 2, least_rest, most_rest) : least_rest;
+    rest_ = sent_since < 4 * much_sent ? std::clamp(rest_ * 2, shortest_rest, longest_rest) : shortest_rest;
     rest(rest_);
 }
 

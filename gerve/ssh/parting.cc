@@ -11,7 +11,7 @@ namespace gerve::ssh {
 namespace {
 
 constexpr unsigned most_parting = 256;
-constexpr std::size_t most_rest = 64 * 1024;
+constexpr std::size_t most_unread = 64 * 1024;
 constexpr std::chrono::seconds patience{1};
 constexpr std::size_t most_discarded = 8 << 20;
 constexpr std::size_t discarded_per_turn = 256 * 1024;
@@ -86,7 +86,7 @@ class Parting : public std::enable_shared_from_this<Parting> {
 }  // namespace
 
 void part_with(asio::posix::stream_descriptor socket, std::string rest) {
-    if (parting >= most_parting || rest.size() > most_rest) return;
+    if (parting >= most_parting || rest.size() > most_unread) return;
     std::make_shared<Parting>(std::move(socket), std::move(rest))->start();
 }
 

@@ -15,7 +15,7 @@ namespace {
 // One frame of GRV1, so that the relay sends what came as it lies.
 constexpr std::size_t read_size = 256 * 1024;
 constexpr std::size_t max_refusal = 1024;
-constexpr std::chrono::seconds parting_patience{2};
+constexpr std::chrono::seconds closing_timeout{2};
 
 // A fetch whose client stopped reading holds so much in the kernel, and no more.
 constexpr int max_unsent = 256 * 1024;
@@ -111,7 +111,7 @@ asio::awaitable<void> GitStreams::part(std::string refusal) {
     }
     if (gone_) co_return;
     ::shutdown(socket_.native_handle(), SHUT_WR);
-    const Deadline deadline = std::chrono::steady_clock::now() + parting_patience;
+    const Deadline deadline = std::chrono::steady_clock::now() + closing_timeout;
     char dropped[4096];
     bool in_time = true;
     while (in_time && !ended_ && !gone_) {

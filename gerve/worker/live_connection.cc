@@ -11,22 +11,20 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds turn{100};
-// A client that has all of its answer goes by itself; a disconnect at once would overtake the answer.
-constexpr std::chrono::milliseconds parting_patience{1'000};
+constexpr std::chrono::milliseconds look_interval{100};
 // Whoever does not read is not waited for: what ends has to be over within five seconds, two of which pass
 // before anybody notices that it has to.
-constexpr std::chrono::milliseconds last_patience{2'500};
+constexpr std::chrono::milliseconds ending_timeout{2'500};
 
 bool is_quiet(const ssh::Connection& connection) {
-    return !connection.had_channels() || connection.finished_before(steady_clock::now() - parting_patience);
+    return !connection.had_channels() || connection.finished_before(steady_clock::now() - ssh::time_to_leave);
 }
 
 asio::awaitable<void> part(std::shared_ptr<ssh::Connection> connection, asio::io_context& loop, LiveEnd why) {
-    const auto deadline = steady_clock::now() + last_patience;
+    const auto deadline = steady_clock::now() + ending_timeout;
     asio::steady_timer pause(loop);
     while (!connection->ended() && !is_quiet(*connection) && steady_clock::now() < deadline) {
-        pause.expires_after(turn);
+        pause.expires_after(look_interval);
         co_await pause.async_wait(asio::use_awaitable);
     }
     const auto reason = why == LiveEnd::stopped ? ssh::EndReason::drained : ssh::EndReason::withdrawn;

@@ -21,7 +21,7 @@ constexpr RationLimits reported{.burst = 20,
                                 .per_minute_in_all = 6'000,
                                 .summary_every = 1'000};
 constexpr std::chrono::seconds interval{1};
-constexpr std::chrono::milliseconds last_patience{1'000};
+constexpr std::chrono::milliseconds last_reports_timeout{1'000};
 constexpr std::chrono::milliseconds last_pause{20};
 constexpr std::size_t longest_login = 64;
 constexpr std::size_t longest_text = 160;
@@ -77,7 +77,7 @@ asio::awaitable<void> Refusals::run() {
 }
 
 asio::awaitable<void> Refusals::finish() {
-    const auto deadline = std::chrono::steady_clock::now() + last_patience;
+    const auto deadline = std::chrono::steady_clock::now() + last_reports_timeout;
     send_left_out(ration_.all());
     asio::steady_timer pause(loop_);
     while (asked_ > 0 && std::chrono::steady_clock::now() < deadline) {

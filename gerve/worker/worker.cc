@@ -30,9 +30,6 @@ constexpr int accepts_per_wake = 4;
 // While draining, who has not logged in and asked for something by then is not waited for.
 constexpr std::chrono::seconds login_patience{3};
 
-// A client that has all of its answer goes by itself; a disconnect at once would overtake the answer.
-constexpr std::chrono::seconds parting_patience{1};
-
 // What is ended before it has finished gets a text, which slow clients are not waited for to read. The
 // master's SIGKILL comes later than this.
 constexpr std::chrono::seconds farewell_patience{3};
@@ -222,7 +219,7 @@ class Worker {
 
     // A connection that never asked for anything may be about to; one that did may still be reading.
     void close_idle(bool also_new) {
-        const auto long_ago = std::chrono::steady_clock::now() - parting_patience;
+        const auto long_ago = std::chrono::steady_clock::now() - ssh::time_to_leave;
         std::vector<std::shared_ptr<ssh::Connection>> idle;
         for (ssh::Connection* connection : context_.connections) {
             const bool never_asked = also_new && !connection->had_channels();

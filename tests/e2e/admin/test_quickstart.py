@@ -16,22 +16,28 @@ ANYTHING = "[…]"  # a line of the README that stands for any lines
 
 
 class Quickstart:
-    """packaging/quickstart in a checkout whose state and build directories have their usual names."""
+    """packaging/quickstart in a checkout whose state and build directories have their usual names.
 
-    def __init__(self, directory):
+    With build=None it builds as it does for a newcomer; else it finds everything built.
+    """
+
+    def __init__(self, directory, build=None):
         self.checkout = directory / "checkout"
         self.checkout.mkdir(parents=True)
-        (self.checkout / "build-release").symlink_to(BUILD)
+        if build is None:
+            build = self.checkout / "build-release"
+        else:
+            (self.checkout / "build-release").symlink_to(build)
         self.port = free_port()
         self._screen = directory / "screen"
-        argv = [SOURCE_ROOT / "packaging/quickstart", "--port", str(self.port), "--build", BUILD]
+        argv = [SOURCE_ROOT / "packaging/quickstart", "--port", str(self.port), "--build", build]
         argv += ["--state", self.checkout / "gerve-state"]
         with self._screen.open("wb") as out:
             self.process = subprocess.Popen(argv, stdout=out, stderr=out, start_new_session=True, cwd=directory)
         self.visitor = Terminal(directory / "visitor", "visitor")
 
-    def wait(self) -> "Quickstart":
-        wait_until(lambda: "Ctrl-C" in self.screen() or self.process.poll() is not None, "it serves", timeout=150)
+    def wait(self, timeout: float = 150) -> "Quickstart":
+        wait_until(lambda: "Ctrl-C" in self.screen() or self.process.poll() is not None, "it serves", timeout)
         return self
 
     def screen(self) -> str:
@@ -50,7 +56,7 @@ class Quickstart:
 
 @pytest.fixture(scope="module")
 def quickstart(workspace):
-    running = Quickstart(workspace / "quickstart")
+    running = Quickstart(workspace / "quickstart", BUILD)
     try:
         yield running.wait()
     finally:
@@ -58,7 +64,24 @@ def quickstart(workspace):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.timeout(1500)
+def test_a_newcomer_builds_it_and_pushes(tmp_path):
+    newcomer = Quickstart(tmp_path / "newcomer")
+    try:
+        newcomer.wait(timeout=1200)
+        assert " warning: " not in newcomer.screen()
+        _clone_and_push(newcomer)
+    finally:
+        newcomer.kill()
+
+
+@pytest.mark.slow
 def test_the_clone_that_it_prints_goes_on_working(quickstart):
+    _clone_and_push(quickstart)
+
+
+def _clone_and_push(quickstart):
     quickstart.visitor.run("sh", "-c", quickstart.pasted("git clone .*"))
     clone = quickstart.visitor.at("gerve")
     head = clone.commit("greeting", "hello\n")
