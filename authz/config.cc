@@ -132,10 +132,10 @@ class ConfigReader {
     }
 
     void read_directory(TomlTable table) {
-        config_.directory_backend = table.choice("backend", {"sqlite", "mysql"}, config_.directory_backend);
+        config_.backend = table.choice("backend", backend_names, config_.backend);
         TomlTable mysql_table = table.table("mysql");
         read_mysql(mysql_table);
-        if (config_.directory_backend == "mysql") {
+        if (config_.backend == Backend::mysql) {
             if (config_.mysql.uri.empty()) {
                 mysql_table.complain("uri", "is missing: write uri = \"tcp://HOST:3306/gerve\"");
             }

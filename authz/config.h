@@ -2,13 +2,16 @@
 // gerve.toml(5).
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "authz/base/enum_names.h"
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
 #include "authz/log_config.h"
@@ -41,7 +44,7 @@ struct SshConfig {
     unsigned max_auth_tries = 64;                    // keys offered on one connection
     unsigned max_sessions = 16;                      // channels open at once on one connection
     unsigned max_unauthenticated = 8192;             // connections that have not logged in, per worker
-    unsigned max_unauthenticated_per_source = 4096;  // of these, per IPv4 address or IPv6 /64, per worker
+    unsigned max_unauthenticated_per_source = 1024;  // of these, per IPv4 address or IPv6 /64, per worker
     std::uint64_t rekey_bytes = 0;                   // 0: the cipher's own limit
     std::string notice_file;                         // its text is shown to every git client; empty: none
     std::vector<std::string> ciphers;                // empty: the library's, strongest and fastest first
@@ -107,6 +110,10 @@ struct AuditConfig {
     std::chrono::milliseconds keep{0};  // how long `gerve audit prune` keeps them there; 0: it must be told
 };
 
+// Where the directory is kept.
+enum class Backend { sqlite, mysql };
+constexpr std::array<std::string_view, 2> backend_names{"sqlite", "mysql"};
+
 struct Config {
     std::string file;      // where it was read from; empty: embedded default
     std::string source;    // the text it was parsed from: what a child process parses again
@@ -115,7 +122,7 @@ struct Config {
     ListenConfig listen;
     SshConfig ssh;
     AnonymousConfig anonymous;
-    std::string directory_backend = "sqlite";
+    Backend backend = Backend::sqlite;
     MysqlConfig mysql;
     std::optional<RedisConfig> redis;
     AuthzConfig authz;

@@ -21,7 +21,7 @@ struct OperationDeadlines {
 };
 
 struct UpstreamConfig {
-    std::chrono::milliseconds connect_timeout{5'000};  // to one endpoint, the look-up of its name included
+    std::chrono::milliseconds connect_timeout{5'000};  // to one endpoint, the lookup of its name included
     // From OPEN to its answer: longer than an agent lets an operation wait for its turn.
     std::chrono::milliseconds answer_timeout{30'000};
     // A file server that takes no byte for this long, or does not answer keepalives, is lost.

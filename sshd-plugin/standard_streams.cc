@@ -10,6 +10,8 @@
 #include <asio/post.hpp>
 #include <cerrno>
 
+#include "gerve/loop/timer.h"
+
 namespace gerve::sshd {
 namespace {
 
@@ -45,14 +47,11 @@ asio::awaitable<bool> StandardStreams::wait_for(Stream& stream, stream_descripto
                                                 Deadline deadline, bool& interrupted) {
     if (gone_ || std::exchange(interrupted, false)) co_return true;
     const auto executor = co_await asio::this_coro::executor;
-    asio::steady_timer timer(executor);
-    if (deadline != no_deadline) {
-        timer.expires_at(deadline);
-        timer.async_wait([&stream](const asio::error_code& stopped) {
-            asio::error_code ignored;
-            if (!stopped) stream.descriptor.cancel(ignored);
-        });
-    }
+    Timer timer(executor);
+    timer.arm_at(deadline, [&stream] {
+        asio::error_code ignored;
+        stream.descriptor.cancel(ignored);
+    });
     asio::error_code failed;
     co_await stream.descriptor.async_wait(what, asio::redirect_error(asio::use_awaitable, failed));
     // A file or /dev/null knows no readiness: it is always ready, but others have their turn.

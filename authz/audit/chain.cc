@@ -4,16 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "authz/audit/json_members.h"
 #include "authz/base/fd.h"
 #include "authz/base/key_file.h"
 #include "authz/base/text.h"
+#include "authz/base/units.h"
 
 namespace gerve {
 namespace {
@@ -32,16 +31,15 @@ bool is_hex(std::string_view text, std::size_t digits) {
 
 // RFC 3339, UTC. The day is formatted once a second.
 void append_micros(std::string& out, std::int64_t time) {
-    const std::time_t second = time / 1'000'000;
-    thread_local std::time_t known = -1;
-    thread_local std::array<char, 32> text{};
+    const std::int64_t second = time / 1'000'000;
+    thread_local std::int64_t known = -1;
+    thread_local std::string text;
     if (second != known) {
-        std::tm parts{};
-        ::gmtime_r(&second, &parts);
-        std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+        text = time_text(second * 1000);
+        text.pop_back();  // Z
         known = second;
     }
-    out += text.data();
+    out += text;
     const std::string micros = std::to_string(1'000'000 + time % 1'000'000);
     out += '.';
     out.append(micros, 1);

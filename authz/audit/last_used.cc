@@ -67,12 +67,7 @@ LastUses::LastUses(Connect connect, AuditCounters& counters)
     : counters_(counters),
       link_(std::move(connect)),
       alarm_(last_used_alarm_interval),
-      thread_([this] { work(); }) {}
-
-LastUses::~LastUses() {
-    (void)stop(std::chrono::hours(1));
-    if (thread_.joinable()) thread_.join();
-}
+      thread_([this](StoppableThread& thread) { work(thread); }) {}
 
 void LastUses::note(const std::vector<AuditRow>& rows) {
     const std::lock_guard lock(mutex_);
@@ -81,16 +76,8 @@ void LastUses::note(const std::vector<AuditRow>& rows) {
     counters_.last_uses_waiting.set(static_cast<std::int64_t>(noted_.size()));
 }
 
-bool LastUses::stop(milliseconds patience) {
-    std::unique_lock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-    return changed_.wait_for(lock, patience, [this] { return ended_; });
-}
-
-KeyUses LastUses::take(milliseconds wait) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, wait, [this] { return stopping_; });
+KeyUses LastUses::take() {
+    const std::lock_guard lock(mutex_);
     return std::exchange(noted_, {});
 }
 
@@ -101,13 +88,11 @@ void LastUses::put_back(KeyUses uses) {
     counters_.last_uses_waiting.set(static_cast<std::int64_t>(noted_.size()));
 }
 
-void LastUses::work() {
-    while (true) {
-        KeyUses uses = take(write_interval);
-        const bool last = [this] {
-            const std::lock_guard lock(mutex_);
-            return stopping_;
-        }();
+void LastUses::work(StoppableThread& thread) {
+    bool go_on = true;
+    while (go_on) {
+        go_on = thread.pause(write_interval);
+        KeyUses uses = take();
         if (link_.maintain()) has_table_ = false;
         Database* database = link_.get();
         const bool ready = !uses.empty() && database != nullptr && (has_table_ || find_table(*database));
@@ -119,11 +104,7 @@ void LastUses::work() {
             counters_.last_uses_waiting.set(static_cast<std::int64_t>(noted_.size()));
             if (alarm_.over()) log::info("the table key_last_used takes last uses again");
         }
-        if (last) break;
     }
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    changed_.notify_all();
 }
 
 // Another program's database need not have it.

@@ -1,17 +1,16 @@
 // LastUses: writes when and from where each key was last used into the table key_last_used.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "authz/audit/rows.h"
 #include "authz/base/alarm.h"
 #include "authz/base/audit_counters.h"
+#include "authz/os/stoppable_thread.h"
 #include "authz/store/database_link.h"
 
 namespace gerve {
@@ -37,18 +36,17 @@ class LastUses {
     LastUses(Connect connect, AuditCounters& counters);
     LastUses(const LastUses&) = delete;
     LastUses& operator=(const LastUses&) = delete;
-    ~LastUses();
 
     // Returns at once. Called by any thread.
     void note(const std::vector<AuditRow>& rows);
     // Writes what was noted, if the database answers within `patience`. Whether the thread ended.
-    [[nodiscard]] bool stop(std::chrono::milliseconds patience);
+    [[nodiscard]] bool stop(std::chrono::milliseconds patience) { return thread_.stop(patience); }
 
     static constexpr std::size_t max_kept = 100'000;  // keys
 
   private:
-    void work();
-    [[nodiscard]] KeyUses take(std::chrono::milliseconds wait);
+    void work(StoppableThread& thread);
+    [[nodiscard]] KeyUses take();
     void put_back(KeyUses uses);
     [[nodiscard]] bool find_table(Database& database);
     void note_failure(const Error& error);
@@ -60,11 +58,8 @@ class LastUses {
     std::int64_t look_again_ = 0;  // monotonic_now(): for a table that is not there
 
     std::mutex mutex_;
-    std::condition_variable changed_;
     KeyUses noted_;
-    bool stopping_ = false;
-    bool ended_ = false;
-    std::thread thread_;
+    StoppableThread thread_;
 };
 
 }  // namespace gerve

@@ -4,33 +4,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <ctime>
 
 #include "authz/audit/head_lock.h"
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
+#include "authz/base/units.h"
 
 namespace gerve {
 namespace {
-
-// FILE-20260131T120000Z
-std::string name_of_now(const std::string& file) {
-    std::array<char, 32> text{};
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    ::gmtime_r(&now, &parts);
-    std::strftime(text.data(), text.size(), "-%Y%m%dT%H%M%SZ", &parts);
-    return file + text.data();
-}
 
 Result<std::string> put_aside(const std::string& file) {
     const auto there = is_there(file);
     if (!there) return pass_on(there);
     if (!*there) return std::string();
-    auto aside = free_name(name_of_now(file));
+    auto aside = free_name(file + "-" + file_stamp(unix_now()));
     if (!aside) return aside;
     if (::rename(file.c_str(), aside->c_str()) != 0)
         return internal_error(errno_text("cannot rename " + file));

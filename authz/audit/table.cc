@@ -39,27 +39,13 @@ AuditTable::AuditTable(AuditTableParts parts)
       spool_(parts_.file, [this](const std::string& chain) { return progress_of(chain); }),
       turn_(::open(head_file_of(parts_.file).c_str(), O_RDONLY | O_CLOEXEC)),
       alarm_(table_alarm_interval),
-      thread_([this] { work(); }) {}
-
-AuditTable::~AuditTable() {
-    (void)stop(std::chrono::hours(1));
-    if (thread_.joinable()) thread_.join();
-}
+      thread_([this](StoppableThread& thread) { work(thread); }) {}
 
 bool AuditTable::stop(milliseconds patience) {
     const std::int64_t start = monotonic_now();
-    std::unique_lock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-    const bool ended = changed_.wait_for(lock, patience, [this] { return ended_; });
-    lock.unlock();
+    const bool ended = thread_.stop(patience);
     const milliseconds spent(monotonic_now() - start);
     return last_uses_.stop(std::max(patience - spent, milliseconds(0))) && ended;
-}
-
-bool AuditTable::pause(milliseconds time) {
-    std::unique_lock lock(mutex_);
-    return !changed_.wait_for(lock, time, [this] { return stopping_; });
 }
 
 bool AuditTable::have_turn() {
@@ -69,10 +55,10 @@ bool AuditTable::have_turn() {
     return has_turn_;
 }
 
-void AuditTable::work() {
+void AuditTable::work(StoppableThread& thread) {
     bool go_on = true;
     while (go_on) {
-        go_on = pause(brought_ >= many ? busy_interval : interval);
+        go_on = thread.pause(brought_ >= many ? busy_interval : interval);
         brought_ = 0;
         if (!have_turn()) continue;
         if (link_.maintain()) {
@@ -93,9 +79,6 @@ void AuditTable::work() {
         else
             show_lag();
     }
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    changed_.notify_all();
 }
 
 void AuditTable::show_lag() {

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <thread>
 
 #include "authz/audit/last_used.h"
 #include "authz/audit/spool.h"
 #include "authz/base/alarm.h"
 #include "authz/base/audit_counters.h"
+#include "authz/os/stoppable_thread.h"
 #include "authz/store/database.h"
 #include "authz/store/database_link.h"
 
@@ -31,20 +29,18 @@ class AuditTable {
     explicit AuditTable(AuditTableParts parts);
     AuditTable(const AuditTable&) = delete;
     AuditTable& operator=(const AuditTable&) = delete;
-    ~AuditTable();
 
     // Takes what is in the file by now, if the database answers within `patience`. Whether the thread ended.
     [[nodiscard]] bool stop(std::chrono::milliseconds patience);
 
   private:
-    void work();
+    void work(StoppableThread& thread);
     [[nodiscard]] bool have_turn();
     [[nodiscard]] bool find_table(Database& database);
     [[nodiscard]] bool insert_some(Database& database);
     [[nodiscard]] Result<std::uint64_t> progress_of(const std::string& chain);
     void note_failure(const Error& error);
     void show_lag();
-    [[nodiscard]] bool pause(std::chrono::milliseconds time);
 
     AuditTableParts parts_;
     DatabaseLink link_;
@@ -59,11 +55,7 @@ class AuditTable {
     bool takes_events_ = false;     // the last time they were brought
     std::int64_t look_at_lag_ = 0;  // monotonic_now(): while the table takes nothing
 
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool stopping_ = false;
-    bool ended_ = false;
-    std::thread thread_;
+    StoppableThread thread_;
 };
 
 }  // namespace gerve

@@ -60,7 +60,7 @@ class QueryCounters {
     std::array<Histogram, query_count> times_;
 };
 
-// How look-ups and what belongs to them went, over all threads since the start.
+// How lookups and what belongs to them went, over all threads since the start.
 struct RedisCounters {
     Counter found;
     Counter missing;

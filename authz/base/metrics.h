@@ -43,7 +43,7 @@ class GaugeHold {
     Gauge& gauge_;
 };
 
-// Times from a look-up in memory to a session of half an hour.
+// Times from a lookup in memory to a session of half an hour.
 class Histogram {
   public:
     // Upper ends of the buckets in microseconds, included; one more bucket takes what is longer.

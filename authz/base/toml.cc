@@ -11,17 +11,12 @@
 
 #include "authz/base/nearest.h"
 #include "authz/base/text.h"
+#include "authz/base/units.h"
 
 namespace gerve {
 namespace {
 
 using std::chrono::milliseconds;
-
-struct Unit {
-    std::string_view name;
-    std::int64_t count;  // milliseconds
-};
-constexpr Unit units[] = {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}};
 
 std::string in_quotes(std::string_view text) {
     return '"' + printable(text, 80) + '"';
@@ -50,19 +45,6 @@ bool has_control_character(std::string_view text, Lines lines) {
     });
 }
 
-std::optional<milliseconds> parse_duration(std::string_view text) {
-    const auto digits = text.find_first_not_of("0123456789");
-    if (digits == std::string_view::npos) return std::nullopt;
-    const auto count = parse_decimal(text.substr(0, digits));
-    for (const Unit& unit : units) {
-        // Ten digits of anything stay far below overflow and above any sensible limit.
-        if (count && *count < 10'000'000'000 && text.substr(digits) == unit.name) {
-            return milliseconds(static_cast<std::int64_t>(*count) * unit.count);
-        }
-    }
-    return std::nullopt;
-}
-
 std::vector<std::string> split_lines(const std::string& text) {
     std::vector<std::string> lines;
     for (std::string_view line : split(text, '\n')) {
@@ -72,7 +54,7 @@ std::vector<std::string> split_lines(const std::string& text) {
     return lines;
 }
 
-std::string list_of(std::initializer_list<std::string_view> choices) {
+std::string list_of(std::span<const std::string_view> choices) {
     std::string out;
     std::size_t left = choices.size();
     for (const std::string_view choice : choices) {
@@ -83,15 +65,6 @@ std::string list_of(std::initializer_list<std::string_view> choices) {
 }
 
 }  // namespace
-
-std::string format_duration(milliseconds duration) {
-    for (const Unit& unit : units) {
-        if (duration.count() >= unit.count && duration.count() % unit.count == 0) {
-            return std::to_string(duration.count() / unit.count) + std::string(unit.name);
-        }
-    }
-    return std::to_string(duration.count()) + "ms";
-}
 
 struct TomlReader::Document {
     std::string name;
@@ -269,7 +242,7 @@ std::vector<std::string> TomlTable::texts(std::string_view key, std::vector<std:
     return values;
 }
 
-std::string TomlTable::choice(std::string_view key, std::initializer_list<std::string_view> choices,
+std::string TomlTable::choice(std::string_view key, std::span<const std::string_view> choices,
                               std::string fallback) {
     const toml::node* node = document_->find(path_, key);
     if (node == nullptr) return fallback;
@@ -322,11 +295,11 @@ milliseconds TomlTable::duration(std::string_view key, milliseconds fallback, mi
     const toml::node* node = document_->find(path_, key);
     if (node == nullptr) return fallback;
     const auto* text = node->as_string();
-    const auto value = text == nullptr ? std::nullopt : parse_duration(text->get());
+    const auto value = text == nullptr ? std::nullopt : parse_setting(text->get());
     if (value && *value >= least && *value <= most) return *value;
     if (value) {
-        complain(key, "must be from \"" + format_duration(least) + "\" to \"" + format_duration(most) +
-                          "\", not " + describe_node(*node));
+        complain(key, "must be from \"" + setting_text(least) + "\" to \"" + setting_text(most) + "\", not " +
+                          describe_node(*node));
     } else {
         complain(key, "must be a time with its unit, as \"500ms\", \"30s\", \"5m\", \"1h\" or \"2d\", not " +
                           describe_node(*node));

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "authz/base/enum_names.h"
 #include "authz/base/problem.h"
 
 namespace gerve {
@@ -54,8 +56,16 @@ class TomlTable final {
     [[nodiscard]] std::string text(std::string_view key, std::string fallback = {}, Lines lines = Lines::one);
     [[nodiscard]] std::vector<std::string> texts(std::string_view key,
                                                  std::vector<std::string> fallback = {});
-    [[nodiscard]] std::string choice(std::string_view key, std::initializer_list<std::string_view> choices,
+    [[nodiscard]] std::string choice(std::string_view key, std::span<const std::string_view> choices,
                                      std::string fallback);
+    // One of an enum's names, which stand in its order.
+    template <class Enum, std::size_t count>
+    requires std::is_enum_v<Enum>
+    [[nodiscard]] Enum choice(std::string_view key, const std::array<std::string_view, count>& names,
+                              Enum fallback) {
+        const std::string name = choice(key, std::span(names), std::string(name_in(names, fallback)));
+        return find_in<Enum>(names, name).value_or(fallback);
+    }
     // A file name, made absolute; empty stays empty.
     [[nodiscard]] std::string path(std::string_view key, std::string fallback = {});
     [[nodiscard]] std::vector<std::string> paths(std::string_view key);
@@ -81,8 +91,5 @@ class TomlTable final {
     TomlReader::Document* document_;
     Path path_;
 };
-
-// "1h", "90s", "500ms": the largest unit that gives a whole number.
-[[nodiscard]] std::string format_duration(std::chrono::milliseconds duration);
 
 }  // namespace gerve

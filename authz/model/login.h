@@ -16,7 +16,7 @@ class Login final {
     [[nodiscard]] static Result<Login> parse(std::string_view text);
 
     [[nodiscard]] const std::string& text() const { return text_; }      // as given
-    [[nodiscard]] const std::string& folded() const { return folded_; }  // for look-ups
+    [[nodiscard]] const std::string& folded() const { return folded_; }  // for lookups
 
     friend bool operator==(const Login& a, const Login& b) { return a.folded_ == b.folded_; }
     friend auto operator<=>(const Login& a, const Login& b) { return a.folded_ <=> b.folded_; }

@@ -5,6 +5,7 @@
 #include "authz/base/digest.h"
 #include "authz/base/display.h"
 #include "authz/base/text.h"
+#include "authz/base/units.h"
 #include "authz/model/service.h"
 #include "authz/model/url_path.h"
 
@@ -30,11 +31,6 @@ constexpr const char* unchecked = "ERROR: Gerve cannot check your access right n
 
 std::string with_request(std::string text, const RequestId& request) {
     return std::move(text) + " (request " + request.text() + ")\n";
-}
-
-std::string in_words(std::chrono::milliseconds time) {
-    const auto seconds = (time.count() + 999) / 1000;
-    return seconds % 60 == 0 ? std::to_string(seconds / 60) + " min" : std::to_string(seconds) + " s";
 }
 }  // namespace
 
@@ -107,10 +103,12 @@ std::string connection_lost(const RequestId& request) {
     return with_request("ERROR: The connection to the file server was lost.", request);
 }
 std::string idle_for_too_long(std::chrono::milliseconds idle, const RequestId& request) {
-    return with_request("ERROR: No data for " + in_words(idle) + ", so Gerve closed the session.", request);
+    return with_request("ERROR: No data for " + duration_in_words(idle) + ", so Gerve closed the session.",
+                        request);
 }
 std::string took_too_long(std::chrono::milliseconds most, const RequestId& request) {
-    return with_request("ERROR: This took longer than " + in_words(most) + ", so Gerve ended it.", request);
+    return with_request("ERROR: This took longer than " + duration_in_words(most) + ", so Gerve ended it.",
+                        request);
 }
 std::string notice(std::string_view text) {
     std::string words(text);

@@ -1,5 +1,6 @@
 #include "authz/model/ticket.h"
 
+#include "authz/base/big_endian.h"
 #include "authz/base/text.h"
 
 namespace gerve {
@@ -24,21 +25,6 @@ enum class Tlv : std::uint16_t {
 };
 
 constexpr std::uint16_t critical_bit = 0x8000;
-
-template <class Number>
-void put_number(std::string& out, Number number) {
-    for (int shift = static_cast<int>(sizeof(Number) * 8) - 8; shift >= 0; shift -= 8) {
-        out += static_cast<char>(static_cast<std::uint64_t>(number) >> shift & 0xff);
-    }
-}
-
-template <class Number>
-Number get_number(std::string_view bytes) {
-    std::uint64_t number = 0;
-    for (std::size_t i = 0; i < sizeof(Number); ++i)
-        number = number << 8 | static_cast<unsigned char>(bytes[i]);
-    return static_cast<Number>(number);
-}
 
 void put_tlv(std::string& out, Tlv type, std::string_view value) {
     put_number(out, static_cast<std::uint16_t>(type));

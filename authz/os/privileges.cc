@@ -2,7 +2,6 @@
 
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,16 +9,17 @@
 #include <array>
 
 #include "authz/base/fd.h"
+#include "authz/os/system_user.h"
 
 namespace gerve {
 
 Result<void> become(const std::string& user) {
     if (user.empty()) return {};
-    const passwd* account = ::getpwnam(user.c_str());
-    if (account == nullptr) return internal_error("no system user " + user + " (authz.worker_user)");
-    if (account->pw_uid == ::geteuid()) return {};
-    if (::initgroups(user.c_str(), account->pw_gid) != 0 || ::setgid(account->pw_gid) != 0 ||
-        ::setuid(account->pw_uid) != 0) {
+    const auto account = find_system_user(user);
+    if (!account) return internal_error("no system user " + user + " (authz.worker_user)");
+    if (account->uid == ::geteuid()) return {};
+    if (::initgroups(user.c_str(), account->gid) != 0 || ::setgid(account->gid) != 0 ||
+        ::setuid(account->uid) != 0) {
         return internal_error(errno_text("cannot become " + user) +
                               "; start `gerve serve` as root or with CAP_SETUID and CAP_SETGID, or take "
                               "authz.worker_user out of the configuration");

@@ -222,7 +222,7 @@ std::optional<KeyProven> Authorizer::proof_of(const KnownKey& key, const std::st
 // A push that is not on record does not happen; what happened instead is recorded when that is possible
 // again.
 bool Authorizer::recorded(const std::optional<KeyProven>& proof, const Decided& event) {
-    if (event.request.service != Service::receive_pack || !allowed(event.decision)) {
+    if (!needs_write(event.request.service) || !allowed(event.decision)) {
         audit_.record(proof, event);
         return true;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "authz/base/big_endian.h"
 #include "authz/base/text.h"
 
 namespace gerve {
@@ -11,11 +12,6 @@ constexpr char version = 1;
 constexpr std::size_t max_bound = 255;
 
 // Inside the seal: fixed-size big-endian numbers, and texts behind one byte of length.
-void put_number(std::string& out, std::int64_t number) {
-    for (int shift = 56; shift >= 0; shift -= 8) {
-        out += static_cast<char>(static_cast<std::uint64_t>(number) >> shift & 0xff);
-    }
-}
 void put_text(std::string& out, std::string_view text) {
     out += static_cast<char>(text.size());
     out += text;
@@ -37,9 +33,8 @@ class Reader {
         return one.empty() ? 0 : static_cast<unsigned char>(one.front());
     }
     std::int64_t number() {
-        std::uint64_t number = 0;
-        for (const char c : bytes(8)) number = number << 8 | static_cast<unsigned char>(c);
-        return static_cast<std::int64_t>(number);
+        const std::string_view number = bytes(sizeof(std::int64_t));
+        return number.empty() ? 0 : get_number<std::int64_t>(number);
     }
     std::string_view text() { return bytes(byte()); }
     [[nodiscard]] bool good_to_the_end() const { return good_ && rest_.empty(); }

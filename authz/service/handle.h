@@ -1,4 +1,4 @@
-// Handles: what authz gives out for a known key, sealed, so that a later request needs no second look-up.
+// Handles: what authz gives out for a known key, sealed, so that a later request needs no second lookup.
 #pragma once
 
 #include <chrono>

@@ -1,28 +1,12 @@
 #include "authz/service/peers.h"
 
-#include <pwd.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <vector>
 
-#include "authz/audit/operator.h"
+#include "authz/os/system_user.h"
 
 namespace gerve {
-namespace {
-
-std::optional<uid_t> find_uid(const std::string& user) {
-    std::array<char, 16384> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
-        return std::nullopt;
-    }
-    return entry.pw_uid;
-}
-
-}  // namespace
-
 Result<PeerTable> PeerTable::make(const AuthzConfig& config, uid_t own) {
     std::vector<std::pair<std::string, PeerKind>> named{
         {config.worker_user, PeerKind::worker},
@@ -33,13 +17,14 @@ Result<PeerTable> PeerTable::make(const AuthzConfig& config, uid_t own) {
     std::map<uid_t, LocalUser> users;
     for (const auto& [user, kind] : named) {
         if (user.empty()) continue;
-        const auto uid = find_uid(user);
-        if (!uid)
+        const auto found = find_system_user(user);
+        if (!found)
             return client_error("[authz] names the user '" + user + "', whom this system does not know");
-        users[*uid].kinds.add(kind);
-        users[*uid].name = user;
+        users[found->uid].kinds.add(kind);
+        users[found->uid].name = user;
     }
-    users[own] = {PeerKinds::all(), find_user(own)};
+    const auto self = find_system_user(own);
+    users[own] = {PeerKinds::all(), self ? self->name : ""};
     return PeerTable(std::move(users));
 }
 

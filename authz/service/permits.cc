@@ -5,6 +5,7 @@
 
 #include "authz/audit/operator.h"
 #include "authz/base/log.h"
+#include "authz/os/system_user.h"
 
 namespace gerve {
 namespace {
@@ -87,7 +88,7 @@ AdminChange change_of(const KillRequest& kill, std::size_t killed, const Peer& p
     std::vector<std::string> arguments{text_of(kill.choice)};
     if (std::holds_alternative<Fingerprint>(kill.choice)) arguments.insert(arguments.begin(), "--key");
     if (std::holds_alternative<Login>(kill.choice)) arguments.insert(arguments.begin(), "--user");
-    return {peer.user.empty() ? name_of_user(peer.uid) : peer.user,
+    return {peer.user.empty() ? system_user_text(peer.uid) : peer.user,
             login_of(peer.pid),
             "kill",
             std::move(arguments),

@@ -10,7 +10,7 @@
 namespace gerve {
 namespace {
 
-// So many look-ups, then so long a pause: others use the database, too.
+// So many lookups, then so long a pause: others use the database, too.
 constexpr unsigned run_length = 200;
 constexpr std::chrono::milliseconds run_pause{40};
 // One row that makes no sense, or one table that is locked, stands in nobody else's way; a database that is
@@ -133,34 +133,17 @@ Recheck::Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::
       local_(std::move(local)),
       every_(every),
       counters_(counters),
-      thread_([this] { run(); }) {}
+      thread_([this](StoppableThread& thread) { run(thread); }) {}
 
-Recheck::~Recheck() {
-    (void)stop(std::chrono::milliseconds(0));
-    thread_.join();
-}
-
-bool Recheck::stop(std::chrono::milliseconds patience) {
-    std::unique_lock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-    return changed_.wait_for(lock, patience, [this] { return ended_; });
-}
-
-bool Recheck::pause(std::chrono::milliseconds time) {
-    std::unique_lock lock(mutex_);
-    return !changed_.wait_for(lock, time, [this] { return stopping_; });
-}
-
-void Recheck::run() {
+void Recheck::run(StoppableThread& thread) {
     DatabaseLink link(connect_);
-    QueryCounters queries;  // these look-ups are no login's
+    QueryCounters queries;  // these lookups are no login's
     bool away = false;
     bool incomplete = false;
     unsigned look_ups = 0;
     RecheckPlace from;
-    const auto pace = [&] { return ++look_ups % run_length != 0 || pause(run_pause); };
-    while (pause(every_)) {
+    const auto pace = [&] { return ++look_ups % run_length != 0 || thread.pause(run_pause); };
+    while (thread.pause(every_)) {
         if (live_.size() == 0) continue;
         (void)link.maintain();
         RecheckRound round{.unavailable = true};
@@ -180,9 +163,6 @@ void Recheck::run() {
         away = round.unavailable;
         incomplete = round.left_out > 0;
     }
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    changed_.notify_all();
 }
 
 }  // namespace gerve

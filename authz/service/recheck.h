@@ -2,11 +2,9 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <thread>
 
+#include "authz/os/stoppable_thread.h"
 #include "authz/service/authz_metrics.h"
 #include "authz/service/live_sessions.h"
 #include "authz/store/directory.h"
@@ -29,13 +27,13 @@ struct RecheckRound {
 };
 
 // One round: each key once, and what its holder does at each repository once. `pace` is called before each
-// look-up; false breaks the round off. It begins `from` where the last one left something out: where the
+// lookup; false breaks the round off. It begins `from` where the last one left something out: where the
 // database is too slow for all, each has its turn.
 [[nodiscard]] RecheckRound recheck(Directory& directory, LiveSessions& live, UnixMillis now,
                                    const std::function<bool()>& pace, RecheckPlace from = {});
 
 // A thread with a connection of its own, which it opens when something is live for the first time: logins
-// wait for none of this. At most 5,000 look-ups a second.
+// wait for none of this. At most 5,000 lookups a second.
 class Recheck {
   public:
     // `live` and `counters` are not owned. `every`: from the end of a round to the beginning of the next.
@@ -43,25 +41,19 @@ class Recheck {
             LiveCounters& counters);
     Recheck(const Recheck&) = delete;
     Recheck& operator=(const Recheck&) = delete;
-    ~Recheck();
 
     // Whether the thread has ended in time; one that hangs in its database has to die with the process.
-    [[nodiscard]] bool stop(std::chrono::milliseconds patience);
+    [[nodiscard]] bool stop(std::chrono::milliseconds patience) { return thread_.stop(patience); }
 
   private:
-    void run();
-    [[nodiscard]] bool pause(std::chrono::milliseconds time);  // false: the end has come
+    void run(StoppableThread& thread);
 
     LiveSessions& live_;
     Connect connect_;
     Route local_;
     std::chrono::milliseconds every_;
     LiveCounters& counters_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool stopping_ = false;
-    bool ended_ = false;
-    std::thread thread_;
+    StoppableThread thread_;
 };
 
 }  // namespace gerve

@@ -1,9 +1,9 @@
 #include "authz/service/run_authz.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 
 #include "authz/audit/settings.h"
@@ -22,6 +21,7 @@
 #include "authz/os/hardening.h"
 #include "authz/os/privileges.h"
 #include "authz/os/shared_page.h"
+#include "authz/os/signals.h"
 #include "authz/os/socket_file.h"
 #include "authz/os/unix_socket.h"
 #include "authz/service/explain.h"
@@ -51,18 +51,9 @@ void harden() {
     ::signal(SIGPIPE, SIG_IGN);
 }
 
-// Of these signals none interrupts a thread: they are read here, one at a time.
-Fd signals_as_file() {
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, number);
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    return Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
 unsigned thread_count(const Config& config) {
     if (config.authz.threads != 0) return config.authz.threads;
-    // Beside the database fewer threads find more look-ups waiting, and put them into one statement; an
+    // Beside the database fewer threads find more lookups waiting, and put them into one statement; an
     // operator's own statements take one key each.
     const bool shares = database_is_near(config) && config.mysql.queries.empty();
     const unsigned each_core = shares ? 1 : 2;
@@ -73,7 +64,7 @@ unsigned thread_count(const Config& config) {
 // from being done keeps authz from starting. A database server that cannot be reached does not: questions are
 // answered unavailable until it can.
 Result<void> prepare_schema(const Config& config) {
-    if (config.directory_backend != "sqlite") return {};
+    if (config.backend != Backend::sqlite) return {};
     const auto database = open_for_administration(config);
     return database ? Result<void>() : pass_on(database);
 }
@@ -179,12 +170,11 @@ void wait_for_the_end(const Config& config, const Fd& signals, const std::option
             const ssize_t got = ::read(control->get(), &byte, 1);
             if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return;
         }
-        signalfd_siginfo signal{};
-        if (::read(signals.get(), &signal, sizeof signal) != sizeof signal) continue;
-        if (signal.ssi_signo == SIGTERM) return;
+        const int signal = next_signal(signals);
+        if (signal == SIGTERM) return;
         // Ctrl-C reaches the whole process group; sessions that drain still need their answers.
-        if (signal.ssi_signo == SIGINT && !control) return;
-        if (signal.ssi_signo != SIGHUP) continue;
+        if (signal == SIGINT && !control) return;
+        if (signal != SIGHUP) continue;
         if (auto reopened = ground.audit->reopen(); !reopened) {
             log::error("the audit file is not opened again", {{"why", describe(reopened.error())}});
         }
@@ -198,15 +188,20 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     log::start("authz", config.log.level);
     harden();
     raise_open_files_limit();
-    const Fd signals = signals_as_file();
+    const auto signals = take_signals({SIGTERM, SIGINT, SIGHUP});
+    if (!signals) {
+        log::error("cannot start", {{"why", describe(signals.error())}});
+        return 1;
+    }
     auto ground = prepare(config, std::move(listener), numbers_of<AuthzMetrics>(metrics));
     if (!ground) {
         log::error("cannot start", {{"why", describe(ground.error())}});
         return 1;
     }
-    log::info("ready", {{"directory", config.directory_backend}, {"threads", thread_count(config)}});
+    log::info("ready",
+              {{"directory", name_in(backend_names, config.backend)}, {"threads", thread_count(config)}});
     if (control && ::write(control->get(), "ready", 5) != 5) log::error("the master does not listen");
-    wait_for_the_end(config, signals, control, *ground);
+    wait_for_the_end(config, *signals, control, *ground);
     // The server first: it takes no more questions while the others' rounds end.
     const bool answered = ground->server->stop(farewell);
     const bool rechecked = ground->recheck->stop(std::chrono::milliseconds(100));

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "authz/base/display.h"
+#include "authz/base/units.h"
 #include "authz/service/inquiry.h"
-#include "authz/store/registry_rows.h"
 
 namespace gerve {
 namespace {

@@ -9,7 +9,7 @@
 namespace gerve {
 
 // Of a repository that the principal may not read, no more is said than of one that does not exist, by the
-// same look-ups. Error: unavailable.
+// same lookups. Error: unavailable.
 [[nodiscard]] Result<SelfAnswer> answer_self(Directory& directory, const Principal& principal,
                                              const SelfQuestion& question, UnixMillis now);
 

@@ -1,18 +1,19 @@
 // DatabaseLink: one thread's connection to the database, replaced when it breaks, with growing pauses.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
 #include "authz/base/alarm.h"
+#include "authz/base/backoff.h"
 #include "authz/store/database.h"
 
 namespace gerve {
 
 // A connection that broke is replaced at once. Only attempts to connect that fail are followed by a pause: it
-// doubles from 50 ms to 1.5 s, with a quarter of it at random so that threads and gateways do not come back
-// in step. A request is never the probe: maintain() is called between requests. What happens again and again
-// is logged every ten seconds.
+// grows from 50 ms to 1.5 s. A request is never the probe: maintain() is called between requests. What
+// happens again and again is logged every ten seconds.
 class DatabaseLink {
   public:
     explicit DatabaseLink(Connect connect) : connect_(std::move(connect)) {}
@@ -26,12 +27,13 @@ class DatabaseLink {
 
   private:
     static constexpr std::int64_t quiet_time = 10'000;  // ms
-    void put_off();
+    // Service is to be back within 2 s of the server.
+    static constexpr std::chrono::milliseconds longest_pause{1'500};
 
     Connect connect_;
     std::unique_ptr<Database> database_;
-    std::int64_t due_ = 0;    // monotonic_now() of the next attempt
-    std::int64_t pause_ = 0;  // ms; 0: the last attempt did not fail
+    std::int64_t due_ = 0;  // monotonic_now() of the next attempt
+    Backoff pauses_{std::chrono::milliseconds(50), longest_pause};
     Alarm dropped_{quiet_time};
     Alarm away_{quiet_time};
 };

@@ -62,7 +62,7 @@ class Directory {
     // keys are kept in another program's tables, which know no such list.
     [[nodiscard]] Result<std::vector<OwnKey>> list_keys(AccountId user, std::size_t most);
 
-    // Whether the tables of a log-in can be read: a look-up of a key that nobody has, which is not counted.
+    // Whether the tables of a login can be read: a lookup of a key that nobody has, which is not counted.
     [[nodiscard]] Result<void> answers();
 
     // By its name now, else by one it had (`moved`).

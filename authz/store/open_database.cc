@@ -56,7 +56,7 @@ Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
 }  // namespace
 
 Result<Connect> choose_database(const Config& config, DatabaseUse use) {
-    if (config.directory_backend == "mysql") return choose_mysql(config, use);
+    if (config.backend == Backend::mysql) return choose_mysql(config, use);
     const auto mode = use == DatabaseUse::serve    ? SqliteMode::read_only
                       : use == DatabaseUse::record ? SqliteMode::read_write_existing
                                                    : SqliteMode::read_write;
@@ -65,7 +65,7 @@ Result<Connect> choose_database(const Config& config, DatabaseUse use) {
 }
 
 bool database_is_near(const Config& config) {
-    if (config.directory_backend != "mysql") return true;
+    if (config.backend != Backend::mysql) return true;
     const auto uri = MysqlUri::parse(config.mysql.uri);
     return uri && std::ranges::all_of(uri->hosts, &MysqlHost::is_near);
 }
@@ -76,14 +76,14 @@ Result<std::unique_ptr<Database>> open_for_administration(const Config& config) 
             "[directory.mysql.queries]: the directory is in another program's tables: see and change it "
             "there (`gerve explain SHA256:… COMMAND` and `gerve check` work here)");
     }
-    if (config.directory_backend == "sqlite") {
+    if (config.backend == Backend::sqlite) {
         if (auto made = make_state_directory(config.state); !made) return pass_on(made);
     }
     const auto connect = choose_database(config, DatabaseUse::administer);
     if (!connect) return pass_on(connect);
     auto database = (*connect)();
     if (!database) return database;
-    if (config.directory_backend == "sqlite") {
+    if (config.backend == Backend::sqlite) {
         if (auto migrated = migrate_schema(**database); !migrated) return pass_on(migrated);
     } else if (auto checked = check_schema(**database); !checked) {
         return pass_on(checked);

@@ -77,7 +77,7 @@ struct KeyMove {
 struct KeyOptions {
     std::string title;                  // empty: the key's comment
     std::optional<UnixMillis> expires;  // nothing: never
-    bool uses_recorded = true;          // the audit trail is on, so that a log-in by it would be known
+    bool uses_recorded = true;          // the audit trail is on, so that a login by it would be known
 };
 
 // What was to be added, and whether it was there already, as it was to be; then nothing was changed.

@@ -1,4 +1,5 @@
 // What becomes of a key once it is there: another holder, another end, revoked.
+#include "authz/base/units.h"
 #include "authz/store/registry.h"
 #include "authz/store/registry_rows.h"
 

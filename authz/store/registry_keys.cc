@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "authz/base/display.h"
+#include "authz/base/units.h"
 #include "authz/store/registry.h"
 #include "authz/store/registry_rows.h"
 
@@ -88,7 +89,7 @@ std::optional<KeyRecord> read_key_record(RowReader& row) {
 }
 
 // A key whose private half somebody logged in by while it was live. Both tables are written some moments
-// after a log-in, from the same batches; events are pruned, and another program may keep last uses alone.
+// after a login, from the same batches; events are pruned, and another program may keep last uses alone.
 constexpr Statement count_uses{"count-key-uses",
                                "SELECT (SELECT COUNT(*) FROM key_last_used WHERE key_id = ?)"
                                " + (SELECT COUNT(*) FROM audit_events WHERE fingerprint = ? AND kind IN "

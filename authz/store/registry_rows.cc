@@ -1,8 +1,5 @@
 #include "authz/store/registry_rows.h"
 
-#include <array>
-#include <ctime>
-
 namespace gerve {
 namespace {
 
@@ -150,15 +147,6 @@ Result<Change> must_change(Database& database, const Statement& statement, Binds
     if (change && change->rows > 0) return change;
     if (!change && change.error().kind != ErrorKind::client) return change;
     return fail(ErrorKind::client, refusal, change ? "" : change.error().detail);
-}
-
-std::string time_text(UnixMillis time) {
-    const std::time_t seconds = time / 1000;
-    std::tm parts{};
-    std::array<char, 64> text{};
-    gmtime_r(&seconds, &parts);
-    const auto size = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M UTC", &parts);
-    return {text.data(), size};
 }
 
 }  // namespace gerve

@@ -1,4 +1,4 @@
-// What the parts of Registry share: how its rows read, and the look-ups that refuse with a remedy.
+// What the parts of Registry share: how its rows read, and the lookups that refuse with a remedy.
 #pragma once
 
 #include <string>
@@ -73,8 +73,5 @@ struct NameRecord {
 // Runs a change; refused with `refusal` when it changed no row, or when a constraint stood against it.
 [[nodiscard]] Result<Change> must_change(Database& database, const Statement& statement, Binds binds,
                                          const std::string& refusal);
-
-// "2026-05-01 12:00 UTC"
-[[nodiscard]] std::string time_text(UnixMillis time);
 
 }  // namespace gerve

@@ -47,7 +47,7 @@ struct Done {
 
 // A live key, and the sealed handle by which its holder is named in later requests. A handle is bound to the
 // key, its principal and the kind of peer it was given to; it goes stale after a time (seconds for a worker),
-// and a new look-up makes a new one.
+// and a new lookup makes a new one.
 struct KeyFound {
     KnownKey key;
     std::string handle;  // base64, at most 1 KB
@@ -171,7 +171,7 @@ struct AuthorizeRequest {
     std::optional<GitProtocol> git_protocol;
     RequestId request;
     ClientContext client;
-    // The SSH user name of a proof that was not told yet: the look-up behind the handle was that of an offer.
+    // The SSH user name of a proof that was not told yet: the lookup behind the handle was that of an offer.
     std::string proven_as{};
 
     static constexpr std::string_view name = "authorize";

@@ -81,7 +81,7 @@ class Agent {
         const auto config = state_.config();
         log::info("serving", {{"name", config->name},
                               {"root", config->root},
-                              {"layout", layout_name(config->layout)},
+                              {"layout", name_in(layout_names, config->layout)},
                               {"threads", lanes_.size()}});
         notify_service_manager("READY=1\nSTATUS=Serving.");
         state_.administration.post({}, [config] { Repositories(config->root, config->layout).clean_up(); });

@@ -48,8 +48,7 @@ void read_identity(TomlTable& table, AgentConfig& config) {
     } else if (!is_directory(config.root)) {
         table.complain("root", "is not a directory");
     }
-    const std::string layout = table.choice("layout", {"flat", "md5-owner", "hashed-id"}, "flat");
-    config.layout = parse_layout(layout).value_or(Layout::flat);
+    config.layout = table.choice("layout", layout_names, Layout::flat);
 }
 
 bool read_listen(TomlTable& table, AgentConfig& config) {

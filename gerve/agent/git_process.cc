@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,6 +9,8 @@
 
 #include <cerrno>
 #include <cstring>
+
+#include "authz/os/spawn.h"
 
 namespace gerve {
 namespace {
@@ -47,58 +48,6 @@ void keep_a_reader(Pipe& pipe) {
     if (both) pipe.childs = std::move(both);
 }
 
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-    std::vector<char*> pointers;
-    pointers.reserve(texts.size() + 1);
-    for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-    pointers.push_back(nullptr);
-    return pointers;
-}
-
-// The streams and nothing else: whatever is open here, even by mistake without CLOEXEC, stays here.
-class FileActions {
-  public:
-    FileActions(const Fd& in, const Fd& out, const Fd& err) {
-        ::posix_spawn_file_actions_init(&actions_);
-        ::posix_spawn_file_actions_adddup2(&actions_, in.get(), 0);
-        ::posix_spawn_file_actions_adddup2(&actions_, out.get(), 1);
-        ::posix_spawn_file_actions_adddup2(&actions_, err.get(), 2);
-        ::posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
-    }
-    ~FileActions() { ::posix_spawn_file_actions_destroy(&actions_); }
-    FileActions(const FileActions&) = delete;
-    FileActions& operator=(const FileActions&) = delete;
-    [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
-
-  private:
-    posix_spawn_file_actions_t actions_{};
-};
-
-// A group of its own, and every signal as the system gives it: what this process ignores or blocks, git does
-// not.
-class SpawnAttributes {
-  public:
-    SpawnAttributes() {
-        sigset_t all;
-        sigset_t none;
-        ::sigfillset(&all);
-        ::sigemptyset(&none);
-        ::posix_spawnattr_init(&attributes_);
-        ::posix_spawnattr_setpgroup(&attributes_, 0);
-        ::posix_spawnattr_setsigdefault(&attributes_, &all);
-        ::posix_spawnattr_setsigmask(&attributes_, &none);
-        ::posix_spawnattr_setflags(&attributes_,
-                                   POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    }
-    ~SpawnAttributes() { ::posix_spawnattr_destroy(&attributes_); }
-    SpawnAttributes(const SpawnAttributes&) = delete;
-    SpawnAttributes& operator=(const SpawnAttributes&) = delete;
-    [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
-
-  private:
-    posix_spawnattr_t attributes_{};
-};
-
 // This process raised its own limit; programs that walk through all possible descriptors should not.
 void limit_open_files(pid_t pid, std::size_t soft) {
     rlimit limit{};
@@ -128,15 +77,13 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
         keep_a_reader(*out);
         keep_a_reader(*err);
     }
-    std::vector<std::string> words{"git"};
-    words.insert(words.end(), start.arguments.begin(), start.arguments.end());
-    const auto argv = pointers_to(words);
-    const auto envp = pointers_to(start.environment);
-    const FileActions actions(in->childs, out->childs, err->childs);
-    const SpawnAttributes attributes;
+    SpawnStart git{.program = start.program,
+                   .words = {"git"},
+                   .environment = start.environment,
+                   .descriptors = {{in->childs.get(), 0}, {out->childs.get(), 1}, {err->childs.get(), 2}}};
+    git.words.insert(git.words.end(), start.arguments.begin(), start.arguments.end());
     pid_t pid = 0;
-    errno =
-        ::posix_spawn(&pid, start.program.c_str(), actions.get(), attributes.get(), argv.data(), envp.data());
+    errno = spawn(git, pid);
     if (errno != 0) return not_started("cannot start " + start.program);
     limit_open_files(pid, start.open_files);
     yield_to_others(pid, start.niceness);

@@ -15,14 +15,6 @@
 namespace gerve {
 namespace {
 
-struct LayoutName {
-    Layout layout;
-    std::string_view name;
-};
-constexpr std::array layout_names{LayoutName{Layout::flat, "flat"},
-                                  LayoutName{Layout::md5_owner, "md5-owner"},
-                                  LayoutName{Layout::hashed_id, "hashed-id"}};
-
 constexpr int directory_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
 
 std::string md5_owner_directory(const RepoPath& repo) {
@@ -67,20 +59,6 @@ Fd open_step(const Fd& parent, const std::string& name) {
 }
 
 }  // namespace
-
-std::optional<Layout> parse_layout(std::string_view name) {
-    for (const auto& known : layout_names) {
-        if (known.name == name) return known.layout;
-    }
-    return std::nullopt;
-}
-
-std::string_view layout_name(Layout layout) {
-    for (const auto& known : layout_names) {
-        if (known.layout == layout) return known.name;
-    }
-    return "";
-}
 
 Result<RepoPath> parse_storage_path(std::string_view storage_path, std::string_view owner) {
     auto repo = RepoPath::parse(storage_path);

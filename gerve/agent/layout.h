@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "authz/base/enum_names.h"
 #include "authz/base/fd.h"
 #include "authz/base/result.h"
 #include "authz/model/repo_path.h"
@@ -18,8 +19,7 @@ enum class Layout {
     hashed_id,  // @hashed/aa/bb/<SHA-256 of the decimal repository id>.git, aa and bb its first four digits
 };
 
-[[nodiscard]] std::optional<Layout> parse_layout(std::string_view name);  // "flat", "md5-owner", "hashed-id"
-[[nodiscard]] std::string_view layout_name(Layout layout);
+constexpr std::array<std::string_view, 3> layout_names{"flat", "md5-owner", "hashed-id"};
 
 // OWNER/NAME.git exactly, with `owner` equal to its first half. Error: client.
 [[nodiscard]] Result<RepoPath> parse_storage_path(std::string_view storage_path, std::string_view owner);

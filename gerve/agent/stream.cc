@@ -1,9 +1,10 @@
 #include "gerve/agent/stream.h"
 
 #include <asio/post.hpp>
-#include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
+
+#include "gerve/loop/wait.h"
 
 namespace gerve {
 
@@ -25,9 +26,8 @@ void Stream::rest() {
 asio::awaitable<bool> Stream::ready(asio::posix::stream_descriptor::wait_type what) {
     if (resting_) watch(std::move(resting_));
     if (!descriptor_.is_open()) co_return false;
-    std::error_code error;
-    co_await descriptor_.async_wait(what, asio::redirect_error(asio::use_awaitable, error));
-    co_return !error;
+    const bool is_ready = co_await wait_ready(descriptor_, what);
+    co_return is_ready;
 }
 
 asio::awaitable<bool> Stream::readable() {

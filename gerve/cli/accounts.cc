@@ -21,7 +21,7 @@ Json to_json(const AccountRecord& account) {
     return {{"login", account.login.text()},
             {"kind", account_kind_name(account.kind)},
             {"state", account.suspended ? "suspended" : "active"},
-            {"created", format_time(account.created)},
+            {"created", time_text(account.created)},
             {"suspended", json_time(account.suspended)}};
 }
 
@@ -32,7 +32,7 @@ int list_users(Site& site, bool json) {
     for (const AccountRecord& account : accounts) {
         out.push_back(to_json(account));
         table.add({account.login.text(), std::string(account_kind_name(account.kind)),
-                   format_time(account.created), format_time(account.suspended, "")});
+                   time_text(account.created), time_or(account.suspended, "")});
     }
     json ? print_json(out) : table.print("no accounts: make one with `gerve user add LOGIN`");
     return 0;
@@ -88,7 +88,7 @@ void declare_user(Command& root) {
         .argument("LOGIN", "The account", parsed(unsuspend->login));
     declare_renaming(user);
     const auto remove = std::make_shared<AccountValues>();
-    user.change("remove", "Delete an account that owns nothing, or free an account's former name.",
+    user.change("remove", "Remove an account that owns nothing, or free an account's former name.",
                 [remove](Site& site) { return remove_account(site, *remove->login); })
         .argument("LOGIN", "The account, or the former name", parsed(remove->login));
     user.examples({"gerve user add alice", "gerve user add acme --org", "gerve user list --json",
@@ -136,7 +136,7 @@ void declare_org(Command& root) {
         .option("--role", "ROLE", "member (the default) or owner", role_into(add->role));
     const auto remove = std::make_shared<AccountValues>();
     member
-        .change("remove", "Take somebody out of an organisation and its teams.",
+        .change("remove", "Remove a member from an organisation and its teams.",
                 [remove](Site& site) {
                     site.details().add("user", remove->member->text());
                     need(site.registry().remove_org_member(*remove->login, *remove->member));
@@ -166,8 +166,8 @@ int list_teams(Site& site, const AccountValues& values) {
             text += (text.empty() ? "" : ", ") + member.text();
         }
         out.push_back(
-            {{"team", team.path.text()}, {"created", format_time(team.created)}, {"members", members}});
-        table.add({team.path.text(), format_time(team.created), text});
+            {{"team", team.path.text()}, {"created", time_text(team.created)}, {"members", members}});
+        table.add({team.path.text(), time_text(team.created), text});
     }
     values.json ? print_json(out) : table.print("no teams: make one with `gerve team add ORG/TEAM`");
     return 0;
@@ -188,7 +188,7 @@ void declare_team_members(Command& team) {
         .argument("LOGIN", "The person", parsed(add->member));
     const auto remove = std::make_shared<AccountValues>();
     member
-        .change("remove", "Take somebody out of a team.",
+        .change("remove", "Remove a member from a team.",
                 [remove](Site& site) {
                     site.details().add("user", remove->member->text());
                     need(site.registry().remove_team_member(*remove->team, *remove->member));
@@ -208,7 +208,7 @@ void declare_team(Command& root) {
                 })
         .argument("ORG/TEAM", "Its organisation and name", parsed(add->team));
     const auto remove = std::make_shared<AccountValues>();
-    team.change("remove", "Delete a team and its grants.",
+    team.change("remove", "Remove a team and its grants.",
                 [remove](Site& site) {
                     need(site.registry().remove_team(*remove->team));
                     return 0;

@@ -16,6 +16,7 @@
 #include "authz/audit/spool.h"
 #include "authz/audit/verify.h"
 #include "authz/base/text.h"
+#include "authz/os/system_user.h"
 #include "gerve/cli/audit_view.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/output.h"
@@ -201,7 +202,8 @@ int new_chain(Site& site) {
     const TrailSettings settings = audit_trail_of(audited(site));
     const std::string aside = need(begin_new_chain(settings));
     const auto trail = need(Trail::open(settings));
-    const AdminChange change{name_of_user(::getuid()), login_of(::getpid()), "audit new-chain", {}, "", ""};
+    const AdminChange change{
+        system_user_text(::getuid()), login_of(::getpid()), "audit new-chain", {}, "", ""};
     need(trail->append({fact_of(change)}));
     for (Unsynced& file : trail->take_unsynced()) need(file.sync(::fdatasync));
     std::printf("a new chain begins at %s\n", settings.file.c_str());
@@ -217,7 +219,7 @@ int prune(Site& site, const AuditValues& values) {
     const UnixMillis before = values.before ? *values.before : unix_now() - keep.count();
     const std::uint64_t deleted = need(prune_audit_events(site.database(), before));
     std::printf("deleted %llu events from before %s\n", static_cast<unsigned long long>(deleted),
-                format_time(before).c_str());
+                time_text(before).c_str());
     return 0;
 }
 

@@ -23,7 +23,7 @@ void print(const BackupFacts& facts) {
 }
 
 int backup(Site& site, const std::string& file) {
-    if (site.config().directory_backend == "mysql") throw Stop{usage_status, mysql_backup};
+    if (site.config().backend == Backend::mysql) throw Stop{usage_status, mysql_backup};
     const BackupFacts facts = need_backend(backup_sqlite(site.config().sqlite_file(), file));
     std::printf("wrote %s: ", file.c_str());
     print(facts);
@@ -33,7 +33,7 @@ int backup(Site& site, const std::string& file) {
 }
 
 int restore(Site& site, const std::string& file) {
-    if (site.config().directory_backend == "mysql") throw Stop{usage_status, mysql_restore};
+    if (site.config().backend == Backend::mysql) throw Stop{usage_status, mysql_restore};
     site.create_state();
     const BackupFacts facts = need_backend(restore_sqlite(file, site.config().sqlite_file(), unix_now()));
     site.details().add("file", file);

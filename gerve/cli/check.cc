@@ -16,6 +16,7 @@
 #include "authz/store/schema.h"
 #include "authz/store/sqlite/sqlite_file.h"
 #include "gerve/cli/agent_call.h"
+#include "gerve/cli/check_line.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/local_user.h"
 #include "gerve/cli/output.h"
@@ -25,13 +26,6 @@
 
 namespace gerve {
 namespace {
-
-// One thing that was looked at. A failure of the configuration weighs more than a backend out of reach.
-struct CheckLine {
-    std::string what;
-    std::string told;  // what was found, or what is wrong and how to mend it
-    int status = 0;    // 0, refused_status or usage_status
-};
 
 enum class EndpointState {
     serves,
@@ -131,12 +125,12 @@ class Check {
     [[nodiscard]] std::string unreadable_for_authz(const std::string& file) const {
         const std::string owner = LocalUser::owner_of(config_.authz_socket());
         if (owner.empty()) return {};
-        const SshdFinding finding = check_ticket_key(file, owner);
-        return finding.good ? std::string() : finding.told;
+        const CheckLine finding = check_ticket_key(file, owner);
+        return finding.status == 0 ? std::string() : finding.told;
     }
 
     void check_directory() {
-        if (config_.directory_backend == "mysql") return check_database_server();
+        if (config_.backend == Backend::mysql) return check_database_server();
         const auto there = look_for("directory", config_.sqlite_file());
         if (!there) return;
         const auto was_there = look_for("directory", sqlite_identity_file(config_.sqlite_file()));
@@ -289,28 +283,14 @@ class Check {
     std::vector<CheckLine> findings_;
 };
 
-int run_check(Site& site, bool config_only, bool json) {
-    const std::vector<CheckLine> findings = Check(site).run(config_only);
-    Json out = Json::array();
-    Table table({"", "WHAT", "FOUND"});
-    int status = 0;
-    for (const CheckLine& finding : findings) {
-        const char* word = finding.status == 0 ? "OK" : "FAIL";
-        out.push_back({{"result", word}, {"what", finding.what}, {"found", finding.told}});
-        table.add({word, finding.what, finding.told});
-        status = std::max(status, finding.status);
-    }
-    json ? print_json(out) : table.print("");
-    return status;
-}
-
 }  // namespace
 
 void declare_check(Command& root) {
     const auto json = std::make_shared<bool>(false);
     const auto config_only = std::make_shared<bool>(false);
-    root.command("check", "Validate the configuration and try every backend.",
-                 [config_only, json](Site& site) { return run_check(site, *config_only, *json); })
+    root.command(
+            "check", "Validate the configuration and try every backend.",
+            [config_only, json](Site& site) { return print_checks(Check(site).run(*config_only), *json); })
         .flag("--config-only", "Only validate the configuration", *config_only)
         .json(*json)
         .examples({"gerve -c /etc/gerve/gerve.toml check", "gerve --state ./gerve-state check --json"},

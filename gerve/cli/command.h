@@ -109,7 +109,7 @@ class Command {
     Command& hidden_option(const std::string& name, Setter setter);
     // Of the help's foot: one command a line, and what else is to be said.
     Command& examples(const std::vector<std::string>& lines, const std::string& more = {});
-    // Neither listed nor promised: for the master's children.
+    // Not listed: former names, which keep working, and what the master starts its children by.
     Command& hidden();
 
   private:

@@ -35,7 +35,7 @@ Json json_of(const KeyFacts& facts) {
     out["addresses"] = Json::array();
     for (const KeyAddress& one : facts.addresses) {
         out["addresses"].push_back(
-            {{"address", one.address}, {"last", format_time(one.last)}, {"events", one.events}});
+            {{"address", one.address}, {"last", time_text(one.last)}, {"events", one.events}});
     }
     out["live"] = nullptr;
     if (facts.live) {
@@ -62,11 +62,11 @@ void print_key(const KeyRecord& key) {
     line("Title", shown(key.title));
     line("Holder", name_of(key.holder) + " (" + kind_of(key) + ")");
     line("State", std::string(key.state(unix_now())));
-    line("Created", format_time(key.created));
-    line("Expires", format_time(key.expires, "never"));
-    if (key.revoked) line("Revoked", format_time(*key.revoked));
+    line("Created", time_text(key.created));
+    line("Expires", time_or(key.expires, "never"));
+    if (key.revoked) line("Revoked", time_text(*key.revoked));
     line("Last used",
-         key.last_used ? format_time(*key.last_used) + " from " + shown(key.last_address) : "never");
+         key.last_used ? time_text(*key.last_used) + " from " + shown(key.last_address) : "never");
 }
 
 void print_live(const std::optional<std::vector<LiveRecord>>& live) {
@@ -74,8 +74,8 @@ void print_live(const std::optional<std::vector<LiveRecord>>& live) {
     line("Live now", live->empty() ? "nothing at this gateway" : std::to_string(live->size()) + ":");
     for (const LiveRecord& one : *live) {
         const std::string what = one.service.empty() ? "(idle)" : one.service + " " + one.repo;
-        line("", one.id.substr(0, 12) + "  " + what + " from " + one.address + " since " +
-                     format_time(one.since));
+        line("",
+             one.id.substr(0, 12) + "  " + what + " from " + one.address + " since " + time_text(one.since));
     }
 }
 
@@ -118,7 +118,7 @@ Json key_json(const KeyRecord& key) {
              {"bits", key.bits},
              {"title", key.title},
              {"state", key.state(unix_now())},
-             {"created", format_time(key.created)},
+             {"created", time_text(key.created)},
              {"expires", json_time(key.expires)},
              {"revoked", json_time(key.revoked)},
              {"last_used", json_time(key.last_used)},
@@ -141,7 +141,7 @@ int show_key(Site& site, const Fingerprint& fingerprint, bool json) {
     print_key(facts.key);
     for (std::size_t i = 0; i < facts.addresses.size(); ++i) {
         const KeyAddress& one = facts.addresses[i];
-        line(i == 0 ? "Used from" : "", shown(one.address) + ", last " + format_time(one.last) + ", " +
+        line(i == 0 ? "Used from" : "", shown(one.address) + ", last " + time_text(one.last) + ", " +
                                             std::to_string(one.events) + " events");
     }
     print_live(facts.live);

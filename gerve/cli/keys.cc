@@ -122,8 +122,7 @@ void print_keys(const std::vector<KeyRecord>& keys, bool json, const std::string
     for (const KeyRecord& key : keys) {
         out.push_back(key_json(key));
         table.add({key.fingerprint.text(), key.algorithm, name_of(key.holder), kind_of(key),
-                   std::string(key.state(unix_now())), format_time(key.last_used, "never"),
-                   shown(key.title)});
+                   std::string(key.state(unix_now())), time_or(key.last_used, "never"), shown(key.title)});
     }
     json ? print_json(out) : table.print(none);
 }
@@ -159,9 +158,9 @@ int extend_key(Site& site, const KeyValues& values) {
     if (!values.expires && !values.never) throw Stop{usage_status, "--expires is missing: a date, or never"};
     const auto key = need(site.registry().extend_key(*values.fingerprint, values.expires));
     note_holder(site, key);
-    site.details().add("after", format_time(key.expires, "never"));
+    site.details().add("after", time_or(key.expires, "never"));
     const std::string what = key.fingerprint.text() + " of " + name_of(key.holder) +
-                             (key.expires ? " expires on " + format_time(*key.expires) : " never expires");
+                             (key.expires ? " expires on " + time_text(*key.expires) : " never expires");
     if (key.was_there) return there_already(what);
     std::printf("%s\n", what.c_str());
     return 0;

@@ -85,7 +85,7 @@ Json live_json(const LiveRecord& record) {
             {"client", record.version},
             {"door", door_name(record.door)},
             {"process", record.process},
-            {"since", format_time(record.since)},
+            {"since", time_text(record.since)},
             {"seconds", std::max<std::int64_t>(unix_now() - record.since, 0) / 1000},
             {"bytes_in", record.bytes_in},
             {"bytes_out", record.bytes_out},

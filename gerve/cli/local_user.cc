@@ -1,34 +1,31 @@
 #include "gerve/cli/local_user.h"
 
 #include <grp.h>
+#include <pwd.h>
 #include <shadow.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace gerve {
 
-LocalUser::LocalUser(const ::passwd& entry)
-    : name_(entry.pw_name),
-      shell_(entry.pw_shell),
-      home_(entry.pw_dir),
-      password_(entry.pw_passwd),
-      uid_(entry.pw_uid) {
+LocalUser::LocalUser(SystemUser user) : user_(std::move(user)) {
     int count = 256;
     groups_.resize(static_cast<std::size_t>(count));
-    if (::getgrouplist(entry.pw_name, entry.pw_gid, groups_.data(), &count) < 0) count = 1;
+    if (::getgrouplist(user_.name.c_str(), user_.gid, groups_.data(), &count) < 0) count = 1;
     groups_.resize(static_cast<std::size_t>(count));
 }
 
 std::optional<LocalUser> LocalUser::find(const std::string& name) {
-    const ::passwd* entry = ::getpwnam(name.c_str());
-    if (entry == nullptr) return std::nullopt;
-    return LocalUser(*entry);
+    auto user = find_system_user(name);
+    if (!user) return std::nullopt;
+    return LocalUser(std::move(*user));
 }
 
 std::optional<LocalUser> LocalUser::find(uid_t uid) {
-    const ::passwd* entry = ::getpwuid(uid);
-    if (entry == nullptr) return std::nullopt;
-    return LocalUser(*entry);
+    auto user = find_system_user(uid);
+    if (!user) return std::nullopt;
+    return LocalUser(std::move(*user));
 }
 
 std::string LocalUser::owner_of(const std::string& file) {
@@ -55,9 +52,9 @@ bool LocalUser::is_roots_own(gid_t group) {
 }
 
 std::string LocalUser::password() const {
-    if (password_ != "x") return password_;
-    const spwd* shadow = ::getspnam(name_.c_str());
-    return shadow != nullptr ? shadow->sp_pwdp : password_;
+    if (user_.password != "x") return user_.password;
+    const spwd* shadow = ::getspnam(user_.name.c_str());
+    return shadow != nullptr ? shadow->sp_pwdp : user_.password;
 }
 
 std::vector<std::string> LocalUser::group_names() const {
@@ -69,8 +66,8 @@ std::vector<std::string> LocalUser::group_names() const {
 }
 
 bool LocalUser::may(const struct stat& status, mode_t wanted) const {
-    if (uid_ == 0) return true;
-    if (status.st_uid == uid_) return (status.st_mode >> 6 & wanted) == wanted;
+    if (user_.uid == 0) return true;
+    if (status.st_uid == user_.uid) return (status.st_mode >> 6 & wanted) == wanted;
     const bool member = std::find(groups_.begin(), groups_.end(), status.st_gid) != groups_.end();
     return (status.st_mode >> (member ? 3 : 0) & wanted) == wanted;
 }

@@ -1,13 +1,14 @@
 // LocalUser: an account of this system, and what the modes of files let it do.
 #pragma once
 
-#include <pwd.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "authz/os/system_user.h"
 
 namespace gerve {
 
@@ -19,10 +20,10 @@ class LocalUser {
     // The name of whom a file belongs to; empty when there is no such file or user.
     [[nodiscard]] static std::string owner_of(const std::string& file);
 
-    [[nodiscard]] const std::string& name() const { return name_; }
-    [[nodiscard]] bool is_root() const { return uid_ == 0; }
-    [[nodiscard]] const std::string& shell() const { return shell_; }
-    [[nodiscard]] const std::string& home() const { return home_; }
+    [[nodiscard]] const std::string& name() const { return user_.name; }
+    [[nodiscard]] bool is_root() const { return user_.uid == 0; }
+    [[nodiscard]] const std::string& shell() const { return user_.shell; }
+    [[nodiscard]] const std::string& home() const { return user_.home; }
     // Whether root alone is in the group, by the group's entry and by everybody's primary group.
     [[nodiscard]] static bool is_roots_own(gid_t group);
     // As the shadow file has it, where this process may read that; else what passwd has in its place.
@@ -34,12 +35,8 @@ class LocalUser {
     [[nodiscard]] bool may(const struct stat& status, mode_t wanted) const;
 
   private:
-    explicit LocalUser(const ::passwd& entry);
-    std::string name_;
-    std::string shell_;
-    std::string home_;
-    std::string password_;
-    uid_t uid_ = 0;
+    explicit LocalUser(SystemUser user);
+    SystemUser user_;
     std::vector<gid_t> groups_;
 };
 

@@ -43,12 +43,12 @@ int show(Site& site, bool json) {
         Json told{{"maintenance", on}};
         if (on) {
             told["text"] = trim(text);
-            told["since"] = format_time(static_cast<UnixMillis>(status.st_mtim.tv_sec) * 1000);
+            told["since"] = time_text(static_cast<UnixMillis>(status.st_mtim.tv_sec) * 1000);
         }
         print_json(told);
     } else if (on) {
         std::printf("on since %s\n%s",
-                    format_time(static_cast<UnixMillis>(status.st_mtim.tv_sec) * 1000).c_str(), text.c_str());
+                    time_text(static_cast<UnixMillis>(status.st_mtim.tv_sec) * 1000).c_str(), text.c_str());
     } else {
         std::puts("off");
     }

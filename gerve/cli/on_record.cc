@@ -11,6 +11,7 @@
 #include "authz/base/fd.h"
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
+#include "authz/os/system_user.h"
 #include "authz/os/unix_socket.h"
 #include "authz/state_directory.h"
 #include "authz/wire/client.h"
@@ -69,7 +70,7 @@ class Recorder {
         }
         const std::string& state = site_.config().state;
         // A command that makes the state directory, or finds that it is the wrong one: not ours to make.
-        if (site_.config().directory_backend == "sqlite" && !need(is_there(state))) return;
+        if (site_.config().backend == Backend::sqlite && !need(is_there(state))) return;
         if (auto opened = open_trail(); !opened)
             throw Stop{refused_status,
                        "no change is made that cannot be recorded: " + describe(opened.error())};
@@ -99,7 +100,7 @@ class Recorder {
     Result<void> open_trail() {
         const auto& audit = site_.config().audit;
         const bool in_state = audit.file.empty() || audit.key_file.empty();
-        if (site_.config().directory_backend != "sqlite" && in_state) {
+        if (site_.config().backend != Backend::sqlite && in_state) {
             if (auto made = make_state_directory(site_.config().state); !made) return made;
         }
         auto opened = Trail::open(audit_trail_of(site_.config()));
@@ -121,8 +122,9 @@ class Recorder {
             if (!*state) return {};  // nothing was made
             if (auto opened = open_trail(); !opened) return opened;
         }
-        const AdminChange change{name_of_user(::getuid()), login_of(::getpid()),     report.command,
-                                 report.arguments,         std::move(report.failed), std::move(report.facts)};
+        const AdminChange change{
+            system_user_text(::getuid()), login_of(::getpid()),   report.command, report.arguments,
+            std::move(report.failed),     std::move(report.facts)};
         if (auto appended = trail_->append({fact_of(change)}); !appended) return appended;
         for (Unsynced& file : trail_->take_unsynced()) {
             if (auto synced = file.sync(::fdatasync); !synced) return synced;

@@ -53,7 +53,7 @@ std::optional<UnixMillis> parse_calendar(std::string_view text) {
     parts.tm_sec = *second;
     const UnixMillis time = UnixMillis{::timegm(&parts)} * 1000;
     // timegm takes the 31st of February for the 3rd of March.
-    const std::string again = format_time(time);
+    const std::string again = time_text(time);
     return again.substr(0, text.size()) == text ? std::optional(time) : std::nullopt;
 }
 
@@ -140,34 +140,13 @@ void print_json(const Json& value) {
     std::printf("%s\n", displayed_json(text).c_str());
 }
 
-std::string format_bytes(std::uint64_t bytes) {
-    constexpr std::uint64_t step = 1024;
-    if (bytes < step) return std::to_string(bytes) + " B";
-    const char* unit = "KMGTPE";
-    std::uint64_t one = step;
-    for (; bytes / one >= step; one *= step) ++unit;
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f %ciB", static_cast<double>(bytes) / static_cast<double>(one),
-                  *unit);
-    return text;
-}
-
-std::string format_time(UnixMillis time) {
-    const std::time_t seconds = time / 1000;
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
-}
-
-std::string format_time(const std::optional<UnixMillis>& time, std::string_view none) {
-    return time ? format_time(*time) : std::string(none);
+std::string time_or(const std::optional<UnixMillis>& time, std::string_view none) {
+    return time ? time_text(*time) : std::string(none);
 }
 
 Json json_time(const std::optional<UnixMillis>& time) {
     if (!time) return nullptr;
-    return format_time(*time);
+    return time_text(*time);
 }
 
 Result<UnixMillis> parse_time(std::string_view text, UnixMillis now) {

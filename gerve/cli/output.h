@@ -11,6 +11,7 @@
 #include "authz/base/clock.h"
 #include "authz/base/display.h"
 #include "authz/base/result.h"
+#include "authz/base/units.h"
 
 namespace gerve {
 
@@ -51,12 +52,8 @@ class Table {
 // Letters stay as they are; what a terminal would obey or hide is escaped as JSON has it.
 void print_json(const Json& value);
 
-// "512 B", "1.5 MiB": in the largest unit of which it is one at least.
-[[nodiscard]] std::string format_bytes(std::uint64_t bytes);
-
-// "2026-01-31T12:00:00Z"
-[[nodiscard]] std::string format_time(UnixMillis time);
-[[nodiscard]] std::string format_time(const std::optional<UnixMillis>& time, std::string_view none);
+// As time_text(), or `none`.
+[[nodiscard]] std::string time_or(const std::optional<UnixMillis>& time, std::string_view none);
 [[nodiscard]] Json json_time(const std::optional<UnixMillis>& time);  // null for none
 
 // "2027-01-31" (its beginning, UTC), "2027-01-31T12:00:00Z", or "90d" from now. Error: client.

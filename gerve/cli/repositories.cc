@@ -51,10 +51,10 @@ std::string keep_disabled(Site& site, const RepositoryRecord& record, const Undo
 int take_known(FileServer& server, const RepositoryRecord& there, bool is_public) {
     const std::string path = there.path.text();
     if (there.is_public != is_public) {
-        throw Stop{refused_status,
-                   "there is already a repository " + path + ", and it is " +
-                       (there.is_public ? "public: `gerve repo hide " : "private: `gerve repo publish ") +
-                       path + "` changes that"};
+        throw Stop{refused_status, "there is already a repository " + path + ", and it is " +
+                                       (there.is_public ? "public: `gerve repo make-private "
+                                                        : "private: `gerve repo make-public ") +
+                                       path + "` changes that"};
     }
     const auto size = server.size(there.path, there.id);
     if (!size && size.error().fate == Fate::missing) {
@@ -208,10 +208,10 @@ int list(Site& site, const RepositoryValues& values) {
                        {"id", number_of(record.id)},
                        {"visibility", visibility},
                        {"state", state_of(record)},
-                       {"created", format_time(record.created)},
+                       {"created", time_text(record.created)},
                        {"archived", json_time(record.archived)},
                        {"disabled", json_time(record.disabled)}});
-        table.add({record.path.text(), visibility, state_of(record), format_time(record.created)});
+        table.add({record.path.text(), visibility, state_of(record), time_text(record.created)});
     }
     values.json ? print_json(out)
                 : table.print("no repositories: make one with `gerve repo create OWNER/NAME`");
@@ -223,7 +223,20 @@ struct Mark {
     const char* name;
     const char* purpose;
     std::function<Result<void>(Registry&, const RepoPath&)> set;
+    const char* former_name = nullptr;  // which keeps working
 };
+
+Command declare_mark(Command& repo, const char* name, const Mark& mark) {
+    const auto values = std::make_shared<RepositoryValues>();
+    return repo
+        .change(name, mark.purpose,
+                [values, set = mark.set](Site& site) {
+                    site.details().add("repo", values->repo->text());
+                    need(set(site.registry(), *values->repo));
+                    return 0;
+                })
+        .argument(path_name, "The repository", parsed(values->repo));
+}
 
 void declare_marks(Command& repo) {
     const Mark marks[] = {
@@ -231,27 +244,21 @@ void declare_marks(Command& repo) {
          [](Registry& registry, const RepoPath& path) { return registry.archive_repository(path); }},
         {"unarchive", "Let clients push to an archived repository again.",
          [](Registry& registry, const RepoPath& path) { return registry.unarchive_repository(path); }},
-        {"disable", "Hide a repository from everybody, as if it did not exist.",
+        {"disable", "Answer everybody as if a repository did not exist.",
          [](Registry& registry, const RepoPath& path) { return registry.disable_repository(path); }},
         {"enable", "Undo disable.",
          [](Registry& registry, const RepoPath& path) { return registry.enable_repository(path); }},
-        {"publish",
+        {"make-public",
          "Let everybody read a repository: every account, and over git:// where listen.git is set.",
-         [](Registry& registry, const RepoPath& path) { return registry.set_repository_public(path, true); }},
-        {"hide", "Make a repository private.",
-         [](Registry& registry, const RepoPath& path) {
-             return registry.set_repository_public(path, false);
-         }},
+         [](Registry& registry, const RepoPath& path) { return registry.set_repository_public(path, true); },
+         "publish"},
+        {"make-private", "Let only those read a repository who were given access.",
+         [](Registry& registry, const RepoPath& path) { return registry.set_repository_public(path, false); },
+         "hide"},
     };
     for (const Mark& mark : marks) {
-        const auto values = std::make_shared<RepositoryValues>();
-        repo.change(mark.name, mark.purpose,
-                    [values, set = mark.set](Site& site) {
-                        site.details().add("repo", values->repo->text());
-                        need(set(site.registry(), *values->repo));
-                        return 0;
-                    })
-            .argument(path_name, "The repository", parsed(values->repo));
+        declare_mark(repo, mark.name, mark);
+        if (mark.former_name != nullptr) declare_mark(repo, mark.former_name, mark).hidden();
     }
 }
 

@@ -76,7 +76,7 @@ int size(Site& site, const InspectionValues& values) {
         look_at_all(site, values, [&](FileServer& server, const RepositoryRecord& record, Json& out) {
             const std::uint64_t bytes = need_of_server(server.size(record.path, record.id));
             out["bytes"] = bytes;
-            table.add({record.path.text(), server.name().text(), format_bytes(bytes), std::to_string(bytes)});
+            table.add({record.path.text(), server.name().text(), size_text(bytes), std::to_string(bytes)});
             any = true;
             return 0;
         });

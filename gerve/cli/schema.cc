@@ -9,7 +9,7 @@ namespace {
 
 int print_schema(Site& site, bool mysql, bool sqlite) {
     if (mysql && sqlite) throw Stop{usage_status, "--mysql and --sqlite exclude each other"};
-    if (!mysql && !sqlite) mysql = site.config().directory_backend == "mysql";
+    if (!mysql && !sqlite) mysql = site.config().backend == Backend::mysql;
     std::fputs(schema_text(mysql ? Dialect::mysql : Dialect::sqlite).c_str(), stdout);
     return 0;
 }

@@ -9,27 +9,6 @@
 namespace gerve {
 namespace {
 
-// "1.5 GB": three digits at most, of powers of 1000.
-std::string amount(std::uint64_t bytes) {
-    constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    for (; value >= 999.5 && unit + 1 < std::size(units); ++unit) value /= 1000;
-    char text[32];
-    std::snprintf(text, sizeof text, unit == 0 || value >= 99.5 ? "%.0f %s" : "%.1f %s", value, units[unit]);
-    return text;
-}
-
-std::string age(UnixMillis since) {
-    const std::int64_t seconds = std::max<std::int64_t>(unix_now() - since, 0) / 1000;
-    if (seconds < 60) return std::to_string(seconds) + "s";
-    if (seconds < 3600) return std::to_string(seconds / 60) + "m" + std::to_string(seconds % 60) + "s";
-    if (seconds < 48 * 3600) {
-        return std::to_string(seconds / 3600) + "h" + std::to_string(seconds / 60 % 60) + "m";
-    }
-    return std::to_string(seconds / 86400) + "d" + std::to_string(seconds / 3600 % 24) + "h";
-}
-
 std::string what_of(const LiveRecord& record) {
     if (record.service.empty()) return record.ending.empty() ? "(idle)" : "(idle, " + record.ending + ")";
     return record.ending.empty() ? record.service : record.service + " (" + record.ending + ")";
@@ -40,9 +19,10 @@ void print_table(const std::vector<LiveRecord>& records) {
     for (const LiveRecord& record : records) {
         const bool idle = record.service.empty();
         table.add({record.id.substr(0, 12), record.who + (record.deploy_key ? " (deploy key)" : ""),
-                   what_of(record), record.repo, record.address, age(record.since),
-                   idle ? "" : amount(record.bytes_in), idle ? "" : amount(record.bytes_out),
-                   idle ? "" : amount(record.rate) + "/s", std::string(door_name(record.door))});
+                   what_of(record), record.repo, record.address,
+                   age_text(std::chrono::milliseconds(unix_now() - record.since)),
+                   idle ? "" : size_text(record.bytes_in), idle ? "" : size_text(record.bytes_out),
+                   idle ? "" : size_text(record.rate) + "/s", std::string(door_name(record.door))});
     }
     table.print("nobody is connected");
 }

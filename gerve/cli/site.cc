@@ -26,7 +26,7 @@ const Config& Site::config() {
 }
 
 bool Site::has_state() {
-    return config().directory_backend != "sqlite" || need(is_there(config().state));
+    return config().backend != Backend::sqlite || need(is_there(config().state));
 }
 
 std::string Site::state_path() {

@@ -1,11 +1,11 @@
 #include "gerve/cli/sshd_settings.h"
 
 #include <fnmatch.h>
-#include <pwd.h>
 
 #include <algorithm>
 
 #include "authz/base/text.h"
+#include "authz/os/system_user.h"
 #include "gerve/cli/installed.h"
 #include "gerve/cli/local_user.h"
 
@@ -33,103 +33,102 @@ bool matches_any(const std::vector<std::string>& patterns, const std::string& te
     });
 }
 
-SshdFinding expect(const SshdSettings& settings, const std::string& name, const std::string& wanted,
-                   const std::string& since) {
+CheckLine expect(const SshdSettings& settings, const std::string& name, const std::string& wanted,
+                 const std::string& since) {
     const std::string value = value_of(settings, fold_case(name));
-    if (fold_case(value) == fold_case(wanted)) return good_finding(name, wanted);
-    return bad_finding(name, "is '" + printable(value, 80) + "'" + (since.empty() ? "" : ": " + since) +
-                                 "; put into the Match block: " + name + " " + wanted);
+    if (fold_case(value) == fold_case(wanted)) return good_line(name, wanted);
+    return bad_line(name, "is '" + printable(value, 80) + "'" + (since.empty() ? "" : ": " + since) +
+                              "; put into the Match block: " + name + " " + wanted);
 }
 
-SshdFinding check_command(const SshdSettings& settings) {
+CheckLine check_command(const SshdSettings& settings) {
     const std::string command = value_of(settings, "authorizedkeyscommand");
     const std::string name = "AuthorizedKeysCommand";
     if (keys_program(settings).empty()) {
-        return bad_finding(name, "is not set; put into the Match block: " + name + " " + sshd_programs +
-                                     "/gerve-authorized-keys %u %t %k %f");
+        return bad_line(name, "is not set; put into the Match block: " + name + " " + sshd_programs +
+                                  "/gerve-authorized-keys %u %t %k %f");
     }
     if (command.find(" %u %t %k %f") == std::string::npos) {
-        return bad_finding(name, "'" + printable(command, 200) + "' does not end with %u %t %k %f");
+        return bad_line(name, "'" + printable(command, 200) + "' does not end with %u %t %k %f");
     }
-    return good_finding(name, command);
+    return good_line(name, command);
 }
 
-SshdFinding check_keys_user(const SshdSettings& settings, const std::string& login) {
+CheckLine check_keys_user(const SshdSettings& settings, const std::string& login) {
     const std::string name = "AuthorizedKeysCommandUser";
     const std::string user = keys_user(settings);
     if (user.empty()) {
-        return bad_finding(
+        return bad_line(
             name, "is not set, so sshd runs no AuthorizedKeysCommand; put into the Match block: " + name +
                       " gerve-keys");
     }
-    if (::getpwnam(user.c_str()) == nullptr) {
-        return bad_finding(
-            name, "there is no user " + user + "; useradd --system --shell /usr/sbin/nologin " + user);
+    if (!find_system_user(user)) {
+        return bad_line(name,
+                        "there is no user " + user + "; useradd --system --shell /usr/sbin/nologin " + user);
     }
     if (user == "root" || user == login) {
-        return bad_finding(name, "is " + user + "; use one that has no other role, such as gerve-keys");
+        return bad_line(name, "is " + user + "; use one that has no other role, such as gerve-keys");
     }
-    return good_finding(name, user);
+    return good_line(name, user);
 }
 
-SshdFinding check_accepted_environment(const SshdSettings& settings) {
+CheckLine check_accepted_environment(const SshdSettings& settings) {
     if (matches_any(words_of(settings, "acceptenv"), "GIT_PROTOCOL")) {
-        return good_finding("AcceptEnv", "GIT_PROTOCOL");
+        return good_line("AcceptEnv", "GIT_PROTOCOL");
     }
-    return bad_finding("AcceptEnv",
-                       "lacks GIT_PROTOCOL: clients fall back to git's protocol version 0; put into the "
-                       "Match block: AcceptEnv GIT_PROTOCOL");
+    return bad_line("AcceptEnv",
+                    "lacks GIT_PROTOCOL: clients fall back to git's protocol version 0; put into the "
+                    "Match block: AcceptEnv GIT_PROTOCOL");
 }
 
-SshdFinding check_startups(const SshdSettings& settings) {
+CheckLine check_startups(const SshdSettings& settings) {
     const std::string value = value_of(settings, "maxstartups");
     const auto begin = parse_decimal(std::string_view(value).substr(0, value.find(':')));
-    if (begin && *begin > 10) return good_finding("MaxStartups", value);
-    return bad_finding("MaxStartups",
-                       "is " + printable(value, 40) +
-                           ": of more than ten logins at a time some are cut off at random; put in front "
-                           "of the Match block: MaxStartups 200:30:1000");
+    if (begin && *begin > 10) return good_line("MaxStartups", value);
+    return bad_line("MaxStartups",
+                    "is " + printable(value, 40) +
+                        ": of more than ten logins at a time some are cut off at random; put in front "
+                        "of the Match block: MaxStartups 200:30:1000");
 }
 
-// OpenSSH 9.8 and newer. Each log-in that fails while authz is away counts against its address.
-SshdFinding check_penalties(const SshdSettings& settings) {
+// OpenSSH 9.8 and newer. Each login that fails while authz is away counts against its address.
+CheckLine check_penalties(const SshdSettings& settings) {
     const std::string name = "PerSourcePenalties";
     const std::string value = value_of(settings, "persourcepenalties");
-    if (value.empty()) return good_finding(name, "this sshd has none");
-    if (value == "no") return good_finding(name, "no");
+    if (value.empty()) return good_line(name, "this sshd has none");
+    if (value == "no") return good_line(name, "no");
     const std::string exempt = value_of(settings, "persourcepenaltyexemptlist");
-    if (!exempt.empty() && exempt != "none") return good_finding(name, "not for " + printable(exempt, 80));
-    return good_finding(name,
-                        "on: an address from which log-ins fail, as all do while Gerve is away, is turned "
-                        "away for a while; name those that many clients share in "
-                        "PerSourcePenaltyExemptList");
+    if (!exempt.empty() && exempt != "none") return good_line(name, "not for " + printable(exempt, 80));
+    return good_line(name,
+                     "on: an address from which logins fail, as all do while Gerve is away, is turned "
+                     "away for a while; name those that many clients share in "
+                     "PerSourcePenaltyExemptList");
 }
 
-SshdFinding check_fingerprint_hash(const SshdSettings& settings) {
+CheckLine check_fingerprint_hash(const SshdSettings& settings) {
     if (const auto value = value_of(settings, "fingerprinthash"); fold_case(value) == "md5") {
-        return bad_finding("FingerprintHash",
-                           "is MD5, and gerve-authorized-keys compares %f; set it to sha256");
+        return bad_line("FingerprintHash", "is MD5, and gerve-authorized-keys compares %f; set it to sha256");
     }
-    return good_finding("FingerprintHash", "SHA256");
+    return good_line("FingerprintHash", "SHA256");
 }
 
-SshdFinding check_forced_command(const SshdSettings& settings) {
+CheckLine check_forced_command(const SshdSettings& settings) {
     const std::string value = value_of(settings, "forcecommand");
-    if (value.empty() || value == "none") return good_finding("ForceCommand", "none");
-    return bad_finding("ForceCommand", "is '" + printable(value, 80) +
-                                           "', which runs in place of gerve-shell; put into the Match block: "
-                                           "ForceCommand none");
+    if (value.empty() || value == "none") return good_line("ForceCommand", "none");
+    return bad_line("ForceCommand", "is '" + printable(value, 80) +
+                                        "', which runs in place of gerve-shell; put into the Match block: "
+                                        "ForceCommand none");
 }
 
 // AllowUsers and its like.
-SshdFinding check_admission(const SshdSettings& settings, const std::string& login) {
+CheckLine check_admission(const SshdSettings& settings, const std::string& login) {
     const std::string name = "who may log in";
     const auto allowed = words_of(settings, "allowusers");
     if (!allowed.empty() && !matches_any(allowed, login)) {
-        return bad_finding(name, "AllowUsers does not name " + login + "; add it");
+        return bad_line(name, "AllowUsers does not name " + login + "; add it");
     }
     if (matches_any(words_of(settings, "denyusers"), login)) {
-        return bad_finding(name, "DenyUsers names " + login + "; take it out");
+        return bad_line(name, "DenyUsers names " + login + "; take it out");
     }
     const auto user = LocalUser::find(login);
     const auto groups = user ? user->group_names() : std::vector<std::string>{};
@@ -139,11 +138,11 @@ SshdFinding check_admission(const SshdSettings& settings, const std::string& log
                            [&](const std::string& group) { return matches_any(patterns, group); });
     };
     if (settings.count("allowgroups") != 0 && !in_any("allowgroups")) {
-        return bad_finding(
+        return bad_line(
             name, "AllowGroups names no group of " + login + "; usermod --append --groups GROUP " + login);
     }
-    if (in_any("denygroups")) return bad_finding(name, "DenyGroups names a group of " + login);
-    return good_finding(name, login);
+    if (in_any("denygroups")) return bad_line(name, "DenyGroups names a group of " + login);
+    return good_line(name, login);
 }
 
 }  // namespace
@@ -186,7 +185,7 @@ bool uses_pam(const SshdSettings& settings) {
     return value_of(settings, "usepam") == "yes";
 }
 
-std::vector<SshdFinding> check_sshd_settings(const SshdSettings& settings, const std::string& login) {
+std::vector<CheckLine> check_sshd_settings(const SshdSettings& settings, const std::string& login) {
     return {check_command(settings),
             check_keys_user(settings, login),
             expect(settings, "AuthorizedKeysFile", "none", "anyone who can write that file can log in"),

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "gerve/cli/sshd_finding.h"
+#include "gerve/cli/check_line.h"
 
 namespace gerve {
 
@@ -16,8 +16,8 @@ using SshdSettings = std::multimap<std::string, std::string>;
 [[nodiscard]] SshdSettings parse_sshd_settings(std::string_view printed);
 
 // Of the settings alone, and of the accounts they name. `login`: the account that git clients log in as.
-[[nodiscard]] std::vector<SshdFinding> check_sshd_settings(const SshdSettings& settings,
-                                                           const std::string& login);
+[[nodiscard]] std::vector<CheckLine> check_sshd_settings(const SshdSettings& settings,
+                                                         const std::string& login);
 
 // The program of AuthorizedKeysCommand, without its arguments; empty when there is none.
 [[nodiscard]] std::string keys_program(const SshdSettings& settings);

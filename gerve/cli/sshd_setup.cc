@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <set>
 
 #include "authz/base/fd.h"
+#include "authz/os/spawn.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/installed.h"
 #include "gerve/cli/local_user.h"
@@ -42,34 +42,21 @@ std::string keys_arguments(const Config& config, const std::string& user) {
     return " --socket " + config.authz_socket() + (user == "git" ? "" : " --login " + user);
 }
 
+// `from` occurs once.
+void exchange(std::string& text, std::string_view from, const std::string& to) {
+    const auto at = text.find(from);
+    if (at != std::string::npos) text.replace(at, from.size(), to);
+}
+
+// The profile that is tested, without the comment at its head.
 std::string snippet(const Config& config, const std::string& user) {
-    return "MaxStartups 200:30:1000\n"
-           "LoginGraceTime 30\n"
-           "# OpenSSH 9.8 and newer turn an address away from which log-ins fail. For addresses that many "
-           "share:\n"
-           "# PerSourcePenaltyExemptList 203.0.113.0/24\n\n"
-           "Match User " +
-           user +
-           "\n"
-           "    AuthorizedKeysCommand " +
-           sshd_programs + "/gerve-authorized-keys" + keys_arguments(config, user) +
-           " %u %t %k %f\n"
-           "    AuthorizedKeysCommandUser " +
-           keys_user_of(config) +
-           "\n"
-           "    AuthorizedKeysFile none\n"
-           "    AuthenticationMethods publickey\n"
-           "    AcceptEnv GIT_PROTOCOL\n"
-           "    PermitTTY no\n"
-           "    DisableForwarding yes\n"
-           "    PermitUserRC no\n"
-           "    MaxSessions 10\n"
-           "    MaxAuthTries 20\n"
-           "    ClientAliveInterval 30\n"
-           "    ClientAliveCountMax 4\n"
-           "    PubkeyAcceptedAlgorithms ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
-           "ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256\n"
-           "Match all\n";
+    std::string text = sshd_profile;
+    text.erase(0, text.find("\n\n") + 2);
+    exchange(text, "Match User git\n", "Match User " + user + "\n");
+    exchange(text, "/gerve-authorized-keys ", "/gerve-authorized-keys" + keys_arguments(config, user) + " ");
+    exchange(text, "AuthorizedKeysCommandUser gerve-keys\n",
+             "AuthorizedKeysCommandUser " + keys_user_of(config) + "\n");
+    return text;
 }
 
 // The commands that let others pass to the sockets, where the unit's directories are not meant.
@@ -117,25 +104,20 @@ void print_setup(const Config& config, const std::string& user) {
 }
 
 // What the program prints on stdout and stderr. Error: internal, with that, when it fails.
-Result<std::string> output_of(std::vector<std::string> words) {
+Result<std::string> output_of(const std::vector<std::string>& words) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return internal_error(errno_text("pipe"));
     const Fd read_end(ends[0]);
     Fd write_end(ends[1]);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDERR_FILENO);
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
     pid_t child = 0;
-    const int failed = ::posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
-    if (failed != 0) {
-        errno = failed;
-        return internal_error(errno_text("cannot run " + words[0]));
-    }
+    errno = spawn({.program = words[0],
+                   .words = words,
+                   .environment = own_environment(),
+                   .descriptors = {{write_end.get(), STDOUT_FILENO}, {write_end.get(), STDERR_FILENO}},
+                   .own_group = false,
+                   .closes_others = false},
+                  child);
+    if (errno != 0) return internal_error(errno_text("cannot run " + words[0]));
     write_end.reset();
     std::string text;
     std::array<char, 4096> buffer{};
@@ -153,17 +135,17 @@ Result<SshdSettings> settings_of(const SshdSetupValues& values) {
         values.sshd, "-T", "-C",
         "user=" + values.user + ",host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"};
     if (!values.file.empty()) words.insert(words.end(), {"-f", values.file});
-    const auto printed = output_of(std::move(words));
+    const auto printed = output_of(words);
     if (!printed) return pass_on(printed);
     return parse_sshd_settings(*printed);
 }
 
-class Check {
+class SshdCheck {
   public:
-    Check(const Config& config, const SshdSetupValues& values, const SshdSettings& settings)
+    SshdCheck(const Config& config, const SshdSetupValues& values, const SshdSettings& settings)
         : config_(config), login_(values.user), settings_(settings), keys_user_(keys_user(settings)) {}
 
-    std::vector<SshdFinding> run() {
+    std::vector<CheckLine> run() {
         findings_ = check_sshd_settings(settings_, login_);
         check_programs();
         findings_.push_back(check_git_account(login_, uses_pam(settings_)));
@@ -188,9 +170,8 @@ class Check {
         const auto named = keys_options(settings_, "--socket");
         const std::string socket = named.empty() ? config_.authz_socket() : named.back();
         if (socket != config_.authz_socket()) {
-            findings_.push_back(bad_finding(
-                "--socket",
-                "is " + socket + "; authz of this configuration is at " + config_.authz_socket()));
+            findings_.push_back(bad_line("--socket", "is " + socket + "; authz of this configuration is at " +
+                                                         config_.authz_socket()));
         }
         if (!keys_user_.empty()) findings_.push_back(check_socket(socket, keys_user_));
         findings_.push_back(check_socket(socket, login_));
@@ -211,10 +192,9 @@ class Check {
     void check_names() {
         const auto expect = [&](const std::string& key, const std::string& is, const std::string& wanted) {
             findings_.push_back(
-                is == wanted
-                    ? good_finding("authz." + key, is)
-                    : bad_finding("authz." + key, "is \"" + is + "\"; set " + key + " = \"" + wanted +
-                                                      "\" and reload: authz answers no other user"));
+                is == wanted ? good_line("authz." + key, is)
+                             : bad_line("authz." + key, "is \"" + is + "\"; set " + key + " = \"" + wanted +
+                                                            "\" and reload: authz answers no other user"));
         };
         if (!keys_user_.empty()) {
             expect("authorized_keys_user", config_.authz.authorized_keys_user, keys_user_);
@@ -226,43 +206,29 @@ class Check {
             logins = reads_configuration ? config_.ssh.logins : std::vector<std::string>{"git"};
         const bool served = std::find(logins.begin(), logins.end(), login_) != logins.end();
         findings_.push_back(
-            served ? good_finding("login name", login_)
-                   : bad_finding("login name",
-                                 login_ + " is not served; " +
-                                     (reads_configuration ? "name it in ssh.logins"
-                                                          : "give gerve-authorized-keys --login " + login_)));
+            served ? good_line("login name", login_)
+                   : bad_line("login name",
+                              login_ + " is not served; " +
+                                  (reads_configuration ? "name it in ssh.logins"
+                                                       : "give gerve-authorized-keys --login " + login_)));
     }
 
     const Config& config_;
     const std::string& login_;
     const SshdSettings& settings_;
     const std::string keys_user_;
-    std::vector<SshdFinding> findings_;
+    std::vector<CheckLine> findings_;
 };
 
-std::vector<SshdFinding> check(const Config& config, const SshdSetupValues& values) {
+std::vector<CheckLine> check(const Config& config, const SshdSetupValues& values) {
     const auto settings = settings_of(values);
-    if (!settings) return {bad_finding("sshd", describe(settings.error()))};
-    return Check(config, values, *settings).run();
-}
-
-int run_check(const Config& config, const SshdSetupValues& values) {
-    Json out = Json::array();
-    Table table({"", "WHAT", "FOUND"});
-    int status = 0;
-    for (const SshdFinding& finding : check(config, values)) {
-        const char* word = finding.good ? "OK" : "FAIL";
-        out.push_back({{"result", word}, {"what", finding.what}, {"found", finding.told}});
-        table.add({word, one_line(finding.what), one_line(finding.told)});
-        if (!finding.good) status = refused_status;
-    }
-    values.json ? print_json(out) : table.print("");
-    return status;
+    if (!settings) return {bad_line("sshd", describe(settings.error()))};
+    return SshdCheck(config, values, *settings).run();
 }
 
 int run_setup(Site& site, const SshdSetupValues& values) {
     const Config& config = site.config();
-    if (values.check) return run_check(config, values);
+    if (values.check) return print_checks(check(config, values), values.json);
     if (values.json) {
         print_json({{"sshd_config", snippet(config, values.user)}});
     } else {

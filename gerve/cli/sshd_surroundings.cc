@@ -42,105 +42,104 @@ std::string obstacle(const std::string& path, const LocalUser& user) {
 
 }  // namespace
 
-SshdFinding check_program(const std::string& path) {
+CheckLine check_program(const std::string& path) {
     const std::string what = "AuthorizedKeysCommand's program";
-    if (!path.starts_with('/')) return bad_finding(what, path + ": sshd wants an absolute path");
+    if (!path.starts_with('/')) return bad_line(what, path + ": sshd wants an absolute path");
     for (const std::string& step : steps_to(path)) {
         const auto status = status_of(step);
         if (!status)
-            return bad_finding(what, step + ": does not exist; install it, or correct AuthorizedKeysCommand");
+            return bad_line(what, step + ": does not exist; install it, or correct AuthorizedKeysCommand");
         if (status->st_uid != 0) {
-            return bad_finding(
-                what, step + ": does not belong to root, so sshd will not run it; chown root " + step);
+            return bad_line(what,
+                            step + ": does not belong to root, so sshd will not run it; chown root " + step);
         }
         // Debian's sshd accepts what root's own group may write; OpenSSH's own does not.
         const bool harmless = (status->st_mode & 002) == 0 && LocalUser::is_roots_own(status->st_gid);
         if ((status->st_mode & 022) != 0 && !harmless) {
-            return bad_finding(
+            return bad_line(
                 what, step + ": group or others may write, so sshd will not run it; chmod go-w " + step);
         }
     }
-    return good_finding(what, path);
+    return good_line(what, path);
 }
 
-SshdFinding check_runnable(const std::string& path, const std::string& user) {
+CheckLine check_runnable(const std::string& path, const std::string& user) {
     const std::string what = path.substr(path.rfind('/') + 1) + " as " + user;
     const auto account = LocalUser::find(user);
-    if (!account) return bad_finding(what, "there is no such user");
-    if (const std::string told = obstacle(path, *account); !told.empty()) return bad_finding(what, told);
+    if (!account) return bad_line(what, "there is no such user");
+    if (const std::string told = obstacle(path, *account); !told.empty()) return bad_line(what, told);
     if (!account->may(*status_of(path), 1)) {
-        return bad_finding(what, path + ": " + user + " may not run it; chmod 755 " + path);
+        return bad_line(what, path + ": " + user + " may not run it; chmod 755 " + path);
     }
-    return good_finding(what, path);
+    return good_line(what, path);
 }
 
-SshdFinding check_socket(const std::string& path, const std::string& user) {
+CheckLine check_socket(const std::string& path, const std::string& user) {
     const std::string what = path.substr(path.rfind('/') + 1) + " for " + user;
     const auto account = LocalUser::find(user);
-    if (!account) return bad_finding(what, "there is no such user");
+    if (!account) return bad_line(what, "there is no such user");
     const auto status = status_of(path);
     if (const std::string told = obstacle(path, *account); !told.empty()) {
-        return bad_finding(what, told + (status ? "" : "; is `gerve serve` running?"));
+        return bad_line(what, told + (status ? "" : "; is `gerve serve` running?"));
     }
-    if (!S_ISSOCK(status->st_mode)) return bad_finding(what, path + ": is not a socket");
+    if (!S_ISSOCK(status->st_mode)) return bad_line(what, path + ": is not a socket");
     if (!account->may(*status, 2)) {
-        return bad_finding(
+        return bad_line(
             what,
             path + ": " + user + " may not connect; name sshd's users in [authz], and restart `gerve serve`");
     }
-    return good_finding(what, path);
+    return good_line(what, path);
 }
 
-SshdFinding check_git_account(const std::string& login, bool pam) {
+CheckLine check_git_account(const std::string& login, bool pam) {
     const std::string what = "account " + login;
     const auto account = LocalUser::find(login);
     if (!account) {
-        return bad_finding(what, std::string("is not there; useradd --system --create-home --shell ") +
-                                     sshd_programs + "/gerve-shell " + login);
+        return bad_line(what, std::string("is not there; useradd --system --create-home --shell ") +
+                                  sshd_programs + "/gerve-shell " + login);
     }
     const std::string& shell = account->shell();
     const std::string name = shell.substr(shell.rfind('/') + 1);
     const auto shell_status = status_of(shell);
     if (name == "nologin" || name == "false" || name == "git-shell" || !shell_status ||
         !account->may(*shell_status, 1)) {
-        return bad_finding(what, "its shell " + shell + " cannot run the forced command; usermod --shell " +
-                                     sshd_programs + "/gerve-shell " + login);
+        return bad_line(what, "its shell " + shell + " cannot run the forced command; usermod --shell " +
+                                  sshd_programs + "/gerve-shell " + login);
     }
     if (!pam && account->password().starts_with('!')) {
-        return bad_finding(what, "is locked, so sshd turns it away; usermod --password '*' " + login);
+        return bad_line(what, "is locked, so sshd turns it away; usermod --password '*' " + login);
     }
     if (!status_of(account->home())) {
-        return bad_finding(what, "its home " + account->home() +
-                                     " is not there, and sshd tells every client so; mkdir " +
-                                     account->home());
+        return bad_line(what, "its home " + account->home() +
+                                  " is not there, and sshd tells every client so; mkdir " + account->home());
     }
-    return good_finding(what, "shell " + shell);
+    return good_line(what, "shell " + shell);
 }
 
-SshdFinding check_ticket_key(const std::string& path, const std::string& owner) {
+CheckLine check_ticket_key(const std::string& path, const std::string& owner) {
     const std::string what = "key of handles and tickets";
     const auto account = LocalUser::find(owner);
-    if (!account) return bad_finding(what, "the user that authz runs as has no name");
-    if (const std::string told = obstacle(path, *account); !told.empty()) return bad_finding(what, told);
+    if (!account) return bad_line(what, "the user that authz runs as has no name");
+    if (const std::string told = obstacle(path, *account); !told.empty()) return bad_line(what, told);
     if (!account->may(*status_of(path), 4)) {
-        return bad_finding(what, path + ": authz, which runs as " + owner + ", cannot read it; chown " +
-                                     owner + " " + path + " && chmod 600 " + path);
+        return bad_line(what, path + ": authz, which runs as " + owner + ", cannot read it; chown " + owner +
+                                  " " + path + " && chmod 600 " + path);
     }
-    return good_finding(what, path);
+    return good_line(what, path);
 }
 
-SshdFinding check_hidden(const std::string& path, const std::string& other) {
+CheckLine check_hidden(const std::string& path, const std::string& other) {
     const std::string what = path.substr(path.rfind('/') + 1) + " from " + other;
     const auto account = LocalUser::find(other);
     const auto status = status_of(path);
     if (!account || !status || !obstacle(path, *account).empty() || !account->may(*status, 4)) {
-        return good_finding(what, "cannot be read");
+        return good_line(what, "cannot be read");
     }
     if (account->is_root()) {
-        return bad_finding(what, "root reads every file; sshd's programs need users of their own");
+        return bad_line(what, "root reads every file; sshd's programs need users of their own");
     }
     const bool everybody = (status->st_mode & 004) != 0;
-    return bad_finding(
+    return bad_line(
         what, path + ": " + other + " can read it and so make a handle for anybody; " +
                   (everybody ? "chmod o-r " + path : "give it another owner and group than " + other + "'s"));
 }

@@ -1,8 +1,6 @@
 #include "gerve/master/child.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,37 +10,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "authz/os/spawn.h"
+
 namespace gerve {
 namespace {
-
-// posix_spawn's two argument objects, freed with the scope.
-struct SpawnPlan {
-    SpawnPlan() {
-        posix_spawn_file_actions_init(&actions);
-        posix_spawnattr_init(&attributes);
-    }
-    ~SpawnPlan() {
-        posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
-    }
-    SpawnPlan(const SpawnPlan&) = delete;
-    SpawnPlan& operator=(const SpawnPlan&) = delete;
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-};
-
-// The master's own group gets the terminal's Ctrl-C; the children are told by the master, in order.
-void reset_signals_and_group(SpawnPlan& plan) {
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&plan.attributes, &none);
-    posix_spawnattr_setsigdefault(&plan.attributes, &all);
-    posix_spawnattr_setpgroup(&plan.attributes, 0);
-    posix_spawnattr_setflags(&plan.attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-}
 
 std::vector<std::string> clean_environment() {
     std::vector<std::string> out{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"};
@@ -54,21 +25,8 @@ std::vector<std::string> clean_environment() {
     return out;
 }
 
-std::vector<char*> pointers_to(std::vector<std::string>& words) {
-    std::vector<char*> out;
-    for (std::string& word : words) out.push_back(word.data());
-    out.push_back(nullptr);
-    return out;
-}
-
-constexpr int above_any_target = 200;
-constexpr rlim_t least_open_files = 256;  // beyond the duplicates, and for a worker with a few connections
+constexpr rlim_t least_open_files = 256;  // for a worker with a few connections
 constexpr rlim_t usual_open_files = 1024;
-
-// A duplicate far above the numbers that the child gets, so that no dup2 overwrites the source of another.
-Fd duplicate_above(int fd) {
-    return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, above_any_target));
-}
 
 }  // namespace
 
@@ -96,25 +54,17 @@ Result<ChildProcess> spawn_child(const ChildCommand& command) {
     ChildProcess child{-1, Fd(pair[0])};
     const Fd childs_end(pair[1]);
 
-    SpawnPlan plan;
-    reset_signals_and_group(plan);
-    posix_spawn_file_actions_addopen(&plan.actions, 0, "/dev/null", O_RDONLY, 0);
-    std::vector<Fd> sources;
-    std::vector<int> inherited{childs_end.get()};
-    inherited.insert(inherited.end(), command.inherited.begin(), command.inherited.end());
-    for (const int fd : inherited) {
-        const int target = child_control_fd + static_cast<int>(sources.size());
-        sources.push_back(duplicate_above(fd));
-        if (!sources.back()) return internal_error(errno_text("cannot duplicate a descriptor"));
-        posix_spawn_file_actions_adddup2(&plan.actions, sources.back().get(), target);
-    }
-
-    std::vector<std::string> words{command.program};
-    words.insert(words.end(), command.arguments.begin(), command.arguments.end());
-    std::vector<std::string> environment = clean_environment();
-    const int error = ::posix_spawn(&child.pid, command.program.c_str(), &plan.actions, &plan.attributes,
-                                    pointers_to(words).data(), pointers_to(environment).data());
-    if (error != 0) return internal_error("cannot start " + command.program + ": " + std::strerror(error));
+    SpawnStart start{.program = command.program,
+                     .words = {command.program},
+                     .environment = clean_environment(),
+                     .descriptors = {{childs_end.get(), child_control_fd}},
+                     .null_input = true};
+    start.words.insert(start.words.end(), command.arguments.begin(), command.arguments.end());
+    for (const int fd : command.inherited)
+        start.descriptors.push_back({fd, child_control_fd + static_cast<int>(start.descriptors.size())});
+    // A group of its own: the terminal's Ctrl-C reaches the master, which tells its children in order.
+    errno = spawn(start, child.pid);
+    if (errno != 0) return internal_error(errno_text("cannot start " + command.program));
     return child;
 }
 

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,11 +15,11 @@
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/os/service_manager.h"
+#include "authz/os/signals.h"
 #include "authz/state_directory.h"
 #include "gerve/master/config_report.h"
 #include "gerve/master/leavers.h"
 #include "gerve/master/maintenance.h"
-#include "gerve/master/signals.h"
 #include "gerve/process/control_words.h"
 
 namespace gerve {
@@ -62,7 +61,6 @@ class Master {
     enum class Phase { starting, running, draining, ending, over };
 
     int start() {
-        keep_inherited_descriptors();
         auto config = options_.load();
         if (!config) {
             print_problems(config.error());
@@ -80,7 +78,8 @@ class Master {
         auto lock = StateLock::take(config.state);
         if (!lock) return pass_on(lock);
         lock_ = std::make_unique<StateLock>(std::move(*lock));
-        auto signals = open_signals();
+        ::signal(SIGPIPE, SIG_IGN);
+        auto signals = take_signals({SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGCHLD});
         if (!signals) return pass_on(signals);
         signals_ = std::move(*signals);
         auto maintenance = MaintenanceWatch::open(config.state);
@@ -128,12 +127,11 @@ class Master {
     }
 
     void handle_signals() {
-        signalfd_siginfo info{};
-        while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
-            if (info.ssi_signo == SIGHUP) reload_asked_ = true;
-            if (info.ssi_signo == SIGTERM) stop(false);
-            if (info.ssi_signo == SIGINT) stop(crew_->config().embedded);
-            if (info.ssi_signo == SIGUSR1) expect_shutdown();
+        for (int number = next_signal(signals_); number != 0; number = next_signal(signals_)) {
+            if (number == SIGHUP) reload_asked_ = true;
+            if (number == SIGTERM) stop(false);
+            if (number == SIGINT) stop(crew_->config().embedded);
+            if (number == SIGUSR1) expect_shutdown();
         }
         // One SIGCHLD may stand for many children, and as process 1 of a container there are others' as well.
         int status = 0;

@@ -16,6 +16,7 @@
 #include "authz/base/log.h"
 #include "authz/os/shared_page.h"
 #include "gerve/loop/timer.h"
+#include "gerve/loop/wait.h"
 #include "gerve/metrics/exposition.h"
 #include "gerve/metrics/http_places.h"
 #include "gerve/metrics/http_request.h"
@@ -110,13 +111,9 @@ class MetricsServer {
 
     asio::awaitable<void> accept() {
         while (!leaving_) {
-            asio::error_code failed;
-            co_await listener_.async_wait(listener_.wait_read,
-                                          asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) co_return;
-            if (accept_some()) continue;
-            asio::steady_timer pause(loop_, std::chrono::milliseconds(100));
-            co_await pause.async_wait(asio::use_awaitable);
+            const bool ready = co_await wait_ready(listener_, listener_.wait_read);
+            if (!ready) co_return;
+            if (!accept_some()) co_await pause_for(std::chrono::milliseconds(100));
         }
     }
 
@@ -169,9 +166,8 @@ class MetricsServer {
     // Nothing: the peer went away, or was too slow.
     static asio::awaitable<std::size_t> read_some(Socket& socket, char* into, std::size_t size) {
         while (true) {
-            asio::error_code failed;
-            co_await socket.async_wait(socket.wait_read, asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) co_return 0;
+            const bool ready = co_await wait_ready(socket, socket.wait_read);
+            if (!ready) co_return 0;
             const ssize_t got = ::recv(socket.native_handle(), into, size, MSG_DONTWAIT);
             if (got >= 0) co_return static_cast<std::size_t>(got);
             if (errno != EAGAIN && errno != EINTR) co_return 0;
@@ -211,9 +207,8 @@ class MetricsServer {
                 continue;
             }
             if (put < 0 && errno != EAGAIN && errno != EINTR) co_return;
-            asio::error_code failed;
-            co_await socket.async_wait(socket.wait_write, asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) co_return;
+            const bool ready = co_await wait_ready(socket, socket.wait_write);
+            if (!ready) co_return;
         }
     }
 

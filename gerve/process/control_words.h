@@ -8,7 +8,7 @@ namespace gerve {
 
 // In front of the text for clients, which is empty when maintenance is off.
 constexpr std::string_view maintenance_word = "maintenance ";
-// No new connection is accepted from now on.
+// To the metrics process: accept no new connection from now on. Workers get SIGTERM.
 constexpr std::string_view draining_word = "draining";
 constexpr std::size_t max_control_message = 4096;  // bytes
 

@@ -2,10 +2,9 @@
 
 #include <sys/socket.h>
 
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
 #include <cerrno>
 
+#include "gerve/loop/wait.h"
 #include "gerve/process/control_words.h"
 
 namespace gerve {
@@ -18,9 +17,8 @@ asio::awaitable<void> hear_master(asio::posix::stream_descriptor& control,
         if (got > 0) {
             hear({message, static_cast<std::size_t>(got)});
         } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-            asio::error_code failed;
-            co_await control.async_wait(control.wait_read, asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) co_return;
+            const bool ready = co_await wait_ready(control, control.wait_read);
+            if (!ready) co_return;
         } else {
             co_return;
         }

@@ -16,7 +16,7 @@ namespace gerve {
 
 // What is known serves for half a minute; after that it still serves while the resolver is asked again, and
 // for as long as the resolver has no answer. So a name server that is away costs only names that are new. All
-// look-ups of one event loop share Asio's one resolver thread.
+// lookups of one event loop share Asio's one resolver thread.
 class AddressBook {
   public:
     using Addresses = std::vector<asio::ip::address>;
@@ -30,7 +30,7 @@ class AddressBook {
   private:
     struct Entry {
         Addresses known;
-        std::string trouble;  // of the last look-up
+        std::string trouble;  // of the last lookup
         std::chrono::steady_clock::time_point asked;
         bool asking = false;
         std::vector<News*> waiting;

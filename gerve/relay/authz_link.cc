@@ -4,6 +4,7 @@
 #include <asio/detached.hpp>
 
 #include "authz/base/rationed_log.h"
+#include "gerve/loop/wait.h"
 
 namespace gerve {
 namespace {
@@ -53,14 +54,13 @@ asio::awaitable<Result<std::string>> AuthzLink::exchange(std::uint64_t id, std::
     while (std::chrono::steady_clock::now() < deadline) {
         auto reply = co_await ask_once(id, message, deadline);
         if (reply) co_return std::move(*reply);
-        asio::steady_timer pause(loop_, retry_pause);
-        co_await pause.async_wait(asio::use_awaitable);
+        co_await pause_for(retry_pause);
     }
     co_return unavailable("authz does not answer at " + socket_.path());
 }
 
 asio::awaitable<AuthzLink::Readiness> AuthzLink::ready(std::chrono::milliseconds patience) {
-    const ReadyRequest request;  // named: see session.cc on what GCC 12 does to an aggregate in a co_await
+    const ReadyRequest request;  // named: see CONTRIBUTING.md on GCC 12
     const auto reply = co_await put(request, patience);
     if (!reply) co_return Readiness::authz_away;
     co_return parse_reply<Done>(*reply) ? Readiness::ready : Readiness::directory_away;

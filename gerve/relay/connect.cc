@@ -4,16 +4,14 @@
 
 #include <algorithm>
 #include <asio/ip/tcp.hpp>
-#include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
-#include <asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 
 #include "authz/base/fd.h"
 #include "authz/os/tcp_options.h"
 #include "authz/os/unix_socket.h"
-#include "gerve/loop/timer.h"
+#include "gerve/loop/wait.h"
 
 namespace gerve {
 namespace {
@@ -68,8 +66,7 @@ asio::awaitable<Opened<stream_descriptor>> connect_once(const Destined& destined
     int connected = ::connect(fd.get(), where, address.size);
     // A unix socket whose backlog is full says EAGAIN: there is no readiness to wait for, so look again soon.
     while (connected != 0 && family == AF_UNIX && errno == EAGAIN && steady_clock::now() < deadline) {
-        asio::steady_timer pause(executor, std::chrono::milliseconds(5));
-        co_await pause.async_wait(asio::use_awaitable);
+        co_await pause_for(std::chrono::milliseconds(5));
         connected = ::connect(fd.get(), where, address.size);
     }
     if (connected != 0 && errno != EINPROGRESS) {
@@ -78,7 +75,7 @@ asio::awaitable<Opened<stream_descriptor>> connect_once(const Destined& destined
     }
     stream_descriptor socket(executor, fd.release());
     if (connected != 0) {
-        const bool in_time = co_await wait_for(socket, socket.wait_write, deadline);
+        const bool in_time = co_await wait_ready(socket, socket.wait_write, deadline);
         if (!in_time) co_return missed(Missed::silent, endpoint, "no answer");
         int error = 0;
         socklen_t size = sizeof error;
@@ -110,18 +107,6 @@ asio::awaitable<Opened<stream_descriptor>> connect_to(const Destined& destined, 
         if (socket) break;
     }
     co_return socket;
-}
-
-asio::awaitable<bool> wait_for(stream_descriptor& socket, stream_descriptor::wait_type what,
-                               Deadline deadline) {
-    Timer timer(socket.get_executor());
-    timer.arm_at(deadline, [&socket] {
-        asio::error_code ignored;
-        socket.cancel(ignored);
-    });
-    asio::error_code failed;
-    co_await socket.async_wait(what, asio::redirect_error(asio::use_awaitable, failed));
-    co_return !failed;
 }
 
 tl::unexpected<OpenFailure> missed(Missed how, const Endpoint& endpoint, const std::string& why) {

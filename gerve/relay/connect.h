@@ -40,10 +40,6 @@ struct Destined {
 asio::awaitable<Opened<asio::posix::stream_descriptor>> connect_to(const Destined& destined,
                                                                    Deadline deadline);
 
-// Waits for readiness. False when the deadline came first, or on an error of the descriptor.
-asio::awaitable<bool> wait_for(asio::posix::stream_descriptor& socket,
-                               asio::posix::stream_descriptor::wait_type what, Deadline deadline);
-
 [[nodiscard]] tl::unexpected<OpenFailure> missed(Missed how, const Endpoint& endpoint,
                                                  const std::string& why);
 

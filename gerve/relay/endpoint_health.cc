@@ -34,11 +34,9 @@ bool EndpointHealth::note_failed(const std::string& endpoint, Health how, Clock:
     return is_new;
 }
 
-std::chrono::milliseconds EndpointHealth::next_pause(const std::string& endpoint, double random) {
+std::chrono::milliseconds EndpointHealth::next_pause(const std::string& endpoint) {
     const auto trouble = troubles_.find(endpoint);
-    const unsigned doublings = trouble == troubles_.end() ? 0 : std::min(trouble->second.pauses++, 10U);
-    const auto pause = std::min(first_pause * (1U << doublings), longest_pause);
-    return std::chrono::duration_cast<std::chrono::milliseconds>(pause * (0.75 + random / 2));
+    return trouble == troubles_.end() ? first_pause : trouble->second.pauses.next();
 }
 
 bool EndpointHealth::worth_probing(const std::string& endpoint, Clock::time_point now) {

@@ -7,13 +7,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "authz/base/backoff.h"
+
 namespace gerve {
 
 // How an endpoint met the last attempt to use it. Worse ones are tried later.
 enum class Health {
     serving,
     refusing,  // it answers at once, and not with service: refused, on standby, draining, busy
-    silent,    // no answer in time: trying it costs a time-out
+    silent,    // no answer in time: trying it costs a timeout
 };
 
 // Endpoints are named by their text. Times are given, so that this can be tested.
@@ -34,16 +36,15 @@ class EndpointHealth {
     void note_serving(const std::string& endpoint);
     // True when it served until now, so that somebody has to begin asking after it.
     [[nodiscard]] bool note_failed(const std::string& endpoint, Health how, Clock::time_point now);
-    // Before it is asked after again: doubled at each failure of that kind, and jittered by a quarter with
-    // `random` of 0 to 1, so that gateways do not ask in step.
-    [[nodiscard]] std::chrono::milliseconds next_pause(const std::string& endpoint, double random);
+    // Before it is asked after again: doubled with each failure; see Backoff.
+    [[nodiscard]] std::chrono::milliseconds next_pause(const std::string& endpoint);
     // False: it serves again, or nobody wants it any more; then it is forgotten.
     [[nodiscard]] bool worth_probing(const std::string& endpoint, Clock::time_point now);
 
   private:
     struct Trouble {
         Health how;
-        unsigned pauses = 0;
+        Backoff pauses{first_pause, longest_pause};
         Clock::time_point wanted;
     };
     std::unordered_map<std::string, Trouble> troubles_;  // of those that do not serve

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <random>
 
 #include "authz/base/log.h"
 #include "gerve/relay/operation_log.h"
@@ -23,11 +22,6 @@ Health health_after(Missed how) {
         case Missed::operation: break;
     }
     return Health::serving;
-}
-
-double random_share() {
-    thread_local std::minstd_rand engine{std::random_device{}()};
-    return std::uniform_real_distribution<double>(0, 1)(engine);
 }
 
 std::string_view word(Health health) {
@@ -156,7 +150,7 @@ asio::awaitable<void> FileServers::ask_after(ServerName server, Endpoint endpoin
                                              asio::steady_timer& pause) {
     const std::string name = endpoint.text();
     while (true) {
-        pause.expires_after(health_.next_pause(name, random_share()));
+        pause.expires_after(health_.next_pause(name));
         asio::error_code woken;
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, woken));
         if (!health_.worth_probing(name, steady_clock::now())) break;

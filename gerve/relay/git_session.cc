@@ -17,10 +17,6 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds farewell_patience{10};  // for the client to read a last text
 constexpr std::chrono::seconds last_word_patience{2};  // likewise, when it is to be gone within five
 
-// GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
-// lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
-// results of co_await are named here, and conditions do not await.
-
 asio::awaitable<void> say_until(ClientStreams& client, std::string_view text, OutputStream stream,
                                 Deadline deadline) {
     while (!text.empty() && !client.gone()) {

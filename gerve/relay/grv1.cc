@@ -2,21 +2,10 @@
 
 #include <algorithm>
 
+#include "authz/base/big_endian.h"
+
 namespace gerve::grv1 {
 namespace {
-
-template <class Number>
-void put_number(std::string& out, Number number) {
-    for (int shift = static_cast<int>(sizeof(Number) * 8) - 8; shift >= 0; shift -= 8) {
-        out += static_cast<char>(static_cast<std::uint32_t>(number) >> shift);
-    }
-}
-
-std::uint32_t get_number(std::string_view bytes) {
-    std::uint32_t number = 0;
-    for (const char byte : bytes) number = number << 8 | static_cast<unsigned char>(byte);
-    return number;
-}
 
 tl::unexpected<Error> bad_frame(FrameType type, std::string_view why) {
     return client_error("GRV1 frame " + std::to_string(static_cast<unsigned>(type)) + ": " +
@@ -83,7 +72,7 @@ std::string encode_open_ok(std::uint8_t version) {
 Result<Exit> parse_exit(std::string_view payload) {
     if (payload.size() < 5) return bad_frame(FrameType::exit, "too short");
     Exit report;
-    report.code = get_number(payload.substr(0, 4));
+    report.code = get_number<std::uint32_t>(payload);
     report.signal = static_cast<std::uint8_t>(payload[4]);
     report.reason = payload.substr(5);
     const bool by_signal = report.code == Exit::no_code;
@@ -97,7 +86,7 @@ Result<Fail> parse_fail(std::string_view payload) {
     if (payload.size() < 3 || static_cast<unsigned char>(payload[2]) > 1) {
         return bad_frame(FrameType::fail, "malformed");
     }
-    const auto code = static_cast<FailCode>(get_number(payload.substr(0, 2)));
+    const auto code = static_cast<FailCode>(get_number<std::uint16_t>(payload));
     return Fail{code, payload[2] == 1, std::string(payload.substr(3))};
 }
 

@@ -8,6 +8,7 @@
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/wire/wire.h"
+#include "gerve/loop/wait.h"
 
 namespace gerve {
 namespace {
@@ -53,10 +54,8 @@ void LiveLink::leave(std::uint64_t number) {
 }
 
 asio::awaitable<void> LiveLink::run() {
-    asio::steady_timer pause(loop_);
     while (!items_.empty() || !ended_.empty()) {
-        pause.expires_after(pace_.turn);
-        co_await pause.async_wait(asio::use_awaitable);
+        co_await pause_for(pace_.turn);
         co_await tell_news();
     }
     running_ = false;

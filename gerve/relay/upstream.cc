@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
 #include <cerrno>
 
 #include "authz/base/text.h"
+#include "gerve/loop/wait.h"
 
 namespace gerve {
 namespace {
@@ -54,7 +53,7 @@ asio::awaitable<Opened<void>> Upstream::probe(Destined destined, Deadline deadli
         char buffer[grv1::header_size + grv1::max_control];
         const auto got = upstream.receive(buffer);
         if (!got) {
-            const bool in_time = co_await wait_for(upstream.socket_, upstream.socket_.wait_read, deadline);
+            const bool in_time = co_await wait_ready(upstream.socket_, upstream.socket_.wait_read, deadline);
             if (!in_time)
                 co_return missed(Missed::silent, endpoint, "it accepts connections and does not answer");
             continue;
@@ -72,7 +71,7 @@ asio::awaitable<Opened<bool>> Upstream::await_answer(const Endpoint& endpoint, D
     while (true) {
         const auto got = receive(buffer);
         if (!got) {
-            const bool in_time = co_await wait_for(socket_, socket_.wait_read, deadline);
+            const bool in_time = co_await wait_ready(socket_, socket_.wait_read, deadline);
             if (!in_time) co_return false;
             continue;
         }
@@ -254,15 +253,11 @@ asio::awaitable<bool> Upstream::drain(std::string_view kept) {
 }
 
 asio::awaitable<bool> Upstream::wait_writable() {
-    asio::error_code failed;
-    co_await socket_.async_wait(socket_.wait_write, asio::redirect_error(asio::use_awaitable, failed));
-    co_return !failed;
+    return wait_ready(socket_, socket_.wait_write);
 }
 
 asio::awaitable<bool> Upstream::wait_readable() {
-    asio::error_code failed;
-    co_await socket_.async_wait(socket_.wait_read, asio::redirect_error(asio::use_awaitable, failed));
-    co_return !failed;
+    return wait_ready(socket_, socket_.wait_read);
 }
 
 bool Upstream::payload_waits() {

@@ -10,7 +10,7 @@
 
 namespace gerve::ssh {
 
-// Fed with the packets of one connection, both ways, from its log-in on. It judges by packets, never by time
+// Fed with the packets of one connection, both ways, from its login on. It judges by packets, never by time
 // or speed: an honest client may send its data byte by byte, and answer each read with a window adjustment.
 class Traffic {
   public:

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "gerve/loop/timer.h"
+#include "gerve/loop/wait.h"
 
 namespace gerve {
 
@@ -45,10 +46,8 @@ asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, F
         } else if (errno != EAGAIN && errno != EINTR) {
             good = client_error(errno_text("recv"));
         } else {
-            asio::error_code failed;
-            co_await watched->async_wait(watched->wait_read,
-                                         asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) good = client_error("no PROXY header in time");
+            const bool ready = co_await wait_ready(*watched, watched->wait_read);
+            if (!ready) good = client_error("no PROXY header in time");
         }
     }
     timer.cancel();

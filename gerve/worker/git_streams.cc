@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "authz/os/tcp_options.h"
+#include "gerve/loop/wait.h"
 #include "gerve/relay/connect.h"
 #include "gerve/relay/packet_stream.h"
 
@@ -31,14 +32,14 @@ asio::awaitable<bool> GitStreams::wait_input(Deadline deadline) {
     if (gone_ || std::exchange(input_interrupted_, false)) co_return true;
     // A socket whose other end is closed stays ready for ever.
     if (ended_) co_return co_await over_.wait(deadline);
-    co_await wait_for(socket_, socket_.wait_read, deadline);
+    co_await wait_ready(socket_, socket_.wait_read, deadline);
     input_interrupted_ = false;
     co_return deadline == no_deadline || std::chrono::steady_clock::now() < deadline;
 }
 
 asio::awaitable<bool> GitStreams::wait_output(Deadline deadline) {
     if (gone_ || std::exchange(output_interrupted_, false)) co_return true;
-    co_await wait_for(socket_, socket_.wait_write, deadline);
+    co_await wait_ready(socket_, socket_.wait_write, deadline);
     output_interrupted_ = false;
     co_return deadline == no_deadline || std::chrono::steady_clock::now() < deadline;
 }

@@ -5,6 +5,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/text.h"
+#include "gerve/loop/wait.h"
 
 namespace gerve {
 namespace {
@@ -20,12 +21,10 @@ bool is_quiet(const ssh::Connection& connection) {
     return !connection.had_channels() || connection.finished_before(steady_clock::now() - ssh::time_to_leave);
 }
 
-asio::awaitable<void> part(std::shared_ptr<ssh::Connection> connection, asio::io_context& loop, LiveEnd why) {
+asio::awaitable<void> part(std::shared_ptr<ssh::Connection> connection, LiveEnd why) {
     const auto deadline = steady_clock::now() + ending_timeout;
-    asio::steady_timer pause(loop);
     while (!connection->ended() && !is_quiet(*connection) && steady_clock::now() < deadline) {
-        pause.expires_after(look_interval);
-        co_await pause.async_wait(asio::use_awaitable);
+        co_await pause_for(look_interval);
     }
     const auto reason = why == LiveEnd::stopped ? ssh::EndReason::drained : ssh::EndReason::withdrawn;
     if (!connection->ended()) connection->disconnect(reason, std::string(trim(live_end_text(why))));
@@ -42,7 +41,7 @@ LiveConnection::LiveConnection(LiveLink& link, asio::io_context& loop,
 void LiveConnection::end(LiveEnd why) {
     if (ended_) return;
     ended_ = why;
-    asio::co_spawn(loop_, part(connection_, loop_, why), asio::detached);
+    asio::co_spawn(loop_, part(connection_, why), asio::detached);
 }
 
 }  // namespace gerve

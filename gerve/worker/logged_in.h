@@ -1,4 +1,4 @@
-// What a session knows of its login: who it is, by which look-up, and what of it is told to authz.
+// What a session knows of its login: who it is, by which lookup, and what of it is told to authz.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ struct LoggedIn {
     bool proof_told = false;  // to authz, for the audit trail
 };
 
-// Probe and signature of one key cost one look-up.
+// Probe and signature of one key cost one lookup.
 struct LastLookup {
     std::string user;
     std::string blob;

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 
 #include "authz/base/rationed_log.h"
+#include "gerve/loop/wait.h"
 
 namespace gerve {
 namespace {
@@ -67,10 +66,8 @@ void Refusals::send_left_out(const std::vector<LeftOut>& left_out) {
 }
 
 asio::awaitable<void> Refusals::run() {
-    asio::steady_timer pause(loop_);
     while (true) {
-        pause.expires_after(interval);
-        co_await pause.async_wait(asio::use_awaitable);
+        co_await pause_for(interval);
         send_left_out(ration_.due());
         rationed_log().close_due();
     }
@@ -79,10 +76,8 @@ asio::awaitable<void> Refusals::run() {
 asio::awaitable<void> Refusals::finish() {
     const auto deadline = std::chrono::steady_clock::now() + last_reports_timeout;
     send_left_out(ration_.all());
-    asio::steady_timer pause(loop_);
     while (asked_ > 0 && std::chrono::steady_clock::now() < deadline) {
-        pause.expires_after(last_pause);
-        co_await pause.async_wait(asio::use_awaitable);
+        co_await pause_for(last_pause);
     }
 }
 

@@ -25,7 +25,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-// A look-up is good for so long; within it, probe and signature of one key cost one look-up. Who signs after
+// A lookup is good for so long; within it, probe and signature of one key cost one lookup. Who signs after
 // the key was touched, or a password typed, is looked up again: it may have been revoked meanwhile.
 constexpr std::chrono::seconds probe_lifetime{5};
 constexpr std::chrono::seconds proof_lifetime{1};
@@ -38,10 +38,6 @@ constexpr std::chrono::seconds limit_patience{10};
 constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
 
 }  // namespace
-
-// GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
-// lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
-// results of co_await are named here, and conditions do not await.
 
 Session::Session(WorkerContext& worker, std::shared_ptr<Connection> connection, std::string address)
     : worker_(worker), connection_(std::move(connection)) {

@@ -9,10 +9,6 @@ namespace gerve {
 using ssh::Channel;
 using std::chrono::steady_clock;
 
-// GCC 12 miscompiles some coroutines: it destroys an aggregate built inside a co_await expression twice, and
-// lays out the frame wrongly around `if (a && !co_await b)` and std::nullopt in a co_return. So arguments and
-// results of co_await are named here, and conditions do not await.
-
 // The front of an operation on a channel.
 class SshFront final : public OperationFront {
   public:
@@ -99,7 +95,7 @@ void Session::tell_proof() {
     worker_.authz.report(ProofReport{login_->found->handle, login_->user, client_});
 }
 
-// The handle of a connection that lives long goes stale; a new look-up finds out whether the key still is
+// The handle of a connection that lives long goes stale; a new lookup finds out whether the key still is
 // one.
 asio::awaitable<Result<KeyFound>> Session::principal() {
     // Out of reach a moment ago: the client has waited once, and is not made to wait for the same again.

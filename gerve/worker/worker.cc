@@ -13,6 +13,7 @@
 #include "authz/base/rationed_log.h"
 #include "authz/base/text.h"
 #include "authz/os/shared_page.h"
+#include "gerve/loop/wait.h"
 #include "gerve/process/confinement.h"
 #include "gerve/process/control_words.h"
 #include "gerve/process/master_line.h"
@@ -99,14 +100,9 @@ class Worker {
 
     asio::awaitable<void> accept(Listener& listener) {
         while (!context_.draining) {
-            asio::error_code failed;
-            co_await listener.socket.async_wait(asio::posix::stream_descriptor::wait_read,
-                                                asio::redirect_error(asio::use_awaitable, failed));
-            if (failed) co_return;
-            if (!accept_some(listener)) {
-                asio::steady_timer pause(loop_, std::chrono::milliseconds(100));
-                co_await pause.async_wait(asio::use_awaitable);
-            }
+            const bool ready = co_await wait_ready(listener.socket, listener.socket.wait_read);
+            if (!ready) co_return;
+            if (!accept_some(listener)) co_await pause_for(std::chrono::milliseconds(100));
         }
     }
 
@@ -143,10 +139,8 @@ class Worker {
     }
 
     asio::awaitable<void> trim_accounts() {
-        asio::steady_timer pause(loop_);
         while (true) {
-            pause.expires_after(trim_every);
-            co_await pause.async_wait(asio::use_awaitable);
+            co_await pause_for(trim_every);
             context_.accounts.trim();
         }
     }
@@ -186,19 +180,16 @@ class Worker {
     asio::awaitable<void> await_end() {
         const auto started = std::chrono::steady_clock::now();
         const auto lasts = [&] { return std::chrono::steady_clock::now() - started; };
-        asio::steady_timer pause(loop_);
         while (somebody_is_here(lasts() <= login_patience) && lasts() < config_.ssh.drain_timeout &&
                !hurried_) {
             close_idle(lasts() > login_patience);
-            pause.expires_after(std::chrono::milliseconds(50));
-            co_await pause.async_wait(asio::use_awaitable);
+            co_await pause_for(std::chrono::milliseconds(50));
         }
         const auto deadline = std::chrono::steady_clock::now() + farewell_patience;
         if (somebody_is_here(false)) end_sessions();
         while ((somebody_is_here(false) || context_.authz.owes_reports()) &&
                std::chrono::steady_clock::now() < deadline) {
-            pause.expires_after(std::chrono::milliseconds(50));
-            co_await pause.async_wait(asio::use_awaitable);
+            co_await pause_for(std::chrono::milliseconds(50));
         }
         co_await context_.refusals.finish();
         rationed_log().close_all();

@@ -1,4 +1,4 @@
-// Key look-ups at scale: fills a directory with keys, and asks authz for them over its socket.
+// Key lookups at scale: fills a directory with keys, and asks authz for them over its socket.
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -98,7 +98,7 @@ void fill(const Arguments& arguments) {
     if (!config) throw std::runtime_error(arguments.config + " is wrong: see `gerve check`");
     const auto database = need(open_for_administration(*config));
     // The fingerprints' index is filled in at random places: it has to fit.
-    if (config->directory_backend == "sqlite")
+    if (config->backend == Backend::sqlite)
         need(database->execute({"cache", "PRAGMA cache_size = -2000000"}, {}));
     const auto accounts_of = [](unsigned keys) {
         return (keys + keys_of_an_account - 1) / keys_of_an_account;
@@ -142,7 +142,7 @@ std::vector<std::string> make_requests(unsigned keys, unsigned seed) {
     return requests;
 }
 
-// One look-up at a time, until it is told to stop; microseconds of each. An answer that is not the key fails.
+// One lookup at a time, until it is told to stop; microseconds of each. An answer that is not the key fails.
 std::vector<float> ask(const Fd& socket, const std::vector<std::string>& requests,
                        const std::atomic<bool>& stop) {
     std::vector<float> times;
@@ -206,7 +206,7 @@ void measure(const Arguments& arguments) {
                                          {"p99_us", at(all, 0.99)},
                                          {"failed", failed.load()}};
     std::cout << figures.dump() << "\n";
-    if (failed != 0) throw std::runtime_error("not every look-up was answered");
+    if (failed != 0) throw std::runtime_error("not every lookup was answered");
 }
 
 int run(int argc, char** argv) {

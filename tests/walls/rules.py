@@ -59,6 +59,7 @@ SOLE_INCLUDERS = [
 # The model and the policy do no I/O: they include their own kind, and of the rest only what stands here.
 PURE = ("authz/model/*", "authz/policy.*")
 PURE_INCLUDES = {
+    "authz/base/big_endian.h",
     "authz/base/clock.h",  # for UnixMillis; PURE_FORBIDDEN keeps its functions out
     "authz/base/curve_points.h",
     "authz/base/digest.h",
@@ -67,6 +68,7 @@ PURE_INCLUDES = {
     "authz/base/match.h",
     "authz/base/result.h",
     "authz/base/text.h",
+    "authz/base/units.h",
     *(f"<{name}>" for name in (
         "algorithm", "array", "bit", "charconv", "chrono", "compare", "concepts", "cstddef", "cstdint", "cstring",
         "functional", "initializer_list", "iterator", "limits", "map", "optional", "ranges", "set", "span",
@@ -101,6 +103,21 @@ DIALECT = {
     r"(?i)\blet in\b": "accepted",
     r"(?i)\bturned away\b": "refused",
     r"(?i)\bin vain\b": "without success",
+}
+# One spelling, and one word, for each thing; see the glossary of docs/architecture.md.
+SYNONYMS = {
+    r"(?i)\blog-ins?\b": "login",
+    r"(?i)(?<!0010-)\blook-ups?\b": "lookup",
+    r"(?i)\btime-outs?\b": "timeout",
+    r"(?i)\borganizations\b": "organisations",
+    r"(?i)\baudit logs?\b": "audit trail",
+    r"(?i)\bfile-?servers?\b": "file server",
+    r"(?i)\b(?:white|black)lists?\b": "the networks that are served, refused",
+    r"\b(?:[Uu]sernames?|[Aa]ccount names?)\b": "login, or user name for SSH's",
+    r"(?i)\bunauthorized\b": "denied",
+    r"(?i)\bgit servers?\b": "file server, gateway",
+    r"(?i)\bkey ?holders?\b": "holder",
+    r"(?i)\bhidden repositor(?:y|ies)\b": "private, disabled",
 }
 WHAT_USERS_READ = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/man/*", "packaging/*.toml",
                    "tests/README.md")

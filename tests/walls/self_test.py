@@ -76,6 +76,7 @@ PLANTED = [
     ("check_proofs", "gerve/worker/session.cc", "auto p = Proof::from_sealed_handle(k);\n", "1 calls"),
     ("check_holders", "gerve/cli/keys.cc", "if (std::get_if<User>(&key.holder)) return;\n", "match()"),
     ("check_dialect", "docs/operations.md", "Repeat it for as long as it is away, and mend it then.\n", "write fix"),
+    ("check_dialect", "docs/operations.md", "Log-ins are slow.\n", "write login"),
     ("check_dialect", "gerve/cli/keys.cc", 'const char* told = "Whoever holds the key";\n', "write anyone"),
     ("check_machine_paths", "docs/operations.md", "See /" + "home/somebody/gerve.\n", "path of one machine"),
     ("check_machine_paths", "packaging/quickstart", "cd /" + "root/gerve\n", "path of one machine"),

@@ -178,7 +178,7 @@ def check_dialect(tree: Tree):
             searched = only_literals(text)
         else:
             continue
-        for turn, instead in rules.DIALECT.items():
+        for turn, instead in (rules.DIALECT | rules.SYNONYMS).items():
             for line, found in find(turn, searched):
                 yield f"{path}:{line}: '{found}': write {instead}"
 

@@ -11,7 +11,7 @@
 
 namespace gerve {
 
-// The library's time-outs are whole seconds, and each is for one read: a server that drips bytes holds a
+// The library's timeouts are whole seconds, and each is for one read: a server that drips bytes holds a
 // query for much longer. Whoever promises an answer keeps a deadline of his own.
 struct MysqlAccess {
     MysqlUri uri;

@@ -18,7 +18,7 @@ enum class MysqlAccount {
 // read, or that others can read).
 [[nodiscard]] Result<std::string> load_mysql_password(const std::string& file);
 
-// With the time-outs of a command. Errors: client (an address that is none, the password's file).
+// With the timeouts of a command. Errors: client (an address that is none, the password's file).
 [[nodiscard]] Result<MysqlAccess> load_mysql_access(const MysqlConfig& config, MysqlAccount account);
 
 }  // namespace gerve

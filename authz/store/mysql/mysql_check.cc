@@ -230,7 +230,7 @@ class MysqlCheck : FindingList {
     void check_changes(MysqlSession& session, const MysqlAccess& access, const MysqlHost& host) {
         if (value_of(session, "SELECT @@global.read_only") == "1") {
             warning(host.text() + " is read-only: a replica?",
-                    "name the primary first in directory.mysql.uri; only look-ups work there");
+                    "name the primary first in directory.mysql.uri; only lookups work there");
         }
         for (const char* change : changes) {
             const auto trouble = trouble_with(session, change);

@@ -1,4 +1,4 @@
-// What `gerve check` says about a MySQL or MariaDB server: every way in which a look-up or a command would
+// What `gerve check` says about a MySQL or MariaDB server: every way in which a lookup or a command would
 // fail there, and what mends it.
 #pragma once
 

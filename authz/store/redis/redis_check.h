@@ -6,7 +6,7 @@
 
 namespace gerve {
 
-// Reaches Redis as a look-up would: TLS, sentinels, host, credentials, role, and each command that is needed.
+// Reaches Redis as a lookup would: TLS, sentinels, host, credentials, role, and each command that is needed.
 // Changes nothing: SET is tried on a key that exists for a millisecond and belongs to nobody.
 [[nodiscard]] Findings check_redis(const RedisConfig& config);
 

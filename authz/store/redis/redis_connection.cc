@@ -192,7 +192,7 @@ Result<RedisReply> RedisConnection::ask(std::initializer_list<std::string_view> 
         REDIS_OK) {
         return give_up(command, context->errstr);
     }
-    // hiredis's own time-out is for each read(2) anew, so that a server which drips would never meet it.
+    // hiredis's own timeout is for each read(2) anew, so that a server which drips would never meet it.
     const auto deadline = steady_clock::now() + redis_patience;
     for (int sent = 0; sent == 0;) {
         if (!wait_for(context->fd, POLLOUT, deadline)) return give_up(command, "no answer in time");

@@ -16,7 +16,7 @@
 
 namespace gerve {
 
-// For connecting with its log-in, and for each command: in all, not per byte.
+// For connecting with its login, and for each command: in all, not per byte.
 constexpr std::chrono::milliseconds redis_patience{200};
 
 struct RedisReply {
@@ -46,7 +46,7 @@ class RedisConnection {
     // tells that it lives. A host name is resolved first, and that has no deadline but the resolver's own.
     // Error: unavailable; the detail names address and reason and holds no secret.
     [[nodiscard]] static Result<RedisConnection> open(const Endpoint& address, const RedisLogin& login);
-    // The same without log-in and PING, for whoever wants to know which of them fails, and for sentinels.
+    // The same without login and PING, for whoever wants to know which of them fails, and for sentinels.
     [[nodiscard]] static Result<RedisConnection> connect(const Endpoint& address, const RedisLogin& login);
     [[nodiscard]] Result<void> log_in(const RedisLogin& login);
     [[nodiscard]] Result<void> ping();

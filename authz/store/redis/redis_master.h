@@ -22,7 +22,7 @@ struct RedisSettings {
 // The address to connect to now: asks the sentinels in turn until one of them knows. Error: unavailable.
 [[nodiscard]] Result<Endpoint> find_redis(const RedisSettings& settings);
 
-// Opens a connection that is ready for look-ups. Behind sentinels it must call itself master, unless the ACL
+// Opens a connection that is ready for lookups. Behind sentinels it must call itself master, unless the ACL
 // keeps ROLE from us: a sentinel may not have heard yet of a failover. Error: unavailable.
 [[nodiscard]] Result<RedisConnection> open_redis(const RedisSettings& settings);
 

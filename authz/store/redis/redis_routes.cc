@@ -1,8 +1,8 @@
 #include "authz/store/redis/redis_routes.h"
 
 #include <algorithm>
-#include <random>
 
+#include "authz/base/backoff.h"
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/base/rationed_log.h"
@@ -16,19 +16,13 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds first_pause{50};
 constexpr milliseconds longest_pause{1'500};  // back within 2 s, connecting included
-// An idle connection is tried this often, so that not a look-up is the first to find out.
+// An idle connection is tried this often, so that a lookup is not the first to find out.
 constexpr milliseconds watch_pause{1'000};
 // As often the sentinels are asked whether the master is another one.
 constexpr unsigned watches_per_sentinel_question = 5;
 constexpr std::size_t max_repairs = 1024;
 constexpr milliseconds refused_pause{1'500};  // between two tries of what Redis refuses
 constexpr milliseconds overrun_pause{1'500};  // each costs a connection
-
-// A quarter less at random, so that gateways do not come back in step.
-milliseconds with_jitter(milliseconds pause) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    return pause - milliseconds(std::uniform_int_distribution<std::int64_t>(0, pause.count() / 4)(random));
-}
 
 }  // namespace
 
@@ -188,7 +182,7 @@ void RedisRoutes::repair(const Repair& what) {
 }
 
 // What waits to be repaired is dropped: by the time Redis takes it again the table may say something else.
-// The next look-up that misses learns it anew.
+// The next lookup that misses learns it anew.
 void RedisRoutes::note_refusal(const RedisReply& reply) {
     counters_.repairs_refused.add();
     const std::string word(redis_error_word(reply));
@@ -257,19 +251,21 @@ std::deque<RedisRoutes::Repair> RedisRoutes::rest(milliseconds pause, bool full)
     std::unique_lock lock(mutex_);
     tried_ = true;
     news_.notify_all();
-    news_.wait_for(lock, full ? watch_pause : with_jitter(pause),
+    news_.wait_for(lock, full ? watch_pause : pause,
                    [&] { return stopping_ || (full && (open_ < wanted_ || !repairs_.empty())); });
     if (open_ < wanted_ && full) news_.wait_for(lock, first_pause, [this] { return stopping_; });
     return std::exchange(repairs_, {});
 }
 
 void RedisRoutes::run() {
-    milliseconds pause = first_pause;
+    Backoff pauses(first_pause, longest_pause);
+    milliseconds pause = pauses.next();
     auto next_watch = steady_clock::now() + watch_pause;
     for (unsigned watches = 1;;) {
         const bool full = refill();
         for (const Repair& one : rest(pause, full)) repair(one);
-        pause = full ? first_pause : std::min(2 * pause, longest_pause);
+        if (full) pauses.reset();
+        pause = pauses.next();
         if (const std::lock_guard lock(mutex_); stopping_) return;
         if (!full || steady_clock::now() < next_watch) continue;
         watch(watches++ % watches_per_sentinel_question == 0);

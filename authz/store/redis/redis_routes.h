@@ -17,11 +17,11 @@
 
 namespace gerve {
 
-// A look-up never connects and never waits for a connection. All connecting, probing and repairing is done by
-// one thread of this object: while Redis is away, a look-up costs a mutex.
+// A lookup never connects and never waits for a connection. All connecting, probing and repairing is done by
+// one thread of this object: while Redis is away, a lookup costs a mutex.
 class RedisRoutes final : public RouteHints {
   public:
-    // `connections` (from 1): as many look-ups at a time go to Redis; one per asking thread. Waits for the
+    // `connections` (from 1): as many lookups at a time go to Redis; one per asking thread. Waits for the
     // first attempt to connect, so that what comes right after a start finds Redis. `counters` must outlive
     // it.
     RedisRoutes(RedisSettings settings, unsigned connections, RedisCounters& counters);

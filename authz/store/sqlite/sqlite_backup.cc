@@ -6,11 +6,11 @@
 
 #include <array>
 #include <cerrno>
-#include <ctime>
 
 #include "authz/base/fd.h"
 #include "authz/base/key_file.h"
 #include "authz/base/presence.h"
+#include "authz/base/units.h"
 #include "authz/store/schema.h"
 #include "authz/store/sqlite/sqlite.h"
 #include "authz/store/sqlite/sqlite_file.h"
@@ -66,15 +66,6 @@ Result<void> sync_file(const std::string& path) {
         if (!file || ::fsync(file.get()) != 0) return unavailable(errno_text("cannot sync " + one));
     }
     return {};
-}
-
-std::string stamp(UnixMillis now) {
-    const auto seconds = static_cast<std::time_t>(now / 1000);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    std::array<char, 32> text{};
-    std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
-    return text.data();
 }
 
 Result<std::int64_t> count(Database& database, const Statement& statement) {
@@ -137,7 +128,7 @@ Result<std::string> keep_former(const std::string& database, UnixMillis now) {
     const auto there = is_there(database);
     if (!there) return pass_on(there);
     if (!*there) return std::string();
-    const auto free = free_name(database + ".before-" + stamp(now));
+    const auto free = free_name(database + ".before-" + file_stamp(now));
     if (!free) return free;
     const std::string& name = *free;
     if (backup_sqlite(database, name)) return name;
@@ -202,7 +193,7 @@ Result<BackupFacts> restore_sqlite(const std::string& from, const std::string& d
         return client_error(from +
                             " has a write-ahead log beside it and is in use, or was: restore what "
                             "`gerve backup` wrote");
-    Draft draft(database + ".restoring-" + stamp(now));
+    Draft draft(database + ".restoring-" + file_stamp(now));
     if (auto made = draft.make(); !made) return pass_on(made);
     if (auto copied = copy_bytes(from, draft.path()); !copied) return pass_on(copied);
     auto facts = make_ready(draft.path(), from);

@@ -1,7 +1,6 @@
 #include "authz/store/sqlite/sqlite_rights.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,14 +9,10 @@
 #include <utility>
 
 #include "authz/base/fd.h"
+#include "authz/os/system_user.h"
 
 namespace gerve {
 namespace {
-
-std::string owner_name(uid_t uid) {
-    const passwd* found = ::getpwuid(uid);
-    return found != nullptr ? found->pw_name : "uid " + std::to_string(uid);
-}
 
 // Empty: it is not for want of rights.
 std::string why_not_opened(const std::string& file, bool writes) {
@@ -36,10 +31,10 @@ std::string why_not_opened(const std::string& file, bool writes) {
     // Its write-ahead log lies beside it, and a reader shares it.
     const bool may_use_file = missing || may_use(file, writes ? R_OK | W_OK : R_OK);
     if (may_use_file && may_use(parent, W_OK | X_OK)) return "";
-    const std::string who = "user " + owner_name(::geteuid()) + " has no rights to it";
+    const std::string who = "user " + system_user_text(::geteuid()) + " has no rights to it";
     if (!known) return who + " or to its directory: run this as the user that owns them";
-    return who + ": run this as " + owner_name(status.st_uid) + " (sudo -u " + owner_name(status.st_uid) +
-           " …)";
+    return who + ": run this as " + system_user_text(status.st_uid) + " (sudo -u " +
+           system_user_text(status.st_uid) + " …)";
 }
 
 }  // namespace

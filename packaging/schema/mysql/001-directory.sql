@@ -1,6 +1,6 @@
 -- The directory of Gerve: who owns which key, who may do what, and where an owner's repositories live.
 -- For MySQL 8 and MariaDB 10.5 or later. Times are milliseconds since the Unix epoch. Names stand as given
--- and, for look-ups, folded to lower case. Levels: 1 read, 2 write, 3 admin.
+-- and, for lookups, folded to lower case. Levels: 1 read, 2 write, 3 admin.
 -- Every statement may run again: MySQL commits each CREATE TABLE by itself, so a migration that was cut
 -- short goes on where it stopped.
 

@@ -1,5 +1,5 @@
 -- The directory of Gerve: who owns which key, who may do what, and where an owner's repositories live.
--- Times are milliseconds since the Unix epoch. Names stand as given and, for look-ups, folded to lower case.
+-- Times are milliseconds since the Unix epoch. Names stand as given and, for lookups, folded to lower case.
 -- Levels: 1 read, 2 write, 3 admin. The same tables for MySQL and MariaDB are in ../mysql.
 
 CREATE TABLE accounts (

@@ -32,7 +32,7 @@ def await_use(site, key) -> None:
 
 
 def proofs(site, key) -> list[str]:
-    """Whose log-ins by a key are on record."""
+    """Whose logins by a key are on record."""
     events = site.gerve("audit", "--event", "proven", "--key", key.fingerprint, "--json").stdout.splitlines()
     return [json.loads(event)["user"] for event in events]
 
@@ -110,7 +110,7 @@ def test_a_key_that_logged_in_is_moved_and_its_past_stays(site, alice, bob):
     mover.ssh(exit=1, stderr=greeting(bob.login))
     site.gerve("key", "move", key.fingerprint, alice.login, says=f"belongs to {alice.login} now")
     mover.ssh(exit=1, stderr=greeting(alice.login))
-    wait_until(lambda: len(proofs(site, key)) == 2, "both log-ins are on record")
+    wait_until(lambda: len(proofs(site, key)) == 2, "both logins are on record")
     assert proofs(site, key) == [bob.login, alice.login]
     site.gerve("key", "move", key.fingerprint, alice.login, says="already")
     event = site.gerve("audit", "--event", "admin", "--key", key.fingerprint, "--json").stdout.splitlines()[-2]

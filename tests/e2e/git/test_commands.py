@@ -75,11 +75,23 @@ def test_repositories_are_listed_with_their_visibility(site, alice):
     assert shown[0]["visibility"] == "public" and shown[1]["visibility"] == "private"
 
 
+@pytest.mark.parametrize("public, private", [("make-public", "make-private"), ("publish", "hide")])
+def test_a_repository_is_made_public_and_private(site, alice, public, private):
+    """By today's names and by the former ones, which the help does not list."""
+    repository = site.repository(alice, f"{public}-{private}")
+    for command, visibility in ((private, "private"), (public, "public"), (private, "private")):
+        site.gerve("repo", command, repository.path)
+        assert site.entry(repository.path, "repo", "list")["visibility"] == visibility
+    helped = site.gerve("repo", "--help").stdout
+    assert "make-public" in helped and "make-private" in helped
+    assert "publish" not in helped and "hide" not in helped
+
+
 def test_a_repository_that_is_there_is_not_created_again(site, alice, project):
     head = project.rev("main")
     for path in (project.path, project.path.upper()):
         site.gerve("repo", "create", path, stdout="", says="already: nothing was changed")
-        site.gerve("repo", "create", path, "--private", exit=1, says=f"`gerve repo hide {project.path}`")
+        site.gerve("repo", "create", path, "--private", exit=1, says=f"`gerve repo make-private {project.path}`")
     assert project.rev("main") == head
 
 

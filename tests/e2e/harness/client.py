@@ -42,7 +42,7 @@ class Door:
         """The door with the host keys that it shows now."""
 
         def keys() -> list[str]:
-            # ssh-keyscan gives up silently on a machine that is too busy for its time-out.
+            # ssh-keyscan gives up silently on a machine that is too busy for its timeout.
             argv = ["ssh-keyscan", "-T", "10", "-p", str(port), host]
             lines = subprocess.run(argv, capture_output=True, text=True).stdout.splitlines()
             return [line.split(maxsplit=1)[1] for line in lines if line and not line.startswith("#")]

@@ -193,7 +193,7 @@ def test_connections_are_killed_in_masses(drill, house):
     told = drill.run(killings)
     assert killings.killed >= 4
     served = [one for one in told if one.what == SERVED]
-    assert len(served) > refusals(told), "a lost connection costs one look-up at most"
+    assert len(served) > refusals(told), "a lost connection costs one lookup at most"
 
 
 def test_all_connections_are_taken(drill, house):

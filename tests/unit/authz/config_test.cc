@@ -121,7 +121,7 @@ TEST_CASE("every key arrives") {
     CHECK(config->ssh.key_exchanges == std::vector<std::string>{"curve25519-sha256"});
     CHECK(config->ssh.idle_timeout == 10min);
     CHECK(config->ssh.drain_timeout == 0s);
-    CHECK(config->directory_backend == "mysql");
+    CHECK(config->backend == Backend::mysql);
     CHECK(config->mysql.uri == "tcp://db1:3306/gerve");
     CHECK(config->mysql.user == "reader");
     CHECK(config->mysql.password_file == "/etc/gerve/mysql.password");
@@ -156,7 +156,7 @@ TEST_CASE("an empty file is the embedded default, with the state of a service") 
     CHECK(config->embedded);
     CHECK(config->state == "/var/lib/gerve");
     CHECK(config->listen.ssh == std::vector<std::string>{"127.0.0.1:2222"});
-    CHECK(config->directory_backend == "sqlite");
+    CHECK(config->backend == Backend::sqlite);
     CHECK_FALSE(config->redis.has_value());
     CHECK(config->authz_socket() == "/var/lib/gerve/authz.sock");
     CHECK(config->audit_file() == "/var/lib/gerve/audit.jsonl");

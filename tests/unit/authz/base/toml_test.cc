@@ -9,6 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+enum class Kept { mysql, sqlite, none };
+
 std::string all_of(const std::vector<ConfigProblem>& problems) {
     std::string out;
     for (const ConfigProblem& problem : problems) out += problem.format() + "\n";
@@ -25,7 +27,7 @@ std::string problems_in(const std::string& text) {
     (void)ssh.texts("logins");
     (void)ssh.duration("grace", 30s, 1s, 1h);
     (void)ssh.flag("fast", true);
-    (void)ssh.choice("backend", {"mysql", "sqlite", "none"}, "none");
+    (void)ssh.choice("backend", std::array<std::string_view, 3>{"mysql", "sqlite", "none"}, Kept::none);
     (void)ssh.paths("host_keys");
     return all_of(reader.finish());
 }
@@ -48,7 +50,9 @@ TEST_CASE("values are read, absent ones keep their fallback") {
     CHECK(ssh.duration("grace", 30s, 1s, 1h) == 5min);
     CHECK(ssh.duration("idle", 30s, 1s, 1h) == 30s);
     CHECK_FALSE(ssh.flag("fast", true));
-    CHECK(ssh.choice("backend", {"mysql", "sqlite"}, "sqlite") == "mysql");
+    const std::array<std::string_view, 3> kept{"mysql", "sqlite", "none"};
+    CHECK(ssh.choice("backend", kept, Kept::sqlite) == Kept::mysql);
+    CHECK(ssh.choice("mirror", kept, Kept::sqlite) == Kept::sqlite);
     CHECK(ssh.paths("host_keys") == std::vector<std::string>{"/etc/k", "/abs/k"});
     CHECK(ssh.path("notice", "") == "");
     CHECK_FALSE(root.table("nothing").present());
@@ -145,14 +149,6 @@ TEST_CASE("complaints are placed at the value, the element, or the table's headi
           "t.toml: b.c is missing\n"
           "t.toml:1:1: a.uri is missing\n    [a]\n    ^\n"
           "t.toml:3:3: a.list has a wrong y\n      \"y\"]\n      ^\n");
-}
-
-TEST_CASE("durations are written with the largest unit that fits") {
-    CHECK(format_duration(1500ms) == "1500ms");
-    CHECK(format_duration(90s) == "90s");
-    CHECK(format_duration(3600s) == "1h");
-    CHECK(format_duration(48h) == "2d");
-    CHECK(format_duration(0ms) == "0ms");
 }
 
 TEST_CASE("nearest") {

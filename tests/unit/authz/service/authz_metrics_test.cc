@@ -105,7 +105,7 @@ TEST_CASE("without Redis, clones go on through the table") {
     CHECK(comes_true([&] { return site.redis.ask({"GET", "route:alice"}).text == "fs1"; }));
 }
 
-TEST_CASE("a Redis that stops costs the first clone its time-out, and no wrong answer") {
+TEST_CASE("a Redis that stops costs the first clone its timeout, and no wrong answer") {
     RoutedSite site;
     site.redis.signal(SIGSTOP);
     const auto start = std::chrono::steady_clock::now();

@@ -107,7 +107,7 @@ TEST_CASE("of what one may not read, as little is said as of what is not there")
         CHECK(answer.exit == 1);
     }
     CHECK(scene.ask(3, "why alice/other").err == "ERROR: Repository not found.\n");
-    // The same look-ups, too: in each case the name and, where there is a repository, the permission.
+    // The same lookups, too: in each case the name and, where there is a repository, the permission.
     const auto asked = scene.store.counters.of(Query::permission);
     (void)scene.ask(2, "why alice/site");
     CHECK(scene.store.counters.of(Query::permission) == asked + 1);

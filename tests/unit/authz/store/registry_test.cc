@@ -148,7 +148,7 @@ TEST_CASE("a key that somebody logged in by stays revoked") {
     CHECK(must(site->show_key(make_key(1).fingerprint())).id == key.id);
 }
 
-TEST_CASE("where log-ins are not recorded, a revoked key stays revoked") {
+TEST_CASE("where logins are not recorded, a revoked key stays revoked") {
     RegistrySite site;
     must(site->add_key(login("bob"), make_key(1), {"", std::nullopt}));
     must(site->revoke_key(make_key(1).fingerprint()));

@@ -34,8 +34,8 @@ std::string printed(const std::string& replaced = "", const std::string& by = ""
 // The names of what is wrong.
 std::vector<std::string> wrong_in(const std::string& text) {
     std::vector<std::string> names;
-    for (const SshdFinding& finding : check_sshd_settings(parse_sshd_settings(text), "daemon")) {
-        if (!finding.good) names.push_back(finding.what);
+    for (const CheckLine& finding : check_sshd_settings(parse_sshd_settings(text), "daemon")) {
+        if (finding.status != 0) names.push_back(finding.what);
     }
     return names;
 }
@@ -84,7 +84,7 @@ TEST_CASE("settings that are right have no finding, and each classic mistake has
 TEST_CASE("what is told names the remedy") {
     const auto findings = check_sshd_settings(parse_sshd_settings(""), "daemon");
     const auto told = [&](const std::string& what) {
-        for (const SshdFinding& finding : findings) {
+        for (const CheckLine& finding : findings) {
             if (finding.what == what) return finding.told;
         }
         return std::string();

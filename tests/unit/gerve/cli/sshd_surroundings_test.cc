@@ -47,7 +47,7 @@ struct Place {
     std::string file;
 };
 
-bool contains(const SshdFinding& finding, const std::string& text) {
+bool contains(const CheckLine& finding, const std::string& text) {
     INFO(finding.told);
     return finding.told.find(text) != std::string::npos;
 }
@@ -58,12 +58,12 @@ TEST_CASE("a program that sshd would not run is found") {
     Place place;
     place.make_file(0755);
     // /tmp itself may be written by all: sshd would refuse it, and so it is told.
-    const SshdFinding writable = check_program(place.file);
-    CHECK_FALSE(writable.good);
+    const CheckLine writable = check_program(place.file);
+    CHECK(writable.status != 0);
     CHECK(contains(writable, "/tmp: group or others may write, so sshd will not run it; chmod go-w /tmp"));
     CHECK(contains(check_program("/usr/lib/no-such-program"), "does not exist"));
     CHECK(contains(check_program("bin/sh"), "absolute"));
-    CHECK(check_program("/bin/sh").good);
+    CHECK(check_program("/bin/sh").status == 0);
 }
 
 TEST_CASE("a program that does not belong to root is found" * doctest::description("needs root") *
@@ -71,7 +71,7 @@ TEST_CASE("a program that does not belong to root is found" * doctest::descripti
     char made[] = "/usr/lib/gerve-surroundings-XXXXXX";
     REQUIRE(::mkdtemp(made) != nullptr);
     const std::string program = made;  // a directory will do: it is owner and mode that are looked at
-    CHECK(check_program(program).good);
+    CHECK(check_program(program).status == 0);
     REQUIRE(::chown(made, 65534, 65534) == 0);
     CHECK(contains(check_program(program),
                    "does not belong to root, so sshd will not run it; chown root " + program));
@@ -81,7 +81,7 @@ TEST_CASE("a program that does not belong to root is found" * doctest::descripti
     CHECK(contains(check_program(program), "chmod go-w " + program));
     REQUIRE(::chown(made, 0, 0) == 0);
     ::chmod(made, 0775);
-    CHECK(check_program(program).good);  // root is alone in its group, which Debian's sshd accepts
+    CHECK(check_program(program).status == 0);  // root is alone in its group, which Debian's sshd accepts
     ::chmod(made, 0757);
     CHECK(contains(check_program(program), "chmod go-w " + program));
     ::rmdir(made);
@@ -92,17 +92,17 @@ TEST_CASE("a program that its user may not run is found") {
     place.make_file(0700);
     CHECK(contains(check_runnable(place.file, "nobody"), "nobody may not run it; chmod 755 " + place.file));
     ::chmod(place.file.c_str(), 0755);
-    CHECK(check_runnable(place.file, "nobody").good);
+    CHECK(check_runnable(place.file, "nobody").status == 0);
     ::chmod(place.directory.c_str(), 0700);
     CHECK(
         contains(check_runnable(place.file, "nobody"), "nobody may not pass; chmod o+x " + place.directory));
-    CHECK_FALSE(check_runnable("/bin/sh", "no-such-user").good);
+    CHECK(check_runnable("/bin/sh", "no-such-user").status != 0);
 }
 
 TEST_CASE("a socket that a user cannot reach is found") {
     Place place;
     const Fd socket = place.make_socket();
-    CHECK(check_socket(place.file, "nobody").good);
+    CHECK(check_socket(place.file, "nobody").status == 0);
     ::chmod(place.directory.c_str(), 0700);
     CHECK(check_socket(place.file, "nobody").told ==
           place.directory + ": nobody may not pass; chmod o+x " + place.directory);
@@ -111,28 +111,28 @@ TEST_CASE("a socket that a user cannot reach is found") {
     CHECK(contains(check_socket(place.file, "nobody"), "nobody may not connect"));
     CHECK(contains(check_socket(place.directory + "/none.sock", "nobody"), "is `gerve serve` running?"));
     CHECK(contains(check_socket("/bin/sh", "nobody"), "is not a socket"));
-    CHECK_FALSE(check_socket(place.file, "no-such-user").good);
+    CHECK(check_socket(place.file, "no-such-user").status != 0);
 }
 
 TEST_CASE("an account that is not there, or whose shell runs nothing, is found") {
     CHECK(contains(check_git_account("no-such-user", true), "useradd"));
     CHECK(contains(check_git_account("nobody", true), "cannot run the forced command; usermod --shell"));
-    CHECK(check_git_account("root", true).good);
+    CHECK(check_git_account("root", true).status == 0);
 }
 
 TEST_CASE("a ticket key that authz cannot read, or that sshd's users can, is found" *
           doctest::description("needs root") * doctest::skip(::geteuid() != 0)) {
     Place place;
     place.make_file(0600);
-    CHECK(check_ticket_key(place.file, "root").good);
+    CHECK(check_ticket_key(place.file, "root").status == 0);
     CHECK(contains(check_ticket_key(place.file, "nobody"),
                    "authz, which runs as nobody, cannot read it; chown nobody " + place.file));
-    CHECK_FALSE(check_ticket_key(place.file, "").good);
-    CHECK(check_hidden(place.file, "nobody").good);
+    CHECK(check_ticket_key(place.file, "").status != 0);
+    CHECK(check_hidden(place.file, "nobody").status == 0);
     ::chmod(place.file.c_str(), 0644);
     CHECK(contains(check_hidden(place.file, "nobody"), "nobody can read it"));
     ::chmod(place.directory.c_str(), 0700);
-    CHECK(check_hidden(place.file, "nobody").good);
+    CHECK(check_hidden(place.file, "nobody").status == 0);
     CHECK(LocalUser::owner_of(place.file) == "root");
     CHECK(LocalUser::owner_of(place.directory + "/none").empty());
 }

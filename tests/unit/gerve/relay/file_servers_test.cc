@@ -84,7 +84,7 @@ TEST_CASE_FIXTURE(Fixture, "an agent that is slow to answer, and alive, is waite
     CHECK_FALSE(reached.by.has_value());
     CHECK(reached.time >= 1s);
     CHECK(slow.pings == 1);
-    CHECK(tried.back() == slow.endpoint().text() + " 1");  // busy, and not silent: it costs nobody a time-out
+    CHECK(tried.back() == slow.endpoint().text() + " 1");  // busy, and not silent: it costs nobody a timeout
 }
 
 TEST_CASE_FIXTURE(Fixture,

@@ -98,7 +98,7 @@ std::string greeting_without_tls() {
 
 }  // namespace
 
-TEST_CASE("a server that is mute when connected to costs the time-out of connecting") {
+TEST_CASE("a server that is mute when connected to costs the timeout of connecting") {
     FakeServer server([](int peer) {
         pollfd gone{peer, POLLRDHUP, 0};
         ::poll(&gone, 1, 5000);

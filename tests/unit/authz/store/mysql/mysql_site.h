@@ -35,7 +35,7 @@ inline void run_accounts_script(const TemporarySchema& schema) {
 
 struct Configured : TemporarySchema, TemporaryDirectory {
     Configured() {
-        config.directory_backend = "mysql";
+        config.backend = Backend::mysql;
         config.mysql.uri = "unix://" + access().uri.hosts[0].socket + "?schema=" + name();
         config.mysql.user = "gerve";
         config.mysql.password_file = secret("serve", "serve-secret\n");

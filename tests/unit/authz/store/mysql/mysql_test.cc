@@ -201,7 +201,7 @@ TEST_CASE("the server stops what takes too long, and the connection stays") {
     CHECK(number(*database, "SELECT CONNECTION_ID()") == id);
 }
 
-TEST_CASE("a stopped server costs one time-out, and the connection") {
+TEST_CASE("a stopped server costs one timeout, and the connection") {
     const TemporarySchema schema;
     MysqlAccess access = schema.access();
     access.io_timeout = std::chrono::seconds(1);

@@ -32,7 +32,7 @@ TEST_CASE("addresses of database servers") {
 TEST_CASE("a database is near when no host of it is beyond a network") {
     Config config;
     CHECK(database_is_near(config));
-    config.directory_backend = "mysql";
+    config.backend = Backend::mysql;
     for (const char* near : {"unix:///run/mysqld/mysqld.sock?schema=g", "tcp://127.0.0.1/g",
                              "tcp://127.1.2.3:3307/g", "tcp://[::1]/g", "tcp://localhost/g"}) {
         CAPTURE(near);

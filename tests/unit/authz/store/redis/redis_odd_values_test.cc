@@ -32,7 +32,7 @@ TEST_CASE("an invalid server name is no route, and harms no other owner's") {
     CHECK(routes.counters.failures.value() == 0);
 }
 
-TEST_CASE("a value that is too long costs its own owner's look-ups and no other connection") {
+TEST_CASE("a value that is too long costs its own owner's lookups and no other connection") {
     const RedisServer redis;
     redis.ask({"SET", "route:huge", std::string(1 << 20, 'a')});
     redis.ask({"SET", "route:alice", "fs1"});
@@ -111,7 +111,7 @@ TEST_CASE("after a SET that Redis refused, repairs go on when it takes them") {
     };
     redis.ask({"CONFIG", "SET", "maxmemory", "1"});
     CHECK(comes_true([&] { return lacks("alice") && routes.counters.repairs_refused.value() > 0; }));
-    // As long as it refuses, a look-up that misses costs it no SET.
+    // As long as it refuses, a lookup that misses costs it no SET.
     const auto refused = routes.counters.repairs_refused.value();
     for (int i = 0; i < 50; ++i) CHECK(lacks("bob"));
     CHECK(routes.counters.repairs_refused.value() <= refused + 1);

@@ -41,7 +41,7 @@ TEST_CASE("the prefix of the configuration is the prefix of the key") {
     CHECK(routes.find("alice") == "fs7");
 }
 
-TEST_CASE("a time-out is bounded, and the late answer is nobody's") {
+TEST_CASE("a timeout is bounded, and the late answer is nobody's") {
     const RedisServer redis;
     redis.ask({"SET", "route:alice", "fs-alice"});
     redis.ask({"SET", "route:bob", "fs-bob"});
@@ -53,7 +53,7 @@ TEST_CASE("a time-out is bounded, and the late answer is nobody's") {
     const auto bounded = time_of([&] { first = routes.find("alice"); });
     CHECK(first == "!");
     CHECK(bounded < milliseconds(300));
-    // From here on a look-up costs nothing, although every connection is refused no answer.
+    // From here on a lookup costs nothing, although every connection is refused no answer.
     const auto free = time_of([&] {
         for (int i = 0; i < 1000; ++i) CHECK(routes.find("bob") == "!");
     });
@@ -104,7 +104,7 @@ TEST_CASE("Redis is killed, and comes back") {
     RedisServer redis;
     Routes routes(config_for(redis.tcp()), 4);
     redis.kill();
-    CHECK(comes_true([&] { return routes.counters.live.value() == 0; }));  // noticed without a look-up
+    CHECK(comes_true([&] { return routes.counters.live.value() == 0; }));  // noticed without a lookup
     CHECK(time_of([&] { CHECK(routes.find("alice") == "!"); }) < milliseconds(50));
     redis.start();
     redis.ask({"SET", "route:alice", "fs1"});
@@ -124,7 +124,7 @@ TEST_CASE("killed connections are replaced") {
 }
 
 TEST_CASE(
-    "nothing listens there: every look-up fails at once, and the start waits for no more than one attempt") {
+    "nothing listens there: every lookup fails at once, and the start waits for no more than one attempt") {
     const auto port = free_port();
     std::unique_ptr<Routes> routes;
     const auto config = config_for("127.0.0.1:" + std::to_string(port));
@@ -134,7 +134,7 @@ TEST_CASE(
     CHECK(routes->counters.failures.value() >= 1);
 }
 
-TEST_CASE("a wrong password: no look-up, no word of the password in the log") {
+TEST_CASE("a wrong password: no lookup, no word of the password in the log") {
     const RedisServer redis;
     redis.ask({"CONFIG", "SET", "requirepass", "correct"});
     RedisConfig config = config_for(redis.socket());
