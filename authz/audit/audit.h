@@ -108,6 +108,11 @@ class AuditSink {
     void keep_house();
     void do_chores();
 
+    // The way of an event. record() and insist() take mutex_ if they get it in time, and write. If the disk
+    // stalls, one thread holds mutex_; the events of the others go to aside_, in their order. Whoever gets
+    // mutex_ next moves them behind waiting_, which holds what the file did not accept. Always written in the
+    // order lost_ (as one event that says how many), waiting_, the new ones: an event is written only when
+    // none before it is left. Locks are taken in the order sync_mutex_, mutex_, front_.
     AuditCounters own_counters_;
     AuditCounters* counters_ = &own_counters_;
     AuditSettings settings_;

@@ -79,6 +79,16 @@ void TrailVerifier::take_event(const TrailLine& event, std::string_view line) {
     check_number(event);
 }
 
+// What take_chain() and check_number() know of the place reached:
+// - at_ is the last event taken as it stands, or the place just before the first event of its chain;
+// - expected_mac_ is what at_.mac would be if no line had been altered. They differ after an altered line,
+// and the
+//   next line may fit either: one alteration is reported once, and one with a forged mac does not hide the
+//   next;
+// - mac_unknown_: nothing ties the next line to the ones before (the beginning is cut off, events are
+// missing). It is
+//   taken as it is, and the chain is held against it from there on.
+
 // The first line of all, or of another trail.
 bool TrailVerifier::take_chain(const TrailLine& event, const std::optional<ParsedNote>& note) {
     const bool begins = note && note->what == "begins" && event.head.seq == 1;

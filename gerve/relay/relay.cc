@@ -152,6 +152,16 @@ class Relay {
         co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
     }
 
+    // How the functions below share one buffer. In order of its addresses it holds the run, bytes that were
+    // parsed and are needed no more, and `rest`, which is not parsed yet. It is the scratch until this
+    // coroutine waits for the client, and `held` from then on, since others use the scratch meanwhile.
+    // Therefore:
+    // - FrameReader::next() moves the beginning of `rest`, and nothing else does but write();
+    // - append() moves bytes within what was parsed, so never into `rest`;
+    // - write() returns with the whole run written, and with `rest` in the buffer that is ours now. A payload
+    // that
+    //   could not join the run is given to it as the beginning of `rest`, so that it survives the wait.
+
     // Payloads of one stream that lie side by side, so that many small frames make one large write.
     struct Run {
         OutputStream stream = OutputStream::out;

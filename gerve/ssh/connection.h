@@ -135,7 +135,16 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     bool take_packet_before_login(std::uint8_t type, std::string_view payload);
     void cut(EndReason reason, std::string text);  // from inside libssh: takes effect behind the call
 
-    void turn();  // reads, writes and dispatches what the socket has for us now
+    // One turn: libssh gets what has arrived and gives what it wants to send. The order matters:
+    // - reading comes first: channels and the login see only what libssh has parsed;
+    // - acknowledge() has TCP answer small talk at once;
+    // - check_state() may end the connection, by what was read or counted;
+    // - wake_channels() resumes coroutines later, never from here: none runs while libssh is in a call;
+    // - drop_closed_channels() after them, so that each has seen its end;
+    // - nudge(), consider_rest() and arm() decide when the next turn comes. arm() is the last: all that was
+    // said
+    //   in this turn is in the wire's buffer by then, and decides whether to wait for room.
+    void turn();
     void read_before_login();
     void read_in_bulk();
     void answer_service_requests();

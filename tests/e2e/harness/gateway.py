@@ -117,10 +117,18 @@ class Gateway:
         """SIGKILL to the master and to whatever belongs to it."""
         if self.process is None:
             return
-        for pid in {*self.family(), self.process.pid}:
-            _send(pid, signal.SIGKILL)
+        session = self.process.pid
+        _send(session, signal.SIGKILL)  # the first: it would start another child in place of one that is gone
         self.process.wait()
         self.process = None
+
+        def nobody_is_left():
+            left = [pid for pid in processes.session_members(session) if processes.is_alive(pid)]
+            for pid in left:
+                _send(pid, signal.SIGKILL)
+            return left == []
+
+        wait_until(nobody_is_left, "the last of the gateway's processes is gone", timeout=30)
 
     def check_log(self) -> None:
         report = SANITIZER_REPORT.search(self.log())
