@@ -69,19 +69,19 @@ class ConfigReader {
     void read_listen(TomlTable table) {
         ListenConfig& listen = config_.listen;
         listen.ssh = addresses(table, "ssh", listen.ssh);
-        if (listen.ssh.empty()) table.complain("ssh", "must name at least one address");
+        if (listen.ssh.empty()) table.complain("ssh", "must list at least one address");
         listen.git = addresses(table, "git", {});
         listen.proxy_protocol_from = table.texts("proxy_protocol_from");
         for (std::size_t i = 0; i < listen.proxy_protocol_from.size(); ++i) {
             const auto network = Network::parse(listen.proxy_protocol_from[i]);
-            if (!network) table.complain("proxy_protocol_from", i, "is wrong: " + network.error().told);
+            if (!network) table.complain("proxy_protocol_from", i, "is invalid: " + network.error().told);
         }
         listen.max_awaiting_header =
             small_number(table, "max_awaiting_header", listen.max_awaiting_header, 1, 1'000'000);
         listen.metrics = table.text("metrics");
         const auto metrics = ListenAddress::parse(listen.metrics);
         if (!listen.metrics.empty() && !metrics)
-            table.complain("metrics", "is wrong: " + metrics.error().told);
+            table.complain("metrics", "is invalid: " + metrics.error().told);
     }
 
     static std::vector<std::string> addresses(TomlTable& table, std::string_view key,
@@ -89,7 +89,7 @@ class ConfigReader {
         std::vector<std::string> texts = table.texts(key, std::move(fallback));
         for (std::size_t i = 0; i < texts.size(); ++i) {
             const auto address = ListenAddress::parse(texts[i]);
-            if (!address) table.complain(key, i, "is wrong: " + address.error().told);
+            if (!address) table.complain(key, i, "is invalid: " + address.error().told);
         }
         return texts;
     }
@@ -108,9 +108,9 @@ class ConfigReader {
     void read_ssh(TomlTable table) {
         SshConfig& ssh = config_.ssh;
         ssh.host_keys = table.paths("host_keys");
-        expect_files(table, "host_keys", ssh.host_keys, "make it: ssh-keygen -t ed25519 -N '' -f ");
+        expect_files(table, "host_keys", ssh.host_keys, "create it: ssh-keygen -t ed25519 -N '' -f ");
         ssh.logins = table.texts("logins", ssh.logins);
-        if (ssh.logins.empty()) table.complain("logins", "must name at least one SSH user name");
+        if (ssh.logins.empty()) table.complain("logins", "must list at least one SSH user name");
         expect_names(table, "logins", ssh.logins, 32, name_characters);
         ssh.login_grace = table.duration("login_grace", ssh.login_grace, 1s, 10min);
         ssh.idle_timeout = table.duration("idle_timeout", ssh.idle_timeout, 1s, 720h);
@@ -183,11 +183,11 @@ class ConfigReader {
         if (!redis_table.present()) return;
         if (redis.address.empty() == redis.sentinels.empty()) {
             redis_table.complain("address",
-                                 "or sentinels must be given, and not both: write address = \"HOST:6379\"");
+                                 "or sentinels must be given, but not both: write address = \"HOST:6379\"");
         }
         if (redis.sentinels.empty() != redis.master.empty()) {
-            redis_table.complain("master",
-                                 "and sentinels go together: the sentinels know the master by that name");
+            redis_table.complain(
+                "master", "and sentinels must be given together: the sentinels know the master by that name");
         }
         config_.redis = std::move(redis);
     }
@@ -200,12 +200,12 @@ class ConfigReader {
                                          std::to_string(UnixAddress::longest_path) + " bytes");
         }
         authz.ticket_keys = table.paths("ticket_keys");
-        expect_files(table, "ticket_keys", authz.ticket_keys, "make it: gerve ticket-key new ");
+        expect_files(table, "ticket_keys", authz.ticket_keys, "create it: gerve ticket-key new ");
         if (!authz.ticket_keys.empty()) config_.embedded = false;
         if (!config_.embedded && authz.ticket_keys.empty()) {
             table.complain("ticket_keys",
-                           "is missing: with [routes] the file servers check tickets; make a key with "
-                           "`gerve ticket-key new FILE`, name it here and on each file server");
+                           "is missing: with [routes] the file servers check tickets; create a key with "
+                           "`gerve ticket-key new FILE`, and set it here and on each file server");
         }
         authz.threads = small_number(table, "threads", authz.threads, 0, 256);
         authz.deadline = table.duration("deadline", authz.deadline, 10ms, 30s);
@@ -239,7 +239,7 @@ class ConfigReader {
                              std::size_t longest, std::string_view characters) {
         for (std::size_t i = 0; i < names.size(); ++i) {
             if (is_plain_name(names[i], longest, characters)) continue;
-            table.complain(key, i, "holds \"" + printable(names[i], 80) + "\", which is not such a name");
+            table.complain(key, i, "contains \"" + printable(names[i], 80) + "\", which is not a valid name");
         }
     }
 
@@ -252,7 +252,7 @@ class ConfigReader {
     static std::string user_name(TomlTable& table, std::string_view key) {
         std::string name = table.text(key);
         if (!name.empty() && !is_plain_name(name, 32, name_characters)) {
-            table.complain(key, "must be the name of a user of this machine");
+            table.complain(key, "must be the name of a user on this machine");
         }
         return name;
     }

@@ -30,7 +30,7 @@ std::string level_name(log::Level level) {
 Result<log::Level> parse_level(std::string_view name) {
     const auto* const found = std::find(level_names.begin(), level_names.end(), name);
     if (found != level_names.end()) return levels[static_cast<std::size_t>(found - level_names.begin())];
-    return client_error("the level of the log must be debug, info, warning or error");
+    return client_error("the log level must be debug, info, warning or error");
 }
 
 }  // namespace gerve

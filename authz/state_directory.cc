@@ -18,7 +18,7 @@ namespace {
 
 Result<void> make_directory(const std::string& path, mode_t mode) {
     if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
-    return internal_error(errno_text("cannot make the directory " + path));
+    return internal_error(errno_text("cannot create the directory " + path));
 }
 
 // A TOML basic string.
@@ -36,13 +36,14 @@ std::string toml_string(const std::string& text) {
 Result<void> make_state_directory(const std::string& directory) {
     std::error_code error;
     std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), error);
-    if (error) return internal_error("cannot make the directory above " + directory + ": " + error.message());
+    if (error)
+        return internal_error("cannot create the directory above " + directory + ": " + error.message());
     if (auto made = make_directory(directory, 0700); !made) return made;
     struct stat status {};
     if (::stat(directory.c_str(), &status) != 0) return internal_error(errno_text("cannot use " + directory));
     if (!S_ISDIR(status.st_mode)) return internal_error(directory + " is not a directory");
     if ((status.st_mode & 022) != 0) {
-        return internal_error(directory + ": others may write into it; chmod 700 " + directory);
+        return internal_error(directory + " is writable by other users; chmod 700 " + directory);
     }
     return {};
 }
@@ -55,7 +56,7 @@ Result<void> make_ticket_key(const Config& config) {
     // Nothing that lasts depends on it, but sessions of before are known no more.
     const auto served = is_there(agent_config_file(config));
     if (served && *served)
-        log::warn("the ticket key is gone: a new one is made", {{"file", config.local_ticket_key()}});
+        log::warn("the ticket key was removed: creating a new one", {{"file", config.local_ticket_key()}});
     return write_file(config.local_ticket_key(), TicketKey::make().file_content(), 0600);
 }
 
@@ -87,9 +88,8 @@ Result<StateLock> StateLock::take(const std::string& directory) {
     const ssize_t got = ::pread(file.get(), content, sizeof content - 1, 0);
     const std::string holder(trim(std::string_view(content, got > 0 ? static_cast<std::size_t>(got) : 0)));
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-        return internal_error("another `gerve serve` (process " + holder +
-                              ") runs with the state directory " + directory +
-                              "; stop it, or choose another directory with --state");
+        return internal_error("another `gerve serve` (process " + holder + ") is using the state directory " +
+                              directory + "; stop it, or choose another directory with --state");
     }
     const std::string own = std::to_string(::getpid()) + "\n";
     if (::ftruncate(file.get(), 0) != 0 ||

@@ -23,10 +23,10 @@ Result<Offer> parse_offer(const std::vector<std::string>& words) {
     auto key = PublicKey::parse_blob(*blob);
     if (!key) return pass_on(key);
     if (key->algorithm() != type)
-        return internal_error("sshd passed a key (%k) that is not of its type (%t)");
+        return internal_error("sshd passed a key (%k) that does not match its type (%t)");
     if (key->fingerprint().text() != words[3]) {
         return internal_error(
-            "sshd passed a fingerprint (%f) that is not the key's: FingerprintHash must be sha256");
+            "sshd passed a fingerprint (%f) that does not match the key: FingerprintHash must be sha256");
     }
     return Offer{words[0], std::move(*key), words.size() > 4 ? address_in(words[4]) : ""};
 }
@@ -41,7 +41,7 @@ Result<std::string> make_line(const ForcedCommand& command, const KeyFound& foun
     if (!command.notice.empty()) words += " --notice " + command.notice;
     for (const std::string* path : {&command.shell, &command.socket, &command.notice}) {
         if (!path->empty() && !is_plain(*path))
-            return internal_error(*path + ": cannot stand in a forced command");
+            return internal_error(*path + ": not allowed in a forced command");
     }
     return "restrict,command=\"" + words + " " + found.handle + "\" " + key.text() + "\n";
 }

@@ -73,7 +73,7 @@ Result<Settings> read_settings(const std::vector<std::string>& arguments) {
                          return {};
                      }}});
     if (!words) return pass_on(words);
-    if (words->size() < 4 || words->size() > 5) return client_error("wants %u %t %k %f");
+    if (words->size() < 4 || words->size() > 5) return client_error("needs %u %t %k %f");
     settings.words = std::move(*words);
     if (socket.empty()) {
         auto found = find_installation();

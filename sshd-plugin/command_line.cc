@@ -18,10 +18,10 @@ Result<std::vector<std::string>> take_options(const std::vector<std::string>& ar
         const std::string_view name = std::string_view(*at).substr(0, equals);
         const auto* option = std::find_if(known.begin(), known.end(),
                                           [&](const Option& candidate) { return candidate.name == name; });
-        if (option == known.end()) return client_error("there is no option " + printable(name, 64));
+        if (option == known.end()) return client_error("unknown option " + printable(name, 64));
         std::string value = equals == std::string::npos ? "" : at->substr(equals + 1);
         if (equals == std::string::npos) {
-            if (++at == arguments.end()) return client_error(std::string(name) + " wants a value");
+            if (++at == arguments.end()) return client_error(std::string(name) + " needs a value");
             value = *at;
         }
         if (auto taken = option->take(value); !taken) {
@@ -32,10 +32,10 @@ Result<std::vector<std::string>> take_options(const std::vector<std::string>& ar
 }
 
 Result<void> take_path(std::string_view value, std::string& into) {
-    if (!value.starts_with('/')) return client_error("wants an absolute path");
+    if (!value.starts_with('/')) return client_error("needs an absolute path");
     if (!is_plain(value)) {
         return client_error("'" + printable(value, 128) +
-                            "' holds characters that must not stand in a forced command");
+                            "' contains characters that are not allowed in a forced command");
     }
     into = value;
     return {};
@@ -51,7 +51,7 @@ Result<std::chrono::milliseconds> parse_patience(std::string_view text) {
     }
     const auto number = parse_decimal(text);
     if (!number || *number > 60'000 || *number * unit < 50 || *number * unit > 60'000) {
-        return client_error("wants a time of 50ms to 60s, such as 2s");
+        return client_error("needs a time from 50ms to 60s, such as 2s");
     }
     return std::chrono::milliseconds(*number * unit);
 }

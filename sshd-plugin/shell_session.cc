@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds question_patience{5'000};
 constexpr std::chrono::milliseconds report_patience{2'000};
 
 Error withdrawn() {
-    return {ErrorKind::denied, messages::withdrawn(), "the key is not known any more"};
+    return {ErrorKind::denied, messages::withdrawn(), "the key is no longer known"};
 }
 
 // The process has one client and nothing else to do, so authz is asked by calls that block.
@@ -148,7 +148,7 @@ class ShellSession {
         AuthzClient authz(invocation_.socket, report_patience);
         const auto told = authz.ask(report_);
         if (!told) {
-            log::error("a session report is lost",
+            log::error("a session report was lost",
                        {{"request", report_.request.text()}, {"why", describe(told.error())}});
         }
     }

@@ -44,11 +44,11 @@ std::vector<AuditFact> facts_of(const std::optional<KeyProven>& proof, const Dec
 }
 
 tl::unexpected<Error> stall() {
-    return internal_error("a write to the audit file does not end");
+    return internal_error("a write to the audit file is stuck");
 }
 
 Result<void> never_arrived() {
-    return internal_error("what was written to the audit file does not get to the disk");
+    return internal_error("data written to the audit file does not reach the disk");
 }
 
 }  // namespace
@@ -89,7 +89,7 @@ void AuditSink::stop() {
 // Nobody has them then.
 void AuditSink::leave_behind() {
     counters_->lost.add(waiting_.size());
-    log::error("audit events are lost: the audit file could not be written to the last",
+    log::error("audit events are lost: the audit file could not be written before authz stopped",
                {{"events", waiting_.size() + lost_}});
     waiting_.clear();
     counters_->waiting.set(0);
@@ -247,7 +247,7 @@ Result<void> AuditSink::write_waiting() {
     if (waiting_.empty() && lost_ == 0) return {};
     if (monotonic_now() < next_try_) {
         counters_->waiting.set(static_cast<std::int64_t>(waiting_.size()));
-        return internal_error("the audit file could not be written a moment ago");
+        return internal_error("a write to the audit file failed a moment ago");
     }
     while (!waiting_.empty() || lost_ > 0) {
         std::vector<AuditFact> batch;
@@ -301,7 +301,7 @@ void AuditSink::sound_alarm(const Error& error) {
 void AuditSink::note_recovery() {
     if (counters_->failing.value() == 0) return;
     counters_->failing.set(0);
-    log::info("the audit file takes events again", {{"file", settings_.trail.file}});
+    log::info("the audit file accepts events again", {{"file", settings_.trail.file}});
 }
 
 Result<void> AuditSink::reopen() {

@@ -102,7 +102,7 @@ void LastUses::work(StoppableThread& thread) {
         if (ready && written) {
             const std::lock_guard lock(mutex_);
             counters_.last_uses_waiting.set(static_cast<std::int64_t>(noted_.size()));
-            if (alarm_.over()) log::info("the table key_last_used takes last uses again");
+            if (alarm_.over()) log::info("the table key_last_used accepts updates again");
         }
     }
 }
@@ -123,7 +123,7 @@ void LastUses::note_failure(const Error& error) {
     counters_.last_use_failures.add();
     const std::string why = describe(error);
     if (alarm_.due(why))
-        log::error("when keys were last used is not written: the table key_last_used does not take it",
+        log::error("last-used times of keys are not written: the table key_last_used does not accept them",
                    {{"why", why}});
 }
 

@@ -30,14 +30,15 @@ Result<std::string> put_aside(const std::string& file) {
 
 Result<std::string> begin_new_chain(const TrailSettings& settings) {
     const std::string& file = settings.file;
-    if (!is_trail(file)) return client_error("there is no trail at " + file + ": the next event begins one");
+    if (!is_trail(file)) return client_error("there is no trail at " + file + ": the next event starts one");
     const auto has_key = is_there(settings.key_file);
     if (!has_key) return pass_on(has_key);
     if (*has_key) {
         const auto key = load_chain_key(settings.key_file);
         if (!key) return pass_on(key);
         if (key_fits(*key, file))
-            return client_error(settings.key_file + " is there and fits " + file + ": nothing to begin anew");
+            return client_error(settings.key_file + " exists and matches " + file +
+                                ": no new chain is needed");
     }
     const std::string head = head_file_of(file);
     const Fd lock(::open(head.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));

@@ -35,7 +35,7 @@ Result<std::uint64_t> prune_audit_events(Database& database, UnixMillis before) 
         const auto* first = std::get_if<std::int64_t>(&trail[1]);
         const auto* last = std::get_if<std::int64_t>(&trail[2]);
         if (chain == nullptr || first == nullptr || last == nullptr)
-            return unavailable("audit-trails: a row makes no sense");
+            return unavailable("audit-trails: a row is malformed");
         const auto old = last_old(database, *chain, before);
         if (!old) return pass_on(old);
         const std::int64_t end = std::min(*old + 1, *last);

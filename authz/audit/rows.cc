@@ -157,7 +157,7 @@ bool is_there(Database& database, const AuditRow& row) {
 // Of a row that came alone and was refused: not to be counted, or told.
 bool note_refusal(Database& database, const AuditRow& row, const Error& error) {
     if (is_there(database, row)) return false;
-    log::error("an audit event is refused by the table", {{"seq", row.seq}, {"why", describe(error)}});
+    log::error("the table refused an audit event", {{"seq", row.seq}, {"why", describe(error)}});
     return true;
 }
 

@@ -179,11 +179,11 @@ bool Strangers::take(const SessionReport& report) {
 std::vector<AuditFact> Strangers::close(const std::vector<LeftOut>& left_out) {
     std::vector<AuditFact> facts;
     for (const LeftOut& one : left_out) {
-        log::info("left out", {{"addr", one.source},
-                               {"sources", one.sources},
-                               {"count", one.count()},
-                               {"reasons", one.text()},
-                               {"seconds", one.seconds}});
+        log::info("suppressed", {{"addr", one.source},
+                                 {"sources", one.sources},
+                                 {"count", one.count()},
+                                 {"reasons", one.text()},
+                                 {"seconds", one.seconds}});
         add_offers(facts, one);
         add_others(facts, one, false);
         add_others(facts, one, true);

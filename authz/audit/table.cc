@@ -106,7 +106,7 @@ Result<std::uint64_t> AuditTable::progress_of(const std::string& chain) {
     const auto rows = link_.get()->query(find_progress, {BlobView{*bytes}});
     if (!rows) return pass_on(rows);
     const auto* seq = rows->empty() ? nullptr : std::get_if<std::int64_t>(&rows->front().front());
-    if (seq == nullptr || *seq < 0) return unavailable("audit-progress: not one number");
+    if (seq == nullptr || *seq < 0) return unavailable("audit-progress: expected one number");
     return static_cast<std::uint64_t>(*seq);
 }
 
@@ -138,10 +138,10 @@ bool AuditTable::insert_some(Database& database) {
     spool_.note_arrival();
     if (const auto missed = spool_.take_missed(); missed > 0) {
         parts_.counters->row_gaps.add(missed);
-        log::error("audit events are in no file any more and will not be in the table",
+        log::error("audit events are no longer in any file and will be missing from the table",
                    {{"events", missed}, {"before", lines->back().head.seq}});
     }
-    if (alarm_.over()) log::info("the table takes audit events again");
+    if (alarm_.over()) log::info("the table accepts audit events again");
     brought_ += lines->size();
     parts_.counters->rows.add(done->inserted);
     parts_.counters->row_gaps.add(done->refused);
@@ -153,7 +153,7 @@ void AuditTable::note_failure(const Error& error) {
     parts_.counters->row_failures.add();
     const std::string why = describe(error);
     if (alarm_.due(why))
-        log::error("audit events wait in the file: the table does not take them", {{"why", why}});
+        log::error("audit events wait in the file: the table does not accept them", {{"why", why}});
 }
 
 }  // namespace gerve

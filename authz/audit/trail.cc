@@ -132,15 +132,16 @@ Result<void> Trail::load_key() {
     struct stat status {};
     const bool is_gone = ::stat(settings_.key_file.c_str(), &status) != 0 && errno == ENOENT;
     if (is_gone && is_trail(settings_.file))
-        return unavailable(settings_.key_file + " is gone, and " + settings_.file +
-                           " was written under it: put the key back from a backup, or begin a new chain on "
-                           "record with `gerve audit new-chain`");
+        return unavailable(settings_.key_file + " is missing, and " + settings_.file +
+                           " was written with it: restore the key from a backup, or run `gerve audit "
+                           "new-chain`, which starts a new chain and records that");
     auto key = load_or_make_chain_key(settings_.key_file);
     if (!key) return pass_on(key);
     if (!key_fits(*key, settings_.file))
-        return unavailable(settings_.key_file + " is not the key that " + settings_.file +
-                           " was written under: put that back from a backup, or begin a new chain on record "
-                           "with `gerve audit new-chain`");
+        return unavailable(
+            settings_.key_file + " is not the key that " + settings_.file +
+            " was written with: restore that key from a backup, or run `gerve audit new-chain`, "
+            "which starts a new chain and records that");
     key_ = std::move(*key);
     key_mark_ = ::stat(settings_.key_file.c_str(), &status) == 0 ? mark_of(status) : 0;
     return {};
@@ -186,7 +187,7 @@ Result<void> Trail::probe() {
     constexpr off_t enough = 16 * 1024;
     if (auto ready = append({}); !ready) return ready;
     if (::fallocate(file_->get(), FALLOC_FL_KEEP_SIZE, size_, enough) == 0 || errno == EOPNOTSUPP) return {};
-    return internal_error(errno_text("no room in " + settings_.file));
+    return internal_error(errno_text("cannot allocate space in " + settings_.file));
 }
 
 // Finds out what others have written, and that the file was renamed.
@@ -238,7 +239,7 @@ std::optional<HeadRecord> Trail::noted() const {
 void Trail::go_on_behind_noted() {
     auto record = noted();
     if (!record || record->head.chain != head_.chain || record->head.seq <= head_.seq) return;
-    log::error("events of the audit file are gone",
+    log::error("events are missing from the audit file",
                {{"file", settings_.file}, {"from", head_.seq + 1}, {"to", record->head.seq}});
     head_ = std::move(record->head);
 }
@@ -291,14 +292,14 @@ Result<void> Trail::write_whole(const std::string& text) {
     const std::string why = put < 0 ? errno_text("cannot write " + settings_.file)
                                     : "cannot write " + settings_.file + ": no space";
     if (put > 0 && ::ftruncate(file_->get(), size_) != 0)
-        log::error("the audit file is torn", {{"why", why}});
+        log::error("the audit file ends in an incomplete line", {{"why", why}});
     return internal_error(why);
 }
 
 void Trail::note_head() {
     const std::string text = record_text({head_, identity_.device, identity_.inode, size_});
     if (::pwrite(lock_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-        log::warn("the audit file's head is not noted", {{"why", errno_text("pwrite")}});
+        log::warn("cannot record the head of the audit file", {{"why", errno_text("pwrite")}});
 }
 
 }  // namespace gerve

@@ -46,11 +46,11 @@ Result<void> Unsynced::write_again() {
     if (!failed_) return {};
     const int flags = ::fcntl(file_->get(), F_GETFL);
     if (flags < 0 || ::fcntl(file_->get(), F_SETFL, flags & ~O_APPEND) != 0)
-        return internal_error(errno_text("cannot write the audit file again"));
+        return internal_error(errno_text("cannot write unsynced events to the audit file again"));
     Result<void> outcome;
     for (const Piece& piece : pieces_) {
         if (outcome && !put_whole(file_->get(), piece.at, piece.text))
-            outcome = internal_error(errno_text("cannot write the audit file again"));
+            outcome = internal_error(errno_text("cannot write unsynced events to the audit file again"));
     }
     if (::fcntl(file_->get(), F_SETFL, flags) != 0) return internal_error(errno_text("fcntl"));
     return outcome;

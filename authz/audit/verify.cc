@@ -28,7 +28,7 @@ Result<TrailHead> parse_anchor(std::string_view text) {
     const auto parts = split(text, ':');
     const auto seq = parts.size() == 3 ? parse_decimal(parts[1]) : std::nullopt;
     if (!seq || parts[0].size() != 32 || !is_mac(std::string(parts[2])))
-        return client_error("an anchor is what `gerve audit anchor` prints: CHAIN:SEQ:MAC");
+        return client_error("not an anchor: the form is CHAIN:SEQ:MAC, as `gerve audit anchor` prints it");
     return TrailHead{std::string(parts[0]), *seq, std::string(parts[2])};
 }
 
@@ -65,8 +65,8 @@ void TrailVerifier::settle_torn(const std::optional<ParsedNote>& note) {
     }
     problems_.push_back({file_, torn_line_,
                          torn_complete_
-                             ? "this is no line of the trail: altered, or put there by somebody else"
-                             : "the last line is not whole: being written, torn by a crash, or cut",
+                             ? "this is not a line of the trail: it was altered or inserted"
+                             : "the last line is incomplete: it is still being written, or was cut short",
                          torn_place_});
 }
 
@@ -98,8 +98,8 @@ bool TrailVerifier::take_chain(const TrailLine& event, const std::optional<Parse
     const bool follows = begins && note->before == at_;
     if (!at_.chain.empty()) {
         if (!follows)
-            problem(begins ? "another trail begins here: nothing ties it to the lines before"
-                           : "this line is of another trail");
+            problem(begins ? "another trail begins here: nothing links it to the lines before"
+                           : "this line belongs to another trail");
         last_of_[at_.chain] = at_;
         if (!begins && last_of_.contains(event.head.chain)) return false;
     }
@@ -126,7 +126,8 @@ void TrailVerifier::settle_chain() {
         TrailProblem& all = compared.misfits.front();
         all.text = "events " + std::to_string(compared.first) + " to " + std::to_string(at_.seq) +
                    " of chain " + at_.chain +
-                   " are not verified: none fits this key, so another was used, or all were altered";
+                   " are not verified: none of them matches this key, so another key was used, or all of "
+                   "them were altered";
         compared.misfits.resize(1);
     }
     problems_.insert(problems_.end(), compared.misfits.begin(), compared.misfits.end());
@@ -136,7 +137,7 @@ void TrailVerifier::check_number(const TrailLine& event) {
     const std::uint64_t seq = event.head.seq;
     if (seq <= at_.seq) {
         const bool moved = fill_gap(seq);
-        return problem("event " + std::to_string(seq) + " stands behind event " + std::to_string(at_.seq) +
+        return problem("event " + std::to_string(seq) + " comes after event " + std::to_string(at_.seq) +
                        (moved ? ": moved" : ": a copy, or out of order"));
     }
     if (seq > at_.seq + 1) {
@@ -185,7 +186,7 @@ void TrailVerifier::check_anchors(const TrailLine& event) {
         if (anchors_[i].chain != event.head.chain || anchors_[i].seq != event.head.seq) continue;
         met_[i] = true;
         if (anchors_[i].mac != event.head.mac)
-            problem("event " + std::to_string(event.head.seq) + " is not the one that was anchored");
+            problem("event " + std::to_string(event.head.seq) + " is not the event that was anchored");
     }
 }
 
@@ -199,7 +200,8 @@ void TrailVerifier::finish_anchors() {
         if (!here) {
             problem("the anchored trail " + anchor.chain + " is not in these files");
         } else if (end < anchor.seq) {
-            problem("cut off: the trail ends at event " + std::to_string(end) + ", the anchor is " + wanted);
+            problem("cut off: the trail ends at event " + std::to_string(end) + ", but the anchor is " +
+                    wanted);
         } else {
             problem("the anchored " + wanted + " is not in these files");
         }
@@ -218,10 +220,10 @@ std::vector<TrailProblem> TrailVerifier::finish(const std::optional<TrailHead>& 
                      [](const auto& a, const auto& b) { return a.place < b.place; });
     finish_anchors();
     if (noted && noted->chain == at_.chain && noted->seq > at_.seq) {
-        problem("cut off: the trail ends at event " + std::to_string(at_.seq) + ", and event " +
+        problem("cut off: the trail ends at event " + std::to_string(at_.seq) + ", but event " +
                 std::to_string(noted->seq) + " was written");
     } else if (noted && noted->chain != at_.chain) {
-        problem("the trail ends, and another, " + noted->chain + ", was the last one written");
+        problem("the trail ends, but another trail, " + noted->chain + ", was written last");
     }
     return std::exchange(problems_, {});
 }

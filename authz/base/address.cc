@@ -69,7 +69,7 @@ std::string IpAddress::text() const {
 Result<ListenAddress> ListenAddress::parse(std::string_view text) {
     const auto wrong = [&] {
         return client_error(in_quotes(text) +
-                            " is not an address to listen at: write \"0.0.0.0:22\" or \"[::]:22\"");
+                            " is not an address to listen on: write \"0.0.0.0:22\" or \"[::]:22\"");
     };
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) return wrong();
@@ -112,9 +112,9 @@ Result<Network> Network::parse(std::string_view text) {
     const auto bits = static_cast<unsigned>(base->bytes().size()) * 8;
     if (slash == std::string_view::npos) return Network(*base, bits);
     const auto prefix = parse_decimal(text.substr(slash + 1));
-    if (!prefix || *prefix > bits) return wrong("the prefix goes from 0 to " + std::to_string(bits));
+    if (!prefix || *prefix > bits) return wrong("the prefix length must be 0 to " + std::to_string(bits));
     if (!nothing_behind(base->bytes(), static_cast<unsigned>(*prefix))) {
-        return wrong("bits are set behind the prefix");
+        return wrong("host bits are set");
     }
     return Network(*base, static_cast<unsigned>(*prefix));
 }

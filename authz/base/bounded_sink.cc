@@ -60,7 +60,7 @@ bool BoundedSink::put(std::string_view text) {
 void BoundedSink::sink_it_(const spdlog::details::log_msg& message) {
     if (dropped_ > 0) {
         const std::string text =
-            "log lines were dropped: their reader did not take them count=" + std::to_string(dropped_);
+            "log lines were dropped: the log reader did not keep up count=" + std::to_string(dropped_);
         spdlog::details::log_msg note(message.logger_name, spdlog::level::warn, text);
         spdlog::memory_buf_t line;
         formatter_->format(note, line);

@@ -76,7 +76,7 @@ Result<std::string> read_secret_file(const std::string& path, std::size_t limit)
     if (!file) return pass_on(file);
     const unsigned others = status.st_mode & 077;
     if (others != 0 && !(others == 040 && status.st_uid == 0)) {
-        return internal_error(path + ": others can read or write it; chmod 600 " + path);
+        return internal_error(path + " is readable or writable by other users; chmod 600 " + path);
     }
     return read_open_file(*file, path, limit);
 }

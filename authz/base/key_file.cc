@@ -19,7 +19,7 @@ Result<void> make_key_file(const std::string& file, std::string_view content) {
     if (const Fd made(::open(draft.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)); made)
         give_to_owner_of_directory(made.get(), draft);
     const bool linked = ::link(draft.c_str(), file.c_str()) == 0 || errno == EEXIST;
-    const std::string trouble = linked ? "" : errno_text("cannot make " + file);
+    const std::string trouble = linked ? "" : errno_text("cannot create " + file);
     ::unlink(draft.c_str());
     if (!linked) return internal_error(trouble);
     return {};

@@ -18,7 +18,7 @@ namespace gerve {
     struct stat status {};
     if (::lstat(path.c_str(), &status) == 0) return true;
     if (errno == ENOENT || errno == ENOTDIR) return false;
-    return internal_error(errno_text("cannot look at " + path));
+    return internal_error(errno_text("cannot access " + path));
 }
 
 // The first of `wanted`, `wanted`-2, `wanted`-3 … that is not there. Error: as is_there().

@@ -9,11 +9,11 @@ void RationedLog::write(log::Level level, std::string_view event, const std::str
 
 void RationedLog::close(const std::vector<LeftOut>& left_out) {
     for (const LeftOut& one : left_out) {
-        log::warn("lines left out", {{"source", one.source},
-                                     {"sources", one.sources},
-                                     {"count", one.count()},
-                                     {"lines", one.text()},
-                                     {"seconds", one.seconds}});
+        log::warn("lines suppressed", {{"source", one.source},
+                                       {"sources", one.sources},
+                                       {"count", one.count()},
+                                       {"lines", one.text()},
+                                       {"seconds", one.seconds}});
     }
 }
 

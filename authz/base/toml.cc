@@ -158,7 +158,7 @@ std::optional<std::string> TomlReader::Document::checked_text(const toml::node& 
         return std::nullopt;
     }
     if (has_control_character(text->get(), most)) {
-        report(&node, key + " must not hold a control character");
+        report(&node, key + " must not contain control characters");
         return std::nullopt;
     }
     return text->get();
@@ -210,7 +210,7 @@ TomlTable TomlTable::table(std::string_view key) {
     const std::string name = dotted(path_, key);
     document_->known[name + "."];
     if (node != nullptr && !node->is_table()) {
-        document_->report(node, name + " must be a table: write [" + name + "], and its keys below it");
+        document_->report(node, name + " must be a table: write [" + name + "] and put its keys below it");
     }
     return TomlTable(*document_, std::move(below));
 }
@@ -262,7 +262,7 @@ std::string TomlTable::path(std::string_view key, std::string fallback) {
 std::vector<std::string> TomlTable::paths(std::string_view key) {
     std::vector<std::string> values = texts(key);
     for (std::size_t i = 0; i < values.size(); ++i) {
-        if (values[i].empty()) complain(key, i, "must not hold an empty file name");
+        if (values[i].empty()) complain(key, i, "must not contain an empty file name");
         values[i] = (document_->directory / values[i]).lexically_normal().string();
     }
     return values;
@@ -301,8 +301,10 @@ milliseconds TomlTable::duration(std::string_view key, milliseconds fallback, mi
         complain(key, "must be from \"" + setting_text(least) + "\" to \"" + setting_text(most) + "\", not " +
                           describe_node(*node));
     } else {
-        complain(key, "must be a time with its unit, as \"500ms\", \"30s\", \"5m\", \"1h\" or \"2d\", not " +
-                          describe_node(*node));
+        complain(key,
+                 "must be a time with its unit, such as \"500ms\", \"30s\", \"5m\", "
+                 "\"1h\" or \"2d\", not " +
+                     describe_node(*node));
     }
     return fallback;
 }

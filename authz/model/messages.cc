@@ -81,7 +81,7 @@ std::string stopped() {
     return "ERROR: Gerve was stopped before this was finished. Try again.\n";
 }
 std::string connection_too_old() {
-    return "ERROR: This SSH connection is too old for another operation. Connect again.\n";
+    return "ERROR: This SSH connection has been open too long to start another operation. Connect again.\n";
 }
 std::string moved(const RepoPath& from, const RepoPath& to) {
     return "remote: " + from.text() + " has moved to " + to.text() + "\n";

@@ -51,7 +51,7 @@ class QueryParser {
 
     Result<OwnQuery> parse() {
         const std::string first = first_word();
-        if (first != "select" && first != "with") return client_error("is no SELECT");
+        if (first != "select" && first != "with") return client_error("is not a SELECT");
         for (std::size_t at = 0; at < sql_.size();) {
             if (sql_[at] == '?') return client_error("has a '?': write :NAME, one of " + offered());
             if (sql_[at] == ';') return client_error("has a ';': only one statement is allowed");
@@ -82,8 +82,8 @@ class QueryParser {
     Result<void> take_parameter(std::string_view parameter) {
         const auto found = std::find(known_.begin(), known_.end(), parameter);
         if (found == known_.end()) {
-            return client_error("has :" + printable(parameter, 40) + ", which is no parameter of it: use " +
-                                offered());
+            return client_error("has :" + printable(parameter, 40) +
+                                ", which is not one of its parameters: use " + offered());
         }
         query_.parameters.push_back(static_cast<std::size_t>(found - known_.begin()));
         query_.sql += '?';

@@ -36,7 +36,7 @@ struct OwnQuery {
 
 using OwnQueries = std::map<std::string, OwnQuery>;
 
-// Error: client, what is wrong with it, as it stands behind its name: "is no SELECT".
+// Error: client, what is wrong with it, as it stands behind its name: "is not a SELECT".
 [[nodiscard]] Result<OwnQuery> parse_own_query(const std::string& name, std::string_view sql);
 
 // Error: client, naming the first statement that is wrong, and what is wrong with it.

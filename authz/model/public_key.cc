@@ -78,7 +78,7 @@ Result<unsigned> check_ecdsa(const Curve& curve, std::string_view rest) {
     const auto point = take_string(rest);
     if (!name || !point || !rest.empty() || *name != curve.name) return malformed();
     if (point->size() != curve.point_size || point->front() != '\x04') return malformed();
-    if (!is_on_curve(curve.name, *point)) return client_error("the public key is no point of its curve");
+    if (!is_on_curve(curve.name, *point)) return client_error("the public key is not a point on its curve");
     return curve.bits;
 }
 

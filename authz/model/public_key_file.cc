@@ -105,21 +105,21 @@ std::string explain(std::string_view line, std::string_view next, const Error& e
     const std::string_view word = first_word(line);
     if (is_key_type(word)) {
         if (is_base64(first_word(trim(next))) && first_word(trim(next)).size() > 16)
-            return "the key is broken over several lines: join them to one";
+            return "the key is split over several lines: join them into one";
         return describe(error);
     }
     if (const auto type = type_within(line); !type.empty()) {
-        return "options of authorized_keys are not accepted: delete what stands before " +
-               printable(type, 64) + " (`gerve key add --help` has what Gerve offers)";
+        return "authorized_keys options are not accepted: delete everything before " + printable(type, 64) +
+               " (`gerve key add --help` lists the options of Gerve)";
     }
     const auto blob = is_base64(word) ? from_base64(word) : std::nullopt;
     if (const auto key = blob ? PublicKey::parse_blob(*blob) : client_error("no key"); key)
-        return "the key's type is missing: write " + key->algorithm() + " and a blank before it";
+        return "the key's type is missing: write " + key->algorithm() + " and a space before it";
     if (line.starts_with("-----BEGIN RSA PUBLIC KEY-----")) {
-        return "this is a public key in PEM: `ssh-keygen -i -m PEM -f FILE` prints it as Gerve takes it";
+        return "this is a public key in PEM: convert it with `ssh-keygen -i -m PEM -f FILE`";
     }
     if (line.starts_with("-----BEGIN PUBLIC KEY-----")) {
-        return "this is a public key in PEM: `ssh-keygen -i -m PKCS8 -f FILE` prints it as Gerve takes it";
+        return "this is a public key in PEM: convert it with `ssh-keygen -i -m PKCS8 -f FILE`";
     }
     return "not a public key: the form is TYPE BASE64 [COMMENT], as in an id_ed25519.pub file";
 }
@@ -137,7 +137,7 @@ class KeyFile {
             if (!key) return pass_on(key);
             keys_.push_back({std::move(*key), number});
         }
-        if (keys_.empty()) return client_error("there is no public key in it");
+        if (keys_.empty()) return client_error("no public key found");
         return std::move(keys_);
     }
 
@@ -198,14 +198,14 @@ bool is_private_key(std::string_view content) {
 Result<std::vector<FiledKey>> parse_key_file(std::string_view content) {
     if (is_private_key(content)) {
         return client_error(
-            "this is a private key: give the .pub file (and if somebody else sent it, it is no secret any "
-            "more)");
+            "this is a private key: give the .pub file (and if somebody else sent you this file, the key is "
+            "no longer secret)");
     }
     const std::string text = decoded(content);
     // A program that writes strings as C has them.
     const std::string_view words = std::string_view(text).substr(0, text.find_last_not_of('\0') + 1);
     if (words.find('\0') != std::string_view::npos)
-        return client_error("this is no text file: give the .pub file");
+        return client_error("this is not a text file: give the .pub file");
     return KeyFile(words).parse();
 }
 

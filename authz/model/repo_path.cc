@@ -11,7 +11,7 @@ Result<RepoName> RepoName::parse(std::string_view text) {
     if (!is_valid_name(text, 100)) {
         return client_error(
             "'" + printable(text, 120) +
-            "' is not a repository name: 1 to 100 letters, digits, '.', '_' or '-', not first a '-', "
+            "' is not a repository name: 1 to 100 letters, digits, '.', '_' or '-', not starting with '-', "
             "not ending in .git or .lock");
     }
     return RepoName(text);

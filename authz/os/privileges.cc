@@ -20,9 +20,9 @@ Result<void> become(const std::string& user) {
     if (account->uid == ::geteuid()) return {};
     if (::initgroups(user.c_str(), account->gid) != 0 || ::setgid(account->gid) != 0 ||
         ::setuid(account->uid) != 0) {
-        return internal_error(errno_text("cannot become " + user) +
-                              "; start `gerve serve` as root or with CAP_SETUID and CAP_SETGID, or take "
-                              "authz.worker_user out of the configuration");
+        return internal_error(errno_text("cannot switch to user " + user) +
+                              "; start `gerve serve` as root or with CAP_SETUID and CAP_SETGID, or remove "
+                              "authz.worker_user from the configuration");
     }
     return {};
 }

@@ -20,7 +20,7 @@ Result<Fd> make_shared_page(const char* name) {
     Fd page(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!page || ::ftruncate(page.get(), shared_page_size) != 0 ||
         ::fcntl(page.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
-        return internal_error(errno_text("cannot make memory to share"));
+        return internal_error(errno_text("cannot create shared memory"));
     }
     return page;
 }
@@ -39,7 +39,7 @@ Result<SharedPage> SharedPage::map(const Fd& page, std::uint64_t layout, PageAcc
     layout_at(start).compare_exchange_strong(unclaimed, layout);
     if (!mapped.matches(layout)) {
         ::munmap(start, shared_page_size);
-        return internal_error("the shared memory has another layout");
+        return internal_error("the shared memory has a different layout");
     }
     return mapped;
 }

@@ -35,13 +35,13 @@ Result<Fd> listen_unix(const std::string& path, UnixSocketType type, mode_t mode
     const auto address = UnixAddress::of(path);
     if (!address) return pass_on(address);
     Fd socket = make_unix_socket(type);
-    if (!socket) return internal_error(errno_text("cannot listen at " + path));
+    if (!socket) return internal_error(errno_text("cannot listen on " + path));
     if (!nobody_listens(*address))
         return internal_error(path + ": in use by another process, or not accessible");
     ::unlink(path.c_str());  // left behind by a process that died
     if (::bind(socket.get(), address->get(), UnixAddress::size()) != 0 || ::chmod(path.c_str(), mode) != 0 ||
         ::listen(socket.get(), backlog) != 0) {
-        return internal_error(errno_text("cannot listen at " + path));
+        return internal_error(errno_text("cannot listen on " + path));
     }
     return socket;
 }

@@ -137,7 +137,7 @@ Result<std::optional<Handle>> Authorizer::open_handle(const std::string& text, c
     if (handle->given_to != given_to(asker.kind) ||
         handle->bound != binding(asker.kind, asker.user, client)) {
         return fail(ErrorKind::denied, "",
-                    "a handle that was given to another, of " + handle->key.fingerprint.text() +
+                    "the handle was given to another peer: key " + handle->key.fingerprint.text() +
                         ", bound to " + handle->bound);
     }
     return handle;
@@ -295,7 +295,7 @@ std::vector<std::optional<Principal>> Authorizer::principals_of(const LiveNews& 
     for (const LiveEntry& entry : news.began) {
         const auto handle = open_handle(entry.handle, asker, entry.client);
         const bool good = handle && *handle;
-        if (!good) log::warn("a live session has no handle that is good", {{"session", entry.id}});
+        if (!good) log::warn("a live session has no valid handle", {{"session", entry.id}});
         principals.push_back(good ? proven(**handle, (*handle)->key) : std::nullopt);
     }
     return principals;

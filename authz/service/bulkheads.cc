@@ -35,13 +35,13 @@ void Bulkheads::note_slow(StatementKind kind) {
     if (one.slow.exchange(true) || now < one.quiet) return;
     one.quiet = now + quiet_time;
     one.logged = true;
-    log::warn("statements are slow: they get a share of the threads", {{"kind", name_of(kind)}});
+    log::warn("statements are slow: they may use only a share of the threads", {{"kind", name_of(kind)}});
 }
 
 void Bulkheads::note_quick(StatementKind kind) {
     Kind& one = at(kind);
     if (!one.slow || one.stalled > 0 || !one.slow.exchange(false)) return;
-    if (one.logged.exchange(false)) log::info("statements are quick again", {{"kind", name_of(kind)}});
+    if (one.logged.exchange(false)) log::info("statements are fast again", {{"kind", name_of(kind)}});
     if (const unsigned waiting = one.waiting; waiting > 0) freed_(waiting);
 }
 

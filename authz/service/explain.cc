@@ -46,13 +46,13 @@ Explanation refuse_key(Explanation so_far, std::string rule) {
 Result<Subject> subject_of(const ExplainSources& sources, const Login& login, UnixMillis) {
     if (sources.accounts_elsewhere) {
         return client_error(
-            "accounts are in another program's tables, which are only asked for keys: in place of '" +
+            "accounts are in another program's tables, which Gerve queries only for keys: instead of '" +
             login.text() + "' give a key of that account, SHA256:… as `ssh-keygen -lf id_….pub` prints it");
     }
     const auto account = Registry(sources.database).show_account(login);
     if (!account) return pass_on(account);
     if (account->kind != AccountKind::user) {
-        return client_error(account->login.text() + " is an organisation: ask for one of its users");
+        return client_error(account->login.text() + " is an organisation: give one of its users");
     }
     // Any key of his would do; policy looks at the account alone.
     const Fingerprint any = Fingerprint::of_blob("");
@@ -136,7 +136,7 @@ Route local_route(const std::string& agent_socket) {
     auto server = ServerName::parse("local");
     auto endpoint = Endpoint::parse("unix:" + agent_socket);
     if (!server || !endpoint) {
-        log::error("the path of the agent's socket is no endpoint", {{"path", agent_socket}});
+        log::error("the path of the agent's socket is not a valid endpoint", {{"path", agent_socket}});
         std::abort();  // the configuration has checked its length
     }
     return Route{std::move(*server), {std::move(*endpoint)}};

@@ -76,7 +76,7 @@ void LiveSessions::take(std::uint64_t peer, std::uint64_t process, LiveNews news
 
 void LiveSessions::begin(std::uint64_t peer, std::uint64_t process, LiveEntry told, Principal principal) {
     if (entries_.size() >= max_sessions) {
-        return log::error("a live session is not kept: there are too many", {{"session", told.id}});
+        return log::error("a live session is not tracked: there are too many", {{"session", told.id}});
     }
     auto& numbers = numbers_[peer];
     const auto [place, added] = numbers.try_emplace(told.number, last_ + 1);

@@ -19,7 +19,7 @@ Result<PeerTable> PeerTable::make(const AuthzConfig& config, uid_t own) {
         if (user.empty()) continue;
         const auto found = find_system_user(user);
         if (!found)
-            return client_error("[authz] names the user '" + user + "', whom this system does not know");
+            return client_error("[authz] names the user '" + user + "', which does not exist on this system");
         users[found->uid].kinds.add(kind);
         users[found->uid].name = user;
     }

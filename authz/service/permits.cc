@@ -100,7 +100,8 @@ AdminChange change_of(const KillRequest& kill, std::size_t killed, const Peer& p
 Result<Killed> end_sessions(Visit& visit, const KillRequest& kill) {
     const std::size_t found = count_live(visit.live, kill.choice);
     if (auto noted = visit.audit.insist(change_of(kill, found, visit.peer)); !noted)
-        return internal_error("nothing is ended that is not on record: " + describe(noted.error()));
+        return internal_error("no session was ended, since this could not be recorded: " +
+                              describe(noted.error()));
     const std::size_t killed = visit.live.end(kill.choice, LiveEnd::killed);
     log::info("sessions ended by an administrator",
               {{"by", visit.asker.user}, {"chosen", text_of(kill.choice)}, {"sessions", killed}});

@@ -157,9 +157,9 @@ void Recheck::run(StoppableThread& thread) {
         counters_.rounds.add();
         counters_.withdrawn.add(round.ended);
         if (round.unavailable || round.left_out > 0) counters_.unanswered_rounds.add();
-        if (round.unavailable && !away) log::warn("live sessions cannot be checked, and continue");
+        if (round.unavailable && !away) log::warn("live sessions cannot be rechecked: they continue");
         if (round.left_out > 0 && !incomplete && !round.unavailable)
-            log::warn("some live sessions cannot be checked, and continue", {{"count", round.left_out}});
+            log::warn("some live sessions cannot be rechecked: they continue", {{"count", round.left_out}});
         away = round.unavailable;
         incomplete = round.left_out > 0;
     }

@@ -45,7 +45,7 @@ void harden() {
         log::warn("authz is not hardened", {{"why", describe(hardened.error())}});
     }
     if (auto dropped = drop_capabilities(); !dropped) {
-        log::warn("authz keeps capabilities", {{"why", describe(dropped.error())}});
+        log::warn("authz cannot drop its capabilities", {{"why", describe(dropped.error())}});
     }
     ::umask(077);
     ::signal(SIGPIPE, SIG_IGN);
@@ -148,11 +148,12 @@ void look_at_socket(const Config& config, Ground& ground) {
     if (!replaced) {
         const std::string why = describe(replaced.error());
         if (ground.socket_alarm.due(why))
-            log::error("a socket file is gone, and cannot be made again", {{"path", path}, {"why", why}});
+            log::error("a socket file was removed and cannot be created again",
+                       {{"path", path}, {"why", why}});
         return;
     }
     (void)ground.socket_alarm.over();
-    log::warn("a socket file is gone: making it again", {{"path", path}});
+    log::warn("a socket file was removed: creating it again", {{"path", path}});
     ground.socket = SocketFile::at(path);
 }
 
@@ -176,7 +177,7 @@ void wait_for_the_end(const Config& config, const Fd& signals, const std::option
         if (signal == SIGINT && !control) return;
         if (signal != SIGHUP) continue;
         if (auto reopened = ground.audit->reopen(); !reopened) {
-            log::error("the audit file is not opened again", {{"why", describe(reopened.error())}});
+            log::error("cannot reopen the audit file", {{"why", describe(reopened.error())}});
         }
     }
 }
@@ -200,7 +201,7 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     }
     log::info("ready",
               {{"directory", name_in(backend_names, config.backend)}, {"threads", thread_count(config)}});
-    if (control && ::write(control->get(), "ready", 5) != 5) log::error("the master does not listen");
+    if (control && ::write(control->get(), "ready", 5) != 5) log::error("cannot report to the master");
     wait_for_the_end(config, *signals, control, *ground);
     // The server first: it takes no more questions while the others' rounds end.
     const bool answered = ground->server->stop(farewell);
@@ -209,8 +210,8 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     ground->audit->stop();
     if (!answered || !rechecked || !told) {
         log::error(answered && rechecked
-                       ? "audit events are left for the next process: the database does not take them"
-                       : "a question outlives the process: the database does not answer");
+                       ? "audit events are left for the next process: the database does not accept them"
+                       : "a request is still running at the end: the database does not answer");
         std::_Exit(0);
     }
     log::info("end");

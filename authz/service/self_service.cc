@@ -58,7 +58,8 @@ Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, U
     if (!account) return tell_who(principal);
     const auto keys = directory.list_keys(*account, most_keys + 1);
     if (!keys && keys.error().kind == ErrorKind::client) {
-        return refused("ERROR: Gerve does not keep the keys here, and cannot list them.\n");
+        return refused(
+            "ERROR: Another program manages the keys on this server, so Gerve cannot list them.\n");
     }
     if (!keys) return pass_on(keys);
     std::vector<std::array<std::string, 5>> rows{{"KEY", "STATE", "CREATED", "LAST USED", "TITLE"}};
@@ -69,8 +70,8 @@ Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, U
                         time_text(key.created), key.last_used ? time_text(*key.last_used) : "never",
                         displayed(key.title)});
     }
-    std::string text = table_of(rows) + "* the key that asks\n";
-    if (keys->size() > most_keys) text += "There are more; these are the newest.\n";
+    std::string text = table_of(rows) + "* the key you are using\n";
+    if (keys->size() > most_keys) text += "There are more keys; these are the newest.\n";
     return SelfAnswer{std::move(text), "", 0};
 }
 
@@ -79,13 +80,13 @@ std::string_view reason_of(Rule rule) {
         case Rule::owner: return "you own it";
         case Rule::public_read: return "everybody may read it";
         case Rule::collaborator: return "access was given to you";
-        case Rule::team: return "access was given to a team of yours";
+        case Rule::team: return "access was given to one of your teams";
         case Rule::organization: return "you are an owner of its organisation";
-        case Rule::deploy_key: return "your key is a deploy key of it";
-        case Rule::no_write_access: return "you may read it, and no more";
-        case Rule::read_only_deploy_key: return "your key may read it, and no more";
+        case Rule::deploy_key: return "your key is one of its deploy keys";
+        case Rule::no_write_access: return "you may only read it";
+        case Rule::read_only_deploy_key: return "your key may only read it";
         case Rule::archived: return "it is archived and read-only";
-        case Rule::fetch_only_server: return "its file server is a git daemon, from which one can only fetch";
+        case Rule::fetch_only_server: return "its file server is a git daemon, which only serves fetches";
         default: break;
     }
     return "it is not";

@@ -60,7 +60,7 @@ AuthzServer::AuthzServer(Fd listener, ServerParts parts)
 }
 
 AuthzServer::~AuthzServer() {
-    if (!stop(std::chrono::seconds(10))) log::error("a thread does not end");
+    if (!stop(std::chrono::seconds(10))) log::error("a thread does not stop");
     if (watchdog_.joinable()) watchdog_.join();
     for (Worker& worker : workers_) worker.thread.join();
 }
@@ -245,7 +245,7 @@ void AuthzServer::take_messages(Desk& desk, std::uint64_t id) {
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) break;
         if (got <= 0) return forget(*connection);
         if (static_cast<std::size_t>(got) > max_authz_message) {
-            log_trouble("a peer was cut off", connection->peer, "its message is too large");
+            log_trouble("a peer was disconnected", connection->peer, "its message is too large");
             return forget(*connection);
         }
         receive(desk, connection, std::string_view(desk.buffer).substr(0, static_cast<std::size_t>(got)));

@@ -13,7 +13,7 @@ void log_failure(const Error& error, const Peer& peer, const Request& request) {
     const ClientContext& client = client_of(request);
     const std::string source = client.address.empty() ? "uid " + std::to_string(peer.uid) : client.address;
     const auto level = error.kind == ErrorKind::denied ? log::Level::warn : log::Level::error;
-    rationed_log().write(level, "question not answered", source,
+    rationed_log().write(level, "request not answered", source,
                          {{"request", request_id_of(request)},
                           {"why", describe(error)},
                           {"addr", client.address},
@@ -55,7 +55,7 @@ void AuthzServer::receive(Desk& desk, const std::shared_ptr<Connection>& connect
     auto received = parse_request(message);
     if (!received) {
         metrics_.malformed.add();
-        log_trouble("a question does not parse", connection->peer, describe(received.error()));
+        log_trouble("malformed request", connection->peer, describe(received.error()));
         return reply(*connection, encode_error(parse_request_id(message), received.error()));
     }
     if (received->head.deadline <= monotonic_now()) return metrics_.expired.add();
@@ -132,7 +132,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
     if (permit == nullptr) {
         const Error denied{ErrorKind::denied, "", ""};
         count(request, &denied);
-        log_trouble("a question was not permitted", peer, "the table of peers has no such row");
+        log_trouble("a request was not permitted", peer, "this peer may not make it");
         return encode_error(id, denied);
     }
     Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit);

@@ -71,7 +71,7 @@ void AuthzServer::answer_late(Desk& desk, std::int64_t now) {
     const auto due = desk.take_due(now);
     if (!due) return;
     late_ += due->awaited.size();
-    log_trouble("question not answered", hangs().detail);
+    log_trouble("request not answered", hangs().detail);
     std::set<int> full;
     for (const auto& [connection, socket, id] : due->awaited) {
         if (full.contains(socket)) continue;

@@ -115,7 +115,7 @@ Result<void> Directory::name_repository(Row& row) {
     auto names = at_most_one(ask(StatementKind::deploy_key, key_repository_statement, {*id}),
                              key_repository_statement);
     if (!names) return pass_on(names);
-    if (!*names) return unavailable("key: its repository is not there");
+    if (!*names) return unavailable("key: its repository does not exist");
     for (Column& name : **names) row.push_back(std::move(name));
     return {};
 }

@@ -57,7 +57,7 @@ Result<std::optional<Route>> Directory::find_server(const ServerName& name) {
         servers_->keep(**route);
     else
         servers_->forget(name);
-    if (servers_->note_readable(true)) log::info("file servers can be read again");
+    if (servers_->note_readable(true)) log::info("the endpoints of file servers can be read again");
     return route;
 }
 
@@ -66,7 +66,7 @@ Result<std::optional<Route>> Directory::recall_server(const ServerName& name, co
     auto known = servers_->recall(name);
     if (!known) return tl::make_unexpected(error);
     if (servers_->note_readable(false)) {
-        log::warn("file servers cannot be read: their last known endpoints are used",
+        log::warn("the endpoints of file servers cannot be read: using the last known ones",
                   {{"why", describe(error)}});
     }
     return known;

@@ -73,8 +73,8 @@ bool database_is_near(const Config& config) {
 Result<std::unique_ptr<Database>> open_for_administration(const Config& config) {
     if (!config.mysql.queries.empty()) {
         return client_error(
-            "[directory.mysql.queries]: the directory is in another program's tables: see and change it "
-            "there (`gerve explain SHA256:… COMMAND` and `gerve check` work here)");
+            "[directory.mysql.queries]: the directory is in another program's tables: view and change "
+            "it there (`gerve explain SHA256:… COMMAND` and `gerve check` still work here)");
     }
     if (config.backend == Backend::sqlite) {
         if (auto made = make_state_directory(config.state); !made) return pass_on(made);

@@ -90,7 +90,7 @@ Result<Rows> as_standard(std::string_view name, const Rows& rows, const std::vec
         Own own(row, places);
         standard.push_back(standard_row(name, own));
         if (!own.good())
-            return unavailable(std::string(name) + ": a row of the configured statement makes no sense");
+            return unavailable(std::string(name) + ": the configured statement returned a malformed row");
     }
     // Of these the directory's statements always have a row.
     if (standard.empty() && name == "permission") standard.push_back(Row(3));

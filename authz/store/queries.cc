@@ -27,7 +27,7 @@ bool may_wait(const Error& error) {
 
 // Each thread meets it with each connection.
 void log_unfit(const std::string& query, const Error& error) {
-    rationed_log().write(log::Level::error, "questions that need a configured statement find no answer",
+    rationed_log().write(log::Level::error, "requests that need a configured statement are not answered",
                          query, {{"why", describe(error)}});
 }
 
@@ -45,7 +45,7 @@ Result<std::vector<std::size_t>> find_columns(Database& database, const std::str
         places.push_back(static_cast<std::size_t>(found - there->begin()));
     }
     if (missing.empty()) return places;
-    return refuse(name, "its answer lacks " + join(missing, ", ") + " (it has " + join(*there, ", ") +
+    return refuse(name, "its result lacks " + join(missing, ", ") + " (it has " + join(*there, ", ") +
                             "): name columns with AS");
 }
 

@@ -15,7 +15,7 @@ Result<TeamPath> TeamPath::parse(std::string_view text) {
     auto name = Login::parse(text.substr(slash + 1));
     if (!name) {
         return client_error("'" + printable(text, 120) +
-                            "' is not a team: a team's name follows the rules of a login");
+                            "' is not a team: a team name follows the same rules as a login");
     }
     return TeamPath{std::move(*organization), std::move(*name)};
 }
@@ -51,7 +51,7 @@ Result<Access> parse_access(std::string_view text) {
     for (const Access access : {Access::read, Access::write, Access::admin}) {
         if (access_name(access) == text) return access;
     }
-    return client_error("'" + printable(text, 40) + "' is not a level of access: read, write or admin");
+    return client_error("'" + printable(text, 40) + "' is not an access level: read, write or admin");
 }
 
 std::string_view account_kind_name(AccountKind kind) {

@@ -80,7 +80,7 @@ Result<Added<AccountRecord>> Registry::add_account(const Login& login, AccountKi
         const std::string now = (*name)->now ? (*name)->now->text() : "?";
         return client_error(login.text() + " is reserved: it is another name of " + now +
                             "; `gerve user remove " + login.text() +
-                            "` frees it, and its old URLs lead nowhere then");
+                            "` frees it, but its old URLs then stop working");
     }
     const auto there = need_account(database_, login);
     if (!there) return pass_on(there);
@@ -100,7 +100,7 @@ Result<void> Registry::suspend_account(const Login& login) {
     const auto account = need_user(database_, login);
     if (!account) return pass_on(account);
     const auto changed = must_change(database_, set_suspended, {clock_(), number_of(account->id)},
-                                     account->login.text() + " is suspended already");
+                                     account->login.text() + " is already suspended");
     if (!changed) return pass_on(changed);
     return {};
 }

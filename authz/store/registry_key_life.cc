@@ -19,7 +19,7 @@ Result<KeyRecord> need_unrevoked(Database& database, const Fingerprint& fingerpr
     if (!key || !key->revoked) return key;
     return client_error(
         "this key was revoked on " + time_text(*key->revoked) +
-        ": only a key that nobody ever logged in by can be added again, with `gerve key add`");
+        ": a revoked key can be added again, with `gerve key add`, only if it was never used to log in");
 }
 
 constexpr const char* raced = "the key was revoked at the same time";
@@ -29,11 +29,11 @@ constexpr const char* raced = "the key was revoked at the same time";
 Result<KeyRecord> Registry::revoke_key(const Fingerprint& fingerprint) {
     auto record = need_key(database_, fingerprint);
     if (!record) return record;
-    const std::string already = "this key was revoked already";
+    const std::string already = "this key was already revoked";
     const UnixMillis now = clock_();
     const auto changed =
         must_change(database_, set_revoked, {now, number_of(record->id)},
-                    record->revoked ? already + ", on " + time_text(*record->revoked) : already);
+                    record->revoked ? already + " on " + time_text(*record->revoked) : already);
     if (!changed) return pass_on(changed);
     record->revoked = now;
     return record;
@@ -63,7 +63,7 @@ Result<Added<KeyRecord>> Registry::extend_key(const Fingerprint& fingerprint,
     auto key = need_unrevoked(database_, fingerprint);
     if (!key) return pass_on(key);
     if (expires && *expires <= clock_())
-        return client_error("the key would expire in the past, on " + time_text(*expires));
+        return client_error("the expiry date is in the past: " + time_text(*expires));
     if (key->expires == expires) return Added<KeyRecord>{std::move(*key), true};
     const auto changed =
         must_change(database_, set_expiry, {expires ? Bind(*expires) : Bind(), number_of(key->id)}, raced);

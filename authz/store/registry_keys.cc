@@ -128,7 +128,7 @@ std::string title_of(std::string_view comment) {
 Result<std::string> choose_title(const PublicKey& key, std::string title) {
     if (title.empty()) return title_of(key.comment());
     if (title.size() > max_title || !is_utf8(title) || has_controls(title)) {
-        return client_error("a title has at most 200 bytes of UTF-8 without control characters");
+        return client_error("a title must be at most 200 bytes of UTF-8 without control characters");
     }
     return title;
 }
@@ -159,7 +159,7 @@ std::string difference(const KeyRecord& key, const NewKey& add) {
         [&](const DeployKey& bound) { return bound.can_write != add.can_write; });
     if (other_rights)
         return std::string(add.can_write ? "it is read-only" : "it may push") +
-               ": revoke it, and add a new one with other rights";
+               ": revoke it, and add a new key with other rights";
     if (key.expires != add.options.expires) {
         return (key.expires ? "it expires on " + time_text(*key.expires) : std::string("it never expires")) +
                ": `gerve key extend " + fingerprint + " --expires DATE|never` changes that";
@@ -176,9 +176,9 @@ Result<Added<KeyRecord>> take_known(const KeyRecord& key, const NewKey& add, Uni
         return client_error("this key was revoked on " + time_text(*key.revoked) +
                             ", when it was in use by " + key_text(key) +
                             (add.options.uses_recorded
-                                 ? ": somebody logged in by it"
-                                 : ": the audit trail is off, so somebody may have logged in by it") +
-                            ", so it does not come back; make a new one");
+                                 ? ": it was used to log in"
+                                 : ": the audit trail is off, so it may have been used to log in") +
+                            ", so it cannot be added again; create a new key");
     }
     if (key.state(now) == "expired") {
         return client_error("this key expired on " + time_text(*key.expires) + "; it belongs to " +
@@ -187,11 +187,11 @@ Result<Added<KeyRecord>> take_known(const KeyRecord& key, const NewKey& add, Uni
     }
     if (!has_same_holder(key, add)) {
         return client_error("key already in use by " + key_text(key) +
-                            ": a key stands for one user or one repository; `gerve key move " + fingerprint +
-                            " LOGIN` gives it to another user");
+                            ": a key belongs to one user or one repository; `gerve key move " + fingerprint +
+                            " LOGIN` moves it to another user");
     }
     const std::string other = difference(key, add);
-    if (!other.empty()) return client_error(key_text(key) + " has this key already, and " + other);
+    if (!other.empty()) return client_error(key_text(key) + " already has this key, and " + other);
     return Added<KeyRecord>{key, true};
 }
 
@@ -200,7 +200,7 @@ Result<KeyRecord> insert(Database& database, const NewKey& add, UnixMillis now) 
     if (!title) return pass_on(title);
     const auto& expires = add.options.expires;
     if (expires && *expires <= now)
-        return client_error("the key would expire in the past, on " + time_text(*expires));
+        return client_error("the expiry date is in the past: " + time_text(*expires));
     const Fingerprint fingerprint = add.key.fingerprint();
     const auto added = must_change(database, insert_key,
                                    {BlobView{fingerprint.bytes()}, std::string_view(add.key.algorithm()),
@@ -245,7 +245,7 @@ Result<KeyRecord> need_key(Database& database, const Fingerprint& fingerprint) {
     auto found = read_one<KeyRecord>(database, select_key, {BlobView{fingerprint.bytes()}}, read_key_record);
     if (!found) return pass_on(found);
     if (*found) return std::move(**found);
-    return client_error("there is no key " + fingerprint.text() + ": `gerve key list` shows those there are");
+    return client_error("there is no key " + fingerprint.text() + ": `gerve key list` lists the keys");
 }
 
 Result<bool> was_used(Database& database, const KeyRecord& key) {

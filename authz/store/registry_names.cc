@@ -109,10 +109,10 @@ Result<void> refuse_used_keys(Database& database, const AccountRecord& account) 
         const auto used = was_used(database, *key);
         if (!used) return pass_on(used);
         if (!*used) continue;
-        return client_error(
-            account.login.text() + " logged in by " + fingerprint.text() +
-            ", which is revoked and has to stay so: the account stays with it; `gerve user suspend " +
-            account.login.text() + "` keeps it out");
+        return client_error(account.login.text() + " logged in with " + fingerprint.text() +
+                            ", which is revoked and must stay revoked, so the account cannot be removed; "
+                            "`gerve user suspend " +
+                            account.login.text() + "` blocks it");
     }
     return {};
 }
@@ -160,15 +160,15 @@ Result<Registry::Begun> Registry::begin_renaming(const Login& from, const Login&
     if (!name) return pass_on(name);
     const AccountRecord& account = name->account;
     if (account.login.text() == to.text())
-        return client_error(account.login.text() + " has that name already");
+        return client_error(account.login.text() + " already has that name");
     const auto taken = find_name(database_, to);
     if (!taken) return pass_on(taken);
     std::optional<std::int64_t> place;
     if (*taken) place = number_of((*taken)->account.id);
     if (name->renaming_to) {
         if (place == name->renaming_to) return Begun::before;
-        return client_error("a renaming of " + account.login.text() +
-                            " was cut short: finish that first, by `gerve user rename` with the same names");
+        return client_error("a rename of " + account.login.text() +
+                            " was interrupted: finish it first with `gerve user rename` and the same names");
     }
     const bool own =
         *taken && ((*taken)->alias_of == number_of(account.id) || place == number_of(account.id));
@@ -204,7 +204,7 @@ Result<void> Registry::finish_renaming(const Login& from, const Login& to) {
     if (!transaction) return pass_on(transaction);
     const auto name = need_name(database_, from);
     if (!name) return pass_on(name);
-    if (!name->renaming_to) return client_error("no renaming of " + from.text() + " is under way");
+    if (!name->renaming_to) return client_error("no rename of " + from.text() + " is in progress");
     const Login old = name->account.login;
     const std::int64_t account = number_of(name->account.id);
     const std::int64_t alias = *name->renaming_to;
@@ -243,8 +243,8 @@ Result<void> Registry::remove_account(const Login& login) {
     const auto name = need_name(database_, login);
     if (!name) return pass_on(name);
     if (name->renaming_to)
-        return client_error("a renaming of " + login.text() +
-                            " was cut short: finish it first, by `gerve user rename`");
+        return client_error("a rename of " + login.text() +
+                            " was interrupted: finish it first with `gerve user rename`");
     if (auto none = refuse_holdings(database_, name->account); !none) return none;
     for (const Statement& statement : delete_whole_account) {
         if (auto done = run(database_, statement, {number_of(name->account.id)}); !done) return done;

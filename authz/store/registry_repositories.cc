@@ -84,8 +84,8 @@ Result<void> hand_over(Database& database, const RepositoryRecord& repository, c
     const auto new_server = server_of(database, to.id);
     if (!new_server) return pass_on(new_server);
     if (*old_server != *new_server) {
-        return client_error(to.login.text() + "'s repositories live on another file server than " +
-                            repository.path.text() + ": route both owners to one server first");
+        return client_error(to.login.text() + "'s repositories are on a different file server from " +
+                            repository.path.text() + ": route both owners to the same server first");
     }
     const std::int64_t id = number_of(repository.id);
     if (auto done = run(database, delete_grant_of_owner, {id, number_of(to.id)}); !done) return done;
@@ -98,7 +98,7 @@ Result<AccountRecord> need_owner(Database& database, const Login& login) {
     if (!name) return pass_on(name);
     if (*name && (*name)->renaming_to)
         return client_error(login.text() +
-                            " is being renamed; if that was cut short, `gerve user rename` finishes it");
+                            " is being renamed; if that was interrupted, `gerve user rename` finishes it");
     return need_account(database, login);
 }
 
@@ -146,13 +146,13 @@ Result<RepositoryRecord> Registry::show_repository(const RepoPath& repo) {
 }
 
 Result<void> Registry::archive_repository(const RepoPath& repo) {
-    return mark(database_, repo, set_archived, clock_(), " is archived already");
+    return mark(database_, repo, set_archived, clock_(), " is already archived");
 }
 Result<void> Registry::unarchive_repository(const RepoPath& repo) {
     return mark(database_, repo, clear_archived, std::nullopt, " is not archived");
 }
 Result<void> Registry::disable_repository(const RepoPath& repo) {
-    return mark(database_, repo, set_disabled, clock_(), " is disabled already");
+    return mark(database_, repo, set_disabled, clock_(), " is already disabled");
 }
 Result<void> Registry::enable_repository(const RepoPath& repo) {
     return mark(database_, repo, clear_disabled, std::nullopt, " is not disabled");
@@ -164,7 +164,7 @@ Result<void> Registry::set_repository_public(const RepoPath& repo, bool is_publi
     const std::int64_t flag{is_public};
     const auto changed =
         must_change(database_, set_public, {flag, number_of(record->id), flag},
-                    record->path.text() + (is_public ? " is public already" : " is private already"));
+                    record->path.text() + (is_public ? " is already public" : " is already private"));
     if (!changed) return pass_on(changed);
     return {};
 }
@@ -178,7 +178,7 @@ Result<RepositoryRecord> Registry::rename_repository(const RepoPath& from, const
     const auto owner = need_owner(database_, to.owner());
     if (!owner) return pass_on(owner);
     if (owner->id == record->owner && to.name().text() == record->path.name().text()) {
-        return client_error(record->path.text() + " has that name already");
+        return client_error(record->path.text() + " already has that name");
     }
     if (owner->id != record->owner) {
         if (auto handed = hand_over(database_, *record, *owner); !handed) return pass_on(handed);

@@ -40,7 +40,7 @@ Result<void> check_endpoints(const std::vector<Endpoint>& endpoints) {
     if (endpoints.empty()) return client_error("a server needs at least one endpoint");
     for (auto one = endpoints.begin(); one != endpoints.end(); ++one) {
         if (std::find(endpoints.begin(), one, *one) != one) {
-            return client_error("the endpoint " + one->text() + " stands twice");
+            return client_error("the endpoint " + one->text() + " is given twice");
         }
     }
     return {};

@@ -104,7 +104,7 @@ Result<AccountRecord> need_account(Database& database, const Login& login) {
         if ((*found)->is_pending)
             return client_error(now + " is being renamed to " + name + ": `gerve user rename " + now + " " +
                                 name + "` finishes it");
-        return client_error(name + " is called " + now + " now");
+        return client_error(name + " is now called " + now);
     }
     return client_error("there is no account '" + login.text() + "': add it with " +
                         std::string(add_command(AccountKind::user)));

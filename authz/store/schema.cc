@@ -26,7 +26,7 @@ Result<std::int64_t> find_number(Database& database, const Statement& statement,
     if (rows->size() == 1 && rows->front().size() == 1) {
         if (const auto* number = std::get_if<std::int64_t>(&rows->front().front())) return *number;
     }
-    return unavailable(std::string(statement.name) + ": not one number");
+    return unavailable(std::string(statement.name) + ": expected one number");
 }
 
 std::string version_text(int version) {
@@ -34,7 +34,7 @@ std::string version_text(int version) {
 }
 
 tl::unexpected<Error> refuse_newer(int version) {
-    return client_error("the database has " + version_text(version) + ", this program knows only " +
+    return client_error("the database has " + version_text(version) + ", but this program knows only " +
                         std::to_string(current_schema_version()) + ": use a newer gerve");
 }
 
@@ -101,8 +101,7 @@ Result<void> check_schema(Database& database) {
     if (!version) return pass_on(version);
     if (*version > current_schema_version()) return refuse_newer(*version);
     if (*version == current_schema_version()) return {};
-    return client_error("the database has " +
-                        (*version == 0 ? "no tables of Gerve" : version_text(*version)) +
+    return client_error("the database has " + (*version == 0 ? "no Gerve tables" : version_text(*version)) +
                         ": run `gerve schema migrate`");
 }
 

@@ -50,8 +50,8 @@ Result<void> AuthzClient::send(const std::string& message, std::int64_t deadline
     while (::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) {
         if (errno == EINTR) continue;
         if (errno == EPIPE) return {};  // a stranger is told so before the connection closes: it can be read
-        if (errno != EAGAIN) return unavailable(errno_text("cannot ask authz"));
-        if (!wait_for(socket_, POLLOUT, deadline)) return unavailable("authz takes no questions");
+        if (errno != EAGAIN) return unavailable(errno_text("cannot send a request to authz"));
+        if (!wait_for(socket_, POLLOUT, deadline)) return unavailable("authz does not accept requests");
     }
     return {};
 }
@@ -71,13 +71,13 @@ Result<std::string> AuthzClient::receive(std::uint64_t id, std::int64_t deadline
         message.resize(static_cast<std::size_t>(got));
         return message;
     }
-    return unavailable("authz does not answer in time");
+    return unavailable("authz did not answer in time");
 }
 
 // A connection that was kept may have ended meanwhile: then the question is put once more on a new one.
 Result<std::string> AuthzClient::exchange(const std::function<std::string(const RequestHead&)>& encode) {
     const std::int64_t deadline = monotonic_now() + patience_.count();
-    Result<std::string> reply = unavailable("not asked");
+    Result<std::string> reply = unavailable("not sent");
     for (const bool was_kept : {static_cast<bool>(socket_), false}) {
         const RequestHead head{++last_id_, deadline};
         auto sent = connect(deadline);

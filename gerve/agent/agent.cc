@@ -46,7 +46,7 @@ Result<std::vector<Listener>> open_listeners(const AgentConfig& config, AgentSoc
 
 // What only shows once the sockets are known.
 std::string_view cannot_work(const AgentConfig& config, const std::vector<Listener>& listeners) {
-    if (listeners.empty()) return "nowhere to listen: set `listen`, or start it with --listen-fd";
+    if (listeners.empty()) return "no address to listen on: set `listen`, or use --listen-fd";
     for (const Listener& listener : listeners) {
         if (!listener.unix_socket && config.ticket_keys.empty()) {
             return "a listener that is not a unix socket needs ticket_keys";
@@ -164,9 +164,9 @@ class Agent {
     }
 
     void end_sessions() {
-        log::warn("ending what still runs", {{"operations", state_.operations.running()}});
+        log::warn("ending the remaining operations", {{"operations", state_.operations.running()}});
         for (const auto& lane : lanes_) {
-            asio::post(lane->loop(), [&lane] { lane->end_sessions("the agent stops"); });
+            asio::post(lane->loop(), [&lane] { lane->end_sessions("the agent is stopping"); });
         }
     }
 
@@ -190,8 +190,8 @@ class Agent {
     void open_again(std::size_t i) {
         const std::string path = listeners_[i].file->path();
         const auto failed = [&path](const std::string& why) {
-            rationed_log().write(log::Level::error, "a socket file is gone, and cannot be made again", path,
-                                 {{"path", path}, {"why", why}});
+            rationed_log().write(log::Level::error, "a socket file was removed and cannot be created again",
+                                 path, {{"path", path}, {"why", why}});
         };
         auto opened = open_listener("unix:" + path, state_.config()->limits);
         if (!opened) return failed(describe(opened.error()));
@@ -204,7 +204,7 @@ class Agent {
                 return failed(why);
             }
         }
-        log::warn("a socket file is gone: making it again", {{"path", path}});
+        log::warn("a socket file was removed: creating it again", {{"path", path}});
         for (std::size_t n = 0; n < lanes_.size(); ++n) {
             AcceptingLane& lane = *lanes_[n];
             asio::post(lane.loop(), [&lane, i, door = doors[n]] { lane.replace_door(i, std::move(*door)); });
@@ -223,7 +223,9 @@ class Agent {
         const auto now = state_.config();
         if (next->name != now->name || next->root != now->root || next->layout != now->layout ||
             next->listen != now->listen || next->thread_count() != now->thread_count()) {
-            log::error("configuration not reloaded: name, root, layout, listen and threads need a restart");
+            log::error(
+                "configuration not reloaded: changes of name, root, layout, listen and threads need a "
+                "restart");
             return;
         }
         log::set_level(next->log.level);
@@ -254,7 +256,7 @@ int run_agent(AgentConfig config, AgentSockets sockets, std::function<ConfigResu
     const std::size_t open_files = open_files_limit();
     const auto budget = DescriptorBudget::from(raise_open_files_limit(), config.thread_count());
     if (budget.operations < config.limits.max_operations) {
-        log::warn("the hard limit of open files holds back operations: raise it (LimitNOFILE)",
+        log::warn("the hard limit of open files limits operations: raise it (LimitNOFILE)",
                   {{"max_operations", config.limits.max_operations}, {"at_once", budget.operations}});
     }
     auto listeners = open_listeners(config, sockets);

@@ -49,8 +49,8 @@ TurnLimits turn_limits(const AgentConfig& config, const DescriptorBudget& budget
 Refusal no_turn(OperationCount::Verdict verdict, const OperationLimits& limits) {
     const bool of_account = verdict == OperationCount::Verdict::account_full;
     if (!of_account && verdict != OperationCount::Verdict::key_full)
-        return refuse(FailCode::busy, "its turn did not come in time").value();
-    Refusal refusal = refuse(FailCode::account_limit, "its turn did not come in time").value();
+        return refuse(FailCode::busy, "timed out in the queue").value();
+    Refusal refusal = refuse(FailCode::account_limit, "timed out in the queue").value();
     refusal.fail.text = of_account ? std::to_string(limits.per_account) + " operations of one account"
                                    : std::to_string(limits.per_key) + " operations of one key";
     return refusal;
@@ -116,8 +116,8 @@ asio::awaitable<void> AgentSession::run() {
     try {
         co_await serve();
     } catch (const std::exception& error) {
-        log::error("session broke", {{"request", request_}, {"peer", peer_.name}, {"error", error.what()}});
-        if (relay_) relay_->lose_peer("an error of the agent");
+        log::error("session failed", {{"request", request_}, {"peer", peer_.name}, {"error", error.what()}});
+        if (relay_) relay_->lose_peer("an internal error of the agent");
     }
     deadline_.cancel();
     connection_->cut();
@@ -145,7 +145,8 @@ asio::awaitable<void> AgentSession::serve() {
     }
     std::optional<Gate::Turn> turn(std::move(*entered));
     if (connection_->peer_is_gone()) {
-        log::info("the gateway left before its turn", {{"request", request_}, {"what", what_}});
+        log::info("the gateway disconnected while the operation was queued",
+                  {{"request", request_}, {"what", what_}});
         co_return;
     }
     const bool blocking = operation->admin != AdminAction::none && operation->admin != AdminAction::fsck;
@@ -206,7 +207,7 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
     deadline_.arm(start_time, [&turn] { turn->started(); });
     const std::string open_ok = grv1::encode_open_ok(grv1_version);
     const bool opened = co_await connection_->send(open_ok);
-    if (!opened) relay_->lose_peer("the gateway takes no more");
+    if (!opened) relay_->lose_peer("the gateway stopped reading");
     PushCommands commands;
     if (writes) relay_->watch_input([&commands](std::string_view bytes) { commands.take(bytes); });
     const grv1::Exit report = co_await relay_->run([this, &turn] {
@@ -233,7 +234,7 @@ asio::awaitable<void> AgentSession::finish_push(const Operation& operation, cons
                                          config_->limits.storage_timeout);
     if (!end || !*end) {
         const Error why = end ? end->error() : silent_disk(operation.path);
-        log::error("HEAD not looked at after a push", {{"request", request_}, {"why", describe(why)}});
+        log::error("HEAD not checked after a push", {{"request", request_}, {"why", describe(why)}});
         co_return;
     }
     if (!(*end)->new_head.empty()) {

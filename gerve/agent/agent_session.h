@@ -32,7 +32,7 @@ struct Peer {
 [[nodiscard]] std::string ration_source(const Peer& peer);
 
 // Why a connection that sent nothing is refused; health checks end so.
-constexpr std::string_view ended_before_open = "ended before its OPEN";
+constexpr std::string_view ended_before_open = "the connection ended before its OPEN";
 
 // Made by std::make_shared; lives in the event loop of its lane.
 class AgentSession : public std::enable_shared_from_this<AgentSession> {

@@ -72,8 +72,8 @@ asio::awaitable<bool> AgentSession::answer_ping(std::string_view header) {
 Refusal AgentSession::interrupted() const {
     if (lane_.state.draining) return refuse(FailCode::draining, "draining").value();
     if (unwilling_) return *unwilling_;
-    const std::string_view how = timed_out_ ? "no OPEN in time"
-                                 : begun_   ? "ended within its OPEN"
+    const std::string_view how = timed_out_ ? "no OPEN was received in time"
+                                 : begun_   ? "the connection ended within its OPEN"
                                             : ended_before_open;
     return refuse(FailCode::bad_request, std::string(how)).value();
 }

@@ -102,7 +102,8 @@ Result<PushEnd> look_for_kept_head(const GitPlace& place) {
 std::string kept_head_text(const RepoPath& repo, std::string_view head) {
     const std::string branch = printable(branch_name(head));
     return branch + " is the default branch of " + repo.text() +
-           ", which git does not delete. An administrator can choose another first: gerve repo set-head " +
+           ", and git does not delete the default branch. An administrator can choose another branch first: "
+           "gerve repo set-head " +
            repo.text() + " BRANCH\n";
 }
 

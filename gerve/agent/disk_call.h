@@ -67,7 +67,7 @@ class DiskWait {
         try {
             return work();
         } catch (const std::exception& error) {
-            log::error("a call to the disk broke", {{"error", error.what()}});
+            log::error("a disk operation failed", {{"error", error.what()}});
             return std::nullopt;
         }
     }

@@ -60,8 +60,10 @@ std::vector<std::string> base_environment(const std::vector<NameValue>& config) 
 Result<void> check_config(const std::vector<NameValue>& config) {
     if (config.size() > max_pairs) return client_error("too many configuration values");
     for (const auto& [key, value] : config) {
-        if (!is_allowed_git_config(key)) return client_error("configuration key '" + printable(key) + "'");
-        if (!is_clean(value)) return client_error("value of configuration key '" + printable(key) + "'");
+        if (!is_allowed_git_config(key))
+            return client_error("configuration key '" + printable(key) + "' is not allowed");
+        if (!is_clean(value))
+            return client_error("malformed value of configuration key '" + printable(key) + "'");
     }
     return {};
 }
@@ -72,8 +74,9 @@ Result<void> check_variables(const std::vector<NameValue>& variables) {
         const std::string& value = variables[i].second;
         const bool again = std::any_of(variables.begin(), variables.begin() + static_cast<long>(i),
                                        [&](const NameValue& other) { return other.first == name; });
-        if (!is_allowed_variable(name) || again) return client_error("variable '" + printable(name) + "'");
-        if (!is_clean(value)) return client_error("value of variable '" + printable(name) + "'");
+        if (!is_allowed_variable(name) || again)
+            return client_error("variable '" + printable(name) + "' is not allowed or is repeated");
+        if (!is_clean(value)) return client_error("malformed value of variable '" + printable(name) + "'");
     }
     return {};
 }

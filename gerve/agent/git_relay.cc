@@ -91,7 +91,7 @@ asio::awaitable<ssize_t> GitRelay::relay_once(Stream& from, FrameType type) {
     if (reason_) co_return got;  // to nowhere
     grv1::encode_header(type, size, frame);
     const bool sent = co_await peer_->send({frame, grv1::header_size + size});
-    if (!sent) lose_peer("the gateway takes no more");
+    if (!sent) lose_peer("the gateway stopped reading");
     co_return got;
 }
 
@@ -151,7 +151,7 @@ asio::awaitable<bool> GitRelay::take_part(grv1::FramePart part) {
 asio::awaitable<bool> GitRelay::answer_ping(std::string_view payload) {
     std::string pong = grv1::encode_frame(FrameType::pong, payload);
     const bool sent = co_await peer_->send_soon(std::move(pong));
-    if (!sent) lose_peer("the gateway takes no more");
+    if (!sent) lose_peer("the gateway stopped reading");
     co_return sent;
 }
 

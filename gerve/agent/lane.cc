@@ -74,7 +74,7 @@ bool AcceptingLane::is_full() {
     const bool full = lane_.state.connections >= lane_.state.budget.connections;
     if (full && !std::exchange(was_full_, full)) {
         rationed_log().write(log::Level::warn,
-                             "cannot accept: the limit of open files lets no more connections in", "",
+                             "cannot accept more connections: the limit of open files is reached", "",
                              {{"connections", lane_.state.budget.connections}});
     }
     was_full_ = full;

@@ -41,9 +41,10 @@ tl::unexpected<Error> not_opened(const std::string& root, const std::string& rel
     if (errno == ENOENT || errno == ENOTDIR) {
         return fail(ErrorKind::denied, "no such repository", errno_text(relative));
     }
-    if (errno == EXDEV) return fail(ErrorKind::denied, "no such repository", "a path that leads elsewhere");
+    if (errno == EXDEV) return fail(ErrorKind::denied, "no such repository", "the path leaves the root");
     const std::string path = root + "/" + relative;
-    if (errno == ELOOP) return unavailable(path + ": a symbolic link on the way, which is never followed");
+    if (errno == ELOOP)
+        return unavailable(path + ": the path contains a symbolic link, which is not followed");
     return unavailable(errno_text("cannot open " + path));
 }
 
@@ -64,7 +65,7 @@ Result<RepoPath> parse_storage_path(std::string_view storage_path, std::string_v
     auto repo = RepoPath::parse(storage_path);
     if (!repo) return repo;
     if (repo->text() + ".git" != storage_path) return client_error("the storage path is not OWNER/NAME.git");
-    if (repo->owner().text() != owner) return client_error("the storage path is not the owner's");
+    if (repo->owner().text() != owner) return client_error("the storage path does not belong to the owner");
     return repo;
 }
 
@@ -96,7 +97,7 @@ Result<Fd> walk_below(const std::string& root, const std::string& relative) {
     if (!directory) return directory;
     for (const std::string_view name : split(relative, '/')) {
         if (name.empty() || name == "." || name == "..") {
-            return fail(ErrorKind::denied, "no such repository", "a path that leads elsewhere");
+            return fail(ErrorKind::denied, "no such repository", "the path leaves the root");
         }
         Fd next = open_step(*directory, std::string(name));
         if (!next) return not_opened(root, relative);

@@ -34,14 +34,18 @@ struct Options {
 void declare(CLI::App& app, Options& options) {
     app.set_version_flag("--version", "gerve-agent " + version_text());
     auto* file = app.add_option("-c,--config", options.file, "The configuration: see gerve-agent.toml(5)");
-    app.add_option("--name", options.name, "The file server's name, where there is no configuration file")
+    app.add_option("--name", options.name, "The file server's name, if there is no configuration file")
         ->excludes(file);
-    app.add_option("--root", options.root, "The directory of the repositories, likewise")->excludes(file);
-    app.add_option("--ticket-key", options.ticket_key, "The ticket key, likewise")->excludes(file);
+    app.add_option("--root", options.root,
+                   "The directory of the repositories, if there is no configuration file")
+        ->excludes(file);
+    app.add_option("--ticket-key", options.ticket_key, "The ticket key, if there is no configuration file")
+        ->excludes(file);
     app.add_option("--listen-fd", options.listen_fds,
                    "An inherited listening socket, in place of `listen`; may be repeated");
-    app.add_option("--control-fd", options.control_fd,
-                   "A SOCK_SEQPACKET to a master: told \"ready\"; its end means drain");
+    app.add_option(
+        "--control-fd", options.control_fd,
+        "A SOCK_SEQPACKET socket to a master, which gets \"ready\"; when it closes, the agent drains");
     app.add_flag("--check", options.check, "Only validate the configuration");
 }
 
@@ -65,7 +69,7 @@ void confine() {
     // itself (core.sharedRepository).
     ::umask(::umask(077) | 027);
     if (auto dropped = drop_capabilities(); !dropped) {
-        log::warn("git will have rights of the agent's", {{"why", describe(dropped.error())}});
+        log::warn("git will keep capabilities of the agent", {{"why", describe(dropped.error())}});
     }
 }
 

@@ -35,7 +35,7 @@ std::string unique_name(std::string_view kind) {
 }
 
 tl::unexpected<Error> exists_already(const RepoPath& repo) {
-    return fail(ErrorKind::denied, repo.text() + " exists already");
+    return fail(ErrorKind::denied, repo.text() + " already exists");
 }
 
 // From one place below the root to another, never over something.
@@ -123,7 +123,7 @@ Result<void> Repositories::initialise(const std::string& path, const std::string
     if (!template_directory_.empty()) {
         const std::string own = template_directory_ + "/config";
         if (::access(own.c_str(), F_OK) == 0) return {};
-        if (errno != ENOENT) return internal_error(errno_text("cannot look at " + own));
+        if (errno != ENOENT) return internal_error(errno_text("cannot stat " + own));
     }
     auto config = read_file(path + "/config");
     if (!config) return pass_on(config);
@@ -137,7 +137,7 @@ Result<void> Repositories::create(const RepoPath& repo, std::uint64_t id,
     struct stat status {};
     const std::string place = root_ + "/" + *relative;
     if (::lstat(place.c_str(), &status) == 0) return exists_already(repo);
-    if (errno != ENOENT && errno != ENOTDIR) return unavailable(errno_text("cannot look at " + place));
+    if (errno != ENOENT && errno != ENOTDIR) return unavailable(errno_text("cannot stat " + place));
     auto work = make_work_directory();
     if (!work) return pass_on(work);
     const std::string fresh = *work + "/" + unique_name("new");
@@ -172,7 +172,7 @@ Result<void> Repositories::remove(const RepoPath& repo, std::uint64_t id) const 
     if (!work) return pass_on(work);
     const std::string trash = *work + "/" + unique_name("deleted");
     if (::rename((root_ + "/" + *place).c_str(), trash.c_str()) != 0) {
-        return internal_error(errno_text("cannot move " + *place + " away"));
+        return internal_error(errno_text("cannot move " + *place + " to the trash"));
     }
     std::error_code error;
     fs::remove_all(trash, error);

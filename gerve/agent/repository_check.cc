@@ -58,11 +58,11 @@ Result<Fd> open_repository(const std::string& root, const std::string& relative)
     if (!directory) return directory;
     struct stat status {};
     const std::string path = root + "/" + relative;
-    if (::fstat(directory->get(), &status) != 0) return unavailable(errno_text("cannot look at " + path));
+    if (::fstat(directory->get(), &status) != 0) return unavailable(errno_text("cannot stat " + path));
     if (status.st_uid == 0 || status.st_uid == ::geteuid()) return directory;
     return unavailable(path + ": belongs to uid " + std::to_string(status.st_uid) +
                        ", and git runs here as uid " + std::to_string(::geteuid()) +
-                       ": chown -R it to that user, or to root");
+                       ": chown -R it to the user that git runs as, or to root");
 }
 
 Result<std::string> read_head(const Fd& repository, const std::string& relative) {
@@ -80,7 +80,7 @@ Result<std::string> read_head(const Fd& repository, const std::string& relative)
     } else if (is_object_id(text)) {
         return std::string();
     }
-    return not_usable(relative, "HEAD names neither a ref nor a commit");
+    return not_usable(relative, "HEAD is neither a ref nor a commit");
 }
 
 }  // namespace gerve

@@ -37,8 +37,8 @@ std::string_view told_text(FailCode code) {
 
 Admitted<void> check_version(const ReceivedOpen& received) {
     if (received.version_min > grv1_version || received.version_max < grv1_version) {
-        return refuse(FailCode::version, "versions " + std::to_string(received.version_min) + " to " +
-                                             std::to_string(received.version_max));
+        return refuse(FailCode::version, "unsupported versions " + std::to_string(received.version_min) +
+                                             " to " + std::to_string(received.version_max));
     }
     // No flag is defined yet; one that this agent does not know could change the meaning of what follows.
     if (received.signed_bytes[6] != 0 || received.signed_bytes[7] != 0) {
@@ -52,7 +52,7 @@ Admitted<void> check_signature(const ReceivedOpen& received, const AgentConfig& 
         if (unix_socket) return {};
         return refuse(FailCode::authentication, "no ticket key for a peer that is not on a unix socket");
     }
-    if (received.key_id.empty()) return refuse(FailCode::authentication, "unsigned");
+    if (received.key_id.empty()) return refuse(FailCode::authentication, "the ticket is unsigned");
     const auto key = std::find_if(config.ticket_keys.begin(), config.ticket_keys.end(),
                                   [&](const TicketKey& known) { return known.id() == received.key_id; });
     if (key == config.ticket_keys.end()) {
@@ -67,8 +67,8 @@ Admitted<void> check_signature(const ReceivedOpen& received, const AgentConfig& 
 Admitted<void> check_freshness(const Open& open, NonceCache& nonces, AdmissionTime now) {
     const auto window = ticket_window.count();
     if (open.time < now.wall - window || open.time > now.wall + window) {
-        return refuse(FailCode::replay_or_clock, "the ticket is of " + std::to_string(open.time) +
-                                                     ", it is now " + std::to_string(now.wall) +
+        return refuse(FailCode::replay_or_clock, "the ticket is from " + std::to_string(open.time) +
+                                                     ", and it is now " + std::to_string(now.wall) +
                                                      " (Unix milliseconds)");
     }
     switch (nonces.insert(open.nonce, now.steady)) {
@@ -110,25 +110,27 @@ bool may_be_branch(std::string_view name) {
 Admitted<void> resolve_admin(const Open& open, Operation& operation) {
     operation.admin = parse_action(open.admin);
     if ((open.service == Service::admin) != (operation.admin != AdminAction::none)) {
-        return refuse(FailCode::bad_request, "admin operation '" + printable(open.admin) + "'");
+        return refuse(FailCode::bad_request, "invalid admin operation '" + printable(open.admin) + "'");
     }
     if (!open.object_format.empty()) {
         const bool known = open.object_format == "sha1" || open.object_format == "sha256";
         if (operation.admin != AdminAction::create || !known) {
-            return refuse(FailCode::bad_request, "object format '" + printable(open.object_format) + "'");
+            return refuse(FailCode::bad_request,
+                          "invalid object format '" + printable(open.object_format) + "'");
         }
         operation.object_format = open.object_format;
     }
     if (operation.admin == AdminAction::set_head) {
         if (!may_be_branch(open.admin_argument)) {
-            return refuse(FailCode::bad_request, "branch '" + printable(open.admin_argument) + "'");
+            return refuse(FailCode::bad_request,
+                          "invalid branch name '" + printable(open.admin_argument) + "'");
         }
         operation.branch = open.admin_argument;
     }
     if (operation.admin != AdminAction::rename) return {};
     auto renamed = RepoPath::parse(open.admin_argument);
     if (!renamed || renamed->text() + ".git" != open.admin_argument) {
-        return refuse(FailCode::bad_request, "rename to '" + printable(open.admin_argument) + "'");
+        return refuse(FailCode::bad_request, "invalid new name '" + printable(open.admin_argument) + "'");
     }
     operation.new_repo = std::move(*renamed);
     return {};

@@ -25,7 +25,7 @@ int list_access(Site& site, const AccessValues& values) {
         out.push_back({{"holder", grant.holder}, {"access", access_name(grant.access)}});
         table.add({grant.holder, std::string(access_name(grant.access))});
     }
-    values.json ? print_json(out) : table.print("nobody but the owner");
+    values.json ? print_json(out) : table.print("only the owner has access");
     return 0;
 }
 
@@ -60,14 +60,14 @@ void declare_access(Command& root) {
                     const auto done =
                         need(site.registry().grant_access(*grant->repo, *grant->holder, *grant->access));
                     if (done == Outcome::done) return 0;
-                    return there_already(holder_text(*grant) + " has " +
+                    return there_already(holder_text(*grant) + " already has " +
                                          std::string(access_name(*grant->access)) + " access to " +
                                          grant->repo->text());
                 })
         .argument("OWNER/NAME", "The repository", parsed(grant->repo))
         .argument(holder_name, "A user, or a team of the owning organisation",
                   parsed(grant->holder, [](const std::string& text) { return parse_grant_holder(text); }))
-        .argument("read|write|admin", "How much",
+        .argument("read|write|admin", "The level of access",
                   parsed(grant->access, [](const std::string& text) { return parse_access(text); }));
     const auto revoke = std::make_shared<AccessValues>();
     access

@@ -44,8 +44,8 @@ int add_account(Site& site, const AccountValues& values) {
     const auto added = site.registry().add_account(*values.login, kind);
     if (added && !added->was_there) return 0;
     if (added) {
-        const char* kind_noun = kind == AccountKind::user ? "a user " : "an organisation ";
-        return there_already("there is " + std::string(kind_noun) + added->login.text());
+        const char* kind_noun = kind == AccountKind::user ? "user " : "organisation ";
+        return there_already(kind_noun + added->login.text() + " already exists");
     }
     throw Stop{refused_status, "cannot add " + values.login->text() + ": " + explanation_of(added.error())};
 }
@@ -53,7 +53,7 @@ int add_account(Site& site, const AccountValues& values) {
 int remove_account(Site& site, const Login& login) {
     site.details().add("user", login.text());
     need(site.registry().remove_account(login));
-    std::printf("%s is removed\n", login.text().c_str());
+    std::printf("removed %s\n", login.text().c_str());
     return tell_redis(site, [&](RedisEditor& redis) { return redis.remove(login); });
 }
 
@@ -71,7 +71,7 @@ void declare_user(Command& root) {
     user.command("list", "List all accounts.", [list](Site& site) { return list_users(site, list->json); })
         .json(list->json);
     const auto suspend = std::make_shared<AccountValues>();
-    user.change("suspend", "Refuse everything to an account until it is unsuspended.",
+    user.change("suspend", "Refuse all access to an account until it is unsuspended.",
                 [suspend](Site& site) {
                     site.details().add("user", suspend->login->text());
                     need(site.registry().suspend_account(*suspend->login));
@@ -79,7 +79,7 @@ void declare_user(Command& root) {
                 })
         .argument("LOGIN", "The account", parsed(suspend->login));
     const auto unsuspend = std::make_shared<AccountValues>();
-    user.change("unsuspend", "Undo suspend.",
+    user.change("unsuspend", "Lift the suspension of an account.",
                 [unsuspend](Site& site) {
                     site.details().add("user", unsuspend->login->text());
                     need(site.registry().unsuspend_account(*unsuspend->login));
@@ -121,13 +121,13 @@ void declare_org(Command& root) {
     Command member = org.group("member", "Members of an organisation; its owners may do anything in it.");
     const auto add = std::make_shared<AccountValues>();
     member
-        .change("add", "Make somebody a member, or change the role.",
+        .change("add", "Make a person a member, or change the role of a member.",
                 [add](Site& site) {
                     site.details().add("user", add->member->text());
                     const auto set =
                         need(site.registry().set_org_member(*add->login, *add->member, add->role));
                     if (set == Outcome::done) return 0;
-                    return there_already(add->member->text() + " is " +
+                    return there_already(add->member->text() + " is already " +
                                          (add->role == OrgRole::owner ? "an owner of " : "a member of ") +
                                          add->login->text());
                 })
@@ -177,13 +177,14 @@ void declare_team_members(Command& team) {
     Command member = team.group("member", "Members of a team.");
     const auto add = std::make_shared<AccountValues>();
     member
-        .change("add", "Put somebody into a team, and into its organisation.",
-                [add](Site& site) {
-                    site.details().add("user", add->member->text());
-                    const auto added = need(site.registry().add_team_member(*add->team, *add->member));
-                    if (added == Outcome::done) return 0;
-                    return there_already(add->member->text() + " is a member of " + add->team->text());
-                })
+        .change(
+            "add", "Add a person to a team and to its organisation.",
+            [add](Site& site) {
+                site.details().add("user", add->member->text());
+                const auto added = need(site.registry().add_team_member(*add->team, *add->member));
+                if (added == Outcome::done) return 0;
+                return there_already(add->member->text() + " is already a member of " + add->team->text());
+            })
         .argument("ORG/TEAM", "The team", parsed(add->team))
         .argument("LOGIN", "The person", parsed(add->member));
     const auto remove = std::make_shared<AccountValues>();
@@ -204,7 +205,7 @@ void declare_team(Command& root) {
     team.change("add", "Create a team.",
                 [add](Site& site) {
                     if (need(site.registry().add_team(*add->team)) == Outcome::done) return 0;
-                    return there_already("there is a team " + add->team->text());
+                    return there_already("team " + add->team->text() + " already exists");
                 })
         .argument("ORG/TEAM", "Its organisation and name", parsed(add->team));
     const auto remove = std::make_shared<AccountValues>();

@@ -158,7 +158,7 @@ Result<Fd> connect_to(const Endpoint& endpoint) {
         case Endpoint::Kind::tcp: return connect_tcp(endpoint);
         case Endpoint::Kind::git_daemon: break;
     }
-    return client_error(endpoint.text() + " is a git daemon, which takes no orders");
+    return client_error(endpoint.text() + " is a git daemon, which does not accept administrative commands");
 }
 
 Ordered<AgentAnswer> call_agent(const Fd& connection, std::string_view open, std::chrono::seconds patience) {
@@ -180,7 +180,7 @@ Result<std::string> ask_agent(const Fd& connection, std::string_view open) {
     if (!reply && reply.error().fate == Fate::refused) return client_error(reply.error().why);
     if (!reply) return unavailable(reply.error().why);
     const auto& fail = reply->fail;
-    if (!fail) return client_error("the file server has what nobody can have");
+    if (!fail) return client_error("the file server reports a repository that cannot exist");
     if (fail->code == grv1::FailCode::no_such_repository) return std::string();
     if (fail->retryable) return printable(fail->text);
     if (fail->code == grv1::FailCode::storage) return unavailable(refusal(*fail));

@@ -51,7 +51,9 @@ std::string all_kinds() {
 
 Result<EventKind> need_event_kind(const std::string& name) {
     const auto kind = parse_event_kind(name);
-    if (!kind) return client_error("'" + printable(name, 40) + "' is not a kind of event: " + all_kinds());
+    if (!kind)
+        return client_error("'" + printable(name, 40) +
+                            "' is not a kind of event; the kinds are: " + all_kinds());
     return *kind;
 }
 
@@ -63,7 +65,8 @@ Setter word_onto(std::vector<std::string>& list) {
 }
 
 const Config& audited(Site& site) {
-    if (!site.config().audit.enabled) throw Stop{refused_status, "audit.enabled is false: there is no trail"};
+    if (!site.config().audit.enabled)
+        throw Stop{refused_status, "audit.enabled is false: there is no audit trail"};
     return site.config();
 }
 
@@ -111,7 +114,7 @@ void show_files(Printer& printer, const std::vector<std::string>& files) {
 int show(Site& site, const AuditValues& values) {
     Printer printer(values);
     if (!values.files.empty()) {
-        if (values.follow) throw Stop{usage_status, "--follow goes with the trail's own files"};
+        if (values.follow) throw Stop{usage_status, "--follow cannot be combined with --file"};
         show_files(printer, values.files);
         printer.finish();
         return 0;
@@ -151,7 +154,7 @@ int verify(Site& site, const AuditValues& values) {
         // First: what is written meanwhile is behind it.
         if (const auto record = read_head_record(file)) noted = record->head;
         files = list_trail_files(file);
-        if (files.empty()) throw Stop{refused_status, "there is no trail at " + file};
+        if (files.empty()) throw Stop{refused_status, "there is no audit trail at " + file};
     }
     for (const std::string& file : files) {
         std::ifstream in(file, std::ios::binary);
@@ -186,13 +189,13 @@ int verify(Site& site, const AuditValues& values) {
 int anchor(Site& site) {
     const std::string file = audited(site).audit_file();
     const auto files = list_trail_files(file);
-    if (files.empty()) throw Stop{refused_status, "there is no trail at " + file};
+    if (files.empty()) throw Stop{refused_status, "there is no audit trail at " + file};
     const Fd last(::open(files.back().c_str(), O_RDONLY | O_CLOEXEC));
     if (!last || ::fsync(last.get()) != 0)
         throw Stop{refused_status, errno_text("cannot sync " + files.back())};
     (void)::posix_fadvise(last.get(), 0, 0, POSIX_FADV_DONTNEED);
     const auto end = need(find_trail_end(last.get(), ::lseek(last.get(), 0, SEEK_END)));
-    if (!end) throw Stop{refused_status, files.back() + " holds no event"};
+    if (!end) throw Stop{refused_status, files.back() + " contains no events"};
     std::printf("%s\n", format_anchor(end->head).c_str());
     return 0;
 }
@@ -208,14 +211,14 @@ int new_chain(Site& site) {
     for (Unsynced& file : trail->take_unsynced()) need(file.sync(::fdatasync));
     std::printf("a new chain begins at %s\n", settings.file.c_str());
     if (!aside.empty())
-        std::printf("the former one is %s; without its key it cannot be verified\n", aside.c_str());
+        std::printf("the previous chain is %s; without its key it cannot be verified\n", aside.c_str());
     return 0;
 }
 
 int prune(Site& site, const AuditValues& values) {
     const auto keep = audited(site).audit.keep;
     if (!values.before && keep.count() == 0)
-        throw Stop{usage_status, "say --before TIME, or set audit.keep in the configuration"};
+        throw Stop{usage_status, "give --before TIME, or set audit.keep in the configuration"};
     const UnixMillis before = values.before ? *values.before : unix_now() - keep.count();
     const std::uint64_t deleted = need(prune_audit_events(site.database(), before));
     std::printf("deleted %llu events from before %s\n", static_cast<unsigned long long>(deleted),
@@ -232,15 +235,14 @@ void declare_filters(Command& audit, const std::shared_ptr<AuditValues>& values)
         .option("--ip", "ADDRESS", "From this address or network, e.g. 10.0.0.0/8", parsed(filter.address))
         .option("--since", "TIME", "2026-01-31, 2026-01-31T12:00:00Z (UTC), or an age: 15m, 2h, 7d",
                 past_into(filter.since))
-        .option("--until", "TIME", "Before this time, given likewise", past_into(filter.until))
+        .option("--until", "TIME", "Before this time, in the same format", past_into(filter.until))
         .option("--event", "KIND", all_kinds(), parsed(filter.event, need_event_kind))
         .option("--request", "ID", "The operation with this id, which error messages show",
                 word(filter.request))
-        .flag("--denied", "Only refusals: of operations, logins and connections", filter.denied)
+        .flag("--denied", "Only refused operations, logins and connections", filter.denied)
         .flag("-f,--follow", "Keep printing events as they arrive", values->follow)
-        .flag("--json", "Print the lines of the file", values->json)
-        .option("--file", "FILE",
-                "Read this file instead of the trail's own, - for standard input; repeatable",
+        .flag("--json", "Print the JSON lines of the file", values->json)
+        .option("--file", "FILE", "Read this file, or - for standard input, instead of the trail; repeatable",
                 word_onto(values->files), true);
 }
 
@@ -257,10 +259,11 @@ void declare_audit(Command& root) {
         .command("verify",
                  "Find events that were altered, deleted, moved or cut off; exit status 1 if there are any.",
                  [verified](Site& site) { return verify(site, *verified); })
-        .optional_arguments("FILE", "Files of one trail, oldest first; default: all of the configured one",
+        .optional_arguments("FILE",
+                            "Files of one trail, oldest first; default: all files of the configured trail",
                             word_onto(verified->files))
         .option(
-            "--anchor", "ANCHOR", "What `gerve audit anchor` printed; repeatable",
+            "--anchor", "ANCHOR", "An anchor that `gerve audit anchor` printed; repeatable",
             [verified](const std::string& text) -> Result<void> {
                 auto head = parse_anchor(text);
                 if (!head) return pass_on(head);
@@ -271,11 +274,12 @@ void declare_audit(Command& root) {
         .option("--key-file", "FILE", "The key of the chain; default: the configured one",
                 word(verified->key_file))
         .json(verified->json);
-    (void)audit.command("anchor",
-                        "Print the end of the trail, to be kept where nobody on this machine can change it.",
-                        anchor);
-    (void)audit.command("new-chain", "Start a new chain, on record, when the key of the old one is lost.",
-                        new_chain);
+    (void)audit.command(
+        "anchor",
+        "Print an anchor of the end of the trail; keep it where nobody on this machine can change it.",
+        anchor);
+    (void)audit.command(
+        "new-chain", "Start a new chain, and record that, when the key of the old chain is lost.", new_chain);
     const auto pruned = std::make_shared<AuditValues>();
     audit
         .change("prune", "Delete old events from the table; logrotate takes care of the files.",

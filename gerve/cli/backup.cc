@@ -8,12 +8,12 @@ namespace gerve {
 namespace {
 
 constexpr const char* mysql_backup =
-    "the directory is in MySQL or MariaDB: back it up with its own tools, by an account that may read all of "
-    "it:\n"
+    "the directory is in MySQL or MariaDB: back it up with the database's own tools, with an account that "
+    "can read all of it:\n"
     "  mariadb-dump --single-transaction SCHEMA > FILE    (or mysqldump --single-transaction)\n"
-    "docs/operations.md, \"Backup and restore\", says which of Gerve's files belong to it";
+    "docs/operations.md, \"Backup and restore\", lists the files of Gerve that belong in the backup";
 constexpr const char* mysql_restore =
-    "the directory is in MySQL or MariaDB: put it back with its own tools, into an empty schema:\n"
+    "the directory is in MySQL or MariaDB: restore it with the database's own tools, into an empty schema:\n"
     "  mariadb SCHEMA < FILE    (or mysql SCHEMA < FILE)\n"
     "then run `gerve schema migrate` and, with Redis, `gerve route sync`";
 
@@ -40,8 +40,8 @@ int restore(Site& site, const std::string& file) {
     site.details().add("former", facts.former);
     std::printf("restored %s: ", file.c_str());
     print(facts);
-    if (!facts.former.empty()) std::printf("the database of before is kept as %s\n", facts.former.c_str());
-    if (site.config().redis) std::printf("now run `gerve route sync`: Redis may have other routes\n");
+    if (!facts.former.empty()) std::printf("the previous database is kept as %s\n", facts.former.c_str());
+    if (site.config().redis) std::printf("now run `gerve route sync`: Redis may have different routes\n");
     return 0;
 }
 
@@ -56,7 +56,7 @@ void declare_backup(Command& root) {
     const auto from = std::make_shared<std::string>();
     root.change("restore", "Replace the directory with a backup, even while it is being served (SQLite).",
                 [from](Site& site) { return restore(site, *from); })
-        .argument("FILE", "What `gerve backup` wrote", word(*from))
+        .argument("FILE", "A file that `gerve backup` wrote", word(*from))
         .examples({"gerve restore /var/backups/gerve-2026-01-31.db"});
 }
 

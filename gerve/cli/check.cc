@@ -93,7 +93,7 @@ class Check {
         const char* hint = "; without an ECDSA key some clients (JSch) cannot connect: ";
         good("host keys", std::to_string(files.size()) + " usable: " + types +
                               (lacks ? hint + std::string(own ? "gerve host-key new ecdsa"
-                                                              : "ssh-keygen -t ecdsa, and name it in "
+                                                              : "ssh-keygen -t ecdsa, and add it to "
                                                                 "ssh.host_keys")
                                      : ""));
     }
@@ -136,9 +136,10 @@ class Check {
         const auto was_there = look_for("directory", sqlite_identity_file(config_.sqlite_file()));
         if (!was_there) return;
         if (!*there && !*was_there) {
-            return wrong("directory",
-                         config_.sqlite_file() + " is not there: `gerve serve` or `gerve user add` makes it",
-                         refused_status);
+            return wrong(
+                "directory",
+                config_.sqlite_file() + " does not exist: `gerve serve` or `gerve user add` creates it",
+                refused_status);
         }
         const auto version = open_sqlite_directory();
         if (!version) return wrong("directory", describe(version.error()), refused_status);
@@ -218,15 +219,15 @@ class Check {
         }
         if (one_serves || !one_waits) return;
         wrong("file server " + server.name.text(),
-              "none of its endpoints serves; take the standby file of one away (gerve-agent(8), STANDBY), or "
-              "wait for what drains",
+              "none of its endpoints is serving; remove the standby file of one of them (gerve-agent(8), "
+              "STANDBY), or wait until a draining agent has restarted",
               refused_status);
     }
 
     EndpointState check_endpoint(const ServerName& server, const Endpoint& endpoint) {
         const std::string what = "file server " + server.text();
         if (endpoint.kind() == Endpoint::Kind::git_daemon) {
-            good(what, endpoint.text() + ": fetch only, not asked");
+            good(what, endpoint.text() + ": fetch only, not checked");
             return EndpointState::serves;
         }
         const auto connection = connect_to(endpoint);
@@ -238,7 +239,7 @@ class Check {
         if (!kept) {
             const std::string_view remedy =
                 kept.error().kind == ErrorKind::client
-                    ? "; compare name, ticket_keys and clock there with this machine's"
+                    ? "; compare name, ticket_keys and clock on that host with this machine's"
                     : "";
             wrong(what, endpoint.text() + ": " + describe(kept.error()).append(remedy), refused_status);
             return EndpointState::wrong;
@@ -249,7 +250,7 @@ class Check {
 
     [[nodiscard]] std::string remedy_for(const Endpoint& endpoint) const {
         return endpoint.host() == config_.local_agent_socket() ? "is `gerve serve` running?"
-                                                               : "is gerve-agent running there?";
+                                                               : "is gerve-agent running on that host?";
     }
 
     [[nodiscard]] std::string question_for(const ServerName& server) const {

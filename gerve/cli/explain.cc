@@ -94,16 +94,15 @@ int run_explain(Site& site, const ExplainValues& values) {
 
 void declare_explain(Command& root) {
     const auto values = std::make_shared<ExplainValues>();
-    root.command("explain", "Print what would be decided now: the facts, the rule and the route.",
+    root.command("explain", "Print the decision that would be made now: the facts, the rule and the route.",
                  [values](Site& site) { return run_explain(site, *values); })
-        .argument("LOGIN|FINGERPRINT", "Who asks: an account, or the key SHA256:…",
-                  parsed(values->who, parse_subject))
-        .argument("COMMAND", "What git sends, in one word: \"git-receive-pack 'owner/name'\"",
+        .argument("LOGIN|FINGERPRINT", "The account, or the key SHA256:…", parsed(values->who, parse_subject))
+        .argument("COMMAND", "The command that git sends, as one argument: \"git-receive-pack 'owner/name'\"",
                   parsed(values->command, parse_command))
         .json(values->json)
         .examples({"gerve explain bob \"git-receive-pack 'alice/hello'\"",
                    "gerve explain SHA256:… \"git-upload-pack 'alice/hello'\" --json"},
-                  "Exit status: 0 allowed, 1 denied, or nobody can be sent there (no-route).");
+                  "Exit status: 0 allowed, 1 denied, or allowed but without a route (no-route).");
 }
 
 }  // namespace gerve

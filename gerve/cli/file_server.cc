@@ -124,11 +124,10 @@ bool FileServer::is_embedded(const Endpoint& endpoint) const {
 Undone FileServer::without_agent() const {
     std::string daemons;
     for (const Endpoint& endpoint : route_.endpoints) daemons += " " + endpoint.text();
-    return {
-        Fate::refused,
-        "the file server " + name().text() +
-            " has no agent, and git daemons take no orders: put one there and add it, `gerve server set " +
-            name().text() + " HOST:PORT" + daemons + "`"};
+    return {Fate::refused, "the file server " + name().text() +
+                               " has no agent, and git daemons do not accept administrative commands: run "
+                               "gerve-agent on the file server, and add the agent with `gerve server set " +
+                               name().text() + " HOST:PORT" + daemons + "`"};
 }
 
 // The agents in their order, until one takes it up.
@@ -174,8 +173,8 @@ Ordered<AgentAnswer> FileServer::do_here(const Order& order) const {
     // configuration says, which is theirs.
     const std::string owner = LocalUser::owner_of(site_.config().state);
     if (::geteuid() == 0 && !owner.empty() && owner != "root") {
-        return undone(Fate::refused, "`gerve serve` does not run, and the repositories are " + owner +
-                                         "'s: start it, or run this as " + owner);
+        return undone(Fate::refused, "`gerve serve` is not running, and the repositories belong to " + owner +
+                                         ": start `gerve serve`, or run this as " + owner);
     }
     if (auto made = make_agent_files(site_.config()); !made)
         return undone(Fate::refused, explanation_of(made.error()));

@@ -37,7 +37,7 @@ int make(Site& site, HostKeyType type, const std::string& name) {
     const Config& config = site.config();
     if (!config.ssh.host_keys.empty()) {
         throw Stop{refused_status, "ssh.host_keys in " + config.file +
-                                       " names the host keys: make one with `ssh-keygen -t " + name +
+                                       " lists the host keys: make one with `ssh-keygen -t " + name +
                                        " -N '' -f FILE`, add FILE there, and reload (SIGHUP)"};
     }
     need(make_state_directory(config.state));
@@ -47,7 +47,7 @@ int make(Site& site, HostKeyType type, const std::string& name) {
         "made %s: %s %s\n"
         "It is served after a reload (SIGHUP) or a restart. Clients that prefer this type and know another "
         "key of this\n"
-        "gateway will be asked, or warned: tell people the fingerprint beforehand.\n",
+        "gateway will prompt or warn: publish the fingerprint beforehand.\n",
         file.c_str(), key.algorithm().c_str(), key.fingerprint().text().c_str());
     return 0;
 }
@@ -55,7 +55,7 @@ int make(Site& site, HostKeyType type, const std::string& name) {
 }  // namespace
 
 void declare_host_keys(Command& root) {
-    Command host_key = root.group("host-key", "The host keys, by which clients recognize this gateway.");
+    Command host_key = root.group("host-key", "The host keys, by which clients recognise this gateway.");
     const auto json = std::make_shared<bool>(false);
     host_key
         .command("list", "List the host keys with their fingerprints.",

@@ -70,7 +70,7 @@ void print_key(const KeyRecord& key) {
 }
 
 void print_live(const std::optional<std::vector<LiveRecord>>& live) {
-    if (!live) return line("Live now", "unknown: authz of this machine cannot be asked");
+    if (!live) return line("Live now", "unknown: authz on this machine cannot be queried");
     line("Live now", live->empty() ? "nothing at this gateway" : std::to_string(live->size()) + ":");
     for (const LiveRecord& one : *live) {
         const std::string what = one.service.empty() ? "(idle)" : one.service + " " + one.repo;
@@ -81,7 +81,7 @@ void print_live(const std::optional<std::vector<LiveRecord>>& live) {
 
 void print_reach(const KeyFacts& facts) {
     if (facts.key.state(unix_now()) != "live") {
-        std::printf("It reaches nothing: it is not live.\n");
+        std::printf("The key reaches nothing: it is not live.\n");
         return;
     }
     Table table({"REPOSITORY", "ACCESS", "BECAUSE"});
@@ -92,9 +92,9 @@ void print_reach(const KeyFacts& facts) {
         table.add({one.repo.text(), std::string(access_name(one.access)),
                    std::string(rule_name(one.because)) + via});
     }
-    table.print("It reaches no repository but the public ones.");
+    table.print("The key reaches only public repositories.");
     if (facts.reach.empty()) return;
-    std::printf("\nIt can read %zu %s and write to %zu of them", facts.reach.size(),
+    std::printf("\nThe key can read %zu %s and write to %zu of them", facts.reach.size(),
                 facts.reach.size() == 1 ? "repository" : "repositories", writes);
     const char* rest = match(
         facts.key.holder, [](const User&) { return ", and read the public ones, which are not listed."; },

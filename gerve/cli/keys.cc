@@ -51,8 +51,7 @@ std::string read_input(const std::string& file) {
     const AwaitedInput awaited;
     text.resize(std::fread(text.data(), 1, text.size(), stdin));
     if (std::ferror(stdin) != 0) throw Stop{refused_status, errno_text("standard input")};
-    if (text.size() > limit)
-        throw Stop{refused_status, "standard input: longer than a file of public keys can be"};
+    if (text.size() > limit) throw Stop{refused_status, "standard input: too long for a file of public keys"};
     return text;
 }
 
@@ -72,13 +71,13 @@ std::vector<FiledKey> read_keys(const KeyValues& values) {
         const std::string beside = values.file + ".pub";
         const bool known = values.file != "-" && is_private_key(text) && ::access(beside.c_str(), F_OK) == 0;
         throw Stop{refused_status,
-                   name + ": " + describe(keys.error()) + (known ? "; here it is " + beside : "")};
+                   name + ": " + describe(keys.error()) + (known ? "; the public key is in " + beside : "")};
     }
     if (keys->size() == 1 || (values.all && values.title.empty())) return std::move(*keys);
-    if (values.all) throw Stop{usage_status, "--title names one key: " + name + " has several"};
-    throw Stop{refused_status, name + ": there are " + std::to_string(keys->size()) +
-                                   " public keys in it (lines " + lines_of(*keys) +
-                                   "): --all adds them all, or give a file with one of them"};
+    if (values.all) throw Stop{usage_status, "--title applies to one key, and " + name + " has several"};
+    throw Stop{refused_status, name + ": contains " + std::to_string(keys->size()) + " public keys (lines " +
+                                   lines_of(*keys) +
+                                   "): add them all with --all, or give a file with one key"};
 }
 
 using AddKey = std::function<Result<Added<KeyRecord>>(const PublicKey&, const KeyOptions&)>;
@@ -110,7 +109,7 @@ int add_keys(Site& site, const KeyValues& values, const AddKey& add) {
         }
         std::printf("%s\n", added->fingerprint.text().c_str());
         std::fflush(stdout);
-        if (added->was_there) (void)there_already(where + name_of(added->holder) + " has this key");
+        if (added->was_there) (void)there_already(where + name_of(added->holder) + " already has this key");
     }
     if (!refused.empty()) throw Stop{refused_status, refused};
     return 0;
@@ -147,31 +146,32 @@ int move_key(Site& site, const KeyValues& values) {
     site.details().add("after", name_of(moved.after.holder));
     const std::string fingerprint = moved.after.fingerprint.text();
     if (is_same_holder(moved.before.holder, moved.after.holder))
-        return there_already(fingerprint + " belongs to " + name_of(moved.after.holder));
-    std::printf("%s of %s belongs to %s now\n", fingerprint.c_str(), name_of(moved.before.holder).c_str(),
+        return there_already(fingerprint + " already belongs to " + name_of(moved.after.holder));
+    std::printf("%s of %s now belongs to %s\n", fingerprint.c_str(), name_of(moved.before.holder).c_str(),
                 name_of(moved.after.holder).c_str());
     return 0;
 }
 
 int extend_key(Site& site, const KeyValues& values) {
     site.details().add("fingerprint", values.fingerprint->text());
-    if (!values.expires && !values.never) throw Stop{usage_status, "--expires is missing: a date, or never"};
+    if (!values.expires && !values.never)
+        throw Stop{usage_status, "--expires is missing: give a date, or never"};
     const auto key = need(site.registry().extend_key(*values.fingerprint, values.expires));
     note_holder(site, key);
     site.details().add("after", time_or(key.expires, "never"));
     const std::string what = key.fingerprint.text() + " of " + name_of(key.holder) +
                              (key.expires ? " expires on " + time_text(*key.expires) : " never expires");
-    if (key.was_there) return there_already(what);
+    if (key.was_there) return there_already(what + " already");
     std::printf("%s\n", what.c_str());
     return 0;
 }
 
 void declare_key_changes(Command& key) {
     const auto move = std::make_shared<KeyValues>();
-    key.change("move", "Give a key to another user; the former holder's live sessions with it end.",
+    key.change("move", "Give a key to another user; the previous holder's live sessions with it end.",
                [move](Site& site) { return move_key(site, *move); })
         .argument("FINGERPRINT", fingerprint_help, parsed(move->fingerprint))
-        .argument("LOGIN", "The user who gets it", parsed(move->login));
+        .argument("LOGIN", "The new holder", parsed(move->login));
     const auto extend = std::make_shared<KeyValues>();
     key.change("extend", "Change when a key expires; an expired key becomes valid again.",
                [extend](Site& site) { return extend_key(site, *extend); })
@@ -195,7 +195,7 @@ void declare_key(Command& root) {
                })
         .argument("LOGIN", "The user", parsed(add->login))
         .argument("FILE", file_help, word(add->file))
-        .option("-t,--title", "TEXT", "What to call it; default: the key's comment", word(add->title))
+        .option("-t,--title", "TEXT", "The key's title; default: the key's comment", word(add->title))
         .option("--expires", "DATE", expires_help, expiry_into(add->expires))
         .flag("--all", "Add every key in the file", add->all);
     const auto list = std::make_shared<KeyValues>();
@@ -205,7 +205,7 @@ void declare_key(Command& root) {
                                "no keys: add one with `gerve key add LOGIN FILE`");
                     return 0;
                 })
-        .optional_argument("LOGIN", "Only of this user", parsed(list->login))
+        .optional_argument("LOGIN", "Only keys of this user", parsed(list->login))
         .json(list->json);
     const auto show = std::make_shared<KeyValues>();
     key.command("show",
@@ -236,8 +236,8 @@ void declare_deploy_key(Command& root) {
                })
         .argument("OWNER/REPO", "The repository", parsed(add->repo))
         .argument("FILE", file_help, word(add->file))
-        .flag("--write", "It may push", add->write)
-        .option("-t,--title", "TEXT", "What to call it; default: the key's comment", word(add->title))
+        .flag("--write", "Allow pushes", add->write)
+        .option("-t,--title", "TEXT", "The key's title; default: the key's comment", word(add->title))
         .option("--expires", "DATE", expires_help, expiry_into(add->expires))
         .flag("--all", "Add every key in the file", add->all);
     const auto list = std::make_shared<KeyValues>();

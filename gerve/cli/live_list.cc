@@ -22,10 +22,10 @@ T need_answer(const Config& config, Result<T> answer) {
     if (answer.error().kind == ErrorKind::internal) {
         throw Stop{refused_status,
                    "authz at " + socket +
-                       " does not answer this user: run it as root, as authz's own user, or as "
-                       "one of authz.administrators"};
+                       " does not answer this user: run this command as root, as authz's own user, or as "
+                       "a user listed in authz.administrators"};
     }
-    throw Stop{refused_status, "authz does not answer at " + socket + ": does `gerve serve` run? (" +
+    throw Stop{refused_status, "authz does not answer at " + socket + ": is `gerve serve` running? (" +
                                    describe(answer.error()) + ")"};
 }
 
@@ -52,11 +52,12 @@ std::vector<LiveRecord> list_live(const Config& config, const std::optional<Live
 std::uint64_t kill_live(const Config& config, const LiveChoice& choice) {
     auto answer = AuthzClient(config.authz_socket(), list_timeout).ask(KillRequest{administrator(), choice});
     if (!answer && answer.error().kind == ErrorKind::internal) {
-        throw Stop{refused_status,
-                   "authz at " + config.authz_socket() +
-                       " ends nothing for this user (run it as root, as authz's own user, or as "
-                       "one of authz.administrators), or its audit file cannot be written: its "
-                       "log says which"};
+        throw Stop{
+            refused_status,
+            "authz at " + config.authz_socket() +
+                " ended nothing: this user may not end sessions (run this command as root, as authz's own "
+                "user, or as a user listed in authz.administrators), or the audit file cannot be "
+                "written; authz's log says which"};
     }
     return need_answer(config, std::move(answer)).killed;
 }

@@ -30,11 +30,11 @@ int main(int argc, char** argv) {
             "gerve user add alice                        an account",
             "gerve key add alice ~/.ssh/id_ed25519.pub   the key that identifies it",
             "gerve repo create alice/hello --private     a repository",
-            "gerve access grant alice/hello bob write    let somebody else push",
+            "gerve access grant alice/hello bob write    let another user push",
             "git clone ssh://git@127.0.0.1:2222/alice/hello.git",
             "gerve explain bob \"git-receive-pack 'alice/hello'\"",
         },
-        "-c and --state are understood behind a command as well.\n"
+        "-c and --state are accepted after a command as well.\n"
         "Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration.\n"
         "Manuals: gerve(1), gerve.toml(5).");
     return line.run(argc, argv);

@@ -17,12 +17,12 @@ namespace {
 
 int turn_on(Site& site, const std::string& text) {
     const std::string& state = site.config().state;
-    if (trim(text).empty()) throw Stop{usage_status, "give the text that clients should read"};
+    if (trim(text).empty()) throw Stop{usage_status, "give the text for clients"};
     if (text.size() >= max_maintenance_text)
         throw Stop{usage_status,
                    "the text is longer than " + std::to_string(max_maintenance_text - 1) + " bytes"};
     if (!need(is_there(state)))
-        throw Stop{refused_status, state + " is not there: is this the gateway's configuration?"};
+        throw Stop{refused_status, state + " does not exist: is this the gateway's configuration?"};
     need(write_file(maintenance_file(state), std::string(trim(text)) + "\n", 0644));
     return 0;
 }
@@ -59,7 +59,7 @@ int show(Site& site, bool json) {
 
 void declare_maintenance(Command& root) {
     Command maintenance = root.group(
-        "maintenance", "Answer every client with a text instead of serving it; what runs continues.");
+        "maintenance", "Answer every client with a text instead of serving it; running operations continue.");
     const auto text = std::make_shared<std::string>();
     maintenance
         .change("on", "Answer clients with TEXT and exit status 75 from now on.",

@@ -64,16 +64,17 @@ class Recorder {
         by_authz_ = taken.has_value();
         if (by_authz_) return;
         if (taken.error().kind != ErrorKind::unavailable) {
-            throw Stop{refused_status,
-                       "authz records no change of yours: you are none of authz.administrators, or its audit "
-                       "file cannot be written (its log says which); nothing was done"};
+            throw Stop{
+                refused_status,
+                "authz does not record changes by this user: the user is not in authz.administrators, or "
+                "the audit file cannot be written (authz's log says which); nothing was done"};
         }
         const std::string& state = site_.config().state;
         // A command that makes the state directory, or finds that it is the wrong one: not ours to make.
         if (site_.config().backend == Backend::sqlite && !need(is_there(state))) return;
         if (auto opened = open_trail(); !opened)
-            throw Stop{refused_status,
-                       "no change is made that cannot be recorded: " + describe(opened.error())};
+            throw Stop{refused_status, "nothing was done, because the change cannot be recorded: " +
+                                           describe(opened.error())};
     }
 
     void tell(const std::string& command, const std::string& failed) {
@@ -89,9 +90,10 @@ class Recorder {
         }
         if (told) return;
         const std::string why =
-            (perhaps ? "perhaps not on record (see `gerve audit --event admin`): " : "not on record: ") +
+            (perhaps ? "perhaps not recorded (see `gerve audit --event admin`): " : "not recorded: ") +
             describe(told.error());
-        throw Stop{refused_status, failed.empty() ? "it is done, but " + why : failed + "; and it is " + why};
+        throw Stop{refused_status, failed.empty() ? "the change was made, but is " + why
+                                                  : failed + "; and this attempt is " + why};
     }
 
   private:

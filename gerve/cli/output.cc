@@ -100,7 +100,7 @@ void complain(std::string_view text) {
 }
 
 int there_already(std::string_view what) {
-    complain(std::string(what) + " already: nothing was changed");
+    complain(std::string(what) + ": nothing was changed");
     return 0;
 }
 

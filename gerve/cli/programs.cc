@@ -21,7 +21,7 @@ Result<Programs> find_programs() {
         if (::access(agent.c_str(), X_OK) == 0) return Programs{own, agent};
     }
     return internal_error("there is no gerve-agent beside " + own +
-                          ": install it, the embedded default needs it");
+                          ": install it; the embedded default needs it");
 }
 
 Result<std::string> read_inherited(Fd file) {

@@ -7,8 +7,8 @@ int tell_redis(Site& site, const std::function<Result<void>(RedisEditor&)>& chan
     auto editor = RedisEditor::open(*site.config().redis);
     const auto changed = editor ? change(*editor) : Result<void>(pass_on(editor));
     if (changed) return 0;
-    throw Stop{refused_status, "the table is changed, Redis is not: " + describe(changed.error()) +
-                                   "; run `gerve route sync` when it can be reached"};
+    throw Stop{refused_status, "the table was changed, but Redis was not: " + describe(changed.error()) +
+                                   "; run `gerve route sync` when Redis can be reached"};
 }
 
 }  // namespace gerve

@@ -30,9 +30,9 @@ class Renaming {
         set_new_route();
         if (!repositories.empty()) move_all(repositories);
         need(site_.registry().finish_renaming(from_, to_));
-        std::printf("%s is %s now\n", from_.text().c_str(), to_.text().c_str());
+        std::printf("%s is now %s\n", from_.text().c_str(), to_.text().c_str());
         for (const std::string& path : missing_)
-            complain(path + ": its file server does not have it; only its entry has the new name");
+            complain(path + ": the file server does not have it; only its entry was renamed");
         return remove_old_route();
     }
 
@@ -40,7 +40,7 @@ class Renaming {
     int run_rest() {
         set_new_route();
         (void)remove_old_route();
-        return there_already(from_.text() + " is called " + to_.text());
+        return there_already(from_.text() + " is already called " + to_.text());
     }
 
   private:
@@ -62,8 +62,8 @@ class Renaming {
         if (set) return;
         const bool undone = !resumed() && site_.registry().cancel_renaming(from_, begun_).has_value();
         throw Stop{refused_status,
-                   "Redis cannot take the new route: " + describe(set.error()) +
-                       (undone ? "; nothing is renamed" : "; run this command again when it can")};
+                   "the new route cannot be set in Redis: " + describe(set.error()) +
+                       (undone ? "; nothing was renamed" : "; run this command again when it can be set")};
     }
 
     int remove_old_route() {
@@ -100,13 +100,13 @@ class Renaming {
             if (const auto cancelled = site_.registry().cancel_renaming(from_, begun_); cancelled) {
                 if (route_ && to_ != from_)
                     (void)tell_redis(site_, [&](RedisEditor& redis) { return redis.remove(to_); });
-                throw Stop{refused_status, why + "; nothing is renamed"};
+                throw Stop{refused_status, why + "; nothing was renamed"};
             }
         }
         throw Stop{refused_status,
                    why + "; " + std::to_string(moved_.size()) + " of " + std::to_string(all) +
-                       " repositories were moved by this command, and are not served until it is "
-                       "finished: run it again (`gerve user rename " +
+                       " repositories were moved by this command, and are not served until the "
+                       "rename is finished: run this command again (`gerve user rename " +
                        from_.text() + " " + to_.text() + "`)"};
     }
 

@@ -28,11 +28,11 @@ std::string take_back(Site& site, FileServer& server, const RepositoryRecord& re
     std::string told = failed.why;
     if (failed.fate == Fate::refused && server.size(record.path, record.id)) {
         told += "; " + server.name().text() +
-                " has one of that name which no entry here belongs to: look at it " +
-                "there, move it away or remove it, and create it again";
+                " has a repository of that name that does not belong to any entry here: inspect it on " +
+                "the file server, move or remove it, then create the repository again";
     }
     const auto undone = site.registry().delete_repository(record.path);
-    return undone ? told : told + "; and its entry stays: " + explanation_of(undone.error());
+    return undone ? told : told + "; and its entry could not be removed: " + explanation_of(undone.error());
 }
 
 // It may be there, or be made yet. Without an entry nobody could delete it or use its name; and what is
@@ -40,29 +40,30 @@ std::string take_back(Site& site, FileServer& server, const RepositoryRecord& re
 std::string keep_disabled(Site& site, const RepositoryRecord& record, const Undone& failed) {
     const std::string path = record.path.text();
     const auto disabled = site.registry().disable_repository(record.path);
-    return failed.why + "; whether " + path + " is made is unknown, and its entry stays" +
+    return failed.why + "; whether " + path + " was created is unknown, and its entry remains" +
            (disabled ? ", disabled"
                      : " and could not be disabled (" + explanation_of(disabled.error()) + ")") +
-           ". `gerve repo size " + path + "` finds out: if it is there, `gerve repo enable " + path +
-           "`; if not, `gerve repo delete " + path + "` and create it again";
+           ". Find out with `gerve repo size " + path +
+           "`: if the repository exists, run `gerve repo enable " + path +
+           "`; if not, run `gerve repo delete " + path + "` and create it again";
 }
 
 // A repository that is there, as a script that creates it once more finds it.
 int take_known(FileServer& server, const RepositoryRecord& there, bool is_public) {
     const std::string path = there.path.text();
     if (there.is_public != is_public) {
-        throw Stop{refused_status, "there is already a repository " + path + ", and it is " +
+        throw Stop{refused_status, "repository " + path + " already exists, and it is " +
                                        (there.is_public ? "public: `gerve repo make-private "
                                                         : "private: `gerve repo make-public ") +
                                        path + "` changes that"};
     }
     const auto size = server.size(there.path, there.id);
     if (!size && size.error().fate == Fate::missing) {
-        throw Stop{refused_status, "there is an entry " + path + ", but " + size.error().why +
-                                       ": if it was never made there, `gerve repo delete " + path +
+        throw Stop{refused_status, "there is an entry for " + path + ", but " + size.error().why +
+                                       ": if it was never created there, run `gerve repo delete " + path +
                                        "` and create it again"};
     }
-    return there_already("there is a repository " + path + (there.disabled ? " (disabled)" : ""));
+    return there_already("repository " + path + " already exists" + (there.disabled ? " (disabled)" : ""));
 }
 
 // The row comes first: it gives the number by which a file server may file the repository.
@@ -96,9 +97,11 @@ RepoPath new_path(const RepoPath& old, const std::string& name) {
     need(site.registry().disable_repository(record.path));
     const RepositoryRecord renamed = need(site.registry().rename_repository(record.path, to));
     const std::string path = renamed.path.text();
-    throw Stop{refused_status,
-               failed.why + ", but " + path + ", as a rename that was cut short leaves it: it is " + path +
-                   " here too now, and disabled; look at it there, then `gerve repo enable " + path + "`"};
+    throw Stop{
+        refused_status,
+        failed.why + ", but it has " + path + ", as after an interrupted rename: the entry is now " + path +
+            " too, and disabled; inspect the repository on the file server, then run `gerve repo enable " +
+            path + "`"};
 }
 
 void rename_on_disk(Site& site, FileServer& server, const RepositoryRecord& record, const RepoPath& to) {
@@ -107,8 +110,10 @@ void rename_on_disk(Site& site, FileServer& server, const RepositoryRecord& reco
     const Undone& failed = moved.error();
     if (failed.fate == Fate::missing) finish_rename(site, server, record, to, failed);
     if (failed.fate != Fate::unknown) throw Stop{refused_status, failed.why};
-    throw Stop{refused_status, failed.why + "; whether it is renamed there is unknown (`gerve repo size " +
-                                   record.path.text() + "` finds out), and here it is not: rename it again"};
+    throw Stop{refused_status,
+               failed.why +
+                   "; whether the file server has renamed it is unknown (find out with `gerve repo size " +
+                   record.path.text() + "`), and its entry is unchanged: run the rename again"};
 }
 
 // On disk first: a name that is taken there must not be taken in the directory.
@@ -121,7 +126,7 @@ int rename(Site& site, const RepositoryValues& values) {
     const AccountRecord owner = need(site.registry().show_account(wanted.owner()));
     const RepoPath to(owner.login, wanted.name());  // the owner spelled as stored
     if (to.folded() != record.path.folded() && site.registry().show_repository(to)) {
-        throw Stop{refused_status, "there is already a repository " + to.text()};
+        throw Stop{refused_status, "repository " + to.text() + " already exists"};
     }
     FileServer server(site, record.path.owner());
     rename_on_disk(site, server, record, to);
@@ -130,10 +135,10 @@ int rename(Site& site, const RepositoryValues& values) {
         const auto undone = server.rename(to, record.path, record.id);
         throw Stop{refused_status,
                    explanation_of(renamed.error()) + (undone ? ""
-                                                             : "; and on the file server it is " + to.text() +
-                                                                   " now: " + undone.error().why)};
+                                                             : "; and on the file server it is now " +
+                                                                   to.text() + ": " + undone.error().why)};
     }
-    std::printf("%s is %s now\n", record.path.text().c_str(), renamed->path.text().c_str());
+    std::printf("%s is now %s\n", record.path.text().c_str(), renamed->path.text().c_str());
     return 0;
 }
 
@@ -151,7 +156,7 @@ int set_head(Site& site, const RepositoryValues& values) {
     const auto before = FileServer(site, record.path.owner()).set_head(record.path, record.id, branch);
     if (!before) throw Stop{refused_status, before.error().why};
     site.details().add("before", *before);
-    std::printf("the default branch of %s is %s now\n", record.path.text().c_str(), branch.c_str());
+    std::printf("the default branch of %s is now %s\n", record.path.text().c_str(), branch.c_str());
     return 0;
 }
 
@@ -181,14 +186,17 @@ int remove(Site& site, const RepositoryValues& values) {
     const auto removed = FileServer(site, record.path.owner()).remove(record.path, record.id);
     const bool missing = !removed && removed.error().fate == Fate::missing;
     if (!removed && removed.error().fate == Fate::unknown) {
-        throw Stop{refused_status,
-                   removed.error().why + "; whether it is deleted there is unknown (`gerve repo size " +
-                       record.path.text() + "` finds out), and here it is not: delete it again"};
+        throw Stop{
+            refused_status,
+            removed.error().why +
+                "; whether the file server has deleted it is unknown (find out with `gerve repo size " +
+                record.path.text() + "`), and its entry remains: run the delete again"};
     }
     if (!removed && !missing) throw Stop{refused_status, removed.error().why};
     (void)need(site.registry().delete_repository(record.path));
     if (missing) {
-        complain(removed.error().why + ": only its entry is deleted; if it lies elsewhere, remove it there");
+        complain(removed.error().why +
+                 ": only its entry was deleted; if the repository is elsewhere, remove it there");
     }
     return 0;
 }
@@ -246,13 +254,13 @@ void declare_marks(Command& repo) {
          [](Registry& registry, const RepoPath& path) { return registry.unarchive_repository(path); }},
         {"disable", "Answer everybody as if a repository did not exist.",
          [](Registry& registry, const RepoPath& path) { return registry.disable_repository(path); }},
-        {"enable", "Undo disable.",
+        {"enable", "Serve a disabled repository again.",
          [](Registry& registry, const RepoPath& path) { return registry.enable_repository(path); }},
         {"make-public",
-         "Let everybody read a repository: every account, and over git:// where listen.git is set.",
+         "Let every account read a repository, and every client over git:// where listen.git is set.",
          [](Registry& registry, const RepoPath& path) { return registry.set_repository_public(path, true); },
          "publish"},
-        {"make-private", "Let only those read a repository who were given access.",
+        {"make-private", "Let only accounts with access read a repository.",
          [](Registry& registry, const RepoPath& path) { return registry.set_repository_public(path, false); },
          "hide"},
     };
@@ -276,7 +284,7 @@ void declare_repositories(Command& root) {
     const auto listed = std::make_shared<RepositoryValues>();
     repo.command("list", "List all repositories, or those of one owner.",
                  [listed](Site& site) { return list(site, *listed); })
-        .optional_argument("OWNER", "Only of this owner", parsed(listed->owner))
+        .optional_argument("OWNER", "Only repositories of this owner", parsed(listed->owner))
         .json(listed->json);
     const auto renamed = std::make_shared<RepositoryValues>();
     repo.change("rename", "Give a repository another name or owner; the old name keeps working.",

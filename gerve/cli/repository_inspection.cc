@@ -88,12 +88,12 @@ int size(Site& site, const InspectionValues& values) {
 
 void declare_inspection(Command& repo) {
     const auto checked = std::make_shared<InspectionValues>();
-    repo.command("fsck", "Run git fsck on the file server; exit status 1 if it finds something.",
+    repo.command("fsck", "Run git fsck on the file server; exit status 1 if it finds a problem.",
                  [checked](Site& site) { return fsck(site, *checked); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(checked->repos))
         .json(checked->json);
     const auto measured = std::make_shared<InspectionValues>();
-    repo.command("size", "Print how much disk space repositories take on their file server.",
+    repo.command("size", "Print how much disk space repositories use on their file server.",
                  [measured](Site& site) { return size(site, *measured); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(measured->repos))
         .json(measured->json);

@@ -63,8 +63,8 @@ void warn_of_first(Site& site, const RouteValues& values) {
         "of "
         "all " +
         std::to_string(owners) + " accounts, with " + std::to_string(repositories) +
-        " repositories, are refused with exit status 75; what the embedded server holds is reached by a "
-        "server named local at unix:" +
+        " repositories, are refused with exit status 75; to reach the repositories of the embedded "
+        "server, add a server named local at unix:" +
         site.config().local_agent_socket());
     if (values.yes || repositories == 0 || ::isatty(STDIN_FILENO) == 0) return;
     std::printf("Type the name of the server to add it: ");
@@ -79,7 +79,7 @@ int add_server(Site& site, const RouteValues& values) {
     if (first) warn_of_first(site, values);
     const auto added = need(site.registry().add_server(*values.server, values.endpoints));
     return added.was_there
-               ? there_already("there is a server " + values.server->text() + " with these endpoints")
+               ? there_already("server " + values.server->text() + " already exists with these endpoints")
                : 0;
 }
 
@@ -91,7 +91,7 @@ void declare_server(Command& root) {
                 [add](Site& site) { return add_server(site, *add); })
         .argument("NAME", "Its name, as in its agent's configuration", parsed(add->server))
         .arguments("ENDPOINT", endpoint_help, all_parsed(add->endpoints))
-        .flag("-y,--yes", "Do not ask for confirmation before adding the first one", add->yes);
+        .flag("-y,--yes", "Do not ask for confirmation before adding the first server", add->yes);
     const auto set = std::make_shared<RouteValues>();
     server
         .change("set", "Replace the endpoints of a file server.",
@@ -107,7 +107,7 @@ void declare_server(Command& root) {
         .arguments("ENDPOINT", endpoint_help, all_parsed(set->endpoints));
     const auto remove = std::make_shared<RouteValues>();
     server
-        .change("remove", "Remove a file server that no route names.",
+        .change("remove", "Remove a file server that no route uses.",
                 [remove](Site& site) {
                     need(site.registry().remove_server(*remove->server));
                     return 0;
@@ -159,7 +159,8 @@ int set_route(Site& site, const Login& owner, const ServerName& server) {
     site.details().add("after", server.text());
     const auto set = need(site.registry().set_route(owner, server));
     const int told = tell_redis(site, [&](RedisEditor& redis) { return redis.set(owner, server); });
-    if (set == Outcome::already) return there_already(owner.text() + " is routed to " + server.text());
+    if (set == Outcome::already)
+        return there_already(owner.text() + " is already routed to " + server.text());
     return told;
 }
 
@@ -188,10 +189,9 @@ int sync_routes(Site& site, bool repair, bool json) {
                    : repair ? "no: " + one.failure
                             : ""});
     }
-    json ? print_json(out)
-         : table.print(std::to_string(found.compared) + " routes: Redis says what the table says");
+    json ? print_json(out) : table.print(std::to_string(found.compared) + " routes: Redis matches the table");
     if (!found.unseen.empty()) {
-        complain("keys of owners without a route were not looked for: " + found.unseen);
+        complain("Redis was not searched for keys of owners without a route: " + found.unseen);
     }
     return all_well ? 0 : refused_status;
 }
@@ -211,13 +211,13 @@ void declare_route(Command& root) {
     Command route = root.group("route", "Which file server holds an owner's repositories.");
     const auto set = std::make_shared<RouteValues>();
     route
-        .change("set", "Route an owner to a file server; this moves no repository.",
+        .change("set", "Route an owner to a file server; this does not move repositories.",
                 [set](Site& site) { return set_route(site, *set->owner, *set->server); })
         .argument("OWNER", "A user or an organisation", parsed(set->owner))
         .argument("SERVER", "The file server", parsed(set->server));
     const auto get = std::make_shared<RouteValues>();
     route
-        .command("get", "Print where an owner's repositories live now.",
+        .command("get", "Print which file server holds an owner's repositories now.",
                  [get](Site& site) { return get_route(site, *get); })
         .argument("OWNER", "A user or an organisation", parsed(get->owner))
         .json(get->json);
@@ -235,7 +235,7 @@ void declare_route(Command& root) {
 
 int make_ticket_key_file(const std::string& file) {
     if (need(is_there(file))) {
-        throw Stop{refused_status, file + " is there already; a key in use must not be lost"};
+        throw Stop{refused_status, file + " already exists; a key in use must not be lost"};
     }
     const TicketKey key = TicketKey::make();
     need(write_file(file, key.file_content(), 0600));

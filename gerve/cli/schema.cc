@@ -8,7 +8,7 @@ namespace gerve {
 namespace {
 
 int print_schema(Site& site, bool mysql, bool sqlite) {
-    if (mysql && sqlite) throw Stop{usage_status, "--mysql and --sqlite exclude each other"};
+    if (mysql && sqlite) throw Stop{usage_status, "--mysql and --sqlite cannot be combined"};
     if (!mysql && !sqlite) mysql = site.config().backend == Backend::mysql;
     std::fputs(schema_text(mysql ? Dialect::mysql : Dialect::sqlite).c_str(), stdout);
     return 0;
@@ -24,7 +24,7 @@ int migrate(Site& site) {
     if (before == now) {
         std::printf("the schema is up to date: version %d\n", now);
     } else {
-        std::printf("the schema went from version %d to %d\n", before, now);
+        std::printf("the schema was upgraded from version %d to %d\n", before, now);
     }
     return 0;
 }
@@ -41,7 +41,7 @@ void declare_schema(Command& root) {
     schema
         .command("print", "Print the SQL of the default schema.",
                  [print](Site& site) { return print_schema(site, print->mysql, print->sqlite); })
-        .flag("--mysql", "For MySQL and MariaDB; default: what the configuration uses", print->mysql)
+        .flag("--mysql", "For MySQL and MariaDB; default: the configured database", print->mysql)
         .flag("--sqlite", "For SQLite", print->sqlite);
     (void)schema.change("migrate", "Bring the tables up to date; safe to run twice.", migrate);
     schema.examples({"gerve schema print --mysql | less", "gerve -c /etc/gerve/gerve.toml schema migrate"});

@@ -61,7 +61,7 @@ void announce(const Config& config, const std::vector<ListenAddress>& addresses,
             std::printf("\n  git clone %s%s.git\n\n", base.c_str(), values.example->text().c_str());
         } else {
             std::printf(
-                "\nTo clone: git clone %sOWNER/REPO.git. Accounts, keys and repositories come with\n"
+                "\nTo clone: git clone %sOWNER/REPO.git. Create accounts, keys and repositories with\n"
                 "  %s user add alice\n"
                 "  %s key add alice ~/.ssh/id_ed25519.pub\n"
                 "  %s repo create alice/hello\n"
@@ -186,7 +186,7 @@ void declare_serve(Command& root) {
     declare_role(root, "authz", "Run the authorization process alone; `gerve serve` starts one itself.", true,
                  serve_authz);
     declare_role(root, "worker", "Carry SSH sessions; started by `gerve serve`.", false, serve_worker);
-    declare_role(root, "metrics", "Show metrics over HTTP; started by `gerve serve`.", false, serve_metrics);
+    declare_role(root, "metrics", "Serve metrics over HTTP; started by `gerve serve`.", false, serve_metrics);
 }
 
 }  // namespace gerve

@@ -60,7 +60,7 @@ std::string find_session(const Config& config, const std::string& beginning) {
         if (!record.id.starts_with(fold_case(beginning))) continue;
         if (!found.empty())
             throw Stop{refused_status,
-                       "there are several sessions " + shown(beginning) + "…: give more of it"};
+                       "several sessions begin with " + shown(beginning) + ": give more digits"};
         found = record.id;
     }
     return found.empty() ? beginning : found;
@@ -68,9 +68,9 @@ std::string find_session(const Config& config, const std::string& beginning) {
 
 int kill_sessions(Site& site, const SessionsValues& values) {
     const int given = (values.session.empty() ? 0 : 1) + (values.key ? 1 : 0) + (values.user ? 1 : 0);
-    if (given != 1) throw Stop{usage_status, "give one of SESSION, --key and --user"};
+    if (given != 1) throw Stop{usage_status, "give exactly one of SESSION, --key and --user"};
     if (!values.session.empty() && values.session.size() < 6)
-        throw Stop{usage_status, "a session is named by at least the first 6 digits of its id"};
+        throw Stop{usage_status, "give at least the first 6 digits of the session's id"};
     const auto chosen = choice_of(values);
     const LiveChoice choice = chosen ? *chosen : LiveChoice(find_session(site.config(), values.session));
     const std::uint64_t killed = kill_live(site.config(), choice);
@@ -85,10 +85,10 @@ int kill_sessions(Site& site, const SessionsValues& values) {
 
 void declare_sessions(Command& root) {
     const auto list = std::make_shared<SessionsValues>();
-    root.command("sessions", "List the live sessions of this gateway and of an sshd beside it.",
+    root.command("sessions", "List the live sessions of this gateway and of an sshd on this machine.",
                  [list](Site& site) { return list_sessions(site, *list); })
-        .option("--key", "FINGERPRINT", "Only of this key", parsed(list->key))
-        .option("--user", "LOGIN", "Only of this user", parsed(list->user))
+        .option("--key", "FINGERPRINT", "Only sessions of this key", parsed(list->key))
+        .option("--user", "LOGIN", "Only sessions of this user", parsed(list->user))
         .json(list->json)
         .examples({"gerve sessions", "gerve sessions --user alice --json"},
                   "Sessions of less than about two seconds are not listed. (idle): logged in, but nothing is "
@@ -99,8 +99,8 @@ void declare_sessions(Command& root) {
                  [kill](Site& site) { return kill_sessions(site, *kill); })
         .optional_argument("SESSION", "The beginning of its id, as `gerve sessions` prints it",
                            word(kill->session))
-        .option("--key", "FINGERPRINT", "All of this key", parsed(kill->key))
-        .option("--user", "LOGIN", "All of this user", parsed(kill->user))
+        .option("--key", "FINGERPRINT", "All sessions of this key", parsed(kill->key))
+        .option("--user", "LOGIN", "All sessions of this user", parsed(kill->user))
         .examples({"gerve kill 3f9a0c52b7d1", "gerve kill --user mallory", "gerve kill --key SHA256:…"},
                   "The client can connect again; to keep it out, revoke its key or suspend the account.");
 }

@@ -42,9 +42,9 @@ void Site::create_state() {
     if (config().file.empty() && options_.state.empty()) {
         throw Stop{refused_status,
                    "there is no state directory " + state_path() +
-                       ": run this where `gerve serve` runs, or name its state directory with --state "
+                       ": run this where `gerve serve` runs, or give its state directory with --state "
                        "(--state " +
-                       config().state + " makes a new one here)"};
+                       config().state + " creates a new one here)"};
     }
     need(make_state_directory(config().state));
     complain("made a new state directory, " + state_path());
@@ -55,7 +55,7 @@ Database& Site::database() {
         if (!has_state()) {
             throw Stop{refused_status,
                        "there is no state directory " + state_path() +
-                           ": name the right one with --state or -c, or begin with `gerve serve`"};
+                           ": give the right one with --state or -c, or start with `gerve serve`"};
         }
         database_ = need_backend(open_for_administration(config()));
     }

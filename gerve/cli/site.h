@@ -53,7 +53,7 @@ template <class T>
 T need_backend(Result<T> result) {
     if (!result && result.error().kind == ErrorKind::unavailable) {
         throw Stop{refused_status,
-                   describe(result.error()) + "\n`gerve check` says what is wrong there, and how to fix it"};
+                   describe(result.error()) + "\n`gerve check` reports what is wrong and how to fix it"};
     }
     return need(std::move(result));
 }

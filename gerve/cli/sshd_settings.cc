@@ -38,14 +38,14 @@ CheckLine expect(const SshdSettings& settings, const std::string& name, const st
     const std::string value = value_of(settings, fold_case(name));
     if (fold_case(value) == fold_case(wanted)) return good_line(name, wanted);
     return bad_line(name, "is '" + printable(value, 80) + "'" + (since.empty() ? "" : ": " + since) +
-                              "; put into the Match block: " + name + " " + wanted);
+                              "; add to the Match block: " + name + " " + wanted);
 }
 
 CheckLine check_command(const SshdSettings& settings) {
     const std::string command = value_of(settings, "authorizedkeyscommand");
     const std::string name = "AuthorizedKeysCommand";
     if (keys_program(settings).empty()) {
-        return bad_line(name, "is not set; put into the Match block: " + name + " " + sshd_programs +
+        return bad_line(name, "is not set; add to the Match block: " + name + " " + sshd_programs +
                                   "/gerve-authorized-keys %u %t %k %f");
     }
     if (command.find(" %u %t %k %f") == std::string::npos) {
@@ -58,16 +58,15 @@ CheckLine check_keys_user(const SshdSettings& settings, const std::string& login
     const std::string name = "AuthorizedKeysCommandUser";
     const std::string user = keys_user(settings);
     if (user.empty()) {
-        return bad_line(
-            name, "is not set, so sshd runs no AuthorizedKeysCommand; put into the Match block: " + name +
-                      " gerve-keys");
+        return bad_line(name, "is not set, so sshd runs no AuthorizedKeysCommand; add to the Match block: " +
+                                  name + " gerve-keys");
     }
     if (!find_system_user(user)) {
         return bad_line(name,
                         "there is no user " + user + "; useradd --system --shell /usr/sbin/nologin " + user);
     }
     if (user == "root" || user == login) {
-        return bad_line(name, "is " + user + "; use one that has no other role, such as gerve-keys");
+        return bad_line(name, "is " + user + "; use a user that has no other role, such as gerve-keys");
     }
     return good_line(name, user);
 }
@@ -77,7 +76,7 @@ CheckLine check_accepted_environment(const SshdSettings& settings) {
         return good_line("AcceptEnv", "GIT_PROTOCOL");
     }
     return bad_line("AcceptEnv",
-                    "lacks GIT_PROTOCOL: clients fall back to git's protocol version 0; put into the "
+                    "lacks GIT_PROTOCOL: clients fall back to git's protocol version 0; add to the "
                     "Match block: AcceptEnv GIT_PROTOCOL");
 }
 
@@ -87,21 +86,22 @@ CheckLine check_startups(const SshdSettings& settings) {
     if (begin && *begin > 10) return good_line("MaxStartups", value);
     return bad_line("MaxStartups",
                     "is " + printable(value, 40) +
-                        ": of more than ten logins at a time some are cut off at random; put in front "
-                        "of the Match block: MaxStartups 200:30:1000");
+                        ": with more than ten logins at a time, sshd drops some at random; add before the "
+                        "Match block: MaxStartups 200:30:1000");
 }
 
 // OpenSSH 9.8 and newer. Each login that fails while authz is away counts against its address.
 CheckLine check_penalties(const SshdSettings& settings) {
     const std::string name = "PerSourcePenalties";
     const std::string value = value_of(settings, "persourcepenalties");
-    if (value.empty()) return good_line(name, "this sshd has none");
+    if (value.empty()) return good_line(name, "this sshd does not have it");
     if (value == "no") return good_line(name, "no");
     const std::string exempt = value_of(settings, "persourcepenaltyexemptlist");
-    if (!exempt.empty() && exempt != "none") return good_line(name, "not for " + printable(exempt, 80));
+    if (!exempt.empty() && exempt != "none")
+        return good_line(name, "on, except for " + printable(exempt, 80));
     return good_line(name,
-                     "on: an address from which logins fail, as all do while Gerve is away, is turned "
-                     "away for a while; name those that many clients share in "
+                     "on: sshd refuses an address for a while after failed logins, and all logins fail while "
+                     "Gerve is down; add addresses that many clients share to "
                      "PerSourcePenaltyExemptList");
 }
 
@@ -116,7 +116,7 @@ CheckLine check_forced_command(const SshdSettings& settings) {
     const std::string value = value_of(settings, "forcecommand");
     if (value.empty() || value == "none") return good_line("ForceCommand", "none");
     return bad_line("ForceCommand", "is '" + printable(value, 80) +
-                                        "', which runs in place of gerve-shell; put into the Match block: "
+                                        "', which runs in place of gerve-shell; add to the Match block: "
                                         "ForceCommand none");
 }
 
@@ -125,10 +125,10 @@ CheckLine check_admission(const SshdSettings& settings, const std::string& login
     const std::string name = "who may log in";
     const auto allowed = words_of(settings, "allowusers");
     if (!allowed.empty() && !matches_any(allowed, login)) {
-        return bad_line(name, "AllowUsers does not name " + login + "; add it");
+        return bad_line(name, "AllowUsers does not list " + login + "; add it");
     }
     if (matches_any(words_of(settings, "denyusers"), login)) {
-        return bad_line(name, "DenyUsers names " + login + "; take it out");
+        return bad_line(name, "DenyUsers lists " + login + "; remove it");
     }
     const auto user = LocalUser::find(login);
     const auto groups = user ? user->group_names() : std::vector<std::string>{};
@@ -139,9 +139,9 @@ CheckLine check_admission(const SshdSettings& settings, const std::string& login
     };
     if (settings.count("allowgroups") != 0 && !in_any("allowgroups")) {
         return bad_line(
-            name, "AllowGroups names no group of " + login + "; usermod --append --groups GROUP " + login);
+            name, "AllowGroups lists no group of " + login + "; usermod --append --groups GROUP " + login);
     }
-    if (in_any("denygroups")) return bad_line(name, "DenyGroups names a group of " + login);
+    if (in_any("denygroups")) return bad_line(name, "DenyGroups lists a group of " + login);
     return good_line(name, login);
 }
 

@@ -69,7 +69,7 @@ std::string passages(const Config& config) {
     for (const std::string& directory : directories) {
         const bool units = directory == "/run/gerve" || directory == "/var/lib/gerve";
         lines +=
-            units ? "#    " + directory + ": gerve.service sees to it\n" : "chmod o+x " + directory + "\n";
+            units ? "#    " + directory + ": gerve.service does this\n" : "chmod o+x " + directory + "\n";
     }
     return lines;
 }
@@ -90,13 +90,13 @@ void print_setup(const Config& config, const std::string& user) {
         "#    forced_command_user = \"%s\"\n\n"
         "# 3. both users must reach the sockets: every directory above them needs x for others\n"
         "%s\n"
-        "# 4. what sshd demands of the program, and every directory above it\n"
+        "# 4. sshd requires this of the program and of every directory above it\n"
         "(cd %s && chown root:root . gerve-authorized-keys && chmod 755 . gerve-authorized-keys "
         "gerve-shell)\n\n"
         "# 5. sshd's configuration\n"
         "cat >/etc/ssh/sshd_config.d/gerve.conf <<'END'\n%sEND\n"
         "sshd -t && systemctl reload ssh\n\n"
-        "# 6. is all of it right?\n"
+        "# 6. check all of it\n"
         "gerve sshd-setup --check\n",
         sshd_programs, user.c_str(), user.c_str(), keys.c_str(),
         config.file.empty() ? "/etc/gerve/gerve.toml" : config.file.c_str(), config.authz_socket().c_str(),
@@ -170,8 +170,9 @@ class SshdCheck {
         const auto named = keys_options(settings_, "--socket");
         const std::string socket = named.empty() ? config_.authz_socket() : named.back();
         if (socket != config_.authz_socket()) {
-            findings_.push_back(bad_line("--socket", "is " + socket + "; authz of this configuration is at " +
-                                                         config_.authz_socket()));
+            findings_.push_back(bad_line(
+                "--socket",
+                "is " + socket + "; this configuration's authz listens on " + config_.authz_socket()));
         }
         if (!keys_user_.empty()) findings_.push_back(check_socket(socket, keys_user_));
         findings_.push_back(check_socket(socket, login_));
@@ -209,7 +210,7 @@ class SshdCheck {
             served ? good_line("login name", login_)
                    : bad_line("login name",
                               login_ + " is not served; " +
-                                  (reads_configuration ? "name it in ssh.logins"
+                                  (reads_configuration ? "add it to ssh.logins"
                                                        : "give gerve-authorized-keys --login " + login_)));
     }
 
@@ -243,11 +244,11 @@ void declare_sshd_setup(Command& root) {
     const auto values = std::make_shared<SshdSetupValues>();
     root.command("sshd-setup", "Print the configuration of an sshd in front of Gerve, or check it.",
                  [values](Site& site) { return run_setup(site, *values); })
-        .flag("--check", "Find what is missing or wrong, and say how to fix it", values->check)
+        .flag("--check", "Report what is missing or wrong, and how to fix it", values->check)
         .option("--sshd-config", "FILE", "sshd's configuration (default: its own)", word(values->file))
         .option("--user", "LOGIN", "The account that git clients log in as (default: git)",
                 word(values->user))
-        .option("--sshd", "PATH", "The sshd to ask (default: /usr/sbin/sshd)", word(values->sshd))
+        .option("--sshd", "PATH", "The sshd to query (default: /usr/sbin/sshd)", word(values->sshd))
         .json(values->json)
         .examples({"gerve sshd-setup", "gerve sshd-setup --check --json"},
                   "Exit status: 0 all is well, 1 something is wrong, 2 wrong usage or configuration.");

@@ -32,9 +32,9 @@ std::optional<struct stat> status_of(const std::string& path) {
 std::string obstacle(const std::string& path, const LocalUser& user) {
     for (const std::string& step : steps_to(path)) {
         const auto status = status_of(step);
-        if (!status) return step + ": is not there";
+        if (!status) return step + ": does not exist";
         if (step != path && !user.may(*status, 1)) {
-            return step + ": " + user.name() + " may not pass; chmod o+x " + step;
+            return step + ": " + user.name() + " cannot traverse it; chmod o+x " + step;
         }
     }
     return {};
@@ -44,20 +44,20 @@ std::string obstacle(const std::string& path, const LocalUser& user) {
 
 CheckLine check_program(const std::string& path) {
     const std::string what = "AuthorizedKeysCommand's program";
-    if (!path.starts_with('/')) return bad_line(what, path + ": sshd wants an absolute path");
+    if (!path.starts_with('/')) return bad_line(what, path + ": sshd needs an absolute path");
     for (const std::string& step : steps_to(path)) {
         const auto status = status_of(step);
         if (!status)
             return bad_line(what, step + ": does not exist; install it, or correct AuthorizedKeysCommand");
         if (status->st_uid != 0) {
             return bad_line(what,
-                            step + ": does not belong to root, so sshd will not run it; chown root " + step);
+                            step + ": is not owned by root, so sshd will not run it; chown root " + step);
         }
         // Debian's sshd accepts what root's own group may write; OpenSSH's own does not.
         const bool harmless = (status->st_mode & 002) == 0 && LocalUser::is_roots_own(status->st_gid);
         if ((status->st_mode & 022) != 0 && !harmless) {
             return bad_line(
-                what, step + ": group or others may write, so sshd will not run it; chmod go-w " + step);
+                what, step + ": writable by group or others, so sshd will not run it; chmod go-w " + step);
         }
     }
     return good_line(what, path);
@@ -69,7 +69,7 @@ CheckLine check_runnable(const std::string& path, const std::string& user) {
     if (!account) return bad_line(what, "there is no such user");
     if (const std::string told = obstacle(path, *account); !told.empty()) return bad_line(what, told);
     if (!account->may(*status_of(path), 1)) {
-        return bad_line(what, path + ": " + user + " may not run it; chmod 755 " + path);
+        return bad_line(what, path + ": " + user + " cannot execute it; chmod 755 " + path);
     }
     return good_line(what, path);
 }
@@ -84,9 +84,8 @@ CheckLine check_socket(const std::string& path, const std::string& user) {
     }
     if (!S_ISSOCK(status->st_mode)) return bad_line(what, path + ": is not a socket");
     if (!account->may(*status, 2)) {
-        return bad_line(
-            what,
-            path + ": " + user + " may not connect; name sshd's users in [authz], and restart `gerve serve`");
+        return bad_line(what, path + ": " + user +
+                                  " cannot connect; set sshd's users in [authz], and restart `gerve serve`");
     }
     return good_line(what, path);
 }
@@ -95,7 +94,7 @@ CheckLine check_git_account(const std::string& login, bool pam) {
     const std::string what = "account " + login;
     const auto account = LocalUser::find(login);
     if (!account) {
-        return bad_line(what, std::string("is not there; useradd --system --create-home --shell ") +
+        return bad_line(what, std::string("does not exist; useradd --system --create-home --shell ") +
                                   sshd_programs + "/gerve-shell " + login);
     }
     const std::string& shell = account->shell();
@@ -107,11 +106,12 @@ CheckLine check_git_account(const std::string& login, bool pam) {
                                   sshd_programs + "/gerve-shell " + login);
     }
     if (!pam && account->password().starts_with('!')) {
-        return bad_line(what, "is locked, so sshd turns it away; usermod --password '*' " + login);
+        return bad_line(what, "is locked, so sshd refuses it; usermod --password '*' " + login);
     }
     if (!status_of(account->home())) {
         return bad_line(what, "its home " + account->home() +
-                                  " is not there, and sshd tells every client so; mkdir " + account->home());
+                                  " does not exist, and sshd reports that to every client; mkdir " +
+                                  account->home());
     }
     return good_line(what, "shell " + shell);
 }
@@ -136,12 +136,12 @@ CheckLine check_hidden(const std::string& path, const std::string& other) {
         return good_line(what, "cannot be read");
     }
     if (account->is_root()) {
-        return bad_line(what, "root reads every file; sshd's programs need users of their own");
+        return bad_line(what, "root can read every file; sshd's programs need users of their own");
     }
     const bool everybody = (status->st_mode & 004) != 0;
-    return bad_line(
-        what, path + ": " + other + " can read it and so make a handle for anybody; " +
-                  (everybody ? "chmod o-r " + path : "give it another owner and group than " + other + "'s"));
+    return bad_line(what, path + ": " + other + " can read it, and so could make a handle for anyone; " +
+                              (everybody ? "chmod o-r " + path
+                                         : "give it an owner and a group other than " + other + "'s"));
 }
 
 }  // namespace gerve

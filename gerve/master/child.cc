@@ -40,9 +40,9 @@ Result<void> provide_open_files() {
     }
     if (limit.rlim_cur >= least_open_files) return {};
     return internal_error(
-        "the limit of open files is " + std::to_string(limit.rlim_cur) + "; " +
+        "the limit of open files is " + std::to_string(limit.rlim_cur) + "; at least " +
         std::to_string(least_open_files) +
-        " are needed at least, and one more for each connection: raise it (ulimit -n 65536, or "
+        " are needed, and one more for each connection: raise the limit (ulimit -n 65536, or "
         "LimitNOFILE=65536 in the unit)");
 }
 

@@ -17,7 +17,7 @@ void log_refused_reload(const std::vector<ConfigProblem>& problems) {
                                       {"column", problem.column},
                                       {"problem", problem.text}});
     }
-    log::error("reload refused: going on as before", {{"problems", problems.size()}});
+    log::error("reload refused: keeping the previous configuration", {{"problems", problems.size()}});
 }
 
 }  // namespace gerve

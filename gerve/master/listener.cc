@@ -11,7 +11,7 @@ namespace {
 constexpr int backlog = 4096;  // the kernel cuts it to net.core.somaxconn
 
 std::string remedy_for(int error, const ListenAddress& address) {
-    if (error == EADDRINUSE) return "; another program listens there: choose another address with --listen";
+    if (error == EADDRINUSE) return "; another program listens on this address: choose another with --listen";
     if (error == EADDRNOTAVAIL) return "; this machine has no such address";
     if (error == EACCES && address.port < 1024) {
         return "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose another with --listen";
@@ -40,14 +40,14 @@ Result<TcpListener> listen_tcp(const ListenAddress& address) {
     sockaddr_storage storage;
     const socklen_t length = address.to_socket(storage);
     Fd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket) return internal_error(errno_text("cannot listen at " + address.text()));
+    if (!socket) return internal_error(errno_text("cannot listen on " + address.text()));
     set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR);
     // [::] is IPv6 alone, so that 0.0.0.0 may stand beside it.
     if (!address.ip.is_v4()) set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY);
     if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0 ||
         ::listen(socket.get(), backlog) != 0) {
         const int error = errno;
-        return internal_error(errno_text("cannot listen at " + address.text()) + remedy_for(error, address));
+        return internal_error(errno_text("cannot listen on " + address.text()) + remedy_for(error, address));
     }
     auto bound = bound_address(socket.get(), address);
     if (!bound) return pass_on(bound);

@@ -69,14 +69,14 @@ bool MaintenanceWatch::look() {
     auto text = read_maintenance(state_);
     if (!text) {
         // Whoever put the file there wants nobody served.
-        log::error("maintenance cannot be read", {{"why", describe(text.error())}});
+        log::error("cannot read the maintenance file", {{"why", describe(text.error())}});
         text = text_.empty() ? default_text : text_;
     }
     if (*text == text_) return false;
     text_ = std::move(*text);
-    log::warn(
-        text_.empty() ? "maintenance is off" : "maintenance is on: clients are told so, nothing is served",
-        {{"text", trim(text_)}});
+    log::warn(text_.empty() ? "maintenance is off"
+                            : "maintenance is on: clients get its text, and nothing is served",
+              {{"text", trim(text_)}});
     return true;
 }
 

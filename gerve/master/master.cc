@@ -166,7 +166,7 @@ class Master {
 
     void step_starting(std::int64_t now) {
         if (crew_->most_failed_starts() >= tolerated_failed_starts) {
-            log::error("giving up: a child ends again and again before it is ready");
+            log::error("giving up: a child keeps ending before it is ready");
             exit_status_ = 1;
             return stop(true);
         }
@@ -200,7 +200,7 @@ class Master {
         sockets_looked_at_ = now + socket_look;
         const std::string gone = crew_->sockets().unreachable();
         if (gone.empty()) return;
-        log::warn("a socket file is gone: making it again", {{"path", gone}});
+        log::warn("a socket file was removed: creating it again", {{"path", gone}});
         sockets_looked_at_ = now + socket_retry;
         begin_reload_with(crew_->config(), now);
     }
@@ -225,7 +225,8 @@ class Master {
 
     Result<Crew> prepare_next(Config config) {
         if (config.state != crew_->config().state) {
-            return internal_error("the state directory cannot change while gerve serve runs: restart it");
+            return internal_error(
+                "the state directory cannot change while gerve serve runs: restart gerve serve");
         }
         if (auto prepared = options_.prepare(config); !prepared) return pass_on(prepared);
         auto sockets = open_sockets(config, crew_->sockets());

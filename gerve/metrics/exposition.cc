@@ -63,9 +63,8 @@ std::string word(const std::array<std::string_view, n>& words, std::size_t i) {
 }
 
 void show_connections(Page& page, const GatewayMetrics& gateway) {
-    page.counter("gerve_connections_accepted_total", "SSH connections that were taken on", {},
-                 gateway.accepted);
-    page.counter("gerve_git_connections_accepted_total", "git:// connections that were taken on", {},
+    page.counter("gerve_connections_accepted_total", "SSH connections accepted", {}, gateway.accepted);
+    page.counter("gerve_git_connections_accepted_total", "git:// connections accepted", {},
                  gateway.accepted_git);
     constexpr std::array<std::string_view, 7> limits{"unauthenticated",
                                                      "unauthenticated_per_source",
@@ -75,8 +74,9 @@ void show_connections(Page& page, const GatewayMetrics& gateway) {
                                                      "anonymous",
                                                      "login_cpu"};
     for (std::size_t i = 0; i < limits.size(); ++i) {
-        page.counter("gerve_connections_refused_total", "Connections refused, by the limit they exceeded",
-                     {{"limit", word(limits, i)}}, gateway.refused[i]);
+        page.counter("gerve_connections_refused_total",
+                     "Connections refused, by the limit that they exceeded", {{"limit", word(limits, i)}},
+                     gateway.refused[i]);
     }
     constexpr std::array<std::string_view, 3> refusals{"abandoned", "malformed", "maintenance"};
     for (std::size_t i = 0; i < refusals.size(); ++i) {
@@ -92,12 +92,13 @@ void show_connections(Page& page, const GatewayMetrics& gateway) {
         awaiting += worker.awaiting_header.value();
         sessions += worker.sessions.value();
     }
-    page.gauge("gerve_workers", "Worker processes that live", {}, workers);
-    page.gauge("gerve_connections", "SSH connections now", {}, connections);
-    page.gauge("gerve_connections_unauthenticated", "Of these, not logged in", {}, unauthenticated);
-    page.gauge("gerve_connections_awaiting_header", "Connections of balancers without their header yet", {},
-               awaiting);
-    page.gauge("gerve_sessions", "Git operations now", {}, sessions);
+    page.gauge("gerve_workers", "Worker processes that are running", {}, workers);
+    page.gauge("gerve_connections", "Open SSH connections", {}, connections);
+    page.gauge("gerve_connections_unauthenticated", "Open SSH connections that have not logged in", {},
+               unauthenticated);
+    page.gauge("gerve_connections_awaiting_header",
+               "Connections of balancers that have not sent their PROXY header", {}, awaiting);
+    page.gauge("gerve_sessions", "Running git operations", {}, sessions);
 }
 
 void show_refused_attempts(Page& page, const GatewayMetrics& gateway) {
@@ -107,8 +108,8 @@ void show_refused_attempts(Page& page, const GatewayMetrics& gateway) {
                                         : i == GatewayMetrics::unknown_key
                                             ? "unknown-key"
                                             : ssh::name_of(static_cast<ssh::Refusal>(i));
-        page.counter(name, "Attempts to log in that were refused, by the reason",
-                     {{"reason", std::string(reason)}}, gateway.refused_attempts[i]);
+        page.counter(name, "Login attempts refused, by reason", {{"reason", std::string(reason)}},
+                     gateway.refused_attempts[i]);
     }
 }
 
@@ -116,7 +117,7 @@ void show_ends(Page& page, const GatewayMetrics& gateway) {
     for (std::size_t i = 1; i < end_reason_count; ++i) {
         const std::string reason(ssh::name_of(static_cast<ssh::EndReason>(i)));
         for (const bool known : {false, true}) {
-            page.counter("gerve_connections_ended_total", "SSH connections that ended, by the reason",
+            page.counter("gerve_connections_ended_total", "SSH connections that ended, by reason",
                          {{"reason", reason}, {"logged_in", known ? "yes" : "no"}},
                          gateway.connection_ends[i][known ? 1 : 0]);
         }
@@ -126,12 +127,11 @@ void show_ends(Page& page, const GatewayMetrics& gateway) {
 void show_logins(Page& page, const GatewayMetrics& gateway) {
     constexpr std::array<std::string_view, 4> results{"accepted", "authz_away", "abandoned", "maintenance"};
     for (std::size_t i = 0; i < results.size(); ++i) {
-        page.counter("gerve_logins_total", "How logging in ended", {{"result", word(results, i)}},
+        page.counter("gerve_logins_total", "Logins, by result", {{"result", word(results, i)}},
                      gateway.logins[i]);
     }
     show_refused_attempts(page, gateway);
-    page.counter("gerve_keys_refused_total", "Keys that were offered and are not known", {},
-                 gateway.refused_keys);
+    page.counter("gerve_keys_refused_total", "Keys offered that are not known", {}, gateway.refused_keys);
     for (std::size_t i = 0; i < GatewayMetrics::key_exchanges.size(); ++i) {
         page.counter("gerve_key_exchanges_total", "Connections that logged in, by key exchange algorithm",
                      {{"algorithm", word(GatewayMetrics::key_exchanges, i)}}, gateway.by_key_exchange[i]);
@@ -142,19 +142,19 @@ void show_operations(Page& page, const GatewayMetrics& gateway) {
     for (std::size_t service = 0; service < GatewayMetrics::service_count; ++service) {
         const std::string name(GatewayMetrics::service_word(service));
         for (std::size_t end = 0; end < operation_end_names.size(); ++end) {
-            page.counter("gerve_git_operations_total", "Git operations that ended, and how",
+            page.counter("gerve_git_operations_total", "Git operations that ended, by service and end",
                          {{"service", name}, {"end", word(operation_end_names, end)}},
                          gateway.operations[service][end]);
         }
-        page.times("gerve_git_operation_seconds", "From the command to its exit status", {{"service", name}},
-                   gateway.operation_times[service]);
+        page.times("gerve_git_operation_seconds", "Time from a git command to its exit status",
+                   {{"service", name}}, gateway.operation_times[service]);
     }
-    const std::string help = "Bytes of git operations that ended, seen from the gateway";
+    const std::string help = "Bytes of git operations that ended, as seen by the gateway";
     page.counter("gerve_git_bytes_total", help, {{"direction", "in"}}, gateway.bytes_in);
     page.counter("gerve_git_bytes_total", help, {{"direction", "out"}}, gateway.bytes_out);
-    page.times("gerve_authz_wait_seconds", "What a worker waited for authz", {{"question", "key"}},
+    page.times("gerve_authz_wait_seconds", "Time a worker waited for authz", {{"question", "key"}},
                gateway.question_times[0]);
-    page.times("gerve_authz_wait_seconds", "What a worker waited for authz", {{"question", "authorize"}},
+    page.times("gerve_authz_wait_seconds", "Time a worker waited for authz", {{"question", "authorize"}},
                gateway.question_times[1]);
 }
 
@@ -164,7 +164,7 @@ void show_upstream(Page& page, const std::string& server, const UpstreamNumbers&
                  numbers.reached);
     page.counter("gerve_upstream_connects_total", help, {{"server", server}, {"result", "failed"}},
                  numbers.failed);
-    page.times("gerve_upstream_connect_seconds", "From connecting to the agent's OPEN_OK",
+    page.times("gerve_upstream_connect_seconds", "Time from connecting to the OPEN_OK of the agent",
                {{"server", server}}, numbers.connect_time);
 }
 
@@ -199,14 +199,13 @@ void show_endpoints(Page& page, const GatewayMetrics& gateway) {
         const auto endpoint = Endpoint::parse(name.substr(std::min(space + 1, name.size())));
         if (!server || !endpoint) continue;
         const Labels labels{{"server", server->text()}, {"endpoint", endpoint->text()}};
-        page.gauge("gerve_endpoint_up", "1 if the last attempt to use the endpoint, or to ask it, was served",
-                   labels, row.up.value());
+        page.gauge("gerve_endpoint_up", "1 if the last use or probe of the endpoint succeeded", labels,
+                   row.up.value());
         for (std::size_t i = 0; i < results.size(); ++i) {
             Labels with_result = labels;
             with_result.push_back({"result", word(results, i)});
-            page.counter("gerve_endpoint_attempts_total",
-                         "Attempts to use an endpoint, and to ask whether it serves", with_result,
-                         row.attempts[i]);
+            page.counter("gerve_endpoint_attempts_total", "Uses and probes of an endpoint, by result",
+                         with_result, row.attempts[i]);
         }
     }
 }
@@ -218,11 +217,11 @@ void show_queries(Page& page, const AuthzMetrics& authz) {
         const std::string name(query_name(redis ? Query::route : query));
         const std::string source = redis ? "redis" : "sql";
         for (const Answer answer : {Answer::found, Answer::missing, Answer::unavailable}) {
-            page.counter("gerve_directory_queries_total", "Questions to the directory, and their answers",
+            page.counter("gerve_directory_queries_total", "Queries to the directory, by result",
                          {{"query", name}, {"result", std::string(answer_name(answer))}, {"source", source}},
                          authz.queries.of(query, answer));
         }
-        page.times("gerve_directory_query_seconds", "What an answer of the directory took",
+        page.times("gerve_directory_query_seconds", "Time of a query to the directory",
                    {{"query", name}, {"source", source}}, authz.queries.times(query));
     }
 }
@@ -231,88 +230,91 @@ void show_questions(Page& page, const AuthzMetrics& authz) {
     constexpr std::array<std::string_view, answer_kind_count> results{"answered", "unavailable", "denied"};
     for (std::size_t i = 0; i < request_count; ++i) {
         for (std::size_t j = 0; j < results.size(); ++j) {
-            page.counter("gerve_authz_questions_total", "Questions of workers and of sshd's helpers to authz",
+            page.counter("gerve_authz_questions_total", "Requests of workers and of sshd's helpers to authz",
                          {{"question", word(request_names, i)}, {"result", word(results, j)}},
                          authz.questions[i][j]);
         }
-        page.times("gerve_authz_question_seconds", "From taking a question up to its answer",
+        page.times("gerve_authz_question_seconds", "Time authz took to answer a request",
                    {{"question", word(request_names, i)}}, authz.question_times[i]);
     }
     for (std::size_t i = 0; i < rule_count; ++i) {
         const auto rule = static_cast<Rule>(i);
         if (!can_deny(rule)) continue;
-        page.counter("gerve_denials_total", "Git operations that policy refused, by the rule that decided",
+        page.counter("gerve_denials_total", "Git operations refused by policy, by rule",
                      {{"rule", std::string(rule_name(rule))}}, authz.denials[i]);
     }
-    page.counter("gerve_authz_malformed_total", "Messages to authz that are no question", {},
-                 authz.malformed);
-    page.counter("gerve_authz_expired_total", "Questions dropped: nobody waited for the answer any more", {},
-                 authz.expired);
-    page.counter("gerve_authz_stale_handles_total", "Handles that were too old: the key was looked up again",
-                 {}, authz.stale_handles);
+    page.counter("gerve_authz_malformed_total", "Malformed messages to authz", {}, authz.malformed);
+    page.counter("gerve_authz_expired_total",
+                 "Requests to authz dropped because no client was waiting any longer", {}, authz.expired);
+    page.counter("gerve_authz_stale_handles_total",
+                 "Handles that were too old, so the key was looked up again", {}, authz.stale_handles);
 }
 
 void show_backends(Page& page, const AuthzMetrics& authz) {
-    page.gauge("gerve_authz_threads", "Threads that answer questions", {}, authz.threads.value());
-    page.gauge("gerve_database_connections", "Of these, with a connection to the database", {},
+    page.gauge("gerve_authz_threads", "Threads of authz that answer requests", {}, authz.threads.value());
+    page.gauge("gerve_database_connections", "Threads of authz that have a connection to the database", {},
                authz.live_links.value());
     page.gauge("gerve_database_up",
-               "1 while a thread has a connection to the database, 0 while questions are refused at once", {},
+               "1 while authz has a connection to the database, 0 while requests are refused at once", {},
                authz.live_links.value() > 0 ? 1 : 0);
     page.counter("gerve_database_connections_opened_total", "Connections opened to the database", {},
                  authz.links_opened);
-    page.counter("gerve_database_connections_dropped_total", "Connections given up after an error", {},
-                 authz.links_dropped);
-    page.gauge("gerve_redis_up", "1 while Redis is asked for routes, 0 while it is not, since it failed", {},
-               authz.redis.live.value());
-    page.counter("gerve_redis_skipped_total", "Routes not asked of Redis because it was away", {},
+    page.counter("gerve_database_connections_dropped_total",
+                 "Connections to the database closed after an error", {}, authz.links_dropped);
+    page.gauge("gerve_redis_up", "1 while Redis is queried for routes, 0 while it is not because it failed",
+               {}, authz.redis.live.value());
+    page.counter("gerve_redis_skipped_total", "Routes not queried in Redis because it was unreachable", {},
                  authz.redis.skipped);
-    page.counter("gerve_redis_repaired_total", "Missing routes that were set in Redis", {},
-                 authz.redis.repaired);
-    page.counter("gerve_redis_repairs_refused_total", "Tries to set a missing route that Redis refused", {},
-                 authz.redis.repairs_refused);
-    page.counter("gerve_redis_odd_values_total", "Routes asked for in Redis whose value is no server name",
-                 {}, authz.redis.odd);
+    page.counter("gerve_redis_repaired_total", "Missing routes set in Redis", {}, authz.redis.repaired);
+    page.counter("gerve_redis_repairs_refused_total", "Attempts to set a missing route that Redis refused",
+                 {}, authz.redis.repairs_refused);
+    page.counter("gerve_redis_odd_values_total", "Routes in Redis whose value is not a server name", {},
+                 authz.redis.odd);
     page.counter("gerve_redis_connections_opened_total", "Connections opened to Redis", {},
                  authz.redis.connections);
-    page.counter("gerve_redis_failures_total", "Connections to Redis that broke or were not opened", {},
+    page.counter("gerve_redis_failures_total", "Connections to Redis that failed or could not be opened", {},
                  authz.redis.failures);
 }
 
 void show_live(Page& page, const LiveCounters& live) {
-    page.gauge("gerve_live_sessions", "Operations and connections that authz watches over", {},
+    page.gauge("gerve_live_sessions", "Operations and connections that authz watches", {},
                live.sessions.value());
-    page.counter("gerve_live_sessions_withdrawn_total", "Of these, ended since access was withdrawn", {},
-                 live.withdrawn);
-    page.counter("gerve_live_rechecks_total", "Rounds in which they were decided again", {}, live.rounds);
-    page.counter("gerve_live_rechecks_unanswered_total", "Of these, broken off: the directory was away", {},
+    page.counter("gerve_live_sessions_withdrawn_total",
+                 "Operations and connections ended because access was withdrawn", {}, live.withdrawn);
+    page.counter("gerve_live_rechecks_total",
+                 "Rounds of checking the access of live operations and connections again", {}, live.rounds);
+    page.counter("gerve_live_rechecks_unanswered_total",
+                 "Rounds of checking live access broken off because the directory was unreachable", {},
                  live.unanswered_rounds);
 }
 
 void show_audit(Page& page, const AuditCounters& audit) {
     page.counter("gerve_audit_events_total", "Events written to the audit file", {}, audit.events);
-    page.counter("gerve_audit_write_failures_total", "Writes that the audit file's disk refused", {},
+    page.counter("gerve_audit_write_failures_total", "Failed writes to the audit file", {},
                  audit.write_failures);
     page.gauge("gerve_audit_failing", "1 while the audit file cannot be written and pushes are refused", {},
                audit.failing.value());
-    page.gauge("gerve_audit_waiting_events", "Events in memory, because the file cannot be written", {},
-               audit.waiting.value());
-    page.counter("gerve_audit_lost_events_total", "Events that found no room there", {}, audit.lost);
+    page.gauge("gerve_audit_waiting_events", "Events kept in memory because the audit file cannot be written",
+               {}, audit.waiting.value());
+    page.counter("gerve_audit_lost_events_total", "Events lost because memory for waiting events was full",
+                 {}, audit.lost);
     page.counter("gerve_audit_left_out_events_total",
-                 "Events of strangers that were counted rather than written one by one", {}, audit.left_out);
+                 "Events of unauthenticated clients that were counted instead of written one by one", {},
+                 audit.left_out);
     page.counter("gerve_audit_unrecorded_pushes_total", "Pushes refused because they could not be recorded",
                  {}, audit.unrecorded);
-    page.counter("gerve_audit_syncs_total", "Times the audit file was brought to the disk", {}, audit.syncs);
-    page.counter("gerve_audit_sync_failures_total", "Of these, refused by the disk", {}, audit.sync_failures);
+    page.counter("gerve_audit_syncs_total", "Times the audit file was synced to the disk", {}, audit.syncs);
+    page.counter("gerve_audit_sync_failures_total", "Syncs of the audit file that failed", {},
+                 audit.sync_failures);
     page.counter("gerve_audit_rows_total", "Events inserted into the table audit_events", {}, audit.rows);
-    page.counter("gerve_audit_row_failures_total", "Batches that the database did not take; tried again", {},
-                 audit.row_failures);
-    page.counter("gerve_audit_row_gaps_total", "Events that no file holds any more and the table never got",
+    page.counter("gerve_audit_row_failures_total",
+                 "Batches of events that the database refused; they are retried", {}, audit.row_failures);
+    page.counter("gerve_audit_row_gaps_total", "Events missing from the table that are no longer in any file",
                  {}, audit.row_gaps);
-    page.gauge("gerve_audit_table_lag_bytes", "Bytes of the audit file that the table has not got yet", {},
+    page.gauge("gerve_audit_table_lag_bytes", "Bytes of the audit file that are not in the table yet", {},
                audit.row_backlog.value());
     page.counter("gerve_last_use_failures_total",
-                 "Tries to write last uses of keys that the database refused", {}, audit.last_use_failures);
+                 "Failed attempts to write last uses of keys to the database", {}, audit.last_use_failures);
     page.gauge("gerve_last_uses_waiting", "Keys whose last use is not in the table yet", {},
                audit.last_uses_waiting.value());
 }
@@ -336,7 +338,7 @@ std::string expose(const GatewayMetrics* gateway, const AuthzMetrics* authz, boo
         show_audit(page, authz->audit);
         show_live(page, authz->live);
     }
-    page.gauge("gerve_maintenance", "1 while clients are told of maintenance and nothing is served", {},
+    page.gauge("gerve_maintenance", "1 while maintenance is on and nothing is served", {},
                maintenance ? 1 : 0);
     page.gauge("gerve_build_info", "Always 1",
                {{"version", std::string(version())}, {"commit", std::string(commit())}}, 1);

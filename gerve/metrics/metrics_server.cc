@@ -232,7 +232,7 @@ class MetricsServer {
             given.body = "alive\n";
         } else if (path == "/readyz") {
             const std::string_view why = co_await why_not_ready();
-            const char* ready = maintenance_ ? "ready: clients are told of maintenance\n" : "ready\n";
+            const char* ready = maintenance_ ? "ready: maintenance is on\n" : "ready\n";
             given.body = why.empty() ? ready : std::string(why);
             if (!why.empty()) given.status = "503 Service Unavailable";
         } else {
@@ -244,7 +244,7 @@ class MetricsServer {
 
     // Empty: ready.
     asio::awaitable<std::string_view> why_not_ready() {
-        if (draining_) co_return std::string_view("draining: no new connection is taken\n");
+        if (draining_) co_return std::string_view("draining: no new connections are accepted\n");
         // A balancer that left us now would take from clients whom to hear it from.
         if (maintenance_) co_return std::string_view();
         co_await learn_readiness();

@@ -70,7 +70,7 @@ void AuthzLink::report(Report report) {
     if (reports_.size() >= max_reports) {
         const ClientContext& client =
             std::visit([](const auto& one) -> const ClientContext& { return one.client; }, reports_.front());
-        rationed_log().write(log::Level::error, "a report is lost: authz has been away for too long",
+        rationed_log().write(log::Level::error, "a report was lost: authz has been unreachable for too long",
                              client.address, {{"connection", client.connection}});
         reports_.pop_front();
     }

@@ -29,7 +29,7 @@ std::string_view word(Health health) {
 }
 
 void log_failure(const SessionReport& report, const std::string& endpoint, const Error& error) {
-    log_for(report, log::Level::warn, "file server refused or not reached",
+    log_for(report, log::Level::warn, "file server refused or was not reached",
             {{"request", report.request.text()},
              {"server", report.server},
              {"endpoint", endpoint},
@@ -121,7 +121,7 @@ void FileServers::note(const Destination& destination, const Opened<Upstream>& o
         return health_.note_serving(name);
     }
     if (!health_.note_failed(name, health, steady_clock::now())) return;
-    log::warn("endpoint does not serve: others first",
+    log::warn("endpoint does not serve: trying others first",
               {{"server", destination.server.text()}, {"endpoint", name}, {"is", word(health)}});
     begin_asking_after(destination);
 }

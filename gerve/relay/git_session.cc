@@ -111,8 +111,8 @@ asio::awaitable<void> carry(OperationFront& front, const RepoPath& repo, Upstrea
 
 // `what` is the agent's: "64 operations of one key".
 std::string at_its_limit(const std::string& what, const RequestId& request) {
-    return "ERROR: No more than " + what +
-           " run here at once. Wait until some of yours have ended, then try again. (request " +
+    return "ERROR: At most " + what +
+           " may run here at once. Wait until some of them have ended, then try again. (request " +
            request.text() + ")\n";
 }
 
@@ -222,7 +222,7 @@ std::string read_notice(const std::string& file) {
     if (file.empty()) return {};
     const auto text = read_file(file, 4096);
     if (!text) {
-        log::warn("no operator notice", {{"why", describe(text.error())}});
+        log::warn("cannot read the operator notice", {{"why", describe(text.error())}});
         return {};
     }
     std::string lines;

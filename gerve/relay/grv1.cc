@@ -131,10 +131,10 @@ Result<void> FrameReader::accept_header() {
 }
 
 Result<void> FrameReader::accept_order() {
-    if (phase_ == Phase::over) return bad_frame(type_, "behind the last frame");
+    if (phase_ == Phase::over) return bad_frame(type_, "after the last frame");
     if (receiver_ == Receiver::agent) {
         if (phase_ == Phase::stdin_ended && (is_data(type_) || type_ == FrameType::stdin_eof)) {
-            return bad_frame(type_, "behind STDIN_EOF");
+            return bad_frame(type_, "after STDIN_EOF");
         }
         if (type_ == FrameType::stdin_eof) phase_ = Phase::stdin_ended;
         return {};

@@ -145,7 +145,7 @@ void LiveLink::hear(std::string_view message) {
     if (!id) return log::error("invalid reply from authz", {{"why", describe(id.error())}});
     if (*id != 0) {
         const auto done = parse_reply<Done>(message);
-        if (!done) log::warn("authz takes in no live sessions", {{"why", describe(done.error())}});
+        if (!done) log::warn("authz does not accept live sessions", {{"why", describe(done.error())}});
         last_answer_ = *id;
         taken_in_ = done.has_value();
         return answered_.notify();

@@ -35,7 +35,7 @@ asio::awaitable<Opened<Upstream>> Upstream::open(Destined destined, std::string 
     answered = co_await upstream.await_answer(endpoint, answer_deadline);
     if (!answered) co_return tl::make_unexpected(answered.error());
     // It lives, as the probe has just found: it is busy.
-    if (!*answered) co_return missed(Missed::refused, endpoint, "no answer to what was asked of it");
+    if (!*answered) co_return missed(Missed::refused, endpoint, "no answer to the request");
     co_return upstream;
 }
 
@@ -55,13 +55,13 @@ asio::awaitable<Opened<void>> Upstream::probe(Destined destined, Deadline deadli
         if (!got) {
             const bool in_time = co_await wait_ready(upstream.socket_, upstream.socket_.wait_read, deadline);
             if (!in_time)
-                co_return missed(Missed::silent, endpoint, "it accepts connections and does not answer");
+                co_return missed(Missed::silent, endpoint, "it accepts connections but does not answer");
             continue;
         }
         // That a daemon has no such repository is as good an answer as any.
         const bool answers =
             *got > 0 && (is_daemon || static_cast<grv1::FrameType>(buffer[0]) == grv1::FrameType::pong);
-        if (!answers) co_return missed(Missed::refused, endpoint, "it does not serve at present");
+        if (!answers) co_return missed(Missed::refused, endpoint, "it is not serving");
         co_return Opened<void>();
     }
 }
@@ -98,7 +98,7 @@ Opened<bool> Upstream::take_open_ok(const Endpoint& endpoint, std::string_view b
         return missed(Missed::refused, endpoint, "not an agent: OPEN_OK expected");
     }
     const auto failure = grv1::parse_fail((*part)->payload);
-    if (!failure) return missed(Missed::refused, endpoint, "a FAIL that cannot be read");
+    if (!failure) return missed(Missed::refused, endpoint, "malformed FAIL");
     const std::string why = "FAIL " + std::to_string(static_cast<int>(failure->code)) + " " + failure->text;
     if (failure->code == grv1::FailCode::storage) {
         // It serves; only this repository's disk does not. A push that is not retryable goes nowhere else,

@@ -53,10 +53,10 @@ AuthRequest& check_signature(AuthRequest& request, std::string_view algorithm, s
     const auto bytes = fields.string();
     if (!made_by || !bytes || bytes->empty() || !fields.at_end())
         return refuse(request, Refusal::malformed, "the signature is malformed");
-    if (*made_by == "ssh-rsa") return refuse(request, Refusal::sha1, "a signature with SHA-1 (ssh-rsa)");
+    if (*made_by == "ssh-rsa") return refuse(request, Refusal::sha1, "the signature uses SHA-1 (ssh-rsa)");
     if (*made_by == algorithm) return request;
     return refuse(request, Refusal::algorithm_mismatch,
-                  "announced " + quoted(algorithm) + ", signed by " + quoted(*made_by));
+                  "announced " + quoted(algorithm) + ", but signed with " + quoted(*made_by));
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ AuthRequest parse_auth_request(std::string_view payload) {
     if (user) request.user = *user;
     if (!method) return refuse(request, Refusal::malformed, "the request is malformed");
     if (*service != "ssh-connection")
-        return refuse(request, Refusal::malformed, "there is no service " + quoted(*service));
+        return refuse(request, Refusal::malformed, "unknown service " + quoted(*service));
     if (*method != "publickey") return refuse_method(request, *method);
     const auto has_signature = fields.byte();
     const auto algorithm = fields.string();
@@ -83,10 +83,11 @@ AuthRequest parse_auth_request(std::string_view payload) {
     auto key = PublicKey::parse_blob(*blob);
     if (!key) return refuse_key(request, *blob, describe(key.error()));
     request.key = std::move(*key);
-    if (*algorithm == "ssh-rsa") return refuse(request, Refusal::sha1, "signatures with SHA-1 (ssh-rsa)");
+    if (*algorithm == "ssh-rsa")
+        return refuse(request, Refusal::sha1, "SHA-1 signatures (ssh-rsa) are not accepted");
     if (!belongs_to(*algorithm, *request.key)) {
         return refuse(request, Refusal::algorithm_mismatch,
-                      quoted(*algorithm) + " for a key of type " + request.key->algorithm());
+                      quoted(*algorithm) + " does not fit a key of type " + request.key->algorithm());
     }
     return request.has_signature ? check_signature(request, *algorithm, *signature) : request;
 }

@@ -92,7 +92,7 @@ void Connection::spend(std::chrono::nanoseconds time) {
     const std::string refused = limits_.spend ? limits_.spend(time) : "";
     if (!refused.empty()) return cut(EndReason::login_cpu, refused);
     if (cpu_before_login_ > limits_.cpu_before_login)
-        cut(EndReason::login_cpu, "This login takes too much processor time. Use an ed25519 key.");
+        cut(EndReason::login_cpu, "This login used too much CPU time. Use an ed25519 key.");
 }
 
 // libssh changes the state of a channel, and of the whole session, inside of calls that are about something
@@ -118,17 +118,17 @@ bool Connection::take_packet(std::uint8_t type, std::string_view payload) {
     if (type == message::disconnect) client_left_ = true;
     if (!logged_in_) return take_packet_before_login(type, payload);
     if (type == message::service_request) {
-        cut(EndReason::service, "There is no service to be asked for after the login.");
+        cut(EndReason::service, "No service can be requested after login.");
         return true;
     }
     switch (traffic_.receive(type, payload)) {
         case Traffic::Verdict::serve: return false;
         case Traffic::Verdict::drop: break;
         case Traffic::Verdict::window_exceeded:
-            cut(EndReason::window, "More data than the window of the channel allows.");
+            cut(EndReason::window, "The client sent more data than the channel window allows.");
             break;
         case Traffic::Verdict::tiny_packets:
-            cut(EndReason::tiny_packets, "Packets as small as this client wants are not served.");
+            cut(EndReason::tiny_packets, "The maximum packet size of this client is too small.");
             break;
         case Traffic::Verdict::number_given_twice:
             cut(EndReason::protocol, "Two open channels have the same number.");

@@ -19,7 +19,7 @@ namespace gerve::ssh {
 bool Connection::take_packet_before_login(std::uint8_t type, std::string_view payload) {
     if (type == message::userauth_request) {
         if (!service_asked_ || held_) {
-            cut(EndReason::protocol, "A request to log in came at the wrong moment.");
+            cut(EndReason::protocol, "Unexpected authentication request.");
             return true;
         }
         attempt_ = parse_auth_request(payload);
@@ -31,11 +31,11 @@ bool Connection::take_packet_before_login(std::uint8_t type, std::string_view pa
     if (type == message::service_request) {
         const auto service = FieldReader(payload).string();
         service_asked_ = service_pending_ = service == "ssh-userauth";
-        if (!service_asked_) cut(EndReason::service, "The only service is ssh-userauth.");
+        if (!service_asked_) cut(EndReason::service, "The only service before login is ssh-userauth.");
         return !service_asked_;
     }
     if (type >= message::userauth_info_response && type <= message::userauth_last) {
-        cut(EndReason::protocol, "An answer came to a question that was not asked.");
+        cut(EndReason::protocol, "Unexpected authentication response.");
         return true;
     }
     return false;

@@ -72,7 +72,7 @@ Result<HostKeyType> parse_host_key_type(std::string_view name) {
     for (const Kind& kind : kinds) {
         if (kind.name == name) return kind.type;
     }
-    return client_error("'" + printable(name, 40) + "' is not a type of host keys: ed25519, ecdsa or rsa");
+    return client_error("'" + printable(name, 40) + "' is not a type of host key: use ed25519, ecdsa or rsa");
 }
 
 std::string host_key_file(const std::string& directory, HostKeyType type) {
@@ -102,10 +102,11 @@ Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
         if (there || (!found->empty() && kind.type == HostKeyType::ecdsa)) continue;
         if (*was_made && kind.type == HostKeyType::ecdsa) continue;
         if (*was_made)
-            return internal_error(file +
-                                  " is gone, and clients know this server by it: put it back from a backup; "
-                                  "or remove " +
-                                  made_before + " to have new keys made, and every client will be warned");
+            return internal_error(
+                file +
+                " is missing, and clients know this server by it: restore it from a backup; "
+                "or remove " +
+                made_before + " to have new keys made, and every client will show a warning");
         if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
     }
     if (!*was_made) {
@@ -120,7 +121,7 @@ Result<std::string> make_host_key(const std::string& directory, HostKeyType type
     std::string file = host_key_file(directory, type);
     const auto there = is_there(file);
     if (!there) return pass_on(there);
-    if (*there) return client_error(file + " is there already");
+    if (*there) return client_error(file + " already exists");
     if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
     return file;
 }

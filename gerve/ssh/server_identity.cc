@@ -94,7 +94,7 @@ Result<ServerIdentity> ServerIdentity::load(const SshConfig& config,
         return internal_error(std::string("libssh ") + ssh_version(0) +
                               " is too old: 0.10.6 or newer is needed");
     }
-    if (host_keys.empty()) return internal_error("no host key: name one in ssh.host_keys");
+    if (host_keys.empty()) return internal_error("no host key: set ssh.host_keys");
     if (const auto problems = check_host_keys(host_keys); !problems.empty())
         return internal_error(problems.front());
     ServerIdentity identity(ssh_bind_new());

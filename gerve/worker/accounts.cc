@@ -11,16 +11,16 @@ bool is_full(unsigned held, unsigned limit) {
 }
 
 std::string too_many(const char* whose, unsigned limit, const char* what, const char* remedy) {
-    return std::string("ERROR: ") + whose + " may have " + std::to_string(limit) + " " + what +
+    return std::string("ERROR: ") + whose + " may have at most " + std::to_string(limit) + " " + what +
            " at this gateway at once. " + remedy + "\n";
 }
 
-constexpr const char* one_key = "One key";
-constexpr const char* one_account = "One account";
+constexpr const char* one_key = "This key";
+constexpr const char* one_account = "This account";
 constexpr const char* of_connections = "connections";
 constexpr const char* of_operations = "git operations";
-constexpr const char* close_some = "Close some of yours, then connect again.";
-constexpr const char* wait_for_some = "Wait until some of yours have ended, then try again.";
+constexpr const char* close_some = "Close some of them, then connect again.";
+constexpr const char* wait_for_some = "Wait until some of them have ended, then try again.";
 
 }  // namespace
 
@@ -102,9 +102,9 @@ void Accounts::trim(Clock::time_point now) {
         --key.idle;
         --account.idle;
         const auto cut = std::exchange(guest->cut, nullptr);
-        cut(std::string(of_key ? one_key : one_account) + " may have " +
+        cut(std::string(of_key ? one_key : one_account) + " may have at most " +
             std::to_string(of_key ? gateway_.idle_per_key : gateway_.idle_per_account) +
-            " idle connections at this gateway at once; this was the longest idle. Connect again.");
+            " idle connections at this gateway at once, and this was the longest idle. Connect again.");
     }
 }
 

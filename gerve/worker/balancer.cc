@@ -47,7 +47,7 @@ asio::awaitable<Result<ProxyHeader>> read_proxy_header(asio::io_context& loop, F
             good = client_error(errno_text("recv"));
         } else {
             const bool ready = co_await wait_ready(*watched, watched->wait_read);
-            if (!ready) good = client_error("no PROXY header in time");
+            if (!ready) good = client_error("no PROXY header was received in time");
         }
     }
     timer.cancel();
@@ -74,7 +74,7 @@ asio::awaitable<Result<IpAddress>> Balancers::find_client(asio::io_context& loop
                                                           IpAddress peer) {
     if (!include(peer)) co_return peer;
     if (waiting_ >= max_waiting_) {
-        co_return fail(ErrorKind::denied, "Too many connections wait for a balancer's header. Try again.");
+        co_return fail(ErrorKind::denied, "Too many connections are waiting for a PROXY header. Try again.");
     }
     shown_.set(++waiting_);
     const auto deadline = std::chrono::steady_clock::now() + header_patience;

@@ -58,7 +58,7 @@ class GitFront final : public OperationFront {
             denied_ = true;
             co_return fail(ErrorKind::denied, refused->told, std::string(rule_name(refused->because)));
         }
-        co_return unavailable("authz calls the handle of a request without one stale");
+        co_return unavailable("authz reports a stale handle for a request that has no handle");
     }
     asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest&, SessionReport&) override {
         co_return unavailable("nobody has logged in");
@@ -118,7 +118,7 @@ class GitConnection {
   private:
     tl::unexpected<Error> abandoned() {
         abandoned_ = true;
-        return client_error("ERROR: No git request came in time.\n");
+        return client_error("ERROR: No git request was received in time.\n");
     }
 
     asio::awaitable<Result<GitRequest>> receive_request(Deadline deadline) {

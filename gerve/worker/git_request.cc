@@ -28,7 +28,7 @@ Result<std::string> parse_extra(std::string_view rest) {
     std::string protocol;
     while (!rest.empty()) {
         const auto parameter = take_string(rest);
-        if (!parameter) return malformed("an extra parameter does not end");
+        if (!parameter) return malformed("an extra parameter is not terminated");
         if (!GitProtocol::parse(*parameter)) continue;
         if (!protocol.empty()) protocol += ':';
         protocol += *parameter;
@@ -40,10 +40,10 @@ Result<std::string> parse_parameters(std::string_view rest) {
     if (rest.empty()) return std::string();
     if (rest.front() != '\0') {
         const auto host = take_string(rest);
-        if (!host || !host->starts_with("host=")) return malformed("the host parameter is wrong");
+        if (!host || !host->starts_with("host=")) return malformed("the host parameter is malformed");
         if (rest.empty()) return std::string();
     }
-    if (rest.front() != '\0') return malformed("something stands behind the host");
+    if (rest.front() != '\0') return malformed("unexpected data after the host");
     return parse_extra(rest.substr(1));
 }
 
@@ -53,8 +53,9 @@ Result<std::size_t> git_request_size(std::string_view header) {
     unsigned length = 0;
     const char* end = header.data() + git_request_header;
     const auto [stopped, error] = std::from_chars(header.data(), end, length, 16);
-    if (error != std::errc() || stopped != end) return malformed("no packet");
-    if (length <= git_request_header || length > max_git_request) return malformed("its length is wrong");
+    if (error != std::errc() || stopped != end) return malformed("not a pkt-line");
+    if (length <= git_request_header || length > max_git_request)
+        return malformed("the packet length is invalid");
     return length;
 }
 
@@ -68,7 +69,7 @@ Result<GitRequest> parse_git_request(std::string_view packet) {
     const auto service = parse_service(line.substr(0, space));
     if (!service || space == std::string_view::npos) return client_error(messages::unknown_command());
     const std::string_view path = line.substr(space + 1);
-    if (!path.starts_with('/')) return malformed("its path does not begin with a slash");
+    if (!path.starts_with('/')) return malformed("the path does not begin with a slash");
     auto protocol = parse_parameters(rest);
     if (!protocol) return pass_on(protocol);
     auto repo = parse_url_path(path);

@@ -20,7 +20,7 @@ std::string LoginBudget::refusal(const std::string& address, Time now) const {
     const nanoseconds too_much = owed(account->second, now) - nanoseconds(at_once);
     if (too_much < nanoseconds(0)) return "";
     const auto wait = std::chrono::duration_cast<seconds>(too_much * refill_part) + seconds(1);
-    return "Logins from " + source + " that did not succeed took too much processor time. Try again in " +
+    return "Failed logins from " + source + " used too much CPU time. Try again in " +
            std::to_string(wait.count()) + " s.";
 }
 

@@ -47,14 +47,14 @@ bool is_port(std::string_view text) {
 
 tl::unexpected<Error> ProxyHeader::refuse(const char* why) {
     wanted_ = 0;
-    return client_error(std::string("no PROXY header: ") + why);
+    return client_error(std::string("invalid PROXY header: ") + why);
 }
 
 Result<void> ProxyHeader::take(std::string_view bytes) {
     text_ += bytes;
     if (can_become(text_, line_start)) return take_line();
     if (can_become(text_, signature)) return take_binary();
-    return refuse("it begins otherwise");
+    return refuse("the signature is unknown");
 }
 
 Result<void> ProxyHeader::take_line() {
@@ -68,7 +68,7 @@ Result<void> ProxyHeader::take_line() {
         wanted_ = 1;
         return text_.size() + wanted_ > max_line ? refuse("the line is too long") : Result<void>{};
     }
-    if (text_.substr(end) != "\r\n") return refuse("the line does not end");
+    if (text_.substr(end) != "\r\n") return refuse("the line is not terminated by CRLF");
     wanted_ = 0;
     return read_line(std::string_view(text_).substr(0, end));
 }
@@ -76,15 +76,15 @@ Result<void> ProxyHeader::take_line() {
 Result<void> ProxyHeader::read_line(std::string_view line) {
     const std::vector<std::string_view> words = split(line, ' ');
     if (words[1] == "UNKNOWN") return {};
-    if (words.size() != 6) return refuse("not six words");
+    if (words.size() != 6) return refuse("expected six words");
     const auto client = IpAddress::parse(words[2]);
     const auto reached = IpAddress::parse(words[3]);
     const bool v4 = words[1] == "TCP4";
     if (!v4 && words[1] != "TCP6") return refuse("neither TCP4 nor TCP6");
     if (!client || !reached || client->is_v4() != v4 || reached->is_v4() != v4) {
-        return refuse("not two addresses of its kind");
+        return refuse("expected two addresses of that protocol");
     }
-    if (!is_port(words[4]) || !is_port(words[5])) return refuse("not two ports");
+    if (!is_port(words[4]) || !is_port(words[5])) return refuse("expected two ports");
     auto plain = address_of(v4 ? AF_INET : AF_INET6, client->bytes());
     if (!plain) return pass_on(plain);
     client_ = *plain;
@@ -97,7 +97,7 @@ Result<void> ProxyHeader::take_binary() {
         return {};
     }
     const std::size_t rest = number_at(text_, 14);
-    if (rest > max_rest) return refuse("it is too long");
+    if (rest > max_rest) return refuse("the header is too long");
     wanted_ = fixed_size + rest - text_.size();
     return wanted_ > 0 ? Result<void>{} : read_binary();
 }
@@ -106,12 +106,12 @@ Result<void> ProxyHeader::read_binary() {
     const int version = static_cast<unsigned char>(text_[12]) >> 4;
     const int command = text_[12] & 0xf;
     const int family = static_cast<unsigned char>(text_[13]);
-    if (version != 2 || command > 1) return refuse("an unknown version or command");
+    if (version != 2 || command > 1) return refuse("unknown version or command");
     constexpr int local = 0, unspecified = 0x00, tcp4 = 0x11, tcp6 = 0x21, unix_stream = 0x31;
     if (command == local || family == unspecified || family == unix_stream) return {};
     if (family != tcp4 && family != tcp6) return refuse("not a TCP connection");
     const std::string_view addresses = std::string_view(text_).substr(fixed_size);
-    if (addresses.size() < (family == tcp4 ? 12U : 36U)) return refuse("its addresses are cut short");
+    if (addresses.size() < (family == tcp4 ? 12U : 36U)) return refuse("the addresses are truncated");
     auto client = address_of(family == tcp4 ? AF_INET : AF_INET6, addresses);
     if (!client) return pass_on(client);
     client_ = *client;

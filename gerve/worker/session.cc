@@ -57,7 +57,8 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     const auto self = shared_from_this();
     place_.emplace(std::move(place));
     place_->can_be_cut_by([connection = connection_] {
-        connection->disconnect(EndReason::login_timeout, "Others wait to log in. Connect again.");
+        connection->disconnect(EndReason::login_timeout,
+                               "Other clients are waiting to log in. Connect again.");
     });
     login_deadline_ = steady_clock::now() + worker_.config.login_grace;
     login_ = co_await authenticate(login_deadline_);
@@ -159,7 +160,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
         client_.version = connection_->client_version();
         if (++tries > worker_.config.max_auth_tries) {
             connection_->disconnect(EndReason::too_many_keys,
-                                    "Too many keys were offered. Name one with -i and IdentitiesOnly=yes.");
+                                    "Too many keys were offered. Choose one with -i and IdentitiesOnly=yes.");
             co_return std::nullopt;
         }
         if (!worker_.maintenance.empty()) {

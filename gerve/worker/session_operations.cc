@@ -114,8 +114,9 @@ asio::awaitable<Result<KeyFound>> Session::principal() {
         co_return **found;
     }
     // Let in while authz was away, and not known now that it is back: nothing was ever granted by that login.
-    if (!login_->found) co_return unavailable("the key that logged in while authz was away is not known");
-    co_return fail(ErrorKind::denied, messages::withdrawn(), "the key is not known any more");
+    if (!login_->found)
+        co_return unavailable("the key that logged in while authz was unreachable is not known");
+    co_return fail(ErrorKind::denied, messages::withdrawn(), "the key is no longer known");
 }
 
 asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& question, SessionReport& report) {
@@ -139,7 +140,7 @@ asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& ques
             co_return fail(kind_of(*refused), refused->told, std::string(rule_name(refused->because)));
         }
     }
-    co_return unavailable("authz calls every handle stale");
+    co_return unavailable("authz reports every handle as stale");
 }
 
 asio::awaitable<Result<SelfAnswer>> Session::tell_self(const SelfRequest& question, SessionReport& report) {
@@ -156,7 +157,7 @@ asio::awaitable<Result<SelfAnswer>> Session::tell_self(const SelfRequest& questi
         if (!answer) co_return pass_on(answer);
         if (auto* told = std::get_if<SelfAnswer>(&*answer)) co_return std::move(*told);
     }
-    co_return unavailable("authz calls every handle stale");
+    co_return unavailable("authz reports every handle as stale");
 }
 
 asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request) {

@@ -43,8 +43,9 @@ void Session::note_refusal(std::string_view reason, std::string_view text, std::
 void Session::tell_why(const ssh::AuthAttempt& attempt, bool wrong_login) {
     if (wrong_login) {
         const std::string& login = worker_.config.logins.front();
-        connection_->show_banner("There is no login name \"" + printable(attempt.user, 32) +
-                                 "\" here. Log in as " + login + ", as in " + login + "@HOST.\r\n");
+        connection_->show_banner("The login name \"" + printable(attempt.user, 32) +
+                                 "\" is not served here. Log in as " + login + ", for example " + login +
+                                 "@HOST.\r\n");
     } else if (attempt.refusal == Refusal::sha1) {
         connection_->show_banner(sha1_banner);
     } else if (attempt.refusal == Refusal::method_password || attempt.refusal == Refusal::method_keyboard) {

@@ -149,7 +149,7 @@ class Worker {
     asio::awaitable<void> watch_master() {
         std::function<void(std::string_view)> on_word = [this](std::string_view word) { hear(word); };
         co_await hear_master(control_, std::move(on_word));
-        drain("master is gone");
+        drain("the master closed its connection");
     }
 
     void hear(std::string_view message) {
@@ -197,7 +197,7 @@ class Worker {
     }
 
     void end_sessions() {
-        log::warn("ending what still runs",
+        log::warn("ending the remaining sessions",
                   {{"connections", context_.connections.size() + context_.git_connections}});
         context_.live.end_all(LiveEnd::stopped);
         close_idle(true);

@@ -99,7 +99,7 @@ class Mysql final : public Database {
         const auto locked = query({"write-lock", lock}, {});
         if (!locked) return pass_on(locked);
         if (locked->empty() || locked->front().front() != Column(std::int64_t{1})) {
-            return unavailable(place("begin") + ": another change is under way");
+            return unavailable(place("begin") + ": another change is in progress");
         }
         auto begun = run("START TRANSACTION", "begin");
         in_transaction_ = begun.has_value();
@@ -185,7 +185,7 @@ class Mysql final : public Database {
             found = session_->prepared.emplace(std::string(statement.sql), std::move(made)).first;
         }
         if (found->second.binds != binds.size()) {
-            return internal_error(place(statement.name) + ": another number of binds than of '?'");
+            return internal_error(place(statement.name) + ": the number of binds is not that of '?'");
         }
         sql::PreparedStatement& prepared = *found->second.statement;
         unsigned place_of_bind = 0;

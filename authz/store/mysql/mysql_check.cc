@@ -111,8 +111,8 @@ class MysqlCheck : FindingList {
 
     void check_secrecy(const MysqlHost& host, const MysqlAccess& access) {
         if (host.is_near() || !access.ca_file.empty()) return;
-        warning("what is asked of " + host.text() + ", and its answers, go in plain text",
-                "use directory.mysql.ca_file, or a network that nobody else listens to");
+        warning("queries to " + host.text() + " and their results are sent in plain text",
+                "set directory.mysql.ca_file, or use a network that nobody else can listen to");
     }
 
     void check_clock(MysqlSession& session, const MysqlHost& host) {
@@ -123,7 +123,7 @@ class MysqlCheck : FindingList {
         if (std::abs(skew) <= tolerable_skew) return;
         warning("the clock of " + host.text() + " is " + std::to_string(std::abs(skew) / 1000) + " s " +
                     (skew > 0 ? "ahead of" : "behind") + " this machine's",
-                "keep clocks together (NTP): tickets and the expiry of keys go by this machine's");
+                "synchronise the clocks (NTP): tickets and key expiry use this machine's clock");
     }
 
     void check_serving(MysqlSession& session, const MysqlAccess& access) {
@@ -146,9 +146,9 @@ class MysqlCheck : FindingList {
         if (!database) return wrong(describe(database.error()), "see the server's log");
         if (const auto fits = check_own_query(**database, name, own->at(name)); !fits) {
             return wrong(describe(fits.error()),
-                         "correct it, or grant SELECT on the tables that it names to " + access.user);
+                         "correct it, or grant SELECT on its tables to " + access.user);
         }
-        good(place + " fits");
+        good(place + " works");
     }
 
     // False: there is no use in looking further.
@@ -163,9 +163,9 @@ class MysqlCheck : FindingList {
         if (version == known) {
             good("schema version " + std::to_string(version));
         } else if (version < known) {
-            wrong(
-                "schema version " + std::to_string(version) + ", this program needs " + std::to_string(known),
-                "run `gerve schema migrate`");
+            wrong("schema version " + std::to_string(version) + ", but this program needs " +
+                      std::to_string(known),
+                  "run `gerve schema migrate`");
         } else {
             wrong("schema version " + std::to_string(version) + " is newer than this program's " +
                       std::to_string(known),
@@ -186,11 +186,11 @@ class MysqlCheck : FindingList {
         }
         const bool no_tables = trouble.number == 1146 && what == "schema_version";
         if (no_tables && !uses_own_tables()) {
-            return wrong("some statements are left to tables of Gerve's own, and " + schema + " has none",
+            return wrong("some statements use Gerve's own tables, and " + schema + " has none",
                          "give all four in [directory.mysql.queries]: key, repository, permission, route");
         }
         if (no_tables) {
-            return wrong(schema + " has no tables of Gerve: " + trouble.text,
+            return wrong(schema + " has no Gerve tables: " + trouble.text,
                          "run `gerve schema migrate`; or correct the schema in directory.mysql.uri");
         }
         wrong(trouble.text,
@@ -209,7 +209,7 @@ class MysqlCheck : FindingList {
         if (!config_.admin_user.empty() && !trouble_with(session, add_account)) {
             warning("the serving account " + access.user + " may change accounts and keys",
                     "REVOKE INSERT, UPDATE, DELETE" + on + "* FROM '" + access.user +
-                        "'; mysql-accounts.sql, which comes with Gerve, has what it needs");
+                        "'; mysql-accounts.sql, which comes with Gerve, lists what it needs");
         }
     }
 
@@ -230,7 +230,7 @@ class MysqlCheck : FindingList {
     void check_changes(MysqlSession& session, const MysqlAccess& access, const MysqlHost& host) {
         if (value_of(session, "SELECT @@global.read_only") == "1") {
             warning(host.text() + " is read-only: a replica?",
-                    "name the primary first in directory.mysql.uri; only lookups work there");
+                    "put the primary first in directory.mysql.uri; only reads work on a replica");
         }
         for (const char* change : changes) {
             const auto trouble = trouble_with(session, change);
@@ -238,11 +238,11 @@ class MysqlCheck : FindingList {
             return warning(
                 "commands cannot change the directory: " + trouble->text,
                 config_.admin_user.empty()
-                    ? "name another account in directory.mysql.admin_user"
-                    : "give " + access.user + " what mysql-accounts.sql says, which comes with Gerve");
+                    ? "set another account in directory.mysql.admin_user"
+                    : "give " + access.user + " the grants in mysql-accounts.sql, which comes with Gerve");
         }
         if (!config_.admin_user.empty())
-            good("commands use " + access.user + ", who may change the directory");
+            good("commands use the account " + access.user + ", which may change the directory");
     }
 
     const MysqlConfig& config_;

@@ -94,34 +94,36 @@ std::string mysql_remedy(const MysqlTrouble& trouble, const MysqlAccess& access)
     switch (servers_number(trouble)) {
         case 1044:
         case 1049:
-            return "schema " + access.uri.schema + " is missing, or closed to user " + access.user +
-                   ": check directory.mysql.uri and the grants";
+            return "schema " + access.uri.schema + " does not exist, or user " + access.user +
+                   " has no access to it: check directory.mysql.uri and the grants";
         case 1045:
         case 1698:
         case 2061:
             return "the server refuses user " + access.user +
                    ": check the user and the password file in [directory.mysql]" +
-                   (access.ca_file.empty() ? ", and whether the account demands TLS (ca_file)" : "");
+                   (access.ca_file.empty() ? ", and whether the account requires TLS (ca_file)" : "");
         case 1129:
-            return "the server has blocked this machine after too many broken connections: TRUNCATE TABLE "
-                   "performance_schema.host_cache there (MariaDB: FLUSH HOSTS), and raise max_connect_errors";
+            return "the server has blocked this machine after too many broken connections: run TRUNCATE "
+                   "TABLE performance_schema.host_cache there (MariaDB: FLUSH HOSTS), and raise "
+                   "max_connect_errors";
         case 1130: return "the server has no account for this host: check the Host column of its accounts";
         case 2026:
             return "TLS failed: check that the server offers TLS, that directory.mysql.ca_file signed its "
                    "certificate, and that the certificate is for the host in directory.mysql.uri";
-        case 3159: return "the server demands TLS: name the authority of its certificate in ca_file";
+        case 3159: return "the server requires TLS: set ca_file to the authority of its certificate";
         case 2002:
-        case 2003: return "see that the server runs and listens there, and that no firewall is between";
-        case 2005: return "correct the host in directory.mysql.uri, or the name service";
+        case 2003:
+            return "check that the server is running and listening there, and that no firewall is in between";
+        case 2005: return "correct the host in directory.mysql.uri, or fix name resolution";
         case 2006:
         case 2013:
-            return "it accepts connections and does not answer: see whether it is stopped, overloaded, or "
-                   "another kind of server";
+            return "the server accepts connections but does not answer: check whether it is stopped, "
+                   "overloaded, or another kind of server";
         case 1040:
         case 1203:
         case 1226:
             return "raise max_connections, or the account's limit: each gateway may hold twice "
-                   "authz.threads connections, and eight more";
+                   "authz.threads connections, plus eight";
         default: return "";
     }
 }

@@ -52,7 +52,7 @@ Result<MysqlUri> parse_tcp(std::string_view text) {
     std::string_view rest = text.substr(tcp.size());
     const auto slash = rest.find('/');
     if (slash == std::string_view::npos || !is_schema(rest.substr(slash + 1))) {
-        return refuse(text, "names no schema");
+        return refuse(text, "has no valid schema name");
     }
     MysqlUri uri;
     uri.schema = rest.substr(slash + 1);
@@ -71,12 +71,12 @@ Result<MysqlUri> parse_unix(std::string_view text) {
     const std::string_view rest = text.substr(unix_socket.size());
     const auto question = rest.find(schema_key);
     if (question == std::string_view::npos || !is_schema(rest.substr(question + schema_key.size()))) {
-        return refuse(text, "names no schema");
+        return refuse(text, "has no valid schema name");
     }
     const std::string_view path = rest.substr(0, question);
     if (!path.starts_with('/') || path.size() >= sizeof(sockaddr_un::sun_path) ||
         path.find('\0') != std::string_view::npos) {
-        return refuse(text, "names no socket");
+        return refuse(text, "has no valid socket path");
     }
     return MysqlUri{{MysqlHost{std::string(path), "", 0}},
                     std::string(rest.substr(question + schema_key.size()))};
@@ -97,7 +97,7 @@ bool MysqlHost::is_near() const {
 Result<MysqlUri> MysqlUri::parse(std::string_view text) {
     if (text.starts_with(tcp)) return parse_tcp(text);
     if (text.starts_with(unix_socket)) return parse_unix(text);
-    return refuse(text, "is no such address");
+    return refuse(text, "is malformed");
 }
 
 }  // namespace gerve

@@ -27,9 +27,9 @@ class RedisCheck : FindingList {
     std::optional<Endpoint> look_for(const RedisSettings& settings) {
         auto address = find_redis(settings);
         if (!address) {
-            wrong(address.error().detail, "see that one of routes.redis.sentinels runs and watches \"" +
-                                              settings.master +
-                                              "\" (SENTINEL MASTERS lists what it watches)");
+            wrong(address.error().detail,
+                  "check that one of routes.redis.sentinels is running and monitors \"" + settings.master +
+                      "\" (SENTINEL MASTERS lists what it monitors)");
             return std::nullopt;
         }
         if (!settings.master.empty())
@@ -43,9 +43,9 @@ class RedisCheck : FindingList {
             return wrong(
                 connection.error().detail,
                 config_.ca_file.empty()
-                    ? "see that Redis runs and listens there, and that no firewall is between"
-                    : "see that Redis listens there with TLS (tls-port), that its certificate is signed by "
-                      "ca_file and that it names this host");
+                    ? "check that Redis is running and listening there, and that no firewall is in between"
+                    : "check that Redis is listening there with TLS (tls-port), that ca_file signed its "
+                      "certificate, and that the certificate is for this host");
         }
         if (const auto logged_in = connection->log_in(settings.login); !logged_in) {
             return wrong(
@@ -62,10 +62,10 @@ class RedisCheck : FindingList {
     }
 
     [[nodiscard]] std::string remedy_for_ping(const std::string& text) const {
-        if (text.find("NOAUTH") != std::string::npos) return "name routes.redis.password_file (and user)";
+        if (text.find("NOAUTH") != std::string::npos) return "set routes.redis.password_file (and user)";
         if (text.find("NOPERM") != std::string::npos) return remedy_for_acl("+ping");
-        if (text.find("LOADING") != std::string::npos) return "it is loading its data: wait";
-        return "it accepts connections and does not answer: see whether it is stopped or overloaded";
+        if (text.find("LOADING") != std::string::npos) return "Redis is loading its data: wait";
+        return "Redis accepts connections but does not answer: check whether it is stopped or overloaded";
     }
 
     void check_secrecy(const Endpoint& address) {
@@ -73,8 +73,8 @@ class RedisCheck : FindingList {
                                 address.host() == "localhost" || address.host() == "::1" ||
                                 address.host().starts_with("127.");
         if (stays_here || !config_.ca_file.empty() || config_.password_file.empty()) return;
-        warning("the password goes to " + address.text() + " in plain text",
-                "use routes.redis.ca_file, or a network that nobody else listens to");
+        warning("the password is sent to " + address.text() + " in plain text",
+                "set routes.redis.ca_file, or use a network that nobody else can listen to");
     }
 
     // False: not the server to look into.
@@ -87,14 +87,14 @@ class RedisCheck : FindingList {
         if (role->kind == RedisReply::Kind::error) {
             if (!config_.master.empty()) {
                 warning("ROLE is refused: " + printable(role->text, 80),
-                        "allow it (+role), so that a master that was demoted is noticed at once");
+                        "allow it (+role), so that a demoted master is noticed at once");
             }
             return true;
         }
         if (role->kind == RedisReply::Kind::list && !role->list.empty() && role->list[0].text == "master")
             return true;
         wrong("redis " + connection.address().text() + " is not a master",
-              "name the master, or use sentinels and master");
+              "set routes.redis.address to the master, or set sentinels and master");
         return false;
     }
 

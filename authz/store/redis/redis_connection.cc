@@ -180,7 +180,7 @@ Result<RedisReply> RedisConnection::ask(std::initializer_list<std::string_view> 
     redisContext* context = context_->hiredis;
     // Nothing was asked, so what is there to read is the end of the connection or belongs to nobody.
     if (pollfd polled{context->fd, POLLIN, 0}; ::poll(&polled, 1, 0) != 0) {
-        return give_up(command, "the connection was closed or spoke unasked");
+        return give_up(command, "the connection was closed or sent an unexpected reply");
     }
     std::vector<const char*> starts;
     std::vector<std::size_t> sizes;
@@ -195,7 +195,7 @@ Result<RedisReply> RedisConnection::ask(std::initializer_list<std::string_view> 
     // hiredis's own timeout is for each read(2) anew, so that a server which drips would never meet it.
     const auto deadline = steady_clock::now() + redis_patience;
     for (int sent = 0; sent == 0;) {
-        if (!wait_for(context->fd, POLLOUT, deadline)) return give_up(command, "no answer in time");
+        if (!wait_for(context->fd, POLLOUT, deadline)) return give_up(command, "no reply in time");
         if (::redisBufferWrite(context, &sent) != REDIS_OK) return give_up(command, context->errstr);
     }
     void* reply = nullptr;
@@ -203,12 +203,12 @@ Result<RedisReply> RedisConnection::ask(std::initializer_list<std::string_view> 
         if (::redisGetReplyFromReader(context, &reply) != REDIS_OK) return give_up(command, context->errstr);
         if (reply != nullptr) break;
         overran_ = context->reader->len > max_unread;
-        if (overran_) return give_up(command, "the answer is too long");
-        if (!wait_for(context->fd, POLLIN, deadline)) return give_up(command, "no answer in time");
+        if (overran_) return give_up(command, "the reply is too long");
+        if (!wait_for(context->fd, POLLIN, deadline)) return give_up(command, "no reply in time");
         if (::redisBufferRead(context) != REDIS_OK) return give_up(command, context->errstr);
     }
     const std::unique_ptr<redisReply, FreeReply> owned(static_cast<redisReply*>(reply));
-    if (context->reader->pos < context->reader->len) return give_up(command, "more answers than questions");
+    if (context->reader->pos < context->reader->len) return give_up(command, "more replies than commands");
     return copy(*owned);
 }
 

@@ -14,7 +14,7 @@ Result<Endpoint> ask_sentinel(const Endpoint& sentinel, const RedisSettings& set
     const std::string who = "sentinel " + sentinel.text();
     if (reply->kind == RedisReply::Kind::nil) return unavailable(who + " knows no master " + settings.master);
     if (reply->kind != RedisReply::Kind::list || reply->list.size() != 2) {
-        return unavailable(who + ": " + printable(reply->text.empty() ? "unexpected answer" : reply->text));
+        return unavailable(who + ": " + printable(reply->text.empty() ? "unexpected reply" : reply->text));
     }
     auto master = Endpoint::parse("tcp://[" + reply->list[0].text + "]:" + reply->list[1].text);
     if (!master) return unavailable(who + ": " + master.error().told);
@@ -27,7 +27,7 @@ Result<void> expect_master(RedisConnection& connection) {
     if (role->kind == RedisReply::Kind::error && redis_error_word(*role) == "NOPERM") return {};
     if (role->kind == RedisReply::Kind::list && !role->list.empty() && role->list[0].text == "master")
         return {};
-    return unavailable("redis " + connection.address().text() + ": is not the master");
+    return unavailable("redis " + connection.address().text() + " is not the master");
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ Result<RedisSettings> RedisSettings::make(const RedisConfig& config) {
     }
     if (!config.ca_file.empty() && !redis_has_tls()) {
         return client_error(
-            "routes.redis.ca_file asks for TLS, and this program was built without it (hiredis_ssl)");
+            "routes.redis.ca_file needs TLS, but this program was built without it (hiredis_ssl)");
     }
     std::string password;
     if (!config.password_file.empty()) {
@@ -54,7 +54,7 @@ Result<RedisSettings> RedisSettings::make(const RedisConfig& config) {
         password = trim(*read);
         if (password.empty()) return internal_error(config.password_file + " is empty");
     } else if (!config.user.empty()) {
-        return client_error("routes.redis.user is given without a password_file");
+        return client_error("routes.redis.user is set without a password_file");
     }
     return RedisSettings{std::move(settings.addresses), config.master,
                          RedisLogin{config.user, Secret(std::move(password)), config.ca_file}, config.prefix};

@@ -70,7 +70,7 @@ void RedisRoutes::drop(std::uint64_t generation, const Error& error, Suspects wh
         }
         if (open_ == 0) counters_.live.set(0);
         if (which != Suspects::none && !std::exchange(was_told_away_, true)) {
-            log::warn("redis failed: routes come from the table", {{"why", error.detail}});
+            log::warn("Redis failed: using routes from the table", {{"why", error.detail}});
         }
     }
     news_.notify_all();
@@ -79,12 +79,12 @@ void RedisRoutes::drop(std::uint64_t generation, const Error& error, Suspects wh
 Result<std::optional<ServerName>> RedisRoutes::find(const Login& owner) {
     if (odd_.left_alone(owner.folded()) || monotonic_now() < ask_again_) {
         counters_.skipped.add();
-        return unavailable("redis is not asked for a moment: its last answer was of no use");
+        return unavailable("redis is not queried for a moment: its last reply was unusable");
     }
     auto slot = take();
     if (!slot) {
         counters_.skipped.add();
-        return unavailable("redis is away");
+        return unavailable("redis is unreachable");
     }
     const auto reply = slot->connection.ask({"GET", settings_.prefix + owner.folded()});
     if (!reply) {
@@ -127,7 +127,7 @@ void RedisRoutes::settle(Slot slot, const Login& owner, const RedisReply& reply,
     ask_again_ = monotonic_now() + refused_pause.count();
     counters_.live.set(0);
     if (!get_refused_.exchange(true))
-        log::warn("redis refuses to be asked: routes come from the table", {{"why", error.detail}});
+        log::warn("Redis refuses reads: using routes from the table", {{"why", error.detail}});
 }
 
 // Redis gave a route, or said that it has none.
@@ -136,21 +136,21 @@ void RedisRoutes::settle(Slot slot, const Login& owner) {
     odd_.forget(owner.folded());
     if (!get_refused_ || !get_refused_.exchange(false)) return;
     counters_.live.set(1);
-    log::info("redis answers again");
+    log::info("Redis answers again");
 }
 
 Error RedisRoutes::odd_value(const Slot& slot, const Login& owner, const RedisReply& reply) const {
     const bool is_text = reply.kind == RedisReply::Kind::text;
     return {ErrorKind::unavailable, "",
             "redis " + slot.connection.address().text() + ": GET " + printable(settings_.prefix) +
-                owner.folded() + (is_text ? ": no server name: " : ": ") + printable(reply.text, 80)};
+                owner.folded() + (is_text ? ": not a server name: " : ": ") + printable(reply.text, 80)};
 }
 
 void RedisRoutes::note_odd(const Login& owner, const Error& error, milliseconds leave_alone) {
     counters_.odd.add();
     if (!odd_.note(owner.folded(), error.detail, leave_alone)) return;
     rationed_log().write(log::Level::warn,
-                         "a route in redis cannot be used, the table's is: `gerve route sync` repairs it",
+                         "a route in Redis is unusable, using the table's: `gerve route sync` repairs it",
                          "redis", {{"owner", owner.folded()}, {"why", error.detail}});
 }
 
@@ -190,14 +190,14 @@ void RedisRoutes::note_refusal(const RedisReply& reply) {
     next_repair_ = steady_clock::now() + refused_pause;
     repairs_.clear();
     if (std::exchange(refusal_, word) == word) return;
-    log::warn("redis does not let missing routes be set: they come from the table until it does",
+    log::warn("Redis refuses writes: missing routes come from the table until it accepts them",
               {{"why", printable(reply.text, 200)}});
 }
 
 void RedisRoutes::note_repair() {
     counters_.repaired.add();
     const std::lock_guard lock(mutex_);
-    if (!std::exchange(refusal_, {}).empty()) log::info("redis lets missing routes be set again");
+    if (!std::exchange(refusal_, {}).empty()) log::info("Redis accepts writes again");
 }
 
 // True: as many connections as wanted are open.
@@ -214,14 +214,14 @@ bool RedisRoutes::refill() {
         if (!connection) {
             counters_.failures.add();
             if (!std::exchange(was_told_away_, true)) {
-                log::warn("redis is out of reach: routes come from the table",
+                log::warn("Redis is unreachable: using routes from the table",
                           {{"why", connection.error().detail}});
             }
             return false;
         }
         counters_.connections.add();
         if (generation != generation_) continue;
-        if (std::exchange(was_told_away_, false)) log::info("redis answers again");
+        if (std::exchange(was_told_away_, false)) log::info("Redis answers again");
         if (open_ == 0) next_repair_ = {};  // it may be another one
         ++open_;
         counters_.live.set(1);

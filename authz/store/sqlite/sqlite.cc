@@ -213,7 +213,7 @@ class Sqlite final : public Database {
     [[nodiscard]] tl::unexpected<Error> error(int code, const std::string& place) {
         std::string detail = place + ": " + sqlite3_errmsg(connection_.get());
         if ((code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB)
-            detail += " (put a backup back with `gerve restore FILE`)";
+            detail += " (restore a backup with `gerve restore FILE`)";
         if ((code & 0xff) == SQLITE_CONSTRAINT) return fail(ErrorKind::client, "", detail);
         broken_ = broken_ || ends_connection(code);
         return unavailable(detail);
@@ -238,7 +238,7 @@ class Sqlite final : public Database {
         if (!found) return found;
         sqlite3_stmt* prepared = *found;
         if (sqlite3_bind_parameter_count(prepared) != static_cast<int>(binds.size())) {
-            return internal_error(place(statement) + ": another number of binds than of '?'");
+            return internal_error(place(statement) + ": the number of binds is not that of '?'");
         }
         int place_of_bind = 0;
         for (const Bind& bind : binds) {
@@ -286,7 +286,7 @@ Result<void> make_file(const std::string& file) {
     struct stat status {};
     if (made) give_to_owner_of_directory(made.get(), file);
     if (::lstat(file.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
-        return unavailable(file + ": a symbolic link");
+        return unavailable(file + " is a symbolic link");
     return {};
 }
 
@@ -329,7 +329,7 @@ Result<void> Sqlite::connect(SqliteOpening& opening) {
     if (opening.is_another()) {
         if (auto whole = check_integrity(*this); !whole)
             return unavailable(file_ + ": replaced by a damaged file: " + describe(whole.error()) +
-                               "; put a backup back with `gerve restore FILE`");
+                               "; restore a backup with `gerve restore FILE`");
     }
     return writes ? run("PRAGMA journal_mode = WAL", "open") : Result<void>{};
 }

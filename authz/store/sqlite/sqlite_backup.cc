@@ -39,7 +39,7 @@ class Draft {
     // Errors: client.
     Result<void> make() {
         const Fd made(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!made) return client_error(errno_text("cannot make " + path_));
+        if (!made) return client_error(errno_text("cannot create " + path_));
         made_ = true;
         give_to_owner_of_directory(made.get(), path_);
         return {};
@@ -98,7 +98,7 @@ Result<void> copy_bytes(const std::string& from, const std::string& into) {
     const Fd in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat status {};
     if (!in || ::fstat(in.get(), &status) != 0) return client_error(errno_text("cannot read " + from));
-    if (!S_ISREG(status.st_mode)) return client_error(from + ": not a file");
+    if (!S_ISREG(status.st_mode)) return client_error(from + ": not a regular file");
     const Fd out(::open(into.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
     if (!out) return unavailable(errno_text("cannot write " + into));
     std::array<char, 65536> buffer{};
@@ -118,7 +118,7 @@ Result<BackupFacts> make_ready(const std::string& copy, const std::string& name)
     if (auto whole = check_whole(**database, name); !whole) return pass_on(whole);
     const auto version = read_schema_version(**database);
     if (!version) return client_error(name + ": " + describe(version.error()));
-    if (*version == 0) return client_error(name + " has no tables of Gerve");
+    if (*version == 0) return client_error(name + " has no Gerve tables");
     if (auto migrated = migrate_schema(**database); !migrated) return pass_on(migrated);
     return facts_of(**database);
 }
@@ -162,7 +162,7 @@ class HeldBack {
 Result<BackupFacts> backup_sqlite(const std::string& database, const std::string& into) {
     const auto taken = is_there(into);
     if (!taken) return pass_on(taken);
-    if (*taken) return client_error(into + " is there already");
+    if (*taken) return client_error(into + " already exists");
     Draft draft(into + ".part");
     if (auto made = draft.make(); !made) return pass_on(made);
     {
@@ -182,7 +182,7 @@ Result<BackupFacts> backup_sqlite(const std::string& database, const std::string
     draft.clean();
     if (auto synced = sync_file(draft.path()); !synced) return pass_on(synced);
     if (::link(draft.path().c_str(), into.c_str()) != 0)
-        return client_error(errno_text("cannot make " + into));
+        return client_error(errno_text("cannot create " + into));
     if (auto synced = sync_file(into); !synced) return pass_on(synced);
     return facts;
 }
@@ -191,7 +191,7 @@ Result<BackupFacts> restore_sqlite(const std::string& from, const std::string& d
     struct stat log {};
     if (::stat((from + "-wal").c_str(), &log) == 0 && log.st_size > 0)
         return client_error(from +
-                            " has a write-ahead log beside it and is in use, or was: restore what "
+                            " has a write-ahead log beside it, so it is or was in use: restore a file that "
                             "`gerve backup` wrote");
     Draft draft(database + ".restoring-" + file_stamp(now));
     if (auto made = draft.make(); !made) return pass_on(made);

@@ -57,7 +57,7 @@ std::optional<SqliteHeader> read_header(sqlite3* connection) {
 }
 
 std::string remedy() {
-    return ": put a backup back with `gerve restore FILE`";
+    return ": restore a backup with `gerve restore FILE`";
 }
 
 }  // namespace
@@ -108,7 +108,7 @@ void SqliteWatch::settle(sqlite3* connection) {
 
 Result<void> SqliteWatch::check(sqlite3* connection) {
     const auto named = identity_of(file_);
-    if (!named) return unavailable(file_ + ": the database file is gone" + remedy());
+    if (!named) return unavailable(file_ + ": the database file is missing" + remedy());
     if (named != database_) return unavailable(file_ + ": the database file was replaced");
     if (is_empty(file_)) {
         return spoil(file_ + ": the database file was truncated" + remedy(), Log::does_not_fit);
@@ -162,7 +162,7 @@ Result<void> SqliteOpening::lock(std::chrono::milliseconds patience) {
     const std::int64_t deadline = monotonic_now() + patience.count();
     while (::flock(identity_.get(), LOCK_EX | LOCK_NB) != 0) {
         if (monotonic_now() >= deadline)
-            return unavailable(file_ + ": another process is opening it and does not get done");
+            return unavailable(file_ + ": another process is opening it and has not finished");
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     return {};
@@ -193,13 +193,14 @@ void SqliteOpening::put_log_aside() const {
     const std::string aside = file_ + "-wal." + std::to_string(unix_now() / 1000);
     (void)::rename((file_ + "-wal").c_str(), aside.c_str());
     (void)::unlink((file_ + "-shm").c_str());
-    log::warn("the database file was replaced; the former file's write-ahead log is kept apart",
+    log::warn("the database file was replaced; the former file's write-ahead log was set aside",
               {{"file", file_}, {"kept", aside}});
 }
 
 Result<void> SqliteOpening::prepare(bool may_make) {
     found_ = identity_of(file_);
-    if (!found_ && (last_ || !may_make)) return unavailable(file_ + ": the database file is gone" + remedy());
+    if (!found_ && (last_ || !may_make))
+        return unavailable(file_ + ": the database file is missing" + remedy());
     if (!last_ || !found_) return {};
     if (is_empty(file_)) return unavailable(file_ + ": the database file was truncated" + remedy());
     replaced_ = *found_ != last_->database;
@@ -211,16 +212,16 @@ Result<void> SqliteOpening::check(sqlite3* connection) {
     const auto named = identity_of(file_);
     if (found_ && named != found_) return unavailable(file_ + ": the database file was replaced just now");
     found_ = named;
-    if (!named) return unavailable(file_ + ": the database file is gone" + remedy());
+    if (!named) return unavailable(file_ + ": the database file is missing" + remedy());
     if (SqliteWatch::Shared::of(*named)->spoiled)
-        return unavailable(file_ + ": its files were changed; connections of before are being closed");
+        return unavailable(file_ + ": its files were changed; the previous connections are being closed");
     if (!last_ || replaced_) return {};
     const auto header = read_header(connection);
     const std::string log = file_ + "-wal";
     const bool has_log = identity_of(log) == last_->log && !is_empty(log);
     if (has_log && header && header->is_older_than(last_->header))
         return unavailable(file_ + ": overwritten in place while " + log +
-                           " holds changes to what it was; neither is used" + remedy());
+                           " holds changes to the former file; neither is used" + remedy());
     return {};
 }
 
@@ -238,7 +239,7 @@ SqliteWatch SqliteOpening::finish(sqlite3* connection) {
                          last_->header != record.header;
     if (identity_ && changed) write(record);
     if (replaced_)
-        log::warn("the database file is another one than before, and is served",
+        log::warn("the database file was replaced; the new file is in use",
                   {{"file", file_}, {"next time", "`gerve restore FILE` while this runs"}});
     return watch;
 }

@@ -19,7 +19,7 @@ std::string why_not_opened(const std::string& file, bool writes) {
     struct stat status {};
     const bool looked = ::stat(file.c_str(), &status) == 0;
     const bool missing = !looked && errno == ENOENT;
-    if (!looked && !missing && errno != EACCES && errno != EPERM) return errno_text("cannot look at it");
+    if (!looked && !missing && errno != EACCES && errno != EPERM) return errno_text("cannot access it");
     if (missing && !writes) return "";
     const auto slash = file.rfind('/');
     const std::string parent =

@@ -45,7 +45,7 @@ def logged_in(door, key, count: int):
 
 def test_one_connection_too_many_is_told_so_and_ends(site, door, alice, bob, project):
     with logged_in(door, alice.key, 6) as clients, logged_in(door, bob.key, 1):
-        told = "ERROR: One key may have 6 connections at this gateway at once. Close some of yours, then connect again.\n"
+        told = "ERROR: This key may have at most 6 connections at this gateway at once. Close some of them, then connect again.\n"
         alice.ssh(f"git-upload-pack '{project.path}'", exit=75, stdout="", stderr=told)
         alice.ssh(exit=75, stdout="", stderr=told)
         bob.git("ls-remote", project.url)
@@ -55,7 +55,7 @@ def test_one_connection_too_many_is_told_so_and_ends(site, door, alice, bob, pro
     with logged_in(door, alice.key, 6), RawClient(door) as over:
         over.log_in(alice.key)
         assert over.is_cut(20), "it asks for nothing, and does not stay"
-        assert "One key may have 6 connections" in over.disconnect_text
+        assert "This key may have at most 6 connections" in over.disconnect_text
 
 
 def test_one_connection_too_many_is_in_the_trail(site, door, alice, project):
@@ -89,7 +89,7 @@ def test_an_accounts_keys_share_its_connections(site, door, alice):
     with logged_in(door, alice.key, 5), logged_in(door, second, 2), RawClient(door) as over:
         answer = over.log_in(second).open_session().exec("git-upload-pack 'a/b'")
         assert (answer.exit, answer.stdout) == (75, b"")
-        assert b"One account may have 7 connections" in answer.stderr
+        assert b"This account may have at most 7 connections" in answer.stderr
 
 
 def test_operations_of_one_key_over_its_connections(site, door, alice, bob, project):
@@ -98,7 +98,7 @@ def test_operations_of_one_key_over_its_connections(site, door, alice, bob, proj
         for channel in held:
             channel.request("exec", True, f"git-upload-pack '{project.path}'")
         wait_until(lambda: len(site.gateway.git_processes()) == 3, "three run")
-        told = "ERROR: One key may have 3 git operations at this gateway at once. Wait until some of yours have ended, then try again.\n"
+        told = "ERROR: This key may have at most 3 git operations at this gateway at once. Wait until some of them have ended, then try again.\n"
         alice.ssh(f"git-upload-pack '{project.path}'", exit=75, stdout="", stderr=told)
         bob.git("ls-remote", project.url)
         alice.ssh(exit=1, stderr=greeting(alice.login))
@@ -120,7 +120,7 @@ def test_the_longest_idle_connections_go(site, door, alice, project):
         channel.request("exec", True, f"git-upload-pack '{project.path}'")
         wait_until(lambda: site.gateway.git_processes(), "one works")
         wait_until(lambda: not clients[1].is_alive() and not clients[2].is_alive(), "two are one too many each", timeout=40)
-        assert "One key may have 2 idle connections" in clients[1].disconnect_text
+        assert "This key may have at most 2 idle connections" in clients[1].disconnect_text
         assert all(clients[number].is_alive() for number in (0, 3, 4)), "who works stays, and so many idle ones"
 
 

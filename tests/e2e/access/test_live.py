@@ -185,7 +185,7 @@ def test_an_idle_connection_ends_with_its_key(site, alice, bob):
 
 
 def test_a_kill_that_chooses_nothing_ends_nothing(site):
-    site.gerve("kill", exit=2, says="give one of SESSION, --key and --user")
+    site.gerve("kill", exit=2, says="give exactly one of SESSION, --key and --user")
     site.gerve("kill", "abc", exit=2, says="first 6 digits")
     site.gerve("kill", "--user", "nobody-at-all", exit=1, says="no matching session is live")
 

@@ -120,7 +120,7 @@ def test_processes_that_start_meanwhile_know(site, alice, project):
 def test_a_balancer_keeps_sending_clients(site):
     """Even though the directory is away: somebody has to tell them."""
     turn(site, "on", TEXT)
-    assert site.metrics.get("/readyz") == (200, "ready: clients are told of maintenance\n")
+    assert site.metrics.get("/readyz") == (200, "ready: maintenance is on\n")
     subprocess.run(["kill", "-STOP", str(site.gateway.authz())], check=True)
     try:
         assert site.metrics.get("/readyz")[0] == 200

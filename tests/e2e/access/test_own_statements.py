@@ -94,13 +94,13 @@ def test_explain_of_what_is_allowed_names_facts_and_route(forge):
 
 
 def test_a_login_is_told_to_come_as_a_key(forge):
-    forge.gerve("explain", "alice", "git-upload-pack 'alice/open'", exit=1, says="in place of 'alice' give a key")
+    forge.gerve("explain", "alice", "git-upload-pack 'alice/open'", exit=1, says="instead of 'alice' give a key")
 
 
 @pytest.mark.parametrize("command", ["user list", "repo list", "key show SHA256:" + "A" * 43, "route get alice",
                                      "user add carol"])
 def test_commands_that_look_or_change_name_the_place_and_what_works(forge, command):
-    forge.gerve(*command.split(), exit=1, says=["see and change it there", "gerve explain SHA256:"])
+    forge.gerve(*command.split(), exit=1, says=["view and change it there", "gerve explain SHA256:"])
 
 
 def test_a_database_that_goes_opens_the_breaker_and_commands_name_the_check(workspace):
@@ -121,6 +121,6 @@ def test_a_database_that_goes_opens_the_breaker_and_commands_name_the_check(work
         wait_until(breaker_opens, "nothing is asked any more", timeout=30)
         assert site.metrics.get("/readyz")[0] == 503
         for command in (["schema", "migrate"], ["explain", holder.key.fingerprint, "git-upload-pack 'a/b'"]):
-            site.gerve(*command, exit=1, says="`gerve check` says what is wrong there, and how to fix it")
+            site.gerve(*command, exit=1, says="`gerve check` reports what is wrong and how to fix it")
     finally:
         site.close()

@@ -156,8 +156,8 @@ def _cut(lines):
         (_flip_first, r"trail:1: event 1 was altered"),
         (_behead, r"trail:1: the beginning is cut off: the trail starts at event 4"),
         (_delete, r"trail:5: event 5 is missing before this line"),
-        (_swap, r"trail:6: event 5 stands behind event 6: moved"),
-        (_cut, r"trail:\d+: cut off: the trail ends at event \d+, the anchor is event \d+"),
+        (_swap, r"trail:6: event 5 comes after event 6: moved"),
+        (_cut, r"trail:\d+: cut off: the trail ends at event \d+, but the anchor is event \d+"),
     ],
 )
 def test_damage_is_found_and_named(quiet, damage, says, tmp_path):
@@ -215,7 +215,7 @@ def test_commands_record_themselves_while_nothing_runs(private_sites):
     site.gerve("user", "suspend", "alice")
     assert [one["command"] for one in events(site, "--event", "admin")] == ["user add", "user suspend"]
     (site.state / "audit.key").chmod(0o644)
-    site.gerve("user", "unsuspend", "alice", exit=1, says="no change is made that cannot be recorded")
+    site.gerve("user", "unsuspend", "alice", exit=1, says="nothing was done, because the change cannot be recorded")
     (site.state / "audit.key").chmod(0o600)
     assert site.entry("alice", "user", "list")["state"] == "suspended"
     site.start()

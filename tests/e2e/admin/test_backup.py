@@ -33,7 +33,7 @@ def test_a_backup_is_restored_while_it_is_served(private_site):
     alice, project, backup = prepared(site)
     bob = site.person("bob")
     bob.ssh("whoami", says=bob.login)
-    site.gerve("restore", backup, says=("restored", "the database of before is kept as"))
+    site.gerve("restore", backup, says=("restored", "the previous database is kept as"))
     for _ in range(5):
         alice.git("ls-remote", project.url)
     wait_until(lambda: bob.ssh(exit=ANY).exit == 255, "bob's key is unknown again", timeout=5)
@@ -52,7 +52,7 @@ def test_a_backup_is_restored_while_it_is_served(private_site):
 def test_what_is_no_backup_is_refused(private_site):
     site = private_site
     alice, project, backup = prepared(site)
-    site.gerve("backup", backup, exit=1, says="is there already")
+    site.gerve("backup", backup, exit=1, says="already exists")
     text = site.directory / "text"
     text.write_text("no database")
     site.gerve("restore", text, exit=1, says=str(text))
@@ -97,11 +97,11 @@ def test_a_database_that_is_gone_is_not_made_anew(private_site):
     site = private_site
     alice, project, backup = prepared(site)
     (site.state / "gerve.db").unlink()
-    wait_until(lambda: "the database file is gone" in site.gateway.log(), "the log says it", timeout=10)
+    wait_until(lambda: "the database file is missing" in site.gateway.log(), "the log says it", timeout=10)
     refused = wait_until(lambda: [asked for asked in [alice.git("ls-remote", project.url, exit=ANY)] if asked.exit == 128],
                          "each connection has looked at its file")[0]
     assert "cannot check your access" in refused.stderr
-    site.gerve("user", "list", exit=1, says=("the database file is gone", "gerve restore"))
+    site.gerve("user", "list", exit=1, says=("the database file is missing", "gerve restore"))
     assert not (site.state / "gerve.db").exists()
     site.gerve("restore", backup)
     wait_until(lambda: alice.git("ls-remote", project.url, exit=ANY).exit == 0, "it is served again", timeout=5)
@@ -121,7 +121,7 @@ def test_without_its_key_the_trail_is_not_written(private_site):
     work = alice.clone(project)
     work.commit("more")
     work.git("push", exit=128, says="Gerve cannot record this push right now")
-    assert "audit.key is gone" in site.gateway.log() and "gerve audit new-chain" in site.gateway.log()
+    assert "audit.key is missing" in site.gateway.log() and "gerve audit new-chain" in site.gateway.log()
     assert not key.exists()
     assert (site.state / "audit.jsonl").read_text() == trail
     (site.directory / "audit.key").rename(key)
@@ -132,7 +132,7 @@ def test_without_its_key_the_trail_is_not_written(private_site):
 def test_a_new_chain_is_on_record(private_site):
     site = private_site
     alice, project, _ = prepared(site)
-    site.gerve("audit", "new-chain", exit=1, says="nothing to begin anew")
+    site.gerve("audit", "new-chain", exit=1, says="no new chain is needed")
     site.gateway.stop()
     (site.state / "audit.key").unlink()
     site.gateway.start()
@@ -151,7 +151,7 @@ def test_host_keys_that_are_gone_are_not_made_anew(private_site):
     site.gateway.stop()
     key = site.state / "ssh_host_ed25519_key"
     key.rename(site.directory / "kept")
-    site.gateway.fails_to_start("ssh_host_ed25519_key is gone, and clients know this server by it", exit=1)
+    site.gateway.fails_to_start("ssh_host_ed25519_key is missing, and clients know this server by it", exit=1)
     assert not key.exists()
     (site.directory / "kept").rename(key)
     site.gateway.start()

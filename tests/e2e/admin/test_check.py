@@ -186,11 +186,11 @@ def test_what_cannot_be_looked_at_is_not_missing(private_sites):
     kept = site.state.rename(site.state.with_name("kept"))
     site.state.symlink_to(site.state)
     reason = "Too many levels of symbolic links"
-    told = site.gerve("check", exit=(1, 2), says=reason, silent_about=["at its first start", "is not there"])
+    told = site.gerve("check", exit=(1, 2), says=reason, silent_about=["at its first start", "does not exist"])
     for what in ("host keys", "ticket keys", "directory"):
-        assert re.search(f"FAIL +{what} +cannot look at .*{reason}", told.stdout), told.stdout
+        assert re.search(f"FAIL +{what} +cannot access .*{reason}", told.stdout), told.stdout
     for command in (("user", "list"), ("user", "add", "bob"), ("maintenance", "on", "back soon")):
-        site.gerve(*command, exit=1, says=reason, silent_about="is not there")
+        site.gerve(*command, exit=1, says=reason, silent_about="does not exist")
     site.state.unlink()
     kept.rename(site.state)
     assert [one["login"] for one in site.gerve_json("user", "list")] == ["alice"]

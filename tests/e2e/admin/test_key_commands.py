@@ -108,7 +108,7 @@ def test_a_key_that_logged_in_is_moved_and_its_past_stays(site, alice, bob):
     site.add_key(bob.login, key)
     mover = alice.with_key(key)
     mover.ssh(exit=1, stderr=greeting(bob.login))
-    site.gerve("key", "move", key.fingerprint, alice.login, says=f"belongs to {alice.login} now")
+    site.gerve("key", "move", key.fingerprint, alice.login, says=f"now belongs to {alice.login}")
     mover.ssh(exit=1, stderr=greeting(alice.login))
     wait_until(lambda: len(proofs(site, key)) == 2, "both logins are on record")
     assert proofs(site, key) == [bob.login, alice.login]
@@ -246,7 +246,7 @@ def test_a_private_key_is_told_apart_and_never_repeated(site, alice):
     content = alice.key.private.read_text()
     outcome = site.gerve("key", "add", alice.login, str(alice.key.private), exit=1)
     assert "this is a private key: give the .pub file" in outcome.stderr
-    assert f"here it is {alice.key.public}" in outcome.stderr
+    assert f"the public key is in {alice.key.public}" in outcome.stderr
     assert not any(line in outcome.transcript() for line in content.splitlines()[1:-1])
 
 

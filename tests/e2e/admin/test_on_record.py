@@ -58,7 +58,7 @@ def test_a_signal_does_not_keep_quiet_that_a_change_is_not_on_record(private_sit
     running.process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     holder.rollback()
-    running.finish(exit=-signal.SIGINT, says="it is done, but not on record: ")
+    running.finish(exit=-signal.SIGINT, says="the change was made, but is not recorded: ")
     (private_site.state / "audit.key").chmod(0o600)
 
 
@@ -105,7 +105,7 @@ def test_a_change_that_authz_may_have_recorded_is_not_recorded_twice(private_sit
     (site.state / "authz.sock").unlink(missing_ok=True)
     mute = MuteAuthz(site)
     try:
-        site.gerve("user", "add", "bob", exit=1, says="it is done, but perhaps not on record")
+        site.gerve("user", "add", "bob", exit=1, says="the change was made, but is perhaps not recorded")
     finally:
         mute.close()
     assert [one["command"] for one in mute.told] == ["user add"]

@@ -92,7 +92,7 @@ def test_what_root_may_not_delete_keeps_its_entry(private_sites):
     assert disk.is_dir()
     os.chown(site.state, 65534, 65534)
     for command in (("delete", "-y"), ("fsck",), ("size",)):
-        site.gerve("repo", command[0], "alice/secret", *command[1:], exit=1, says="the repositories are nobody's: start it")
+        site.gerve("repo", command[0], "alice/secret", *command[1:], exit=1, says="the repositories belong to nobody: start `gerve serve`")
     assert disk.is_dir()
     assert site.gerve_json("repo", "list")[0]["repository"] == "alice/secret"
     os.chown(site.state, 0, 0)
@@ -104,12 +104,12 @@ def test_what_lies_on_another_server_is_not_forgotten_in_silence(house):
     repository = owned(house, "moved", private=True)
     house.gerve("route", "set", repository.owner, "fs2")
     outcome = house.gerve("repo", "delete", repository.path, "-y")
-    assert outcome.stderr == (f"gerve: fs2 does not have {repository.path}: only its entry is deleted; if it lies "
-                              "elsewhere, remove it there\n")
+    assert outcome.stderr == (f"gerve: fs2 does not have {repository.path}: only its entry was deleted; if the "
+                              "repository is elsewhere, remove it there\n")
     assert repository.disk.is_dir() and not listed(house, repository)
     house.gerve("route", "set", repository.owner, house.files.name)
     house.gerve("repo", "create", repository.path, exit=1,
-                says="fs1 has one of that name which no entry here belongs to: look at it there, move it away")
+                says="fs1 has a repository of that name that does not belong to any entry here: inspect it")
     assert not listed(house, repository)
 
 
@@ -123,7 +123,7 @@ def test_what_is_gone_from_the_disk_loses_its_entry_and_that_is_told(private_sit
     for command in ("fsck", "size"):
         site.gerve("repo", command, repository.path, exit=1, says=f"local does not have {repository.path}")
     assert site.gerve("repo", "delete", repository.path, "-y").stderr.startswith(
-        f"gerve: local does not have {repository.path}: only its entry is deleted")
+        f"gerve: local does not have {repository.path}: only its entry was deleted")
     assert site.gerve_json("repo", "list") == []
 
 
@@ -142,7 +142,7 @@ def test_what_cannot_be_opened_is_not_gone(private_sites, serving):
         site.gateway.stop()
     for command in (("delete", "-y"), ("fsck",), ("size",), ("rename", "other")):
         site.gerve("repo", command[0], repository.path, *command[1:], exit=1,
-                   says=f"{place}: a symbolic link on the way, which is never followed")
+                   says=f"{place}: the path contains a symbolic link, which is not followed")
     assert listed(site, repository) and (elsewhere / "HEAD").exists()
     place.unlink()
     elsewhere.rename(place)
@@ -167,7 +167,7 @@ def test_disk_trouble_sends_fetches_to_the_next_endpoint_and_nothing_else(house)
         work.commit("more")
         refused = work.git("push", "origin", "HEAD", exit=128)
         assert "is not answering" in refused.stderr
-        house.gerve("repo", "fsck", repository.path, exit=1, says="HEAD names neither a ref nor a commit")
+        house.gerve("repo", "fsck", repository.path, exit=1, says="HEAD is neither a ref nor a commit")
         assert alice.git("ls-remote", repository.url).stdout == before
         assert " what=\"git-receive-pack" not in second.log() and "admin fsck" not in second.log()
     finally:
@@ -197,7 +197,7 @@ def test_a_repository_of_sha256_and_its_default_branch(private_sites, serving):
     assert len(copy.rev("HEAD")) == 64
     if not serving:
         site.gateway.stop()
-    site.gerve("repo", "set-head", repository.path, "refs/heads/trunk", says="trunk now")
+    site.gerve("repo", "set-head", repository.path, "refs/heads/trunk", says="is now trunk")
     assert repository.git("symbolic-ref", "HEAD") == "refs/heads/trunk"
     (details,) = [one["details"] for one in events(site, "--event", "admin") if one["command"] == "repo set-head"]
     assert details == {"repo": repository.path, "before": "main", "after": "trunk"}
@@ -259,7 +259,7 @@ def test_git_daemons_are_passed_by(house):
         house.gerve("server", "set", "fs1", daemon)
         for command in (("size",), ("delete", "-y")):
             house.gerve("repo", command[0], repository.path, *command[1:], exit=1,
-                        says=f"put one there and add it, `gerve server set fs1 HOST:PORT {daemon}`")
+                        says=f"add the agent with `gerve server set fs1 HOST:PORT {daemon}`")
     finally:
         house.gerve("server", "set", "fs1", agent)
     assert listed(house, repository) and repository.disk.is_dir()
@@ -272,7 +272,7 @@ def test_a_creation_without_an_answer_loses_nothing(house, mute):
     owner = house.person("alice")
     house.gerve("route", "set", owner.login, "fs1")
     repository = Repository(owner.login, "cut", house.files.root)
-    house.gerve("repo", "create", repository.path, exit=1, says=f"whether {repository.path} is made is unknown")
+    house.gerve("repo", "create", repository.path, exit=1, says=f"whether {repository.path} was created is unknown")
     assert mute.asked == 1
     assert repository.disk.is_dir()
     assert [one["state"] for one in listed(house, repository)] == ["disabled"]
@@ -286,7 +286,7 @@ def test_a_deletion_without_an_answer_is_repeated(house, mute):
     house.gerve("server", "set", "fs1", address_of(house.files))
     repository = owned(house)
     house.gerve("server", "set", "fs1", mute.endpoint, address_of(house.files))
-    house.gerve("repo", "delete", repository.path, "-y", exit=1, says="whether it is deleted there is unknown")
+    house.gerve("repo", "delete", repository.path, "-y", exit=1, says="whether the file server has deleted it is unknown")
     assert mute.asked == 1 and listed(house, repository)
     house.gerve("server", "set", "fs1", address_of(house.files))
     house.gerve("repo", "delete", repository.path, "-y", says="fs1 does not have")
@@ -297,7 +297,7 @@ def test_a_renaming_without_an_answer_is_finished_by_the_next(house, mute):
     house.gerve("server", "set", "fs1", address_of(house.files))
     repository = owned(house, "before")
     house.gerve("server", "set", "fs1", mute.endpoint, address_of(house.files))
-    house.gerve("repo", "rename", repository.path, "after", exit=1, says="whether it is renamed there is unknown")
+    house.gerve("repo", "rename", repository.path, "after", exit=1, says="whether the file server has renamed it is unknown")
     assert mute.asked == 1 and listed(house, repository)
     house.gerve("server", "set", "fs1", address_of(house.files))
     renamed = Repository(repository.owner, "after", house.files.root)

@@ -21,7 +21,7 @@ def test_a_renamed_account_keeps_its_repositories_and_its_old_urls(site, alice, 
         alice.publish(repository)
     site.grant(repositories[0], bob, "read")
     new = f"{alice.login}-new"
-    site.gerve("user", "rename", alice.login, new, stdout=f"{alice.login} is {new} now\n", stderr="")
+    site.gerve("user", "rename", alice.login, new, stdout=f"{alice.login} is now {new}\n", stderr="")
     alice.ssh(exit=1, stderr=greeting(new))
     for repository in repositories:
         now = renamed(repository, new)
@@ -39,7 +39,7 @@ def test_the_old_login_is_reserved_until_it_is_freed(site, alice, bob, project):
     site.gerve("user", "rename", alice.login, new)
     site.gerve("user", "add", alice.login, exit=1, says=f"`gerve user remove {alice.login}` frees it")
     site.gerve("user", "rename", bob.login, alice.login, exit=1, says="reserved")
-    site.gerve("repo", "create", f"{alice.login}/more", exit=1, says=f"{alice.login} is called {new} now")
+    site.gerve("repo", "create", f"{alice.login}/more", exit=1, says=f"{alice.login} is now called {new}")
     site.gerve("user", "remove", alice.login)
     alice.git("ls-remote", project.url, exit=128, says=NOT_FOUND)
     site.gerve("user", "add", alice.login, stdout="", stderr="")
@@ -65,7 +65,7 @@ def test_an_organisation_is_renamed(site, alice):
 def test_a_login_that_is_taken_changes_nothing(site, alice, bob, project):
     for taken in (bob.login, bob.login.upper()):
         site.gerve("user", "rename", alice.login, taken, exit=1, says=f"already a user called {bob.login}")
-    site.gerve("user", "rename", alice.login, alice.login, exit=1, says="has that name already")
+    site.gerve("user", "rename", alice.login, alice.login, exit=1, says="already has that name")
     site.gerve("user", "rename", "nobody", "somebody", exit=1, says="nobody")
     assert project.disk.is_dir()
 
@@ -76,7 +76,7 @@ def test_what_the_file_server_refuses_is_taken_back(site, alice):
     new = f"{alice.login}-new"
     stranger = repositories[0].disk.parent.parent / new / "b.git"
     stranger.mkdir(parents=True)
-    site.gerve("user", "rename", alice.login, new, exit=1, says=["exists already", "nothing is renamed"])
+    site.gerve("user", "rename", alice.login, new, exit=1, says=["already exists", "nothing was renamed"])
     assert all(repository.disk.is_dir() for repository in repositories)
     assert list(stranger.parent.iterdir()) == [stranger]
     for repository in repositories:
@@ -112,7 +112,7 @@ def test_an_account_that_owns_something_stays(site, alice, project):
 def test_an_account_made_by_mistake_goes(site, alice):
     slip = site.fresh("alcie")
     site.gerve("user", "add", slip)
-    site.gerve("user", "remove", slip, stdout=f"{slip} is removed\n")
+    site.gerve("user", "remove", slip, stdout=f"removed {slip}\n")
     site.gerve("user", "remove", slip, exit=1, says=slip)
     assert not [one for one in site.gerve_json("user", "list") if one["login"] == slip]
 

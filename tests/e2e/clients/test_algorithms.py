@@ -254,7 +254,7 @@ def test_an_existing_state_gains_an_ecdsa_key_by_a_command_alone(private_sites, 
     assert _types(site) == ALL_TYPES - {"ecdsa-sha2-nistp256"}
     site.gerve("check", says="gerve host-key new ecdsa")
     site.gerve("host-key", "new", "ecdsa", says="SHA256:")
-    site.gerve("host-key", "new", "ecdsa", exit=1, says="is there already")
+    site.gerve("host-key", "new", "ecdsa", exit=1, says="already exists")
     site.gerve("host-key", "new", "dsa", exit=2, says="ed25519, ecdsa or rsa")
     assert _types(site) == ALL_TYPES - {"ecdsa-sha2-nistp256"}, "it is served before a reload"
     site.gateway.hang_up()

@@ -93,7 +93,7 @@ def test_check_tells_a_standby_from_one_that_is_wrong(house):
 
         house.files.standby.touch()
         told = house.gerve("check", exit=1).stdout
-        assert "none of its endpoints serves; take the standby file of one away" in told
+        assert "none of its endpoints is serving; remove the standby file of one of them" in told
         house.files.standby.unlink()
 
         house.gerve("server", "set", house.files.name, addresses[0], addresses[2])

@@ -81,6 +81,6 @@ def test_while_the_database_is_away_what_runs_goes_on(gateways, bulky):
         assert len(live_of(first, reader)) == 1
     finally:
         os.kill(database, signal.SIGCONT)
-    wait_until(lambda: "live sessions cannot be checked, and continue" in first.gateway.log(), "the log says so")
+    wait_until(lambda: "live sessions cannot be rechecked: they continue" in first.gateway.log(), "the log says so")
     first.gerve("kill", clone.session["session"][:8])
     clone.running.finish(exit=128, says=KILLED)

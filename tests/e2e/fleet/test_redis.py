@@ -97,7 +97,7 @@ def test_a_renamed_owner_is_found_by_its_route(site):
     alice = site.person("alice")
     repository = site.repository(alice)
     site.redis.kill()
-    site.gerve("user", "rename", alice.login, "alicia", exit=1, says="nothing is renamed")
+    site.gerve("user", "rename", alice.login, "alicia", exit=1, says="nothing was renamed")
     site.redis.start()
     site.gerve("user", "rename", alice.login, "alicia")
     assert site.redis.routes() == {"alicia": "fs1"}
@@ -108,7 +108,7 @@ def test_route_sync_tells_and_mends_differences(site):
     alice, bob = site.person("alice"), site.person("bob")
     site.repository(alice)
     site.repository(bob)
-    site.gerve("route", "sync", "--check", stdout="2 routes: Redis says what the table says\n")
+    site.gerve("route", "sync", "--check", stdout="2 routes: Redis matches the table\n")
     site.redis.ask("SET", f"route:{alice.login}", "fs9")
     site.redis.ask("DEL", f"route:{bob.login}")
     site.redis.ask("SET", "route:carol", "fs1")
@@ -136,12 +136,12 @@ def test_commands_while_redis_is_away(site):
     bob = site.person("bob")
     site.redis.kill()
     site.gerve("route", "set", bob.login, "fs1", exit=1, stdout="",
-               says=("the table is changed, Redis is not", "gerve route sync", site.redis.socket))
+               says=("the table was changed, but Redis was not", "gerve route sync", site.redis.socket))
     assert site.gerve_json("route", "get", bob.login)["server"] == "fs1"
     for options in ([], ["--check"]):
         site.gerve("route", "sync", *options, exit=1, stdout="", says=site.redis.socket)
     checked = site.gerve("check", exit=1)
-    assert "see that Redis runs and listens there" in checked.stdout
+    assert "check that Redis is running and listening there" in checked.stdout
     site.redis.start()
     wait_until(lambda: site.metrics.value("gerve_redis_up") == 1, "Redis is asked again", timeout=BACK)
     site.gerve("route", "sync", says=bob.login)

@@ -137,14 +137,14 @@ def test_a_trusted_peer_is_required_to_say_whom_it_connects_for(site):
     assert said(site, b"PROXY TCP4 192.0.2.9 10.0.0.1 5\r\n") == b""
     assert said(site, SIGNATURE + b"\x21\x11\x0f\xff") == b""
     wait_until(lambda: site.metrics.value(refused, limit="proxy_header") == 3, "they are counted")
-    wait_until(lambda: "no PROXY header" in site.gateway.log(), "it is logged")
+    wait_until(lambda: "invalid PROXY header" in site.gateway.log(), "it is logged")
 
 
 def test_a_trusted_peer_that_says_nothing_is_cut(site):
     assert said(site, b"") == b""
     assert said(site, b"PROXY TCP4 192.0.2") == b""
     wait_until(lambda: refusals(site) == 2, "both are logged")
-    assert site.gateway.log().count("no PROXY header in time") == 2
+    assert site.gateway.log().count("no PROXY header was received in time") == 2
     with socket.create_connection((site.gateway.host, site.gateway.port), source_address=("127.0.0.2", 0)):
         pass  # a check that only connects: no line in the log
     assert said(site, b"SSH-2.0-x\r\n") == b""

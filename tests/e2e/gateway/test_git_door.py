@@ -207,7 +207,7 @@ def test_a_request_that_is_none(open_house):
 
 def test_who_says_nothing_or_only_drips_is_cut(open_house):
     """However often something comes: the whole request has its time, not each byte of it."""
-    told = packet(b"ERR No git request came in time.")
+    told = packet(b"ERR No git request was received in time.")
     whole = request("alice-1/" + "x" * 100)
     with closing(connect(open_house)) as silent, closing(connect(open_house)) as drip:
         started = time.monotonic()
@@ -335,10 +335,10 @@ def test_who_waits_for_a_header_is_counted_and_bounded(open_house, public):
     waiting = [connect(open_house, "127.0.0.9") for _ in range(3)]
     wait_until(lambda: value("gerve_connections_awaiting_header") == 3, "they are counted")
     with closing(connect(open_house, "127.0.0.9")) as more:
-        assert more.recv(200) == packet(b"ERR Too many connections wait for a balancer's header. Try again.")
+        assert more.recv(200) == packet(b"ERR Too many connections are waiting for a PROXY header. Try again.")
     with closing(socket.create_connection(("127.0.0.1", open_house.gateway.port), 10,
                                           source_address=("127.0.0.9", 0))) as over_ssh:
-        assert over_ssh.recv(200).startswith(b"Too many connections wait for a balancer's header.")
+        assert over_ssh.recv(200).startswith(b"Too many connections are waiting for a PROXY header.")
     assert value("gerve_connections_refused_total", limit="awaiting_header") == 2
     for connection in waiting:
         connection.close()

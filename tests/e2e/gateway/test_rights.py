@@ -93,4 +93,4 @@ def test_a_worker_that_cannot_become_its_user_does_not_serve(site):
     """Rather than as the user of authz, who reads every secret."""
     site.gateway.stop()
     site.gateway.prefix = AS_THE_UNIT_STARTS_IT[: AS_THE_UNIT_STARTS_IT.index("--inh-caps")]
-    site.gateway.fails_to_start(says=f"cannot become {WORKER}", exit=1)
+    site.gateway.fails_to_start(says=f"cannot switch to user {WORKER}", exit=1)

@@ -169,7 +169,7 @@ def test_sigterm_lets_a_push_finish_and_takes_no_new_connection(site, alice, pro
     push = work.start("git", "push", "--quiet")
     wait_until(lambda: site.gateway.git_processes(), "git receives the push")
     site.gateway.process.terminate()
-    wait_until(lambda: not site.gateway.answers(), "no new connection is taken", timeout=2)
+    wait_until(lambda: not site.gateway.answers(), "no new connections are accepted", timeout=2)
     push.finish()
     assert project.rev("main") == head
     assert site.gateway.process.wait(10) == 0

@@ -197,7 +197,7 @@ def test_the_first_push_chooses_what_a_clone_checks_out(site, alice, bob):
     assert f"master is the default branch of {repository.path}" in refused
     command = f"gerve repo set-head {repository.path} BRANCH"
     assert command in refused
-    site.gerve(*command.replace("BRANCH", "trunk").split()[1:], says=f"the default branch of {repository.path} is trunk now")
+    site.gerve(*command.replace("BRANCH", "trunk").split()[1:], says=f"the default branch of {repository.path} is now trunk")
     work.git("push", repository.url, ":master", says="[deleted]")
     assert "ref: refs/heads/trunk\tHEAD" in alice.git("ls-remote", "--symref", repository.url, "HEAD").stdout
     site.gerve("repo", "set-head", repository.path, "none", exit=1, says=f"{repository.path} has no branch none")

@@ -185,7 +185,7 @@ def hung(house):
 
 FAULTS = {
     "stopped": (no_socket, "cannot reach authz at .*: No such file or directory"),
-    "hung": (hung, "authz does not answer in time"),
+    "hung": (hung, "authz did not answer in time"),
     "no table": (no_table("public_keys"), "authz gets no usable answer from its directory"),
 }
 QUESTIONS = 1  # one key is offered, and a question that fails is not repeated by sshd

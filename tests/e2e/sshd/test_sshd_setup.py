@@ -84,7 +84,7 @@ MISTAKES = [
     (r"PermitTTY no", "", "PermitTTY", "PermitTTY no"),
     (r"PermitTTY no", "PermitTTY no\n    ForceCommand /bin/true", "ForceCommand", "ForceCommand none"),
     (r"UsePAM no", "AllowUsers root", "who may log in", "AllowUsers"),
-    (r"--socket \S+", "--socket /run/gerve/other.sock", "--socket", "authz of this configuration is at"),
+    (r"--socket \S+", "--socket /run/gerve/other.sock", "--socket", "this configuration's authz listens on"),
     (r"--socket ", "--login forge --socket ", "login name", "--login git"),
 ]
 
@@ -115,8 +115,8 @@ def test_what_is_wrong_around_sshd_is_found(check, house, sshd):
         (sshd.programs, lambda path: path.chmod(0o777), its_program, f"chmod go-w {sshd.programs}"),
         (sshd.programs / PROGRAM, lambda path: path.chmod(0o700), f"{PROGRAM} as {KEYS_USER}", "chmod 755"),
         (sshd.programs / SHELL, lambda path: path.chmod(0o700), f"{SHELL} as git", "chmod 755"),
-        (socket, lambda path: path.chmod(0o600), f"authz.sock for {KEYS_USER}", "name sshd's users in [authz]"),
-        (agent, lambda path: path.chmod(0o600), "agent.sock for git", "may not connect"),
+        (socket, lambda path: path.chmod(0o600), f"authz.sock for {KEYS_USER}", "set sshd's users in [authz]"),
+        (agent, lambda path: path.chmod(0o600), "agent.sock for git", "cannot connect"),
         (house.state, lambda path: path.chmod(0o700), "authz.sock for git", f"chmod o+x {house.state}"),
         (key, lambda path: path.chmod(0o644), "ticket.key from git", "chmod o-r"),
         (sshd.users, lambda path: path.write_text(re.sub(r":[^:]*gerve-shell", ":/usr/sbin/nologin", path.read_text())),

@@ -75,7 +75,7 @@ def test_more_than_the_window_is_cut_and_costs_no_memory(site, logged_in, projec
         if not logged_in.is_alive():
             break
     assert logged_in.is_cut(5)
-    assert logged_in.disconnect_text == "More data than the window of the channel allows."
+    assert logged_in.disconnect_text == "The client sent more data than the channel window allows."
     if not sanitized():
         grown = {worker: resident_kib(worker) - before.get(worker, 0) for worker in site.gateway.workers()}
         assert max(grown.values()) < 16_000, grown
@@ -85,7 +85,7 @@ def test_extended_data_is_cut_at_once(logged_in):
     channel = logged_in.open_session()
     logged_in.send(CHANNEL_EXTENDED_DATA, channel.peer, 1, b"x")
     assert logged_in.is_cut(5)
-    assert logged_in.disconnect_text == "More data than the window of the channel allows."
+    assert logged_in.disconnect_text == "The client sent more data than the channel window allows."
 
 
 def test_a_client_that_sends_nothing_of_use_is_told_so(logged_in):
@@ -100,7 +100,7 @@ def test_a_client_that_sends_nothing_of_use_is_told_so(logged_in):
 def test_a_client_that_takes_tiny_packets_is_told_so(logged_in):
     logged_in.open_session(packet=64).request("shell", True)
     assert logged_in.is_cut(5)
-    assert logged_in.disconnect_text == "Packets as small as this client wants are not served."
+    assert logged_in.disconnect_text == "The maximum packet size of this client is too small."
 
 
 def test_data_behind_the_end_does_not_reach_git(logged_in, project):

@@ -138,7 +138,7 @@ def expect_trace(site, reason: str, **fields) -> dict:
 def test_a_wrong_login_name_leaves_a_trace(quiet):
     alice = quiet.person("alice")
     refused = ssh(quiet, "-i", str(alice.key.private), login="alice")
-    assert refused.returncode == 255 and "Log in as git, as in git@HOST." in refused.stderr
+    assert refused.returncode == 255 and "Log in as git, for example git@HOST." in refused.stderr
     expect_trace(quiet, "login-name", login="alice", address="127.0.0.1", door="gateway")
     assert events(quiet, "--user", "alice", "--event", "refused")
     assert "user" not in refusals(quiet)[0] and "fingerprint" not in refusals(quiet)[0]

@@ -42,7 +42,7 @@ def test_a_log_reader_that_hangs_holds_nobody_up(workspace):
         drain(pipe)
         alice.git("ls-remote", project.url)
         told = drain(pipe)
-        assert "log lines were dropped: their reader did not take them count=" in told
+        assert "log lines were dropped: the log reader did not keep up count=" in told
         behind = told[told.index("log lines were dropped") :]
         assert "git-upload-pack" in behind, told
         site.gateway.stop()

@@ -16,4 +16,4 @@ def test_a_removed_socket_file_is_made_again(private_site, name):
     wait_until(lambda: not before & set(private_site.gateway.workers()), "new workers serve")
     alice.git("ls-remote", repository.url)
     private_site.gerve("sessions")
-    assert "a socket file is gone: making it again" in private_site.gateway.log()
+    assert "a socket file was removed: creating it again" in private_site.gateway.log()

@@ -175,41 +175,38 @@ TEST_CASE("embedded: neither [routes] nor ticket keys") {
     CHECK_FALSE(parse_config("[authz]\nticket_keys = [\"k\"]\n", "f")->embedded);
     CHECK_FALSE(parse_config("[routes]\n[authz]\nticket_keys = [\"k\"]\n", "f")->embedded);
     CHECK(problems_in("[routes.redis]\naddress = \"127.0.0.1:6379\"\n") ==
-          "0:0 authz.ticket_keys is missing: with [routes] the file servers check tickets; make a key with "
-          "`gerve ticket-key new FILE`, name it here and on each file server\n");
+          "0:0 authz.ticket_keys is missing: with [routes] the file servers check tickets; create a key with "
+          "`gerve ticket-key new FILE`, and set it here and on each file server\n");
 }
 
 TEST_CASE("everything wrong with a file is told at once") {
-    CHECK(
-        problems_in("stat = \"/x\"\n"
-                    "[listen]\n"
-                    "ssh = [\"0.0.0.0:22\", \"localhost\"]\n"
-                    "proxy_protocol_from = [\"10.1.0.0/8\"]\n"
-                    "metrics = \"9460\"\n"
-                    "[ssh]\n"
-                    "logins = [\"git\", \"a b\"]\n"
-                    "login_grace = 30\n"
-                    "workers = 2000\n"
-                    "[directory]\n"
-                    "backend = \"postgres\"\n"
-                    "[authz]\n"
-                    "deadline = \"1ms\"\n"
-                    "worker_user = \"-x\"\n") ==
-        "1:1 unknown key \"stat\"; did you mean \"state\"?\n"
-        "3:22 listen.ssh is wrong: \"localhost\" is not an address to listen at: write \"0.0.0.0:22\" or "
-        "\"[::]:22\"\n"
-        "4:24 listen.proxy_protocol_from is wrong: \"10.1.0.0/8\" is not a network: bits are set behind the "
-        "prefix\n"
-        "5:11 listen.metrics is wrong: \"9460\" is not an address to listen at: write \"0.0.0.0:22\" or "
-        "\"[::]:22\"\n"
-        "7:18 ssh.logins holds \"a b\", which is not such a name\n"
-        "8:15 ssh.login_grace must be a time with its unit, as \"500ms\", \"30s\", \"5m\", \"1h\" or \"2d\", "
-        "not "
-        "30\n"
-        "9:11 ssh.workers must be a whole number from 0 to 1024, not 2000\n"
-        "11:11 directory.backend must be \"sqlite\" or \"mysql\", not \"postgres\"\n"
-        "13:12 authz.deadline must be from \"10ms\" to \"30s\", not \"1ms\"\n"
-        "14:15 authz.worker_user must be the name of a user of this machine\n");
+    CHECK(problems_in("stat = \"/x\"\n"
+                      "[listen]\n"
+                      "ssh = [\"0.0.0.0:22\", \"localhost\"]\n"
+                      "proxy_protocol_from = [\"10.1.0.0/8\"]\n"
+                      "metrics = \"9460\"\n"
+                      "[ssh]\n"
+                      "logins = [\"git\", \"a b\"]\n"
+                      "login_grace = 30\n"
+                      "workers = 2000\n"
+                      "[directory]\n"
+                      "backend = \"postgres\"\n"
+                      "[authz]\n"
+                      "deadline = \"1ms\"\n"
+                      "worker_user = \"-x\"\n") ==
+          "1:1 unknown key \"stat\"; did you mean \"state\"?\n"
+          "3:22 listen.ssh is invalid: \"localhost\" is not an address to listen on: write \"0.0.0.0:22\" or "
+          "\"[::]:22\"\n"
+          "4:24 listen.proxy_protocol_from is invalid: \"10.1.0.0/8\" is not a network: host bits are set\n"
+          "5:11 listen.metrics is invalid: \"9460\" is not an address to listen on: write \"0.0.0.0:22\" or "
+          "\"[::]:22\"\n"
+          "7:18 ssh.logins contains \"a b\", which is not a valid name\n"
+          "8:15 ssh.login_grace must be a time with its unit, such as \"500ms\", \"30s\", \"5m\", \"1h\" or "
+          "\"2d\", not 30\n"
+          "9:11 ssh.workers must be a whole number from 0 to 1024, not 2000\n"
+          "11:11 directory.backend must be \"sqlite\" or \"mysql\", not \"postgres\"\n"
+          "13:12 authz.deadline must be from \"10ms\" to \"30s\", not \"1ms\"\n"
+          "14:15 authz.worker_user must be the name of a user on this machine\n");
 }
 
 TEST_CASE(
@@ -262,7 +259,7 @@ TEST_CASE("keys that need each other") {
     CHECK(problems_in("[directory.mysql]\nuri = \"tcp://db/g\"\n") ==
           "1:1 directory.backend must be \"mysql\" for [directory.mysql] to be used\n");
     CHECK(problems_in("[directory]\nbackend = \"mysql\"\n[directory.mysql]\nuri = \"db:3306\"\n") ==
-          "4:7 directory.mysql.uri 'db:3306' is no such address: the forms are tcp://HOST:3306/SCHEMA, "
+          "4:7 directory.mysql.uri 'db:3306' is malformed: the forms are tcp://HOST:3306/SCHEMA, "
           "tcp://A:3306,B:3306/SCHEMA and unix:///run/mysqld/mysqld.sock?schema=SCHEMA\n");
     for (const std::string wrong :
          {"tcp://db", "tcp://db:99999/gerve", "tcp:///gerve", "tcp://a,,b/gerve", "tcp://db/no such schema",
@@ -274,9 +271,10 @@ TEST_CASE("keys that need each other") {
     const std::string keys = "[authz]\nticket_keys = [\"k\"]\n";
     CHECK(
         problems_in(keys + "[routes.redis]\nprefix = \"r:\"\n") ==
-        "3:1 routes.redis.address or sentinels must be given, and not both: write address = \"HOST:6379\"\n");
+        "3:1 routes.redis.address or sentinels must be given, but not both: write address = \"HOST:6379\"\n");
     CHECK(problems_in(keys + "[routes.redis]\nsentinels = [\"a:1\"]\n") ==
-          "3:1 routes.redis.master and sentinels go together: the sentinels know the master by that name\n");
+          "3:1 routes.redis.master and sentinels must be given together: the sentinels know the master by "
+          "that name\n");
     CHECK(problems_in(keys + "[routes.redis]\naddress = \"git://a:1\"\n") ==
           "4:11 routes.redis.address must be \"HOST:6379\" or \"unix:/run/redis/redis.sock\", not "
           "\"git://a:1\"\n");
@@ -284,9 +282,9 @@ TEST_CASE("keys that need each other") {
         problems_in("[directory]\nbackend = \"mysql\"\n[directory.mysql]\nuri = \"tcp://h/s\"\n"
                     "[directory.mysql.queries]\nkey = \"SELECT k FROM t WHERE f = :bogus\"\nroute = \"\"\n"
                     "permission = \"select ?\"\nrepository = 1\n") ==
-        "6:7 directory.mysql.queries.key has :bogus, which is no parameter of it: use :fingerprint, "
+        "6:7 directory.mysql.queries.key has :bogus, which is not one of its parameters: use :fingerprint, "
         ":fingerprint_text\n"
-        "7:9 directory.mysql.queries.route is no SELECT\n"
+        "7:9 directory.mysql.queries.route is not a SELECT\n"
         "8:14 directory.mysql.queries.permission has a '?': write :NAME, one of :account_id, :repository_id, "
         ":owner_id\n"
         "9:14 directory.mysql.queries.repository must be a string, not 1\n");
@@ -318,11 +316,11 @@ TEST_CASE("files that must be there are looked for, and the remedy is told") {
     const std::string& at = directory.path;
     CHECK(config.error()[0].format() ==
           file + ":2:22: ssh.host_keys names " + at +
-              "/host, which does not exist; make it: ssh-keygen -t ed25519 -N '' -f " + at +
+              "/host, which does not exist; create it: ssh-keygen -t ed25519 -N '' -f " + at +
               "/host\n    host_keys = [\"here\", \"host\"]\n" + "                         ^");
     CHECK(config.error()[1].text == "authz.ticket_keys names " + at +
-                                        "/ticket, which does not exist; make it: gerve ticket-key new " + at +
-                                        "/ticket");
+                                        "/ticket, which does not exist; create it: gerve ticket-key new " +
+                                        at + "/ticket");
     CHECK(config.error()[2].text == "directory.mysql.ca_file names " + at + "/ca, which does not exist");
 }
 

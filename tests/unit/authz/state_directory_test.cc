@@ -29,7 +29,7 @@ TEST_CASE("the state directory is made private, and one that others may write in
     ::chmod(state.c_str(), 0770);
     const auto refused = make_state_directory(state);
     REQUIRE_FALSE(refused.has_value());
-    CHECK(refused.error().detail == state + ": others may write into it; chmod 700 " + state);
+    CHECK(refused.error().detail == state + " is writable by other users; chmod 700 " + state);
     CHECK_FALSE(make_state_directory("/dev/null/state").has_value());
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("one master for each state directory") {
         const auto second = StateLock::take(temporary.path);
         REQUIRE_FALSE(second.has_value());
         CHECK(second.error().detail == "another `gerve serve` (process " + std::to_string(::getpid()) +
-                                           ") runs with the state directory " + temporary.path +
+                                           ") is using the state directory " + temporary.path +
                                            "; stop it, or choose another directory with --state");
     }
     CHECK_FALSE(StateLock::take(temporary.path)->predecessor_died());

@@ -34,7 +34,7 @@ TEST_CASE("behind a trail no key is made, and one that is put back serves again"
     rename_file(directory, "audit.key", "key.backup");
     const auto trail = open_trail(directory);
     const std::string why = refusal_to_append(*trail);
-    CHECK(why.find("audit.key is gone") != std::string::npos);
+    CHECK(why.find("audit.key is missing") != std::string::npos);
     CHECK(why.find("gerve audit new-chain") != std::string::npos);
     CHECK_FALSE(trail->probe());
     CHECK_FALSE(std::filesystem::exists(directory.file("audit.key")));
@@ -82,10 +82,11 @@ TEST_CASE("a new chain says which event it begins behind, and the former one is 
     const std::string former = std::filesystem::path(aside).filename();
     CHECK(files_in_order(directory) == std::vector<std::string>{former, "audit.jsonl"});
     CHECK(verify(directory, {"audit.jsonl"}).empty());
-    CHECK(verify(directory, {former, "audit.jsonl"}) ==
-          std::vector<std::string>{former + ":1: events 1 to 4 of chain " + last["chain"].get<std::string>() +
-                                   " are not verified: none fits this key, so another was used, or all were "
-                                   "altered"});
+    CHECK(
+        verify(directory, {former, "audit.jsonl"}) ==
+        std::vector<std::string>{former + ":1: events 1 to 4 of chain " + last["chain"].get<std::string>() +
+                                 " are not verified: none of them matches this key, so another key was used, "
+                                 "or all of them were altered"});
     // What was cut off the former chain shows.
     const auto kept = text_lines(aside);
     put_text(aside, kept[0] + "\n" + kept[1] + "\n");

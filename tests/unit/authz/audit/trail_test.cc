@@ -135,7 +135,7 @@ TEST_CASE("a torn line that was changed afterwards is found") {
     put_text(directory.file("audit.jsonl"), text);
     CHECK(verify(directory, {"audit.jsonl"}) ==
           std::vector<std::string>{
-              "audit.jsonl:4: this is no line of the trail: altered, or put there by somebody else"});
+              "audit.jsonl:4: this is not a line of the trail: it was altered or inserted"});
 }
 
 TEST_CASE("a file that holds something else is not taken for the trail's beginning") {

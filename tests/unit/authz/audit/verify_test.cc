@@ -89,16 +89,16 @@ TEST_CASE("a deleted line is found, wherever it stood") {
 TEST_CASE("a swapped pair is found") {
     TenEvents trail;
     std::swap(trail.lines[5], trail.lines[6]);
-    CHECK(trail.problems() == Lines{"audit.jsonl:7: event 6 stands behind event 7: moved"});
+    CHECK(trail.problems() == Lines{"audit.jsonl:7: event 6 comes after event 7: moved"});
 }
 
 TEST_CASE("a line put in twice is found, and one put in by somebody without the key") {
     TenEvents trail;
     trail.lines.insert(trail.lines.begin() + 6, trail.lines[5]);
-    CHECK(trail.problems() == Lines{"audit.jsonl:7: event 6 stands behind event 6: a copy, or out of order"});
+    CHECK(trail.problems() == Lines{"audit.jsonl:7: event 6 comes after event 6: a copy, or out of order"});
     trail.lines[6] = "{}";
     CHECK(trail.problems() ==
-          Lines{"audit.jsonl:7: this is no line of the trail: altered, or put there by somebody else"});
+          Lines{"audit.jsonl:7: this is not a line of the trail: it was altered or inserted"});
 }
 
 TEST_CASE("a cut tail is found by the anchor") {
@@ -106,7 +106,7 @@ TEST_CASE("a cut tail is found by the anchor") {
     trail.lines.resize(7);
     CHECK(trail.problems().empty());
     CHECK(trail.problems({trail.head}) ==
-          Lines{"audit.jsonl:7: cut off: the trail ends at event 7, the anchor is event 10"});
+          Lines{"audit.jsonl:7: cut off: the trail ends at event 7, but the anchor is event 10"});
 }
 
 TEST_CASE("an anchor in a file that is gone is not met, but for its very end") {
@@ -133,7 +133,7 @@ TEST_CASE("a trail written anew by somebody who has the key does not fit the anc
     put_text(trail.directory.file("audit.jsonl"), text);
     CHECK(verify(trail.directory, {"audit.jsonl"}).empty());
     CHECK(verify(trail.directory, {"audit.jsonl"}, {trail.head}) ==
-          Lines{"audit.jsonl:10: event 10 is not the one that was anchored"});
+          Lines{"audit.jsonl:10: event 10 is not the event that was anchored"});
 }
 
 TEST_CASE("a trail that was begun anew is told, and that the anchored one is not there") {
@@ -142,7 +142,7 @@ TEST_CASE("a trail that was begun anew is told, and that the anchored one is not
     std::filesystem::remove(trail.directory.file("audit.jsonl.head"));
     write_events(*open_trail(trail.directory), 1);
     CHECK(verify(trail.directory, {"old", "audit.jsonl"}) ==
-          Lines{"audit.jsonl:1: another trail begins here: nothing ties it to the lines before"});
+          Lines{"audit.jsonl:1: another trail begins here: nothing links it to the lines before"});
     CHECK(verify(trail.directory, {"audit.jsonl"}, {trail.head}) ==
           Lines{"audit.jsonl:2: the anchored trail " + trail.head.chain + " is not in these files"});
 }

@@ -19,7 +19,7 @@ TEST_CASE("addresses to listen at, and what is none") {
     }
     CHECK_FALSE(ListenAddress::parse(std::string_view("127.0.0.1\0:22", 13)).has_value());
     CHECK(ListenAddress::parse("localhost:22").error().told ==
-          "\"localhost:22\" is not an address to listen at: write \"0.0.0.0:22\" or \"[::]:22\"");
+          "\"localhost:22\" is not an address to listen on: write \"0.0.0.0:22\" or \"[::]:22\"");
 }
 
 TEST_CASE("an address goes into a socket address and back") {
@@ -53,9 +53,8 @@ TEST_CASE("networks contain their own addresses and no others") {
 
 TEST_CASE("a wrong network says what is wrong") {
     CHECK(Network::parse("10.0.0.0/33").error().told ==
-          "\"10.0.0.0/33\" is not a network: the prefix goes from 0 to 32");
-    CHECK(Network::parse("10.0.0.1/8").error().told ==
-          "\"10.0.0.1/8\" is not a network: bits are set behind the prefix");
+          "\"10.0.0.0/33\" is not a network: the prefix length must be 0 to 32");
+    CHECK(Network::parse("10.0.0.1/8").error().told == "\"10.0.0.1/8\" is not a network: host bits are set");
     CHECK(Network::parse("lan").error().told ==
           "\"lan\" is not a network: write \"10.0.0.0/8\", \"fd00::/8\" or one address");
     CHECK_FALSE(Network::parse("10.0.0.0/").has_value());

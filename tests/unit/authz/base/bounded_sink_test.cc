@@ -60,7 +60,7 @@ TEST_CASE("a reader that hangs holds nobody up, and hears how much it missed") {
         }
         CHECK(whole > 10);
         CHECK(whole < lines);
-        const std::string note = "authz: log lines were dropped: their reader did not take them count=" +
+        const std::string note = "authz: log lines were dropped: the log reader did not keep up count=" +
                                  std::to_string(lines - whole) + "\nauthz: again\n";
         CHECK(had.ends_with(note));
     }
@@ -93,6 +93,6 @@ TEST_CASE("lines that a full disk does not take are counted") {
         static_cast<std::size_t>(std::max<ssize_t>(::pread(file.get(), text.data(), text.size(), 0), 0)));
     CHECK(text ==
           "authz: half of it\n"
-          "authz: log lines were dropped: their reader did not take them count=3\n"
+          "authz: log lines were dropped: the log reader did not keep up count=3\n"
           "authz: again\n");
 }

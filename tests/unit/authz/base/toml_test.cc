@@ -82,7 +82,7 @@ TEST_CASE("every problem is told, in the order of the file, with place, source l
           "t.toml:5:1: unknown key \"host-keys\" in [ssh]; did you mean \"host_keys\"?\n"
           "    host-keys = []\n"
           "    ^\n"
-          "t.toml:6:9: ssh.grace must be a time with its unit, as \"500ms\", \"30s\", \"5m\", \"1h\" or "
+          "t.toml:6:9: ssh.grace must be a time with its unit, such as \"500ms\", \"30s\", \"5m\", \"1h\" or "
           "\"2d\", "
           "not 30\n"
           "    grace = 30\n"
@@ -113,7 +113,7 @@ TEST_CASE("a syntax error is told once and nothing else is") {
 
 TEST_CASE("ranges, choices, elements, tables") {
     CHECK(problems_in("ssh = 1").starts_with(
-        "t.toml:1:7: ssh must be a table: write [ssh], and its keys below it\n"));
+        "t.toml:1:7: ssh must be a table: write [ssh] and put its keys below it\n"));
     CHECK(problems_in("[ssh]\ngrace = \"2h\"")
               .starts_with("t.toml:2:9: ssh.grace must be from \"1s\" to \"1h\", not \"2h\"\n"));
     CHECK(problems_in("[ssh]\ngrace = \"99999999999d\"").find("a time with its unit") != std::string::npos);
@@ -123,10 +123,10 @@ TEST_CASE("ranges, choices, elements, tables") {
     CHECK(problems_in("[ssh]\nlogins = [\"git\", 4]")
               .starts_with("t.toml:2:18: ssh.logins must be a list of strings, not 4\n"));
     CHECK(problems_in("[ssh]\nhost_keys = [\"\"]")
-              .starts_with("t.toml:2:14: ssh.host_keys must not hold an empty file name\n"));
+              .starts_with("t.toml:2:14: ssh.host_keys must not contain an empty file name\n"));
     CHECK(problems_in("[ssh]\nworkers = -1").find("not -1") != std::string::npos);
     CHECK(problems_in("name = \"a\\u0000b\"")
-              .starts_with("t.toml:1:8: name must not hold a control character\n"));
+              .starts_with("t.toml:1:8: name must not contain control characters\n"));
 }
 
 TEST_CASE("a problem shows no byte that a terminal would obey, and the caret stays below its place") {

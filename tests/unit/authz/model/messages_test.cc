@@ -29,7 +29,7 @@ TEST_CASE("what a git client is told, to the byte") {
     CHECK(messages::suspended() == "ERROR: Your account is suspended.\n");
     CHECK(messages::withdrawn() == "ERROR: Your access was withdrawn.\n");
     CHECK(messages::connection_too_old() ==
-          "ERROR: This SSH connection is too old for another operation. Connect again.\n");
+          "ERROR: This SSH connection has been open too long to start another operation. Connect again.\n");
     CHECK(messages::moved(repo, *RepoPath::parse("new/name")) ==
           "remote: Mojombo/bert has moved to new/name\n");
     CHECK(messages::cannot_check(request) ==

@@ -36,14 +36,14 @@ TEST_CASE("a statement begins with SELECT or WITH, whatever stands before the wo
          {"", "  ", "DELETE FROM r", "SELECTED", "WITHIN (SELECT 1)", "/* SELECT", "-- SELECT 1",
           "--SELECT 1", "'SELECT'", "UPDATE r SET a = (SELECT 1)", "= SELECT 1"}) {
         CAPTURE(sql);
-        CHECK(told(sql) == "is no SELECT");
+        CHECK(told(sql) == "is not a SELECT");
     }
 }
 
 TEST_CASE("a name is taken as a whole, and what is no parameter is told") {
-    CHECK(told("SELECT :owner2") == "has :owner2, which is no parameter of it: use :owner, :name");
-    CHECK(told("SELECT :Owner") == "has :Owner, which is no parameter of it: use :owner, :name");
-    CHECK(told("SELECT :1") == "has :1, which is no parameter of it: use :owner, :name");
+    CHECK(told("SELECT :owner2") == "has :owner2, which is not one of its parameters: use :owner, :name");
+    CHECK(told("SELECT :Owner") == "has :Owner, which is not one of its parameters: use :owner, :name");
+    CHECK(told("SELECT :1") == "has :1, which is not one of its parameters: use :owner, :name");
     CHECK(told("SELECT @a := 5") == "");
 }
 

@@ -104,18 +104,18 @@ TEST_CASE("what is no key is named by its line, with what to do") {
     CHECK(says(told(""), "no public key"));
     CHECK(says(told("# only a comment\n\n"), "no public key"));
     CHECK(says(told(key + "\nnonsense\n"), "line 2: not a public key: the form is TYPE BASE64"));
-    CHECK(says(told("no-pty,command=\"a b\" " + key), "line 1: options of authorized_keys are not accepted"));
-    CHECK(says(told("restrict " + key), "delete what stands before ssh-ed25519"));
+    CHECK(says(told("no-pty,command=\"a b\" " + key), "line 1: authorized_keys options are not accepted"));
+    CHECK(says(told("restrict " + key), "delete everything before ssh-ed25519"));
     CHECK(
         says(told(text.substr(text.find(' ') + 1)), "line 1: the key's type is missing: write ssh-ed25519"));
     const std::string rsa = stored("rsa2048.pub");
     CHECK(says(told(rsa.substr(0, 76) + "\n" + rsa.substr(76, 76) + "\n" + rsa.substr(152)),
-               "line 1: the key is broken over several lines: join them"));
+               "line 1: the key is split over several lines: join them"));
     CHECK(says(told("\n" + stored("ed25519-cert.pub")), "line 2: certificates are not accepted"));
     CHECK(says(told(stored("dsa.pub")), "DSA keys"));
     CHECK(says(told("-----BEGIN PUBLIC KEY-----\nAAAA\n"), "`ssh-keygen -i -m PKCS8 -f FILE`"));
     CHECK(says(told("-----BEGIN RSA PUBLIC KEY-----\nA\n"), "`ssh-keygen -i -m PEM -f FILE`"));
-    CHECK(says(told(std::string("ssh-ed25519\0 AAAA", 17)), "no text file"));
+    CHECK(says(told(std::string("ssh-ed25519\0 AAAA", 17)), "not a text file"));
 }
 
 TEST_CASE("a private key is refused in every form, and nothing of it is repeated") {

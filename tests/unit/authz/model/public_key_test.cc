@@ -105,7 +105,7 @@ TEST_CASE("keys that prove nothing are refused") {
           "the public key has a small order: it proves nothing");
     std::string off_curve = PublicKey::parse_line(key_file("ecdsa256"))->blob();
     off_curve.back() = static_cast<char>(off_curve.back() ^ 1);
-    CHECK(refusal(PublicKey::parse_blob(off_curve)) == "the public key is no point of its curve");
+    CHECK(refusal(PublicKey::parse_blob(off_curve)) == "the public key is not a point on its curve");
     std::string even = modulus_of(2048);
     even.back() = '\x54';
     CHECK_FALSE(PublicKey::parse_blob(rsa_blob(even)).has_value());

@@ -59,13 +59,12 @@ TEST_CASE("why: the rule that decides, for reading and for pushing") {
     scene.check(2, "why alice/site",
                 "You may read Alice/site: access was given to you (rule collaborator).\n");
     scene.check(2, "why alice/site push",
-                "You may not push to Alice/site: you may read it, and no more (rule no-write-access).\n");
+                "You may not push to Alice/site: you may only read it (rule no-write-access).\n");
     scene.check(2, "why alice/open", "You may read Alice/open: everybody may read it (rule public-read).\n");
     scene.check(3, "why alice/site",
-                "You may read Alice/site: your key is a deploy key of it (rule deploy-key).\n");
-    scene.check(
-        3, "why alice/site push",
-        "You may not push to Alice/site: your key may read it, and no more (rule read-only-deploy-key).\n");
+                "You may read Alice/site: your key is one of its deploy keys (rule deploy-key).\n");
+    scene.check(3, "why alice/site push",
+                "You may not push to Alice/site: your key may only read it (rule read-only-deploy-key).\n");
     must(scene.registry.archive_repository(repo("alice/site")));
     scene.check(1, "why alice/site push",
                 "You may not push to Alice/site: it is archived and read-only (rule archived).\n");
@@ -86,12 +85,11 @@ TEST_CASE("why knows what policy does not: where the repository lies") {
     CHECK(nowhere.exit == 75);
     must(scene.registry.set_route(login("alice"), *ServerName::parse("mirror")));
     scene.check(1, "why alice/site", "You may read Alice/site: you own it (rule owner).\n");
-    scene.check(
-        1, "why alice/site push",
-        "You may not push to Alice/site: its file server is a git daemon, from which one can only fetch "
-        "(rule fetch-only-server).\n");
+    scene.check(1, "why alice/site push",
+                "You may not push to Alice/site: its file server is a git daemon, which only serves fetches "
+                "(rule fetch-only-server).\n");
     scene.check(2, "why alice/site push",
-                "You may not push to Alice/site: you may read it, and no more (rule no-write-access).\n");
+                "You may not push to Alice/site: you may only read it (rule no-write-access).\n");
 }
 
 TEST_CASE("of what one may not read, as little is said as of what is not there") {

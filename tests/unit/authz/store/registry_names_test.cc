@@ -46,9 +46,9 @@ TEST_CASE("the old name stays reserved until it is freed") {
     CHECK(says(refusal(site->add_account(login("alice"), AccountKind::user)), "gerve user remove alice"));
     CHECK(says(refusal(site->add_account(login("alice"), AccountKind::organization)), "reserved"));
     CHECK(says(refusal(site->begin_renaming(login("bob"), login("alice"))), "reserved"));
-    CHECK(says(refusal(site->create_repository(repo("alice/new"), true)), "Alice is called alicia now"));
-    CHECK(says(refusal(site->add_key(login("alice"), make_key(1), {})), "called alicia now"));
-    CHECK(says(refusal(site->suspend_account(login("alice"))), "called alicia now"));
+    CHECK(says(refusal(site->create_repository(repo("alice/new"), true)), "Alice is now called alicia"));
+    CHECK(says(refusal(site->add_key(login("alice"), make_key(1), {})), "now called alicia"));
+    CHECK(says(refusal(site->suspend_account(login("alice"))), "now called alicia"));
     must(site->remove_account(login("alice")));
     CHECK(owner_now(site, "alice/site") == "");
     CHECK(owner_now(site, "alicia/site") == "alicia/site");
@@ -76,7 +76,7 @@ TEST_CASE("another spelling needs no other name") {
     rename(site, "alice", "ALICE");
     CHECK(must(site->show_account(login("alice"))).login.text() == "ALICE");
     CHECK(owner_now(site, "alice/site") == "ALICE/site");
-    CHECK(says(refusal(site->begin_renaming(login("alice"), login("ALICE"))), "has that name already"));
+    CHECK(says(refusal(site->begin_renaming(login("alice"), login("ALICE"))), "already has that name"));
 }
 
 TEST_CASE("a renaming that is cut short holds the name, is found again, and can be called off") {
@@ -84,14 +84,14 @@ TEST_CASE("a renaming that is cut short holds the name, is found again, and can 
     CHECK(must(site->begin_renaming(login("alice"), login("alicia"))) == Registry::Begun::with_new_name);
     CHECK(must(site->begin_renaming(login("alice"), login("alicia"))) == Registry::Begun::before);
     CHECK(owner_now(site, "alice/site") == "Alice/site");
-    CHECK(says(refusal(site->begin_renaming(login("alice"), login("ali"))), "cut short"));
+    CHECK(says(refusal(site->begin_renaming(login("alice"), login("ali"))), "interrupted"));
     CHECK(says(refusal(site->begin_renaming(login("bob"), login("alicia"))), "reserved"));
     CHECK(says(refusal(site->show_account(login("alicia"))), "`gerve user rename Alice alicia` finishes it"));
-    CHECK(says(refusal(site->remove_account(login("alice"))), "cut short"));
+    CHECK(says(refusal(site->remove_account(login("alice"))), "interrupted"));
     must(site->cancel_renaming(login("alice"), Registry::Begun::with_new_name));
     must(site->cancel_renaming(login("alice"), Registry::Begun::with_new_name));
     CHECK_FALSE(must(site->add_account(login("alicia"), AccountKind::user)).was_there);
-    CHECK(says(refusal(site->finish_renaming(login("alice"), login("ali"))), "no renaming"));
+    CHECK(says(refusal(site->finish_renaming(login("alice"), login("ali"))), "no rename"));
 }
 
 TEST_CASE("a former name stays reserved when a renaming back to it is called off") {

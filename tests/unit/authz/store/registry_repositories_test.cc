@@ -31,9 +31,9 @@ TEST_CASE("repositories: created once, listed, marked once") {
     CHECK(must(site->list_repositories(login("alice"))).size() == 1);
     must(site->archive_repository(repo("alice/site")));
     CHECK(must(site->show_repository(repo("alice/site"))).archived == test_now);
-    CHECK(says(refusal(site->archive_repository(repo("alice/site"))), "Alice/site is archived already"));
+    CHECK(says(refusal(site->archive_repository(repo("alice/site"))), "Alice/site is already archived"));
     CHECK(says(refusal(site->enable_repository(repo("alice/site"))), "not disabled"));
-    CHECK(says(refusal(site->set_repository_public(repo("alice/site"), false)), "private already"));
+    CHECK(says(refusal(site->set_repository_public(repo("alice/site"), false)), "already private"));
 }
 
 TEST_CASE("renaming: the new name must be free, the old one is told, case alone leaves no redirect") {
@@ -42,7 +42,7 @@ TEST_CASE("renaming: the new name must be free, the old one is told, case alone 
     CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("alice/WEB"))),
                "already a repository"));
     CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("alice/site"))),
-               "has that name already"));
+               "already has that name"));
     CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("carol/x"))), "no account"));
     CHECK(must(site->rename_repository(repo("alice/site"), repo("alice/SITE"))).path.text() == "Alice/SITE");
     CHECK(must(site->show_repository(repo("alice/site"))).path.text() == "Alice/SITE");
@@ -72,8 +72,8 @@ TEST_CASE("a transfer to an owner on another file server is refused") {
     must(site->add_server(fs2, {*Endpoint::parse("fs2:1")}));
     must(site->set_route(login("alice"), fs1));
     must(site->set_route(login("bob"), fs2));
-    CHECK(
-        says(refusal(site->rename_repository(repo("alice/site"), repo("bob/site"))), "another file server"));
+    CHECK(says(refusal(site->rename_repository(repo("alice/site"), repo("bob/site"))),
+               "a different file server"));
     must(site->set_route(login("bob"), fs1));
     must(site->rename_repository(repo("alice/site"), repo("bob/site")));
 }

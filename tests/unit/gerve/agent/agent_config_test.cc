@@ -99,7 +99,7 @@ TEST_CASE("all problems come together, each with its place") {
     for (const auto& problem : told) places.push_back(problem.substr(0, problem.find(' ')));
     CHECK(places == std::vector<std::string>{"1:8", "2:11", "2:35", "3:8", "4:10", "5:16", "5:28", "5:39",
                                              "6:7", "7:28", "8:18", "9:9", "10:1"});
-    CHECK(told[5].find("others can read or write it") != std::string::npos);
+    CHECK(told[5].find("readable or writable by other users") != std::string::npos);
     CHECK(told[12].find("max_operations") != std::string::npos);  // did you mean
 }
 

@@ -49,7 +49,7 @@ TEST_CASE("a new repository is bare, on main, and cannot be made twice") {
     const auto again = repositories.create(repo("o/r"), 0);
     REQUIRE_FALSE(again);
     CHECK(again.error().kind == ErrorKind::denied);
-    CHECK(again.error().told == "o/r exists already");
+    CHECK(again.error().told == "o/r already exists");
     CHECK(root.list(".gerve").empty());
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("a repository moves to a free name only") {
     const Repositories repositories(root.path, Layout::flat);
     REQUIRE(repositories.create(repo("o/a"), 0));
     REQUIRE(repositories.create(repo("o/b"), 0));
-    CHECK(repositories.rename(repo("o/a"), repo("o/b"), 0).error().told == "o/b exists already");
+    CHECK(repositories.rename(repo("o/a"), repo("o/b"), 0).error().told == "o/b already exists");
     REQUIRE(repositories.rename(repo("o/a"), repo("p/c"), 0));
     CHECK(root.list("o") == std::vector<std::string>{"b.git"});
     CHECK(root.list("p") == std::vector<std::string>{"c.git"});

@@ -18,7 +18,7 @@ def test_a_repository_from_its_beginning_to_its_end(site, layout):
     site.layout = layout
     site.start()
     assert admin(site, "create", repo_id=9) == (0, "", "")
-    assert admin(site, "create", repo_id=9) == (1, "", "mojombo/new exists already\n")
+    assert admin(site, "create", repo_id=9) == (1, "", "mojombo/new already exists\n")
     work = site.directory / "work"
     site.git("clone", "--quiet", "fs:mojombo/new.git", str(work), repo_id=9)
     assert git("symbolic-ref", "HEAD", cwd=work).stdout == "refs/heads/main\n"
@@ -40,7 +40,7 @@ def test_what_is_not_there_or_in_the_way(site):
     site.make_repository()
     site.make_repository("mojombo/other.git")
     site.start()
-    assert admin(site, "rename", "mojombo/bert.git", "mojombo/other.git") == (1, "", "mojombo/other exists already\n")
+    assert admin(site, "rename", "mojombo/bert.git", "mojombo/other.git") == (1, "", "mojombo/other already exists\n")
     for action in ("size", "fsck", "delete"):
         with pytest.raises(grv1.Failed) as failed:
             admin(site, action, "mojombo/missing.git")

@@ -114,8 +114,8 @@ def test_the_default_branch_is_chosen_by_an_administrator(site, work):
 
 def test_who_may_not_delete_the_default_branch_reads_how_to_go_about_it(site, work):
     push(site, work, "main", "zeta")
-    hint = ("main is the default branch of mojombo/new, which git does not delete. An administrator can choose another "
-            "first: gerve repo set-head mojombo/new BRANCH\n")
+    hint = ("main is the default branch of mojombo/new, and git does not delete the default branch. An "
+            "administrator can choose another branch first: gerve repo set-head mojombo/new BRANCH\n")
     refused = push(site, work, ":main", check=False)
     assert refused.returncode == 1 and hint in refused.stderr
     assert hint not in push(site, work, ":zeta").stderr

@@ -164,7 +164,7 @@ def test_a_socket_file_that_somebody_removed_is_made_again(site, hang_up):
         socket_file.unlink()
         if hang_up:
             os.kill(agent.pid, signal.SIGHUP)
-        wait_until(lambda: len(agent.log_lines("a socket file is gone")) == removed, what="it is there again")
+        wait_until(lambda: len(agent.log_lines("a socket file was removed")) == removed, what="it is there again")
         with site.open(address=site.unix) as session:
             session.write(b"0000")
             assert session.finish().status == 0
@@ -180,7 +180,7 @@ def test_a_gateway_that_leaves_while_it_waits_starts_nothing(site):
     time.sleep(0.2)
     first.write(b"0000")
     first.finish()
-    wait_until(lambda: agent.log_lines("the gateway left before its turn"), what="the log")
+    wait_until(lambda: agent.log_lines("the gateway disconnected while the operation was queued"), what="the log")
     assert len(agent.log_lines("done")) == 1
 
 
@@ -204,7 +204,7 @@ def test_with_few_descriptors_operations_wait_for_their_turn(site):
     """150 at once, of which a handful can run: none is refused, whichever of them come first."""
     site.make_repository()
     agent = site.start("threads = 2\n", files=160)
-    assert agent.log_lines("the hard limit of open files holds back operations")
+    assert agent.log_lines("the hard limit of open files limits operations")
     sessions = [site.open(timeout=60) for _ in range(150)]
     most = max(len(agent.children()) for _ in range(20))
     assert 0 < most < 40
@@ -282,4 +282,4 @@ def test_configuration_errors_are_told_together_with_status_2(site):
     assert subprocess.run([PROGRAM, "--check", "-c", str(site.config_file)], timeout=20).returncode == 0
     site.write_settings("")
     run = subprocess.run([PROGRAM, "-c", str(site.config_file)], capture_output=True, text=True, timeout=20)
-    assert run.returncode == 2 and "nowhere to listen" in run.stderr
+    assert run.returncode == 2 and "no address to listen on" in run.stderr

@@ -89,8 +89,8 @@ def test_what_is_missing_and_what_cannot_be_opened(site):
 
 
 @pytest.mark.parametrize("spoil, reason", [
-    (lambda bare: (bare / "HEAD").write_text(""), "HEAD names neither a ref nor a commit"),
-    (lambda bare: (bare / "HEAD").write_text("ref: main\n"), "HEAD names neither a ref nor a commit"),
+    (lambda bare: (bare / "HEAD").write_text(""), "HEAD is neither a ref nor a commit"),
+    (lambda bare: (bare / "HEAD").write_text("ref: main\n"), "HEAD is neither a ref nor a commit"),
     (lambda bare: (bare / "HEAD").unlink(), "HEAD: No such file or directory"),
     (lambda bare: ((bare / "HEAD").unlink(), os.mkfifo(bare / "HEAD")), "HEAD is not a file"),
     (lambda bare: shutil.rmtree(bare / "objects"), "objects: No such file or directory"),
@@ -132,7 +132,7 @@ def test_an_administrator_reads_why_a_repository_cannot_be_opened(site):
         argument = b"mojombo/other.git" if action == b"rename" else b""
         failed = failed_open(site, "mojombo/bert.git", grv1.ADMIN, admin=action, argument=argument)
         assert failed.code == grv1.STORAGE and not failed.retryable
-        assert failed.text == f"storage trouble: {bare}: a symbolic link on the way, which is never followed"
+        assert failed.text == f"storage trouble: {bare}: the path contains a symbolic link, which is not followed"
     assert (site.directory / "elsewhere.git/HEAD").exists()
 
 

@@ -44,11 +44,11 @@ REFUSED = {
     "another server's": (lambda site: grv1.Open(audience="fs2").encode(site.key), 2, "not authenticated",
                          "is for the server 'fs2'"),
     "expired": (lambda site: grv1.Open(time=int(time.time() * 1000) - 31_000).encode(site.key), 3,
-                "the ticket is not fresh", "the ticket is of"),
+                "the ticket is not fresh", "the ticket is from"),
     "of the future": (lambda site: grv1.Open(time=int(time.time() * 1000) + 31_000).encode(site.key), 3,
-                      "the ticket is not fresh", "the ticket is of"),
+                      "the ticket is not fresh", "the ticket is from"),
     "of another owner": (lambda site: grv1.Open(owner=b"defunkt").encode(site.key), 4, "bad request",
-                         "not the owner's"),
+                         "does not belong to the owner"),
     "unknown version": (lambda site: grv1.Open(versions=(2, 3)).encode(site.key), 1,
                         "this agent speaks GRV1 version 1", "versions 2 to 3"),
     "unknown flag": (lambda site: grv1.Open(flags=1).encode(site.key), 4, "bad request", "unknown flags"),
@@ -129,7 +129,7 @@ def test_a_silent_peer_is_let_go_in_time(site):
         session.finish()
     assert failed.value.code == grv1.BAD_REQUEST
     assert 0.2 < time.monotonic() - start < 3
-    assert agent.log_lines("refused", "no OPEN in time")
+    assert agent.log_lines("refused", "no OPEN was received in time")
 
 
 def test_peers_without_an_open_are_limited(site):

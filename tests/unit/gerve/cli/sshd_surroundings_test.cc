@@ -60,13 +60,13 @@ TEST_CASE("a program that sshd would not run is found") {
     // /tmp itself may be written by all: sshd would refuse it, and so it is told.
     const CheckLine writable = check_program(place.file);
     CHECK(writable.status != 0);
-    CHECK(contains(writable, "/tmp: group or others may write, so sshd will not run it; chmod go-w /tmp"));
+    CHECK(contains(writable, "/tmp: writable by group or others, so sshd will not run it; chmod go-w /tmp"));
     CHECK(contains(check_program("/usr/lib/no-such-program"), "does not exist"));
     CHECK(contains(check_program("bin/sh"), "absolute"));
     CHECK(check_program("/bin/sh").status == 0);
 }
 
-TEST_CASE("a program that does not belong to root is found" * doctest::description("needs root") *
+TEST_CASE("a program that is not owned by root is found" * doctest::description("needs root") *
           doctest::skip(::geteuid() != 0)) {
     char made[] = "/usr/lib/gerve-surroundings-XXXXXX";
     REQUIRE(::mkdtemp(made) != nullptr);
@@ -74,8 +74,8 @@ TEST_CASE("a program that does not belong to root is found" * doctest::descripti
     CHECK(check_program(program).status == 0);
     REQUIRE(::chown(made, 65534, 65534) == 0);
     CHECK(contains(check_program(program),
-                   "does not belong to root, so sshd will not run it; chown root " + program));
-    CHECK(contains(check_program(program + "/x"), "does not belong to root"));
+                   "is not owned by root, so sshd will not run it; chown root " + program));
+    CHECK(contains(check_program(program + "/x"), "is not owned by root"));
     REQUIRE(::chown(made, 0, 65534) == 0);
     ::chmod(made, 0775);
     CHECK(contains(check_program(program), "chmod go-w " + program));
@@ -90,12 +90,13 @@ TEST_CASE("a program that does not belong to root is found" * doctest::descripti
 TEST_CASE("a program that its user may not run is found") {
     Place place;
     place.make_file(0700);
-    CHECK(contains(check_runnable(place.file, "nobody"), "nobody may not run it; chmod 755 " + place.file));
+    CHECK(
+        contains(check_runnable(place.file, "nobody"), "nobody cannot execute it; chmod 755 " + place.file));
     ::chmod(place.file.c_str(), 0755);
     CHECK(check_runnable(place.file, "nobody").status == 0);
     ::chmod(place.directory.c_str(), 0700);
-    CHECK(
-        contains(check_runnable(place.file, "nobody"), "nobody may not pass; chmod o+x " + place.directory));
+    CHECK(contains(check_runnable(place.file, "nobody"),
+                   "nobody cannot traverse it; chmod o+x " + place.directory));
     CHECK(check_runnable("/bin/sh", "no-such-user").status != 0);
 }
 
@@ -105,10 +106,10 @@ TEST_CASE("a socket that a user cannot reach is found") {
     CHECK(check_socket(place.file, "nobody").status == 0);
     ::chmod(place.directory.c_str(), 0700);
     CHECK(check_socket(place.file, "nobody").told ==
-          place.directory + ": nobody may not pass; chmod o+x " + place.directory);
+          place.directory + ": nobody cannot traverse it; chmod o+x " + place.directory);
     ::chmod(place.directory.c_str(), 0711);
     ::chmod(place.file.c_str(), 0600);
-    CHECK(contains(check_socket(place.file, "nobody"), "nobody may not connect"));
+    CHECK(contains(check_socket(place.file, "nobody"), "nobody cannot connect"));
     CHECK(contains(check_socket(place.directory + "/none.sock", "nobody"), "is `gerve serve` running?"));
     CHECK(contains(check_socket("/bin/sh", "nobody"), "is not a socket"));
     CHECK(check_socket(place.file, "no-such-user").status != 0);

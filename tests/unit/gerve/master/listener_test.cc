@@ -16,9 +16,9 @@ TEST_CASE("port 0 tells the port that the kernel chose, and a taken one is refus
     const auto second = listen_tcp(first->bound);
     REQUIRE_FALSE(second.has_value());
     CHECK(second.error().detail ==
-          "cannot listen at " + first->bound.text() +
-              ": Address already in use; another program listens there: choose another "
-              "address with --listen");
+          "cannot listen on " + first->bound.text() +
+              ": Address already in use; another program listens on this address: choose "
+              "another with --listen");
     CHECK(listen_tcp(*ListenAddress::parse("192.0.2.1:1"))
               .error()
               .detail.ends_with("; this machine has no such address"));

@@ -225,7 +225,7 @@ TEST_CASE("a socket file that somebody removed, or replaced, is made again") {
             CHECK_MESSAGE(again, name << "\n" << site.log());
         }
     }
-    CHECK(count(site.log(), "a socket file is gone") == 4);
+    CHECK(count(site.log(), "a socket file was removed") == 4);
     site.signal(SIGTERM);
     CHECK(site.wait() == 0);
     CHECK_FALSE(std::filesystem::exists(site.state() + "/authz.sock"));
@@ -271,7 +271,8 @@ TEST_CASE("a reload that cannot work leaves everything as it was, and says why")
     SUBCASE("a wrong configuration") {
         site.configure("[ssh]\nworker = 1\nlogin_grace = 3\n");
         site.signal(SIGHUP);
-        CHECK(eventually([&] { return site.log().find("going on as before") != std::string::npos; }));
+        CHECK(eventually(
+            [&] { return site.log().find("keeping the previous configuration") != std::string::npos; }));
         CHECK(site.log().find("did you mean \\x22workers\\x22") != std::string::npos);
         CHECK(site.log().find("ssh.login_grace must be a time") != std::string::npos);
     }
@@ -350,7 +351,7 @@ TEST_CASE("two masters for one state directory; and one after a master that was 
                                std::filesystem::copy_options::overwrite_existing);
     second.start();
     CHECK(second.wait() == 1);
-    CHECK(second.log().find("runs with the state directory " + site.state()) != std::string::npos);
+    CHECK(second.log().find("is using the state directory " + site.state()) != std::string::npos);
 
     const auto orphans = site.pids("");
     site.signal(SIGKILL);

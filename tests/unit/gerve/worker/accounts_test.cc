@@ -47,11 +47,12 @@ TEST_CASE("a key and an account have so many connections, and others are not con
     CHECK(house.come(user_key(1, 1)));
     CHECK_FALSE(house.come(user_key(1, 1)));
     CHECK(house.text ==
-          "ERROR: One key may have 2 connections at this gateway at once. Close some of yours, then connect "
+          "ERROR: This key may have at most 2 connections at this gateway at once. Close some of them, then "
+          "connect "
           "again.\n");
     CHECK(house.come(user_key(1, 2)));
     CHECK_FALSE(house.come(user_key(1, 3)));
-    CHECK(house.text.find("One account may have 3 connections") != std::string::npos);
+    CHECK(house.text.find("This account may have at most 3 connections") != std::string::npos);
     CHECK(house.come(user_key(2, 4)));
     CHECK(house.come(deploy_key(1, 5)));  // no user's, whatever its number
     house.seats.erase(house.seats.begin());
@@ -79,13 +80,14 @@ TEST_CASE("operations are counted over all connections, and end with their objec
     const auto over = house.seats[0]->begin();
     REQUIRE_FALSE(over.has_value());
     CHECK(over.error() ==
-          "ERROR: One key may have 2 git operations at this gateway at once. Wait until some of yours have "
+          "ERROR: This key may have at most 2 git operations at this gateway at once. Wait until some of "
+          "them have "
           "ended, then try again.\n");
     const auto third = house.seats[2]->begin();
     REQUIRE(third.has_value());
     const auto fourth = house.seats[2]->begin();
     REQUIRE_FALSE(fourth.has_value());
-    CHECK(fourth.error().find("One account may have 3 git operations") != std::string::npos);
+    CHECK(fourth.error().find("This account may have at most 3 git operations") != std::string::npos);
     first.reset();
     CHECK(house.seats[0]->begin().has_value());
 }
@@ -101,7 +103,8 @@ TEST_CASE("the longest idle connection goes when there are too many, and none th
     house.accounts.trim(house.now);
     REQUIRE(house.cut.size() == 2);  // five, of which one works and two may be idle
     CHECK(house.cut[0] ==
-          "One key may have 2 idle connections at this gateway at once; this was the longest idle. Connect "
+          "This key may have at most 2 idle connections at this gateway at once, and this was the longest "
+          "idle. Connect "
           "again.");
     house.accounts.trim(house.now);
     CHECK(house.cut.size() == 2);  // each is cut once
@@ -109,14 +112,14 @@ TEST_CASE("the longest idle connection goes when there are too many, and none th
     REQUIRE(house.come(user_key(1, 2)));
     house.accounts.trim(house.now + 2 * Accounts::idle_after);
     CHECK(house.cut.size() == 3);  // four of the account, three of which may be idle
-    CHECK(house.cut[2].starts_with("One account may have 3 idle"));
+    CHECK(house.cut[2].starts_with("This account may have at most 3 idle"));
 }
 
 TEST_CASE("a worker has its share of a gateway's limit, and tells the whole of it") {
     House house({.connections_per_key = 64}, 2);
     for (int i = 0; i < 32; ++i) CHECK(house.come(user_key(1, 1)));
     CHECK_FALSE(house.come(user_key(1, 1)));
-    CHECK(house.text.find("may have 64 connections") != std::string::npos);
+    CHECK(house.text.find("may have at most 64 connections") != std::string::npos);
 }
 
 TEST_CASE("zero is no limit") {

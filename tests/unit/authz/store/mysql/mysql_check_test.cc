@@ -66,7 +66,7 @@ TEST_CASE("check: a host that is not reached") {
     CheckedSite site;
     SUBCASE("nobody listens") {
         site.use_host("127.0.0.1:1");
-        CHECK(holds(complaints(site.config), "see that the server runs"));
+        CHECK(holds(complaints(site.config), "check that the server is running"));
     }
     SUBCASE("a socket that is not there") {
         site.config.mysql.uri = "unix:///nonexistent/sock?schema=" + site.name();
@@ -246,7 +246,7 @@ TEST_CASE("check: configured statements are prepared, and the tables of Gerve no
     SUBCASE("a column that is missing") {
         site.config.mysql.queries["permission"] = "SELECT 1 AS direct";
         CHECK(holds(complaints(site.config),
-                    "directory.mysql.queries.permission: its answer lacks team, organization_owner"));
+                    "directory.mysql.queries.permission: its result lacks team, organization_owner"));
     }
     SUBCASE("a table that is missing") {
         site.config.mysql.queries["route"] = "SELECT server, endpoint FROM no_such_table";
@@ -256,7 +256,7 @@ TEST_CASE("check: configured statements are prepared, and the tables of Gerve no
         site.sql("REVOKE SELECT ON `" + site.name() + "`.* FROM 'gerve'@'%'");
         const std::string told = complaints(site.config);
         CHECK(holds(told, "denied"));
-        CHECK(holds(told, "grant SELECT on the tables that it names to gerve"));
+        CHECK(holds(told, "grant SELECT on its tables to gerve"));
     }
     SUBCASE("one that does not parse") {
         site.config.mysql.queries["route"] = "SELECT :nobody";

@@ -93,7 +93,7 @@ TEST_CASE("the check names what is wrong and what to do") {
         redis.signal(SIGSTOP);
         const auto told = complaints(config_for(redis.tcp()));
         redis.signal(SIGCONT);
-        CHECK(holds(told, "no answer in time"));
+        CHECK(holds(told, "no reply in time"));
         CHECK(holds(told, "stopped or overloaded"));
     }
     SUBCASE("TLS that this program cannot do, or that the server does not speak") {

@@ -118,14 +118,14 @@ TEST_CASE("what is no good backup changes nothing") {
     must(write_file(site.file("empty"), "", 0600));
     CHECK(site.restore_refused(site.file("empty")).find("empty") != std::string::npos);
     CHECK(site.restore_refused(site.file("none")).find("No such file") != std::string::npos);
-    CHECK(site.restore_refused(site.path()).find("not a file") != std::string::npos);
+    CHECK(site.restore_refused(site.path()).find("not a regular file") != std::string::npos);
     {
         const auto other =
             must(open_sqlite(site.file("other.db"), SqliteMode::read_write, std::chrono::milliseconds(200)));
         must(other->run_script("CREATE TABLE t (x);"));
         CHECK(site.restore_refused(site.file("other.db")).find("write-ahead log") != std::string::npos);
     }
-    CHECK(site.restore_refused(site.file("other.db")).find("no tables of Gerve") != std::string::npos);
+    CHECK(site.restore_refused(site.file("other.db")).find("no Gerve tables") != std::string::npos);
     {
         const auto newer =
             must(open_sqlite(site.backup, SqliteMode::read_write, std::chrono::milliseconds(200)));

@@ -162,7 +162,7 @@ TEST_CASE("a database file that is gone is not made anew") {
     reader->tend();
     CHECK(reader->broken());
     for (const auto mode : {SqliteMode::read_only, SqliteMode::read_write, SqliteMode::read_write_existing})
-        CHECK(site.refusal_to_open(mode).find("gone: put a backup back with `gerve restore FILE`") !=
+        CHECK(site.refusal_to_open(mode).find("missing: restore a backup with `gerve restore FILE`") !=
               std::string::npos);
     CHECK_FALSE(fs::exists(site.name));
     fs::copy_file(site.backup, site.name);
