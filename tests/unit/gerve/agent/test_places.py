@@ -198,6 +198,8 @@ def test_descriptors_and_signals_of_the_agent_stay_out(site):
     agent = site.start(pass_fds=(leaked,))
     sessions = [site.open().until_opened() for _ in range(50)]
     gits = wait_until(lambda: len(agent.children()) == 50 and agent.children(), what="50 gits")
+    # A child is the agent until it has become git, with all of the agent's descriptors.
+    wait_until(lambda: all(os.readlink(f"/proc/{pid}/exe").endswith("git") for pid in gits), what="git in each of them")
     for pid in gits:
         numbers = {int(name): os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
         inherited = {number: target for number, target in numbers.items() if str(site.root) not in target}
