@@ -64,23 +64,31 @@ TEST_CASE("a program gets its words and its environment and no other") {
 }
 
 TEST_CASE("a program gets the descriptors that are named, and no other") {
-    const Fd left_open(::open("/dev/null", O_RDONLY));  // without O_CLOEXEC
+    const Fd first(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const Fd left_open(::fcntl(first.get(), F_DUPFD, 40));  // without O_CLOEXEC
     const Fd named = holding("");
     const SpawnStart list{.program = "/bin/ls", .words = {"ls", "/proc/self/fd"}};
     // One more is what ls itself reads.
     CHECK(output_of(list) == "0\n1\n2\n3\n");
     SpawnStart with_gap = list;
-    with_gap.descriptors = {{named.get(), 7}};
-    CHECK(output_of(with_gap) == "0\n1\n2\n3\n7\n");
+    with_gap.descriptors = {{named.get(), 60}};
+    CHECK(output_of(with_gap) == "0\n1\n2\n3\n60\n");
     SpawnStart with_others = list;
     with_others.closes_others = false;
     CHECK(output_of(with_others).find(std::to_string(left_open.get()) + "\n") != std::string::npos);
 }
 
-TEST_CASE("input is /dev/null if it is to be") {
-    CHECK(output_of(
-              {.program = "/bin/readlink", .words = {"readlink", "/proc/self/fd/0"}, .null_input = true}) ==
-          "/dev/null\n");
+TEST_CASE("input is /dev/null if it is to be, and this process's own otherwise") {
+    const Fd before(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 40));
+    const Fd pipe = holding("");
+    ::dup2(pipe.get(), STDIN_FILENO);
+    SpawnStart start{.program = "/bin/readlink", .words = {"readlink", "/proc/self/fd/0"}};
+    const std::string own = output_of(start);
+    start.null_input = true;
+    const std::string null = output_of(start);
+    ::dup2(before.get(), STDIN_FILENO);
+    CHECK(own.starts_with("pipe:"));
+    CHECK(null == "/dev/null\n");
 }
 
 TEST_CASE("a program leads a process group of its own, or stays in this one's") {
