@@ -153,3 +153,9 @@ def test_what_is_printed_is_what_is_shipped_and_what_sshd_reads(house, sshd):
         told = subprocess.run(argv, capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert f"authorizedkeyscommanduser {KEYS_USER}\n" in told.stdout
+
+
+def test_another_account_is_put_into_what_is_printed(house):
+    usual, other = (house.gerve_json("sshd-setup", *user)["sshd_config"] for user in ((), ("--user", "forge")))
+    assert "Match User forge\n" in other and "Match User git\n" not in other
+    assert other.replace("User forge\n", "User git\n").replace(" --login forge", "") == usual
