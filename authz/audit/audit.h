@@ -108,11 +108,11 @@ class AuditSink {
     void keep_house();
     void do_chores();
 
-    // The way of an event. record() and insist() take mutex_ if they get it in time, and write. If the disk
-    // stalls, one thread holds mutex_; the events of the others go to aside_, in their order. Whoever gets
-    // mutex_ next moves them behind waiting_, which holds what the file did not accept. Always written in the
-    // order lost_ (as one event that says how many), waiting_, the new ones: an event is written only when
-    // none before it is left. Locks are taken in the order sync_mutex_, mutex_, front_.
+    // How an event is written: record() and insist() write under mutex_, if they get it in time. While the
+    // disk stalls, one thread holds mutex_, and the events of the others go to aside_ in their order. The
+    // next thread that gets mutex_ appends them to waiting_, the events that the file has not accepted yet.
+    // The order is always: the number of lost_ events, waiting_, then new events; none overtakes another.
+    // Locks are taken in the order sync_mutex_, mutex_, front_.
     AuditCounters own_counters_;
     AuditCounters* counters_ = &own_counters_;
     AuditSettings settings_;

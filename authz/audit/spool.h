@@ -52,12 +52,13 @@ class Spool {
     Result<std::uint64_t> done_of(const std::string& chain);
     Result<bool> take(std::string_view text, std::vector<SpooledLine>& lines);
 
-    // settled_ <= used_ <= buffer_.size(), and the end of buffer_ is byte offset_ of file_. Up to settled_
-    // are lines that were delivered and that nobody takes back; from there to used_, what was passed over and
-    // may yet become something else; behind used_, what was not looked at. refill() and put_back() drop all
-    // but the first part, so that the second is read anew. Two looks at the disk come before another, lest a
-    // line be missed: FILE.head is read before the file (what the head names was written by then), and
-    // has_successor() before the last refill() (who renamed the file wrote to it for the last time before).
+    // settled_ <= used_ <= buffer_.size(), and buffer_ ends at byte offset_ of file_. Lines up to settled_
+    // are final. Lines from there to used_ were skipped, and their bytes may still change; bytes after used_
+    // were not examined. refill() and put_back() drop the final lines, and have all else read again.
+    //
+    // Two checks must precede a read, or a line could be missed: FILE.head is read before the file, since all
+    // that it names is written by then; and has_successor() is asked before the last refill(), since nobody
+    // writes to a file that has been renamed and replaced.
     std::string path_;
     Progress progress_;
     std::map<std::string, std::uint64_t> done_;  // by chain

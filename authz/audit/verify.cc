@@ -79,15 +79,12 @@ void TrailVerifier::take_event(const TrailLine& event, std::string_view line) {
     check_number(event);
 }
 
-// What take_chain() and check_number() know of the place reached:
-// - at_ is the last event taken as it stands, or the place just before the first event of its chain;
-// - expected_mac_ is what at_.mac would be if no line had been altered. They differ after an altered line,
-// and the
-//   next line may fit either: one alteration is reported once, and one with a forged mac does not hide the
-//   next;
-// - mac_unknown_: nothing ties the next line to the ones before (the beginning is cut off, events are
-// missing). It is
-//   taken as it is, and the chain is held against it from there on.
+// The state between two lines:
+// - at_: the last event, with the mac that stands in its line; at first, the position before the chain.
+// - expected_mac_: the mac that this event should have. The two differ after an altered line. The next line
+//   may match either, so that each alteration is reported once.
+// - mac_unknown_: nothing links the next line to those before it (the beginning is cut off, or events are
+//   missing), so its mac is not checked; checking resumes with the line after it.
 
 // The first line of all, or of another trail.
 bool TrailVerifier::take_chain(const TrailLine& event, const std::optional<ParsedNote>& note) {

@@ -75,13 +75,11 @@ asio::awaitable<void> LiveLink::tell_news() {
 
 // A part that fits a message, and counts as told from here on: if it is not, the connection is gone, and over
 // the next one all is told again.
-// One message of news, bounded by counts and by an estimate of its bytes; `look` says where the next one goes
-// on.
-// - A subject is told of once it has lasted `worth_telling`, and its end only if it was told of.
-// - `told` and `told_bytes` are set here, before the message is sent: if it does not arrive, the connection
-// to authz is
-//   made anew and everything is told again.
-// - `look.next` only grows, so that a round ends however many subjects come and go meanwhile.
+// The next message of a look at all subjects, bounded by counts and by an estimate of its bytes.
+// - A subject is reported when it has lasted `worth_telling`; its end only if it was reported.
+// - `told` and `told_bytes` are set before the message is sent. If it does not arrive, the connection to
+//   authz is opened anew, and everything is reported again.
+// - `look.next` only grows, so a look ends however many subjects come and go meanwhile.
 LiveNews LiveLink::collect(Look& look) {
     LiveNews news;
     news.client.door = door_;

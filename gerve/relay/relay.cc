@@ -152,15 +152,13 @@ class Relay {
         co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
     }
 
-    // How the functions below share one buffer. In order of its addresses it holds the run, bytes that were
-    // parsed and are needed no more, and `rest`, which is not parsed yet. It is the scratch until this
-    // coroutine waits for the client, and `held` from then on, since others use the scratch meanwhile.
-    // Therefore:
-    // - FrameReader::next() moves the beginning of `rest`, and nothing else does but write();
-    // - append() moves bytes within what was parsed, so never into `rest`;
-    // - write() returns with the whole run written, and with `rest` in the buffer that is ours now. A payload
-    // that
-    //   could not join the run is given to it as the beginning of `rest`, so that it survives the wait.
+    // The functions below share one buffer. In order of address it holds the run, parsed bytes that are no
+    // longer needed, and `rest`, which is not parsed yet. The buffer is the scratch until this coroutine
+    // waits for the client, and then `held`, because other sessions use the scratch meanwhile. So:
+    // - only frames().next() and write() move the beginning of `rest`;
+    // - append() moves bytes within the parsed part, never into `rest`;
+    // - write() returns when the whole run is written, with `rest` in the buffer that is then in use. It is
+    //   given a payload that could not join the run as the beginning of `rest`, so that it survives the wait.
 
     // Payloads of one stream that lie side by side, so that many small frames make one large write.
     struct Run {

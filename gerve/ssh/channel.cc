@@ -168,11 +168,10 @@ void Channel::interrupt() {
     output_.notify();
 }
 
-// libssh offers a larger window only if it is asked for more bytes than the present one holds. So, when the
-// window is due to grow and we have spent a quarter of the time waiting for the client (waits_for_client()),
-// grow_window() chooses the next size, within the budget of the process, and one call asks for all of it,
-// into a buffer that has the room. All other calls ask for at most max_read. Whatever is asked, the call
-// returns what is there at once.
+// libssh enlarges a window only when it is asked for more bytes than the present window holds. So when the
+// window is due to grow and a quarter of the time was spent waiting for the client, grow_window() chooses the
+// next size, within the budget of the process, and one call asks for that many bytes, into a buffer of that
+// size. Every other call asks for at most max_read. Each call returns what is there at once.
 std::size_t Channel::take_input(std::span<char> into) {
     if (gone()) return 0;
     const std::uint32_t wanted = window_ == 0 ? first_window : window_;

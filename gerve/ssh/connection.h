@@ -135,15 +135,14 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     bool take_packet_before_login(std::uint8_t type, std::string_view payload);
     void cut(EndReason reason, std::string text);  // from inside libssh: takes effect behind the call
 
-    // One turn: libssh gets what has arrived and gives what it wants to send. The order matters:
-    // - reading comes first: channels and the login see only what libssh has parsed;
-    // - acknowledge() has TCP answer small talk at once;
-    // - check_state() may end the connection, by what was read or counted;
-    // - wake_channels() resumes coroutines later, never from here: none runs while libssh is in a call;
-    // - drop_closed_channels() after them, so that each has seen its end;
-    // - nudge(), consider_rest() and arm() decide when the next turn comes. arm() is the last: all that was
-    // said
-    //   in this turn is in the wire's buffer by then, and decides whether to wait for room.
+    // Gives libssh what has arrived, and sends what it has to send. The order of the steps matters:
+    // - reading is first: the login and the channels see only what libssh has parsed;
+    // - acknowledge() makes TCP acknowledge at once, unless bulk data flows;
+    // - check_state() may end the connection because of what was read;
+    // - wake_channels() resumes coroutines later, not from here: none runs inside a call of libssh;
+    // - drop_closed_channels() comes after that, so that each channel has seen its end;
+    // - nudge(), consider_rest() and arm() decide when the next turn comes. arm() is last, because it waits
+    //   for room to send if this turn has left anything unsent.
     void turn();
     void read_before_login();
     void read_in_bulk();
