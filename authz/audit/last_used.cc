@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 
 // From one batch to the next: each costs a commit, and nobody reads a last use to the second.
 constexpr milliseconds write_interval{1'000};
-constexpr std::int64_t missing_columns_interval = 30'000;  // ms until it is looked for again
+constexpr std::int64_t table_look_interval = 30'000;  // ms between two looks for a missing table
 constexpr std::int64_t last_used_alarm_interval = 30'000;
 
 constexpr Statement find_columns{"last-used-table", "SELECT key_id, used_at, address FROM key_last_used"};
@@ -113,7 +113,7 @@ bool LastUses::find_table(Database& database) {
     const auto columns = database.columns(find_columns);
     has_table_ = columns.has_value();
     if (!columns) {
-        look_again_ = monotonic_now() + missing_columns_interval;
+        look_again_ = monotonic_now() + table_look_interval;
         note_failure(columns.error());
     }
     return has_table_;

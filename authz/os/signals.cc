@@ -4,6 +4,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace gerve {
 
 Result<Fd> take_signals(std::initializer_list<int> numbers) {

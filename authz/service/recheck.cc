@@ -10,7 +10,7 @@
 namespace gerve {
 namespace {
 
-// So many lookups, then so long a pause: others use the database, too.
+// A pause after each run of lookups: others use the database, too.
 constexpr unsigned run_length = 200;
 constexpr std::chrono::milliseconds run_pause{40};
 // One row that makes no sense, or one table that is locked, stands in nobody else's way; a database that is
@@ -60,7 +60,7 @@ class Round {
             place_.subject = (from.subject + i) % subjects.size();
             if (!check(subjects[place_.subject], i == 0 ? from.use : 0)) break;
         }
-        if (round_.look_ups > 0 && answers_ == 0) round_.unavailable = true;
+        if (round_.lookups > 0 && answers_ == 0) round_.unavailable = true;
         return round_;
     }
 
@@ -68,7 +68,7 @@ class Round {
     // False: no further.
     bool check(const LiveSessions::Subject& subject, std::size_t from) {
         if (!pace_()) return false;
-        ++round_.look_ups;
+        ++round_.lookups;
         auto key = directory_.find_key_again(subject.principal.key(), now_);
         if (!key) return goes_on_without_answer();
         failures_ = 0;
@@ -90,7 +90,7 @@ class Round {
 
     bool check(const Principal& principal, const LiveSessions::Use& use) {
         if (!pace_()) return false;
-        ++round_.look_ups;
+        ++round_.lookups;
         const auto inquiry = inquire_access(directory_, principal, use.service, use.repo);
         if (!inquiry) {  // what has no answer lives on, and hides nobody else's
             if (round_.left_out++ == 0) round_.first_left_out = place_;
@@ -140,9 +140,9 @@ void Recheck::run(StoppableThread& thread) {
     QueryCounters queries;  // these lookups are no login's
     bool away = false;
     bool incomplete = false;
-    unsigned look_ups = 0;
+    unsigned lookups = 0;
     RecheckPlace from;
-    const auto pace = [&] { return ++look_ups % run_length != 0 || thread.pause(run_pause); };
+    const auto pace = [&] { return ++lookups % run_length != 0 || thread.pause(run_pause); };
     while (thread.pause(every_)) {
         if (live_.size() == 0) continue;
         (void)link.maintain();

@@ -19,7 +19,7 @@ struct RecheckPlace {
 
 // How one round went. Only an answer of the directory ends anything: without one, all lives on.
 struct RecheckRound {
-    std::size_t look_ups = 0;
+    std::size_t lookups = 0;
     std::size_t ended = 0;
     bool unavailable = false;  // broken off, or nothing learned: the directory does not answer
     std::size_t left_out = 0;  // repositories without an answer

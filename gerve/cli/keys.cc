@@ -160,8 +160,9 @@ int extend_key(Site& site, const KeyValues& values) {
     note_holder(site, key);
     site.details().add("after", time_or(key.expires, "never"));
     const std::string what = key.fingerprint.text() + " of " + name_of(key.holder) +
+                             (key.was_there ? " already" : "") +
                              (key.expires ? " expires on " + time_text(*key.expires) : " never expires");
-    if (key.was_there) return there_already(what + " already");
+    if (key.was_there) return there_already(what);
     std::printf("%s\n", what.c_str());
     return 0;
 }

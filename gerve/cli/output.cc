@@ -135,8 +135,7 @@ void Table::print(std::string_view none) const {
 }
 
 void print_json(const Json& value) {
-    using Dump = Json;
-    const std::string text = value.dump(2, ' ', false, Dump::error_handler_t::replace);
+    const std::string text = value.dump(2, ' ', false, Json::error_handler_t::replace);
     std::printf("%s\n", displayed_json(text).c_str());
 }
 

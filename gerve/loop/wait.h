@@ -2,7 +2,6 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
@@ -34,7 +33,7 @@ template <class Descriptor>
     co_return ready;
 }
 
-// Not to be cut short.
+// Cannot be cut short.
 [[nodiscard]] inline asio::awaitable<void> pause_for(std::chrono::milliseconds time) {
     asio::steady_timer timer(co_await asio::this_coro::executor, time);
     asio::error_code ignored;

@@ -72,7 +72,7 @@ TEST_CASE("as long as nothing changes all lives on, and each question is asked o
     const RecheckRound round = scene.round();
     CHECK(scene.ended.empty());
     CHECK_FALSE(round.unavailable);
-    CHECK(round.look_ups == 3 + 1 + 3 + 1);  // keys, and uses of each
+    CHECK(round.lookups == 3 + 1 + 3 + 1);  // keys, and uses of each
 }
 
 TEST_CASE("what was withdrawn ends that alone which depended on it") {
