@@ -214,7 +214,7 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
                        : "a request is still running at the end: the database does not answer");
         std::_Exit(0);
     }
-    log::info("end");
+    log::info("stopped");
     return 0;
 }
 

@@ -89,7 +89,7 @@ std::string_view reason_of(Rule rule) {
         case Rule::fetch_only_server: return "its file server is a git daemon, which only serves fetches";
         default: break;
     }
-    return "it is not";
+    return "you have no access";
 }
 
 Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, const SelfQuestion& question) {

@@ -90,7 +90,7 @@ class Agent {
         // No session waits for them any more. A thread that waits for a disk cannot be joined.
         const bool hangs = !state_.looks.is_idle() || !state_.administration.is_idle();
         rationed_log().close_all();
-        log::info("over", {{"disk", hangs ? "a call has not returned" : "quiet"}});
+        log::info("stopped", {{"disk", hangs ? "a call has not returned" : "idle"}});
         if (hangs) ::_exit(0);
     }
 

@@ -80,8 +80,8 @@ void print_live(const std::optional<std::vector<LiveRecord>>& live) {
 }
 
 void print_reach(const KeyFacts& facts) {
-    if (facts.key.state(unix_now()) != "live") {
-        std::printf("The key reaches nothing: it is not live.\n");
+    if (const auto state = facts.key.state(unix_now()); state != "live") {
+        std::printf("The key gives no access: it is %s.\n", std::string(state).c_str());
         return;
     }
     Table table({"REPOSITORY", "ACCESS", "BECAUSE"});

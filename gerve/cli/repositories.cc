@@ -97,11 +97,10 @@ RepoPath new_path(const RepoPath& old, const std::string& name) {
     need(site.registry().disable_repository(record.path));
     const RepositoryRecord renamed = need(site.registry().rename_repository(record.path, to));
     const std::string path = renamed.path.text();
-    throw Stop{
-        refused_status,
-        failed.why + ", but it has " + path + ", as after an interrupted rename: the entry is now " + path +
-            " too, and disabled; inspect the repository on the file server, then run `gerve repo enable " +
-            path + "`"};
+    throw Stop{refused_status,
+               failed.why + ", but it has " + path +
+                   ", probably because a rename was interrupted. The rename is finished now, and " + path +
+                   " is disabled: inspect it on the file server, then run `gerve repo enable " + path + "`"};
 }
 
 void rename_on_disk(Site& site, FileServer& server, const RepositoryRecord& record, const RepoPath& to) {
@@ -133,10 +132,10 @@ int rename(Site& site, const RepositoryValues& values) {
     const auto renamed = site.registry().rename_repository(record.path, to);
     if (!renamed) {
         const auto undone = server.rename(to, record.path, record.id);
-        throw Stop{refused_status,
-                   explanation_of(renamed.error()) + (undone ? ""
-                                                             : "; and on the file server it is now " +
-                                                                   to.text() + ": " + undone.error().why)};
+        throw Stop{refused_status, explanation_of(renamed.error()) +
+                                       (undone ? ""
+                                               : "; the file server has renamed it to " + to.text() +
+                                                     ", and cannot undo that: " + undone.error().why)};
     }
     std::printf("%s is now %s\n", record.path.text().c_str(), renamed->path.text().c_str());
     return 0;

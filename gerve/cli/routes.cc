@@ -54,14 +54,14 @@ int list_servers(Site& site, bool json) {
     return 0;
 }
 
-// With the first server added, the embedded one holds nobody any more but whom a route leads there.
+// Once a server is added, the embedded one serves only owners whose route leads there.
 void warn_of_first(Site& site, const RouteValues& values) {
     const std::size_t owners = need(site.registry().list_accounts()).size();
     const std::size_t repositories = need(site.registry().list_repositories()).size();
     complain(
-        "from now on each owner needs a route (`gerve route set OWNER SERVER`): until they have one, clients "
-        "of "
-        "all " +
+        "once there is a server, every owner needs a route (`gerve route set OWNER SERVER`): without one, "
+        "clients "
+        "of all " +
         std::to_string(owners) + " accounts, with " + std::to_string(repositories) +
         " repositories, are refused with exit status 75; to reach the repositories of the embedded "
         "server, add a server named local at unix:" +

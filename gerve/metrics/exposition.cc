@@ -282,9 +282,9 @@ void show_live(Page& page, const LiveCounters& live) {
     page.counter("gerve_live_sessions_withdrawn_total",
                  "Operations and connections ended because access was withdrawn", {}, live.withdrawn);
     page.counter("gerve_live_rechecks_total",
-                 "Rounds of checking the access of live operations and connections again", {}, live.rounds);
+                 "Rounds that rechecked the access of live operations and connections", {}, live.rounds);
     page.counter("gerve_live_rechecks_unanswered_total",
-                 "Rounds of checking live access broken off because the directory was unreachable", {},
+                 "Rechecks of live access that stopped because the directory was unreachable", {},
                  live.unanswered_rounds);
 }
 

@@ -185,7 +185,8 @@ class Mysql final : public Database {
             found = session_->prepared.emplace(std::string(statement.sql), std::move(made)).first;
         }
         if (found->second.binds != binds.size()) {
-            return internal_error(place(statement.name) + ": the number of binds is not that of '?'");
+            return internal_error(place(statement.name) +
+                                  ": the number of binds differs from the number of '?'");
         }
         sql::PreparedStatement& prepared = *found->second.statement;
         unsigned place_of_bind = 0;

@@ -238,7 +238,7 @@ class Sqlite final : public Database {
         if (!found) return found;
         sqlite3_stmt* prepared = *found;
         if (sqlite3_bind_parameter_count(prepared) != static_cast<int>(binds.size())) {
-            return internal_error(place(statement) + ": the number of binds is not that of '?'");
+            return internal_error(place(statement) + ": the number of binds differs from the number of '?'");
         }
         int place_of_bind = 0;
         for (const Bind& bind : binds) {
