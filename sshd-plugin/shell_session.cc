@@ -12,6 +12,7 @@
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
 #include "authz/wire/client.h"
+#include "authz/wire/session_log.h"
 #include "gerve/relay/git_session.h"
 #include "sshd-plugin/standard_streams.h"
 
@@ -31,8 +32,10 @@ Error withdrawn() {
 // The process has one client and nothing else to do, so authz is asked by calls that block.
 class SshdFront final : public OperationFront {
   public:
-    SshdFront(AuthzClient& authz, const std::string& handle, ClientStreams& streams, LiveLink& live)
-        : authz_(authz), handle_(handle), streams_(streams), live_(live) {}
+    // What a push did goes to `pushed`.
+    SshdFront(AuthzClient& authz, const std::string& handle, ClientStreams& streams, LiveLink& live,
+              std::vector<PushReport>& pushed)
+        : authz_(authz), handle_(handle), streams_(streams), live_(live), pushed_(pushed) {}
 
     asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
                                                SessionReport& report) override {
@@ -57,6 +60,7 @@ class SshdFront final : public OperationFront {
         if (auto* told = std::get_if<SelfAnswer>(&*answer)) co_return std::move(*told);
         co_return tl::make_unexpected(why_stale(question.client));
     }
+    void pushed(PushReport part) override { pushed_.push_back(std::move(part)); }
     [[nodiscard]] ClientStreams& streams() override { return streams_; }
     [[nodiscard]] LiveLink& live() override { return live_; }
 
@@ -73,19 +77,13 @@ class SshdFront final : public OperationFront {
     const std::string& handle_;
     ClientStreams& streams_;
     LiveLink& live_;
+    std::vector<PushReport>& pushed_;
 };
 
 void log_end(const SessionReport& report) {
-    log::info("session", {{"request", report.request.text()},
-                          {"addr", report.client.address},
-                          {"service", report.service},
-                          {"repo", report.repo},
-                          {"server", report.server},
-                          {"in", report.bytes_in},
-                          {"out", report.bytes_out},
-                          {"ms", report.duration_ms},
-                          {"exit", report.exit},
-                          {"ended", operation_end_name(report.ended)}});
+    std::vector<log::Field> fields{{"request", report.request.text()}, {"addr", report.client.address}};
+    add_operation(fields, report);
+    log::write(log::Level::info, "session", fields);
 }
 
 class ShellSession {
@@ -117,7 +115,7 @@ class ShellSession {
 
   private:
     asio::awaitable<void> serve() {
-        SshdFront front(authz_, invocation_.handle, streams_, live_);
+        SshdFront front(authz_, invocation_.handle, streams_, live_, pushed_);
         const GitWish wish{*request_.command, request_.git_protocol};
         const std::string notice = read_notice(invocation_.notice);
         co_await serve_git(front, wish, notice, file_servers_, scratch_, report_);
@@ -146,11 +144,14 @@ class ShellSession {
         log_end(report_);
         if (report_.handle.empty()) return;
         AuthzClient authz(invocation_.socket, report_patience);
-        const auto told = authz.ask(report_);
-        if (!told) {
-            log::error("a session report was lost",
-                       {{"request", report_.request.text()}, {"why", describe(told.error())}});
-        }
+        for (const PushReport& part : pushed_) note_loss(authz.ask(part));
+        note_loss(authz.ask(report_));
+    }
+
+    void note_loss(const Result<Done>& told) const {
+        if (told) return;
+        log::error("a session report was lost",
+                   {{"request", report_.request.text()}, {"why", describe(told.error())}});
     }
 
     const Invocation& invocation_;
@@ -163,6 +164,7 @@ class ShellSession {
     asio::signal_set signals_;
     FileServers file_servers_{loop_, UpstreamConfig(), FileServers::Memory::none};
     Scratch scratch_;
+    std::vector<PushReport> pushed_;
     SessionReport report_;
 };
 

@@ -19,10 +19,23 @@ constexpr std::size_t remembered_sessions = 8192;
 constexpr std::chrono::milliseconds stalled_patience{10};  // once a write is known not to end
 constexpr off_t remembered_bytes = 1 << 20;                // of the file, at the start
 
-// The requests of the sessions at the end of the trail, by the outer form of their lines.
-std::vector<std::string> last_sessions(const std::string& file) {
-    constexpr std::string_view mark = R"("event":"session","request":")";
-    constexpr std::size_t digits = 32;
+constexpr std::size_t request_digits = 32;
+
+// A peer whose authz died tells a part of a push again.
+std::string part_name(std::string_view request, std::string_view part) {
+    return std::string(request).append(":").append(part);
+}
+
+// What stands behind each `mark` in the text, up to its end.
+std::vector<std::string_view> places_behind(std::string_view text, std::string_view mark) {
+    std::vector<std::string_view> places;
+    for (auto at = text.find(mark); at != std::string_view::npos; at = text.find(mark, at + 1))
+        places.push_back(text.substr(at + mark.size()));
+    return places;
+}
+
+// What was told at the end of the trail, by the outer form of its lines.
+std::vector<std::string> last_reports(const std::string& file) {
     const auto files = list_trail_files(file);
     const Fd last(files.empty() ? -1 : ::open(files.back().c_str(), O_RDONLY | O_CLOEXEC));
     const off_t size = last ? ::lseek(last.get(), 0, SEEK_END) : 0;
@@ -30,10 +43,20 @@ std::vector<std::string> last_sessions(const std::string& file) {
     const ssize_t got =
         last ? ::pread(last.get(), text.data(), text.size(), size - static_cast<off_t>(text.size())) : 0;
     text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    std::vector<std::string> requests;
-    for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1))
-        requests.push_back(text.substr(at + mark.size(), digits));
-    return requests;
+    constexpr std::string_view session_mark = R"("event":"session","request":")";
+    constexpr std::string_view push_mark = R"("event":"push","request":")";
+    constexpr std::string_view part_mark = R"(","part":)";
+    std::vector<std::string> reports;
+    for (const std::string_view behind : places_behind(text, session_mark))
+        reports.emplace_back(behind.substr(0, request_digits));
+    for (const std::string_view behind : places_behind(text, push_mark)) {
+        const std::string_view rest = behind.substr(std::min(behind.size(), request_digits));
+        if (!rest.starts_with(part_mark)) continue;
+        const std::string_view digits =
+            rest.substr(part_mark.size(), rest.find(',', part_mark.size()) - part_mark.size());
+        reports.push_back(part_name(behind.substr(0, request_digits), digits));
+    }
+    return reports;
 }
 
 std::vector<AuditFact> facts_of(const std::optional<KeyProven>& proof, const Decided& event) {
@@ -62,7 +85,7 @@ Result<std::unique_ptr<AuditSink>> AuditSink::open(const AuditSettings& settings
     sink->trail_ = std::move(*trail);
     sink->counters_->failing.set(0);
     sink->counters_->waiting.set(0);
-    for (const std::string& request : last_sessions(settings.trail.file)) (void)sink->is_new(request);
+    for (const std::string& report : last_reports(settings.trail.file)) (void)sink->is_new(report);
     sink->record(service_fact("started"));
     sink->keeper_ = std::thread([self = sink.get()] { self->keep_house(); });
     return sink;
@@ -144,6 +167,15 @@ void AuditSink::record(const std::optional<KeyProven>& proof, const Decided& eve
 
 Result<void> AuditSink::insist(const std::optional<KeyProven>& proof, const Decided& event) {
     return insist(facts_of(proof, event));
+}
+
+void AuditSink::record(const RefsPushed& event) {
+    {
+        const std::lock_guard front(front_);
+        const PushReport& report = event.report;
+        if (!is_new(part_name(report.request.text(), std::to_string(report.part)))) return;
+    }
+    record(fact_of(event));
 }
 
 bool AuditSink::record(const SessionEnded& event) {

@@ -55,6 +55,8 @@ class AuditSink {
     void record(std::span<const KeyProven> events);
     // A decision, and in front of it the proof that came with the question, if it did.
     void record(const std::optional<KeyProven>& proof, const Decided& event);
+    // Once for each part of a request, as below.
+    void record(const RefsPushed& event);
     // Of git://, where nobody logs in. Whether it is to be in the log as well: it is within its source's
     // ration.
     [[nodiscard]] bool record(const DecidedAnonymously& event);

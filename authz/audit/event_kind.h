@@ -11,6 +11,7 @@ enum class EventKind {
     proven,
     refused,
     decision,
+    push,
     session,
     ended,
     left_out,
@@ -19,9 +20,9 @@ enum class EventKind {
     trail,
     lost,
 };
-constexpr std::array<std::string_view, 11> event_kind_names{"offered", "proven", "refused",  "decision",
-                                                            "session", "ended",  "left-out", "admin",
-                                                            "service", "trail",  "lost"};
+constexpr std::array<std::string_view, 12> event_kind_names{"offered", "proven",  "refused", "decision",
+                                                            "push",    "session", "ended",   "left-out",
+                                                            "admin",   "service", "trail",   "lost"};
 
 [[nodiscard]] constexpr std::string_view event_kind_name(EventKind kind) {
     return name_in(event_kind_names, kind);

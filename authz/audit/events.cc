@@ -75,6 +75,54 @@ AuditFact fact_of(const DecidedAnonymously& event) {
     return {audit_now(), members.take()};
 }
 
+namespace {
+
+std::string change_object(const RefChange& change) {
+    JsonMembers members;
+    members.add("ref", change.ref);
+    members.add("kind", kind_of(change));
+    members.add("old", change.old_id);
+    members.add("new", change.new_id);
+    members.add("outcome", name_in(ref_outcome_names, change.outcome));
+    if (change.forced == Forced::unknown) members.add("forced", "unknown");
+    if (change.settled) members.add_flag("settled", true);
+    if (!change.why.empty()) members.add("why", change.why);
+    return members.take_object();
+}
+
+void put_push(JsonMembers& members, const PushFacts& push) {
+    members.add("push", name_in(push_outcome_names, outcome_of(push)));
+    members.add("refs_taken", push.taken);
+    members.add("refs_refused", push.refused);
+    if (push.unknown > 0) members.add("refs_unknown", push.unknown);
+    if (push.options > 0) members.add("push_options", push.options);
+    if (push.is_signed) members.add_flag("signed", true);
+}
+
+void put_fetch(JsonMembers& members, const FetchFacts& fetch) {
+    members.add("wants", fetch.wants);
+    if (fetch.clone) members.add_flag("clone", true);
+    if (fetch.shallow) members.add_flag("shallow", true);
+    if (fetch.partial) members.add_flag("partial", true);
+}
+
+}  // namespace
+
+AuditFact fact_of(const RefsPushed& event) {
+    const PushReport& report = event.report;
+    JsonMembers members(EventKind::push);
+    members.add("request", report.request.text());
+    members.add("part", report.part);
+    members.add("repo", report.repo);
+    std::string refs = "[";
+    for (const RefChange& change : report.changes)
+        refs += (refs.size() > 1 ? "," : "") + change_object(change);
+    members.add_json("refs", refs + "]");
+    if (event.key) put_key(members, *event.key);
+    put_client(members, report.client);
+    return {audit_now(), members.take()};
+}
+
 AuditFact fact_of(const SessionEnded& event) {
     const SessionReport& report = event.report;
     JsonMembers members(EventKind::session);
@@ -88,6 +136,9 @@ AuditFact fact_of(const SessionEnded& event) {
     members.add("duration_ms", report.duration_ms);
     members.add("exit", report.exit);
     members.add("ended", operation_end_name(report.ended));
+    if (report.push) put_push(members, *report.push);
+    if (report.fetch) put_fetch(members, *report.fetch);
+    if (!report.git_said.empty()) members.add("git_said", report.git_said);
     if (event.key) put_key(members, *event.key);
     put_client(members, report.client);
     return {audit_now(), members.take()};

@@ -9,7 +9,7 @@
 #include "authz/audit/chain.h"
 #include "authz/audit/json_members.h"
 #include "authz/model/decision.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/reports.h"
 
 namespace gerve {
 
@@ -42,6 +42,11 @@ struct SessionEnded {
     const SessionReport& report;
     std::optional<KnownKey> key;
 };
+// What a push did to its refs, or a part of them. `key` as in SessionEnded.
+struct RefsPushed {
+    const PushReport& report;
+    std::optional<KnownKey> key;
+};
 // A connection or an attempt to log in that was refused or ended. `key`: of whoever had logged in.
 struct ClientRefused {
     const RefusalReport& report;
@@ -60,6 +65,7 @@ struct AdminChange {
 [[nodiscard]] AuditFact fact_of(const KeyProven& event);
 [[nodiscard]] AuditFact fact_of(const Decided& event);
 [[nodiscard]] AuditFact fact_of(const DecidedAnonymously& event);
+[[nodiscard]] AuditFact fact_of(const RefsPushed& event);
 [[nodiscard]] AuditFact fact_of(const SessionEnded& event);
 [[nodiscard]] AuditFact fact_of(const AdminChange& event);
 // Of somebody who had logged in.

@@ -48,7 +48,7 @@ void start_syslog(std::string_view role, Level least) {
     spdlog::set_default_logger(std::move(logger));
 }
 
-std::string format_line(std::string_view event, std::initializer_list<Field> fields) {
+std::string format_line(std::string_view event, std::span<const Field> fields) {
     std::string line(event);
     for (const Field& field : fields) {
         line += ' ';
@@ -67,7 +67,7 @@ bool wants(Level level) {
     return spdlog::default_logger_raw()->should_log(spdlog_level(level));
 }
 
-void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
+void write(Level level, std::string_view event, std::span<const Field> fields) {
     auto* logger = spdlog::default_logger_raw();
     if (!logger->should_log(spdlog_level(level))) return;
     logger->log(spdlog_level(level), spdlog::string_view_t(format_line(event, fields)));

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,7 +33,10 @@ void start_syslog(std::string_view role, Level least = Level::info);
 void set_level(Level least);
 
 // The event is a short sentence of ours, never bytes from outside.
-void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
+void write(Level level, std::string_view event, std::span<const Field> fields);
+inline void write(Level level, std::string_view event, std::initializer_list<Field> fields = {}) {
+    write(level, event, std::span(fields.begin(), fields.size()));
+}
 
 // Whether write() would: for fields that are dear to make.
 [[nodiscard]] bool wants(Level level);
@@ -51,6 +55,9 @@ inline void error(std::string_view event, std::initializer_list<Field> fields = 
 }
 
 // The line behind time, level and role, as write() makes it.
-[[nodiscard]] std::string format_line(std::string_view event, std::initializer_list<Field> fields);
+[[nodiscard]] std::string format_line(std::string_view event, std::span<const Field> fields);
+[[nodiscard]] inline std::string format_line(std::string_view event, std::initializer_list<Field> fields) {
+    return format_line(event, std::span(fields.begin(), fields.size()));
+}
 
 }  // namespace gerve::log

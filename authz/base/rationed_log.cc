@@ -3,7 +3,7 @@
 namespace gerve {
 
 void RationedLog::write(log::Level level, std::string_view event, const std::string& source,
-                        std::initializer_list<log::Field> fields) {
+                        std::span<const log::Field> fields) {
     if (log::wants(level) && ration_.take(source, event)) log::write(level, event, fields);
 }
 

@@ -19,7 +19,11 @@ class RationedLog {
 
     // `source`: an address, or what else the line is counted for.
     void write(log::Level level, std::string_view event, const std::string& source,
-               std::initializer_list<log::Field> fields);
+               std::span<const log::Field> fields);
+    void write(log::Level level, std::string_view event, const std::string& source,
+               std::initializer_list<log::Field> fields) {
+        write(level, event, source, std::span(fields.begin(), fields.size()));
+    }
     // Writes how many lines were left out, where it is time to. To be called every second or so.
     void close_due() { close(ration_.due()); }
     // The same, whatever the time: at the end of a process that ends without its destructors.

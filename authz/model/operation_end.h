@@ -16,11 +16,13 @@ enum class OperationEnd {
     stopped,    // the gateway was stopped
     idle,
     too_long,
-    other,  // a word of another version, or an error within Gerve
+    declined,  // git ended by itself, and it or a hook refused each ref of the push
+    other,     // a word of another version, or an error within Gerve
 };
-constexpr std::array<std::string_view, 11> operation_end_names{
-    "exit",    "refused", "client-gone", "upstream-lost", "upstream-unreachable", "withdrawn", "killed",
-    "stopped", "idle",    "too-long",    "other"};
+constexpr std::array<std::string_view, 12> operation_end_names{
+    "exit",      "refused", "client-gone", "upstream-lost", "upstream-unreachable",
+    "withdrawn", "killed",  "stopped",     "idle",          "too-long",
+    "declined",  "other"};
 
 [[nodiscard]] constexpr std::string_view operation_end_name(OperationEnd end) {
     return name_in(operation_end_names, end);

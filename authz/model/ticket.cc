@@ -21,6 +21,7 @@ enum class Tlv : std::uint16_t {
     repo_id = 12,
     admin = 13,
     admin_argument = 14,
+    takes_report = 16,
     object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
 };
 
@@ -56,6 +57,7 @@ std::string encode_tlvs(const Open& open, const TicketKey* key) {
     if (!open.admin.empty()) put_tlv(out, Tlv::admin, open.admin);
     if (!open.admin_argument.empty()) put_tlv(out, Tlv::admin_argument, open.admin_argument);
     if (!open.object_format.empty()) put_tlv(out, Tlv::object_format, open.object_format);
+    if (open.takes_report) put_tlv(out, Tlv::takes_report, number_bytes(std::uint8_t{1}));
     return out;
 }
 
@@ -96,6 +98,13 @@ Result<void> take_service(Service& service, std::string_view value, std::uint16_
     return {};
 }
 
+Result<void> take_flag(bool& field, std::string_view value, std::uint16_t type) {
+    std::uint8_t number = 0;
+    if (!take_number(number, value, type) || number > 1) return bad_tlv(type);
+    field = number == 1;
+    return {};
+}
+
 Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_view value) {
     Open& open = received.open;
     switch (static_cast<Tlv>(type)) {
@@ -113,6 +122,7 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::repo_id: return take_number(open.repo_id, value, type);
         case Tlv::admin: return take_text(open.admin, value, type);
         case Tlv::admin_argument: return take_text(open.admin_argument, value, type);
+        case Tlv::takes_report: return take_flag(open.takes_report, value, type);
         case Tlv::object_format:
             if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));
             return take_text(open.object_format, value, type);

@@ -6,6 +6,7 @@
 #include "authz/service/inquiry.h"
 #include "authz/service/self_service.h"
 #include "authz/service/sshd_session.h"
+#include "authz/wire/session_log.h"
 
 namespace gerve {
 namespace {
@@ -44,6 +45,7 @@ struct Errand {
     const std::optional<GitProtocol>& git_protocol;
     const RequestId& request;
     std::vector<NameValue> environment;  // of hooks
+    bool takes_report;
 };
 
 std::vector<NameValue> hook_environment(const Repository& repository, const RequestId& request,
@@ -80,6 +82,7 @@ Open make_open(const Repository& repository, Errand errand, const ServerName& se
     open.time = unix_now();
     open.audience = server.text();
     open.env = std::move(errand.environment);
+    open.takes_report = errand.takes_report;
     open.repo_id = static_cast<std::uint64_t>(number_of(repository.id));
     return open;
 }
@@ -194,7 +197,7 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     }
     return grant(signer_.key, *inquiry,
                  {request.service, request.repo, request.git_protocol, request.request,
-                  hook_environment(**principal, *inquiry->repository, request)});
+                  hook_environment(**principal, *inquiry->repository, request), request.takes_report});
 }
 
 Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
@@ -208,7 +211,8 @@ Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
     }
     return grant(signer_.key, *inquiry,
                  {Service::upload_pack, request.repo, request.git_protocol, request.request,
-                  hook_environment(*inquiry->repository, request.request, request.client, "git")});
+                  hook_environment(*inquiry->repository, request.request, request.client, "git"),
+                  request.takes_report});
 }
 
 // sshd verifies the signature before it starts the forced command, which asks but once.
@@ -268,18 +272,19 @@ Result<void> Authorizer::report(const SessionReport& report, const Asker& asker)
     if (!audit_.record(SessionEnded{report, *handle ? std::optional((*handle)->key) : std::nullopt}))
         return {};
     const std::string key = *handle ? (*handle)->key.fingerprint.text() : "?";
-    log::info("session end", {{"request", report.request.text()},
-                              {"addr", report.client.address},
-                              {"door", door_name(report.client.door)},
-                              {"key", key},
-                              {"service", report.service},
-                              {"repo", report.repo},
-                              {"server", report.server},
-                              {"in", report.bytes_in},
-                              {"out", report.bytes_out},
-                              {"ms", report.duration_ms},
-                              {"exit", report.exit},
-                              {"ended", operation_end_name(report.ended)}});
+    std::vector<log::Field> fields{{"request", report.request.text()},
+                                   {"addr", report.client.address},
+                                   {"door", door_name(report.client.door)},
+                                   {"key", key}};
+    add_operation(fields, report);
+    log::write(log::Level::info, "session end", fields);
+    return {};
+}
+
+Result<void> Authorizer::pushed(const PushReport& report, const Asker& asker) {
+    const auto handle = open_handle(report.handle, asker, report.client);
+    if (!handle) return pass_on(handle);
+    audit_.record(RefsPushed{report, *handle ? std::optional((*handle)->key) : std::nullopt});
     return {};
 }
 

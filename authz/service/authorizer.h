@@ -10,7 +10,7 @@
 #include "authz/service/peers.h"
 #include "authz/store/directory.h"
 #include "authz/wire/live_protocol.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/reports.h"
 
 namespace gerve {
 
@@ -54,6 +54,7 @@ class Authorizer {
     [[nodiscard]] Result<Authorization> anonymous(const AnonymousRequest& request);
     // A handle that is too old to ask by still says who it was.
     [[nodiscard]] Result<void> report(const SessionReport& report, const Asker& asker);
+    [[nodiscard]] Result<void> pushed(const PushReport& report, const Asker& asker);
     [[nodiscard]] Result<void> proof(const ProofReport& report, const Asker& asker);
     void refusal(const RefusalReport& report, const Asker& asker);
     // Error: internal, the audit trail does not take it.

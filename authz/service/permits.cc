@@ -37,6 +37,10 @@ Result<Done> take_report(Visit& visit, const SessionReport& report) {
     return done_if(visit.authorizer.report(report, visit.asker));
 }
 
+Result<Done> take_push(Visit& visit, const PushReport& report) {
+    return done_if(visit.authorizer.pushed(report, visit.asker));
+}
+
 Result<Done> take_proof(Visit& visit, const ProofReport& report) {
     return done_if(visit.authorizer.proof(report, visit.asker));
 }
@@ -155,6 +159,7 @@ constexpr std::array permits{
     permit_keys(worker, gateway),
     permit<answer_authorize>(worker, gateway),
     permit<answer_self>(worker, gateway),
+    permit<take_push>(worker, gateway),
     permit<take_report>(worker, gateway),
     permit<take_proof>(worker, gateway),
     permit<take_refusal>(worker, gateway),
@@ -167,6 +172,7 @@ constexpr std::array permits{
     permit<answer_holder>(forced_command, sshd),
     permit<answer_authorize>(forced_command, sshd),
     permit<answer_self>(forced_command, sshd),
+    permit<take_push>(forced_command, sshd),
     permit<take_report>(forced_command, sshd),
     permit<take_news>(forced_command, sshd),
     permit<answer_ready>(administrator, gateway),

@@ -11,6 +11,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/model/login.h"
+#include "authz/model/operation_end.h"
 #include "authz/model/public_key.h"
 #include "authz/wire/protocol.h"
 

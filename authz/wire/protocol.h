@@ -12,7 +12,6 @@
 #include "authz/model/decision.h"
 #include "authz/model/door.h"
 #include "authz/model/git_command.h"
-#include "authz/model/operation_end.h"
 #include "authz/model/principal.h"
 #include "authz/model/route.h"
 #include "authz/wire/field.h"
@@ -173,6 +172,7 @@ struct AuthorizeRequest {
     ClientContext client;
     // The SSH user name of a proof that was not told yet: the lookup behind the handle was that of an offer.
     std::string proven_as{};
+    bool takes_report = false;  // whoever asks knows the REPORT frames of GRV1
 
     static constexpr std::string_view name = "authorize";
     using Reply = Authorization;
@@ -181,24 +181,10 @@ struct AuthorizeRequest {
         return std::tuple(wire::field<wire::HandleText>("handle", &R::handle),
                           wire::field("service", &R::service), wire::field("repo", &R::repo),
                           wire::field("git_protocol", &R::git_protocol), wire::field("request", &R::request),
-                          wire::field("client", &R::client), wire::omissible("proven_as", &R::proven_as));
+                          wire::field("client", &R::client), wire::omissible("proven_as", &R::proven_as),
+                          wire::omissible("takes_report", &R::takes_report));
     }
     [[nodiscard]] std::string_view misfit() const { return service == Service::admin ? "service" : ""; }
-};
-
-// The same, where nothing is asked for (soon) by which it could be told.
-struct ProofReport {
-    std::string handle;
-    std::string login;  // the SSH user name
-    ClientContext client;
-
-    static constexpr std::string_view name = "proof";
-    using Reply = Done;
-    static constexpr auto fields() {
-        return std::tuple(wire::field<wire::HandleText>("handle", &ProofReport::handle),
-                          wire::field("login", &ProofReport::login),
-                          wire::field("client", &ProofReport::client));
-    }
 };
 
 // May anybody at all fetch this? Asked where nobody logs in; there is neither handle nor service in it, so it
@@ -208,13 +194,15 @@ struct AnonymousRequest {
     std::optional<GitProtocol> git_protocol;
     RequestId request;
     ClientContext client;
+    bool takes_report = false;  // as in AuthorizeRequest
 
     static constexpr std::string_view name = "anonymous";
     using Reply = Authorization;
     static constexpr auto fields() {
         using R = AnonymousRequest;
         return std::tuple(wire::field("repo", &R::repo), wire::field("git_protocol", &R::git_protocol),
-                          wire::field("request", &R::request), wire::field("client", &R::client));
+                          wire::field("request", &R::request), wire::field("client", &R::client),
+                          wire::omissible("takes_report", &R::takes_report));
     }
 };
 
@@ -235,61 +223,6 @@ struct SelfRequest {
     }
 };
 
-// One git operation that came to its end, whatever the end was.
-struct SessionReport {
-    std::string handle;  // of the principal; empty: nobody logged in
-    RequestId request;
-    ClientContext client;
-    std::string service;          // "git-upload-pack" …; or a question about the key: "whoami" …
-    std::string repo;             // as asked, OWNER/NAME
-    std::string server;           // file server, empty if none was reached
-    std::string git_protocol;     // empty: version 0
-    std::uint64_t bytes_in = 0;   // from the client
-    std::uint64_t bytes_out = 0;  // to the client
-    std::uint64_t duration_ms = 0;
-    int exit = 0;
-    OperationEnd ended = OperationEnd::other;
-
-    static constexpr std::string_view name = "report";
-    using Reply = Done;
-    static constexpr auto fields() {
-        using R = SessionReport;
-        return std::tuple(wire::field<wire::HandleText>("handle", &R::handle),
-                          wire::field("request", &R::request), wire::field("client", &R::client),
-                          wire::field("service", &R::service), wire::field("repo", &R::repo),
-                          wire::field("server", &R::server), wire::field("git_protocol", &R::git_protocol),
-                          wire::field("bytes_in", &R::bytes_in), wire::field("bytes_out", &R::bytes_out),
-                          wire::field("duration_ms", &R::duration_ms), wire::field("exit", &R::exit),
-                          wire::field("ended", &R::ended));
-    }
-};
-
-// A connection, or an attempt to log in, that was refused or ended, before or behind the login.
-struct RefusalReport {
-    ClientContext client;
-    std::string reason;  // a word, as "login-name"; see docs/audit.md
-    std::string text;    // for people; parts of it may come from the client
-    std::string login;   // the SSH user name that was tried; may be empty
-    std::uint64_t count = 1;
-    std::string handle;  // of the principal; empty: nobody had logged in
-
-    static constexpr std::string_view name = "refusal";
-    using Reply = Done;
-    static constexpr auto fields() {
-        using R = RefusalReport;
-        return std::tuple(wire::field("client", &R::client), wire::field("reason", &R::reason),
-                          wire::field("text", &R::text), wire::field("login", &R::login),
-                          wire::field("count", &R::count),
-                          wire::field<wire::HandleText>("handle", &R::handle));
-    }
-    [[nodiscard]] std::string_view misfit() const {
-        constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789-";
-        const bool is_word =
-            !reason.empty() && reason.size() <= 64 && reason.find_first_not_of(letters) == std::string::npos;
-        return !is_word ? "reason" : count == 0 ? "count" : "";
-    }
-};
-
 // Does the database answer? Said to be done, or unavailable.
 struct ReadyRequest {
     ClientContext client;
@@ -297,30 +230,6 @@ struct ReadyRequest {
     static constexpr std::string_view name = "ready";
     using Reply = Done;
     static constexpr auto fields() { return std::tuple(wire::field("client", &ReadyRequest::client)); }
-};
-
-constexpr std::size_t max_arguments = 64;      // words of a command's line; no more are recorded
-constexpr std::size_t max_change_text = 4096;  // bytes: one of them, a reason, or what changed
-
-// A command that changes the directory, at its end. With an empty command it is only asked whether an event
-// would be taken.
-struct ChangeReport {
-    std::string command;  // "key add"
-    std::vector<std::string> arguments;
-    std::string failed;  // why it was refused; empty: it was done
-    std::string facts;   // an object as JSON: "before", "after" …; or empty
-    ClientContext client;
-
-    static constexpr std::string_view name = "change";
-    using Reply = Done;
-    static constexpr auto fields() {
-        using R = ChangeReport;
-        using Words = wire::FirstOf<max_arguments, wire::Text<max_change_text>>;
-        return std::tuple(wire::field("command", &R::command), wire::field<Words>("arguments", &R::arguments),
-                          wire::field<wire::Text<max_change_text>>("failed", &R::failed),
-                          wire::field<wire::JsonObject<max_change_text>>("facts", &R::facts),
-                          wire::field("client", &R::client));
-    }
 };
 
 // What a peer may ask, by its kind; operations are refused by name when the kind lacks them.

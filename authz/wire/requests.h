@@ -7,14 +7,14 @@
 #include <variant>
 
 #include "authz/wire/live_protocol.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/reports.h"
 
 namespace gerve {
 
 // The order is that of the counters in AuthzMetrics.
 using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest,
                              ProofReport, ChangeReport, SelfRequest, LiveNews, SessionsRequest, KillRequest,
-                             AnonymousRequest, RefusalReport>;
+                             AnonymousRequest, RefusalReport, PushReport>;
 
 constexpr std::size_t request_count = std::variant_size_v<Request>;
 

@@ -1,6 +1,5 @@
 #include "gerve/agent/agent_session.h"
 
-#include <algorithm>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <exception>
@@ -8,7 +7,6 @@
 #include "authz/base/rationed_log.h"
 #include "authz/base/text.h"
 #include "gerve/agent/administration.h"
-#include "gerve/agent/default_branch.h"
 #include "gerve/agent/environment.h"
 
 namespace gerve {
@@ -133,6 +131,7 @@ asio::awaitable<void> AgentSession::serve() {
     deadline_.cancel();
     if (!received) co_return co_await tell(received.error());
     request_ = to_hex(received->open.request_id);
+    takes_report_ = received->open.takes_report;
     what_ = service_text(received->open) + " " + received->open.storage_path;
     const Admitted<Operation> operation = co_await admit(*received);
     if (!operation) co_return co_await tell(operation.error());
@@ -208,43 +207,17 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
     const std::string open_ok = grv1::encode_open_ok(grv1_version);
     const bool opened = co_await connection_->send(open_ok);
     if (!opened) relay_->lose_peer("the gateway stopped reading");
-    PushCommands commands;
-    if (writes) relay_->watch_input([&commands](std::string_view bytes) { commands.take(bytes); });
+    OperationReader reader(operation.service);
+    relay_->watch(reader.watchers());
     const grv1::Exit report = co_await relay_->run([this, &turn] {
         deadline_.cancel();
         turn->started();
     });
-    if (writes) co_await finish_push(operation, commands);
+    if (writes) co_await finish_push(operation, reader.push());
+    facts_ = co_await find_facts(operation, report, reader);
     turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
-    co_await deliver(report, grv1::encode_exit(report));
-}
-
-// After a push, whatever has become of it: what is there now is looked at.
-asio::awaitable<void> AgentSession::finish_push(const Operation& operation, const PushCommands& commands) {
-    const auto& gone = commands.deleted();
-    const bool first = place_.is_empty && !commands.updated().empty();
-    const bool head_was_to_go = std::find(gone.begin(), gone.end(), place_.head) != gone.end();
-    if (!first && !head_was_to_go) co_return;
-    GitPlace place{config_->git, operation.path, place_.head};
-    std::function<Result<PushEnd>()> work = [place, first, pushed = commands.updated()] {
-        return first ? settle_default_branch(place, pushed) : look_for_kept_head(place);
-    };
-    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
-    const auto end = co_await disk_.call(lane_.state.looks, std::move(share), std::move(work),
-                                         config_->limits.storage_timeout);
-    if (!end || !*end) {
-        const Error why = end ? end->error() : silent_disk(operation.path);
-        log::error("HEAD not checked after a push", {{"request", request_}, {"why", describe(why)}});
-        co_return;
-    }
-    if (!(*end)->new_head.empty()) {
-        log::info("default branch set",
-                  {{"request", request_}, {"repo", operation.repo.text()}, {"head", (*end)->new_head}});
-    }
-    if (!(*end)->head_is_kept) co_return;
-    const std::string hint =
-        grv1::encode_frame(FrameType::stderr_data, kept_head_text(operation.repo, place_.head));
-    static_cast<void>(co_await connection_->send(hint));
+    const std::string told = takes_report_ ? grv1::encode_report(facts_) : "";
+    co_await deliver(report, told + grv1::encode_exit(report));
 }
 
 // The last frames of a session that ran.
@@ -297,20 +270,27 @@ void AgentSession::log_end(const grv1::Exit& report, bool delivered) const {
     const auto took = duration_cast<milliseconds>(steady_clock::now() - since_).count();
     const RelayCount count = relay_ ? relay_->count() : RelayCount{};
     const bool by_signal = report.code == grv1::Exit::no_code;
-    write_log(log::Level::info, "done",
-              {{"request", request_},
-               {"peer", peer_.name},
-               {"what", what_},
-               {by_signal ? "signal" : "status", by_signal ? report.signal : report.code},
-               {"in", count.from_gateway},
-               {"out", count.to_gateway},
-               {"ms", took},
-               {"delivered", delivered ? "yes" : "no"},
-               {"ended", report.reason.empty() ? "by itself" : report.reason}});
+    std::vector<log::Field> fields{{"request", request_},
+                                   {"peer", peer_.name},
+                                   {"what", what_},
+                                   {by_signal ? "signal" : "status", by_signal ? report.signal : report.code},
+                                   {"in", count.from_gateway},
+                                   {"out", count.to_gateway},
+                                   {"ms", took},
+                                   {"delivered", delivered ? "yes" : "no"},
+                                   {"ended", report.reason.empty() ? "by itself" : report.reason}};
+    if (facts_.push) {
+        fields.emplace_back("refs_taken", facts_.push->taken);
+        fields.emplace_back("refs_refused", facts_.push->refused);
+        if (facts_.push->unknown > 0) fields.emplace_back("refs_unknown", facts_.push->unknown);
+    }
+    if (!facts_.git_said.empty()) fields.emplace_back("git_said", facts_.git_said);
+    write_log(log::Level::info, "done", fields);
+    if (!delivered || !takes_report_) log_changes();
 }
 
 void AgentSession::write_log(log::Level level, std::string_view event,
-                             std::initializer_list<log::Field> fields) const {
+                             std::span<const log::Field> fields) const {
     if (stranger_.empty()) return log::write(level, event, fields);
     rationed_log().write(level, event, stranger_, fields);
 }

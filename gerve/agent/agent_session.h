@@ -11,10 +11,11 @@
 #include "gerve/agent/disk_call.h"
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_relay.h"
-#include "gerve/agent/push_commands.h"
+#include "gerve/agent/operation_reader.h"
 #include "gerve/agent/state.h"
 #include "gerve/agent/ticket_admission.h"
 #include "gerve/loop/timer.h"
+#include "gerve/relay/grv1_report.h"
 
 namespace gerve {
 
@@ -65,15 +66,23 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] asio::awaitable<void> run_git(const Operation& operation, std::optional<Gate::Turn>& turn);
     [[nodiscard]] asio::awaitable<void> relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
                                                   GitProcess git);
-    [[nodiscard]] asio::awaitable<void> finish_push(const Operation& operation, const PushCommands& commands);
+    [[nodiscard]] asio::awaitable<grv1::Report> find_facts(const Operation& operation, const grv1::Exit& exit,
+                                                           const OperationReader& reader);
+    [[nodiscard]] asio::awaitable<std::vector<RefChange>> settle(const Operation& operation,
+                                                                 std::vector<RefChange> changes);
+    [[nodiscard]] asio::awaitable<void> finish_push(const Operation& operation, const PushReader& push);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
     [[nodiscard]] asio::awaitable<void> pause(std::chrono::milliseconds time);
     [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);
     [[nodiscard]] asio::awaitable<void> deliver(grv1::Exit report, std::string frames);
     [[nodiscard]] asio::awaitable<void> close_politely();
     void leave_handshakes();
-    void write_log(log::Level level, std::string_view event, std::initializer_list<log::Field> fields) const;
+    void write_log(log::Level level, std::string_view event, std::span<const log::Field> fields) const;
+    void write_log(log::Level level, std::string_view event, std::initializer_list<log::Field> fields) const {
+        write_log(level, event, std::span(fields.begin(), fields.size()));
+    }
     void log_end(const grv1::Exit& report, bool delivered) const;
+    void log_changes() const;
 
     Lane& lane_;
     std::shared_ptr<const AgentConfig> config_;
@@ -89,6 +98,8 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     std::optional<Refusal> unwilling_;  // why a PING was not answered
     std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
     std::string nonce_;  // of the ticket, once it was found to be good
+    grv1::Report facts_;
+    bool takes_report_ = false;  // the gateway
     bool awaits_open_ = true;
     bool in_handshakes_ = true;
     bool begun_ = false;  // something of an OPEN came

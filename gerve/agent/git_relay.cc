@@ -88,6 +88,8 @@ asio::awaitable<ssize_t> GitRelay::relay_once(Stream& from, FrameType type) {
     output_seen();
     const auto size = static_cast<std::size_t>(got);
     count_.to_gateway += size;
+    const auto& watcher = type == FrameType::stdout_data ? watchers_.output : watchers_.errors;
+    if (watcher) watcher({frame + grv1::header_size, size});
     if (reason_) co_return got;  // to nowhere
     grv1::encode_header(type, size, frame);
     const bool sent = co_await peer_->send({frame, grv1::header_size + size});
@@ -158,7 +160,7 @@ asio::awaitable<bool> GitRelay::answer_ping(std::string_view payload) {
 // A git that closes its input early wants no more of it; that is its right.
 asio::awaitable<void> GitRelay::write_to_git(std::string_view bytes) {
     count_.from_gateway += bytes.size();
-    if (watcher_) watcher_(bytes);
+    if (watchers_.input) watchers_.input(bytes);
     while (!bytes.empty() && in_.is_open()) {
         const ssize_t put = ::write(in_.fd(), bytes.data(), bytes.size());
         if (put >= 0) {

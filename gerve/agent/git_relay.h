@@ -30,6 +30,13 @@ struct RelayLimits {
     std::chrono::milliseconds abandoned{0};  // after which even one that `finishes` is ended
 };
 
+// Who is told the bytes of git's streams, as they come; none of them is required.
+struct Watchers {
+    std::function<void(std::string_view)> input;
+    std::function<void(std::string_view)> output;  // also what is dropped because the peer is gone
+    std::function<void(std::string_view)> errors;  // likewise
+};
+
 struct RelayCount {
     std::uint64_t from_gateway = 0;  // bytes of git's input
     std::uint64_t to_gateway = 0;    // bytes of git's output and errors
@@ -45,8 +52,7 @@ class GitRelay : public std::enable_shared_from_this<GitRelay> {
     // the first output or its end. The EXIT is the caller's to send, if the peer is still there.
     [[nodiscard]] asio::awaitable<grv1::Exit> run(std::function<void()> on_output);
 
-    // To be told the bytes that git is given, as they come; before run().
-    void watch_input(std::function<void(std::string_view)> watcher) { watcher_ = std::move(watcher); }
+    void watch(Watchers watchers) { watchers_ = std::move(watchers); }  // before run()
 
     // Cuts the connection, and lets git end as if the gateway had gone. The first reason counts.
     void lose_peer(std::string reason);
@@ -88,7 +94,7 @@ class GitRelay : public std::enable_shared_from_this<GitRelay> {
     Event input_over_;
     Timer deadline_;
     std::function<void()> on_output_;
-    std::function<void(std::string_view)> watcher_;
+    Watchers watchers_;
     RelayCount count_;
     std::optional<std::string> reason_;  // of the early end; output is dropped once there is one
     bool peer_gone_ = false;             // nothing is sent any more

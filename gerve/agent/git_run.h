@@ -1,6 +1,7 @@
 // A git that is run to its end by whoever can wait for it.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "authz/base/result.h"
@@ -13,7 +14,13 @@ struct GitRun {
     std::string output;  // both of its streams, at most 1 MiB
 };
 
-// Blocks until git and whoever holds its streams have ended. Errors: as GitProcess::start.
-[[nodiscard]] Result<GitRun> run_git(const GitStart& start);
+struct GitRunSettings {
+    std::string input;  // what git reads
+    std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
+
+// Blocks until git and whoever holds its streams have ended, or until the deadline: then its group is killed.
+// Errors: as GitProcess::start; unavailable (the deadline).
+[[nodiscard]] Result<GitRun> run_git(const GitStart& start, const GitRunSettings& settings = {});
 
 }  // namespace gerve

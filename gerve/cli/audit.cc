@@ -240,6 +240,9 @@ void declare_filters(Command& audit, const std::shared_ptr<AuditValues>& values)
         .option("--request", "ID", "The operation with this id, which error messages show",
                 word(filter.request))
         .flag("--denied", "Only refused operations, logins and connections", filter.denied)
+        .option("--ref", "REF", "Pushes that named this ref: refs/heads/main, or main", word(filter.ref))
+        .flag("--forced", "Only forced updates of refs", filter.forced)
+        .flag("--deleted", "Only deletions of refs", filter.deleted)
         .flag("-f,--follow", "Keep printing events as they arrive", values->follow)
         .flag("--json", "Print the JSON lines of the file", values->json)
         .option("--file", "FILE", "Read this file, or - for standard input, instead of the trail; repeatable",

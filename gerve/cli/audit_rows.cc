@@ -43,8 +43,20 @@ std::string decision(const AuditJson& event) {
 }
 
 std::string end_of_session(const AuditJson& event) {
-    return text_in(event, "ended") + " " + text_in(event, "exit") + ", in " + text_in(event, "bytes_in") +
-           ", out " + text_in(event, "bytes_out") + ", " + text_in(event, "duration_ms") + " ms";
+    const std::string push = text_in(event, "push");
+    return (push.empty() ? "" : "push " + push + ", ") + text_in(event, "ended") + " " +
+           text_in(event, "exit") + ", in " + text_in(event, "bytes_in") + ", out " +
+           text_in(event, "bytes_out") + ", " + text_in(event, "duration_ms") + " ms";
+}
+
+// The first ref, and how many more there are.
+std::string refs_of(const AuditJson& event) {
+    const auto refs = event.find("refs");
+    if (refs == event.end() || !refs->is_array() || refs->empty()) return "";
+    const AuditJson& first = refs->front();
+    std::string text = ref_change_text(first);
+    if (refs->size() > 1) text += ", and " + std::to_string(refs->size() - 1) + " more";
+    return text;
 }
 
 std::string outcome(const AuditJson& event) {
@@ -63,6 +75,8 @@ constexpr std::array rows_of_kinds{
               nothing},
     RowOfKind{EventKind::refused, number_of_times, reason},
     RowOfKind{EventKind::decision, operation, decision},
+    RowOfKind{EventKind::push, [](const AuditJson& event) { return "push " + text_in(event, "repo"); },
+              refs_of},
     RowOfKind{EventKind::session, operation, end_of_session},
     RowOfKind{EventKind::ended, [](const AuditJson&) { return std::string("connection"); }, reason},
     RowOfKind{EventKind::left_out, number_of_times, reason},
@@ -95,6 +109,18 @@ std::string text_in(const AuditJson& object, const char* name) {
     if (found == object.end() || found->is_null()) return "";
     const auto* text = found->get_ptr<const std::string*>();
     return text != nullptr ? *text : found->dump(-1, ' ', false, AuditJson::error_handler_t::replace);
+}
+
+std::string ref_change_text(const AuditJson& change) {
+    constexpr std::size_t digits = 10;  // of an object id
+    const std::string kind = text_in(change, "kind");
+    std::string text = kind + " " + text_in(change, "ref") + " ";
+    if (kind != "create") text += text_in(change, "old").substr(0, digits);
+    if (kind != "create" && kind != "delete") text += "..";
+    if (kind != "delete") text += text_in(change, "new").substr(0, digits);
+    text += ": " + text_in(change, "outcome");
+    const std::string why = text_in(change, "why");
+    return why.empty() ? text : text + ", " + why;
 }
 
 std::string audit_what(const AuditJson& event) {

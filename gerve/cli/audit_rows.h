@@ -12,6 +12,9 @@ using AuditJson = nlohmann::json;  // an event, or an object in it
 [[nodiscard]] std::string text_in(const AuditJson& object, const char* name);
 
 // Untrusted, as they are returned.
+// One of the refs of a push: "update refs/heads/main 0123456789..abcdef0123: taken".
+[[nodiscard]] std::string ref_change_text(const AuditJson& change);
+
 [[nodiscard]] std::string audit_what(const AuditJson& event);
 [[nodiscard]] std::string audit_result(const AuditJson& event);
 

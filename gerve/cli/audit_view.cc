@@ -121,9 +121,26 @@ bool AuditFilter::takes(const AuditJson& one) const {
     if (repo && !any_is(one, {"repo", "asked_for", "deploy_key_of"}, repo->folded()) &&
         !was_asked_for(one, repo->folded()))
         return false;
+    if (!ref.empty() || forced || deleted) {
+        const auto refs = one.find("refs");
+        if (refs == one.end() || !refs->is_array()) return false;
+        if (std::none_of(refs->begin(), refs->end(),
+                         [this](const AuditJson& change) { return takes_ref(change); }))
+            return false;
+    }
     if (!address) return true;
     const auto from = Network::parse(text_in(one, "address"));  // of offers it may be a /64
     return from && from->overlaps(*address);
+}
+
+bool AuditFilter::takes_ref(const AuditJson& change) const {
+    if (!change.is_object()) return false;
+    const std::string kind = text_in(change, "kind");
+    if (forced && kind != "forced-update") return false;
+    if (deleted && kind != "delete") return false;
+    if (ref.empty()) return true;
+    const std::string name = text_in(change, "ref");
+    return name == ref || name == "refs/heads/" + ref || name == "refs/tags/" + ref;
 }
 
 Result<UnixMillis> parse_past(std::string_view text, UnixMillis now) {

@@ -26,8 +26,13 @@ struct AuditFilter {
     std::optional<EventKind> event;
     std::string request;  // 32 hex digits
     bool denied = false;
+    // Of pushes: with a ref of that name, that was forced, that was deleted; all of it of one and the same.
+    std::string ref;
+    bool forced = false;
+    bool deleted = false;
 
     [[nodiscard]] bool takes(const AuditJson& event) const;
+    [[nodiscard]] bool takes_ref(const AuditJson& change) const;
 };
 
 // "2026-01-31T12:00:00Z", or 90s, 15m, 2h, 7d before now. Error: client.

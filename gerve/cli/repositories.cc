@@ -301,10 +301,12 @@ void declare_repositories(Command& root) {
         .argument(path_name, "The repository", parsed(headed->repo))
         .argument("BRANCH", "An existing branch", word(headed->name));
     declare_inspection(repo);
+    declare_repository_history(repo);
     declare_marks(repo);
     repo.examples({"gerve repo create alice/hello --private", "gerve repo list alice",
                    "gerve repo rename alice/hello greeting", "gerve repo set-head alice/greeting trunk",
-                   "gerve repo archive alice/greeting", "gerve repo fsck alice/greeting bob/site"});
+                   "gerve repo archive alice/greeting", "gerve repo fsck alice/greeting bob/site",
+                   "gerve repo history alice/greeting trunk"});
 }
 
 }  // namespace gerve

@@ -149,13 +149,15 @@ void show_operations(Page& page, const GatewayMetrics& gateway) {
         page.times("gerve_git_operation_seconds", "Time from a git command to its exit status",
                    {{"service", name}}, gateway.operation_times[service]);
     }
+    for (std::size_t outcome = 0; outcome < push_outcome_names.size(); ++outcome)
+        page.counter("gerve_pushes_total", "Pushes that ended, by what became of their refs",
+                     {{"outcome", word(push_outcome_names, outcome)}}, gateway.pushes[outcome]);
     const std::string help = "Bytes of git operations that ended, as seen by the gateway";
     page.counter("gerve_git_bytes_total", help, {{"direction", "in"}}, gateway.bytes_in);
     page.counter("gerve_git_bytes_total", help, {{"direction", "out"}}, gateway.bytes_out);
-    page.times("gerve_authz_wait_seconds", "Time a worker waited for authz", {{"question", "key"}},
-               gateway.question_times[0]);
-    page.times("gerve_authz_wait_seconds", "Time a worker waited for authz", {{"question", "authorize"}},
-               gateway.question_times[1]);
+    const std::string waited = "Time a worker waited for authz";
+    page.times("gerve_authz_wait_seconds", waited, {{"question", "key"}}, gateway.question_times[0]);
+    page.times("gerve_authz_wait_seconds", waited, {{"question", "authorize"}}, gateway.question_times[1]);
 }
 
 void show_upstream(Page& page, const std::string& server, const UpstreamNumbers& numbers) {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "authz/base/metrics.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/reports.h"
 #include "gerve/relay/file_servers.h"
 #include "gerve/ssh/ending.h"
 
@@ -58,7 +58,7 @@ enum class WorkerQuestion { key, authorize };
 // Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
 // nothing else: it is read as numbers and, where it is text, checked.
 struct GatewayMetrics {
-    static constexpr std::uint64_t layout = 2;
+    static constexpr std::uint64_t layout = 3;
     static constexpr std::array<std::string_view, 9> key_exchanges{"mlkem768x25519-sha256",
                                                                    "sntrup761x25519-sha512@openssh.com",
                                                                    "curve25519-sha256",
@@ -82,6 +82,7 @@ struct GatewayMetrics {
     Counter refused_keys;  // offers of a key that is not known, or for another user name
     std::array<Counter, key_exchanges.size()> by_key_exchange;
     std::array<std::array<Counter, operation_end_names.size()>, service_count> operations;
+    std::array<Counter, push_outcome_names.size()> pushes;
     Counter bytes_in;  // of git operations that ended
     Counter bytes_out;
     std::array<Histogram, 2> question_times;  // of WorkerQuestion, as the worker waits for them
@@ -105,6 +106,7 @@ struct GatewayMetrics {
         const std::size_t service = place_of_service(report.service);
         operations[service][static_cast<std::size_t>(report.ended)].add();
         operation_times[service].observe(std::chrono::milliseconds(report.duration_ms));
+        if (report.push) pushes[static_cast<std::size_t>(outcome_of(*report.push))].add();
         bytes_in.add(report.bytes_in);
         bytes_out.add(report.bytes_out);
     }

@@ -36,7 +36,7 @@ class AuthzLink {
     asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);
     // About an operation, or a client that has logged in. Kept until authz has it, in order; when there are
     // too many, the oldest are dropped.
-    using Report = std::variant<SessionReport, ProofReport, RefusalReport>;
+    using Report = std::variant<SessionReport, ProofReport, RefusalReport, PushReport>;
     void report(Report report);
     // Whether a report is still to be taken by authz.
     [[nodiscard]] bool owes_reports() const { return reporting_; }

@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "authz/upstream_config.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/reports.h"
 #include "gerve/relay/address_book.h"
 #include "gerve/relay/endpoint_health.h"
 #include "gerve/relay/upstream.h"

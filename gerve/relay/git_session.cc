@@ -17,6 +17,9 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds farewell_patience{10};  // for the client to read a last text
 constexpr std::chrono::seconds last_word_patience{2};  // likewise, when it is to be gone within five
 
+// For a push whose client has left: git finishes it, its hooks included.
+constexpr std::chrono::seconds settling_patience{30};
+
 asio::awaitable<void> say_until(ClientStreams& client, std::string_view text, OutputStream stream,
                                 Deadline deadline) {
     while (!text.empty() && !client.gone()) {
@@ -35,7 +38,8 @@ asio::awaitable<void> refuse(OperationFront& front, const Error& error, SessionR
 }
 
 RelayDeadlines relay_deadlines(Service service, const OperationDeadlines& deadlines) {
-    return {deadlines.idle, deadlines.duration, needs_write(service)};
+    const bool writes = needs_write(service);
+    return {deadlines.idle, deadlines.duration, writes, writes ? settling_patience : std::chrono::seconds(0)};
 }
 
 // Why the relay ended, for the report, and what the client is told of it.
@@ -87,18 +91,58 @@ class LiveOperation final : public LiveSubject {
     UnixMillis since_ = unix_now();
 };
 
+// Bytes that a ref may take in a message, in which a byte may take six.
+std::size_t size_of(const RefChange& change) {
+    constexpr std::size_t around = 250;
+    return around + 6 * (change.ref.size() + change.why.size());
+}
+
+void tell_push(OperationFront& front, std::vector<RefChange> changes, const SessionReport& report) {
+    constexpr std::size_t most = 48 * 1024;  // well below max_authz_message
+    PushReport part{report.handle, report.request, report.client, report.repo, 0, {}};
+    std::size_t size = 0;
+    const auto tell = [&] {
+        if (part.changes.empty()) return;
+        ++part.part;
+        front.pushed(part);
+        part.changes.clear();
+        size = 0;
+    };
+    for (RefChange& change : changes) {
+        const std::size_t more = size_of(change);
+        if (part.changes.size() == max_push_part || size + more > most) tell();
+        size += more;
+        part.changes.push_back(std::move(change));
+    }
+    tell();
+}
+
+void tell_facts(OperationFront& front, RelayOutcome outcome, SessionReport& report) {
+    if (!outcome.bad_report.empty()) {
+        log_for(report, log::Level::warn, "a report of the file server is incomplete",
+                {{"request", report.request.text()}, {"server", report.server}, {"why", outcome.bad_report}});
+    }
+    report.push = outcome.report.push;
+    const bool declined = report.push && outcome_of(*report.push) == PushOutcome::refused;
+    if (declined && report.ended == OperationEnd::exit) report.ended = OperationEnd::declined;
+    report.fetch = outcome.report.fetch;
+    report.git_said = std::move(outcome.report.git_said);
+    tell_push(front, std::move(outcome.report.changes), report);
+}
+
 asio::awaitable<void> carry(OperationFront& front, const RepoPath& repo, Upstream upstream, Scratch& scratch,
                             RelayDeadlines deadlines, SessionReport& report) {
     EndableStreams client(front.streams());
     LiveOperation operation(report, repo, client, upstream);
     const bool known = !report.handle.empty();
     const LiveLink::Place place = known ? front.live().enter(operation) : front.live().hold(operation);
-    const RelayOutcome outcome = co_await relay(client, upstream, scratch, deadlines);
+    RelayOutcome outcome = co_await relay(client, upstream, scratch, deadlines);
     auto [ended, text] = words_for(outcome.end, deadlines, report.request);
     report.ended = ended;
-    report.exit =
-        outcome.end == RelayEnd::exited ? outcome.exit_status : static_cast<int>(ExitStatus::failed);
-    if (outcome.end == RelayEnd::exited) co_return;
+    const bool exited = outcome.end == RelayEnd::exited;
+    report.exit = outcome.exit_status.value_or(static_cast<int>(ExitStatus::failed));
+    tell_facts(front, std::move(outcome), report);
+    if (exited) co_return;
     Deadline deadline = steady_clock::now() + farewell_patience;
     if (client.ended()) {
         report.ended = end_of(*client.ended());
@@ -172,7 +216,8 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
                                     .repo = command.repo,
                                     .git_protocol = protocol ? std::optional(*protocol) : std::nullopt,
                                     .request = report.request,
-                                    .client = report.client};
+                                    .client = report.client,
+                                    .takes_report = true};
     const auto granted = co_await front.authorize(question, report);
     if (!granted) co_return co_await refuse(front, granted.error(), report);
     report.repo = granted->repo.text();

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "authz/base/result.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/reports.h"
 #include "gerve/relay/client_streams.h"
 #include "gerve/relay/file_servers.h"
 #include "gerve/relay/live_link.h"
@@ -26,6 +26,8 @@ class OperationFront {
     // Likewise, of a question about the key itself.
     virtual asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest& question,
                                                        SessionReport& report) = 0;
+    // What a push did, in parts; to be told before the SessionReport.
+    virtual void pushed(PushReport part) = 0;
     [[nodiscard]] virtual ClientStreams& streams() = 0;
     [[nodiscard]] virtual LiveLink& live() = 0;
 };

@@ -30,6 +30,7 @@ Lengths lengths_of(FrameType type) {
         case FrameType::ping:
         case FrameType::pong: return {0, max_ping};
         case FrameType::open_ok: return {1, max_control};
+        case FrameType::report: return {0, max_report};
     }
     return {1, 0};  // no such type, no such length
 }

@@ -22,6 +22,7 @@ enum class FrameType : std::uint8_t {
     ping = 8,
     pong = 9,
     open_ok = 10,
+    report = 11,
 };
 
 // Data frames carry 1 to max_payload bytes of a stream; control frames at most max_control bytes.
@@ -29,6 +30,7 @@ constexpr std::size_t header_size = 4;
 constexpr std::size_t max_payload = 262'144;
 constexpr std::size_t max_control = 1'024;
 constexpr std::size_t max_ping = 64;
+constexpr std::size_t max_report = 16'384;  // of a control frame, too
 
 [[nodiscard]] constexpr bool is_data(FrameType type) {
     return type == FrameType::stdin_data || type == FrameType::stdout_data || type == FrameType::stderr_data;

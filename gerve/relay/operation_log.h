@@ -3,7 +3,7 @@
 #pragma once
 
 #include "authz/base/log.h"
-#include "authz/wire/protocol.h"
+#include "authz/wire/reports.h"
 
 namespace gerve {
 

@@ -61,7 +61,9 @@ class Relay {
     asio::awaitable<void> upload() {
         bool agent_reads = true;  // until git has closed its input; what comes then is of no use to anybody
         while (!over_) {
-            if (client_.gone()) co_return give_up();
+            if (client_.gone()) give_up();
+            if (settling_) (void)co_await upstream_.send_cancel();
+            if (settling_ || over_) co_return;
             const bool moved = co_await upload_some(agent_reads);
             if (moved) continue;
             if (client_.input_ended() && !input_sent_) {
@@ -86,16 +88,26 @@ class Relay {
 
     void give_up() { end_as(RelayEnd::client_gone); }
 
+    // The client's part is over. What it asked for may still come to its end, and is listened to for a while.
     void end_as(RelayEnd end) {
-        if (over_) return;
+        if (over_ || settling_) return;
         outcome_.end = end;
+        if (deadlines_.settling.count() > 0 && upstream_.is_framed()) {
+            settling_ = true;
+            watch_.arm(deadlines_.settling, [this] { stop(); });
+        } else {
+            stop();
+        }
+    }
+
+    void stop() {
         over_ = true;
         upstream_.close();
     }
 
     // One timer for both deadlines, set anew as seldom as can be: bytes only count themselves.
     void look_at_the_clock() {
-        if (over_) return;
+        if (over_ || settling_) return;
         const auto now = steady_clock::now();
         const std::uint64_t bytes = outcome_.bytes_in + outcome_.bytes_out;
         const bool may_idle = deadlines_.idle.count() == 0 || (deadlines_.idle_while_sending && input_sent_);
@@ -118,8 +130,9 @@ class Relay {
         bool going = co_await deliver(early);
         if (!going) co_return;
         while (!over_) {
-            if (client_.gone()) co_return give_up();
-            const std::size_t room = client_.output_room();
+            if (client_.gone()) give_up();
+            if (over_) co_return;
+            const std::size_t room = settling_ ? receive_size : client_.output_room();
             if (room == 0 && upstream_.payload_waits()) {
                 co_await client_.wait_output(no_deadline);
                 continue;
@@ -232,7 +245,7 @@ class Relay {
     asio::awaitable<bool> write(const Run& run, std::string_view& rest, std::string& held,
                                 std::string_view payload) {
         if (!payload.empty()) rest = std::string_view(payload.data(), payload.size() + rest.size());
-        std::string_view left(run.begin, run.size);
+        std::string_view left(run.begin, settling_ ? 0 : run.size);
         std::string own;
         while (!left.empty()) {
             const std::size_t put = client_.put_output(run.stream, left);
@@ -240,10 +253,9 @@ class Relay {
             left.remove_prefix(put);
             if (left.empty()) break;
             if (put > 0) continue;
-            if (client_.gone()) {
-                give_up();
-                co_return false;
-            }
+            if (client_.gone()) give_up();
+            if (over_) co_return false;
+            if (settling_) break;
             if (own.empty()) {
                 own.assign(left).append(rest);
                 const std::size_t size = left.size();
@@ -252,6 +264,7 @@ class Relay {
             }
             co_await client_.wait_output(no_deadline);
             if (over_) co_return false;
+            if (settling_) break;
         }
         if (!own.empty()) {
             // Moving may relocate a short string's bytes: find `rest` anew by its length.
@@ -264,10 +277,14 @@ class Relay {
 
     // True when this was the last frame.
     bool take_control(const grv1::FramePart& part) {
+        if (part.type == grv1::FrameType::report) {
+            const auto parsed = grv1::parse_report(part.payload, outcome_.report);
+            if (!parsed) outcome_.bad_report = describe(parsed.error());
+        }
         if (part.type != grv1::FrameType::exit) return false;
         const auto exit = grv1::parse_exit(part.payload);
         if (!exit) return true;
-        outcome_.end = RelayEnd::exited;
+        if (!settling_) outcome_.end = RelayEnd::exited;
         outcome_.exit_status =
             exit->code == grv1::Exit::no_code ? 128 + exit->signal : static_cast<int>(exit->code);
         outcome_.reason = exit->reason;
@@ -285,6 +302,7 @@ class Relay {
     RelayOutcome outcome_;
     std::exception_ptr failed_;
     bool input_sent_ = false;  // the client has ended its stream, and all of it went on
+    bool settling_ = false;    // what still comes for the client is dropped
     bool over_ = false;
     Timer watch_;
 };

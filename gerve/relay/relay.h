@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gerve/relay/client_streams.h"
+#include "gerve/relay/grv1_report.h"
 #include "gerve/relay/scratch.h"
 #include "gerve/relay/upstream.h"
 
@@ -24,14 +25,19 @@ struct RelayDeadlines {
     std::chrono::milliseconds idle{0};      // 0: none
     std::chrono::milliseconds duration{0};  // 0: none
     bool idle_while_sending = false;        // idle counts only until the client has sent everything
+    // So long an agent is listened to after the client's part has ended, to learn what became of the
+    // operation; 0: not at all.
+    std::chrono::milliseconds settling{0};
 };
 
 struct RelayOutcome {
     RelayEnd end = RelayEnd::upstream_lost;
-    int exit_status = 0;          // with `exited`; 128 + n when signal n ended git, as a shell tells it
-    std::string reason;           // of the agent, for the log
-    std::uint64_t bytes_in = 0;   // from the client
-    std::uint64_t bytes_out = 0;  // to the client
+    std::optional<int> exit_status;  // git's, if it was told; 128 + n when signal n ended git, as in a shell
+    std::string reason;              // of the agent, for the log
+    std::uint64_t bytes_in = 0;      // from the client
+    std::uint64_t bytes_out = 0;     // to the client
+    grv1::Report report;             // of the agent, as far as it came
+    std::string bad_report;          // why a part of it was left out; empty: nothing was
 };
 
 // Runs until one side has ended; both streams are at rest and the upstream is closed when it returns.

@@ -213,6 +213,12 @@ asio::awaitable<bool> Upstream::send_end() {
     co_return sent;
 }
 
+asio::awaitable<bool> Upstream::send_cancel() {
+    const std::string cancel = grv1::encode_frame(grv1::FrameType::cancel);
+    const bool sent = co_await send(cancel);
+    co_return sent;
+}
+
 asio::awaitable<bool> Upstream::send(std::string_view bytes) {
     const auto put = put_bytes(bytes);
     if (!put) co_return false;

@@ -38,6 +38,8 @@ class Upstream {
     asio::awaitable<bool> send_data(std::string_view payload);
     // The client has sent everything.
     asio::awaitable<bool> send_end();
+    // The client has left: git is to come to its end without it. Only with frames.
+    asio::awaitable<bool> send_cancel();
     // Waits until there is something to receive. False: cancelled or lost.
     asio::awaitable<bool> wait_readable();
     // What would be received next is of the client's stream: nothing is lost by leaving it there.

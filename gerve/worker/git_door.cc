@@ -49,7 +49,8 @@ class GitFront final : public OperationFront {
         if (question.service != Service::upload_pack) {
             co_return fail(ErrorKind::denied, messages::fetching_alone());
         }
-        const AnonymousRequest asked{question.repo, question.git_protocol, question.request, question.client};
+        const AnonymousRequest asked{question.repo, question.git_protocol, question.request, question.client,
+                                     question.takes_report};
         const Stopwatch watch(worker_.metrics.times(WorkerQuestion::authorize));
         auto answer = co_await worker_.authz.ask(asked);
         if (!answer) co_return pass_on(answer);
@@ -63,6 +64,7 @@ class GitFront final : public OperationFront {
     asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest&, SessionReport&) override {
         co_return unavailable("nobody has logged in");
     }
+    void pushed(PushReport /*part*/) override {}  // nobody pushes here
     [[nodiscard]] ClientStreams& streams() override { return streams_; }
     [[nodiscard]] LiveLink& live() override { return worker_.live; }
     // Whether authz has refused it, and so told of it.

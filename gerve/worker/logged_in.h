@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "authz/wire/protocol.h"
+#include "authz/wire/reports.h"
 
 namespace gerve {
 

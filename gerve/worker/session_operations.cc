@@ -20,6 +20,7 @@ class SshFront final : public OperationFront {
     asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest& question, SessionReport& report) override {
         return session_.tell_self(question, report);
     }
+    void pushed(PushReport part) override { session_.worker_.authz.report(std::move(part)); }
     [[nodiscard]] ClientStreams& streams() override { return channel_; }
     [[nodiscard]] LiveLink& live() override { return session_.worker_.live; }
 

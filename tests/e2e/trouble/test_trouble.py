@@ -326,6 +326,7 @@ def house(workspace):
 def test_trouble(house, cell):
     assert house.is_well(), "all is well before"
     began = house.cpu()
+    logs = {one: len(one.log()) for one in (house.site.gateway, house.site.files)}
     with cell.begin(house):
         found = house.run_all()
         time.sleep(0.5)  # in which a loop would show
@@ -338,6 +339,8 @@ def test_trouble(house, cell):
         if not is_told and not is_served:
             wrong.append(f"{errand}: {text}")
     print(f"{cell}: {cpu:.2f} s of CPU, calm {house.calm_cpu:.2f}")
+    if wrong:  # pytest shows what is printed
+        print(*(process.log()[before:] for process, before in logs.items()))
     wait_until(house.is_well, "all is well again", timeout=BACK)
     assert not wrong, "\n".join(wrong)
     assert cpu < 2 * house.calm_cpu + IDLE_CPU

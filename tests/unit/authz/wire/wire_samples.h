@@ -36,6 +36,9 @@ inline SessionReport sample_report() {
     report.duration_ms = 99;
     report.exit = 128;
     report.ended = OperationEnd::upstream_lost;
+    report.push = PushFacts{3, 2, 1, 4, true};
+    report.fetch = FetchFacts{9, true, false, true};
+    report.git_said = "fatal: it failed; error: no";
     return report;
 }
 
@@ -65,6 +68,7 @@ inline HolderRequest sample(std::type_identity<HolderRequest>) {
 inline AuthorizeRequest sample(std::type_identity<AuthorizeRequest>) {
     AuthorizeRequest request = sample_authorize();
     request.proven_as = "git";
+    request.takes_report = true;
     return request;
 }
 inline SessionReport sample(std::type_identity<SessionReport>) {
@@ -105,6 +109,20 @@ inline AnonymousRequest sample(std::type_identity<AnonymousRequest>) {
 }
 inline RefusalReport sample(std::type_identity<RefusalReport>) {
     return {sample_client(), "login-name", "a text", "root", 7, "aGFuZGxl"};
+}
+
+inline RefChange sample_change() {
+    return {"refs/heads/main",   std::string(40, '0'), std::string(40, 'a'),
+            RefOutcome::refused, Forced::unknown,      true,
+            "hook declined"};
+}
+inline PushReport sample(std::type_identity<PushReport>) {
+    return {"aGFuZGxl",
+            *RequestId::parse("00112233445566778899aabbccddeeff"),
+            sample_client(),
+            "alice/site",
+            2,
+            {sample_change(), sample_change()}};
 }
 
 template <class Visit, class... R>

@@ -1,0 +1,94 @@
+// The last part of a session: what the operation did, and what a push leads to.
+#include <algorithm>
+
+#include "gerve/agent/agent_session.h"
+#include "gerve/agent/default_branch.h"
+#include "gerve/agent/push_settling.h"
+
+namespace gerve {
+namespace {
+
+using grv1::FrameType;
+
+// For finding out which updates were forced: the client waits for its exit status meanwhile.
+constexpr auto forced_patience = std::chrono::milliseconds(500);
+
+}  // namespace
+
+// What the operation did, as its streams told it and, where they did not, the repository.
+asio::awaitable<grv1::Report> AgentSession::find_facts(const Operation& operation, const grv1::Exit& exit,
+                                                       const OperationReader& reader) {
+    grv1::Report facts;
+    bool failed = exit.code != 0;
+    if (needs_write(operation.service)) {
+        facts.changes = co_await settle(operation, reader.push().changes());
+        facts.push = reader.push().facts(facts.changes);
+        failed = failed || facts.push->refused + facts.push->unknown > 0;
+    } else if (operation.service == Service::upload_pack) {
+        facts.fetch = reader.fetch().facts();
+    }
+    if (failed) facts.git_said = reader.last_words();
+    co_return facts;
+}
+
+asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& operation,
+                                                             std::vector<RefChange> changes) {
+    if (is_settled(changes)) co_return changes;
+    const GitPlace place{config_->git, operation.path, place_.head};
+    std::function<std::vector<RefChange>()> work = [place, changes] {
+        std::vector<RefChange> settled = changes;
+        if (const auto done = settle_outcomes(place, settled); !done)
+            log::error("a push cannot be settled", {{"why", describe(done.error())}});
+        find_forced(place, settled, forced_patience);
+        return settled;
+    };
+    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
+    auto settled = co_await disk_.call(lane_.state.looks, std::move(share), std::move(work),
+                                       config_->limits.storage_timeout);
+    co_return settled ? std::move(*settled) : std::move(changes);
+}
+
+// After a push, whatever has become of it: what is there now is looked at.
+asio::awaitable<void> AgentSession::finish_push(const Operation& operation, const PushReader& push) {
+    const auto gone = push.deleted_branches();
+    const auto made = push.updated_branches();
+    const bool first = place_.is_empty && !made.empty();
+    const bool head_was_to_go = std::find(gone.begin(), gone.end(), place_.head) != gone.end();
+    if (!first && !head_was_to_go) co_return;
+    GitPlace place{config_->git, operation.path, place_.head};
+    std::function<Result<PushEnd>()> work = [place, first, pushed = made] {
+        return first ? settle_default_branch(place, pushed) : look_for_kept_head(place);
+    };
+    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
+    const auto end = co_await disk_.call(lane_.state.looks, std::move(share), std::move(work),
+                                         config_->limits.storage_timeout);
+    if (!end || !*end) {
+        const Error why = end ? end->error() : silent_disk(operation.path);
+        log::error("HEAD not checked after a push", {{"request", request_}, {"why", describe(why)}});
+        co_return;
+    }
+    if (!(*end)->new_head.empty()) {
+        log::info("default branch set",
+                  {{"request", request_}, {"repo", operation.repo.text()}, {"head", (*end)->new_head}});
+    }
+    if (!(*end)->head_is_kept) co_return;
+    const std::string hint =
+        grv1::encode_frame(FrameType::stderr_data, kept_head_text(operation.repo, place_.head));
+    static_cast<void>(co_await connection_->send(hint));
+}
+
+// Of a push that no gateway is told of: the first of its refs.
+void AgentSession::log_changes() const {
+    constexpr std::size_t most = 100;
+    for (std::size_t i = 0; i < std::min(most, facts_.changes.size()); ++i) {
+        const RefChange& change = facts_.changes[i];
+        log::info("ref", {{"request", request_},
+                          {"ref", change.ref},
+                          {"kind", kind_of(change)},
+                          {"old", change.old_id},
+                          {"new", change.new_id},
+                          {"outcome", name_in(ref_outcome_names, change.outcome)}});
+    }
+}
+
+}  // namespace gerve

@@ -1,0 +1,23 @@
+#include "gerve/agent/operation_reader.h"
+
+#include "gerve/agent/last_words.h"
+
+namespace gerve {
+
+Watchers OperationReader::watchers() {
+    Watchers watchers;
+    watchers.errors = [this](std::string_view bytes) { keep_last_words(errors_, bytes); };
+    if (needs_write(service_)) {
+        watchers.input = [this](std::string_view bytes) { push_.take_input(bytes); };
+        watchers.output = [this](std::string_view bytes) { push_.take_output(bytes); };
+    } else if (service_ == Service::upload_pack) {
+        watchers.input = [this](std::string_view bytes) { fetch_.take_input(bytes); };
+    }
+    return watchers;
+}
+
+std::string OperationReader::last_words() const {
+    return last_lines(push_.last_words() + "\n" + errors_);
+}
+
+}  // namespace gerve

@@ -1,0 +1,32 @@
+// Reads along with the streams of one operation, whichever service it is of.
+#pragma once
+
+#include <string>
+
+#include "authz/model/git_command.h"
+#include "gerve/agent/fetch_reader.h"
+#include "gerve/agent/git_relay.h"
+#include "gerve/agent/push_reader.h"
+
+namespace gerve {
+
+class OperationReader {
+  public:
+    explicit OperationReader(Service service) : service_(service) {}
+
+    // They refer to this reader.
+    [[nodiscard]] Watchers watchers();
+
+    [[nodiscard]] const PushReader& push() const { return push_; }     // of a service that writes
+    [[nodiscard]] const FetchReader& fetch() const { return fetch_; }  // of git-upload-pack
+    // The end of what git wrote for people, as one line.
+    [[nodiscard]] std::string last_words() const;
+
+  private:
+    Service service_;
+    PushReader push_;
+    FetchReader fetch_;
+    std::string errors_;  // the end of them
+};
+
+}  // namespace gerve

@@ -1,0 +1,123 @@
+#include <nlohmann/json.hpp>
+
+#include "authz/audit/push_history.h"
+#include "authz/base/text.h"
+#include "gerve/cli/audit_view.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+constexpr std::size_t most_events = 10'000;  // a push of very many refs has several
+constexpr std::size_t short_id = 10;         // digits of an object id
+
+struct HistoryValues {
+    std::optional<RepoPath> repo;
+    AuditFilter filter;
+    std::optional<UnixMillis> since;
+    std::size_t most = 100;
+    bool json = false;
+};
+
+Setter count_into(std::size_t& into) {
+    return [&into](const std::string& text) -> Result<void> {
+        const auto number = parse_decimal(text);
+        if (!number || *number == 0 || *number > most_events)
+            return client_error("write a number from 1 to " + std::to_string(most_events));
+        into = static_cast<std::size_t>(*number);
+        return {};
+    };
+}
+
+std::string name_of_pusher(const AuditJson& event) {
+    const std::string user = text_in(event, "user");
+    if (!user.empty()) return user;
+    return text_in(event, "deploy_key_of").empty() ? "-" : "deploy key";
+}
+
+// The members of an event that say who and when, and those of one of its refs.
+Json entry_of(const AuditJson& event, const AuditJson& change) {
+    Json entry;
+    for (const char* name : {"time", "request", "user", "deploy_key_of", "fingerprint", "address", "door"}) {
+        if (event.contains(name)) entry[name] = event[name];
+    }
+    for (const auto& [name, value] : change.items()) entry[name] = value;
+    return entry;
+}
+
+// A repository that was deleted still has a history, under the name that it had.
+std::string name_in_events(Site& site, const RepoPath& path) {
+    const auto record = site.registry().show_repository(path);
+    if (!record && record.error().kind == ErrorKind::unavailable) need_backend(record);
+    return record ? record->path.text() : path.text();
+}
+
+std::vector<Json> find_entries(Site& site, const HistoryValues& values) {
+    const std::string name = name_in_events(site, *values.repo);
+    const auto events =
+        need_backend(read_push_events(site.database(), name, values.since.value_or(0), most_events));
+    std::vector<Json> entries;
+    for (const std::string& text : events) {
+        const AuditJson event = AuditJson::parse(text, nullptr, false);
+        if (!event.is_object() || !event.contains("refs") || !event["refs"].is_array()) continue;
+        for (const AuditJson& change : event["refs"]) {
+            if (!values.filter.takes_ref(change)) continue;
+            Json entry = entry_of(event, change);
+            entry["who"] = name_of_pusher(event);
+            entries.push_back(std::move(entry));
+            if (entries.size() == values.most) return entries;
+        }
+    }
+    return entries;
+}
+
+std::string outcome_cell(const AuditJson& entry) {
+    std::string text = text_in(entry, "outcome");
+    if (!text_in(entry, "why").empty()) text += ": " + text_in(entry, "why");
+    if (text_in(entry, "forced") == "unknown") text += " (perhaps forced)";
+    return text;
+}
+
+int show_history(Site& site, const HistoryValues& values) {
+    const auto entries = find_entries(site, values);
+    if (values.json) {
+        Json out = Json::array();
+        for (const Json& entry : entries) out.push_back(entry);
+        print_json(out);
+        return 0;
+    }
+    Table table({"TIME (UTC)", "WHO", "KIND", "REF", "OLD", "NEW", "OUTCOME"});
+    for (const Json& entry : entries) {
+        const AuditJson plain = entry;
+        std::string clock = text_in(plain, "time").substr(0, 19);
+        if (clock.size() > 10) clock[10] = ' ';
+        table.add({one_line(clock), shown(text_in(plain, "who")), one_line(text_in(plain, "kind")),
+                   shown(text_in(plain, "ref")), one_line(text_in(plain, "old").substr(0, short_id)),
+                   one_line(text_in(plain, "new").substr(0, short_id)), one_line(outcome_cell(plain))});
+    }
+    table.print("no pushes");
+    return 0;
+}
+
+}  // namespace
+
+void declare_repository_history(Command& repo) {
+    const auto values = std::make_shared<HistoryValues>();
+    repo.command("history", "List what pushes did to the refs of a repository, the latest first.",
+                 [values](Site& site) { return show_history(site, *values); })
+        .argument("OWNER/NAME", "The repository; events before a renaming are listed under the name it had",
+                  parsed(values->repo))
+        .optional_argument("REF", "Only this ref: refs/heads/main, or main", word(values->filter.ref))
+        .flag("--forced", "Only forced updates", values->filter.forced)
+        .flag("--deleted", "Only deletions", values->filter.deleted)
+        .option("--since", "TIME", "2026-01-31, 2026-01-31T12:00:00Z (UTC), or an age: 15m, 2h, 7d",
+                parsed(values->since, [](const std::string& text) { return parse_past(text, unix_now()); }))
+        .option("--limit", "N", "At most this many refs; default: 100", count_into(values->most))
+        .json(values->json)
+        .examples(
+            {"gerve repo history alice/site main", "gerve repo history alice/site --forced --since 30d"});
+}
+
+}  // namespace gerve
