@@ -15,6 +15,7 @@
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
 #include "authz/log_config.h"
+#include "authz/repositories_config.h"
 #include "authz/upstream_config.h"
 
 namespace gerve {
@@ -128,6 +129,7 @@ struct Config {
     AuthzConfig authz;
     UpstreamConfig upstream;
     AuditConfig audit;
+    RepositoriesConfig repositories;
     LogConfig log;
 
     [[nodiscard]] std::string authz_socket() const {

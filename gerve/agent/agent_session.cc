@@ -170,9 +170,12 @@ void AgentSession::end(const std::string& reason) {
 
 // A shortage passes when others have ended, so it is waited for like a turn.
 asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
+    auto environment = operation.environment;
+    if (place_.gives_any && !operation.hides_refs)
+        add_git_config(environment, {"uploadpack.allowAnySHA1InWant", "true"});
     const GitStart start{config_->git,
                          git_arguments(operation),
-                         operation.environment,
+                         std::move(environment),
                          lane_.state.open_files,
                          operation.yields ? niceness_of_strangers : 0,
                          needs_write(operation.service)};
@@ -209,12 +212,13 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
     if (!opened) relay_->lose_peer("the gateway stopped reading");
     OperationReader reader(operation.service);
     relay_->watch(reader.watchers());
-    const grv1::Exit report = co_await relay_->run([this, &turn] {
+    grv1::Exit report = co_await relay_->run([this, &turn] {
         deadline_.cancel();
         turn->started();
     });
     if (writes) co_await finish_push(operation, reader.push());
     facts_ = co_await find_facts(operation, report, reader);
+    if (operation.admin == AdminAction::fsck) report = co_await tell_leftovers(operation, report);
     turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
     const std::string told = takes_report_ ? grv1::encode_report(facts_) : "";
     co_await deliver(report, told + grv1::encode_exit(report));

@@ -71,6 +71,7 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] asio::awaitable<std::vector<RefChange>> settle(const Operation& operation,
                                                                  std::vector<RefChange> changes);
     [[nodiscard]] asio::awaitable<void> finish_push(const Operation& operation, const PushReader& push);
+    [[nodiscard]] asio::awaitable<grv1::Exit> tell_leftovers(const Operation& operation, grv1::Exit exit);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
     [[nodiscard]] asio::awaitable<void> pause(std::chrono::milliseconds time);
     [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);

@@ -4,6 +4,7 @@
 #include "gerve/agent/agent_session.h"
 #include "gerve/agent/default_branch.h"
 #include "gerve/agent/push_settling.h"
+#include "gerve/agent/repositories.h"
 
 namespace gerve {
 namespace {
@@ -75,6 +76,19 @@ asio::awaitable<void> AgentSession::finish_push(const Operation& operation, cons
     const std::string hint =
         grv1::encode_frame(FrameType::stderr_data, kept_head_text(operation.repo, place_.head));
     static_cast<void>(co_await connection_->send(hint));
+}
+
+// Behind what git fsck said. A repository with leftovers is not sound.
+asio::awaitable<grv1::Exit> AgentSession::tell_leftovers(const Operation& operation, grv1::Exit exit) {
+    std::function<std::string()> work = [path = operation.path] { return leftover_lines(path); };
+    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
+    const auto lines =
+        co_await disk_.call(lane_.state.administration, std::move(share), std::move(work), DiskWait::forever);
+    if (!lines || lines->empty()) co_return exit;
+    const std::string frame = grv1::encode_frame(FrameType::stdout_data, *lines);
+    static_cast<void>(co_await connection_->send(frame));
+    if (exit.code == 0) exit.code = 1;
+    co_return exit;
 }
 
 // Of a push that no gateway is told of: the first of its refs.

@@ -83,6 +83,17 @@ Result<void> check_variables(const std::vector<NameValue>& variables) {
 
 }  // namespace
 
+void add_git_config(std::vector<std::string>& environment, const NameValue& value) {
+    constexpr std::string_view opening = "GIT_CONFIG_COUNT=";
+    const auto count = std::find_if(environment.begin(), environment.end(),
+                                    [&](const std::string& one) { return one.starts_with(opening); });
+    if (count == environment.end()) return put_config(environment, {value});
+    const std::string number = count->substr(opening.size());
+    *count = std::string(opening) + std::to_string(parse_decimal(number).value_or(0) + 1);
+    environment.push_back("GIT_CONFIG_KEY_" + number + "=" + value.first);
+    environment.push_back("GIT_CONFIG_VALUE_" + number + "=" + value.second);
+}
+
 std::string variable_of(const Open& open, std::string_view name) {
     const auto known = std::find_if(open.env.begin(), open.env.end(),
                                     [&](const NameValue& variable) { return variable.first == name; });

@@ -17,6 +17,9 @@ namespace gerve {
 // control characters.
 [[nodiscard]] Result<std::vector<std::string>> git_environment(const Open& open, const std::string& path);
 
+// Adds a configuration value behind those that are there. `environment` is of git_environment().
+void add_git_config(std::vector<std::string>& environment, const NameValue& value);
+
 // What a gateway says of a session by a variable of git's environment; empty: nothing.
 [[nodiscard]] std::string variable_of(const Open& open, std::string_view name);
 

@@ -16,6 +16,7 @@
 #include "gerve/agent/default_branch.h"
 #include "gerve/agent/environment.h"
 #include "gerve/agent/git_run.h"
+#include "gerve/agent/leftovers.h"
 #include "gerve/agent/repository_check.h"
 
 namespace gerve {
@@ -209,7 +210,17 @@ Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id) co
     if (!git) return pass_on(git);
     auto run = run_git({git_, fsck_arguments(git->path), plain_git_environment(git->path)});
     if (!run) return pass_on(run);
-    return FsckReport{run->end.signal != 0 ? 128 + run->end.signal : run->end.code, std::move(run->output)};
+    FsckReport report{run->end.signal != 0 ? 128 + run->end.signal : run->end.code, std::move(run->output)};
+    const std::string left = leftover_lines(git->path);
+    report.output += left;
+    if (!left.empty() && report.status == 0) report.status = 1;
+    return report;
+}
+
+std::string leftover_lines(const std::string& path) {
+    std::string lines;
+    for (const std::string& one : find_leftovers(path)) lines += one + "\n";
+    return lines;
 }
 
 Result<std::string> Repositories::set_head(const RepoPath& repo, std::uint64_t id,

@@ -13,10 +13,10 @@
 
 namespace gerve {
 
-// What `git fsck` said. 0 is a sound repository.
+// What `git fsck` said, and what find_leftovers() found. 0 is a sound repository.
 struct FsckReport {
     int status = 0;
-    std::string output;  // both of its streams, at most 1 MiB
+    std::string output;  // both streams of git, at most 1 MiB, and a line for each leftover
 };
 
 // Every call may block for as long as the disk takes. `id` is the repository's number in the directory; only
@@ -72,5 +72,8 @@ class Repositories {
 
 // What follows "git" to check the repository at `path`.
 [[nodiscard]] std::vector<std::string> fsck_arguments(const std::string& path);
+
+// The leftovers in the repository at `path`, a line each; empty: none.
+[[nodiscard]] std::string leftover_lines(const std::string& path);
 
 }  // namespace gerve

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <optional>
 
 #include "authz/base/text.h"
 #include "gerve/agent/layout.h"
@@ -51,7 +52,35 @@ bool is_object_id(std::string_view text) {
            });
 }
 
+constexpr std::size_t longest_config = 256 * 1024;
+
+// Nothing: it cannot be read, or is too long to be looked through.
+std::optional<std::string> config_content(int directory, const char* name) {
+    const Fd file(::openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file) return errno == ENOENT ? std::optional(std::string()) : std::nullopt;
+    std::string content(longest_config, '\0');
+    std::size_t have = 0;
+    while (have < content.size()) {
+        const ssize_t got = ::read(file.get(), content.data() + have, content.size() - have);
+        if (got < 0) return std::nullopt;
+        if (got == 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    if (have == content.size()) return std::nullopt;
+    content.resize(have);
+    return content;
+}
+
 }  // namespace
+
+bool gives_any_object(const Fd& repository) {
+    const auto own = config_content(repository.get(), "config");
+    const auto everybodys = config_content(AT_FDCWD, "/etc/gitconfig");
+    if (!own || !everybodys) return false;
+    const std::string both = fold_case(*own + *everybodys);
+    const auto says = [&](std::string_view word) { return both.find(word) != std::string::npos; };
+    return !says("hiderefs") && !says("sha1inwant") && !says("include");
+}
 
 Result<Fd> open_repository(const std::string& root, const std::string& relative) {
     auto directory = open_below(root, relative);

@@ -19,4 +19,9 @@ namespace gerve {
 // ("refs/heads/main"), or nothing when it names a commit. Error: unavailable.
 [[nodiscard]] Result<std::string> read_head(const Fd& repository, const std::string& relative);
 
+// Whether upload-pack may be told to give out any object by its id (uploadpack.allowAnySHA1InWant), as it
+// does by protocol 2 anyway: no configuration that it reads hides refs, includes other files, or says
+// something of that itself. In doubt it may not. Reads the disk.
+[[nodiscard]] bool gives_any_object(const Fd& repository);
+
 }  // namespace gerve

@@ -147,6 +147,11 @@ tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& er
     return refuse_storage(operation.service, error);
 }
 
+bool sets_hidden_refs(const Open& open) {
+    return std::any_of(open.config.begin(), open.config.end(),
+                       [](const NameValue& value) { return fold_case(value.first).ends_with(".hiderefs"); });
+}
+
 }  // namespace
 
 tl::unexpected<Refusal> refuse(FailCode code, std::string why) {
@@ -189,6 +194,7 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .directory = *directory,
                         .path = {},
                         .environment = {},
+                        .hides_refs = sets_hidden_refs(open),
                         .yields = claimant_of(open).account.empty()};
     operation.path = config.root + "/" + operation.directory;
     if (auto resolved = resolve_admin(open, operation); !resolved) {
@@ -231,6 +237,7 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     if (!head) return refuse_place(operation, head.error());
     place.head = std::move(*head);
     place.is_empty = needs_write(operation.service) && !has_branches(*directory, operation.path, place.head);
+    place.gives_any = operation.service == Service::upload_pack && gives_any_object(*directory);
     return place;
 }
 

@@ -61,6 +61,7 @@ struct Operation {
     std::string directory;                 // relative to the root
     std::string path;                      // absolute
     std::vector<std::string> environment;  // of git
+    bool hides_refs = false;               // by a configuration value of the OPEN
     bool yields = false;                   // nobody has logged in: git runs with the lowest priority
 };
 
@@ -85,8 +86,9 @@ struct StandbyLook {
 
 // What is in the repository's place, before anything is begun there.
 struct Place {
-    std::string head;       // the ref that HEAD names; empty when it names a commit, or git is not to be run
-    bool is_empty = false;  // receive-pack: there is no branch yet
+    std::string head;        // the ref that HEAD names; empty when it names a commit, or git is not to be run
+    bool is_empty = false;   // receive-pack: there is no branch yet
+    bool gives_any = false;  // upload-pack: any object may be fetched by its id
 };
 
 // Whether the operation can begin: the repository exists, unless it is to be created, and git can be run in

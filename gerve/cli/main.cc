@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
             "./gerve-state",
             "gerve user add alice                        an account",
             "gerve key add alice ~/.ssh/id_ed25519.pub   the key that identifies it",
-            "gerve repo create alice/hello --private     a repository",
+            "gerve repo create alice/hello               a repository",
             "gerve access grant alice/hello bob write    let another user push",
             "git clone ssh://git@127.0.0.1:2222/alice/hello.git",
             "gerve explain bob \"git-receive-pack 'alice/hello'\"",

@@ -17,6 +17,7 @@ struct RepositoryValues {
     std::string name;
     std::string object_format;
     bool is_private = false;
+    bool is_public = false;
     bool yes = false;
     bool json = false;
 };
@@ -48,10 +49,18 @@ std::string keep_disabled(Site& site, const RepositoryRecord& record, const Undo
            "`; if not, run `gerve repo delete " + path + "` and create it again";
 }
 
+// What the command says; nothing: it leaves it to the configuration.
+std::optional<Visibility> wanted_visibility(const RepositoryValues& values) {
+    if (values.is_private && values.is_public)
+        throw Stop{usage_status, "--public cannot be combined with --private"};
+    if (values.is_private) return Visibility::only_owner;
+    return values.is_public ? std::optional(Visibility::everybody) : std::nullopt;
+}
+
 // A repository that is there, as a script that creates it once more finds it.
-int take_known(FileServer& server, const RepositoryRecord& there, bool is_public) {
+int take_known(FileServer& server, const RepositoryRecord& there, std::optional<Visibility> wanted) {
     const std::string path = there.path.text();
-    if (there.is_public != is_public) {
+    if (wanted && there.is_public != (*wanted == Visibility::everybody)) {
         throw Stop{refused_status, "repository " + path + " already exists, and it is " +
                                        (there.is_public ? "public: `gerve repo make-private "
                                                         : "private: `gerve repo make-public ") +
@@ -69,13 +78,21 @@ int take_known(FileServer& server, const RepositoryRecord& there, bool is_public
 // The row comes first: it gives the number by which a file server may file the repository.
 int create(Site& site, const RepositoryValues& values) {
     site.details().add("repo", values.repo->text());
+    const auto wanted = wanted_visibility(values);
     (void)need(site.registry().show_account(values.repo->owner()));
     FileServer server(site, values.repo->owner());
     if (const auto there = site.registry().show_repository(*values.repo))
-        return take_known(server, *there, !values.is_private);
-    const RepositoryRecord record = need(site.registry().create_repository(*values.repo, !values.is_private));
+        return take_known(server, *there, wanted);
+    const Visibility visibility = wanted.value_or(site.config().repositories.default_visibility);
+    const bool is_public = visibility == Visibility::everybody;
+    site.details().add("visibility", name_in(visibility_names, visibility));
+    const RepositoryRecord record = need(site.registry().create_repository(*values.repo, is_public));
     const auto made = server.create(record.path, record.id, values.object_format);
-    if (made) return 0;
+    if (made) {
+        std::printf("created %s (%s)\n", record.path.text().c_str(),
+                    std::string(name_in(visibility_names, visibility)).c_str());
+        return 0;
+    }
     const bool unknown = made.error().fate == Fate::unknown;
     throw Stop{refused_status, unknown ? keep_disabled(site, record, made.error())
                                        : take_back(site, server, record, made.error())};
@@ -277,7 +294,10 @@ void declare_repositories(Command& root) {
     repo.change("create", "Create an empty repository on its owner's file server.",
                 [created](Site& site) { return create(site, *created); })
         .argument(path_name, "The account that owns it, and its name", parsed(created->repo))
-        .flag("--private", "Only its owner and accounts with a grant may read it", created->is_private)
+        .flag("--private", "Only its owner and accounts with a grant may read it; the default",
+              created->is_private)
+        .flag("--public", "Every account may read it, and every client over git:// where listen.git is set",
+              created->is_public)
         .option("--object-format", "FORMAT", "sha1 (the default), or sha256, which cannot be changed later",
                 object_format_into(created->object_format));
     const auto listed = std::make_shared<RepositoryValues>();
@@ -303,7 +323,7 @@ void declare_repositories(Command& root) {
     declare_inspection(repo);
     declare_repository_history(repo);
     declare_marks(repo);
-    repo.examples({"gerve repo create alice/hello --private", "gerve repo list alice",
+    repo.examples({"gerve repo create alice/hello --public", "gerve repo list alice",
                    "gerve repo rename alice/hello greeting", "gerve repo set-head alice/greeting trunk",
                    "gerve repo archive alice/greeting", "gerve repo fsck alice/greeting bob/site",
                    "gerve repo history alice/greeting trunk"});

@@ -57,9 +57,8 @@ int fsck(Site& site, const InspectionValues& values) {
         const bool sound = report.status == 0;
         out.update(Json{{"sound", sound}, {"status", report.status}, {"output", report.output}});
         if (values.json) return sound ? 0 : refused_status;
-        std::printf(
-            "%s: %s\n", record.path.text().c_str(),
-            sound ? "sound" : ("git fsck ended with status " + std::to_string(report.status)).c_str());
+        std::printf("%s: %s\n", record.path.text().c_str(),
+                    sound ? "sound" : ("not sound (status " + std::to_string(report.status) + ")").c_str());
         if (const auto said = trim(report.output); !said.empty()) {
             for (const std::string_view line : split(said, '\n'))
                 std::printf("  %s\n", one_line(line).c_str());
@@ -88,7 +87,9 @@ int size(Site& site, const InspectionValues& values) {
 
 void declare_inspection(Command& repo) {
     const auto checked = std::make_shared<InspectionValues>();
-    repo.command("fsck", "Run git fsck on the file server; exit status 1 if it finds a problem.",
+    repo.command("fsck",
+                 "Run git fsck on the file server, and look for what a crash left; exit status 1 if it finds "
+                 "a problem.",
                  [checked](Site& site) { return fsck(site, *checked); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(checked->repos))
         .json(checked->json);

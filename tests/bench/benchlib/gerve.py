@@ -45,7 +45,7 @@ class Gerve(System):
         return ["--state", self._state]
 
     def create_repository(self, name):
-        self._gerve("repo", "create", f"{self.owner}/{name}")
+        self._gerve("repo", "create", f"{self.owner}/{name}", "--public")
 
     def delete_repository(self, name):
         self._gerve("repo", "delete", f"{self.owner}/{name}")

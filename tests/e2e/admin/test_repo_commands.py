@@ -218,7 +218,7 @@ def test_git_checks_what_is_sound_and_what_is_damaged(private_sites, serving):
         site.gateway.stop()
     assert site.gerve("repo", "fsck", sound.path).stdout == f"{sound.path}: sound\n"
     outcome = site.gerve("repo", "fsck", damaged.path, sound.path, exit=1)
-    assert f"{damaged.path}: git fsck ended with status " in outcome.stdout
+    assert f"{damaged.path}: not sound (status " in outcome.stdout
     assert "refs/heads/broken: invalid sha1 pointer" in outcome.stdout
     assert outcome.stdout.endswith(f"{sound.path}: sound\n")
     missing = f"{alice.login}/missing"

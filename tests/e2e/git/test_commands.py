@@ -95,6 +95,28 @@ def test_a_repository_that_is_there_is_not_created_again(site, alice, project):
     assert project.rev("main") == head
 
 
+def test_a_new_repository_is_private_unless_told(site, alice, bob):
+    name = f"{alice.login}/new"
+    assert site.gerve("repo", "create", name).stdout == f"created {name} (private)\n"
+    bob.git("ls-remote", f"gerve:{name}", exit=128, says="Repository not found")
+    site.gerve("repo", "create", name, "--public", exit=1, says=f"private: `gerve repo make-public {name}`")
+    site.gerve("repo", "create", name, says="already")
+    other = f"{alice.login}/other"
+    assert site.gerve("repo", "create", other, "--public").stdout == f"created {other} (public)\n"
+    bob.git("ls-remote", f"gerve:{other}")
+    site.gerve("repo", "create", f"{name}er", "--public", "--private", exit=2, says="cannot be combined")
+
+
+def test_the_configuration_says_what_a_new_repository_is(private_sites):
+    config = 'state = "{state}"\n[listen]\nssh = ["127.0.0.1:{port}"]\n[repositories]\ndefault_visibility = "%s"\n'
+    site = private_sites(config % "public")
+    alice = site.person("alice")
+    assert site.gerve("repo", "create", f"{alice.login}/a").stdout == f"created {alice.login}/a (public)\n"
+    assert site.gerve("repo", "create", f"{alice.login}/b", "--private").stdout == f"created {alice.login}/b (private)\n"
+    site.gateway.configure(config % "internal")
+    site.gerve("repo", "list", exit=2, says='repositories.default_visibility must be "private" or "public"')
+
+
 def test_an_entry_whose_repository_is_missing_is_not_taken_for_a_repository(site, alice):
     repository = site.repository(alice, "gone")
     shutil.rmtree(repository.disk)

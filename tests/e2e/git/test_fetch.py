@@ -154,3 +154,45 @@ def test_fetch_prunes_a_branch_deleted_by_another(alice, bob, project):
     assert copy.rev("origin/passing")
     work.git("push", "--quiet", "origin", ":passing")
     copy.git("fetch", "--prune", says="[deleted]")
+
+
+def fetches(person, project, protocol: int, commit: str) -> bool:
+    """Whether a new clone gets this commit by its id alone."""
+    person.git("init", "--quiet", f"by-{protocol}-{commit[:8]}")
+    copy = person.at(f"by-{protocol}-{commit[:8]}")
+    return copy.git("-c", f"protocol.version={protocol}", "fetch", "--depth=1", project.url, commit,
+                    exit=(0, *NONZERO)).exit == 0
+
+
+@pytest.mark.both_doors
+@pytest.mark.parametrize("protocol", [0, 1, 2])
+def test_a_pinned_commit_is_fetched_by_its_id(alice, bob, project, protocol):
+    work = alice.clone(project, into="work")
+    pinned = work.commit("pinned")
+    work.git("push", "--quiet")
+    work.git("reset", "--quiet", "--hard", "HEAD~1")
+    work.git("push", "--quiet", "--force")  # no branch names it any more
+    assert fetches(bob, project, protocol, pinned)
+    assert fetches(bob, project, protocol, project.rev("main~1"))
+    assert not fetches(bob, project, protocol, "1" * 40)
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+@pytest.mark.parametrize("key", ["transfer.hideRefs", "uploadpack.hideRefs"])
+def test_what_hidden_refs_hide_stays_hidden(bob, project, protocol, key):
+    hidden = new_commit(project)
+    project.git("update-ref", "refs/secret/x", hidden)
+    project.configure(key, "refs/secret")
+    assert not fetches(bob, project, protocol, hidden)
+
+
+def test_a_repository_can_keep_to_its_refs(bob, project):
+    unnamed = new_commit(project)
+    assert fetches(bob, project, 0, unnamed)
+    project.configure("uploadpack.allowAnySHA1InWant", "false")
+    assert not fetches(bob, project, 1, unnamed)
+
+
+def new_commit(project) -> str:
+    """A commit on the server that no ref names."""
+    return project.git("-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", "main^{tree}")

@@ -228,7 +228,7 @@ class Fleet:
         self.gerve("user", "add", login)
         self.gerve("key", "add", login, key.public)
         self.gerve("route", "set", login, pair.name)
-        self.gerve("repo", "create", f"{login}/{repository}")
+        self.gerve("repo", "create", f"{login}/{repository}", "--public")
         client = Client(self.directory / login, login, self.door, key)
         client = client.with_ssh_options("-o", f"BindAddress={address}")
         return Owner(address, client, Placed(login, repository, pair.root), pair)

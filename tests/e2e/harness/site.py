@@ -160,7 +160,7 @@ class Site:
     def repository(self, owner: Client | str, name: str = "project", private: bool = False) -> Repository:
         """A new, empty repository."""
         login = owner if isinstance(owner, str) else owner.login
-        self.gerve("repo", "create", f"{login}/{name}", *(["--private"] if private else []))
+        self.gerve("repo", "create", f"{login}/{name}", "--private" if private else "--public")
         return Repository(login, name, self.state)
 
     def grant(self, repository: Repository, whom: Client | str, level: str) -> None:

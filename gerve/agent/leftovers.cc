@@ -1,0 +1,120 @@
+#include "gerve/agent/leftovers.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "authz/base/display.h"
+
+namespace gerve {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_entries = 1'000'000;  // files and directories that are looked at
+constexpr std::size_t most_told = 50;
+constexpr std::size_t longest_name = 512;  // bytes of a path that are told
+
+bool is_number(const std::string& name) {
+    return !name.empty() &&
+           std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Some of the processes that work there: those whose directory this process may see.
+bool has_process(const std::string& path) {
+    std::error_code error;
+    for (fs::directory_iterator next("/proc", error), end; !error && next != end; next.increment(error)) {
+        if (!is_number(next->path().filename().string())) continue;
+        std::array<char, PATH_MAX> target{};
+        const std::string link = next->path().string() + "/cwd";
+        const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+        if (size <= 0) continue;
+        const std::string_view directory(target.data(), static_cast<std::size_t>(size));
+        if (directory == path || directory.starts_with(path + "/")) return true;
+    }
+    return false;
+}
+
+// What a name stands for when no process works in the repository; empty: something else.
+std::string_view leftover_kind(const fs::path& relative) {
+    const std::string name = relative.filename().string();
+    const std::string directory = relative.parent_path().string();
+    if (directory == "objects" && (name.starts_with("incoming-") || name.starts_with("tmp_objdir-")))
+        return "what a push brought that ended early";
+    if (directory == "objects/pack" && (name.starts_with("tmp_") || name.starts_with(".tmp-")))
+        return "a pack that was never finished";
+    if (directory.starts_with("objects/") && name.starts_with("tmp_obj_"))
+        return "an object that was never finished";
+    if (name.ends_with(".lock")) return "a lock that no process holds";
+    return {};
+}
+
+// git makes files in these, and replaces files by renaming.
+bool must_be_writable(const fs::path& relative) {
+    const std::string top = relative.begin()->string();
+    return top == "objects" || top == "refs";
+}
+
+class Search {
+  public:
+    explicit Search(const std::string& path) : path_(path), busy_(has_process(path)) {}
+
+    std::vector<std::string> run() {
+        std::error_code error;
+        std::size_t entries = 0;
+        const auto options = fs::directory_options::skip_permission_denied;
+        for (fs::recursive_directory_iterator next(path_, options, error), end; !error && next != end;
+             next.increment(error)) {
+            if (++entries > most_entries) break;
+            std::error_code ignored;
+            const fs::path relative = next->path().lexically_relative(path_);
+            const bool is_directory = next->is_directory(ignored) && !next->is_symlink(ignored);
+            if (is_directory && must_be_writable(relative)) check_directory(next->path().string(), relative);
+            const std::string_view kind = leftover_kind(relative);
+            if (kind.empty()) continue;
+            if (is_directory) next.disable_recursion_pending();
+            if (!busy_) tell(relative, std::string(kind) + "; remove it");
+        }
+        if (more_ > 0) found_.push_back("and " + std::to_string(more_) + " more");
+        return std::move(found_);
+    }
+
+  private:
+    void check_directory(const std::string& path, const fs::path& relative) {
+        struct stat status {};
+        if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return;
+        const int why = errno;
+        if (::lstat(path.c_str(), &status) != 0) return;
+        tell(relative, "git cannot write here as uid " + std::to_string(::geteuid()) + " (" +
+                           std::error_code(why, std::generic_category()).message() + "); it belongs to uid " +
+                           std::to_string(status.st_uid));
+    }
+    void tell(const fs::path& relative, const std::string& what) {
+        if (found_.size() == most_told) {
+            ++more_;
+        } else {
+            found_.push_back(displayed(utf8_prefix(relative.string(), longest_name)) + ": " + what);
+        }
+    }
+
+    std::string path_;
+    bool busy_;
+    std::vector<std::string> found_;
+    std::size_t more_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::string> find_leftovers(const std::string& path) {
+    return Search(path).run();
+}
+
+}  // namespace gerve

@@ -1,0 +1,53 @@
+"""gerve repo fsck: what a crash left in a repository, and what keeps git from writing."""
+
+import shutil
+
+import pytest
+
+from harness.processes import wait_until
+
+LEFT = {
+    "refs/heads/main.lock": "a lock that no process holds",
+    "HEAD.lock": "a lock that no process holds",
+    "packed-refs.lock": "a lock that no process holds",
+    "objects/pack/tmp_pack_x": "a pack that was never finished",
+    "objects/ab/tmp_obj_x": "an object that was never finished",
+    "objects/tmp_objdir-incoming-x/pack/x": "what a push brought that ended early",
+}
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_what_a_crash_left_is_told(private_sites, serving):
+    site = private_sites()
+    alice = site.person("alice")
+    repository = site.repository(alice)
+    alice.publish(repository)
+    if not serving:
+        site.gateway.stop()
+    for name in LEFT:
+        file = repository.disk / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    told = site.gerve("repo", "fsck", repository.path, exit=1).stdout.splitlines()
+    assert told[0] == f"{repository.path}: not sound (status 1)"
+    lines = {line.strip() for line in told[1:]}
+    for name, what in LEFT.items():
+        place = name.removesuffix("/pack/x")
+        assert f"{place}: {what}; remove it" in lines
+        file = repository.disk / place
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    assert site.gerve("repo", "fsck", repository.path).stdout == f"{repository.path}: sound\n"
+
+
+def test_the_locks_of_a_push_that_runs_are_not_told(site, alice, project):
+    work = alice.clone(project, into="work")
+    project.hook("reference-transaction", 'if [ "$1" = prepared ]; then touch began; while [ ! -e go ]; do sleep 0.05; done; fi')
+    work.commit("more")
+    push = work.start("git", "push", "--quiet", "origin", "main")
+    wait_until((project.disk / "began").exists, "the transaction is prepared")
+    assert (project.disk / "refs/heads/main.lock").exists()
+    assert site.gerve("repo", "fsck", project.path).stdout == f"{project.path}: sound\n"
+    (project.disk / "go").touch()
+    push.finish()
+
+
