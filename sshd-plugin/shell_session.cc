@@ -24,6 +24,7 @@ using std::chrono::steady_clock;
 // authz answers within its own deadline when its database does not; so long is waited for authz itself.
 constexpr std::chrono::milliseconds question_patience{5'000};
 constexpr std::chrono::milliseconds report_patience{2'000};
+constexpr std::chrono::milliseconds reports_patience{5'000};  // of all parts of a push together
 
 Error withdrawn() {
     return {ErrorKind::denied, messages::withdrawn(), "the key is no longer known"};
@@ -101,9 +102,7 @@ class ShellSession {
     }
 
     int run() {
-        signals_.async_wait([this](const asio::error_code& stopped, int) {
-            if (!stopped) streams_.leave();
-        });
+        heed_signals();
         asio::co_spawn(loop_, request_.command ? serve() : greet(), [this](const std::exception_ptr& thrown) {
             if (thrown) report_.exit = static_cast<int>(ExitStatus::failed);
             loop_.stop();
@@ -144,14 +143,23 @@ class ShellSession {
         log_end(report_);
         if (report_.handle.empty()) return;
         AuthzClient authz(invocation_.socket, report_patience);
-        for (const PushReport& part : pushed_) note_loss(authz.ask(part));
-        note_loss(authz.ask(report_));
+        std::size_t told = 0;
+        const auto give_up = steady_clock::now() + reports_patience;
+        while (told < pushed_.size() && steady_clock::now() < give_up && authz.ask(pushed_[told])) ++told;
+        const bool ended = authz.ask(report_).has_value();
+        const std::size_t lost = pushed_.size() - told + (ended ? 0 : 1);
+        if (lost == 0) return;
+        log::error("session reports were lost", {{"request", report_.request.text()}, {"count", lost}});
     }
 
-    void note_loss(const Result<Done>& told) const {
-        if (told) return;
-        log::error("a session report was lost",
-                   {{"request", report_.request.text()}, {"why", describe(told.error())}});
+    // The first signal takes the client away; the second does not wait for what it asked for.
+    void heed_signals() {
+        signals_.async_wait([this](const asio::error_code& stopped, int) {
+            if (stopped) return;
+            if (std::exchange(signalled_, true)) return loop_.stop();
+            streams_.leave();
+            heed_signals();
+        });
     }
 
     const Invocation& invocation_;
@@ -164,6 +172,7 @@ class ShellSession {
     asio::signal_set signals_;
     FileServers file_servers_{loop_, UpstreamConfig(), FileServers::Memory::none};
     Scratch scratch_;
+    bool signalled_ = false;
     std::vector<PushReport> pushed_;
     SessionReport report_;
 };

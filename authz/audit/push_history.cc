@@ -6,14 +6,15 @@ namespace {
 constexpr Statement select_pushes{
     "push-history",
     "SELECT body FROM audit_events WHERE repository = ? AND kind = 'push' AND happened_at >= ?"
-    " ORDER BY happened_at DESC, seq DESC LIMIT ?"};
+    " ORDER BY happened_at DESC, seq DESC LIMIT ? OFFSET ?"};
 
 }  // namespace
 
 Result<std::vector<std::string>> read_push_events(Database& database, const std::string& name,
-                                                  UnixMillis since, std::size_t most) {
-    const auto rows =
-        database.query(select_pushes, {std::string_view(name), since, static_cast<std::int64_t>(most)});
+                                                  const PushPage& page) {
+    const auto rows = database.query(
+        select_pushes, {std::string_view(name), page.since, static_cast<std::int64_t>(page.most),
+                        static_cast<std::int64_t>(page.skipped)});
     if (!rows) return pass_on(rows);
     std::vector<std::string> events;
     for (const Row& row : *rows) {

@@ -9,9 +9,15 @@
 
 namespace gerve {
 
-// The events `push` of a repository, as JSON, the latest first; at most `most`. `name` is OWNER/NAME as the
-// events spell it. Errors: client, unavailable.
+struct PushPage {
+    UnixMillis since = 0;
+    std::size_t most = 100;   // events
+    std::size_t skipped = 0;  // events before this page
+};
+
+// The events `push` of a repository, as JSON, the latest first. `name` is OWNER/NAME as the events spell it.
+// Errors: client, unavailable.
 [[nodiscard]] Result<std::vector<std::string>> read_push_events(Database& database, const std::string& name,
-                                                                UnixMillis since, std::size_t most);
+                                                                const PushPage& page);
 
 }  // namespace gerve

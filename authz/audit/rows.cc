@@ -64,10 +64,11 @@ std::optional<std::string> plain(std::string_view text, std::size_t longest) {
     return plain(std::string(text), longest);
 }
 
-// Of the three kinds that every login causes: they are flat, and nearly always plain.
+// Of the kinds that every login and every push cause: their names of people and places are plain, nearly
+// always.
 bool read_flat(std::string_view line, AuditRow& row) {
     const std::string_view kind = member(line, R"(,"event":")");
-    if (kind != "proven" && kind != "decision" && kind != "session") return false;
+    if (kind != "proven" && kind != "decision" && kind != "session" && kind != "push") return false;
     if (line.find('\\') != std::string_view::npos) return false;
     row.kind = kind;
     row.happened_at = parse_millis(std::string(member(line, R"(,"time":")")));

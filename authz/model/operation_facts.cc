@@ -1,5 +1,6 @@
 #include "authz/model/operation_facts.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "authz/base/text.h"
@@ -16,7 +17,8 @@ struct Flag {
     bool* flag;
 };
 
-// "NAME=NUMBER" for each count, in order, and then the names of the flags that are set, in order.
+// "NAME=NUMBER" for each count, in order, and then the names of the flags that are set. Words that are not
+// known are those of a later version.
 template <std::size_t counts, std::size_t flags>
 Result<void> read_words(std::string_view text, const Count (&count)[counts], const Flag (&flag)[flags]) {
     const auto words = split(text, ' ');
@@ -30,15 +32,52 @@ Result<void> read_words(std::string_view text, const Count (&count)[counts], con
         *one.number = static_cast<std::uint32_t>(*number);
         ++at;
     }
-    for (const Flag& one : flag) {
-        *one.flag = at < words.size() && words[at] == one.name;
-        if (*one.flag) ++at;
+    for (; at < words.size(); ++at) {
+        for (const Flag& one : flag) {
+            if (words[at] == one.name) *one.flag = true;
+        }
     }
-    if (at < words.size()) return client_error("malformed facts");
     return {};
 }
 
 }  // namespace
+
+Result<RefChange> RefChange::parse(std::string_view text) {
+    const auto word = [&text] {
+        const std::string_view found = text.substr(0, text.find(' '));
+        text.remove_prefix(std::min(text.size(), found.size() + 1));
+        return found;
+    };
+    const auto outcome = find_in<RefOutcome>(ref_outcome_names, word());
+    const auto forced = find_in<Forced>(forced_names, word());
+    const std::string_view settled = word();
+    RefChange change;
+    change.old_id = word();
+    change.new_id = word();
+    const std::size_t end = text.find('\0');
+    change.ref = text.substr(0, end);
+    if (end != std::string_view::npos) change.why = text.substr(end + 1);
+    const bool good = outcome && forced && (settled == "-" || settled == "settled") &&
+                      is_object_id(change.old_id) && is_object_id(change.new_id) && !change.ref.empty() &&
+                      change.ref.size() <= max_ref && change.why.size() <= max_why;
+    if (!good) return client_error("malformed ref of a push");
+    change.outcome = *outcome;
+    change.forced = *forced;
+    change.settled = settled == "settled";
+    return change;
+}
+
+std::string RefChange::text() const {
+    std::string text;
+    text.reserve(ref.size() + why.size() + 2 * old_id.size() + 40);
+    text += name_in(ref_outcome_names, outcome);
+    text += ' ';
+    text += name_in(forced_names, forced);
+    text += settled ? " settled " : " - ";
+    text.append(old_id).append(" ").append(new_id).append(" ").append(ref);
+    if (!why.empty()) text.append(1, '\0').append(why);
+    return text;
+}
 
 Result<PushFacts> PushFacts::parse(std::string_view text) {
     PushFacts facts;

@@ -38,12 +38,17 @@ struct RefChange {
     static constexpr std::size_t max_why = 256;
 
     std::string ref;     // the full name, as the client wrote it
-    std::string old_id;  // 40 or 64 hex digits, as the client wrote it: git takes nothing else
+    std::string old_id;  // 40 or 64 hex digits
     std::string new_id;
     RefOutcome outcome = RefOutcome::unknown;
     Forced forced = Forced::no;  // of an update that was taken
     bool settled = false;        // the outcome was read from the repository, not from git's report
     std::string why;             // git's reason; empty unless refused
+
+    // "taken no - OLD NEW REF", and behind a zero byte the reason; "settled" in place of "-". Error: client.
+    static constexpr std::size_t max_text = max_ref + max_why + 256;
+    [[nodiscard]] static Result<RefChange> parse(std::string_view text);
+    [[nodiscard]] std::string text() const;
 };
 
 // "create", "update", "forced-update", "delete"; "update" also where it is unknown whether it was forced.

@@ -9,7 +9,6 @@
 #include "authz/model/door.h"
 #include "authz/model/git_command.h"
 #include "authz/model/operation_end.h"
-#include "authz/model/operation_facts.h"
 #include "authz/model/principal.h"
 #include "authz/wire/field.h"
 
@@ -53,19 +52,6 @@ namespace gerve {
                                                             const OperationEnd* /*type*/) {
     return parse_operation_end(word);
 }
-[[nodiscard]] inline std::string_view word_of(RefOutcome outcome) {
-    return name_in(ref_outcome_names, outcome);
-}
-[[nodiscard]] inline std::optional<RefOutcome> parse_word(std::string_view word, const RefOutcome* /*type*/) {
-    return find_in<RefOutcome>(ref_outcome_names, word);
-}
-[[nodiscard]] inline std::string_view word_of(Forced forced) {
-    return name_in(forced_names, forced);
-}
-[[nodiscard]] inline std::optional<Forced> parse_word(std::string_view word, const Forced* /*type*/) {
-    return find_in<Forced>(forced_names, word);
-}
-
 namespace wire {
 
 template <>
@@ -89,21 +75,6 @@ struct Fields<KnownKey> {
     static constexpr auto list() {
         return std::tuple(field("id", &KnownKey::id), field("fingerprint", &KnownKey::fingerprint),
                           field("owner", &KnownKey::holder));
-    }
-};
-
-template <>
-struct Fields<RefChange> {
-    static constexpr auto list() {
-        using R = RefChange;
-        return std::tuple(field<Text<R::max_ref>>("ref", &R::ref), field("old", &R::old_id),
-                          field("new", &R::new_id), field("outcome", &R::outcome),
-                          field("forced", &R::forced), field("settled", &R::settled),
-                          omissible<Text<R::max_why>>("why", &R::why));
-    }
-    static std::string_view misfit(const RefChange& change) {
-        if (change.ref.empty()) return "ref";
-        return !is_object_id(change.old_id) ? "old" : !is_object_id(change.new_id) ? "new" : "";
     }
 };
 

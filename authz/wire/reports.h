@@ -76,10 +76,10 @@ struct PushReport {
     using Reply = Done;
     static constexpr auto fields() {
         using R = PushReport;
-        return std::tuple(wire::field<wire::HandleText>("handle", &R::handle),
-                          wire::field("request", &R::request), wire::field("client", &R::client),
-                          wire::field("repo", &R::repo), wire::field("part", &R::part),
-                          wire::field<wire::Array<max_push_part>>("changes", &R::changes));
+        return std::tuple(
+            wire::field<wire::HandleText>("handle", &R::handle), wire::field("request", &R::request),
+            wire::field("client", &R::client), wire::field("repo", &R::repo), wire::field("part", &R::part),
+            wire::field<wire::Array<max_push_part, wire::Text<RefChange::max_text>>>("changes", &R::changes));
     }
     [[nodiscard]] std::string_view misfit() const { return changes.empty() ? "changes" : ""; }
 };

@@ -159,7 +159,7 @@ void AgentSession::drain() {
 
 void AgentSession::end(const std::string& reason) {
     disk_.give_up();
-    if (relay_) {
+    if (relay_ && !delivering_) {
         relay_->lose_peer(reason);
     } else {
         connection_->cut();
@@ -210,14 +210,14 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
     const std::string open_ok = grv1::encode_open_ok(grv1_version);
     const bool opened = co_await connection_->send(open_ok);
     if (!opened) relay_->lose_peer("the gateway stopped reading");
-    OperationReader reader(operation.service);
-    relay_->watch(reader.watchers());
+    const auto reader = std::make_shared<OperationReader>(operation.service);
+    relay_->watch(reader->watchers());
     grv1::Exit report = co_await relay_->run([this, &turn] {
         deadline_.cancel();
         turn->started();
     });
-    if (writes) co_await finish_push(operation, reader.push());
-    facts_ = co_await find_facts(operation, report, reader);
+    if (writes) co_await finish_push(operation, reader->push());
+    facts_ = co_await find_facts(operation, report, *reader);
     if (operation.admin == AdminAction::fsck) report = co_await tell_leftovers(operation, report);
     turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
     const std::string told = takes_report_ ? grv1::encode_report(facts_) : "";
@@ -226,7 +226,10 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
 
 // The last frames of a session that ran.
 asio::awaitable<void> AgentSession::deliver(grv1::Exit report, std::string frames) {
+    delivering_ = true;
+    deadline_.arm(config_->limits.peer_timeout, [this] { connection_->cut(); });
     const bool delivered = co_await connection_->send(frames);
+    deadline_.cancel();
     log_end(report, delivered);
     if (delivered) co_await close_politely();
 }

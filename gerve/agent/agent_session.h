@@ -101,6 +101,7 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     std::string nonce_;  // of the ticket, once it was found to be good
     grv1::Report facts_;
     bool takes_report_ = false;  // the gateway
+    bool delivering_ = false;    // git has ended, and the last frames are sent
     bool awaits_open_ = true;
     bool in_handshakes_ = true;
     bool begun_ = false;  // something of an OPEN came

@@ -12,7 +12,7 @@ namespace {
 using grv1::FrameType;
 
 // For finding out which updates were forced: the client waits for its exit status meanwhile.
-constexpr auto forced_patience = std::chrono::milliseconds(500);
+constexpr std::chrono::milliseconds forced_patience(500);
 
 }  // namespace
 
@@ -23,6 +23,7 @@ asio::awaitable<grv1::Report> AgentSession::find_facts(const Operation& operatio
     bool failed = exit.code != 0;
     if (needs_write(operation.service)) {
         facts.changes = co_await settle(operation, reader.push().changes());
+        reader.push().compare_with_advertisement(facts.changes);
         facts.push = reader.push().facts(facts.changes);
         failed = failed || facts.push->refused + facts.push->unknown > 0;
     } else if (operation.service == Service::upload_pack) {
@@ -34,18 +35,24 @@ asio::awaitable<grv1::Report> AgentSession::find_facts(const Operation& operatio
 
 asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& operation,
                                                              std::vector<RefChange> changes) {
-    if (is_settled(changes)) co_return changes;
+    const bool open = has_open_outcome(changes);
+    const bool marked = mark_possibly_forced(changes);
+    if (!open && !marked && !has_deletion(changes)) co_return changes;
+    // The client waits for its exit status; that of a push which ended badly has been told already.
+    const auto patience = open ? config_->limits.storage_timeout : forced_patience;
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     const GitPlace place{config_->git, operation.path, place_.head};
-    std::function<std::vector<RefChange>()> work = [place, changes] {
+    std::function<std::vector<RefChange>()> work = [place, changes, deadline] {
         std::vector<RefChange> settled = changes;
-        if (const auto done = settle_outcomes(place, settled); !done)
+        if (const auto done = settle_outcomes(place, settled, deadline); !done)
             log::error("a push cannot be settled", {{"why", describe(done.error())}});
-        find_forced(place, settled, forced_patience);
+        check_deletions(place, settled, deadline);
+        (void)mark_possibly_forced(settled);
+        find_forced(place, settled, deadline);
         return settled;
     };
     DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
-    auto settled = co_await disk_.call(lane_.state.looks, std::move(share), std::move(work),
-                                       config_->limits.storage_timeout);
+    auto settled = co_await disk_.call(lane_.state.settling, std::move(share), std::move(work), patience);
     co_return settled ? std::move(*settled) : std::move(changes);
 }
 

@@ -18,6 +18,16 @@ using grv1::FrameType;
 // The size of the pipes of a stream that has carried much.
 constexpr int busy_pipe = 256 * 1024;
 
+// The streams go on without a watcher that fails.
+void tell(std::function<void(std::string_view)>& watcher, std::string_view bytes) {
+    try {
+        if (watcher) watcher(bytes);
+    } catch (const std::exception& error) {
+        watcher = nullptr;
+        log::error("cannot read along with git", {{"error", error.what()}});
+    }
+}
+
 }  // namespace
 
 GitRelay::GitRelay(asio::io_context& loop, BufferPool& buffers, std::shared_ptr<GatewayConnection> peer,
@@ -88,8 +98,8 @@ asio::awaitable<ssize_t> GitRelay::relay_once(Stream& from, FrameType type) {
     output_seen();
     const auto size = static_cast<std::size_t>(got);
     count_.to_gateway += size;
-    const auto& watcher = type == FrameType::stdout_data ? watchers_.output : watchers_.errors;
-    if (watcher) watcher({frame + grv1::header_size, size});
+    tell(type == FrameType::stdout_data ? watchers_.output : watchers_.errors,
+         {frame + grv1::header_size, size});
     if (reason_) co_return got;  // to nowhere
     grv1::encode_header(type, size, frame);
     const bool sent = co_await peer_->send({frame, grv1::header_size + size});
@@ -160,7 +170,7 @@ asio::awaitable<bool> GitRelay::answer_ping(std::string_view payload) {
 // A git that closes its input early wants no more of it; that is its right.
 asio::awaitable<void> GitRelay::write_to_git(std::string_view bytes) {
     count_.from_gateway += bytes.size();
-    if (watchers_.input) watchers_.input(bytes);
+    tell(watchers_.input, bytes);
     while (!bytes.empty() && in_.is_open()) {
         const ssize_t put = ::write(in_.fd(), bytes.data(), bytes.size());
         if (put >= 0) {

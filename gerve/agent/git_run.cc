@@ -23,14 +23,6 @@ bool read_some(int fd, std::string& output) {
     return got > 0;
 }
 
-// Takes off the front of `input` what git takes now; false when it wants no more, or has all.
-bool write_some(int fd, std::string_view& input) {
-    const ssize_t put = ::write(fd, input.data(), input.size());
-    if (put < 0) return errno == EAGAIN || errno == EINTR;
-    input.remove_prefix(static_cast<std::size_t>(put));
-    return !input.empty();
-}
-
 int wait_for(pollfd* streams, nfds_t count, steady_clock::time_point deadline) {
     if (deadline == steady_clock::time_point::max()) return ::poll(streams, count, -1);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
@@ -39,26 +31,20 @@ int wait_for(pollfd* streams, nfds_t count, steady_clock::time_point deadline) {
 
 }  // namespace
 
-Result<GitRun> run_git(const GitStart& start, const GitRunSettings& settings) {
+Result<GitRun> run_git(const GitStart& start, steady_clock::time_point deadline) {
     auto git = GitProcess::start(start);
     if (!git) return pass_on(git);
-    std::string_view input = settings.input;
-    if (input.empty()) git->in.reset();
+    git->in.reset();
     std::string output;
-    pollfd streams[] = {
-        {git->out.get(), POLLIN, 0}, {git->err.get(), POLLIN, 0}, {git->in.get(), POLLOUT, 0}};
+    pollfd streams[] = {{git->out.get(), POLLIN, 0}, {git->err.get(), POLLIN, 0}};
     while (streams[0].fd >= 0 || streams[1].fd >= 0) {
-        const int ready = wait_for(streams, std::size(streams), settings.deadline);
+        // The process goes with `git`.
+        if (steady_clock::now() >= deadline) return unavailable("git took too long");
+        const int ready = wait_for(streams, std::size(streams), deadline);
         if (ready < 0 && errno != EINTR) return internal_error(errno_text("poll"));
-        if (ready <= 0 && steady_clock::now() >= settings.deadline)
-            return unavailable("git took too long");  // the process goes with `git`
         if (ready <= 0) continue;
-        for (pollfd* stream = streams; stream != streams + 2; ++stream) {
-            if (stream->fd >= 0 && stream->revents != 0 && !read_some(stream->fd, output)) stream->fd = -1;
-        }
-        if (streams[2].fd >= 0 && streams[2].revents != 0 && !write_some(streams[2].fd, input)) {
-            streams[2].fd = -1;
-            git->in.reset();
+        for (pollfd& stream : streams) {
+            if (stream.fd >= 0 && stream.revents != 0 && !read_some(stream.fd, output)) stream.fd = -1;
         }
     }
     return GitRun{git->reap(), std::move(output)};

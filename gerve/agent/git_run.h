@@ -14,13 +14,9 @@ struct GitRun {
     std::string output;  // both of its streams, at most 1 MiB
 };
 
-struct GitRunSettings {
-    std::string input;  // what git reads
-    std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-};
-
 // Blocks until git and whoever holds its streams have ended, or until the deadline: then its group is killed.
 // Errors: as GitProcess::start; unavailable (the deadline).
-[[nodiscard]] Result<GitRun> run_git(const GitStart& start, const GitRunSettings& settings = {});
+[[nodiscard]] Result<GitRun> run_git(const GitStart& start, std::chrono::steady_clock::time_point deadline =
+                                                                std::chrono::steady_clock::time_point::max());
 
 }  // namespace gerve

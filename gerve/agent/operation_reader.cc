@@ -6,12 +6,13 @@ namespace gerve {
 
 Watchers OperationReader::watchers() {
     Watchers watchers;
-    watchers.errors = [this](std::string_view bytes) { keep_last_words(errors_, bytes); };
+    const auto self = shared_from_this();
+    watchers.errors = [self](std::string_view bytes) { keep_last_words(self->errors_, bytes); };
     if (needs_write(service_)) {
-        watchers.input = [this](std::string_view bytes) { push_.take_input(bytes); };
-        watchers.output = [this](std::string_view bytes) { push_.take_output(bytes); };
+        watchers.input = [self](std::string_view bytes) { self->push_.take_input(bytes); };
+        watchers.output = [self](std::string_view bytes) { self->push_.take_output(bytes); };
     } else if (service_ == Service::upload_pack) {
-        watchers.input = [this](std::string_view bytes) { fetch_.take_input(bytes); };
+        watchers.input = [self](std::string_view bytes) { self->fetch_.take_input(bytes); };
     }
     return watchers;
 }

@@ -1,6 +1,7 @@
 // Reads along with the streams of one operation, whichever service it is of.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "authz/model/git_command.h"
@@ -10,11 +11,12 @@
 
 namespace gerve {
 
-class OperationReader {
+// Made by std::make_shared.
+class OperationReader : public std::enable_shared_from_this<OperationReader> {
   public:
     explicit OperationReader(Service service) : service_(service) {}
 
-    // They refer to this reader.
+    // They keep this reader alive.
     [[nodiscard]] Watchers watchers();
 
     [[nodiscard]] const PushReader& push() const { return push_; }     // of a service that writes

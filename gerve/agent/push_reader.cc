@@ -1,6 +1,9 @@
 #include "gerve/agent/push_reader.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
 
 #include "authz/base/display.h"
 #include "authz/base/text.h"
@@ -26,6 +29,28 @@ std::string clean(std::string_view text) {
     return std::string(utf8_prefix(line, RefChange::max_why));
 }
 
+// SHA-1 or SHA-256; git reads capitals, too.
+bool is_hex_id(std::string_view word) {
+    return is_object_id(fold_case(word));
+}
+
+// Where the last signature of a certificate begins; its size: there is none. As parse_signed_buffer() of git.
+std::size_t find_signature(std::string_view certificate) {
+    constexpr std::array<std::string_view, 4> openings{
+        "-----BEGIN PGP SIGNATURE-----", "-----BEGIN PGP MESSAGE-----", "-----BEGIN SIGNED MESSAGE-----",
+        "-----BEGIN SSH SIGNATURE-----"};
+    std::size_t found = certificate.size();
+    for (std::size_t at = 0; at < certificate.size();) {
+        const std::string_view rest = certificate.substr(at);
+        if (std::any_of(openings.begin(), openings.end(),
+                        [&](std::string_view opening) { return rest.starts_with(opening); }))
+            found = at;
+        const std::size_t end = rest.find('\n');
+        at = end == std::string_view::npos ? certificate.size() : at + end + 1;
+    }
+    return found;
+}
+
 std::string_view chomp(std::string_view line) {
     if (line.ends_with('\n')) line.remove_suffix(1);
     return line;
@@ -34,6 +59,7 @@ std::string_view chomp(std::string_view line) {
 std::vector<std::string> branches_of(const std::vector<RefChange>& changes, bool deleted) {
     std::vector<std::string> names;
     for (const RefChange& change : changes) {
+        if (names.size() == PushReader::max_branches) break;
         if (change.ref.starts_with(branches) && is_no_object(change.new_id) == deleted)
             names.push_back(change.ref);
     }
@@ -54,45 +80,61 @@ void PushReader::take_input(std::string_view bytes) {
 // False: what follows is the pack.
 bool PushReader::take_request(PktLines::Kind kind, std::string_view payload) {
     if (kind != PktLines::Kind::data) {
+        take_certificate();
         const bool options_follow = kind == PktLines::Kind::flush && has_options_ && input_ != Input::options;
         input_ = Input::options;
         return options_follow;
     }
     switch (input_) {
         case Input::options: ++options_; break;
-        case Input::commands: take_command_line(payload); break;
-        default: take_certificate_line(chomp(payload)); break;
+        case Input::certificate: take_certificate_packet(payload); break;
+        default: take_command_line(payload); break;
     }
     return true;
 }
 
 // "OLD NEW REF" or "push-cert", and behind a zero byte what the client can do.
 void PushReader::take_command_line(std::string_view line) {
+    line = chomp(line);
     const std::size_t end = line.find('\0');
-    if (end != std::string_view::npos) take_capabilities(chomp(line.substr(end + 1)));
-    line = chomp(line.substr(0, end));
+    if (end != std::string_view::npos) take_capabilities(line.substr(end + 1));
+    line = line.substr(0, end);
     if (line != "push-cert") return take_command(line);
-    is_signed_ = true;
-    input_ = Input::certificate_head;
+    input_ = Input::certificate;
 }
 
-// The commands stand between an empty line and the signature.
-void PushReader::take_certificate_line(std::string_view line) {
-    if (line == "push-cert-end") {
+// git puts the packets of a certificate together before it looks for lines in them.
+void PushReader::take_certificate_packet(std::string_view payload) {
+    payload = payload.substr(0, payload.find('\0'));
+    if (payload == "push-cert-end\n") {
         input_ = Input::commands;
-    } else if (line.empty() && input_ == Input::certificate_head) {
-        input_ = Input::certificate_commands;
-    } else if (line.starts_with("-----BEGIN ")) {
-        input_ = Input::certificate_end;
-    } else if (input_ == Input::certificate_commands) {
-        take_command(line);
+    } else if (certificate_.size() + payload.size() <= max_certificate) {
+        certificate_ += payload;
+    } else {
+        ++unread_;
     }
+}
+
+// As queue_commands_from_cert() of git does it: the commands stand between the first empty line and the last
+// signature.
+void PushReader::take_certificate() {
+    constexpr std::string_view head_end = "\n\n";
+    const std::string certificate = std::exchange(certificate_, {});
+    const std::size_t head = certificate.find(head_end);
+    if (head == std::string::npos) return;
+    const std::size_t signature = find_signature(certificate);
+    is_signed_ = is_signed_ || signature < certificate.size();
+    const std::size_t begin = head + head_end.size();
+    if (signature <= begin) return;
+    for (const std::string_view line :
+         split(chomp(std::string_view(certificate).substr(begin, signature - begin)), '\n'))
+        take_command(line);
 }
 
 void PushReader::take_command(std::string_view line) {
     const std::string_view old_id = take_word(line);
     const std::string_view new_id = take_word(line);
-    const bool good = is_object_id(old_id) && is_object_id(new_id) && old_id.size() == new_id.size();
+    const bool good = is_hex_id(old_id) && is_hex_id(new_id) && old_id.size() == new_id.size();
     if (!good || line.empty()) return;  // "shallow ID", or nothing that git takes
     line = line.substr(0, RefChange::max_ref);
     if (changes_.size() == max_ref_changes || names_ + line.size() > max_ref_names) {
@@ -102,16 +144,28 @@ void PushReader::take_command(std::string_view line) {
     names_ += line.size();
     RefChange change;
     change.ref = line;
-    change.old_id = old_id;
-    change.new_id = new_id;
+    change.old_id = fold_case(old_id);
+    change.new_id = fold_case(new_id);
     changes_.push_back(std::move(change));
 }
 
+// As parse_feature_request() of git does it.
 void PushReader::take_capabilities(std::string_view capabilities) {
-    for (const std::string_view word : split(capabilities, ' ')) {
-        if (word == "side-band-64k") has_side_band_ = true;
-        if (word == "push-options") has_options_ = true;
-    }
+    capabilities = capabilities.substr(0, capabilities.find('\0'));
+    const auto has = [&](std::string_view name) {
+        constexpr std::string_view space = " \t\n\v\f\r";
+        for (auto at = capabilities.find(name); at != std::string_view::npos;
+             at = capabilities.find(name, at + 1)) {
+            const std::string_view behind = capabilities.substr(at + name.size());
+            const bool begins = at == 0 || space.find(capabilities[at - 1]) != std::string_view::npos;
+            const bool ends = behind.empty() || behind.front() == '=' ||
+                              space.find(behind.front()) != std::string_view::npos;
+            if (begins && ends) return true;
+        }
+        return false;
+    };
+    has_side_band_ = has_side_band_ || has("side-band-64k");
+    has_options_ = has_options_ || has("push-options");
 }
 
 // ---- the answer
@@ -123,8 +177,40 @@ void PushReader::take_output(std::string_view bytes) {
     if (!goes_on) output_ = Output::over;
 }
 
+// "ID REF", in the first with the capabilities behind a zero byte.
+void PushReader::take_advertised(std::string_view line) {
+    line = chomp(line.substr(0, line.find('\0')));
+    if (++advertised_refs_ > max_advertised) return advertised_.clear();
+    const std::hash<std::string_view> hash;
+    advertised_.push_back(hash(line));
+    advertised_.push_back(hash(line.substr(std::min(line.size(), line.find(' ') + 1))));
+}
+
+void PushReader::compare_with_advertisement(std::vector<RefChange>& changes) const {
+    if (output_ == Output::advertisement || advertised_refs_ > max_advertised) return;
+    const auto doubtful = [](const RefChange& change) {
+        return change.settled || is_no_object(change.new_id);
+    };
+    if (std::none_of(changes.begin(), changes.end(), doubtful)) return;
+    auto sorted = advertised_;
+    std::sort(sorted.begin(), sorted.end());
+    const std::hash<std::string_view> hash;
+    const auto has = [&](const std::string& line) {
+        return std::binary_search(sorted.begin(), sorted.end(), hash(line));
+    };
+    for (RefChange& change : changes) {
+        const bool deletes = is_no_object(change.new_id);
+        if (change.settled && change.outcome == RefOutcome::taken && change.old_id != change.new_id &&
+            !deletes && has(change.new_id + " " + change.ref))
+            change.outcome = RefOutcome::refused;
+        if (deletes && change.outcome == RefOutcome::taken && !has(change.ref))
+            change.old_id.assign(change.old_id.size(), '0');
+    }
+}
+
 bool PushReader::take_answer(PktLines::Kind kind, std::string_view payload) {
     if (output_ == Output::advertisement) {
+        if (kind == PktLines::Kind::data) take_advertised(payload);
         if (kind == PktLines::Kind::data) return true;
         output_ = Output::report;
         answers_.show(65'520);
@@ -154,8 +240,18 @@ void PushReader::take_report_line(std::string_view line) {
     if (word == "option") take_option(line);
 }
 
-// git reports on the commands in their order, all of them.
+// git reports on the commands in their order, all of them. The status of one that a proc-receive hook took as
+// several refs comes again for each of them.
 void PushReader::take_status(std::string_view ref_and_why, bool ok) {
+    if (last_ && asked_ == ref_and_why && ok && changes_.size() < max_ref_changes) {
+        RefChange again = changes_[*last_];
+        again.ref = asked_;
+        again.forced = Forced::no;
+        changes_.insert(changes_.begin() + static_cast<std::ptrdiff_t>(*last_) + 1, std::move(again));
+        ++*last_;
+        ++reported_;
+        return;
+    }
     const auto is_it = [&](const RefChange& change) {
         const bool cut = change.ref.size() == RefChange::max_ref;
         return ref_and_why.starts_with(change.ref) &&
@@ -169,6 +265,7 @@ void PushReader::take_status(std::string_view ref_and_why, bool ok) {
         return;
     }
     last_ = static_cast<std::size_t>(found - changes_.begin());
+    asked_ = found->ref;
     reported_ = *last_ + 1;
     found->outcome = ok ? RefOutcome::taken : RefOutcome::refused;
     if (ok) return;
@@ -185,9 +282,14 @@ void PushReader::take_option(std::string_view option) {
     if (!last_) return;
     RefChange& change = changes_[*last_];
     const std::string_view name = take_word(option);
-    if (name == "refname" && !option.empty()) change.ref = option.substr(0, RefChange::max_ref);
+    if (name == "refname" && !option.empty()) {
+        option = option.substr(0, RefChange::max_ref);
+        if (option.size() > change.ref.size()) names_ += option.size() - change.ref.size();
+        if (names_ <= max_ref_names) change.ref = option;
+    }
     if (name == "old-oid" && is_object_id(option)) change.old_id = option;
     if (name == "new-oid" && is_object_id(option)) change.new_id = option;
+    if (name == "forced-update") change.forced = Forced::yes;
 }
 
 // ---- what was read
@@ -203,10 +305,15 @@ PushFacts PushReader::facts(const std::vector<RefChange>& changes) const {
             case RefOutcome::unknown: ++facts.unknown; break;
         }
     }
-    const std::uint32_t reported = std::min(unnamed_, unnamed_taken_ + unnamed_refused_);
-    facts.taken += std::min(unnamed_, unnamed_taken_);
-    facts.refused += reported - std::min(reported, unnamed_taken_);
-    facts.unknown += unnamed_ - reported;
+    const std::uint32_t reported = unnamed_taken_ + unnamed_refused_;
+    if (reported <= unnamed_) {
+        facts.taken += unnamed_taken_;
+        facts.refused += unnamed_refused_;
+        facts.unknown += unnamed_ - reported;
+    } else {
+        facts.unknown += reported;  // git has read a command that was not recognised here
+    }
+    facts.unknown += unread_;
     return facts;
 }
 

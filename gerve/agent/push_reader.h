@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,10 +26,15 @@ class PushReader {
     // In the order of the push, at most max_ref_changes and max_ref_names bytes of names. The outcome of a
     // ref that the report does not name is unknown.
     [[nodiscard]] const std::vector<RefChange>& changes() const { return changes_; }
+    // Takes back what the advertisement shows to be untrue, as git knew the refs when the push began: a ref
+    // that named the new object already was not moved to it, if git did not say so; and a deletion of a ref
+    // that was not there deleted nothing.
+    void compare_with_advertisement(std::vector<RefChange>& changes) const;
     // How many more the push named, by their outcomes, and what else is to be told of it. With `changes` of
     // this reader, as they were settled.
     [[nodiscard]] PushFacts facts(const std::vector<RefChange>& changes) const;
 
+    static constexpr std::size_t max_branches = 256;  // of each kind
     // Full names of branches, in the order of the push: made or moved; deleted.
     [[nodiscard]] std::vector<std::string> updated_branches() const;
     [[nodiscard]] std::vector<std::string> deleted_branches() const;
@@ -36,14 +43,16 @@ class PushReader {
     [[nodiscard]] const std::string& last_words() const { return last_words_; }
 
   private:
-    enum class Input { commands, certificate_head, certificate_commands, certificate_end, options, over };
+    enum class Input { commands, certificate, options, over };
     enum class Output { advertisement, report, over };
 
     [[nodiscard]] bool take_request(PktLines::Kind kind, std::string_view payload);
     void take_command_line(std::string_view line);
-    void take_certificate_line(std::string_view line);
+    void take_certificate_packet(std::string_view payload);
+    void take_certificate();
     void take_command(std::string_view line);
     void take_capabilities(std::string_view capabilities);
+    void take_advertised(std::string_view line);
     [[nodiscard]] bool take_answer(PktLines::Kind kind, std::string_view payload);
     [[nodiscard]] bool take_report_packet(PktLines::Kind kind, std::string_view payload);
     void take_report_line(std::string_view line);
@@ -53,11 +62,19 @@ class PushReader {
     Input input_ = Input::commands;
     Output output_ = Output::advertisement;
     PktLines requests_{65'520};
-    PktLines answers_{0};
+    PktLines answers_{RefChange::max_ref + 80};
     PktLines report_{65'520};  // within the side band
     bool has_side_band_ = false;
     bool has_options_ = false;
     bool is_signed_ = false;
+
+    static constexpr std::size_t max_advertised = 200'000;  // refs; of more, none is compared
+    std::vector<std::uint64_t> advertised_;                 // hashes of "ID REF", and of "REF"
+    std::size_t advertised_refs_ = 0;
+
+    static constexpr std::size_t max_certificate = 4 << 20;  // bytes
+    std::string certificate_;
+    std::uint32_t unread_ = 0;  // packets of a certificate that was too long
 
     std::vector<RefChange> changes_;
     std::size_t names_ = 0;      // bytes of the names in changes_
@@ -67,6 +84,7 @@ class PushReader {
     std::uint32_t options_ = 0;
     std::size_t reported_ = 0;         // changes_ whose status was read, or passed over
     std::optional<std::size_t> last_;  // that of the last status; options of it may follow
+    std::string asked_;                // the name in that status
     std::string unpack_error_;         // why the pack was not taken
     std::string last_words_;
 };

@@ -1,172 +1,169 @@
 #include "gerve/agent/push_settling.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <iterator>
+#include <map>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "authz/base/text.h"
 #include "gerve/agent/environment.h"
 #include "gerve/agent/git_run.h"
+#include "gerve/agent/loose_history.h"
 
 namespace gerve {
 namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds outcomes_patience{10};
-constexpr std::size_t most_commits = 7'000;   // of a history that is looked at for all updates together
-constexpr std::size_t most_output = 1 << 20;  // bytes; run_git() cuts what is longer
-constexpr std::size_t few = 4;                // updates that are looked at one by one right away
-constexpr std::size_t most_single_looks = 32;
+constexpr std::size_t most_open = 1000;          // refs whose outcome is looked up
+constexpr std::size_t refs_at_once = 250;        // by one git
+constexpr std::size_t most_loose_commits = 100;  // of one update
+constexpr std::size_t most_loose_looks = 1000;   // different updates
+constexpr std::size_t most_git_looks = 32;
 
-Result<GitRun> run(const GitPlace& place, std::vector<std::string> arguments, std::string input,
+// What refs/replace says is the pusher's word, not the history.
+Result<GitRun> run(const GitPlace& place, std::vector<std::string> arguments,
                    steady_clock::time_point deadline) {
-    arguments.insert(arguments.begin(), "--git-dir=" + place.path);
-    return run_git({place.git, std::move(arguments), plain_git_environment(place.path)},
-                   {std::move(input), deadline});
+    arguments.insert(arguments.begin(), {"--no-replace-objects", "--git-dir=" + place.path});
+    return run_git({place.git, std::move(arguments), plain_git_environment(place.path)}, deadline);
 }
 
-// What can be one line of git's input, and names nothing but a ref.
-bool is_askable(const RefChange& change) {
-    return change.ref.starts_with("refs/") && change.ref.size() < RefChange::max_ref &&
-           change.ref.find_first_of("\n ^~:?*[\\") == std::string::npos &&
-           change.ref.find("@{") == std::string::npos && change.ref.find("..") == std::string::npos;
+// A name that a ref can have, and that is no pattern; git takes no other (git-check-ref-format(1)).
+bool may_exist(const RefChange& change) {
+    return change.ref.starts_with("refs/") && std::none_of(change.ref.begin(), change.ref.end(), [](char c) {
+               return static_cast<unsigned char>(c) <= 0x20 ||
+                      std::string_view("~^:?*[\\\x7f").find(c) != std::string_view::npos;
+           });
 }
 
 bool is_open(const RefChange& change) {
-    return change.outcome == RefOutcome::unknown && is_askable(change);
+    return change.outcome == RefOutcome::unknown && change.ref.size() < RefChange::max_ref;
+}
+
+bool is_deletion(const RefChange& change) {
+    return change.outcome == RefOutcome::taken && is_no_object(change.new_id) && !is_no_object(change.old_id);
 }
 
 bool may_be_forced(const RefChange& change) {
-    return change.outcome == RefOutcome::taken && !is_no_object(change.old_id) &&
-           !is_no_object(change.new_id) && change.old_id != change.new_id;
+    return change.outcome == RefOutcome::taken && change.forced == Forced::no &&
+           !is_no_object(change.old_id) && !is_no_object(change.new_id) && change.old_id != change.new_id;
 }
 
-// Does `ancestor` come up when the history is walked from `tip`? `parents`: a part of the history.
-bool reaches(const std::unordered_map<std::string_view, std::vector<std::string_view>>& parents,
-             std::string_view tip, std::string_view ancestor) {
-    std::unordered_set<std::string_view> seen{tip};
-    std::vector<std::string_view> next{tip};
-    while (!next.empty()) {
-        const std::string_view one = next.back();
-        next.pop_back();
-        if (one == ancestor) return true;
-        const auto found = parents.find(one);
-        if (found == parents.end()) continue;
-        for (const std::string_view parent : found->second) {
-            if (seen.insert(parent).second) next.push_back(parent);
-        }
-    }
-    return false;
+// Those of the refs that are there, as "ID REF".
+Result<std::unordered_set<std::string>> look_up(const GitPlace& place, const RefChange* const* begin,
+                                                const RefChange* const* end,
+                                                steady_clock::time_point deadline) {
+    std::vector<std::string> arguments{"for-each-ref", "--format=%(objectname) %(refname)", "--"};
+    for (const RefChange* const* one = begin; one != end; ++one) arguments.push_back((*one)->ref);
+    const auto done = run(place, std::move(arguments), deadline);
+    if (!done) return pass_on(done);
+    if (done->end.signal != 0 || done->end.code != 0)
+        return internal_error("git does not tell the refs of " + place.path);
+    std::unordered_set<std::string> there;
+    for (const std::string_view line : split(done->output, '\n')) there.emplace(line);
+    return there;
 }
 
-using Updates = std::vector<RefChange*>;
-
-Updates unknown_of(const Updates& updates) {
-    Updates unknown;
-    std::copy_if(updates.begin(), updates.end(), std::back_inserter(unknown),
-                 [](const RefChange* change) { return change->forced == Forced::unknown; });
-    return unknown;
-}
-
-// One look at the history of all updates together: what they added, which is little, or the latest commits of
-// it all.
-enum class History { added, latest };
-
-void look_at_history(const GitPlace& place, const Updates& updates, History which,
-                     steady_clock::time_point deadline) {
-    std::string input;
-    for (const RefChange* change : updates) {
-        input += change->new_id + "\n";
-        if (which == History::added) input += "^" + change->old_id + "\n";
-    }
-    const auto listed = run(place,
-                            {"rev-list", "--parents", "--ignore-missing",
-                             "--max-count=" + std::to_string(most_commits), "--stdin"},
-                            std::move(input), deadline);
-    if (!listed || listed->end.signal != 0 || listed->end.code != 0) return;
-    std::unordered_map<std::string_view, std::vector<std::string_view>> parents;
-    for (const std::string_view line : split(listed->output, '\n')) {
-        auto words = split(line, ' ');
-        if (words.empty()) continue;
-        const std::string_view commit = words.front();
-        words.erase(words.begin());
-        parents.emplace(commit, std::move(words));
-    }
-    // Where all of the history is there, that no way is found proves something.
-    const bool complete =
-        which == History::latest && parents.size() < most_commits && listed->output.size() < most_output;
-    for (RefChange* change : updates) {
-        if (reaches(parents, change->new_id, change->old_id)) {
-            change->forced = Forced::no;
-        } else if (complete && parents.count(change->new_id) > 0) {
-            change->forced = Forced::yes;
-        }
+// Another object is there: it was moved on, or never was at the old one.
+void judge(RefChange& change, const std::unordered_set<std::string>& there) {
+    const std::string none(change.new_id.size(), '0');
+    const auto is_now = [&](const std::string& id) {
+        if (!is_no_object(id)) return there.count(id + " " + change.ref) > 0;
+        return std::none_of(there.begin(), there.end(),
+                            [&](const std::string& line) { return line.ends_with(" " + change.ref); });
+    };
+    change.settled = true;
+    if (is_now(change.new_id)) {
+        change.outcome = RefOutcome::taken;
+    } else if (is_now(change.old_id) || is_now(none) || is_no_object(change.new_id)) {
+        change.outcome = RefOutcome::refused;
     }
 }
 
-Forced look_at(const GitPlace& place, const RefChange& change, steady_clock::time_point deadline) {
-    const auto done = run(place, {"merge-base", "--is-ancestor", change.old_id, change.new_id}, "", deadline);
+Forced ask_git(const GitPlace& place, const RefChange& change, steady_clock::time_point deadline) {
+    const auto done = run(place, {"merge-base", "--is-ancestor", change.old_id, change.new_id}, deadline);
     if (!done || done->end.signal != 0) return Forced::unknown;
     return done->end.code == 0 ? Forced::no : done->end.code == 1 ? Forced::yes : Forced::unknown;
 }
 
 }  // namespace
 
-Result<void> settle_outcomes(const GitPlace& place, std::vector<RefChange>& changes) {
+bool has_open_outcome(const std::vector<RefChange>& changes) {
+    return std::any_of(changes.begin(), changes.end(), is_open);
+}
+
+Result<void> settle_outcomes(const GitPlace& place, std::vector<RefChange>& changes,
+                             steady_clock::time_point deadline) {
     std::vector<RefChange*> open;
-    std::string input;
     for (RefChange& change : changes) {
         if (!is_open(change)) continue;
-        open.push_back(&change);
-        input += change.ref + " " + change.ref + "\n";  // the second is %(rest)
-    }
-    if (open.empty()) return {};
-    const auto done = run(place, {"cat-file", "--batch-check=%(objectname) %(rest)"}, std::move(input),
-                          steady_clock::now() + outcomes_patience);
-    if (!done) return pass_on(done);
-    if (done->end.signal != 0 || done->end.code != 0)
-        return internal_error("git does not tell the refs of " + place.path);
-    const auto lines = split(done->output, '\n');
-    const std::unordered_set<std::string_view> said(lines.begin(), lines.end());
-    const auto names = [&](const RefChange& change, const std::string& id) {
-        return said.count(is_no_object(id) ? change.ref + " missing" : id + " " + change.ref) > 0;
-    };
-    for (RefChange* change : open) {
-        change->settled = true;
-        if (names(*change, change->new_id)) {
-            change->outcome = RefOutcome::taken;
-        } else if (names(*change, change->old_id)) {
-            change->outcome = RefOutcome::refused;
+        if (!may_exist(change)) {
+            change.settled = true;
+            change.outcome = RefOutcome::refused;
+        } else if (open.size() < most_open) {
+            open.push_back(&change);
         }
+    }
+    for (std::size_t at = 0; at < open.size(); at += refs_at_once) {
+        const std::size_t end = std::min(open.size(), at + refs_at_once);
+        const auto there = look_up(place, open.data() + at, open.data() + end, deadline);
+        if (!there) return pass_on(there);
+        for (std::size_t i = at; i < end; ++i) judge(*open[i], *there);
     }
     return {};
 }
 
-void find_forced(const GitPlace& place, std::vector<RefChange>& changes, std::chrono::milliseconds patience) {
-    const auto deadline = steady_clock::now() + patience;
-    Updates updates;
+bool has_deletion(const std::vector<RefChange>& changes) {
+    return std::any_of(changes.begin(), changes.end(), is_deletion);
+}
+
+void check_deletions(const GitPlace& place, std::vector<RefChange>& changes,
+                     steady_clock::time_point deadline) {
+    std::size_t looks = 0;
     for (RefChange& change : changes) {
-        if (!may_be_forced(change)) continue;
-        change.forced = Forced::unknown;
-        updates.push_back(&change);
-    }
-    if (updates.size() > few) look_at_history(place, updates, History::added, deadline);
-    updates = unknown_of(updates);
-    if (updates.size() > few) look_at_history(place, updates, History::latest, deadline);
-    updates = unknown_of(updates);
-    if (updates.size() > most_single_looks) updates.resize(most_single_looks);
-    for (RefChange* change : updates) {
-        if (steady_clock::now() >= deadline) break;
-        change->forced = look_at(place, *change, deadline);
+        if (!is_deletion(change)) continue;
+        const std::string file =
+            place.path + "/objects/" + change.old_id.substr(0, 2) + "/" + change.old_id.substr(2);
+        if (::access(file.c_str(), F_OK) == 0) continue;
+        if (++looks > most_git_looks || steady_clock::now() >= deadline) return;
+        const auto done = run(place, {"cat-file", "-e", change.old_id}, deadline);
+        if (done && done->end.signal == 0 && done->end.code != 0)
+            change.old_id.assign(change.old_id.size(), '0');
     }
 }
 
-bool is_settled(const std::vector<RefChange>& changes) {
-    return std::none_of(changes.begin(), changes.end(),
-                        [](const RefChange& change) { return is_open(change) || may_be_forced(change); });
+bool mark_possibly_forced(std::vector<RefChange>& changes) {
+    bool any = false;
+    for (RefChange& change : changes) {
+        if (!may_be_forced(change)) continue;
+        change.forced = Forced::unknown;
+        any = true;
+    }
+    return any;
+}
+
+void find_forced(const GitPlace& place, std::vector<RefChange>& changes, steady_clock::time_point deadline) {
+    std::map<std::pair<std::string, std::string>, Forced> known;
+    std::size_t loose_looks = 0;
+    std::size_t git_looks = 0;
+    for (RefChange& change : changes) {
+        if (change.forced != Forced::unknown) continue;
+        const auto [place_of, is_new] =
+            known.try_emplace(std::pair(change.old_id, change.new_id), Forced::unknown);
+        Forced& forced = place_of->second;
+        if (is_new && steady_clock::now() < deadline) {
+            if (loose_looks++ < most_loose_looks && reaches_over_loose(place.path + "/objects", change.new_id,
+                                                                       change.old_id, most_loose_commits)) {
+                forced = Forced::no;
+            } else if (git_looks++ < most_git_looks) {
+                forced = ask_git(place, change, deadline);
+            }
+        }
+        change.forced = forced;
+    }
 }
 
 }  // namespace gerve

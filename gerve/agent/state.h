@@ -48,10 +48,11 @@ class AgentState {
     std::atomic<bool> draining{false};
     const std::size_t open_files;
     const DescriptorBudget budget;
-    // What every operation asks of the disk before it begins, and what takes long: administration. One cannot
-    // hold up the other.
+    // What every operation asks of the disk before it begins; what takes long: administration; and what a
+    // push asks when git has ended. None can hold up another.
     DiskThreads looks;
     DiskThreads administration{{.threads = 16, .per_owner = 4, .per_place = 1}};
+    DiskThreads settling{{.threads = 16, .per_owner = 2, .per_place = 1}};
 
   private:
     mutable std::mutex mutex_;

@@ -76,8 +76,9 @@ class Printer {
 
     // JSON events as they stand in the file; a line that is none is passed over.
     void show(std::string_view line) {
-        const AuditJson event = AuditJson::parse(line, nullptr, false);
+        AuditJson event = AuditJson::parse(line, nullptr, false);
         if (!event.is_object() || !values_.filter.takes(event)) return;
+        values_.filter.put_matches_first(event);
         if (values_.json) {
             std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
             return;

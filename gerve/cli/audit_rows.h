@@ -11,10 +11,10 @@ using AuditJson = nlohmann::json;  // an event, or an object in it
 // A member as text; empty: there is none.
 [[nodiscard]] std::string text_in(const AuditJson& object, const char* name);
 
-// Untrusted, as they are returned.
+// All of these hold bytes of clients: put them through one_line() or shown().
+
 // One of the refs of a push: "update refs/heads/main 0123456789..abcdef0123: taken".
 [[nodiscard]] std::string ref_change_text(const AuditJson& change);
-
 [[nodiscard]] std::string audit_what(const AuditJson& event);
 [[nodiscard]] std::string audit_result(const AuditJson& event);
 

@@ -143,6 +143,13 @@ bool AuditFilter::takes_ref(const AuditJson& change) const {
     return name == ref || name == "refs/heads/" + ref || name == "refs/tags/" + ref;
 }
 
+void AuditFilter::put_matches_first(AuditJson& event) const {
+    const auto refs = event.find("refs");
+    if (refs == event.end() || !refs->is_array()) return;
+    std::stable_partition(refs->begin(), refs->end(),
+                          [this](const AuditJson& change) { return takes_ref(change); });
+}
+
 Result<UnixMillis> parse_past(std::string_view text, UnixMillis now) {
     const auto count = text.empty() ? std::nullopt : parse_decimal(text.substr(0, text.size() - 1));
     if (count && *count < 10'000'000) {

@@ -10,8 +10,9 @@
 namespace gerve {
 namespace {
 
-constexpr std::size_t most_events = 10'000;  // a push of very many refs has several
-constexpr std::size_t short_id = 10;         // digits of an object id
+constexpr std::size_t most_refs = 100'000;  // that can be asked for
+constexpr std::size_t events_at_once = 200;
+constexpr std::size_t short_id = 10;  // digits of an object id
 
 struct HistoryValues {
     std::optional<RepoPath> repo;
@@ -24,8 +25,8 @@ struct HistoryValues {
 Setter count_into(std::size_t& into) {
     return [&into](const std::string& text) -> Result<void> {
         const auto number = parse_decimal(text);
-        if (!number || *number == 0 || *number > most_events)
-            return client_error("write a number from 1 to " + std::to_string(most_events));
+        if (!number || *number == 0 || *number > most_refs)
+            return client_error("write a number from 1 to " + std::to_string(most_refs));
         into = static_cast<std::size_t>(*number);
         return {};
     };
@@ -54,23 +55,30 @@ std::string name_in_events(Site& site, const RepoPath& path) {
     return record ? record->path.text() : path.text();
 }
 
+// Adds the refs of one push that were asked for. False: there are as many as were asked for.
+bool add_entries(std::vector<Json>& entries, const std::string& text, const HistoryValues& values) {
+    const AuditJson event = AuditJson::parse(text, nullptr, false);
+    if (!event.is_object() || !event.contains("refs") || !event["refs"].is_array()) return true;
+    for (const AuditJson& change : event["refs"]) {
+        if (!values.filter.takes_ref(change)) continue;
+        Json entry = entry_of(event, change);
+        entry["who"] = name_of_pusher(event);
+        entries.push_back(std::move(entry));
+        if (entries.size() == values.most) return false;
+    }
+    return true;
+}
+
 std::vector<Json> find_entries(Site& site, const HistoryValues& values) {
     const std::string name = name_in_events(site, *values.repo);
-    const auto events =
-        need_backend(read_push_events(site.database(), name, values.since.value_or(0), most_events));
     std::vector<Json> entries;
-    for (const std::string& text : events) {
-        const AuditJson event = AuditJson::parse(text, nullptr, false);
-        if (!event.is_object() || !event.contains("refs") || !event["refs"].is_array()) continue;
-        for (const AuditJson& change : event["refs"]) {
-            if (!values.filter.takes_ref(change)) continue;
-            Json entry = entry_of(event, change);
-            entry["who"] = name_of_pusher(event);
-            entries.push_back(std::move(entry));
-            if (entries.size() == values.most) return entries;
+    for (PushPage page{values.since.value_or(0), events_at_once, 0};; page.skipped += events_at_once) {
+        const auto events = need_backend(read_push_events(site.database(), name, page));
+        for (const std::string& event : events) {
+            if (!add_entries(entries, event, values)) return entries;
         }
+        if (events.size() < events_at_once) return entries;
     }
-    return entries;
 }
 
 std::string outcome_cell(const AuditJson& entry) {

@@ -89,10 +89,16 @@ asio::awaitable<void> AuthzLink::send_reports() {
     reporting_ = false;
 }
 
+// False: it is to be told again. What authz refuses to take, it would refuse again.
 asio::awaitable<bool> AuthzLink::send(const Report& report) {
     auto asked = std::visit([this](const auto& one) { return ask(one, report_patience); }, report);
     const auto taken = co_await std::move(asked);
-    co_return taken.has_value();
+    if (taken || taken.error().kind == ErrorKind::unavailable) co_return taken.has_value();
+    const auto& client =
+        std::visit([](const auto& one) -> const ClientContext& { return one.client; }, report);
+    rationed_log().write(log::Level::error, "a report was lost: authz does not take it", client.address,
+                         {{"connection", client.connection}, {"why", describe(taken.error())}});
+    co_return true;
 }
 
 }  // namespace gerve

@@ -87,6 +87,11 @@ Result<void> bad_item(std::string_view what) {
     return client_error("GRV1 REPORT: bad " + std::string(what));
 }
 
+// Messages and events are UTF-8; names of refs need not be.
+std::string readable(std::string_view text, std::size_t most) {
+    return is_utf8(text) ? std::string(text) : std::string(utf8_prefix(displayed(text), most));
+}
+
 Result<void> take_change(std::string_view value, Report& into) {
     if (value.size() < ref_head) return bad_item("ref");
     const auto outcome = static_cast<unsigned char>(value[0]);
@@ -106,10 +111,11 @@ Result<void> take_change(std::string_view value, Report& into) {
     value.remove_prefix(2U * id_size);
     const auto ref_size = get_number<std::uint16_t>(value);
     value.remove_prefix(2);
-    const bool has_name = ref_size > 0 && ref_size <= RefChange::max_ref && ref_size <= value.size();
+    const bool has_name = ref_size > 0 && ref_size <= RefChange::max_ref && ref_size <= value.size() &&
+                          value.substr(0, ref_size).find('\0') == std::string_view::npos;
     if (!has_name || value.size() - ref_size > RefChange::max_why) return bad_item("ref");
-    change.ref = value.substr(0, ref_size);
-    change.why = value.substr(ref_size);
+    change.ref = readable(value.substr(0, ref_size), RefChange::max_ref);
+    change.why = readable(value.substr(ref_size), RefChange::max_why);
     if (into.changes.size() < max_ref_changes) into.changes.push_back(std::move(change));
     return {};
 }

@@ -88,11 +88,11 @@ class Relay {
 
     void give_up() { end_as(RelayEnd::client_gone); }
 
-    // The client's part is over. What it asked for may still come to its end, and is listened to for a while.
+    // What a client that left asked for may still come to its end, and is listened to for a while.
     void end_as(RelayEnd end) {
         if (over_ || settling_) return;
         outcome_.end = end;
-        if (deadlines_.settling.count() > 0 && upstream_.is_framed()) {
+        if (end == RelayEnd::client_gone && deadlines_.settling.count() > 0 && upstream_.is_framed()) {
             settling_ = true;
             watch_.arm(deadlines_.settling, [this] { stop(); });
         } else {

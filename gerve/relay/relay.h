@@ -25,8 +25,8 @@ struct RelayDeadlines {
     std::chrono::milliseconds idle{0};      // 0: none
     std::chrono::milliseconds duration{0};  // 0: none
     bool idle_while_sending = false;        // idle counts only until the client has sent everything
-    // So long an agent is listened to after the client's part has ended, to learn what became of the
-    // operation; 0: not at all.
+    // How long to keep listening to an agent when the client has left, to learn what became of the operation;
+    // 0: not at all.
     std::chrono::milliseconds settling{0};
 };
 

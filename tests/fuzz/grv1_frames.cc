@@ -27,7 +27,8 @@ void add(Reading& reading, const grv1::FramePart& part) {
         reading.parts.emplace_back(part.type, part.payload);
     }
     require(!part.payload.empty() || !grv1::is_data(part.type), "a piece of data holds a byte");
-    require(grv1::is_data(part.type) || part.payload.size() <= grv1::max_control, "control frames are short");
+    const std::size_t most = part.type == grv1::FrameType::report ? grv1::max_report : grv1::max_control;
+    require(grv1::is_data(part.type) || part.payload.size() <= most, "control frames are short");
 }
 
 Reading read_in_pieces(grv1::FrameReader::Receiver receiver, std::string_view stream, std::size_t piece) {

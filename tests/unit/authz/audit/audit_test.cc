@@ -5,20 +5,12 @@
 #include <thread>
 
 #include "tests/unit/authz/audit/files.h"
-#include "tests/unit/authz/service/fixture.h"
+#include "tests/unit/authz/audit/sink.h"
 
 using namespace gerve;
 using namespace gerve::testing;
 
 namespace {
-
-const std::optional<KnownKey> alice =
-    KnownKey{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
-
-AuditSettings settings_in(const TemporaryDirectory& directory) {
-    return {.trail = {directory.file("audit.jsonl"), directory.file("audit.key"), "gw1"},
-            .sync_interval = std::chrono::hours(1)};
-}
 
 void record_session(AuditSink& sink) {
     sink.record(SessionEnded{make_report(""), alice});

@@ -2,22 +2,10 @@
 
 #include "authz/audit/audit.h"
 #include "tests/unit/authz/audit/files.h"
-#include "tests/unit/authz/service/fixture.h"
+#include "tests/unit/authz/audit/sink.h"
 
 using namespace gerve;
 using namespace gerve::testing;
-
-namespace {
-
-const std::optional<KnownKey> alice =
-    KnownKey{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
-
-AuditSettings settings_in(const TemporaryDirectory& directory) {
-    return {.trail = {directory.file("audit.jsonl"), directory.file("audit.key"), "gw1"},
-            .sync_interval = std::chrono::hours(1)};
-}
-
-}  // namespace
 
 TEST_CASE("a session that is reported again, by one who never got the answer, is one event") {
     const TemporaryDirectory directory;

@@ -83,14 +83,64 @@ TEST_CASE("SHA-256 and signed pushes are read as well") {
     const std::string long_some(64, 'b');
     CHECK(read(command(long_none, long_some, "refs/heads/main"), "", 7).updated_branches() ==
           Names{"refs/heads/main"});
-    const std::string certificate =
-        packet(std::string("push-cert\0report-status\n", 24)) + packet("certificate version 0.1\n") +
-        packet("pusher A <a@b> 1 +0000\n") + packet("push-option x\n") + packet("\n") +
-        packet(none + " " + some + " refs/heads/signed\n") + packet("-----BEGIN SSH SIGNATURE-----\n") +
-        packet(none + " " + some + " refs/heads/in-the-signature\n") + packet("push-cert-end\n") + "0000";
-    const PushReader push = read(certificate, "", 11);
-    CHECK(push.updated_branches() == Names{"refs/heads/signed"});
-    CHECK(push.facts({}).is_signed);
+}
+
+// In packets of that many bytes.
+std::string certificate_of(const std::string& text, std::size_t piece) {
+    std::string packets = packet(std::string("push-cert\0report-status\n", 24));
+    for (std::size_t at = 0; at < text.size(); at += piece) packets += packet(text.substr(at, piece));
+    return packets + packet("push-cert-end\n") + "0000";
+}
+
+TEST_CASE("the commands of a signed push are those that git reads, however its lines are packed") {
+    const std::string signature = "-----BEGIN SSH SIGNATURE-----\n";
+    const std::string fake = none + " " + some + " refs/heads/in-the-head\n";
+    const std::string command_line = none + " " + some + " refs/heads/signed\n";
+    const std::string text = "certificate version 0.1\npusher A <a@b> 1 +0000\n" + signature + fake + "\n" +
+                             command_line + signature + none + " " + some + " refs/heads/in-the-signature\n" +
+                             signature + "x\n";
+    for (const std::size_t piece : {1UL, 10UL, 60'000UL}) {
+        CAPTURE(piece);
+        const PushReader push = read(certificate_of(text, piece), "", 11);
+        CHECK(push.updated_branches() == Names{"refs/heads/signed", "refs/heads/in-the-signature"});
+        CHECK(push.facts({}).is_signed);
+        const PushReader bare = read(certificate_of("x\n\n" + command_line, piece), "", 11);
+        CHECK(bare.updated_branches() == Names{"refs/heads/signed"});
+        CHECK_FALSE(bare.facts({}).is_signed);
+    }
+    CHECK(read(certificate_of(command_line, 10), "", 11).changes().empty());  // without an empty line
+}
+
+TEST_CASE("object ids in capitals are told in small letters") {
+    const PushReader push = read(command(std::string(40, 'A'), std::string(40, 'B'), "refs/heads/a"), "", 64);
+    REQUIRE(push.changes().size() == 1);
+    CHECK(push.changes()[0].old_id == std::string(40, 'a'));
+    CHECK(push.changes()[0].new_id == std::string(40, 'b'));
+}
+
+TEST_CASE("capabilities stand between white space, with a value or without, up to a zero byte") {
+    const std::string report = advertisement + band(1, packet("unpack ok\n") + packet("ok refs/heads/a\n"));
+    for (const std::string& can :
+         {std::string("\tside-band-64k"), std::string("x side-band-64k=1"), std::string("side-band-64k")}) {
+        CAPTURE(can);
+        CHECK(read(first(none, some, "refs/heads/a", can) + "0000", report, 64).changes()[0].outcome ==
+              RefOutcome::taken);
+    }
+    for (const std::string& can : {std::string("side-band-64kx"), std::string("xside-band-64k"),
+                                   std::string("x\0side-band-64k", 15)}) {
+        CAPTURE(can);
+        CHECK(read(first(none, some, "refs/heads/a", can) + "0000", report, 64).changes()[0].outcome ==
+              RefOutcome::unknown);
+    }
+}
+
+TEST_CASE("a status that belongs to no command makes the outcome of the push unknown") {
+    const PushReader push = read(first(none, some, "refs/heads/a", "report-status") + "0000",
+                                 advertisement + packet("unpack ok\n") + packet("ok refs/heads/b\n") +
+                                     packet("ok refs/heads/a\n") + "0000",
+                                 64);
+    CHECK(push.changes()[0].outcome == RefOutcome::taken);
+    CHECK(outcome_of(push.facts(push.changes())) == PushOutcome::unknown);
 }
 
 TEST_CASE("the report is read, within side-band packets and without") {
@@ -138,11 +188,34 @@ TEST_CASE("what a proc-receive hook made of a command stands in the options behi
         read(first(none, some, "refs/for/main", " report-status-v2") + "0000",
              advertisement + packet("unpack ok\n") + packet("ok refs/for/main\n") +
                  packet("option refname refs/pull/1/head\n") + packet("option old-oid " + other + "\n") +
-                 packet("option new-oid " + zeta + "\n") + packet("option forced-update\n") + "0000",
+                 packet("option new-oid " + zeta + "\n") + packet("option forced-update\n") +
+                 packet("ok refs/for/main\n") + packet("option refname refs/pull/2/head\n") + "0000",
              4096);
+    REQUIRE(push.changes().size() == 2);
+    CHECK(push.changes()[0].forced == Forced::yes);
+    CHECK(push.changes()[1].ref == "refs/pull/2/head");
+    CHECK(push.changes()[1].forced == Forced::no);
+    CHECK(push.facts(push.changes()).taken == 2);
     CHECK(push.changes()[0].ref == "refs/pull/1/head");
     CHECK(push.changes()[0].old_id == other);
     CHECK(push.changes()[0].new_id == zeta);
+}
+
+TEST_CASE("the advertisement shows what a push cannot have done") {
+    PushReader push = read(first(none, some, "refs/heads/main") + "0000", advertisement, 64);
+    const auto change = [](const std::string& ref, const std::string& from, const std::string& to,
+                           bool is_settled) {
+        return RefChange{"refs/heads/" + ref, from, to, RefOutcome::taken, Forced::no, is_settled, ""};
+    };
+    // `some` is what main names, `other` what other names.
+    std::vector<RefChange> changes{change("main", other, some, true), change("main", other, some, false),
+                                   change("main", some, some, true),  change("main", some, other, true),
+                                   change("main", some, none, false), change("gone", some, none, false)};
+    push.compare_with_advertisement(changes);
+    CHECK(changes[0].outcome == RefOutcome::refused);
+    for (std::size_t i = 1; i < changes.size(); ++i) CHECK(changes[i].outcome == RefOutcome::taken);
+    CHECK(changes[4].old_id == some);
+    CHECK(changes[5].old_id == none);
 }
 
 TEST_CASE("a ref with a name that git refuses is matched with its status") {

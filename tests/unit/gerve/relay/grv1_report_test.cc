@@ -63,6 +63,17 @@ TEST_CASE("a report comes through as it was, in as many frames as it needs") {
     CHECK(grv1::encode_report({}).empty());
 }
 
+TEST_CASE("names that are no UTF-8 are told with their bytes") {
+    Report report;
+    report.changes.push_back({"refs/heads/\xe9", std::string(40, 'a'), std::string(40, 'b')});
+    report.changes.push_back(
+        {"refs/heads/" + std::string(1000, '\xff'), std::string(40, 'a'), std::string(40, 'b')});
+    const Report got = there_and_back(report);
+    CHECK(got.changes[0].ref == "refs/heads/\\xe9");
+    CHECK(got.changes[1].ref.size() <= RefChange::max_ref);
+    CHECK(RefChange::parse(got.changes[1].text()));
+}
+
 TEST_CASE("a malformed report is refused, what came before it stays, and unknown items are skipped") {
     const std::string fetch("\0\3\0\5\0\0\0\2\1", 9);
     const std::string unknown("\7\7\0\2xx", 6);
@@ -85,6 +96,7 @@ TEST_CASE("a malformed report is refused, what came before it stays, and unknown
           ref(std::string("\0\0\2\x14", 4), std::string("\0\1x", 3)),     // no flag
           ref(std::string("\0\0\0\x13", 4), std::string("\0\1x", 3)),     // no object id
           ref(std::string("\0\0\0\x14", 4), std::string("\0\0", 2)),      // no name
+          ref(std::string("\0\0\0\x14", 4), std::string("\0\2x\0", 4)),   // a zero byte in it
           ref(std::string("\0\0\0\x14", 4), std::string("\0\5x", 3))}) {  // a name that is cut off
         CAPTURE(bad);
         Report got;
