@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.audit import events
 from harness.git_clients import GIT_CLIENTS
 from harness.git_clients.pkt_lines import split
 from harness.git_clients.trouble import ClientFailed, ClientHangs
+from harness.processes import wait_until
 from harness.site import Repository, Site
 
 REFERENCES = 3000
@@ -87,6 +89,7 @@ class Lane:
         self.client = kind(self.person)
         self.done = 0
         self.failures: list[str] = []
+        self.pushed: list[tuple[str, str, str]] = []  # repository, ref, kind: what the trail is to tell
 
     def run(self, rounds: int) -> "Lane":
         """Ten operations a round. A failure ends its round, and the third one all of them."""
@@ -146,11 +149,13 @@ class Lane:
         with self._operation(f"push to {repository.name}"):
             self._send(source, f"refs/heads/{branch}:refs/heads/{branch}")
             assert repository.rev(f"refs/heads/{branch}") == commit
+        self.pushed.append((repository.path, f"refs/heads/{branch}", "create"))
 
     def _delete(self, repository: Repository, source: Path, branch: str) -> None:
         with self._operation(f"deletion in {repository.name}"):
             self._send(source, f":refs/heads/{branch}")
             assert not repository.git("for-each-ref", f"refs/heads/{branch}")
+        self.pushed.append((repository.path, f"refs/heads/{branch}", "delete"))
 
     def _send(self, source: Path, refspec: str) -> None:
         """A push. What it did is looked at on the server, so a client may err about it."""
@@ -205,6 +210,15 @@ def _check(kind, lanes: list[Lane], operations: int) -> None:
     assert done == operations and not failures, (
         f"{kind.name} {kind.version()}: {done} of {operations} operations done\n" + "\n".join(failures)
     )
+    for lane in lanes:
+        wait_until(lambda lane=lane: _told(lane) == sorted(lane.pushed), "the trail tells each push as taken", timeout=20)
+
+
+def _told(lane: Lane) -> list[tuple[str, str, str]]:
+    """Of the pushes of a lane, whatever their client saw of their end."""
+    pushes = events(lane.ground.site, "--user", lane.person.login, "--event", "push")
+    return sorted((push["repo"], one["ref"], one["kind"]) for push in pushes for one in push["refs"]
+                  if one["outcome"] == "taken")
 
 
 @pytest.mark.slow
