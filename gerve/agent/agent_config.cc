@@ -84,6 +84,7 @@ void read_ticket_keys(TomlTable& table, AgentConfig& config, bool tcp) {
 void read_git(TomlTable& table, AgentConfig& config) {
     config.git = table.path("git", config.git);
     if (::access(config.git.c_str(), X_OK) != 0) table.complain("git", "is not a program: " + config.git);
+    config.check_objects = table.flag("check_objects", config.check_objects);
     config.template_directory = table.path("template");
     if (!config.template_directory.empty() && !is_directory(config.template_directory)) {
         table.complain("template", "is not a directory");

@@ -64,6 +64,7 @@ struct AgentConfig {
     std::string standby_file;            // empty: none
     std::string git = "/usr/bin/git";
     std::string template_directory;  // of new repositories; empty: no hooks
+    bool check_objects = true;       // that are pushed, as git fsck does
     ServiceSet services = ServiceSet::all();
     unsigned threads = 0;  // 0: one per core, at most 4
     AgentLimits limits;

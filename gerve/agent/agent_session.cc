@@ -173,6 +173,7 @@ asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::opt
     auto environment = operation.environment;
     if (place_.gives_any && !operation.hides_refs)
         add_git_config(environment, {"uploadpack.allowAnySHA1InWant", "true"});
+    if (place_.checks_objects && !operation.decides_checking) add_object_checks(environment);
     const GitStart start{config_->git,
                          git_arguments(operation),
                          std::move(environment),

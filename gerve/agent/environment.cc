@@ -94,6 +94,13 @@ void add_git_config(std::vector<std::string>& environment, const NameValue& valu
     environment.push_back("GIT_CONFIG_VALUE_" + number + "=" + value.second);
 }
 
+void add_object_checks(std::vector<std::string>& environment) {
+    add_git_config(environment, {"receive.fsckObjects", "true"});
+    for (const char* tolerated : {"badTimezone", "missingNameBeforeEmail", "missingSpaceBeforeDate",
+                                  "missingSpaceBeforeEmail", "zeroPaddedFilemode"})
+        add_git_config(environment, {std::string("receive.fsck.") + tolerated, "ignore"});
+}
+
 std::string variable_of(const Open& open, std::string_view name) {
     const auto known = std::find_if(open.env.begin(), open.env.end(),
                                     [&](const NameValue& variable) { return variable.first == name; });

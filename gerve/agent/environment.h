@@ -20,6 +20,9 @@ namespace gerve {
 // Adds a configuration value behind those that are there. `environment` is of git_environment().
 void add_git_config(std::vector<std::string>& environment, const NameValue& value);
 
+// Has receive-pack check the objects that are pushed, but for what the histories of old projects are full of.
+void add_object_checks(std::vector<std::string>& environment);
+
 // What a gateway says of a session by a variable of git's environment; empty: nothing.
 [[nodiscard]] std::string variable_of(const Open& open, std::string_view name);
 

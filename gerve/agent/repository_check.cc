@@ -73,13 +73,19 @@ std::optional<std::string> config_content(int directory, const char* name) {
 
 }  // namespace
 
-bool gives_any_object(const Fd& repository) {
+ConfigWords::ConfigWords(const Fd& repository) {
     const auto own = config_content(repository.get(), "config");
     const auto everybodys = config_content(AT_FDCWD, "/etc/gitconfig");
-    if (!own || !everybodys) return false;
-    const std::string both = fold_case(*own + *everybodys);
-    const auto says = [&](std::string_view word) { return both.find(word) != std::string::npos; };
-    return !says("hiderefs") && !says("sha1inwant") && !says("include");
+    if (own && everybodys) text_ = fold_case(*own + *everybodys);
+    unknown_ = !own || !everybodys || text_.find("include") != std::string::npos;
+}
+
+bool gives_any_object(const ConfigWords& config) {
+    return !config.has("hiderefs") && !config.has("sha1inwant");
+}
+
+bool leaves_checking_open(const ConfigWords& config) {
+    return !config.has("fsckobjects");
 }
 
 Result<Fd> open_repository(const std::string& root, const std::string& relative) {

@@ -147,9 +147,10 @@ tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& er
     return refuse_storage(operation.service, error);
 }
 
-bool sets_hidden_refs(const Open& open) {
+// Whether a configuration value of the OPEN has a key that ends so.
+bool sets(const Open& open, std::string_view end) {
     return std::any_of(open.config.begin(), open.config.end(),
-                       [](const NameValue& value) { return fold_case(value.first).ends_with(".hiderefs"); });
+                       [&](const NameValue& value) { return fold_case(value.first).ends_with(end); });
 }
 
 }  // namespace
@@ -194,7 +195,8 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .directory = *directory,
                         .path = {},
                         .environment = {},
-                        .hides_refs = sets_hidden_refs(open),
+                        .hides_refs = sets(open, ".hiderefs"),
+                        .decides_checking = sets(open, ".fsckobjects"),
                         .yields = claimant_of(open).account.empty()};
     operation.path = config.root + "/" + operation.directory;
     if (auto resolved = resolve_admin(open, operation); !resolved) {
@@ -237,7 +239,10 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     if (!head) return refuse_place(operation, head.error());
     place.head = std::move(*head);
     place.is_empty = needs_write(operation.service) && !has_branches(*directory, operation.path, place.head);
-    place.gives_any = operation.service == Service::upload_pack && gives_any_object(*directory);
+    const ConfigWords words(*directory);
+    place.gives_any = operation.service == Service::upload_pack && gives_any_object(words);
+    place.checks_objects =
+        needs_write(operation.service) && config.check_objects && leaves_checking_open(words);
     return place;
 }
 

@@ -62,6 +62,7 @@ struct Operation {
     std::string path;                      // absolute
     std::vector<std::string> environment;  // of git
     bool hides_refs = false;               // by a configuration value of the OPEN
+    bool decides_checking = false;         // likewise, whether pushed objects are checked
     bool yields = false;                   // nobody has logged in: git runs with the lowest priority
 };
 
@@ -89,6 +90,7 @@ struct Place {
     std::string head;        // the ref that HEAD names; empty when it names a commit, or git is not to be run
     bool is_empty = false;   // receive-pack: there is no branch yet
     bool gives_any = false;  // upload-pack: any object may be fetched by its id
+    bool checks_objects = false;  // receive-pack: nobody has said whether objects are checked
 };
 
 // Whether the operation can begin: the repository exists, unless it is to be created, and git can be run in

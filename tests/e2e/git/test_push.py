@@ -201,3 +201,35 @@ def test_the_first_push_chooses_what_a_clone_checks_out(site, alice, bob):
     work.git("push", repository.url, ":master", says="[deleted]")
     assert "ref: refs/heads/trunk\tHEAD" in alice.git("ls-remote", "--symref", repository.url, "HEAD").stdout
     site.gerve("repo", "set-head", repository.path, "none", exit=1, says=f"{repository.path} has no branch none")
+
+
+def hash_object(work, kind: str, content: bytes) -> str:
+    return work.run("git", "hash-object", "--literally", "-t", kind, "-w", "--stdin", input=content).stdout.strip()
+
+
+def commit_of(work, tree: str, author: bytes = b"a <a@b> 1700000000 +0000") -> str:
+    return hash_object(work, "commit", b"tree %s\nauthor %s\ncommitter %s\n\nx\n" % (tree.encode(), author, author))
+
+
+def test_a_malformed_object_is_refused_unless_the_repository_says_otherwise(work, project):
+    blob = hash_object(work, "blob", b"x")
+    tree = hash_object(work, "tree", b"100644 .git\0" + bytes.fromhex(blob))
+    bad = commit_of(work, tree)
+    work.git("push", "origin", f"{bad}:refs/heads/bad", exit=1, says="hasDotgit: contains '.git'")
+    assert "refs/heads/bad" not in project.git("for-each-ref")
+    project.configure("receive.fsckObjects", "false")
+    work.git("push", "origin", f"{bad}:refs/heads/bad")
+
+
+def test_what_old_histories_are_full_of_is_taken(work, project):
+    blob = hash_object(work, "blob", b"x")
+    padded = hash_object(work, "tree", b"0100644 a\0" + bytes.fromhex(blob))
+    plain = hash_object(work, "tree", b"100644 a\0" + bytes.fromhex(blob))
+    for number, commit in enumerate([
+        commit_of(work, padded),
+        commit_of(work, plain, b"a <a@b> 1700000000 +051800"),
+        commit_of(work, plain, b"a<a@b> 1700000000 +0000"),
+        commit_of(work, plain, b"<a@b> 1700000000 +0000"),
+        commit_of(work, plain, b"a <a@b>1700000000 +0000"),
+    ]):
+        work.git("push", "--quiet", "origin", f"{commit}:refs/heads/old-{number}")
