@@ -70,7 +70,7 @@ struct PushFacts {
     std::uint32_t refused = 0;
     std::uint32_t unknown = 0;
     std::uint32_t options = 0;  // push options
-    bool is_signed = false;     // it came with a push certificate
+    bool is_signed = false;     // its certificate had a signature, which was not verified
 
     // "taken=3 refused=0 unknown=0 options=2 signed". Error: client.
     [[nodiscard]] static Result<PushFacts> parse(std::string_view text);

@@ -28,7 +28,7 @@ bool is_number(const std::string& name) {
            std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// Some of the processes that work there: those whose directory this process may see.
+// Whether a process works there, as far as this process may see.
 bool has_process(const std::string& path) {
     std::error_code error;
     for (fs::directory_iterator next("/proc", error), end; !error && next != end; next.increment(error)) {

@@ -46,7 +46,7 @@ Result<std::string> head_content(const Fd& repository, const std::string& relati
     return std::string(content.data(), static_cast<std::size_t>(size));
 }
 
-bool is_object_id(std::string_view text) {
+bool names_commit(std::string_view text) {
     return text.size() >= shortest_id && std::all_of(text.begin(), text.end(), [](char c) {
                return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
            });
@@ -112,7 +112,7 @@ Result<std::string> read_head(const Fd& repository, const std::string& relative)
     if (text.starts_with(ref_mark)) {
         text = trim(text.substr(ref_mark.size()));
         if (text.starts_with(refs)) return std::string(text);
-    } else if (is_object_id(text)) {
+    } else if (names_commit(text)) {
         return std::string();
     }
     return not_usable(relative, "HEAD is neither a ref nor a commit");

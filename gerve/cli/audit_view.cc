@@ -143,9 +143,9 @@ bool AuditFilter::takes_ref(const AuditJson& change) const {
     return name == ref || name == "refs/heads/" + ref || name == "refs/tags/" + ref;
 }
 
-void AuditFilter::put_matches_first(AuditJson& event) const {
-    const auto refs = event.find("refs");
-    if (refs == event.end() || !refs->is_array()) return;
+void AuditFilter::put_matches_first(AuditJson& one) const {
+    const auto refs = one.find("refs");
+    if (refs == one.end() || !refs->is_array()) return;
     std::stable_partition(refs->begin(), refs->end(),
                           [this](const AuditJson& change) { return takes_ref(change); });
 }

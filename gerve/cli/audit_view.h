@@ -34,7 +34,7 @@ struct AuditFilter {
     [[nodiscard]] bool takes(const AuditJson& event) const;
     [[nodiscard]] bool takes_ref(const AuditJson& change) const;
     // Of the refs of a push: a row shows the first.
-    void put_matches_first(AuditJson& event) const;
+    void put_matches_first(AuditJson& one) const;
 };
 
 // "2026-01-31T12:00:00Z", or 90s, 15m, 2h, 7d before now. Error: client.

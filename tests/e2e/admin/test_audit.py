@@ -45,7 +45,8 @@ def test_a_schema_that_fits_everything_would_prove_nothing():
 
 def test_an_operation_is_told_from_its_proof_to_its_end(quiet):
     (session,) = [one for one in events(quiet, "--event", "session") if one["service"] == "git-receive-pack"]
-    decision, end = events(quiet, "--request", session["request"])
+    decision, push, end = events(quiet, "--request", session["request"])
+    assert push["event"] == "push" and [one["kind"] for one in push["refs"]] == ["create"]
     assert (decision["event"], decision["is"], decision["because"]) == ("decision", "allow", "owner")
     assert end == session and end["user"] == quiet.alice.login and end["repo"] == quiet.project.path
     assert end["bytes_in"] > 100 and end["exit"] == 0 and end["ended"] == "exit" and end["address"] == "127.0.0.1"
