@@ -20,9 +20,12 @@ void Leavers::note_end(pid_t pid) {
     std::erase_if(leavers_, [&](const Leaver& leaver) { return leaver.member.process.pid == pid; });
 }
 
+// Workers and agents count their signals: the second is another one, since two SIGTERM that are pending at
+// once are one.
 void Leavers::hurry(std::int64_t killed_at) {
     for (Leaver& leaver : leavers_) {
-        ::kill(leaver.member.process.pid, SIGTERM);
+        const bool counts = leaver.member.role == Role::worker || leaver.member.role == Role::agent;
+        ::kill(leaver.member.process.pid, counts ? SIGINT : SIGTERM);
         leaver.killed_at = std::min(leaver.killed_at, killed_at);
     }
 }

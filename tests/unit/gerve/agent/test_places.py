@@ -161,9 +161,13 @@ def test_hooks_get_exactly_the_specified_surroundings(site):
     lines = hook_report(site, bare, hostile, hooks=identity, config=[("receive.maxInputSize", "100000")])
     variables = dict(line.split("=", 1) for line in lines if "=" in line)
     assert variables.pop("PATH").endswith("/usr/local/bin:/usr/bin:/bin")  # git puts its own programs in front
-    expected = {"HOME": "/nonexistent", "LANG": "C.UTF-8", "GIT_CONFIG_COUNT": "2",
-                "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": str(bare),
-                "GIT_CONFIG_KEY_1": "receive.maxInputSize", "GIT_CONFIG_VALUE_1": "100000", **identity}
+    tolerated = ("badTimezone", "missingNameBeforeEmail", "missingSpaceBeforeDate", "missingSpaceBeforeEmail",
+                 "zeroPaddedFilemode")
+    config = [("safe.directory", str(bare)), ("receive.maxInputSize", "100000"), ("receive.fsckObjects", "true"),
+              *((f"receive.fsck.{one}", "ignore") for one in tolerated)]
+    expected = {"HOME": "/nonexistent", "LANG": "C.UTF-8", "GIT_CONFIG_COUNT": str(len(config)), **identity}
+    for number, (key, value) in enumerate(config):
+        expected |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     for name in GITS_OWN - set(expected):
         variables.pop(name, None)
     assert variables == expected
