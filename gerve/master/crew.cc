@@ -279,7 +279,12 @@ void Crew::dismiss(Role role) {
     for (Place& place : places_) {
         if (place.role == role) place.dismissed = true;
     }
-    signal(role, SIGTERM);
+    signal(role, finish_signal);
+}
+
+void Crew::hurry(Role role) {
+    dismiss(role);
+    signal(role, hurry_signal);
 }
 
 void Crew::signal(Role role, int number) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
 
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,11 @@ namespace gerve {
 
 enum class Role { authz, agent, worker, metrics };
 [[nodiscard]] std::string_view role_name(Role role);
+
+// A worker or an agent drains at its first signal, and ends what it does at its second. They differ, because
+// two pending signals of one number are delivered as one.
+constexpr int finish_signal = SIGTERM;
+constexpr int hurry_signal = SIGINT;
 
 // What the children of a crew count in. The next crew goes on with it, unless the program is another by then.
 struct MetricsPages {
@@ -84,8 +90,10 @@ class Crew {
         sockets_.tcp.clear();
         sockets_.git.clear();
     }
-    // No member of the role is started any more; those that run get SIGTERM.
+    // No member of the role is started any more; those that run are asked to finish.
     void dismiss(Role role);
+    // The same, but they end what they do.
+    void hurry(Role role);
     void signal(Role role, int number) const;
     // Says a word to the members of a role over their control sockets.
     void tell(Role role, std::string_view word) const;

@@ -11,7 +11,7 @@
 namespace gerve {
 void Leavers::take(Crew& crew, std::int64_t killed_at) {
     for (CrewMember& member : crew.release()) {
-        ::kill(member.process.pid, SIGTERM);
+        ::kill(member.process.pid, finish_signal);
         leavers_.push_back({std::move(member), killed_at});
     }
 }
@@ -20,12 +20,9 @@ void Leavers::note_end(pid_t pid) {
     std::erase_if(leavers_, [&](const Leaver& leaver) { return leaver.member.process.pid == pid; });
 }
 
-// Workers and agents count their signals: the second is another one, since two SIGTERM that are pending at
-// once are one.
 void Leavers::hurry(std::int64_t killed_at) {
     for (Leaver& leaver : leavers_) {
-        const bool counts = leaver.member.role == Role::worker || leaver.member.role == Role::agent;
-        ::kill(leaver.member.process.pid, counts ? SIGINT : SIGTERM);
+        ::kill(leaver.member.process.pid, hurry_signal);
         leaver.killed_at = std::min(leaver.killed_at, killed_at);
     }
 }

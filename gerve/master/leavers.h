@@ -15,7 +15,7 @@ class Leavers {
     // Asks everybody in the crew to finish, and kills whoever has not by `killed_at`. The crew is empty then.
     void take(Crew& crew, std::int64_t killed_at);
     void note_end(pid_t pid);
-    // A second SIGTERM: they end what they do, and are killed at `killed_at` at the latest.
+    // They end what they do, and are killed at `killed_at` at the latest.
     void hurry(std::int64_t killed_at);
     void kill_overdue(std::int64_t now);
     void kill_all() const;

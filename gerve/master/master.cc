@@ -287,10 +287,11 @@ class Master {
         hurry_at_ = now + crew_->config().ssh.shutdown_timeout.count();
     }
 
-    // A second SIGTERM tells a process to end what it does; SIGKILL follows.
+    // Processes end what they do; SIGKILL follows.
     void hurry(std::int64_t now) {
         hurry_at_ = never;
-        for (const Role role : {Role::worker, Role::agent}) crew_->dismiss(role);
+        crew_->hurry(Role::worker);
+        crew_->dismiss(Role::agent);
         leavers_.hurry(now + hurry_margin);
         stop_deadline_ = std::min(stop_deadline_, now + hurry_margin);
     }

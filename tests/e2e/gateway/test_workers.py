@@ -240,6 +240,24 @@ def test_a_second_sigterm_ends_sessions_with_a_text(private_sites):
     end_hooks(site)
 
 
+@pytest.mark.parametrize("signals", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,)], ids=str)
+def test_sessions_are_ended_with_a_text_however_close_the_signals_come(private_sites, signals):
+    """A worker that is stopped meanwhile has both signals of the master pending when it goes on."""
+    site = private_sites(CONFIG)
+    push = a_push_under_way(site)
+    workers = site.gateway.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    for number in signals:
+        site.gateway.process.send_signal(number)
+        time.sleep(0.3)
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    assert site.gateway.process.wait(20) == 0
+    push.finish(exit=NONZERO, says=STOPPED)
+    end_hooks(site)
+
+
 @pytest.mark.parametrize("announced", ("before the stop", "while it drains"))
 def test_a_shutdown_of_the_machine_does_not_wait_for_sessions(private_sites, announced):
     """gerve-shutdown.service sends SIGUSR1; the drain has an hour otherwise."""
