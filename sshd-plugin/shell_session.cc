@@ -156,10 +156,17 @@ class ShellSession {
     void heed_signals() {
         signals_.async_wait([this](const asio::error_code& stopped, int) {
             if (stopped) return;
-            if (std::exchange(signalled_, true)) return loop_.stop();
+            if (std::exchange(signalled_, true)) return stop_waiting();
             streams_.leave();
             heed_signals();
         });
+    }
+
+    // What became of the operation is not known then.
+    void stop_waiting() {
+        report_.ended = OperationEnd::client_gone;
+        report_.exit = static_cast<int>(ExitStatus::failed);
+        loop_.stop();
     }
 
     const Invocation& invocation_;

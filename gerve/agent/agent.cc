@@ -88,7 +88,7 @@ class Agent {
         loop_.run();
         for (std::thread& thread : threads_) thread.join();
         // No session waits for them any more. A thread that waits for a disk cannot be joined.
-        const bool hangs = !state_.looks.is_idle() || !state_.administration.is_idle();
+        const bool hangs = state_.waits_for_disk();
         rationed_log().close_all();
         log::info("stopped", {{"disk", hangs ? "a call has not returned" : "idle"}});
         if (hangs) ::_exit(0);

@@ -38,18 +38,18 @@ asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& op
     const bool open = has_open_outcome(changes);
     const bool marked = mark_possibly_forced(changes);
     if (!open && !marked && !has_deletion(changes)) co_return changes;
-    // The client waits for its exit status; that of a push which ended badly has been told already.
+    // The client waits for its exit status meanwhile. Where git reported nothing, it has failed, and that may
+    // take longer.
     const auto patience = open ? config_->limits.storage_timeout : forced_patience;
     const auto deadline = std::chrono::steady_clock::now() + patience;
     const GitPlace place{config_->git, operation.path, place_.head};
-    std::function<std::vector<RefChange>()> work = [place, changes, deadline] {
-        std::vector<RefChange> settled = changes;
+    std::function<std::vector<RefChange>()> work = [place, settled = changes, deadline]() mutable {
         if (const auto done = settle_outcomes(place, settled, deadline); !done)
             log::error("a push cannot be settled", {{"why", describe(done.error())}});
         check_deletions(place, settled, deadline);
         (void)mark_possibly_forced(settled);
         find_forced(place, settled, deadline);
-        return settled;
+        return std::move(settled);
     };
     DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
     auto settled = co_await disk_.call(lane_.state.settling, std::move(share), std::move(work), patience);

@@ -53,6 +53,9 @@ class AgentState {
     DiskThreads looks;
     DiskThreads administration{{.threads = 16, .per_owner = 4, .per_place = 1}};
     DiskThreads settling{{.threads = 16, .per_owner = 2, .per_place = 1}};
+    [[nodiscard]] bool waits_for_disk() const {
+        return !looks.is_idle() || !administration.is_idle() || !settling.is_idle();
+    }
 
   private:
     mutable std::mutex mutex_;

@@ -10,7 +10,9 @@ from contextlib import closing, contextmanager
 import pytest
 from conftest import running_site_for_sshd
 from harness import messages
+from harness.audit import events
 from harness.keys import make_key
+from harness.outcome import NONZERO
 from harness.processes import wait_until
 from harness.sshd import KEYS_UID, KEYS_USER, Sshd
 
@@ -222,13 +224,29 @@ def test_a_client_that_goes_leaves_no_shell_behind(sshd, alice, project):
     time.sleep(1)
     running.kill()
     deadline = time.monotonic() + 10
-    while any(str(sshd.programs) in command for command in shells()):
+    while any(str(sshd.programs) in words for _, words in shell_processes()):
         assert time.monotonic() < deadline, "a gerve-shell outlives its client"
         time.sleep(0.1)
 
 
-def shells():
-    """Command lines of the processes that are gerve-shell."""
+def test_a_shell_that_waits_for_the_end_of_a_push_goes_at_the_second_signal(house, sshd, alice, project):
+    work = alice.clone(project, into="work")
+    work.commit("more")
+    project.hook("pre-receive", 'touch "$GIT_DIR/began"; sleep 20')
+    push = work.start("git", "push", "--quiet")
+    wait_until((project.disk / "began").exists, "the hook runs")
+    (pid,) = [pid for pid, words in shell_processes() if str(sshd.programs) in words]
+    for _ in range(2):
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.5)
+    assert push.finish(exit=NONZERO).seconds < 10
+    ends = [one for one in events(house, "--repo", project.path, "--event", "session") if one["service"] == "git-receive-pack"]
+    assert (ends[-1]["ended"], ends[-1]["exit"]) == ("client-gone", 128)
+    assert "push" not in ends[-1]
+
+
+def shell_processes():
+    """The processes that are gerve-shell, with their command lines."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", errors="replace") as file:
@@ -236,4 +254,4 @@ def shells():
         except OSError:
             continue
         if "gerve-shell" in words.split("\0")[0]:
-            yield words
+            yield int(pid), words
