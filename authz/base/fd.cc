@@ -27,8 +27,6 @@ std::string errno_text(std::string_view tried) {
     return std::string(tried) + ": " + std::strerror(number);
 }
 
-namespace {
-
 Result<std::string> read_open_file(const Fd& file, const std::string& path, std::size_t limit) {
     std::string content;
     char chunk[16384];
@@ -42,6 +40,8 @@ Result<std::string> read_open_file(const Fd& file, const std::string& path, std:
             return internal_error(path + ": larger than " + std::to_string(limit) + " bytes");
     }
 }
+
+namespace {
 
 Result<Fd> open_regular(const std::string& path, struct stat& status) {
     Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));

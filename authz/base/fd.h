@@ -32,6 +32,9 @@ class Fd {
 // "TRIED: strerror(errno)" of the last failed call.
 [[nodiscard]] std::string errno_text(std::string_view tried);
 
+// What is left in an open file, at most `limit` bytes; `path` names it in the error. Error: internal.
+[[nodiscard]] Result<std::string> read_open_file(const Fd& file, const std::string& path, std::size_t limit);
+
 // Whole content of a regular file of at most `limit` bytes. Error: internal, naming the path.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t limit = 1 << 20);
 

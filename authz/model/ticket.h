@@ -63,7 +63,7 @@ struct Open {
     std::string admin;              // "create", "rename", "delete", "fsck", "size", "set-head"
     std::string admin_argument;     // rename: the new storage path; set-head: the branch
     std::string object_format;      // create: "sha256"; empty: "sha1"
-    bool takes_report = false;      // the gateway knows REPORT frames
+    bool takes_report = false;      // the gateway accepts REPORT frames
 };
 
 // The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without

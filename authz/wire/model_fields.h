@@ -52,6 +52,7 @@ namespace gerve {
                                                             const OperationEnd* /*type*/) {
     return parse_operation_end(word);
 }
+
 namespace wire {
 
 template <>

@@ -172,7 +172,7 @@ struct AuthorizeRequest {
     ClientContext client;
     // The SSH user name of a proof that was not told yet: the lookup behind the handle was that of an offer.
     std::string proven_as{};
-    bool takes_report = false;  // whoever asks knows the REPORT frames of GRV1
+    bool takes_report = false;  // the gateway accepts REPORT frames of GRV1
 
     static constexpr std::string_view name = "authorize";
     using Reply = Authorization;

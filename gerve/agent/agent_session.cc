@@ -170,13 +170,13 @@ void AgentSession::end(const std::string& reason) {
 
 // A shortage passes when others have ended, so it is waited for like a turn.
 asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
-    auto environment = operation.environment;
-    if (place_.gives_any && !operation.hides_refs)
-        add_git_config(environment, {"uploadpack.allowAnySHA1InWant", "true"});
-    if (place_.checks_objects && !operation.decides_checking) add_object_checks(environment);
+    GitEnvironment environment = operation.environment;
+    if (place_.gives_any && !environment.sets(".hiderefs"))
+        environment.config.emplace_back("uploadpack.allowAnySHA1InWant", "true");
+    if (place_.checks_objects && !environment.sets(".fsckobjects")) add_object_checks(environment);
     const GitStart start{config_->git,
                          git_arguments(operation),
-                         std::move(environment),
+                         environment.lines(),
                          lane_.state.open_files,
                          operation.yields ? niceness_of_strangers : 0,
                          needs_write(operation.service)};

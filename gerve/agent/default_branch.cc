@@ -58,15 +58,8 @@ Result<void> name_in_head(const GitPlace& place, const std::string& ref) {
 bool has_packed_branches(const Fd& repository) {
     const Fd file(::openat(repository.get(), "packed-refs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!file) return errno != ENOENT;
-    std::string content(most_packed, '\0');
-    std::size_t have = 0;
-    while (have < content.size()) {
-        const ssize_t got = ::read(file.get(), content.data() + have, content.size() - have);
-        if (got < 0) return true;
-        if (got == 0) break;
-        have += static_cast<std::size_t>(got);
-    }
-    return have == content.size() || content.find(branches) != std::string::npos;
+    const auto content = read_open_file(file, "packed-refs", most_packed);
+    return !content || content->find(branches) != std::string::npos;
 }
 
 bool has_loose_branches(const std::string& path) {

@@ -48,15 +48,6 @@ void put_config(std::vector<std::string>& environment, const std::vector<NameVal
     }
 }
 
-// PATH is fixed, and HOME leads nowhere: no file of a user configures git here. /etc/gitconfig does, for it
-// is the operator's.
-std::vector<std::string> base_environment(const std::vector<NameValue>& config) {
-    std::vector<std::string> environment{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",
-                                         "LANG=C.UTF-8"};
-    put_config(environment, config);
-    return environment;
-}
-
 Result<void> check_config(const std::vector<NameValue>& config) {
     if (config.size() > max_pairs) return client_error("too many configuration values");
     for (const auto& [key, value] : config) {
@@ -83,22 +74,25 @@ Result<void> check_variables(const std::vector<NameValue>& variables) {
 
 }  // namespace
 
-void add_git_config(std::vector<std::string>& environment, const NameValue& value) {
-    constexpr std::string_view opening = "GIT_CONFIG_COUNT=";
-    const auto count = std::find_if(environment.begin(), environment.end(),
-                                    [&](const std::string& one) { return one.starts_with(opening); });
-    if (count == environment.end()) return put_config(environment, {value});
-    const std::string number = count->substr(opening.size());
-    *count = std::string(opening) + std::to_string(parse_decimal(number).value_or(0) + 1);
-    environment.push_back("GIT_CONFIG_KEY_" + number + "=" + value.first);
-    environment.push_back("GIT_CONFIG_VALUE_" + number + "=" + value.second);
+bool GitEnvironment::sets(std::string_view end) const {
+    return std::any_of(config.begin(), config.end(),
+                       [&](const NameValue& value) { return fold_case(value.first).ends_with(end); });
 }
 
-void add_object_checks(std::vector<std::string>& environment) {
-    add_git_config(environment, {"receive.fsckObjects", "true"});
+// PATH is fixed, and HOME leads nowhere: no file of a user configures git here. /etc/gitconfig does, for it
+// is the operator's.
+std::vector<std::string> GitEnvironment::lines() const {
+    std::vector<std::string> all{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "LANG=C.UTF-8"};
+    put_config(all, config);
+    all.insert(all.end(), variables.begin(), variables.end());
+    return all;
+}
+
+void add_object_checks(GitEnvironment& environment) {
+    environment.config.emplace_back("receive.fsckObjects", "true");
     for (const char* tolerated : {"badTimezone", "missingNameBeforeEmail", "missingSpaceBeforeDate",
                                   "missingSpaceBeforeEmail", "zeroPaddedFilemode"})
-        add_git_config(environment, {std::string("receive.fsck.") + tolerated, "ignore"});
+        environment.config.emplace_back(std::string("receive.fsck.") + tolerated, "ignore");
 }
 
 std::string variable_of(const Open& open, std::string_view name) {
@@ -124,23 +118,22 @@ bool is_allowed_git_config(std::string_view name) {
 }
 
 std::vector<std::string> plain_git_environment(const std::string& path) {
-    return base_environment({{"safe.directory", path}});
+    return GitEnvironment{{{"safe.directory", path}}, {}}.lines();
 }
 
-Result<std::vector<std::string>> git_environment(const Open& open, const std::string& path) {
+Result<GitEnvironment> git_environment(const Open& open, const std::string& path) {
     if (auto checked = check_config(open.config); !checked) return pass_on(checked);
     if (auto checked = check_variables(open.env); !checked) return pass_on(checked);
-    std::vector<NameValue> config{{"safe.directory", path}};
-    config.insert(config.end(), open.config.begin(), open.config.end());
-    auto environment = base_environment(config);
+    GitEnvironment environment{{{"safe.directory", path}}, {}};
+    environment.config.insert(environment.config.end(), open.config.begin(), open.config.end());
     if (open.git_protocol) {
         auto protocol = GitProtocol::parse(*open.git_protocol);
         if (!protocol) return pass_on(protocol);
-        environment.push_back("GIT_PROTOCOL=" + protocol->text());
+        environment.variables.push_back("GIT_PROTOCOL=" + protocol->text());
     }
     for (const auto& [name, value] : open.env) {
         std::string variable = name;
-        environment.push_back(variable.append("=").append(value));
+        environment.variables.push_back(variable.append("=").append(value));
     }
     return environment;
 }

@@ -11,17 +11,24 @@
 
 namespace gerve {
 
-// "NAME=value" for each variable, in a fixed order: PATH, HOME, LANG, GIT_CONFIG_*, GIT_PROTOCOL, GERVE_*.
+// What git and its hooks get, and nothing else.
+struct GitEnvironment {
+    std::vector<NameValue> config;       // as GIT_CONFIG_*: for this git, above all files
+    std::vector<std::string> variables;  // "NAME=value": GIT_PROTOCOL, GERVE_*
+
+    // Whether `config` has a key that ends so, in small letters: ".hiderefs".
+    [[nodiscard]] bool sets(std::string_view end) const;
+    // "NAME=value" for each, in a fixed order: PATH, HOME, LANG, GIT_CONFIG_*, and the variables.
+    [[nodiscard]] std::vector<std::string> lines() const;
+};
+
 // `path` is the repository's absolute path, the one directory that git may find owned by somebody else.
 // Errors: client, for a variable or a configuration key that is not on the list, stands twice, or holds
 // control characters.
-[[nodiscard]] Result<std::vector<std::string>> git_environment(const Open& open, const std::string& path);
-
-// Adds a configuration value behind those that are there. `environment` is of git_environment().
-void add_git_config(std::vector<std::string>& environment, const NameValue& value);
+[[nodiscard]] Result<GitEnvironment> git_environment(const Open& open, const std::string& path);
 
 // Has receive-pack check the objects that are pushed, but for what the histories of old projects are full of.
-void add_object_checks(std::vector<std::string>& environment);
+void add_object_checks(GitEnvironment& environment);
 
 // What a gateway says of a session by a variable of git's environment; empty: nothing.
 [[nodiscard]] std::string variable_of(const Open& open, std::string_view name);

@@ -11,14 +11,12 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t max_output = 1 << 20;
-
 // Appends what has come; false at the end of the stream.
 bool read_some(int fd, std::string& output) {
     char chunk[16384];
     const ssize_t got = ::read(fd, chunk, sizeof chunk);
     if (got < 0) return errno == EAGAIN || errno == EINTR;
-    const std::size_t room = max_output - std::min(max_output, output.size());
+    const std::size_t room = max_git_output - std::min(max_git_output, output.size());
     output.append(chunk, std::min(room, static_cast<std::size_t>(got)));
     return got > 0;
 }

@@ -9,9 +9,11 @@
 
 namespace gerve {
 
+constexpr std::size_t max_git_output = 1 << 20;
+
 struct GitRun {
     GitEnd end;
-    std::string output;  // both of its streams, at most 1 MiB
+    std::string output;  // both of its streams, at most max_git_output bytes: what goes beyond is dropped
 };
 
 // Blocks until git and whoever holds its streams have ended, or until the deadline: then its group is killed.

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "gerve/relay/pkt_length.h"
 
 namespace gerve {
 
@@ -27,7 +27,7 @@ class PktLines {
             if (have_ < length_size) {
                 take_length(bytes);
                 if (have_ < length_size) break;
-                const auto size = packet_size();
+                const auto size = parse_pkt_length({length_, length_size});
                 if (!size) return false;
                 if (*size > length_size) {
                     left_ = *size - length_size;
@@ -53,20 +53,13 @@ class PktLines {
     }
 
   private:
-    static constexpr std::size_t length_size = 4;
+    static constexpr std::size_t length_size = pkt_length_size;
 
     void take_length(std::string_view& bytes) {
         const std::size_t taken = std::min(length_size - have_, bytes.size());
         std::copy_n(bytes.data(), taken, length_ + have_);
         have_ += taken;
         bytes.remove_prefix(taken);
-    }
-    // 3 is no length of a packet.
-    [[nodiscard]] std::optional<std::size_t> packet_size() const {
-        std::size_t size = 0;
-        const auto [end, error] = std::from_chars(length_, length_ + length_size, size, 16);
-        if (error != std::errc() || end != length_ + length_size || size == 3) return std::nullopt;
-        return size;
     }
     static Kind kind_of(std::size_t size) {
         return size == 0 ? Kind::flush : size == 1 ? Kind::delimiter : Kind::response_end;

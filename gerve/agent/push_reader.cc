@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <map>
 #include <utility>
 
 #include "authz/base/display.h"
@@ -180,40 +180,40 @@ void PushReader::take_output(std::string_view bytes) {
 // "ID REF", in the first with the capabilities behind a zero byte.
 void PushReader::take_advertised(std::string_view line) {
     line = chomp(line.substr(0, line.find('\0')));
-    if (++advertised_refs_ > max_advertised) return advertised_.clear();
-    const std::hash<std::string_view> hash;
-    advertised_.push_back(hash(line));
-    advertised_.push_back(hash(line.substr(std::min(line.size(), line.find(' ') + 1))));
+    advertises_more_ = advertises_more_ || advertised_.size() + line.size() >= max_advertised;
+    if (!advertises_more_) advertised_.append(line).append("\n");
 }
 
 void PushReader::compare_with_advertisement(std::vector<RefChange>& changes) const {
-    if (output_ == Output::advertisement || advertised_refs_ > max_advertised) return;
+    if (output_ == Output::advertisement || advertises_more_) return;
     const auto doubtful = [](const RefChange& change) {
         return change.settled || is_no_object(change.new_id);
     };
     if (std::none_of(changes.begin(), changes.end(), doubtful)) return;
-    auto sorted = advertised_;
-    std::sort(sorted.begin(), sorted.end());
-    const std::hash<std::string_view> hash;
-    const auto has = [&](const std::string& line) {
-        return std::binary_search(sorted.begin(), sorted.end(), hash(line));
-    };
+    std::map<std::string_view, std::string_view> id_of;  // ordered: a pusher can choose names that collide
+    for (std::string_view line : split(advertised_, '\n')) {
+        const std::string_view id = take_word(line);
+        id_of.emplace(line, id);
+    }
     for (RefChange& change : changes) {
+        const auto advertised = id_of.find(change.ref);
         const bool deletes = is_no_object(change.new_id);
         if (change.settled && change.outcome == RefOutcome::taken && change.old_id != change.new_id &&
-            !deletes && has(change.new_id + " " + change.ref))
+            !deletes && advertised != id_of.end() && advertised->second == change.new_id)
             change.outcome = RefOutcome::refused;
-        if (deletes && change.outcome == RefOutcome::taken && !has(change.ref))
+        if (deletes && change.outcome == RefOutcome::taken && advertised == id_of.end())
             change.old_id.assign(change.old_id.size(), '0');
     }
 }
 
 bool PushReader::take_answer(PktLines::Kind kind, std::string_view payload) {
     if (output_ == Output::advertisement) {
-        if (kind == PktLines::Kind::data) take_advertised(payload);
-        if (kind == PktLines::Kind::data) return true;
-        output_ = Output::report;
-        answers_.show(65'520);
+        if (kind == PktLines::Kind::data) {
+            take_advertised(payload);
+        } else {
+            output_ = Output::report;
+            answers_.show(65'520);
+        }
         return true;
     }
     if (!has_side_band_) return take_report_packet(kind, payload);

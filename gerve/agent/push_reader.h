@@ -68,9 +68,10 @@ class PushReader {
     bool has_options_ = false;
     bool is_signed_ = false;
 
-    static constexpr std::size_t max_advertised = 200'000;  // refs; of more, none is compared
-    std::vector<std::uint64_t> advertised_;                 // hashes of "ID REF", and of "REF"
-    std::size_t advertised_refs_ = 0;
+    static constexpr std::size_t max_advertised =
+        2 << 20;              // bytes; of a longer advertisement nothing is compared
+    std::string advertised_;  // "ID REF\n" for each
+    bool advertises_more_ = false;
 
     static constexpr std::size_t max_certificate = 4 << 20;  // bytes
     std::string certificate_;

@@ -60,7 +60,7 @@ Result<std::unordered_set<std::string>> look_up(const GitPlace& place, const Ref
     for (const RefChange* const* one = begin; one != end; ++one) arguments.push_back((*one)->ref);
     const auto done = run(place, std::move(arguments), deadline);
     if (!done) return pass_on(done);
-    if (done->end.signal != 0 || done->end.code != 0)
+    if (done->end.signal != 0 || done->end.code != 0 || done->output.size() == max_git_output)
         return internal_error("git does not tell the refs of " + place.path);
     std::unordered_set<std::string> there;
     for (const std::string_view line : split(done->output, '\n')) there.emplace(line);

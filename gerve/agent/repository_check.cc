@@ -58,17 +58,8 @@ constexpr std::size_t longest_config = 256 * 1024;
 std::optional<std::string> config_content(int directory, const char* name) {
     const Fd file(::openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file) return errno == ENOENT ? std::optional(std::string()) : std::nullopt;
-    std::string content(longest_config, '\0');
-    std::size_t have = 0;
-    while (have < content.size()) {
-        const ssize_t got = ::read(file.get(), content.data() + have, content.size() - have);
-        if (got < 0) return std::nullopt;
-        if (got == 0) break;
-        have += static_cast<std::size_t>(got);
-    }
-    if (have == content.size()) return std::nullopt;
-    content.resize(have);
-    return content;
+    auto content = read_open_file(file, name, longest_config);
+    return content ? std::optional(std::move(*content)) : std::nullopt;
 }
 
 }  // namespace

@@ -147,12 +147,6 @@ tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& er
     return refuse_storage(operation.service, error);
 }
 
-// Whether a configuration value of the OPEN has a key that ends so.
-bool sets(const Open& open, std::string_view end) {
-    return std::any_of(open.config.begin(), open.config.end(),
-                       [&](const NameValue& value) { return fold_case(value.first).ends_with(end); });
-}
-
 }  // namespace
 
 tl::unexpected<Refusal> refuse(FailCode code, std::string why) {
@@ -195,8 +189,6 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .directory = *directory,
                         .path = {},
                         .environment = {},
-                        .hides_refs = sets(open, ".hiderefs"),
-                        .decides_checking = sets(open, ".fsckobjects"),
                         .yields = claimant_of(open).account.empty()};
     operation.path = config.root + "/" + operation.directory;
     if (auto resolved = resolve_admin(open, operation); !resolved) {

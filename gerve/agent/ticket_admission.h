@@ -10,6 +10,7 @@
 #include "authz/model/repo_path.h"
 #include "authz/model/ticket.h"
 #include "gerve/agent/agent_config.h"
+#include "gerve/agent/environment.h"
 #include "gerve/agent/nonce_cache.h"
 #include "gerve/relay/grv1.h"
 
@@ -55,15 +56,13 @@ struct Operation {
     AdminAction admin = AdminAction::none;
     RepoPath repo;
     std::uint64_t repo_id = 0;
-    std::optional<RepoPath> new_repo;      // rename: its name from now on
-    std::string branch;                    // set-head
-    std::string object_format = "sha1";    // create
-    std::string directory;                 // relative to the root
-    std::string path;                      // absolute
-    std::vector<std::string> environment;  // of git
-    bool hides_refs = false;               // by a configuration value of the OPEN
-    bool decides_checking = false;         // likewise, whether pushed objects are checked
-    bool yields = false;                   // nobody has logged in: git runs with the lowest priority
+    std::optional<RepoPath> new_repo;    // rename: its name from now on
+    std::string branch;                  // set-head
+    std::string object_format = "sha1";  // create
+    std::string directory;               // relative to the root
+    std::string path;                    // absolute
+    GitEnvironment environment;
+    bool yields = false;  // nobody has logged in: git runs with the lowest priority
 };
 
 // Service, path, environment. Does not look at the disk.

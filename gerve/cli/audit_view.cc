@@ -71,19 +71,6 @@ UnixMillis time_of(const AuditJson& event) {
     return time ? *time : 0;
 }
 
-std::string who(const AuditJson& event) {
-    for (const char* name : {"operator", "user", "deploy_key_of"}) {
-        const std::string text = text_in(event, name);
-        if (!text.empty()) return text;
-    }
-    if (text_in(event, "event") == "refused" && !text_in(event, "login").empty())
-        return text_in(event, "login");
-    const auto keys = event.find("keys");
-    if (keys == event.end() || !keys->is_array() || keys->empty()) return "-";
-    const std::string first = who(keys->front());
-    return keys->size() == 1 ? first : first + " +" + std::to_string(keys->size() - 1);
-}
-
 std::string fingerprint_of(const AuditJson& event) {
     const std::string own = text_in(event, "fingerprint");
     if (!own.empty()) return own;
@@ -165,19 +152,36 @@ Result<UnixMillis> parse_past(std::string_view text, UnixMillis now) {
         "' is not a time: write 2026-01-31, 2026-01-31T12:00:00Z, or 15m, 2h, 7d (before now)");
 }
 
+std::string audit_who(const AuditJson& event) {
+    for (const char* name : {"operator", "user", "deploy_key_of"}) {
+        const std::string text = text_in(event, name);
+        if (!text.empty()) return text;
+    }
+    if (text_in(event, "event") == "refused" && !text_in(event, "login").empty())
+        return text_in(event, "login");
+    const auto keys = event.find("keys");
+    if (keys == event.end() || !keys->is_array() || keys->empty()) return "-";
+    const std::string first = audit_who(keys->front());
+    return keys->size() == 1 ? first : first + " +" + std::to_string(keys->size() - 1);
+}
+
+std::string audit_clock(const AuditJson& event) {
+    std::string clock = one_line(text_in(event, "time").substr(0, clock_digits));
+    if (clock.size() > 10) clock[10] = ' ';
+    return clock;
+}
+
 std::string audit_heading() {
     return padded({"TIME (UTC)", "EVENT", "WHO", "ADDRESS", "WHAT"}, "RESULT");
 }
 
 std::string audit_row(const AuditJson& event) {
-    std::string clock = one_line(text_in(event, "time").substr(0, clock_digits));
-    if (clock.size() > 10) clock[10] = ' ';
     const std::string fingerprint = fingerprint_of(event);
     std::string last = one_line(audit_result(event));
     if (!fingerprint.empty())
         last += (last.empty() ? "" : "  ") + one_line(fingerprint.substr(0, short_fingerprint)) + "…";
-    return padded({clock, shown(text_in(event, "event")), shown(who(event)), shown(text_in(event, "address")),
-                   one_line(audit_what(event))},
+    return padded({audit_clock(event), shown(text_in(event, "event")), shown(audit_who(event)),
+                   shown(text_in(event, "address")), one_line(audit_what(event))},
                   last);
 }
 

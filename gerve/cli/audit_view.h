@@ -40,6 +40,10 @@ struct AuditFilter {
 // "2026-01-31T12:00:00Z", or 90s, 15m, 2h, 7d before now. Error: client.
 [[nodiscard]] Result<UnixMillis> parse_past(std::string_view text, UnixMillis now);
 
+// Of an event, for a person: who acted, or "-"; "2026-01-31 12:00:00". Put audit_who() through shown().
+[[nodiscard]] std::string audit_who(const AuditJson& event);
+[[nodiscard]] std::string audit_clock(const AuditJson& event);
+
 // One line for a person, and the headings above.
 [[nodiscard]] std::string audit_heading();
 [[nodiscard]] std::string audit_row(const AuditJson& event);

@@ -291,11 +291,12 @@ void declare_marks(Command& repo) {
 void declare_repositories(Command& root) {
     Command repo = root.group("repo", "Repositories.");
     const auto created = std::make_shared<RepositoryValues>();
-    repo.change("create", "Create an empty repository on its owner's file server.",
+    repo.change("create",
+                "Create an empty repository on its owner's file server; private, unless "
+                "repositories.default_visibility says otherwise.",
                 [created](Site& site) { return create(site, *created); })
         .argument(path_name, "The account that owns it, and its name", parsed(created->repo))
-        .flag("--private", "Only its owner and accounts with a grant may read it; the default",
-              created->is_private)
+        .flag("--private", "Only its owner and accounts with a grant may read it", created->is_private)
         .flag("--public", "Every account may read it, and every client over git:// where listen.git is set",
               created->is_public)
         .option("--object-format", "FORMAT", "sha1 (the default), or sha256, which cannot be changed later",

@@ -32,20 +32,20 @@ Setter count_into(std::size_t& into) {
     };
 }
 
-std::string name_of_pusher(const AuditJson& event) {
-    const std::string user = text_in(event, "user");
-    if (!user.empty()) return user;
-    return text_in(event, "deploy_key_of").empty() ? "-" : "deploy key";
-}
+// One ref of a push.
+struct Entry {
+    AuditJson event;
+    AuditJson change;
+};
 
-// The members of an event that say who and when, and those of one of its refs.
-Json entry_of(const AuditJson& event, const AuditJson& change) {
-    Json entry;
+// The members of the event that say who and when, and those of the ref.
+Json json_of(const Entry& entry) {
+    Json json;
     for (const char* name : {"time", "request", "user", "deploy_key_of", "fingerprint", "address", "door"}) {
-        if (event.contains(name)) entry[name] = event[name];
+        if (entry.event.contains(name)) json[name] = entry.event[name];
     }
-    for (const auto& [name, value] : change.items()) entry[name] = value;
-    return entry;
+    for (const auto& [name, value] : entry.change.items()) json[name] = value;
+    return json;
 }
 
 // A repository that was deleted still has a history, under the name that it had.
@@ -56,22 +56,21 @@ std::string name_in_events(Site& site, const RepoPath& path) {
 }
 
 // Adds the refs of one push that were asked for. False: there are as many as were asked for.
-bool add_entries(std::vector<Json>& entries, const std::string& text, const HistoryValues& values) {
-    const AuditJson event = AuditJson::parse(text, nullptr, false);
+bool add_entries(std::vector<Entry>& entries, const std::string& text, const HistoryValues& values) {
+    AuditJson event = AuditJson::parse(text, nullptr, false);
     if (!event.is_object() || !event.contains("refs") || !event["refs"].is_array()) return true;
-    for (const AuditJson& change : event["refs"]) {
+    const AuditJson refs = std::exchange(event["refs"], nullptr);
+    for (const AuditJson& change : refs) {
         if (!values.filter.takes_ref(change)) continue;
-        Json entry = entry_of(event, change);
-        entry["who"] = name_of_pusher(event);
-        entries.push_back(std::move(entry));
+        entries.push_back({event, change});
         if (entries.size() == values.most) return false;
     }
     return true;
 }
 
-std::vector<Json> find_entries(Site& site, const HistoryValues& values) {
+std::vector<Entry> find_entries(Site& site, const HistoryValues& values) {
     const std::string name = name_in_events(site, *values.repo);
-    std::vector<Json> entries;
+    std::vector<Entry> entries;
     for (PushPage page{values.since.value_or(0), events_at_once, 0};; page.skipped += events_at_once) {
         const auto events = need_backend(read_push_events(site.database(), name, page));
         for (const std::string& event : events) {
@@ -81,10 +80,10 @@ std::vector<Json> find_entries(Site& site, const HistoryValues& values) {
     }
 }
 
-std::string outcome_cell(const AuditJson& entry) {
-    std::string text = text_in(entry, "outcome");
-    if (!text_in(entry, "why").empty()) text += ": " + text_in(entry, "why");
-    if (text_in(entry, "forced") == "unknown") text += " (perhaps forced)";
+std::string outcome_cell(const AuditJson& change) {
+    std::string text = text_in(change, "outcome");
+    if (!text_in(change, "why").empty()) text += ": " + text_in(change, "why");
+    if (text_in(change, "forced") == "unknown") text += " (perhaps forced)";
     return text;
 }
 
@@ -92,18 +91,15 @@ int show_history(Site& site, const HistoryValues& values) {
     const auto entries = find_entries(site, values);
     if (values.json) {
         Json out = Json::array();
-        for (const Json& entry : entries) out.push_back(entry);
+        for (const Entry& entry : entries) out.push_back(json_of(entry));
         print_json(out);
         return 0;
     }
     Table table({"TIME (UTC)", "WHO", "KIND", "REF", "OLD", "NEW", "OUTCOME"});
-    for (const Json& entry : entries) {
-        const AuditJson plain = entry;
-        std::string clock = text_in(plain, "time").substr(0, 19);
-        if (clock.size() > 10) clock[10] = ' ';
-        table.add({one_line(clock), shown(text_in(plain, "who")), one_line(text_in(plain, "kind")),
-                   shown(text_in(plain, "ref")), one_line(text_in(plain, "old").substr(0, short_id)),
-                   one_line(text_in(plain, "new").substr(0, short_id)), one_line(outcome_cell(plain))});
+    for (const auto& [event, change] : entries) {
+        table.add({audit_clock(event), shown(audit_who(event)), one_line(text_in(change, "kind")),
+                   shown(text_in(change, "ref")), one_line(text_in(change, "old").substr(0, short_id)),
+                   one_line(text_in(change, "new").substr(0, short_id)), one_line(outcome_cell(change))});
     }
     table.print("no pushes");
     return 0;

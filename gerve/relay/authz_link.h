@@ -35,7 +35,7 @@ class AuthzLink {
     enum class Readiness { ready, directory_away, authz_away };
     asio::awaitable<Readiness> ready(std::chrono::milliseconds patience);
     // About an operation, or a client that has logged in. Kept until authz has it, in order; when there are
-    // too many, the oldest are dropped.
+    // too many, the oldest are dropped. One that authz refuses to take is dropped and logged.
     using Report = std::variant<SessionReport, ProofReport, RefusalReport, PushReport>;
     void report(Report report);
     // Whether a report is still to be taken by authz.

@@ -1,8 +1,9 @@
 #include "gerve/relay/packet_stream.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
+
+#include "gerve/relay/pkt_length.h"
 
 namespace gerve {
 
@@ -39,16 +40,13 @@ void PacketStream::take(std::string_view bytes) {
 
 void PacketStream::take_header() {
     have_ = 0;
-    unsigned length = 0;
-    const auto [end, error] = std::from_chars(header_, header_ + header_size, length, 16);
-    const bool is_length = error == std::errc() && end == header_ + header_size;
-    // 0000 flush, 0001 delimiter, 0002 end of a response; 0003 is none.
-    if (!is_length || length == 3) {
+    const auto length = parse_pkt_length({header_, header_size});
+    if (!length) {
         raw_ = std::string_view(header_, header_size) == "PACK" ? Raw::pack : Raw::garbage;
         return;
     }
-    flushed_ = length == 0;
-    left_ = length > header_size ? length - header_size : 0;
+    flushed_ = *length == 0;
+    left_ = *length > header_size ? static_cast<std::uint32_t>(*length - header_size) : 0;
 }
 
 }  // namespace gerve

@@ -280,6 +280,7 @@ class Relay {
         if (part.type == grv1::FrameType::report) {
             const auto parsed = grv1::parse_report(part.payload, outcome_.report);
             if (!parsed) outcome_.bad_report = describe(parsed.error());
+            return false;
         }
         if (part.type != grv1::FrameType::exit) return false;
         const auto exit = grv1::parse_exit(part.payload);

@@ -1,11 +1,11 @@
 #include "gerve/worker/git_request.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "authz/model/messages.h"
 #include "authz/model/url_path.h"
+#include "gerve/relay/pkt_length.h"
 
 namespace gerve {
 namespace {
@@ -50,13 +50,11 @@ Result<std::string> parse_parameters(std::string_view rest) {
 }  // namespace
 
 Result<std::size_t> git_request_size(std::string_view header) {
-    unsigned length = 0;
-    const char* end = header.data() + git_request_header;
-    const auto [stopped, error] = std::from_chars(header.data(), end, length, 16);
-    if (error != std::errc() || stopped != end) return malformed("not a pkt-line");
-    if (length <= git_request_header || length > max_git_request)
+    const auto length = parse_pkt_length(header.substr(0, git_request_header));
+    if (!length) return malformed("not a pkt-line");
+    if (*length <= git_request_header || *length > max_git_request)
         return malformed("the packet length is invalid");
-    return length;
+    return *length;
 }
 
 Result<GitRequest> parse_git_request(std::string_view packet) {

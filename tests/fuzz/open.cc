@@ -43,7 +43,7 @@ void check_use(const Open& open) {
     }
     const auto environment = git_environment(open, "/srv/git/o/r.git");
     if (!environment) return;
-    for (const std::string& variable : *environment) {
+    for (const std::string& variable : environment->lines()) {
         require(variable.find('=') != std::string::npos && variable.front() != '=', "a variable has a name");
         require(!variable.starts_with("LD_") && !variable.starts_with("GIT_SSH"), "and one of the list");
         fuzz::require_one_clean_line(variable);

@@ -262,7 +262,7 @@ def test_an_administrator_finds_who_moved_a_branch(site, book, work, alice, proj
     assert [(one["ref"], one["kind"]) for one in entries] == [
         ("refs/heads/feature", "delete"), ("refs/heads/main", "forced-update"), ("refs/heads/feature", "create"),
         ("refs/heads/main", "create")]
-    assert entries[1]["who"] == alice.login and entries[1]["new"] == forced_to
+    assert entries[1]["user"] == alice.login and entries[1]["new"] == forced_to
     assert [one["kind"] for one in history("feature")] == ["delete", "create"]
     assert [one["kind"] for one in history("--forced")] == ["forced-update"]
     table = site.gerve("repo", "history", project.path, "main").stdout.splitlines()

@@ -17,7 +17,11 @@ TEST_CASE("the environment holds what the specification names and nothing else")
     open.git_protocol = "version=2";
     open.env = {{"GERVE_USER", "mojombo"}, {"GERVE_KEY", "SHA256:abc"}};
     open.config = {{"receive.maxInputSize", "1000"}};
-    CHECK(git_environment(open, "/srv/git/o/r.git") ==
+    const auto environment = git_environment(open, "/srv/git/o/r.git");
+    REQUIRE(environment);
+    CHECK(environment->sets(".maxinputsize"));
+    CHECK_FALSE(environment->sets(".hiderefs"));
+    CHECK(environment->lines() ==
           std::vector<std::string>{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "LANG=C.UTF-8",
                                    "GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=safe.directory",
                                    "GIT_CONFIG_VALUE_0=/srv/git/o/r.git",
