@@ -8,6 +8,8 @@ RepositoriesConfig read_repositories(TomlTable table) {
     RepositoriesConfig config;
     config.default_visibility =
         table.choice("default_visibility", visibility_names, config.default_visibility);
+    config.keep_lost = std::chrono::ceil<std::chrono::days>(
+        table.duration("keep_lost", config.keep_lost, std::chrono::hours(0), std::chrono::days(3650)));
     return config;
 }
 

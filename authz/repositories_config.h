@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <string_view>
 
 namespace gerve {
@@ -14,6 +15,8 @@ constexpr std::array<std::string_view, 2> visibility_names{"private", "public"};
 
 struct RepositoriesConfig {
     Visibility default_visibility = Visibility::only_owner;  // of new repositories, unless a command says
+    // For how long file servers keep what a push deleted or forced away; 0: they do not. At most ten years.
+    std::chrono::days keep_lost{90};
 };
 
 [[nodiscard]] RepositoriesConfig read_repositories(TomlTable table);

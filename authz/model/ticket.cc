@@ -22,6 +22,7 @@ enum class Tlv : std::uint16_t {
     admin = 13,
     admin_argument = 14,
     takes_report = 16,
+    keep_lost = 17,
     object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
 };
 
@@ -58,6 +59,8 @@ std::string encode_tlvs(const Open& open, const TicketKey* key) {
     if (!open.admin_argument.empty()) put_tlv(out, Tlv::admin_argument, open.admin_argument);
     if (!open.object_format.empty()) put_tlv(out, Tlv::object_format, open.object_format);
     if (open.takes_report) put_tlv(out, Tlv::takes_report, number_bytes(std::uint8_t{1}));
+    if (open.service == Service::admin || needs_write(open.service))
+        put_tlv(out, Tlv::keep_lost, number_bytes(static_cast<std::uint32_t>(open.keep_lost.count())));
     return out;
 }
 
@@ -105,6 +108,14 @@ Result<void> take_flag(bool& field, std::string_view value, std::uint16_t type) 
     return {};
 }
 
+Result<void> take_days(std::chrono::days& field, std::string_view value, std::uint16_t type) {
+    constexpr std::uint32_t most = 100 * 366;
+    std::uint32_t number = 0;
+    if (!take_number(number, value, type) || number > most) return bad_tlv(type);
+    field = std::chrono::days(number);
+    return {};
+}
+
 Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_view value) {
     Open& open = received.open;
     switch (static_cast<Tlv>(type)) {
@@ -123,6 +134,7 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::admin: return take_text(open.admin, value, type);
         case Tlv::admin_argument: return take_text(open.admin_argument, value, type);
         case Tlv::takes_report: return take_flag(open.takes_report, value, type);
+        case Tlv::keep_lost: return take_days(open.keep_lost, value, type);
         case Tlv::object_format:
             if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));
             return take_text(open.object_format, value, type);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -60,10 +61,14 @@ struct Open {
     std::vector<NameValue> env;     // GERVE_* of the hooks
     std::vector<NameValue> config;  // git -c key=value
     std::uint64_t repo_id = 0;      // 0: not given
-    std::string admin;              // "create", "rename", "delete", "fsck", "size", "set-head"
-    std::string admin_argument;     // rename: the new storage path; set-head: the branch
-    std::string object_format;      // create: "sha256"; empty: "sha1"
-    bool takes_report = false;      // the gateway accepts REPORT frames
+    std::string admin;              // "create", "rename", "delete", "fsck", "size", "set-head", "restore-ref"
+    // rename: the new storage path; set-head: the branch; restore-ref: the ref, a space, and an object id
+    std::string admin_argument;
+    std::string object_format;  // create: "sha256"; empty: "sha1"
+    bool takes_report = false;  // the gateway accepts REPORT frames
+    // receive-pack, admin: for how long the agent keeps what a ref named before it was deleted or forced
+    // away; 0: it does not.
+    std::chrono::days keep_lost{90};
 };
 
 // The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without

@@ -98,7 +98,7 @@ std::vector<Destination> make_destinations(const TicketKey& key, const Route& ro
     return destinations;
 }
 
-Result<Authorization> grant(const TicketKey& key, const Inquiry& inquiry, Errand errand) {
+Result<Authorization> grant(const Signer& signer, const Inquiry& inquiry, Errand errand) {
     const Repository& repository = *inquiry.repository;
     if (!inquiry.route) {
         return unavailable("no route for " + repository.path.owner().text() +
@@ -106,8 +106,9 @@ Result<Authorization> grant(const TicketKey& key, const Inquiry& inquiry, Errand
     }
     const ServerName& server = inquiry.route->server;
     std::string notice = repository.moved ? messages::moved(errand.asked_for, repository.path) : "";
-    auto destinations =
-        make_destinations(key, *inquiry.route, make_open(repository, std::move(errand), server));
+    Open open = make_open(repository, std::move(errand), server);
+    open.keep_lost = signer.keep_lost;
+    auto destinations = make_destinations(signer.key, *inquiry.route, std::move(open));
     if (destinations.empty()) return unavailable("server " + server.text() + " has no endpoint");
     return Granted{repository.path, std::move(notice), std::get<Allow>(inquiry.decision).because,
                    std::move(destinations)};
@@ -195,7 +196,7 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     if (!on_record) {
         return Refused{messages::cannot_record(request.request), ExitStatus::unavailable, Rule::unrecorded};
     }
-    return grant(signer_.key, *inquiry,
+    return grant(signer_, *inquiry,
                  {request.service, request.repo, request.git_protocol, request.request,
                   hook_environment(**principal, *inquiry->repository, request), request.takes_report});
 }
@@ -209,7 +210,7 @@ Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
     if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {
         return Refused{deny->told, deny->exit, deny->because};
     }
-    return grant(signer_.key, *inquiry,
+    return grant(signer_, *inquiry,
                  {Service::upload_pack, request.repo, request.git_protocol, request.request,
                   hook_environment(*inquiry->repository, request.request, request.client, "git"),
                   request.takes_report});

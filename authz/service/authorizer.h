@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "authz/audit/audit.h"
+#include "authz/repositories_config.h"
 #include "authz/service/handle.h"
 #include "authz/service/peers.h"
 #include "authz/store/directory.h"
@@ -16,10 +17,12 @@ namespace gerve {
 
 // What every thread shares and none changes.
 struct Signer {
-    explicit Signer(TicketKey first, const std::vector<TicketKey>& others = {})
-        : key(std::move(first)), seal(key, others) {}
+    explicit Signer(TicketKey first, const std::vector<TicketKey>& others = {},
+                    const RepositoriesConfig& repositories = {})
+        : key(std::move(first)), seal(key, others), keep_lost(repositories.keep_lost) {}
     TicketKey key;
     HandleSeal seal;
+    std::chrono::days keep_lost;  // what each ticket says of it
 };
 
 // Who asks, as the table of peers has it.

@@ -29,6 +29,9 @@ AdminResult dispatch(const Repositories& repositories, const Operation& operatio
         case AdminAction::rename: return result_of(repositories.rename(repo, operation.new_repo.value(), id));
         case AdminAction::remove: return result_of(repositories.remove(repo, id));
         case AdminAction::set_head: return result_of(repositories.set_head(repo, id, operation.branch));
+        case AdminAction::restore_ref:
+            return result_of(repositories.restore_ref(repo, id, operation.restoring, operation.keep_lost)
+                                 .map([](const RestoredRef& restored) { return restored.text(); }));
         case AdminAction::size: break;
         default: return failed(Error{ErrorKind::internal, "", "not an operation on repositories"});
     }

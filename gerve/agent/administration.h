@@ -16,8 +16,8 @@ struct AdminResult {
     std::string error;   // for the standard error
 };
 
-// create, rename, remove, size or set_head. Blocks; does not throw. (fsck runs like a git service, since it
-// takes long.)
+// create, rename, remove, size, set_head or restore_ref. Blocks; does not throw. (fsck runs like a git
+// service, since it takes long.)
 [[nodiscard]] AdminResult perform_admin(const AgentConfig& config, const Operation& operation);
 
 // STDOUT and STDERR, where there is anything, and EXIT.

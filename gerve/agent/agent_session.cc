@@ -171,9 +171,7 @@ void AgentSession::end(const std::string& reason) {
 // A shortage passes when others have ended, so it is waited for like a turn.
 asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
     GitEnvironment environment = operation.environment;
-    if (place_.gives_any && !environment.sets(".hiderefs"))
-        environment.config.emplace_back("uploadpack.allowAnySHA1InWant", "true");
-    if (place_.checks_objects && !environment.sets(".fsckobjects")) add_object_checks(environment);
+    add_settings(environment, place_.settings, {operation.who, request_});
     const GitStart start{config_->git,
                          git_arguments(operation),
                          environment.lines(),
@@ -219,10 +217,12 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
     });
     if (writes) co_await finish_push(operation, reader->push());
     facts_ = co_await find_facts(operation, report, *reader);
+    co_await keep_lost(operation);
     if (operation.admin == AdminAction::fsck) report = co_await tell_leftovers(operation, report);
     turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
     const std::string told = takes_report_ ? grv1::encode_report(facts_) : "";
     co_await deliver(report, told + grv1::encode_exit(report));
+    co_await collect(operation);
 }
 
 // The last frames of a session that ran.

@@ -3,6 +3,8 @@
 
 #include "gerve/agent/agent_session.h"
 #include "gerve/agent/default_branch.h"
+#include "gerve/agent/garbage.h"
+#include "gerve/agent/lost_objects.h"
 #include "gerve/agent/push_settling.h"
 #include "gerve/agent/repositories.h"
 
@@ -13,6 +15,10 @@ using grv1::FrameType;
 
 // For finding out which updates were forced: the client waits for its exit status meanwhile.
 constexpr std::chrono::milliseconds forced_patience(500);
+
+DiskShare share_of(const Operation& operation) {
+    return {operation.repo.owner().folded(), operation.repo.folded()};
+}
 
 }  // namespace
 
@@ -46,14 +52,49 @@ asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& op
     std::function<std::vector<RefChange>()> work = [place, settled = changes, deadline]() mutable {
         if (const auto done = settle_outcomes(place, settled, deadline); !done)
             log::error("a push cannot be settled", {{"why", describe(done.error())}});
-        check_deletions(place, settled, deadline);
+        if (const auto done = check_deletions(place, settled, deadline); !done)
+            log::error("deletions of a push cannot be checked", {{"why", describe(done.error())}});
         (void)mark_possibly_forced(settled);
         find_forced(place, settled, deadline);
         return std::move(settled);
     };
-    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
-    auto settled = co_await disk_.call(lane_.state.settling, std::move(share), std::move(work), patience);
+    auto settled = co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
     co_return settled ? std::move(*settled) : std::move(changes);
+}
+
+// Before the client learns that the push has ended: a crash loses nothing that it knows of.
+asio::awaitable<void> AgentSession::keep_lost(const Operation& operation) {
+    auto lost = lost_objects(facts_.changes);
+    if (lost.empty()) co_return;
+    const auto patience = config_->limits.storage_timeout;
+    std::function<Result<void>()> work = [place = GitPlace{config_->git, operation.path, place_.head},
+                                          lost = std::move(lost),
+                                          keeping = Keeping{operation.keep_lost, {operation.who, request_}},
+                                          deadline = std::chrono::steady_clock::now() + patience] {
+        return keep_objects(place, lost, keeping, deadline);
+    };
+    const auto kept =
+        co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
+    if (kept && *kept) co_return;
+    const Error why = kept ? kept->error() : silent_disk(operation.path);
+    log::error("what a push deleted or forced away is not kept",
+               {{"request", request_}, {"why", describe(why)}});
+}
+
+// When nobody waits any more.
+asio::awaitable<void> AgentSession::collect(const Operation& operation) {
+    const PushFacts pushed = facts_.push.value_or(PushFacts{});
+    if (!place_.settings.collects_garbage || pushed.taken + pushed.unknown == 0) co_return;
+    const auto patience = config_->limits.storage_timeout;
+    std::function<Result<void>()> work = [place = GitPlace{config_->git, operation.path, place_.head},
+                                          settings = place_.settings,
+                                          deadline = std::chrono::steady_clock::now() + patience] {
+        if (!settings.has_garbage_limits && !may_need_collection(place.path)) return Result<void>();
+        return collect_garbage(place, deadline);
+    };
+    const auto done =
+        co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
+    if (done && !*done) log::warn("git gc failed", {{"request", request_}, {"why", describe(done->error())}});
 }
 
 // After a push, whatever has become of it: what is there now is looked at.
@@ -67,8 +108,7 @@ asio::awaitable<void> AgentSession::finish_push(const Operation& operation, cons
     std::function<Result<PushEnd>()> work = [place, first, pushed = made] {
         return first ? settle_default_branch(place, pushed) : look_for_kept_head(place);
     };
-    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
-    const auto end = co_await disk_.call(lane_.state.looks, std::move(share), std::move(work),
+    const auto end = co_await disk_.call(lane_.state.looks, share_of(operation), std::move(work),
                                          config_->limits.storage_timeout);
     if (!end || !*end) {
         const Error why = end ? end->error() : silent_disk(operation.path);
@@ -88,9 +128,8 @@ asio::awaitable<void> AgentSession::finish_push(const Operation& operation, cons
 // Behind what git fsck said. A repository with leftovers is not sound.
 asio::awaitable<grv1::Exit> AgentSession::tell_leftovers(const Operation& operation, grv1::Exit exit) {
     std::function<std::string()> work = [path = operation.path] { return leftover_lines(path); };
-    DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
-    const auto lines =
-        co_await disk_.call(lane_.state.administration, std::move(share), std::move(work), DiskWait::forever);
+    const auto lines = co_await disk_.call(lane_.state.administration, share_of(operation), std::move(work),
+                                           DiskWait::forever);
     if (!lines || lines->empty()) co_return exit;
     const std::string frame = grv1::encode_frame(FrameType::stdout_data, *lines);
     static_cast<void>(co_await connection_->send(frame));

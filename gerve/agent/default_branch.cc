@@ -10,8 +10,6 @@
 #include <filesystem>
 
 #include "authz/base/text.h"
-#include "gerve/agent/environment.h"
-#include "gerve/agent/git_run.h"
 
 namespace gerve {
 namespace {
@@ -21,21 +19,11 @@ namespace fs = std::filesystem;
 constexpr std::string_view branches = "refs/heads/";
 constexpr std::size_t most_packed = 1 << 20;  // bytes; a file of that size is of no new repository
 
-Result<std::string> run(const GitPlace& place, std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "--git-dir=" + place.path);
-    auto done = run_git({place.git, std::move(arguments), plain_git_environment(place.path)});
-    if (!done) return pass_on(done);
-    if (done->end.signal != 0 || done->end.code != 0) {
-        return internal_error("git failed in " + place.path + ": " + printable(trim(done->output), 512));
-    }
-    return std::move(done->output);
-}
-
 // Those of the refs that are there.
 Result<std::vector<std::string>> existing(const GitPlace& place, const std::vector<std::string>& refs) {
     std::vector<std::string> arguments{"for-each-ref", "--format=%(refname)", "--"};
     arguments.insert(arguments.end(), refs.begin(), refs.end());
-    auto output = run(place, std::move(arguments));
+    auto output = ask_in(place, std::move(arguments));
     if (!output) return pass_on(output);
     std::vector<std::string> found;
     for (const std::string_view line : split(trim(*output), '\n')) {
@@ -50,7 +38,7 @@ Result<bool> has_ref(const GitPlace& place, const std::string& ref) {
 }
 
 Result<void> name_in_head(const GitPlace& place, const std::string& ref) {
-    auto done = run(place, {"symbolic-ref", "-m", "gerve: default branch", "HEAD", ref});
+    auto done = ask_in(place, {"symbolic-ref", "-m", "gerve: default branch", "HEAD", ref});
     if (!done) return pass_on(done);
     return {};
 }

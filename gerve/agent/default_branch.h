@@ -8,15 +8,9 @@
 #include "authz/base/fd.h"
 #include "authz/base/result.h"
 #include "authz/model/repo_path.h"
+#include "gerve/agent/git_place.h"
 
 namespace gerve {
-
-// A repository in which git is run; see open_repository and read_head.
-struct GitPlace {
-    std::string git;   // the program
-    std::string path;  // absolute
-    std::string head;  // the ref that HEAD names; empty when it names a commit
-};
 
 // Whether there may be a branch: the next push is not the first one. In doubt there is one. Reads the disk.
 [[nodiscard]] bool has_branches(const Fd& repository, const std::string& path, const std::string& head);

@@ -88,13 +88,6 @@ std::vector<std::string> GitEnvironment::lines() const {
     return all;
 }
 
-void add_object_checks(GitEnvironment& environment) {
-    environment.config.emplace_back("receive.fsckObjects", "true");
-    for (const char* tolerated : {"badTimezone", "missingNameBeforeEmail", "missingSpaceBeforeDate",
-                                  "missingSpaceBeforeEmail", "zeroPaddedFilemode"})
-        environment.config.emplace_back(std::string("receive.fsck.") + tolerated, "ignore");
-}
-
 std::string variable_of(const Open& open, std::string_view name) {
     const auto known = std::find_if(open.env.begin(), open.env.end(),
                                     [&](const NameValue& variable) { return variable.first == name; });

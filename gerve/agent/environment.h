@@ -27,9 +27,6 @@ struct GitEnvironment {
 // control characters.
 [[nodiscard]] Result<GitEnvironment> git_environment(const Open& open, const std::string& path);
 
-// Has receive-pack check the objects that are pushed, but for what the histories of old projects are full of.
-void add_object_checks(GitEnvironment& environment);
-
 // What a gateway says of a session by a variable of git's environment; empty: nothing.
 [[nodiscard]] std::string variable_of(const Open& open, std::string_view name);
 

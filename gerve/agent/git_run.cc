@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 
 namespace gerve {
 namespace {
@@ -21,6 +22,17 @@ bool read_some(int fd, std::string& output) {
     return got > 0;
 }
 
+// Takes from the front of `input` what git has room for; false: there is no more to write, or git does not
+// read.
+bool write_some(int fd, std::string_view& input) {
+    while (!input.empty()) {
+        const ssize_t put = ::write(fd, input.data(), input.size());
+        if (put < 0) return errno == EAGAIN || errno == EINTR;
+        input.remove_prefix(static_cast<std::size_t>(put));
+    }
+    return false;
+}
+
 int wait_for(pollfd* streams, nfds_t count, steady_clock::time_point deadline) {
     if (deadline == steady_clock::time_point::max()) return ::poll(streams, count, -1);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
@@ -29,19 +41,24 @@ int wait_for(pollfd* streams, nfds_t count, steady_clock::time_point deadline) {
 
 }  // namespace
 
-Result<GitRun> run_git(const GitStart& start, steady_clock::time_point deadline) {
+Result<GitRun> run_git(const GitStart& start, steady_clock::time_point deadline, std::string_view input) {
     auto git = GitProcess::start(start);
     if (!git) return pass_on(git);
-    git->in.reset();
     std::string output;
-    pollfd streams[] = {{git->out.get(), POLLIN, 0}, {git->err.get(), POLLIN, 0}};
+    pollfd streams[] = {
+        {git->out.get(), POLLIN, 0}, {git->err.get(), POLLIN, 0}, {git->in.get(), POLLOUT, 0}};
+    pollfd& in = streams[2];
     while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+        if (in.fd >= 0 && !write_some(in.fd, input)) {
+            git->in.reset();
+            in.fd = -1;
+        }
         // The process goes with `git`.
         if (steady_clock::now() >= deadline) return unavailable("git took too long");
         const int ready = wait_for(streams, std::size(streams), deadline);
         if (ready < 0 && errno != EINTR) return internal_error(errno_text("poll"));
         if (ready <= 0) continue;
-        for (pollfd& stream : streams) {
+        for (pollfd& stream : std::span(streams, 2)) {
             if (stream.fd >= 0 && stream.revents != 0 && !read_some(stream.fd, output)) stream.fd = -1;
         }
     }

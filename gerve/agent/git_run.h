@@ -1,11 +1,12 @@
 // A git that is run to its end by whoever can wait for it.
 #pragma once
 
-#include <chrono>
 #include <string>
+#include <string_view>
 
 #include "authz/base/result.h"
 #include "gerve/agent/git_process.h"
+#include "gerve/loop/deadline.h"
 
 namespace gerve {
 
@@ -16,9 +17,9 @@ struct GitRun {
     std::string output;  // both of its streams, at most max_git_output bytes: what goes beyond is dropped
 };
 
-// Blocks until git and whoever holds its streams have ended, or until the deadline: then its group is killed.
-// Errors: as GitProcess::start; unavailable (the deadline).
-[[nodiscard]] Result<GitRun> run_git(const GitStart& start, std::chrono::steady_clock::time_point deadline =
-                                                                std::chrono::steady_clock::time_point::max());
+// Writes `input` to git and reads what it says. Blocks until git and whoever holds its streams have ended, or
+// until the deadline: then its group is killed. Errors: as GitProcess::start; unavailable (the deadline).
+[[nodiscard]] Result<GitRun> run_git(const GitStart& start, Deadline deadline = no_deadline,
+                                     std::string_view input = {});
 
 }  // namespace gerve

@@ -9,8 +9,6 @@
 #include <utility>
 
 #include "authz/base/text.h"
-#include "gerve/agent/environment.h"
-#include "gerve/agent/git_run.h"
 #include "gerve/agent/loose_history.h"
 
 namespace gerve {
@@ -23,13 +21,6 @@ constexpr std::size_t refs_at_once = 250;        // by one git
 constexpr std::size_t most_loose_commits = 100;  // of one update
 constexpr std::size_t most_loose_looks = 1000;   // different updates
 constexpr std::size_t most_git_looks = 32;
-
-// What refs/replace says is the pusher's word, not the history.
-Result<GitRun> run(const GitPlace& place, std::vector<std::string> arguments,
-                   steady_clock::time_point deadline) {
-    arguments.insert(arguments.begin(), {"--no-replace-objects", "--git-dir=" + place.path});
-    return run_git({place.git, std::move(arguments), plain_git_environment(place.path)}, deadline);
-}
 
 // A name that a ref can have, and that is no pattern; git takes no other (git-check-ref-format(1)).
 bool may_exist(const RefChange& change) {
@@ -58,12 +49,10 @@ Result<std::unordered_set<std::string>> look_up(const GitPlace& place, const Ref
                                                 steady_clock::time_point deadline) {
     std::vector<std::string> arguments{"for-each-ref", "--format=%(objectname) %(refname)", "--"};
     for (const RefChange* const* one = begin; one != end; ++one) arguments.push_back((*one)->ref);
-    const auto done = run(place, std::move(arguments), deadline);
-    if (!done) return pass_on(done);
-    if (done->end.signal != 0 || done->end.code != 0 || done->output.size() == max_git_output)
-        return internal_error("git does not tell the refs of " + place.path);
+    const auto said = ask_in(place, std::move(arguments), deadline);
+    if (!said) return pass_on(said);
     std::unordered_set<std::string> there;
-    for (const std::string_view line : split(done->output, '\n')) there.emplace(line);
+    for (const std::string_view line : split(*said, '\n')) there.emplace(line);
     return there;
 }
 
@@ -84,7 +73,7 @@ void judge(RefChange& change, const std::unordered_set<std::string>& there) {
 }
 
 Forced ask_git(const GitPlace& place, const RefChange& change, steady_clock::time_point deadline) {
-    const auto done = run(place, {"merge-base", "--is-ancestor", change.old_id, change.new_id}, deadline);
+    const auto done = run_in(place, {"merge-base", "--is-ancestor", change.old_id, change.new_id}, deadline);
     if (!done || done->end.signal != 0) return Forced::unknown;
     return done->end.code == 0 ? Forced::no : done->end.code == 1 ? Forced::yes : Forced::unknown;
 }
@@ -120,19 +109,24 @@ bool has_deletion(const std::vector<RefChange>& changes) {
     return std::any_of(changes.begin(), changes.end(), is_deletion);
 }
 
-void check_deletions(const GitPlace& place, std::vector<RefChange>& changes,
-                     steady_clock::time_point deadline) {
-    std::size_t looks = 0;
+Result<void> check_deletions(const GitPlace& place, std::vector<RefChange>& changes,
+                             steady_clock::time_point deadline) {
+    std::vector<RefChange*> not_loose;
+    std::vector<std::string> objects;
     for (RefChange& change : changes) {
-        if (!is_deletion(change)) continue;
-        const std::string file =
-            place.path + "/objects/" + change.old_id.substr(0, 2) + "/" + change.old_id.substr(2);
-        if (::access(file.c_str(), F_OK) == 0) continue;
-        if (++looks > most_git_looks || steady_clock::now() >= deadline) return;
-        const auto done = run(place, {"cat-file", "-e", change.old_id}, deadline);
-        if (done && done->end.signal == 0 && done->end.code != 0)
-            change.old_id.assign(change.old_id.size(), '0');
+        const std::string& id = change.old_id;
+        const std::string file = place.path + "/objects/" + id.substr(0, 2) + "/" + id.substr(2);
+        if (!is_deletion(change) || ::access(file.c_str(), F_OK) == 0) continue;
+        not_loose.push_back(&change);
+        objects.push_back(id);
     }
+    if (objects.empty()) return {};
+    const auto present = present_objects(place, objects, deadline);
+    if (!present) return pass_on(present);
+    for (RefChange* change : not_loose) {
+        if (!present->contains(change->old_id)) change->old_id.assign(change->old_id.size(), '0');
+    }
+    return {};
 }
 
 bool mark_possibly_forced(std::vector<RefChange>& changes) {

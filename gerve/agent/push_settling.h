@@ -6,7 +6,7 @@
 
 #include "authz/base/result.h"
 #include "authz/model/operation_facts.h"
-#include "gerve/agent/default_branch.h"
+#include "gerve/agent/git_place.h"
 
 namespace gerve {
 
@@ -23,10 +23,10 @@ namespace gerve {
 [[nodiscard]] bool has_deletion(const std::vector<RefChange>& changes);
 
 // git deletes a ref whatever it names when the old object that the client gives is not in the repository:
-// then what was deleted is unknown, and `old_id` becomes zeros. Of packed objects, the first 32 are looked
-// at.
-void check_deletions(const GitPlace& place, std::vector<RefChange>& changes,
-                     std::chrono::steady_clock::time_point deadline);
+// then what was deleted is unknown, and `old_id` becomes zeros. Runs git for what is in packs. Errors:
+// internal, unavailable.
+[[nodiscard]] Result<void> check_deletions(const GitPlace& place, std::vector<RefChange>& changes,
+                                           std::chrono::steady_clock::time_point deadline);
 
 // Sets `forced` to unknown where it can be found out: in updates that were taken. Whether there are any.
 [[nodiscard]] bool mark_possibly_forced(std::vector<RefChange>& changes);

@@ -237,6 +237,16 @@ Result<std::string> Repositories::set_head(const RepoPath& repo, std::uint64_t i
     return std::string(branch_name(git->head));
 }
 
+Result<RestoredRef> Repositories::restore_ref(const RepoPath& repo, std::uint64_t id,
+                                              const RefRestoring& restoring,
+                                              std::chrono::days keep_lost) const {
+    auto place = existing(repo, id);
+    if (!place) return pass_on(place);
+    const auto git = git_place(*place);
+    if (!git) return pass_on(git);
+    return gerve::restore_ref(*git, restoring, keep_lost);
+}
+
 void Repositories::clean_up() const {
     std::error_code error;
     for (fs::directory_iterator next(root_ + "/" + std::string(work_directory), error), end;

@@ -2,6 +2,7 @@
 // here.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "authz/model/repo_path.h"
 #include "gerve/agent/default_branch.h"
 #include "gerve/agent/layout.h"
+#include "gerve/agent/ref_restoring.h"
 
 namespace gerve {
 
@@ -53,6 +55,12 @@ class Repositories {
     // HEAD named a commit. Error: denied also when there is no such branch.
     [[nodiscard]] Result<std::string> set_head(const RepoPath& repo, std::uint64_t id,
                                                const std::string& branch) const;
+
+    // Makes the ref name the object; what it named before is kept for so long (see keep_objects). Error:
+    // denied also when there is no such object, or more than one, or the ref cannot name it.
+    [[nodiscard]] Result<RestoredRef> restore_ref(const RepoPath& repo, std::uint64_t id,
+                                                  const RefRestoring& restoring,
+                                                  std::chrono::days keep_lost) const;
 
     // Removes what a crash left of an earlier create or remove.
     void clean_up() const;

@@ -52,32 +52,7 @@ bool names_commit(std::string_view text) {
            });
 }
 
-constexpr std::size_t longest_config = 256 * 1024;
-
-// Nothing: it cannot be read, or is too long to be looked through.
-std::optional<std::string> config_content(int directory, const char* name) {
-    const Fd file(::openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!file) return errno == ENOENT ? std::optional(std::string()) : std::nullopt;
-    auto content = read_open_file(file, name, longest_config);
-    return content ? std::optional(std::move(*content)) : std::nullopt;
-}
-
 }  // namespace
-
-ConfigWords::ConfigWords(const Fd& repository) {
-    const auto own = config_content(repository.get(), "config");
-    const auto everybodys = config_content(AT_FDCWD, "/etc/gitconfig");
-    if (own && everybodys) text_ = fold_case(*own + *everybodys);
-    unknown_ = !own || !everybodys || text_.find("include") != std::string::npos;
-}
-
-bool gives_any_object(const ConfigWords& config) {
-    return !config.has("hiderefs") && !config.has("sha1inwant");
-}
-
-bool leaves_checking_open(const ConfigWords& config) {
-    return !config.has("fsckobjects");
-}
 
 Result<Fd> open_repository(const std::string& root, const std::string& relative) {
     auto directory = open_below(root, relative);

@@ -85,9 +85,13 @@ struct ActionName {
     AdminAction action;
 };
 constexpr std::array action_names{
-    ActionName{"create", AdminAction::create}, ActionName{"rename", AdminAction::rename},
-    ActionName{"delete", AdminAction::remove}, ActionName{"fsck", AdminAction::fsck},
-    ActionName{"size", AdminAction::size},     ActionName{"set-head", AdminAction::set_head},
+    ActionName{"create", AdminAction::create},
+    ActionName{"rename", AdminAction::rename},
+    ActionName{"delete", AdminAction::remove},
+    ActionName{"fsck", AdminAction::fsck},
+    ActionName{"size", AdminAction::size},
+    ActionName{"set-head", AdminAction::set_head},
+    ActionName{"restore-ref", AdminAction::restore_ref},
 };
 
 AdminAction parse_action(std::string_view name) {
@@ -127,6 +131,15 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
         }
         operation.branch = open.admin_argument;
     }
+    if (operation.admin == AdminAction::restore_ref) {
+        const auto words = split(open.admin_argument, ' ');
+        if (words.size() != 2 || !may_be_branch(words[0]) || !is_restorable(words[0]) ||
+            !may_be_object(words[1])) {
+            return refuse(FailCode::bad_request,
+                          "invalid ref and object '" + printable(open.admin_argument) + "'");
+        }
+        operation.restoring = {std::string(words[0]), std::string(words[1])};
+    }
     if (operation.admin != AdminAction::rename) return {};
     auto renamed = RepoPath::parse(open.admin_argument);
     if (!renamed || renamed->text() + ".git" != open.admin_argument) {
@@ -139,7 +152,7 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
 // Moving a damaged repository away, measuring or deleting it needs no git.
 bool runs_git(const Operation& operation) {
     return operation.admin == AdminAction::none || operation.admin == AdminAction::fsck ||
-           operation.admin == AdminAction::set_head;
+           operation.admin == AdminAction::set_head || operation.admin == AdminAction::restore_ref;
 }
 
 tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& error) {
@@ -186,10 +199,14 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .repo_id = open.repo_id,
                         .new_repo = {},
                         .branch = {},
+                        .restoring = {},
                         .directory = *directory,
                         .path = {},
                         .environment = {},
+                        .who = variable_of(open, "GERVE_USER"),
+                        .keep_lost = open.keep_lost,
                         .yields = claimant_of(open).account.empty()};
+    if (operation.who.empty()) operation.who = "gerve";
     operation.path = config.root + "/" + operation.directory;
     if (auto resolved = resolve_admin(open, operation); !resolved) {
         return tl::make_unexpected(std::move(resolved.error()));
@@ -231,10 +248,9 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     if (!head) return refuse_place(operation, head.error());
     place.head = std::move(*head);
     place.is_empty = needs_write(operation.service) && !has_branches(*directory, operation.path, place.head);
-    const ConfigWords words(*directory);
-    place.gives_any = operation.service == Service::upload_pack && gives_any_object(words);
-    place.checks_objects =
-        needs_write(operation.service) && config.check_objects && leaves_checking_open(words);
+    if (operation.service == Service::upload_pack) place.settings = fetch_settings(ConfigWords(*directory));
+    if (needs_write(operation.service))
+        place.settings = push_settings(ConfigWords(*directory), config.check_objects);
     return place;
 }
 

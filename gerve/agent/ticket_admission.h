@@ -11,7 +11,9 @@
 #include "authz/model/ticket.h"
 #include "gerve/agent/agent_config.h"
 #include "gerve/agent/environment.h"
+#include "gerve/agent/git_settings.h"
 #include "gerve/agent/nonce_cache.h"
+#include "gerve/agent/ref_restoring.h"
 #include "gerve/relay/grv1.h"
 
 namespace gerve {
@@ -48,7 +50,7 @@ struct AdmissionTime {
 [[nodiscard]] Admitted<void> check_ticket(const ReceivedOpen& received, const AgentConfig& config,
                                           bool unix_socket, NonceCache& nonces, AdmissionTime now);
 
-enum class AdminAction { none, create, rename, remove, fsck, size, set_head };
+enum class AdminAction { none, create, rename, remove, fsck, size, set_head, restore_ref };
 
 // An OPEN in terms of this machine.
 struct Operation {
@@ -58,11 +60,14 @@ struct Operation {
     std::uint64_t repo_id = 0;
     std::optional<RepoPath> new_repo;    // rename: its name from now on
     std::string branch;                  // set-head
+    RefRestoring restoring;              // restore-ref
     std::string object_format = "sha1";  // create
     std::string directory;               // relative to the root
     std::string path;                    // absolute
     GitEnvironment environment;
-    bool yields = false;  // nobody has logged in: git runs with the lowest priority
+    std::string who;                 // for reflogs: the login, "deploy-key", or "gerve"
+    std::chrono::days keep_lost{0};  // what a push takes the name from
+    bool yields = false;             // nobody has logged in: git runs with the lowest priority
 };
 
 // Service, path, environment. Does not look at the disk.
@@ -86,10 +91,9 @@ struct StandbyLook {
 
 // What is in the repository's place, before anything is begun there.
 struct Place {
-    std::string head;        // the ref that HEAD names; empty when it names a commit, or git is not to be run
-    bool is_empty = false;   // receive-pack: there is no branch yet
-    bool gives_any = false;  // upload-pack: any object may be fetched by its id
-    bool checks_objects = false;  // receive-pack: nobody has said whether objects are checked
+    std::string head;       // the ref that HEAD names; empty when it names a commit, or git is not to be run
+    bool is_empty = false;  // receive-pack: there is no branch yet
+    GitSettings settings;
 };
 
 // Whether the operation can begin: the repository exists, unless it is to be created, and git can be run in

@@ -15,6 +15,7 @@ void declare_keys(Command& root);                // key, deploy-key
 void declare_repositories(Command& root);        // repo
 void declare_inspection(Command& repo);          // repo fsck, repo size
 void declare_repository_history(Command& repo);  // repo history
+void declare_ref_restoring(Command& repo);       // repo restore-ref
 void declare_access(Command& root);              // access
 void declare_host_keys(Command& root);           // host-key
 void declare_routes(Command& root);              // server, route, ticket-key

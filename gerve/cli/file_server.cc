@@ -33,6 +33,10 @@ AgentAnswer no_words() {
     return {};
 }
 
+AgentAnswer as_answer(const std::string& said) {
+    return {0, said, ""};
+}
+
 }  // namespace
 
 Route route_of(Site& site, const Login& owner) {
@@ -60,15 +64,23 @@ Ordered<void> FileServer::create(const RepoPath& repo, RepoId id, const std::str
 }
 
 Ordered<std::string> FileServer::set_head(const RepoPath& repo, RepoId id, const std::string& branch) {
-    const auto answer =
-        carry_out({"set-head", repo, id, branch, "", [&](const Repositories& all, std::uint64_t number) {
-                       return all.set_head(repo, number, branch).map([](const std::string& before) {
-                           return AgentAnswer{0, before, ""};
-                       });
-                   }});
-    if (!answer) return tl::make_unexpected(answer.error());
-    if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
-    return std::string(trim(answer->output));
+    return ask_for_text(
+        {"set-head", repo, id, branch, "", [&](const Repositories& all, std::uint64_t number) {
+             return all.set_head(repo, number, branch).map(as_answer);
+         }});
+}
+
+Ordered<RestoredRef> FileServer::restore_ref(const RepoPath& repo, RepoId id, const RefRestoring& restoring) {
+    const auto said = ask_for_text(
+        {"restore-ref", repo, id, restoring.ref + " " + restoring.object, "",
+         [&](const Repositories& all, std::uint64_t number) {
+             return all.restore_ref(repo, number, restoring, keep_lost()).map([](const auto& done) {
+                 return as_answer(done.text());
+             });
+         }});
+    if (!said) return tl::make_unexpected(said.error());
+    if (auto restored = RestoredRef::parse(*said)) return std::move(*restored);
+    return undone(Fate::unknown, "the file server sent an invalid answer: " + printable(*said));
 }
 
 Ordered<void> FileServer::rename(const RepoPath& from, const RepoPath& to, RepoId id) {
@@ -114,6 +126,17 @@ Ordered<void> FileServer::change(const Order& order) {
     if (!answer) return tl::make_unexpected(answer.error());
     if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
     return {};
+}
+
+Ordered<std::string> FileServer::ask_for_text(const Order& order) {
+    const auto answer = carry_out(order);
+    if (!answer) return tl::make_unexpected(answer.error());
+    if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
+    return std::string(trim(answer->output));
+}
+
+std::chrono::days FileServer::keep_lost() const {
+    return site_.config().repositories.keep_lost;
 }
 
 bool FileServer::is_embedded(const Endpoint& endpoint) const {
@@ -163,6 +186,7 @@ Ordered<AgentAnswer> FileServer::ask(const Endpoint& endpoint, const Order& orde
     open.admin = order.name;
     open.admin_argument = order.argument;
     open.object_format = order.object_format;
+    open.keep_lost = keep_lost();
     return call_agent(*connection, encode_open(open, &keys->front()),
                       order.name == "fsck" ? fsck_patience : admin_patience);
 }

@@ -2,6 +2,7 @@
 // when the embedded default's agent does not run.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -35,6 +36,10 @@ class FileServer {
     // The default branch from now on; returns the one before.
     [[nodiscard]] Ordered<std::string> set_head(const RepoPath& repo, RepoId id, const std::string& branch);
 
+    // What the ref names then, and what it named before.
+    [[nodiscard]] Ordered<RestoredRef> restore_ref(const RepoPath& repo, RepoId id,
+                                                   const RefRestoring& restoring);
+
     // Bytes that its files take on the disk.
     [[nodiscard]] Ordered<std::uint64_t> size(const RepoPath& repo, RepoId id);
     // Waits for as long as git takes.
@@ -43,6 +48,8 @@ class FileServer {
   private:
     struct Order;
     [[nodiscard]] Ordered<void> change(const Order& order);
+    [[nodiscard]] Ordered<std::string> ask_for_text(const Order& order);
+    [[nodiscard]] std::chrono::days keep_lost() const;
     [[nodiscard]] Ordered<AgentAnswer> carry_out(const Order& order);
     [[nodiscard]] Ordered<AgentAnswer> ask(const Endpoint& endpoint, const Order& order);
     [[nodiscard]] Ordered<AgentAnswer> do_here(const Order& order) const;

@@ -323,11 +323,12 @@ void declare_repositories(Command& root) {
         .argument("BRANCH", "An existing branch", word(headed->name));
     declare_inspection(repo);
     declare_repository_history(repo);
+    declare_ref_restoring(repo);
     declare_marks(repo);
     repo.examples({"gerve repo create alice/hello --public", "gerve repo list alice",
                    "gerve repo rename alice/hello greeting", "gerve repo set-head alice/greeting trunk",
                    "gerve repo archive alice/greeting", "gerve repo fsck alice/greeting bob/site",
-                   "gerve repo history alice/greeting trunk"});
+                   "gerve repo history alice/greeting trunk", "gerve repo restore-ref alice/greeting trunk"});
 }
 
 }  // namespace gerve

@@ -1,4 +1,8 @@
+#include "gerve/cli/repository_history.h"
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "authz/audit/push_history.h"
 #include "authz/base/text.h"
@@ -11,8 +15,7 @@ namespace gerve {
 namespace {
 
 constexpr std::size_t most_refs = 100'000;  // that can be asked for
-constexpr std::size_t events_at_once = 200;
-constexpr std::size_t short_id = 10;  // digits of an object id
+constexpr std::size_t short_id = 10;        // digits of an object id
 
 struct HistoryValues {
     std::optional<RepoPath> repo;
@@ -48,36 +51,14 @@ Json json_of(const Entry& entry) {
     return json;
 }
 
-// A repository that was deleted still has a history, under the name that it had.
-std::string name_in_events(Site& site, const RepoPath& path) {
-    const auto record = site.registry().show_repository(path);
-    if (!record && record.error().kind == ErrorKind::unavailable) need_backend(record);
-    return record ? record->path.text() : path.text();
-}
-
-// Adds the refs of one push that were asked for. False: there are as many as were asked for.
-bool add_entries(std::vector<Entry>& entries, const std::string& text, const HistoryValues& values) {
-    AuditJson event = AuditJson::parse(text, nullptr, false);
-    if (!event.is_object() || !event.contains("refs") || !event["refs"].is_array()) return true;
-    const AuditJson refs = std::exchange(event["refs"], nullptr);
-    for (const AuditJson& change : refs) {
-        if (!values.filter.takes_ref(change)) continue;
-        entries.push_back({event, change});
-        if (entries.size() == values.most) return false;
-    }
-    return true;
-}
-
 std::vector<Entry> find_entries(Site& site, const HistoryValues& values) {
-    const std::string name = name_in_events(site, *values.repo);
     std::vector<Entry> entries;
-    for (PushPage page{values.since.value_or(0), events_at_once, 0};; page.skipped += events_at_once) {
-        const auto events = need_backend(read_push_events(site.database(), name, page));
-        for (const std::string& event : events) {
-            if (!add_entries(entries, event, values)) return entries;
-        }
-        if (events.size() < events_at_once) return entries;
-    }
+    each_ref_change(site, *values.repo, values.since.value_or(0),
+                    [&](const AuditJson& event, const AuditJson& change) {
+                        if (values.filter.takes_ref(change)) entries.push_back({event, change});
+                        return entries.size() < values.most;
+                    });
+    return entries;
 }
 
 std::string outcome_cell(const AuditJson& change) {
@@ -105,7 +86,35 @@ int show_history(Site& site, const HistoryValues& values) {
     return 0;
 }
 
+// A repository that was deleted still has a history, under the name that it had.
+std::string name_in_events(Site& site, const RepoPath& path) {
+    const auto record = site.registry().show_repository(path);
+    if (!record && record.error().kind == ErrorKind::unavailable) need_backend(record);
+    return record ? record->path.text() : path.text();
+}
+
+// False: that was enough.
+bool each_in_event(const std::string& text, const EachRefChange& each) {
+    AuditJson event = AuditJson::parse(text, nullptr, false);
+    if (!event.is_object() || !event.contains("refs") || !event["refs"].is_array()) return true;
+    const AuditJson refs = std::exchange(event["refs"], nullptr);
+    return std::all_of(refs.begin(), refs.end(),
+                       [&](const AuditJson& change) { return each(event, change); });
+}
+
 }  // namespace
+
+void each_ref_change(Site& site, const RepoPath& path, UnixMillis since, const EachRefChange& each) {
+    constexpr std::size_t at_once = 200;
+    const std::string name = name_in_events(site, path);
+    for (PushPage page{since, at_once, 0};; page.skipped += at_once) {
+        const auto events = need_backend(read_push_events(site.database(), name, page));
+        for (const std::string& event : events) {
+            if (!each_in_event(event, each)) return;
+        }
+        if (events.size() < at_once) return;
+    }
+}
 
 void declare_repository_history(Command& repo) {
     const auto values = std::make_shared<HistoryValues>();

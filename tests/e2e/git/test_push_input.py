@@ -88,8 +88,9 @@ def plain_answer(disk, before, text: bytes) -> bytes:
 
 
 def ask_git(disk, text: bytes) -> bytes:
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", "GIT_CONFIG_COUNT": "1",
-                   "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", "GIT_CONFIG_COUNT": "2",
+                   "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
+                   "GIT_CONFIG_KEY_1": "transfer.hideRefs", "GIT_CONFIG_VALUE_1": "refs/gerve"}
     return subprocess.run(["git", "receive-pack", disk], input=text, capture_output=True, env=environment).stdout
 
 

@@ -10,8 +10,9 @@ TAKEN, REFUSED = "taken", "refused"
 
 
 def refs(repository) -> dict[str, str]:
+    """Those of the clients: Gerve's own, below refs/gerve, are left out."""
     lines = repository.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-    return dict(line.split(" ") for line in lines)
+    return dict(line.split(" ") for line in lines if not line.startswith("refs/gerve/"))
 
 
 @dataclass

@@ -5,53 +5,15 @@
 #include <filesystem>
 #include <fstream>
 
-#include "authz/base/text.h"
-#include "gerve/agent/environment.h"
-#include "gerve/agent/git_run.h"
 #include "gerve/agent/loose_history.h"
-#include "tests/unit/temporary.h"
+#include "tests/unit/gerve/agent/git_repository.h"
 
 namespace gerve {
 namespace {
 
 using std::chrono::steady_clock;
 
-const std::string none(40, '0');
-
-// A repository with real git.
-struct Repository {
-    TemporaryDirectory directory;
-    std::string path = directory.path + "/r.git";
-    GitPlace place{"/usr/bin/git", path, "refs/heads/main"};
-
-    Repository() { git({"init", "--quiet", "--bare", path}); }
-
-    std::string git(std::vector<std::string> words) const {
-        if (words.front() != "init") words.insert(words.begin(), "--git-dir=" + path);
-        auto environment = plain_git_environment(path);
-        for (const char* who : {"AUTHOR", "COMMITTER"}) {
-            environment.push_back(std::string("GIT_") + who + "_NAME=a");
-            environment.push_back(std::string("GIT_") + who + "_EMAIL=a@b");
-        }
-        const auto run = run_git({"/usr/bin/git", std::move(words), environment});
-        REQUIRE(run);
-        REQUIRE(run->end.code == 0);
-        return std::string(trim(run->output));
-    }
-    std::string commit(const std::vector<std::string>& parents, const std::string& text = "x") const {
-        std::vector<std::string> words{"commit-tree", "-m", text};
-        for (const std::string& parent : parents) words.insert(words.end(), {"-p", parent});
-        words.push_back(git({"write-tree"}));
-        return git(words);
-    }
-    [[nodiscard]] RefChange taken(const std::string& old_id, const std::string& new_id) const {
-        RefChange change;
-        change.ref = "refs/heads/a";
-        change.old_id = old_id;
-        change.new_id = new_id;
-        change.outcome = RefOutcome::taken;
-        return change;
-    }
+struct Repository : GitRepository {
     [[nodiscard]] Forced forced(const std::string& old_id, const std::string& new_id) const {
         std::vector<RefChange> changes{taken(old_id, new_id)};
         CHECK(mark_possibly_forced(changes));
@@ -161,7 +123,7 @@ TEST_CASE("a deletion that named an object which is not there tells no object") 
     const std::string one = repository.commit({}, "one");
     std::vector<RefChange> changes{repository.taken(one, none), repository.taken(std::string(40, '1'), none)};
     CHECK(has_deletion(changes));
-    check_deletions(repository.place, changes, steady_clock::now() + std::chrono::seconds(20));
+    REQUIRE(check_deletions(repository.place, changes, steady_clock::now() + std::chrono::seconds(20)));
     CHECK(changes[0].old_id == one);
     CHECK(changes[1].old_id == none);
     CHECK(kind_of(changes[1]) == "delete");

@@ -1,6 +1,7 @@
 """Where repositories lie, that nothing leads out of the root, and what git and its hooks find around them."""
 
 import os
+import re
 import shutil
 
 import grv1
@@ -163,8 +164,11 @@ def test_hooks_get_exactly_the_specified_surroundings(site):
     assert variables.pop("PATH").endswith("/usr/local/bin:/usr/bin:/bin")  # git puts its own programs in front
     tolerated = ("badTimezone", "missingNameBeforeEmail", "missingSpaceBeforeDate", "missingSpaceBeforeEmail",
                  "zeroPaddedFilemode")
+    (request,) = [value for value in variables.values() if re.fullmatch("[0-9a-f]{32}", value)]
     config = [("safe.directory", str(bare)), ("receive.maxInputSize", "100000"), ("receive.fsckObjects", "true"),
-              *((f"receive.fsck.{one}", "ignore") for one in tolerated)]
+              *((f"receive.fsck.{one}", "ignore") for one in tolerated), ("core.logAllRefUpdates", "always"),
+              ("committer.name", "mojombo"), ("committer.email", request), ("receive.autogc", "false"),
+              ("transfer.hideRefs", "refs/gerve")]
     expected = {"HOME": "/nonexistent", "LANG": "C.UTF-8", "GIT_CONFIG_COUNT": str(len(config)), **identity}
     for number, (key, value) in enumerate(config):
         expected |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}

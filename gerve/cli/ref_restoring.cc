@@ -1,0 +1,121 @@
+#include "gerve/agent/ref_restoring.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "authz/model/operation_facts.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/file_server.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/repository_history.h"
+#include "gerve/cli/site.h"
+
+namespace gerve {
+namespace {
+
+struct RestoringValues {
+    std::optional<RepoPath> repo;
+    std::string ref;
+    std::string object;
+};
+
+// What a push took from a ref.
+struct Loss {
+    std::string object;
+    std::string told;  // by whom, when, and how
+};
+
+std::optional<Loss> loss_of(const AuditJson& event, const AuditJson& change) {
+    const std::string kind = text_in(change, "kind");
+    const std::string old_id = text_in(change, "old");
+    const bool is_lost =
+        kind == "delete" || kind == "forced-update" || text_in(change, "forced") == "unknown";
+    if (!is_lost || text_in(change, "outcome") != "taken" || !is_object_id(old_id) || is_no_object(old_id))
+        return std::nullopt;
+    return Loss{old_id, std::string(kind == "delete" ? "deleted" : "moved") + " by " +
+                            shown(audit_who(event)) + " at " + audit_clock(event) + " UTC"};
+}
+
+// The last loss of each ref that the name may stand for.
+std::map<std::string, Loss> find_losses(Site& site, const RestoringValues& values) {
+    AuditFilter filter;
+    filter.ref = values.ref;
+    std::map<std::string, Loss> losses;
+    // What is older is not kept any more.
+    const std::chrono::days kept = std::max(site.config().repositories.keep_lost, std::chrono::days(1));
+    const UnixMillis since = unix_now() - std::chrono::milliseconds(kept).count();
+    each_ref_change(site, *values.repo, since, [&](const AuditJson& event, const AuditJson& change) {
+        if (!filter.takes_ref(change)) return true;
+        if (auto loss = loss_of(event, change)) losses.try_emplace(text_in(change, "ref"), std::move(*loss));
+        return losses.empty() || !values.ref.starts_with("refs/");
+    });
+    return losses;
+}
+
+std::string list_of(const std::map<std::string, Loss>& losses) {
+    std::string names;
+    for (const auto& [ref, loss] : losses) names += (names.empty() ? "" : " or ") + shown(ref);
+    return names;
+}
+
+RefRestoring choose(Site& site, const RestoringValues& values, const std::string& repo) {
+    const bool is_whole = values.ref.starts_with("refs/");
+    if (!values.object.empty()) return {is_whole ? values.ref : "refs/heads/" + values.ref, values.object};
+    const auto losses = find_losses(site, values);
+    if (losses.empty()) {
+        throw Stop{refused_status, "the audit trail knows of no push that deleted or forced " +
+                                       shown(values.ref) + " of " + repo +
+                                       ": find the object in `gerve repo history " + repo +
+                                       "`, and name it behind the ref"};
+    }
+    if (losses.size() > 1) throw Stop{refused_status, "which one: " + list_of(losses) + "?"};
+    const auto& [ref, loss] = *losses.begin();
+    std::printf("%s was %s\n", shown(ref).c_str(), loss.told.c_str());
+    return {ref, loss.object};
+}
+
+int restore(Site& site, const RestoringValues& values) {
+    const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
+    const std::string repo = record.path.text();
+    site.details().add("repo", repo);
+    const RefRestoring restoring = choose(site, values, repo);
+    site.details().add("ref", restoring.ref);
+    if (!is_restorable(restoring.ref))
+        throw Stop{refused_status, shown(restoring.ref) + " is one of Gerve's own refs"};
+    const auto done = FileServer(site, record.path.owner()).restore_ref(record.path, record.id, restoring);
+    if (!done) throw Stop{refused_status, done.error().why};
+    site.details().add("before", done->before);
+    site.details().add("after", done->object);
+    const bool was_none = is_no_object(done->before);
+    std::printf("%s of %s names %s; before, %s\n", shown(restoring.ref).c_str(), repo.c_str(),
+                done->object.c_str(),
+                was_none ? "there was no such ref" : ("it named " + done->before).c_str());
+    return 0;
+}
+
+Setter object_into(std::string& into) {
+    return [&into](const std::string& text) -> Result<void> {
+        if (!may_be_object(text)) return client_error("write an object id, or its first four digits or more");
+        into = text;
+        return {};
+    };
+}
+
+}  // namespace
+
+void declare_ref_restoring(Command& repo) {
+    const auto values = std::make_shared<RestoringValues>();
+    repo.change("restore-ref", "Make a ref name again what a push took from it, or another object.",
+                [values](Site& site) { return restore(site, *values); })
+        .argument("OWNER/NAME", "The repository", parsed(values->repo))
+        .argument("REF", "refs/heads/main, or main", word(values->ref))
+        .optional_argument("OBJECT",
+                           "Its id, or the first digits; default: what the last push took that deleted or "
+                           "forced the ref",
+                           object_into(values->object))
+        .examples({"gerve repo restore-ref alice/site main",
+                   "gerve repo restore-ref alice/site refs/tags/v1.0 4f2a9c01d3"});
+}
+
+}  // namespace gerve
