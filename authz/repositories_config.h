@@ -5,6 +5,8 @@
 #include <chrono>
 #include <string_view>
 
+#include "authz/model/size_limits.h"
+
 namespace gerve {
 
 class TomlTable;
@@ -17,6 +19,7 @@ struct RepositoriesConfig {
     Visibility default_visibility = Visibility::only_owner;  // of new repositories, unless a command says
     // For how long file servers keep what a push deleted or forced away; 0: they do not. At most ten years.
     std::chrono::days keep_lost{90};
+    SizeLimits sizes;
 };
 
 [[nodiscard]] RepositoriesConfig read_repositories(TomlTable table);

@@ -309,6 +309,17 @@ milliseconds TomlTable::duration(std::string_view key, milliseconds fallback, mi
     return fallback;
 }
 
+std::uint64_t TomlTable::size(std::string_view key, std::uint64_t fallback) {
+    const toml::node* node = document_->find(path_, key);
+    if (node == nullptr) return fallback;
+    const auto* text = node->as_string();
+    if (const auto bytes = text == nullptr ? std::nullopt : parse_size(text->get())) return *bytes;
+    complain(key,
+             "must be a size with its unit (KiB, MiB, GiB or TiB), such as \"500MiB\" or \"10GiB\", not " +
+                 describe_node(*node));
+    return fallback;
+}
+
 void TomlTable::complain(std::string_view key, const std::string& text) {
     const toml::node* node = document_->find(path_, key);
     if (node == nullptr) node = document_->heading_of(path_);

@@ -79,6 +79,9 @@ class TomlTable final {
                                                      std::chrono::milliseconds least,
                                                      std::chrono::milliseconds most);
 
+    // "500MiB" or "10GiB", as bytes.
+    [[nodiscard]] std::uint64_t size(std::string_view key, std::uint64_t fallback);
+
     // Adds the problem "KEY TEXT" at the value of the key, or at the table's heading when there is none.
     // With an index, at that element of the list.
     void complain(std::string_view key, const std::string& text);

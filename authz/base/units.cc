@@ -91,4 +91,16 @@ std::string size_text(std::uint64_t bytes) {
     return text;
 }
 
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+    unsigned bits = 0;
+    for (const std::string_view unit : {"KiB", "MiB", "GiB", "TiB"}) {
+        bits += 10;
+        if (!text.ends_with(unit)) continue;
+        const auto count = parse_decimal(text.substr(0, text.size() - unit.size()));
+        if (!count || *count > (std::uint64_t{1} << 22)) return std::nullopt;
+        return *count << bits;
+    }
+    return std::nullopt;
+}
+
 }  // namespace gerve

@@ -33,4 +33,7 @@ namespace gerve {
 // "512 B", "1.5 MiB": powers of 1024.
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 
+// "500MiB", "10GiB": a whole number with KiB, MiB, GiB or TiB; as bytes.
+[[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
+
 }  // namespace gerve

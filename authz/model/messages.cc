@@ -59,6 +59,21 @@ std::string write_denied(const RepoPath& repo, std::string_view who) {
 std::string archived(const RepoPath& repo) {
     return "ERROR: " + repo.text() + " is archived and read-only.\n";
 }
+std::string push_too_large(const RepoPath& repo, std::uint64_t most) {
+    return "ERROR: This push is larger than " + size_text(most) + ", the most that " + repo.text() +
+           " takes at once. Push it in parts, an earlier commit first: git push origin "
+           "COMMIT:refs/heads/BRANCH\n";
+}
+std::string repository_full(const RepoPath& repo, std::uint64_t used, std::uint64_t most) {
+    return "ERROR: " + repo.text() + " uses " + size_text(used) + " of its " + size_text(most) +
+           ", and this push does not fit. Ask an administrator for more room.\n";
+}
+std::string owner_full(const Login& owner, std::uint64_t used, std::uint64_t most) {
+    return "ERROR: The repositories of " + owner.text() + " use " + size_text(used) + " of " +
+           size_text(most) +
+           ", and this push does not fit. Delete a repository, or ask an administrator for "
+           "more room.\n";
+}
 std::string fetch_only(const RepoPath& repo) {
     return "ERROR: " + repo.text() +
            " can only be fetched: its file server is a git daemon. To push or archive, ask the operator to "

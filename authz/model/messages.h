@@ -14,6 +14,7 @@ namespace gerve {
 // Exit statuses of a session that Gerve ended.
 enum class ExitStatus : int {
     refused = 1,
+    no_room = 73,      // EX_CANTCREAT of sysexits.h: a quota
     unavailable = 75,  // EX_TEMPFAIL of sysexits.h: try again
     failed = 128,
 };
@@ -40,6 +41,9 @@ namespace messages {
 [[nodiscard]] std::string write_denied(const RepoPath& repo,
                                        std::string_view who);  // who: login | "deploy key"
 [[nodiscard]] std::string archived(const RepoPath& repo);
+[[nodiscard]] std::string push_too_large(const RepoPath& repo, std::uint64_t most);  // bytes
+[[nodiscard]] std::string repository_full(const RepoPath& repo, std::uint64_t used, std::uint64_t most);
+[[nodiscard]] std::string owner_full(const Login& owner, std::uint64_t used, std::uint64_t most);
 [[nodiscard]] std::string fetch_only(const RepoPath& repo);  // its file server takes no pushes
 [[nodiscard]] std::string fetching_alone();                  // git:// serves nothing else
 [[nodiscard]] std::string suspended();

@@ -23,6 +23,9 @@ enum class Tlv : std::uint16_t {
     admin_argument = 14,
     takes_report = 16,
     keep_lost = 17,
+    max_push = 18,
+    max_repository = 19,
+    max_owner = 20,
     object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
 };
 
@@ -61,6 +64,9 @@ std::string encode_tlvs(const Open& open, const TicketKey* key) {
     if (open.takes_report) put_tlv(out, Tlv::takes_report, number_bytes(std::uint8_t{1}));
     if (open.service == Service::admin || needs_write(open.service))
         put_tlv(out, Tlv::keep_lost, number_bytes(static_cast<std::uint32_t>(open.keep_lost.count())));
+    if (open.sizes.push != 0) put_tlv(out, Tlv::max_push, number_bytes(open.sizes.push));
+    if (open.sizes.repository != 0) put_tlv(out, Tlv::max_repository, number_bytes(open.sizes.repository));
+    if (open.sizes.owner != 0) put_tlv(out, Tlv::max_owner, number_bytes(open.sizes.owner));
     return out;
 }
 
@@ -135,6 +141,9 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::admin_argument: return take_text(open.admin_argument, value, type);
         case Tlv::takes_report: return take_flag(open.takes_report, value, type);
         case Tlv::keep_lost: return take_days(open.keep_lost, value, type);
+        case Tlv::max_push: return take_number(open.sizes.push, value, type);
+        case Tlv::max_repository: return take_number(open.sizes.repository, value, type);
+        case Tlv::max_owner: return take_number(open.sizes.owner, value, type);
         case Tlv::object_format:
             if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));
             return take_text(open.object_format, value, type);

@@ -16,6 +16,7 @@
 #include "authz/model/git_command.h"
 #include "authz/model/ids.h"
 #include "authz/model/messages.h"
+#include "authz/model/size_limits.h"
 
 namespace gerve {
 
@@ -69,6 +70,7 @@ struct Open {
     // receive-pack, admin: for how long the agent keeps what a ref named before it was deleted or forced
     // away; 0: it does not.
     std::chrono::days keep_lost{90};
+    SizeLimits sizes;  // receive-pack
 };
 
 // The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without

@@ -19,10 +19,14 @@ namespace gerve {
 struct Signer {
     explicit Signer(TicketKey first, const std::vector<TicketKey>& others = {},
                     const RepositoriesConfig& repositories = {})
-        : key(std::move(first)), seal(key, others), keep_lost(repositories.keep_lost) {}
+        : key(std::move(first)),
+          seal(key, others),
+          keep_lost(repositories.keep_lost),
+          sizes(repositories.sizes) {}
     TicketKey key;
     HandleSeal seal;
-    std::chrono::days keep_lost;  // what each ticket says of it
+    std::chrono::days keep_lost;  // as each ticket says
+    SizeLimits sizes;             // as that of each push says
 };
 
 // Who asks, as the table of peers has it.

@@ -12,6 +12,7 @@
 #include "gerve/agent/gateway_connection.h"
 #include "gerve/agent/git_relay.h"
 #include "gerve/agent/operation_reader.h"
+#include "gerve/agent/push_allowance.h"
 #include "gerve/agent/state.h"
 #include "gerve/agent/ticket_admission.h"
 #include "gerve/loop/timer.h"
@@ -71,8 +72,10 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] asio::awaitable<std::vector<RefChange>> settle(const Operation& operation,
                                                                  std::vector<RefChange> changes);
     [[nodiscard]] asio::awaitable<void> finish_push(const Operation& operation, const PushReader& push);
+    [[nodiscard]] asio::awaitable<std::optional<PushAllowance>> find_room(const Operation& operation);
+    [[nodiscard]] asio::awaitable<grv1::Exit> tell_limit(const Operation& operation, grv1::Exit exit);
     [[nodiscard]] asio::awaitable<void> keep_lost(const Operation& operation);
-    [[nodiscard]] asio::awaitable<void> collect(const Operation& operation);
+    [[nodiscard]] asio::awaitable<void> tidy_up(const Operation& operation);
     [[nodiscard]] asio::awaitable<grv1::Exit> tell_leftovers(const Operation& operation, grv1::Exit exit);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
     [[nodiscard]] asio::awaitable<void> pause(std::chrono::milliseconds time);
@@ -102,8 +105,9 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
     std::string nonce_;  // of the ticket, once it was found to be good
     grv1::Report facts_;
-    bool takes_report_ = false;  // the gateway
-    bool delivering_ = false;    // git has ended, and the last frames are sent
+    std::optional<PushAllowance> allowance_;  // of the pack of a push
+    bool takes_report_ = false;               // the gateway
+    bool delivering_ = false;                 // git has ended, and the last frames are sent
     bool awaits_open_ = true;
     bool in_handshakes_ = true;
     bool begun_ = false;  // something of an OPEN came

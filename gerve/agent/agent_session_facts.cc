@@ -62,6 +62,36 @@ asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& op
     co_return settled ? std::move(*settled) : std::move(changes);
 }
 
+// How large the pack may be. What the disk does not tell limits nothing: git has to reach it too.
+asio::awaitable<std::optional<PushAllowance>> AgentSession::find_room(const Operation& operation) {
+    const bool has_own = needs_write(operation.service) && place_.settings.limits_input;
+    if (!operation.sizes.any() && !has_own) co_return std::nullopt;
+    using Found = Result<std::optional<PushAllowance>>;
+    const auto patience = config_->limits.storage_timeout;
+    std::function<Found()> work = [config = config_, limits = operation.sizes, has_own,
+                                   place = GitPlace{config_->git, operation.path, place_.head},
+                                   usage = lane_.state.usage,
+                                   deadline = std::chrono::steady_clock::now() + patience]() -> Found {
+        const auto allowance = find_allowance(limits, config->layout, place.path, *usage);
+        return allowance && has_own ? with_own_limit(*allowance, place, deadline) : allowance;
+    };
+    const auto found =
+        co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
+    if (found && *found) co_return **found;
+    const Error why = found ? found->error() : silent_disk(operation.path);
+    log::warn("a push has no limit of its size", {{"request", request_}, {"why", describe(why)}});
+    co_return std::nullopt;
+}
+
+// In place of git's words about a pack that is too large: which limit it is, and what to do.
+asio::awaitable<grv1::Exit> AgentSession::tell_limit(const Operation& operation, grv1::Exit exit) {
+    const bool taken = !facts_.push || facts_.push->taken > 0;
+    if (!allowance_ || taken || !says_too_large(facts_.git_said)) co_return exit;
+    const std::string told = grv1::encode_frame(FrameType::stderr_data, allowance_->told(operation.repo));
+    static_cast<void>(co_await connection_->send(told));
+    co_return grv1::Exit{static_cast<std::uint32_t>(ExitStatus::no_room), 0, exit.reason};
+}
+
 // Before the client learns that the push has ended: a crash loses nothing that it knows of.
 asio::awaitable<void> AgentSession::keep_lost(const Operation& operation) {
     auto lost = lost_objects(facts_.changes);
@@ -82,13 +112,16 @@ asio::awaitable<void> AgentSession::keep_lost(const Operation& operation) {
 }
 
 // When nobody waits any more.
-asio::awaitable<void> AgentSession::collect(const Operation& operation) {
+asio::awaitable<void> AgentSession::tidy_up(const Operation& operation) {
     const PushFacts pushed = facts_.push.value_or(PushFacts{});
-    if (!place_.settings.collects_garbage || pushed.taken + pushed.unknown == 0) co_return;
+    if (pushed.taken + pushed.unknown == 0) co_return;
     const auto patience = config_->limits.storage_timeout;
     std::function<Result<void>()> work = [place = GitPlace{config_->git, operation.path, place_.head},
-                                          settings = place_.settings,
+                                          settings = place_.settings, sizes = operation.sizes,
+                                          usage = lane_.state.usage,
                                           deadline = std::chrono::steady_clock::now() + patience] {
+        if (sizes.any()) (void)usage->of(place.path, std::chrono::milliseconds(0));
+        if (!settings.collects_garbage) return Result<void>();
         if (!settings.has_garbage_limits && !may_need_collection(place.path)) return Result<void>();
         return collect_garbage(place, deadline);
     };
@@ -127,13 +160,15 @@ asio::awaitable<void> AgentSession::finish_push(const Operation& operation, cons
 
 // Behind what git fsck said. A repository with leftovers is not sound.
 asio::awaitable<grv1::Exit> AgentSession::tell_leftovers(const Operation& operation, grv1::Exit exit) {
-    std::function<std::string()> work = [path = operation.path] { return leftover_lines(path); };
-    const auto lines = co_await disk_.call(lane_.state.administration, share_of(operation), std::move(work),
-                                           DiskWait::forever);
-    if (!lines || lines->empty()) co_return exit;
-    const std::string frame = grv1::encode_frame(FrameType::stdout_data, *lines);
+    std::function<Leftovers()> work = [path = operation.path, repair = operation.repair] {
+        return look_for_leftovers(path, repair);
+    };
+    const auto left = co_await disk_.call(lane_.state.administration, share_of(operation), std::move(work),
+                                          DiskWait::forever);
+    if (!left || left->lines.empty()) co_return exit;
+    const std::string frame = grv1::encode_frame(FrameType::stdout_data, left->lines);
     static_cast<void>(co_await connection_->send(frame));
-    if (exit.code == 0) exit.code = 1;
+    if (left->remains && exit.code == 0) exit.code = 1;
     co_return exit;
 }
 

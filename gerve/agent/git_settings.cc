@@ -54,6 +54,7 @@ GitSettings push_settings(const ConfigWords& words, bool checks_objects) {
     settings.names_committer = !words.has("[committer");
     settings.collects_garbage = !words.has("autogc") && !words.has("[maintenance");
     settings.has_garbage_limits = words.has("[gc]");
+    settings.limits_input = words.has("maxinputsize");
     return settings;
 }
 
@@ -68,6 +69,10 @@ void add_settings(GitEnvironment& environment, const GitSettings& settings, cons
     }
     if (settings.collects_garbage) put(environment, "receive.autogc", "false");
     put(environment, "transfer.hideRefs", std::string(own_refs.substr(0, own_refs.size() - 1)));
+}
+
+void limit_input(GitEnvironment& environment, std::uint64_t bytes) {
+    put(environment, "receive.maxInputSize", std::to_string(bytes));
 }
 
 }  // namespace gerve

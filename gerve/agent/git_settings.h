@@ -1,6 +1,7 @@
 // What git is told beside what the ticket says, unless the repository's own configuration decides it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,7 @@ struct GitSettings {
     bool names_committer = false;    // in these entries
     bool collects_garbage = false;   // the agent, when the push has ended, and not git before that
     bool has_garbage_limits = true;  // of its own: only git knows when there is enough
+    bool limits_input = true;        // the size of a pack, by receive.maxInputSize
 };
 
 // For upload-pack. In doubt (an unreadable configuration, hidden refs) no object is given by its id.
@@ -51,5 +53,8 @@ struct Committer {
 
 // Adds the settings, but those of the ticket stand; and hides own_refs.
 void add_settings(GitEnvironment& environment, const GitSettings& settings, const Committer& committer);
+
+// Has receive-pack take no larger pack.
+void limit_input(GitEnvironment& environment, std::uint64_t bytes);
 
 }  // namespace gerve

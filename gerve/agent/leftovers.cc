@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <filesystem>
 #include <string_view>
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t most_entries = 1'000'000;  // files and directories that are looked at
 constexpr std::size_t most_told = 50;
 constexpr std::size_t longest_name = 512;  // bytes of a path that are told
+constexpr std::chrono::minutes oldest_of_the_living(10);
 
 bool is_number(const std::string& name) {
     return !name.empty() &&
@@ -65,9 +67,10 @@ bool must_be_writable(const fs::path& relative) {
 
 class Search {
   public:
-    explicit Search(const std::string& path) : path_(path), busy_(has_process(path)) {}
+    Search(const std::string& path, Repair repair)
+        : path_(path), repairs_(repair == Repair::yes), busy_(has_process(path)) {}
 
-    std::vector<std::string> run() {
+    Leftovers run() {
         std::error_code error;
         std::size_t entries = 0;
         const auto options = fs::directory_options::skip_permission_denied;
@@ -81,9 +84,9 @@ class Search {
             const std::string_view kind = leftover_kind(relative);
             if (kind.empty()) continue;
             if (is_directory) next.disable_recursion_pending();
-            if (!busy_) tell(relative, std::string(kind) + "; remove it");
+            if (!busy_) take(next->path(), relative, kind);
         }
-        if (more_ > 0) found_.push_back("and " + std::to_string(more_) + " more");
+        if (more_ > 0) found_.lines += "and " + std::to_string(more_) + " more\n";
         return std::move(found_);
     }
 
@@ -97,24 +100,44 @@ class Search {
                            std::error_code(why, std::generic_category()).message() + "); it belongs to uid " +
                            std::to_string(status.st_uid));
     }
+    void take(const fs::path& file, const fs::path& relative, std::string_view kind) {
+        std::error_code error;
+        const auto age = fs::file_time_type::clock::now() - fs::last_write_time(file, error);
+        if (!repairs_) {
+            tell(relative, std::string(kind) + "; remove it, or run fsck with --repair");
+        } else if (error || age < oldest_of_the_living) {
+            tell(relative, std::string(kind) + "; not removed, because it is younger than ten minutes");
+        } else if (fs::remove_all(file, error); error) {
+            tell(relative, std::string(kind) + "; not removed: " + error.message());
+        } else {
+            add(relative, std::string(kind) + "; removed");
+        }
+    }
     void tell(const fs::path& relative, const std::string& what) {
-        if (found_.size() == most_told) {
+        found_.remains = true;
+        add(relative, what);
+    }
+    void add(const fs::path& relative, const std::string& what) {
+        if (told_ == most_told) {
             ++more_;
         } else {
-            found_.push_back(displayed(utf8_prefix(relative.string(), longest_name)) + ": " + what);
+            ++told_;
+            found_.lines += displayed(utf8_prefix(relative.string(), longest_name)) + ": " + what + "\n";
         }
     }
 
     std::string path_;
+    bool repairs_;
     bool busy_;
-    std::vector<std::string> found_;
+    Leftovers found_;
+    std::size_t told_ = 0;
     std::size_t more_ = 0;
 };
 
 }  // namespace
 
-std::vector<std::string> find_leftovers(const std::string& path) {
-    return Search(path).run();
+Leftovers look_for_leftovers(const std::string& path, Repair repair) {
+    return Search(path, repair).run();
 }
 
 }  // namespace gerve

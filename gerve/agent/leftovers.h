@@ -2,14 +2,20 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace gerve {
 
-// One line each, for an administrator: "refs/heads/main.lock: a lock that no process holds; …". `path` is the
-// absolute path of the repository. While a process works in it (its current directory is there, as that of
-// every git that serves it), its locks and temporary files are its own, and are not told. Reads the disk and
-// /proc; what cannot be read is left out.
-[[nodiscard]] std::vector<std::string> find_leftovers(const std::string& path);
+enum class Repair { no, yes };
+
+struct Leftovers {
+    std::string lines;     // for an administrator: "refs/heads/main.lock: a lock that no process holds; …"
+    bool remains = false;  // something to be repaired by hand
+};
+
+// `path` is the absolute path of the repository. While a process works in it (its current directory is there,
+// as that of every git that serves it), its locks and temporary files are its own, and are not told. With
+// Repair::yes those that are older than ten minutes are removed: a process that comes meanwhile makes its
+// own. Reads the disk and /proc; what cannot be read is left out.
+[[nodiscard]] Leftovers look_for_leftovers(const std::string& path, Repair repair);
 
 }  // namespace gerve

@@ -14,9 +14,9 @@
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
 #include "gerve/agent/default_branch.h"
+#include "gerve/agent/disk_usage.h"
 #include "gerve/agent/environment.h"
 #include "gerve/agent/git_run.h"
-#include "gerve/agent/leftovers.h"
 #include "gerve/agent/repository_check.h"
 
 namespace gerve {
@@ -184,26 +184,10 @@ Result<void> Repositories::remove(const RepoPath& repo, std::uint64_t id) const 
 Result<std::uint64_t> Repositories::size(const RepoPath& repo, std::uint64_t id) const {
     auto place = existing(repo, id);
     if (!place) return pass_on(place);
-    constexpr std::uint64_t block = 512;  // the unit of st_blocks (stat(2))
-    std::uint64_t bytes = 0;
-    std::error_code error;
-    // Files come and go under it while git works; what is gone counts nothing.
-    for (fs::recursive_directory_iterator next(root_ + "/" + *place, error), end; !error && next != end;
-         next.increment(error)) {
-        struct stat status {};
-        if (::lstat(next->path().c_str(), &status) == 0) {
-            bytes += static_cast<std::uint64_t>(status.st_blocks) * block;
-        } else if (errno != ENOENT) {
-            return unavailable(errno_text("cannot measure " + next->path().string()));
-        }
-    }
-    if (error && error != std::errc::no_such_file_or_directory) {
-        return internal_error("cannot measure " + *place + ": " + error.message());
-    }
-    return bytes;
+    return measure_disk_usage(root_ + "/" + *place);
 }
 
-Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id) const {
+Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id, Repair repair) const {
     auto place = existing(repo, id);
     if (!place) return pass_on(place);
     const auto git = git_place(*place);
@@ -211,16 +195,10 @@ Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id) co
     auto run = run_git({git_, fsck_arguments(git->path), plain_git_environment(git->path)});
     if (!run) return pass_on(run);
     FsckReport report{run->end.signal != 0 ? 128 + run->end.signal : run->end.code, std::move(run->output)};
-    const std::string left = leftover_lines(git->path);
-    report.output += left;
-    if (!left.empty() && report.status == 0) report.status = 1;
+    const Leftovers left = look_for_leftovers(git->path, repair);
+    report.output += left.lines;
+    if (left.remains && report.status == 0) report.status = 1;
     return report;
-}
-
-std::string leftover_lines(const std::string& path) {
-    std::string lines;
-    for (const std::string& one : find_leftovers(path)) lines += one + "\n";
-    return lines;
 }
 
 Result<std::string> Repositories::set_head(const RepoPath& repo, std::uint64_t id,

@@ -11,11 +11,12 @@
 #include "authz/model/repo_path.h"
 #include "gerve/agent/default_branch.h"
 #include "gerve/agent/layout.h"
+#include "gerve/agent/leftovers.h"
 #include "gerve/agent/ref_restoring.h"
 
 namespace gerve {
 
-// What `git fsck` said, and what find_leftovers() found. 0 is a sound repository.
+// What `git fsck` said, and what look_for_leftovers() found. 0 is a sound repository.
 struct FsckReport {
     int status = 0;
     std::string output;  // both streams of git, at most 1 MiB, and a line for each leftover
@@ -49,7 +50,8 @@ class Repositories {
     // Bytes that its files take on the disk.
     [[nodiscard]] Result<std::uint64_t> size(const RepoPath& repo, std::uint64_t id) const;
 
-    [[nodiscard]] Result<FsckReport> fsck(const RepoPath& repo, std::uint64_t id) const;
+    [[nodiscard]] Result<FsckReport> fsck(const RepoPath& repo, std::uint64_t id,
+                                          Repair repair = Repair::no) const;
 
     // Makes the branch (its name without refs/heads/) the default one; returns the one before, empty when
     // HEAD named a commit. Error: denied also when there is no such branch.
@@ -80,8 +82,5 @@ class Repositories {
 
 // What follows "git" to check the repository at `path`.
 [[nodiscard]] std::vector<std::string> fsck_arguments(const std::string& path);
-
-// The leftovers in the repository at `path`, a line each; empty: none.
-[[nodiscard]] std::string leftover_lines(const std::string& path);
 
 }  // namespace gerve

@@ -10,6 +10,7 @@
 #include "gerve/agent/agent_config.h"
 #include "gerve/agent/descriptor_budget.h"
 #include "gerve/agent/disk_threads.h"
+#include "gerve/agent/disk_usage.h"
 #include "gerve/agent/gate.h"
 #include "gerve/agent/handshakes.h"
 #include "gerve/agent/nonce_cache.h"
@@ -48,6 +49,7 @@ class AgentState {
     std::atomic<bool> draining{false};
     const std::size_t open_files;
     const DescriptorBudget budget;
+    const std::shared_ptr<KnownUsage> usage = std::make_shared<KnownUsage>();  // for the limits of pushes
     // What every operation asks of the disk before it begins; what takes long: administration; and what a
     // push asks when git has ended. None can hold up another.
     DiskThreads looks;

@@ -124,6 +124,8 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
         }
         operation.object_format = open.object_format;
     }
+    if (operation.admin == AdminAction::fsck && open.admin_argument == "repair")
+        operation.repair = Repair::yes;
     if (operation.admin == AdminAction::set_head) {
         if (!may_be_branch(open.admin_argument)) {
             return refuse(FailCode::bad_request,
@@ -205,6 +207,7 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .environment = {},
                         .who = variable_of(open, "GERVE_USER"),
                         .keep_lost = open.keep_lost,
+                        .sizes = needs_write(open.service) ? open.sizes : SizeLimits{},
                         .yields = claimant_of(open).account.empty()};
     if (operation.who.empty()) operation.who = "gerve";
     operation.path = config.root + "/" + operation.directory;

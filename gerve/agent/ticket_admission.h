@@ -12,6 +12,7 @@
 #include "gerve/agent/agent_config.h"
 #include "gerve/agent/environment.h"
 #include "gerve/agent/git_settings.h"
+#include "gerve/agent/leftovers.h"
 #include "gerve/agent/nonce_cache.h"
 #include "gerve/agent/ref_restoring.h"
 #include "gerve/relay/grv1.h"
@@ -61,13 +62,15 @@ struct Operation {
     std::optional<RepoPath> new_repo;    // rename: its name from now on
     std::string branch;                  // set-head
     RefRestoring restoring;              // restore-ref
+    Repair repair = Repair::no;          // fsck
     std::string object_format = "sha1";  // create
     std::string directory;               // relative to the root
     std::string path;                    // absolute
     GitEnvironment environment;
     std::string who;                 // for reflogs: the login, "deploy-key", or "gerve"
     std::chrono::days keep_lost{0};  // what a push takes the name from
-    bool yields = false;             // nobody has logged in: git runs with the lowest priority
+    SizeLimits sizes;
+    bool yields = false;  // nobody has logged in: git runs with the lowest priority
 };
 
 // Service, path, environment. Does not look at the disk.

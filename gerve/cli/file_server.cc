@@ -110,10 +110,11 @@ Ordered<std::uint64_t> FileServer::size(const RepoPath& repo, RepoId id) {
     return undone(Fate::refused, "the file server sent an invalid size: " + printable(said));
 }
 
-Ordered<FsckReport> FileServer::fsck(const RepoPath& repo, RepoId id) {
+Ordered<FsckReport> FileServer::fsck(const RepoPath& repo, RepoId id, Repair repair) {
+    const std::string argument = repair == Repair::yes ? "repair" : "";
     const auto answer =
-        carry_out({"fsck", repo, id, "", "", [&](const Repositories& all, std::uint64_t number) {
-                       return all.fsck(repo, number).map([](const FsckReport& report) {
+        carry_out({"fsck", repo, id, argument, "", [&](const Repositories& all, std::uint64_t number) {
+                       return all.fsck(repo, number, repair).map([](const FsckReport& report) {
                            return AgentAnswer{report.status, report.output, ""};
                        });
                    }});

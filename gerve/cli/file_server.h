@@ -43,7 +43,7 @@ class FileServer {
     // Bytes that its files take on the disk.
     [[nodiscard]] Ordered<std::uint64_t> size(const RepoPath& repo, RepoId id);
     // Waits for as long as git takes.
-    [[nodiscard]] Ordered<FsckReport> fsck(const RepoPath& repo, RepoId id);
+    [[nodiscard]] Ordered<FsckReport> fsck(const RepoPath& repo, RepoId id, Repair repair);
 
   private:
     struct Order;

@@ -1,8 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include "authz/base/text.h"
+#include "authz/base/units.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/file_server.h"
+#include "gerve/cli/on_record.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
 
@@ -11,6 +13,8 @@ namespace {
 
 struct InspectionValues {
     std::vector<RepoPath> repos;
+    std::optional<Login> owner;
+    bool repairs = false;
     bool json = false;
 };
 
@@ -53,7 +57,8 @@ int look_at_all(Site& site, const InspectionValues& values, const Look& look) {
 
 int fsck(Site& site, const InspectionValues& values) {
     return look_at_all(site, values, [&](FileServer& server, const RepositoryRecord& record, Json& out) {
-        const FsckReport report = need_of_server(server.fsck(record.path, record.id));
+        const Repair repair = values.repairs ? Repair::yes : Repair::no;
+        const FsckReport report = need_of_server(server.fsck(record.path, record.id, repair));
         const bool sound = report.status == 0;
         out.update(Json{{"sound", sound}, {"status", report.status}, {"output", report.output}});
         if (values.json) return sound ? 0 : refused_status;
@@ -68,18 +73,52 @@ int fsck(Site& site, const InspectionValues& values) {
     });
 }
 
-int size(Site& site, const InspectionValues& values) {
-    Table table({"REPOSITORY", "SERVER", "SIZE", "BYTES"});
-    bool any = false;
+int fsck_on_record(Site& site, const InspectionValues& values) {
+    if (!values.repairs) return fsck(site, values);
+    return run_on_record(site, "repo fsck", [&values](Site& here) {
+        for (const RepoPath& repo : values.repos) here.details().add("repo", repo.text());
+        return fsck(here, values);
+    });
+}
+
+Json limit_json(std::uint64_t limit) {
+    return limit == 0 ? Json() : Json(limit);
+}
+
+std::string limit_cell(std::uint64_t limit) {
+    return limit == 0 ? "-" : size_text(limit);
+}
+
+std::vector<RepoPath> paths_of(Site& site, const Login& owner) {
+    std::vector<RepoPath> paths;
+    for (const RepositoryRecord& record : need(site.registry().list_repositories(owner)))
+        paths.push_back(record.path);
+    return paths;
+}
+
+int size(Site& site, InspectionValues values) {
+    if (values.repos.empty() == !values.owner)
+        throw Stop{usage_status, "name repositories, or an owner by --owner"};
+    if (values.owner) values.repos = paths_of(site, *values.owner);
+    const SizeLimits& limits = site.config().repositories.sizes;
+    Table table({"REPOSITORY", "SERVER", "SIZE", "LIMIT", "BYTES"});
+    std::uint64_t all = 0;
+    std::size_t measured = 0;
     const int status =
         look_at_all(site, values, [&](FileServer& server, const RepositoryRecord& record, Json& out) {
             const std::uint64_t bytes = need_of_server(server.size(record.path, record.id));
             out["bytes"] = bytes;
-            table.add({record.path.text(), server.name().text(), size_text(bytes), std::to_string(bytes)});
-            any = true;
+            out["limit"] = limit_json(limits.repository);
+            table.add({record.path.text(), server.name().text(), size_text(bytes),
+                       limit_cell(limits.repository), std::to_string(bytes)});
+            all += bytes;
+            ++measured;
             return 0;
         });
-    if (any && !values.json) table.print("");
+    if (values.owner && measured > 0)
+        table.add({"all of " + values.owner->text(), "", size_text(all), limit_cell(limits.owner),
+                   std::to_string(all)});
+    if (measured > 0 && !values.json) table.print("");
     return status;
 }
 
@@ -90,13 +129,15 @@ void declare_inspection(Command& repo) {
     repo.command("fsck",
                  "Run git fsck on the file server, and look for what a crash left; exit status 1 if it finds "
                  "a problem.",
-                 [checked](Site& site) { return fsck(site, *checked); })
+                 [checked](Site& site) { return fsck_on_record(site, *checked); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(checked->repos))
+        .flag("--repair", "Remove what a crash left; the command is on record then", checked->repairs)
         .json(checked->json);
     const auto measured = std::make_shared<InspectionValues>();
     repo.command("size", "Print how much disk space repositories use on their file server.",
                  [measured](Site& site) { return size(site, *measured); })
-        .arguments("OWNER/NAME", "The repositories", all_parsed(measured->repos))
+        .optional_arguments("OWNER/NAME", "The repositories", all_parsed(measured->repos))
+        .option("--owner", "OWNER", "All repositories of this owner, and their sum", parsed(measured->owner))
         .json(measured->json);
 }
 

@@ -1,9 +1,11 @@
 """gerve repo fsck: what a crash left in a repository, and what keeps git from writing."""
 
+import os
 import shutil
 
 import pytest
 
+from harness.audit import events
 from harness.processes import wait_until
 
 LEFT = {
@@ -33,7 +35,7 @@ def test_what_a_crash_left_is_told(private_sites, serving):
     lines = {line.strip() for line in told[1:]}
     for name, what in LEFT.items():
         place = name.removesuffix("/pack/x")
-        assert f"{place}: {what}; remove it" in lines
+        assert f"{place}: {what}; remove it, or run fsck with --repair" in lines
         file = repository.disk / place
         shutil.rmtree(file) if file.is_dir() else file.unlink()
     assert site.gerve("repo", "fsck", repository.path).stdout == f"{repository.path}: sound\n"
@@ -51,3 +53,47 @@ def test_the_locks_of_a_push_that_runs_are_not_told(site, alice, project):
     push.finish()
 
 
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_what_a_crash_left_is_removed_on_request(private_sites, serving):
+    site = private_sites()
+    alice = site.person("alice")
+    repository = site.repository(alice)
+    alice.publish(repository)
+    if not serving:
+        site.gateway.stop()
+    for name in LEFT:
+        file = repository.disk / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    told = site.gerve("repo", "fsck", "--repair", repository.path, exit=1).stdout
+    assert told.count("not removed, because it is younger than ten minutes") == len(LEFT)
+    for name in LEFT:
+        place = repository.disk / name.removesuffix("/pack/x")
+        os.utime(place, (1_700_000_000, 1_700_000_000))
+    lines = site.gerve("repo", "fsck", "--repair", repository.path).stdout.splitlines()
+    assert lines[0] == f"{repository.path}: sound"
+    for name, what in LEFT.items():
+        place = name.removesuffix("/pack/x")
+        assert f"  {place}: {what}; removed" in lines and not (repository.disk / place).exists()
+    assert site.gerve("repo", "fsck", repository.path).stdout == f"{repository.path}: sound\n"
+    done = [event["done"] for event in events(site, "--event", "admin", "--repo", repository.path)
+            if event["command"] == "repo fsck"]
+    assert done == [False, True]
+    assert alice.git("ls-remote", repository.url).stdout if serving else True
+
+
+def test_nothing_of_a_push_that_runs_is_removed(site, alice, project):
+    work = alice.clone(project, into="work")
+    project.hook("reference-transaction", 'if [ "$1" = prepared ]; then touch began; while [ ! -e go ]; do sleep 0.05; done; fi')
+    work.commit("more")
+    push = work.start("git", "push", "--quiet", "origin", "main")
+    wait_until((project.disk / "began").exists, "the transaction is prepared")
+    lock = project.disk / "refs/heads/main.lock"
+    os.utime(lock, (1_700_000_000, 1_700_000_000))
+    assert site.gerve("repo", "fsck", "--repair", project.path).stdout == f"{project.path}: sound\n"
+    assert lock.exists()
+    (project.disk / "go").touch()
+    push.finish()
+    assert project.rev("main") == work.rev("main")

@@ -54,3 +54,12 @@ TEST_CASE("a size has a unit that people read") {
     CHECK(size_text(std::uint64_t{5} << 40) == "5.0 TiB");
     CHECK(size_text(~std::uint64_t{0}) == "16.0 EiB");
 }
+
+TEST_CASE("a size in a setting has its unit") {
+    CHECK(parse_size("1KiB") == 1024);
+    CHECK(parse_size("500MiB") == std::uint64_t{500} << 20);
+    CHECK(parse_size("10GiB") == std::uint64_t{10} << 30);
+    CHECK(parse_size("4194304TiB") == std::uint64_t{1} << 62);
+    for (const char* text : {"", "1", "KiB", "-1KiB", "1.5GiB", "1 GiB", "1GB", "1gib", "4194305KiB", "1PiB"})
+        CHECK_MESSAGE(!parse_size(text), text);
+}

@@ -1,0 +1,39 @@
+// How much of the disk repositories use.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "authz/base/result.h"
+
+namespace gerve {
+
+// Bytes on the disk of all files below a directory. Files come and go meanwhile. Errors: unavailable,
+// internal.
+[[nodiscard]] Result<std::uint64_t> measure_disk_usage(const std::string& path);
+
+// What repositories used when they were last measured. Any thread may call it.
+class KnownUsage {
+  public:
+    // Measured now, unless it is known and not older. Errors: as measure_disk_usage.
+    [[nodiscard]] Result<std::uint64_t> of(const std::string& path, std::chrono::milliseconds oldest);
+    // That of all repositories (names that end in ".git") in a directory.
+    [[nodiscard]] Result<std::uint64_t> of_all_in(const std::string& directory,
+                                                  std::chrono::milliseconds oldest);
+
+  private:
+    struct Known {
+        std::uint64_t bytes;
+        std::chrono::steady_clock::time_point since;
+    };
+    static constexpr std::size_t most = 100'000;  // then all are forgotten
+
+    std::mutex mutex_;
+    std::unordered_map<std::string, Known> known_;  // by the path of the repository
+};
+
+}  // namespace gerve

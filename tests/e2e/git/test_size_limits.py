@@ -1,0 +1,135 @@
+"""Limits on the size of a push, of a repository and of an owner."""
+
+import os
+
+import pytest
+
+from harness.audit import events
+from harness.processes import wait_until
+
+CONFIG = """\
+state = "{{state}}"
+listen.ssh = ["127.0.0.1:{{port}}"]
+
+[repositories]
+{limits}
+"""
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def place(private_sites):
+    """Makes a site with these limits, and in it somebody with a repository and a clone of it."""
+
+    def make(limits: str):
+        site = private_sites(config=CONFIG.format(limits=limits))
+        alice = site.person("alice")
+        project = site.repository(alice)
+        alice.publish(project)
+        return site, alice, project, alice.clone(project, into="work")
+
+    return make
+
+
+def add(work, size: int, name: str = "large") -> None:
+    """A commit whose pack has about this size."""
+    (work.cwd / name).write_bytes(os.urandom(size))
+    work.git("add", name)
+    work.git("commit", "--quiet", "--message", name)
+
+
+def is_clean(project) -> bool:
+    return not project.quarantines() and not list((project.disk / "objects/pack").glob("tmp_*"))
+
+
+@pytest.mark.parametrize("options", [(), ("--quiet",), ("--atomic",)])
+def test_a_push_that_is_too_large_is_refused_and_leaves_nothing(place, options):
+    site, alice, project, work = place('max_push = "1MiB"')
+    before = project.rev("main")
+    add(work, 3 * MIB)
+    refused = work.git("push", *options, "origin", "main", exit=1).stderr
+    assert (f"ERROR: This push is larger than 1.0 MiB, the most that {project.path} takes at once. Push it in parts, an "
+            "earlier commit first: git push origin COMMIT:refs/heads/BRANCH\n") in refused
+    assert project.rev("main") == before and is_clean(project)
+    event = wait_until(lambda: (found := events(site, "--repo", project.path, "--event", "session")) and
+                       found[-1]["service"] == "git-receive-pack" and found[-1].get("push") == "refused" and found[-1],
+                       "it is on record")
+    assert event["exit"] == 73 and event["ended"] == "declined" and "maximum allowed size" in event["git_said"]
+    work.git("reset", "--quiet", "--hard", "HEAD~")
+    add(work, MIB // 2)
+    work.git("push", "--quiet", "origin", "main")
+
+
+def test_a_full_repository_takes_deletions_and_nothing_else(place):
+    site, alice, project, work = place('max_size = "2MiB"')
+    work.git("push", "--quiet", "origin", "main:feature")
+    add(work, 3 * MIB // 2)
+    work.git("push", "--quiet", "origin", "main")
+    full = lambda: "uses" in work.git("push", "origin", "main", exit=(0, 1)).stderr
+    add(work, MIB, "more")
+    assert full() and project.rev("main") != work.rev("main") and is_clean(project)
+    refused = work.git("push", "origin", "main", exit=1).stderr
+    assert f"ERROR: {project.path} uses 1." in refused and "MiB of its 2.0 MiB, and this push does not fit." in refused
+    work.git("push", "--quiet", "origin", ":feature")
+    work.git("push", "--quiet", "origin", "origin/main:refs/heads/again")  # no objects
+    (size,) = site.gerve_json("repo", "size", project.path)
+    assert size["limit"] == 2 * MIB and MIB < size["bytes"] < 2 * MIB
+    assert "LIMIT" in (table := site.gerve("repo", "size", project.path).stdout) and "2.0 MiB" in table
+
+
+def test_room_that_was_made_is_noticed(place):
+    site, alice, project, work = place('max_size = "2MiB"')
+    ballast = project.disk / "ballast"
+    ballast.write_bytes(os.urandom(2 * MIB))
+    work.commit("measured behind this")
+    work.git("push", "--quiet", "origin", "main")
+    work.commit("more")
+    assert "and this push does not fit" in work.git("push", "origin", "main", exit=1).stderr
+    ballast.unlink()
+    wait_until(lambda: work.git("push", "origin", "main", exit=(0, 1)).exit == 0, "it is measured again", timeout=20,
+               every=1)
+
+
+def test_all_repositories_of_an_owner_count(place):
+    site, alice, project, work = place('max_size_of_owner = "3MiB"')
+    other = site.repository(alice, "other")
+    add(work, 2 * MIB)
+    work.git("push", "--quiet", "origin", "main")
+    work.git("remote", "add", "other", other.url)
+    refused = work.git("push", "other", "main", exit=1).stderr
+    assert f"ERROR: The repositories of {alice.login} use 2." in refused and "MiB of 3.0 MiB" in refused
+    bob = site.person("bob")
+    own = site.repository(bob)
+    bob.publish(own)
+    table = site.gerve("repo", "size", "--owner", alice.login).stdout.splitlines()
+    assert [line.split()[0] for line in table[1:3]] == sorted([project.path, other.path]) and len(table) == 4
+    assert table[3].startswith(f"all of {alice.login} ") and "3.0 MiB" in table[3]
+
+
+def test_a_lower_limit_of_the_repository_stands(place):
+    site, alice, project, work = place('max_push = "10MiB"')
+    project.configure("receive.maxInputSize", "1m")
+    add(work, 2 * MIB)
+    assert "larger than 1.0 MiB, the most that" in work.git("push", "origin", "main", exit=1).stderr
+
+
+def test_without_limits_git_speaks_for_itself(site, alice, project):
+    work = alice.clone(project, into="work")
+    add(work, 2 * MIB)
+    work.git("push", "--quiet", "origin", "main")
+    (size,) = site.gerve_json("repo", "size", project.path)
+    assert size["limit"] is None and size["bytes"] > 2 * MIB
+
+
+def test_repo_size_wants_repositories_or_an_owner(site, alice, project):
+    for words in ((), (project.path, "--owner", alice.login)):
+        assert "name repositories, or an owner by --owner" in site.gerve("repo", "size", *words, exit=2).stderr
+
+
+def test_a_size_without_its_unit_is_refused(private_sites):
+    site = private_sites(config=CONFIG.format(limits='max_push = 1000\nmax_size = "10GB"'), start=False)
+    told = site.gerve("check", exit=2)
+    said = told.stdout + told.stderr
+    assert "repositories.max_push must be a size with its unit (KiB, MiB, GiB or TiB)" in said
+    assert "repositories.max_size must be a size with its unit" in said
