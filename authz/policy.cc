@@ -1,16 +1,13 @@
 #include "authz/policy.h"
 
+#include <algorithm>
+
 namespace gerve {
 namespace {
 
 Deny hidden(Rule because) {
     return {messages::repository_not_found(), because};
 }
-
-struct Reach {
-    Access access;
-    Rule because;
-};
 
 Reach reach_of_user(const User& user, const Repository& repository, const Permission& permission) {
     if (user.id == repository.owner) return {Access::admin, Rule::owner};
@@ -41,6 +38,18 @@ Deny refuse_write(const Principal& principal, const Repository& repository) {
 
 }  // namespace
 
+Reach reach_of(const KeyHolder& holder, const Repository& repository, const Permission& permission) {
+    if (is_suspended(holder)) return {Access::none, Rule::suspended};
+    if (repository.disabled) return {Access::none, Rule::disabled};
+    return match(
+        holder, [&](const User& user) { return reach_of_user(user, repository, permission); },
+        [&](const DeployKey& key) { return reach_of_deploy_key(key, repository); });
+}
+
+Access access_now(Access access, const Repository& repository) {
+    return repository.archived ? std::min(access, Access::read) : access;
+}
+
 bool needs_permission(const Principal& principal, Service service,
                       const std::optional<Repository>& repository) {
     if (!repository || repository->disabled) return false;
@@ -54,14 +63,12 @@ Decision decide(const Principal& principal, Service service, const std::optional
                 const Permission& permission) {
     if (is_suspended(principal.holder())) return Deny{messages::suspended(), Rule::suspended};
     if (!repository) return hidden(Rule::no_such_repository);
-    if (repository->disabled) return hidden(Rule::disabled);
-    const Reach reach = match(
-        principal.holder(), [&](const User& user) { return reach_of_user(user, *repository, permission); },
-        [&](const DeployKey& key) { return reach_of_deploy_key(key, *repository); });
+    const Reach reach = reach_of(principal.holder(), *repository, permission);
     if (reach.access < Access::read) return hidden(reach.because);
     if (!needs_write(service)) return Allow{reach.because};
     if (reach.access < Access::write) return refuse_write(principal, *repository);
-    if (repository->archived) return Deny{messages::archived(repository->path), Rule::archived};
+    if (access_now(reach.access, *repository) < Access::write)
+        return Deny{messages::archived(repository->path), Rule::archived};
     return Allow{reach.because};
 }
 

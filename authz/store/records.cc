@@ -37,6 +37,11 @@ std::string_view KeyRecord::state(UnixMillis now) const {
     return is_suspended(holder) ? "suspended" : "live";
 }
 
+std::string_view RepositoryRecord::state() const {
+    if (disabled) return "disabled";
+    return archived ? "archived" : "active";
+}
+
 std::string_view access_name(Access access) {
     switch (access) {
         case Access::none: return "none";

@@ -94,14 +94,62 @@ struct RepositoryRecord {
     UnixMillis created = 0;
     std::optional<UnixMillis> archived;
     std::optional<UnixMillis> disabled;
+    [[nodiscard]] std::string_view state() const;  // "active", "archived", "disabled"
 };
 
-// One repository that a key or an account reaches, and by which rule.
-struct ReachRecord {
-    RepoPath repo;
-    Access access = Access::none;
+// A way by which somebody comes to a repository: owner, collaborator, team, organization, deploy_key, or
+// public_read.
+struct AccessWay {
+    Access access = Access::none;  // what it gives as long as nothing stands against it
     Rule because = Rule::no_read_access;
     std::string via;  // the team, ORG/TEAM, or the organisation; empty: nobody else comes in
+};
+
+// What somebody can do in a repository now, by all ways together.
+struct Standing {
+    Access access = Access::none;
+    Rule because = Rule::no_read_access;  // that of the first way, or what stands against all of them
+    std::vector<AccessWay> ways;          // the one that decides first; at least one
+    [[nodiscard]] const AccessWay& way() const { return ways.front(); }
+    [[nodiscard]] bool is_held_back() const { return because != way().because; }  // suspended, disabled
+};
+
+// One repository to which an account, or the holder of a key, has a way.
+struct ReachRecord : Standing {
+    RepositoryRecord repository;
+};
+
+// The keys of an account.
+struct AccountKeys {
+    std::int64_t valid = 0;               // those that are neither revoked nor expired
+    std::optional<UnixMillis> last_used;  // of any of them, whatever its state now
+};
+
+// One account that has a way to a repository.
+struct AccountReach : Standing {
+    User account;
+    std::optional<UnixMillis> suspended;
+    AccountKeys keys;
+};
+
+// One deploy key of a repository: no access unless it is live.
+struct DeployKeyReach : Standing {
+    KeyRecord key;
+    std::string_view state;  // KeyRecord::state()
+};
+
+// All that have a way to a repository, but for everybody, if it is public.
+struct RepositoryReview {
+    RepositoryRecord repository;
+    std::vector<AccountReach> accounts;       // by login
+    std::vector<DeployKeyReach> deploy_keys;  // the oldest first
+};
+
+// All repositories to which an account has a way, but for the public ones of others.
+struct AccountReview {
+    AccountRecord account;
+    AccountKeys keys;
+    std::vector<ReachRecord> repositories;  // by name
 };
 
 // An address that a key was used from, by the audit trail.

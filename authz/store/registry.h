@@ -121,11 +121,16 @@ class Registry {
                                                Access access);
     [[nodiscard]] Result<void> revoke_access(const RepoPath& repo, const GrantHolder& holder);
     [[nodiscard]] Result<std::vector<GrantRecord>> list_access(const RepoPath& repo);
-    // Every repository that an account, or the holder of a key, reaches: its own, by grant, by team, by
-    // organisation, and for a deploy key its one. Public repositories of others are not listed. Empty for a
-    // key that is not live.
+    // ---- (registry_reach.cc) What is listed is decided by reach_of() of authz/policy.h, over one statement
+    // for each kind of holder: the answers are held in memory, within Database::max_rows.
+    // Every repository that the holder of a key reaches: its own, by grant, by team, by organisation, and for
+    // a deploy key its one. Public repositories of others are not listed. Empty for a key that is not live.
     [[nodiscard]] Result<std::vector<ReachRecord>> list_reach(const KeyRecord& key);
-    [[nodiscard]] Result<std::vector<ReachRecord>> list_reach(const Login& user);
+    // Suspended accounts, dead keys and disabled repositories are in it, with access none.
+    [[nodiscard]] Result<RepositoryReview> review_repository(const RepoPath& repo);
+    [[nodiscard]] Result<AccountReview> review_account(const Login& user);
+    // Those that are not disabled, by name.
+    [[nodiscard]] Result<std::vector<RepositoryRecord>> list_public_repositories();
 
     // ---- file servers and routes (registry_routes.cc)
     [[nodiscard]] Result<Added<ServerRecord>> add_server(const ServerName& name,

@@ -1,5 +1,3 @@
-#include <map>
-
 #include "authz/store/registry.h"
 #include "authz/store/registry_rows.h"
 
@@ -27,20 +25,6 @@ constexpr Statement select_team_grants{"list-team-grants",
                                        "SELECT o.login, t.name, tr.level FROM team_repos tr"
                                        " JOIN teams t ON t.id = tr.team_id JOIN accounts o ON o.id = t.org_id"
                                        " WHERE tr.repo_id = ? ORDER BY o.login_folded, t.name_folded"};
-
-// Every way by which an account reaches repositories: 0 owner, 1 direct, 2 team, 3 organisation (its owners).
-constexpr Statement select_reach{
-    "list-reach",
-    "SELECT o.login, r.name, w.way, w.level, g.login, t.name FROM ("
-    " SELECT id AS repo_id, 0 AS way, 3 AS level, NULL AS team_id FROM repositories WHERE owner_id = ?"
-    " UNION ALL SELECT repo_id, 1, level, NULL FROM collaborators WHERE account_id = ?"
-    " UNION ALL SELECT tr.repo_id, 2, tr.level, tr.team_id FROM team_members tm"
-    " JOIN team_repos tr ON tr.team_id = tm.team_id WHERE tm.account_id = ?"
-    " UNION ALL SELECT x.id, 3, 3, NULL FROM org_members m JOIN repositories x ON x.owner_id = m.org_id"
-    " WHERE m.account_id = ? AND m.role = 2"
-    ") w JOIN repositories r ON r.id = w.repo_id JOIN accounts o ON o.id = r.owner_id"
-    " LEFT JOIN teams t ON t.id = w.team_id LEFT JOIN accounts g ON g.id = t.org_id"
-    " WHERE r.disabled_at IS NULL"};
 
 // The rows that one grant stands in, whoever holds it.
 struct GrantPlace {
@@ -70,47 +54,6 @@ Result<GrantPlace> place_of(Database& database, const RepositoryRecord&, const T
     const auto id = need_team(database, team);
     if (!id) return pass_on(id);
     return GrantPlace{find_team_grant, insert_team_grant, delete_team_grant, *id, team.text()};
-}
-
-std::optional<ReachRecord> read_way(RowReader& row) {
-    auto owner = row.text_as(Login::parse);
-    auto name = row.text_as(RepoName::parse);
-    const auto way = row.integer_within(0, 3);
-    const auto access = static_cast<Access>(row.integer_within(1, 3));
-    if (!row.good()) return std::nullopt;
-    constexpr Rule rules[] = {Rule::owner, Rule::collaborator, Rule::team, Rule::organization};
-    std::string via = rules[way] == Rule::organization ? owner->text() : "";
-    if (rules[way] == Rule::team) {
-        via = row.text() + "/";
-        via += row.text();
-    }
-    return ReachRecord{RepoPath(std::move(*owner), std::move(*name)), access, rules[way], std::move(via)};
-}
-
-// As decide() does: ownership first, then the strongest, and among equals the most direct.
-bool beats(const ReachRecord& way, const ReachRecord& held) {
-    if (held.because == Rule::owner || way.because == Rule::owner) return way.because == Rule::owner;
-    if (way.access != held.access) return way.access > held.access;
-    return way.because < held.because;
-}
-
-Result<std::vector<ReachRecord>> reach_of(Database& database, AccountId account) {
-    const std::int64_t id = number_of(account);
-    auto ways = read_all<ReachRecord>(database, select_reach, {id, id, id, id}, read_way);
-    if (!ways) return pass_on(ways);
-    std::map<std::string, ReachRecord> best;
-    for (ReachRecord& way : *ways) {
-        const auto place = best.find(way.repo.folded());
-        if (place == best.end()) {
-            best.emplace(way.repo.folded(), std::move(way));
-        } else if (beats(way, place->second)) {
-            place->second = std::move(way);
-        }
-    }
-    std::vector<ReachRecord> reach;
-    reach.reserve(best.size());
-    for (auto& [name, record] : best) reach.push_back(std::move(record));
-    return reach;
 }
 
 }  // namespace
@@ -168,27 +111,6 @@ Result<std::vector<GrantRecord>> Registry::list_access(const RepoPath& repo) {
     if (!teams) return teams;
     for (GrantRecord& grant : *teams) grants->push_back(std::move(grant));
     return grants;
-}
-
-Result<std::vector<ReachRecord>> Registry::list_reach(const Login& user) {
-    const auto account = need_user(database_, user);
-    if (!account) return pass_on(account);
-    if (account->suspended) return std::vector<ReachRecord>{};
-    return reach_of(database_, account->id);
-}
-
-Result<std::vector<ReachRecord>> Registry::list_reach(const KeyRecord& key) {
-    if (key.state(clock_()) != "live") return std::vector<ReachRecord>{};
-    using Reach = Result<std::vector<ReachRecord>>;
-    return match(
-        key.holder, [this](const User& user) -> Reach { return reach_of(database_, user.id); },
-        [this](const DeployKey& bound) -> Reach {
-            const auto record = need_repository(database_, bound.repo);
-            if (!record) return pass_on(record);
-            if (record->disabled) return std::vector<ReachRecord>{};
-            const Access access = bound.can_write ? Access::write : Access::read;
-            return std::vector{ReachRecord{record->path, access, Rule::deploy_key, ""}};
-        });
 }
 
 }  // namespace gerve

@@ -6,6 +6,7 @@
 #include "gerve/cli/live_list.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
+#include "gerve/cli/standing.h"
 
 namespace gerve {
 namespace {
@@ -44,10 +45,11 @@ Json json_of(const KeyFacts& facts) {
     }
     out["reach"] = Json::array();
     for (const ReachRecord& one : facts.reach) {
-        out["reach"].push_back({{"repository", one.repo.text()},
+        const std::string& via = one.way().via;
+        out["reach"].push_back({{"repository", one.repository.path.text()},
                                 {"access", access_name(one.access)},
                                 {"because", rule_name(one.because)},
-                                {"via", one.via.empty() ? Json() : Json(one.via)}});
+                                {"via", via.empty() ? Json() : Json(via)}});
     }
     return out;
 }
@@ -88,9 +90,7 @@ void print_reach(const KeyFacts& facts) {
     std::size_t writes = 0;
     for (const ReachRecord& one : facts.reach) {
         writes += one.access >= Access::write ? 1 : 0;
-        const std::string via = one.via.empty() ? "" : " " + one.via;
-        table.add({one.repo.text(), std::string(access_name(one.access)),
-                   std::string(rule_name(one.because)) + via});
+        table.add({one.repository.path.text(), std::string(access_name(one.access)), because_text(one)});
     }
     table.print("The key reaches only public repositories.");
     if (facts.reach.empty()) return;

@@ -217,11 +217,6 @@ int remove(Site& site, const RepositoryValues& values) {
     return 0;
 }
 
-std::string state_of(const RepositoryRecord& record) {
-    if (record.disabled) return "disabled";
-    return record.archived ? "archived" : "active";
-}
-
 int list(Site& site, const RepositoryValues& values) {
     const auto records = need(site.registry().list_repositories(values.owner));
     Json out = Json::array();
@@ -231,11 +226,11 @@ int list(Site& site, const RepositoryValues& values) {
         out.push_back({{"repository", record.path.text()},
                        {"id", number_of(record.id)},
                        {"visibility", visibility},
-                       {"state", state_of(record)},
+                       {"state", record.state()},
                        {"created", time_text(record.created)},
                        {"archived", json_time(record.archived)},
                        {"disabled", json_time(record.disabled)}});
-        table.add({record.path.text(), visibility, state_of(record), time_text(record.created)});
+        table.add({record.path.text(), visibility, std::string(record.state()), time_text(record.created)});
     }
     values.json ? print_json(out)
                 : table.print("no repositories: make one with `gerve repo create OWNER/NAME`");

@@ -189,6 +189,14 @@ def test_key_show_tells_owner_state_and_reach(site, alice, bob, secret):
     assert isinstance(site.gerve_json("key", "show", bob.key.fingerprint), dict)
 
 
+def test_key_show_tells_what_an_archived_repository_still_allows(site, bob, secret):
+    site.grant(secret, bob, "write")
+    site.gerve("repo", "archive", secret.path)
+    (reached,) = site.gerve_json("key", "show", bob.key.fingerprint)["reach"]
+    assert (reached["repository"], reached["access"]) == (secret.path, "read")
+    site.gerve("key", "show", bob.key.fingerprint, says=["write once unarchived", "write to 0 of them"])
+
+
 def test_key_show_knows_the_last_use(site, alice):
     alice.ssh(exit=1)
     wait_until(

@@ -70,7 +70,7 @@ TEST_CASE("the reach of a key with ten thousand repositories is told whole, each
     CHECK(reach.size() == 10'000);
     std::map<std::string, int> ways;
     for (const ReachRecord& one : reach) {
-        const std::string via = one.via.empty() ? "" : " " + one.via;
+        const std::string via = one.way().via.empty() ? "" : " " + one.way().via;
         ++ways[std::string(rule_name(one.because)) + via + " " + std::string(access_name(one.access))];
     }
     const std::map<std::string, int> expected{{"owner admin", 2'000},
