@@ -86,6 +86,8 @@ void declare_access(Command& root) {
                  [list](Site& site) { return list_access(site, *list); })
         .argument("OWNER/NAME", "The repository", parsed(list->repo))
         .json(list->json);
+    declare_access_review(access);
+    declare_access_of(access);
     access.examples({"gerve access grant alice/hello bob write",
                      "gerve access grant acme/website acme/engineers admin", "gerve access list alice/hello",
                      "gerve access revoke alice/hello bob"});

@@ -163,6 +163,10 @@ Command& Command::json(bool& into) {
     return flag("--json", "Print JSON", into);
 }
 
+Command& Command::csv(bool& into) {
+    return flag("--csv", "Print CSV (RFC 4180)", into);
+}
+
 Command& Command::examples(const std::vector<std::string>& lines, const std::string& more) {
     std::string text = "Examples:";
     for (const std::string& line : lines) text += "\n  " + line;

@@ -105,6 +105,7 @@ class Command {
                     Setter setter, bool repeated = false);
     Command& flag(const std::string& names, const std::string& purpose, bool& into);
     Command& json(bool& into);
+    Command& csv(bool& into);
     // Not in the help; may be given repeatedly.
     Command& hidden_option(const std::string& name, Setter setter);
     // Of the help's foot: one command a line, and what else is to be said.

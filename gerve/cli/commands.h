@@ -17,6 +17,8 @@ void declare_inspection(Command& repo);          // repo fsck, repo size
 void declare_repository_history(Command& repo);  // repo history
 void declare_ref_restoring(Command& repo);       // repo restore-ref
 void declare_access(Command& root);              // access
+void declare_access_review(Command& access);     // access review
+void declare_access_of(Command& access);         // access of
 void declare_host_keys(Command& root);           // host-key
 void declare_routes(Command& root);              // server, route, ticket-key
 void declare_sshd_setup(Command& root);          // sshd-setup

@@ -12,7 +12,7 @@ constexpr std::array<int, 3> ending{SIGINT, SIGTERM, SIGHUP};
 // For the handler, which is given nothing but the signal.
 volatile std::sig_atomic_t held_signal = 0;
 bool holding = false;
-std::array<struct sigaction, ending.size()> before;
+std::array<struct sigaction, ending.size()> actions_before;
 struct sigaction pipe_before {};
 
 sigset_t all_of_them() {
@@ -23,7 +23,7 @@ sigset_t all_of_them() {
 }
 
 void stop_holding() {
-    for (std::size_t i = 0; i < ending.size(); ++i) ::sigaction(ending[i], &before[i], nullptr);
+    for (std::size_t i = 0; i < ending.size(); ++i) ::sigaction(ending[i], &actions_before[i], nullptr);
 }
 
 void hold_signal(int signal) {
@@ -39,8 +39,8 @@ void start_holding() {
     sigset_t mask;
     ::pthread_sigmask(SIG_BLOCK, &hold.sa_mask, &mask);
     for (std::size_t i = 0; i < ending.size(); ++i) {
-        ::sigaction(ending[i], nullptr, &before[i]);
-        if (before[i].sa_handler != SIG_IGN) ::sigaction(ending[i], &hold, nullptr);
+        ::sigaction(ending[i], nullptr, &actions_before[i]);
+        if (actions_before[i].sa_handler != SIG_IGN) ::sigaction(ending[i], &hold, nullptr);
     }
     ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }

@@ -22,7 +22,7 @@ GROUPS = {
     "key": "add list revoke show move extend",
     "deploy-key": "add list",
     "repo": "create list archive disable rename delete fsck size",
-    "access": "grant revoke",
+    "access": "grant revoke list review of",
     "route": "set get list",
     "server": "add list",
 }
