@@ -117,6 +117,24 @@ def test_refusals_are_counted_by_their_reason(counted):
     processes.wait_until(lambda: value("gerve_git_operations_total", end="refused") == 3, "the ends are counted")
 
 
+def test_pushes_are_counted_by_what_became_of_them(counted):
+    alice = counted.person("alice")
+    project = counted.repository(alice)
+    alice.publish(project)
+    work = alice.clone(project, into="work")
+    value = counted.metrics.value
+    count = lambda outcome: value("gerve_pushes_total", outcome=outcome)
+    processes.wait_until(lambda: count("taken") == 1, "the first push is counted")
+    work.commit("more")
+    project.hook("update", '[ "$1" != refs/heads/no ]')
+    work.git("push", "origin", "main:no", exit=1)
+    work.git("push", "origin", "main", "main:no", exit=1)
+    work.git("push", "origin", "main:yes")
+    processes.wait_until(lambda: [count(one) for one in ("taken", "refused", "partly")] == [2, 1, 1],
+                         "each is counted once")
+    assert value("gerve_pushes_total") == 4
+
+
 def test_what_is_so_now(counted):
     alice = counted.person("alice")
     repository = counted.repository(alice)

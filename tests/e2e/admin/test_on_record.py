@@ -1,6 +1,7 @@
 """Commands that change something, and their events: signals between the two, and an authz that goes or says nothing."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -51,8 +52,20 @@ def test_a_signal_does_not_get_between_a_change_and_its_event(private_sites, sec
     holder.close()
 
 
+def _start_adding_by_authz(site):
+    """One that authz is to record. A busy machine may keep authz from answering in time: then it does that itself."""
+    for login in ("bob", "carol", "dave", "erin"):
+        running, holder = _start_adding(site, login)
+        opened = {os.readlink(file) for file in Path(f"/proc/{running.process.pid}/fd").iterdir()}
+        if not any(name.startswith(str(site.state / "audit")) for name in opened):
+            return running, holder
+        holder.rollback()
+        running.finish(exit=0)
+    raise AssertionError("authz has not answered four commands")
+
+
 def test_a_signal_does_not_keep_quiet_that_a_change_is_not_on_record(private_site):
-    running, holder = _start_adding(private_site, "bob")
+    running, holder = _start_adding_by_authz(private_site)
     private_site.gateway.kill()  # at once: the command waits for the database for five seconds, no longer
     (private_site.state / "audit.key").chmod(0o644)
     running.process.send_signal(signal.SIGINT)

@@ -1,6 +1,9 @@
 """What the trail tells of a push, ref by ref, against what is in the repository afterwards."""
 
+import os
 import re
+import signal
+import sqlite3
 
 import pytest
 
@@ -268,3 +271,44 @@ def test_an_administrator_finds_who_moved_a_branch(site, book, work, alice, proj
     table = site.gerve("repo", "history", project.path, "main").stdout.splitlines()
     assert len(table) == 3 and forced_to[:10] in table[1]
     assert site.gerve("repo", "history", project.path, "none").stdout == "no pushes\n"
+
+
+def test_a_history_of_many_pushes_is_read_to_its_end(private_sites):
+    site = private_sites()
+    alice = site.person("alice")
+    project = site.repository(alice)
+    alice.publish(project)
+    history = lambda *words: site.gerve_json("repo", "history", project.path, *words)
+    (first,) = wait_until(history, "the table has it")
+    with sqlite3.connect(site.state / "gerve.db") as database:
+        copied = "INSERT INTO audit_events SELECT {} FROM audit_events WHERE kind = 'push' AND seq < 10000"
+        columns = [row[1] for row in database.execute("PRAGMA table_info(audit_events)")]
+        changed = {"seq": "10000 + ?1", "happened_at": "happened_at + ?1",
+                   "body": "replace(body, 'refs/heads/main', 'refs/heads/b' || ?1)"}
+        database.executemany(copied.format(", ".join(changed.get(one, one) for one in columns)),
+                             [(number,) for number in range(1, 451)])
+    database.close()
+    names = [entry["ref"] for entry in history("--limit", "1000")]
+    assert names == [f"refs/heads/b{number}" for number in range(450, 0, -1)] + [first["ref"]]
+    assert [entry["ref"] for entry in history("b7")] == ["refs/heads/b7"]
+    assert len(history()) == 100
+
+
+def test_the_log_of_the_agent_has_a_push_whose_gateway_died(private_sites):
+    site = private_sites()
+    alice = site.person("alice")
+    project = site.repository(alice)
+    alice.publish(project)
+    work = alice.clone(project, into="work")
+    project.hook("post-receive", "touch began; while [ ! -e go ]; do sleep 0.05; done")
+    old, new = project.rev("main"), work.commit("more")
+    push = work.start("git", "push", "--quiet", "origin", "main", "main:refs/heads/new")
+    wait_until((project.disk / "began").exists, "the refs are updated")
+    for worker in site.gateway.workers():
+        os.kill(worker, signal.SIGKILL)
+    push.finish(exit=NONZERO)
+    (project.disk / "go").touch()
+    wait_until(lambda: site.gateway.log().count(" agent: ref ") == 2, "the agent has logged the refs")
+    lines = [line for line in site.gateway.log().splitlines() if " agent: ref " in line]
+    assert f"ref=refs/heads/main kind=update old={old} new={new} outcome=taken" in lines[0]
+    assert f"ref=refs/heads/new kind=create old={'0' * 40} new={new} outcome=taken" in lines[1]
