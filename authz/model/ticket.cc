@@ -122,6 +122,14 @@ Result<void> take_days(std::chrono::days& field, std::string_view value, std::ui
     return {};
 }
 
+Result<void> take_size(std::uint64_t& field, std::string_view value, std::uint16_t type) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 62;  // git reads signed numbers
+    std::uint64_t number = 0;
+    if (!take_number(number, value, type) || number > most) return bad_tlv(type);
+    field = number;
+    return {};
+}
+
 Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_view value) {
     Open& open = received.open;
     switch (static_cast<Tlv>(type)) {
@@ -141,9 +149,9 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::admin_argument: return take_text(open.admin_argument, value, type);
         case Tlv::takes_report: return take_flag(open.takes_report, value, type);
         case Tlv::keep_lost: return take_days(open.keep_lost, value, type);
-        case Tlv::max_push: return take_number(open.sizes.push, value, type);
-        case Tlv::max_repository: return take_number(open.sizes.repository, value, type);
-        case Tlv::max_owner: return take_number(open.sizes.owner, value, type);
+        case Tlv::max_push: return take_size(open.sizes.push, value, type);
+        case Tlv::max_repository: return take_size(open.sizes.repository, value, type);
+        case Tlv::max_owner: return take_size(open.sizes.owner, value, type);
         case Tlv::object_format:
             if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));
             return take_text(open.object_format, value, type);

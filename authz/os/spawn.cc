@@ -69,6 +69,8 @@ int spawn(const SpawnStart& start, pid_t& pid) {
     int above = 3;
     for (const SpawnedDescriptor& one : start.descriptors) above = std::max(above, one.childs + 1);
     std::vector<Fd> duplicates;
+    if (!start.directory.empty())
+        ::posix_spawn_file_actions_addchdir_np(&plan.actions, start.directory.c_str());
     if (start.null_input) ::posix_spawn_file_actions_addopen(&plan.actions, 0, "/dev/null", O_RDONLY, 0);
     for (const SpawnedDescriptor& one : start.descriptors) {
         int source = one.ours;

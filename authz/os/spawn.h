@@ -17,6 +17,7 @@ struct SpawnStart {
     std::string program;                   // path
     std::vector<std::string> words;        // argv, the name of the program included
     std::vector<std::string> environment;  // NAME=VALUE
+    std::string directory = {};            // that it runs in; empty: that of this process
     // Further descriptors, or replacements for 0, 1 and 2, which are otherwise inherited.
     std::vector<SpawnedDescriptor> descriptors;
     bool null_input = false;    // 0 is /dev/null

@@ -172,8 +172,12 @@ void AgentSession::end(const std::string& reason) {
 asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
     GitEnvironment environment = operation.environment;
     add_settings(environment, place_.settings, {operation.who, request_});
-    allowance_ = co_await find_room(operation);
-    if (allowance_ && !environment.sets(".maxinputsize")) limit_input(environment, allowance_->bytes);
+    if (!environment.sets(".maxinputsize")) {
+        auto room = co_await find_room(operation);
+        if (!room) co_return co_await tell(room.error());
+        allowance_ = std::move(*room);
+        if (allowance_) limit_input(environment, allowance_->bytes);
+    }
     const GitStart start{config_->git,
                          git_arguments(operation),
                          environment.lines(),
@@ -219,13 +223,13 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
     });
     if (writes) co_await finish_push(operation, reader->push());
     facts_ = co_await find_facts(operation, report, *reader);
-    co_await keep_lost(operation);
+    co_await keep_lost(operation, reader->push());
     report = co_await tell_limit(operation, report);
     if (operation.admin == AdminAction::fsck) report = co_await tell_leftovers(operation, report);
     turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
     const std::string told = takes_report_ ? grv1::encode_report(facts_) : "";
+    tidy_up(operation);
     co_await deliver(report, told + grv1::encode_exit(report));
-    co_await tidy_up(operation);
 }
 
 // The last frames of a session that ran.

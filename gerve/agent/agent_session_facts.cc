@@ -62,25 +62,27 @@ asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& op
     co_return settled ? std::move(*settled) : std::move(changes);
 }
 
-// How large the pack may be. What the disk does not tell limits nothing: git has to reach it too.
-asio::awaitable<std::optional<PushAllowance>> AgentSession::find_room(const Operation& operation) {
+// How large the pack may be. Where the disk does not tell in time what is used, the last that is known
+// counts.
+asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentSession::find_room(const Operation& operation) {
     const bool has_own = needs_write(operation.service) && place_.settings.limits_input;
     if (!operation.sizes.any() && !has_own) co_return std::nullopt;
     using Found = Result<std::optional<PushAllowance>>;
     const auto patience = config_->limits.storage_timeout;
-    std::function<Found()> work = [config = config_, limits = operation.sizes, has_own,
-                                   place = GitPlace{config_->git, operation.path, place_.head},
-                                   usage = lane_.state.usage,
+    const auto by = [config = config_, limits = operation.sizes, path = operation.path,
+                     usage = lane_.state.usage](Usage how) {
+        return find_allowance(limits, config->layout, path, *usage, how);
+    };
+    std::function<Found()> work = [by, has_own, place = GitPlace{config_->git, operation.path, place_.head},
                                    deadline = std::chrono::steady_clock::now() + patience]() -> Found {
-        const auto allowance = find_allowance(limits, config->layout, place.path, *usage);
+        const auto allowance = by(Usage::measured);
         return allowance && has_own ? with_own_limit(*allowance, place, deadline) : allowance;
     };
-    const auto found =
-        co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
-    if (found && *found) co_return **found;
-    const Error why = found ? found->error() : silent_disk(operation.path);
-    log::warn("a push has no limit of its size", {{"request", request_}, {"why", describe(why)}});
-    co_return std::nullopt;
+    auto found = co_await disk_.call(lane_.state.measuring, share_of(operation), std::move(work), patience);
+    if (found && *found) co_return std::move(**found);
+    auto last = by(Usage::last_known);
+    if (last) co_return std::move(*last);
+    co_return refuse_storage(operation.service, last.error());
 }
 
 // In place of git's words about a pack that is too large: which limit it is, and what to do.
@@ -93,8 +95,10 @@ asio::awaitable<grv1::Exit> AgentSession::tell_limit(const Operation& operation,
 }
 
 // Before the client learns that the push has ended: a crash loses nothing that it knows of.
-asio::awaitable<void> AgentSession::keep_lost(const Operation& operation) {
+asio::awaitable<void> AgentSession::keep_lost(const Operation& operation, const PushReader& push) {
     auto lost = lost_objects(facts_.changes);
+    const auto more = push.unnamed_objects();
+    lost.insert(lost.end(), more.begin(), more.end());
     if (lost.empty()) co_return;
     const auto patience = config_->limits.storage_timeout;
     std::function<Result<void>()> work = [place = GitPlace{config_->git, operation.path, place_.head},
@@ -107,27 +111,39 @@ asio::awaitable<void> AgentSession::keep_lost(const Operation& operation) {
         co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
     if (kept && *kept) co_return;
     const Error why = kept ? kept->error() : silent_disk(operation.path);
-    log::error("what a push deleted or forced away is not kept",
+    log::error("keeping what a push deleted or forced away failed",
                {{"request", request_}, {"why", describe(why)}});
 }
 
-// When nobody waits any more.
-asio::awaitable<void> AgentSession::tidy_up(const Operation& operation) {
+// Not waited for.
+void AgentSession::tidy_up(const Operation& operation) {
     const PushFacts pushed = facts_.push.value_or(PushFacts{});
-    if (pushed.taken + pushed.unknown == 0) co_return;
-    const auto patience = config_->limits.storage_timeout;
-    std::function<Result<void>()> work = [place = GitPlace{config_->git, operation.path, place_.head},
-                                          settings = place_.settings, sizes = operation.sizes,
-                                          usage = lane_.state.usage,
-                                          deadline = std::chrono::steady_clock::now() + patience] {
-        if (sizes.any()) (void)usage->of(place.path, std::chrono::milliseconds(0));
-        if (!settings.collects_garbage) return Result<void>();
-        if (!settings.has_garbage_limits && !may_need_collection(place.path)) return Result<void>();
-        return collect_garbage(place, deadline);
+    if (pushed.taken + pushed.unknown == 0) return;
+    const GitPlace place{config_->git, operation.path, place_.head};
+    if (operation.sizes.any()) {
+        post_once(lane_.state.measuring, operation, "measure ", [place, usage = lane_.state.usage] {
+            (void)usage->of(place.path, std::chrono::milliseconds(0));
+        });
+    }
+    if (!place_.settings.collects_garbage) return;
+    const bool asks_git = place_.settings.has_garbage_limits;
+    post_once(lane_.state.collecting, operation, "collect ", [place, asks_git, request = request_] {
+        if (!asks_git && !may_need_collection(place.path)) return;
+        if (const auto done = collect_garbage(place); !done)
+            log::warn("git gc failed", {{"request", request}, {"why", describe(done.error())}});
+    });
+}
+
+// Unless the same waits already for that repository.
+void AgentSession::post_once(DiskThreads& threads, const Operation& operation, const char* what,
+                             std::function<void()> work) {
+    const std::string name = what + operation.path;
+    if (!lane_.state.pending->enter(name)) return;
+    auto begin = [name, pending = lane_.state.pending, work = std::move(work)] {
+        pending->begin(name);
+        work();
     };
-    const auto done =
-        co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
-    if (done && !*done) log::warn("git gc failed", {{"request", request_}, {"why", describe(done->error())}});
+    if (threads.post(share_of(operation), std::move(begin)) == 0) lane_.state.pending->begin(name);
 }
 
 // After a push, whatever has become of it: what is there now is looked at.

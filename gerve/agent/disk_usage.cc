@@ -53,6 +53,12 @@ Result<std::uint64_t> KnownUsage::of(const std::string& path, std::chrono::milli
     return bytes;
 }
 
+std::optional<std::uint64_t> KnownUsage::last(const std::string& path) const {
+    const std::lock_guard lock(mutex_);
+    const auto known = known_.find(path);
+    return known == known_.end() ? std::nullopt : std::optional(known->second.bytes);
+}
+
 Result<std::uint64_t> KnownUsage::of_all_in(const std::string& directory, std::chrono::milliseconds oldest) {
     std::uint64_t all = 0;
     std::error_code error;
@@ -63,6 +69,8 @@ Result<std::uint64_t> KnownUsage::of_all_in(const std::string& directory, std::c
         all += *bytes;
     }
     if (auto walked = after_walk(directory, error); !walked) return pass_on(walked);
+    const std::lock_guard lock(mutex_);
+    known_.insert_or_assign(directory, Known{all, steady_clock::now()});
     return all;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +22,8 @@ class KnownUsage {
   public:
     // Measured now, unless it is known and not older. Errors: as measure_disk_usage.
     [[nodiscard]] Result<std::uint64_t> of(const std::string& path, std::chrono::milliseconds oldest);
+    // Of a repository, or of all in a directory, as it was last measured, however long ago; nothing: never.
+    [[nodiscard]] std::optional<std::uint64_t> last(const std::string& path) const;
     // That of all repositories (names that end in ".git") in a directory.
     [[nodiscard]] Result<std::uint64_t> of_all_in(const std::string& directory,
                                                   std::chrono::milliseconds oldest);
@@ -32,8 +35,8 @@ class KnownUsage {
     };
     static constexpr std::size_t most = 100'000;  // then all are forgotten
 
-    std::mutex mutex_;
-    std::unordered_map<std::string, Known> known_;  // by the path of the repository
+    mutable std::mutex mutex_;
+    std::unordered_map<std::string, Known> known_;  // by the path of the repository, or of its directory
 };
 
 }  // namespace gerve

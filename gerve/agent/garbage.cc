@@ -30,8 +30,8 @@ bool may_need_collection(const std::string& path) {
            has_more(path + "/objects/pack", ".pack", few_packs);
 }
 
-Result<void> collect_garbage(const GitPlace& place, Deadline deadline) {
-    auto done = ask_in(place, {"-c", "gc.autoDetach=true", "gc", "--auto", "--quiet"}, deadline);
+Result<void> collect_garbage(const GitPlace& place) {
+    auto done = ask_in(place, {"-c", "gc.autoDetach=true", "gc", "--auto", "--quiet"});
     if (!done) return pass_on(done);
     return {};
 }

@@ -15,6 +15,6 @@ namespace gerve {
 
 // `git gc --auto`, which decides whether there is enough, and goes on in the background. Errors: internal,
 // unavailable.
-[[nodiscard]] Result<void> collect_garbage(const GitPlace& place, Deadline deadline);
+[[nodiscard]] Result<void> collect_garbage(const GitPlace& place);
 
 }  // namespace gerve

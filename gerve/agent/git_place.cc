@@ -1,5 +1,7 @@
 #include "gerve/agent/git_place.h"
 
+#include <algorithm>
+
 #include "authz/base/text.h"
 #include "authz/model/operation_facts.h"
 #include "gerve/agent/environment.h"
@@ -9,7 +11,9 @@ namespace gerve {
 Result<GitRun> run_in(const GitPlace& place, std::vector<std::string> arguments, Deadline deadline,
                       std::string_view input) {
     arguments.insert(arguments.begin(), {"--no-replace-objects", "--git-dir=" + place.path});
-    return run_git({place.git, std::move(arguments), plain_git_environment(place.path)}, deadline, input);
+    GitStart start{place.git, std::move(arguments), plain_git_environment(place.path)};
+    start.directory = place.path;
+    return run_git(start, deadline, input);
 }
 
 Result<std::string> ask_in(const GitPlace& place, std::vector<std::string> arguments, Deadline deadline,
@@ -22,18 +26,24 @@ Result<std::string> ask_in(const GitPlace& place, std::vector<std::string> argum
     return std::move(run->output);
 }
 
-Result<std::unordered_set<std::string>> present_objects(const GitPlace& place,
-                                                        const std::vector<std::string>& objects,
-                                                        Deadline deadline) {
-    std::string input;
-    for (const std::string& object : objects) input += object + "\n";
-    const auto said = ask_in(place, {"cat-file", "--batch-check=%(objectname)"}, deadline, input);
-    if (!said) return pass_on(said);
-    std::unordered_set<std::string> present;
-    for (const std::string_view line : split(*said, '\n')) {
-        if (is_object_id(line)) present.emplace(line);  // "ID missing" is none
+Result<std::unordered_map<std::string, std::string>> kinds_of(const GitPlace& place,
+                                                              const std::vector<std::string>& objects,
+                                                              Deadline deadline) {
+    constexpr std::size_t at_once = 10'000;
+    std::unordered_map<std::string, std::string> kinds;
+    for (std::size_t at = 0; at < objects.size(); at += at_once) {
+        std::string input;
+        for (std::size_t i = at; i < std::min(objects.size(), at + at_once); ++i) input += objects[i] + "\n";
+        const auto said =
+            ask_in(place, {"cat-file", "--batch-check=%(objectname) %(objecttype)"}, deadline, input);
+        if (!said) return pass_on(said);
+        for (const std::string_view line : split(*said, '\n')) {
+            const auto words = split(line, ' ');
+            if (words.size() == 2 && is_object_id(words[0]) && words[1] != "missing")
+                kinds.emplace(words[0], words[1]);
+        }
     }
-    return present;
+    return kinds;
 }
 
 }  // namespace gerve

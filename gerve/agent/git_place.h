@@ -3,7 +3,7 @@
 
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "authz/base/result.h"
@@ -28,9 +28,8 @@ struct GitPlace {
 [[nodiscard]] Result<std::string> ask_in(const GitPlace& place, std::vector<std::string> arguments,
                                          Deadline deadline = no_deadline, std::string_view input = {});
 
-// Those of the objects (whole ids) that the repository has. Errors: as ask_in.
-[[nodiscard]] Result<std::unordered_set<std::string>> present_objects(const GitPlace& place,
-                                                                      const std::vector<std::string>& objects,
-                                                                      Deadline deadline = no_deadline);
+// Those of the objects (whole ids) that the repository has, with their kinds ("commit"). Errors: as ask_in.
+[[nodiscard]] Result<std::unordered_map<std::string, std::string>> kinds_of(
+    const GitPlace& place, const std::vector<std::string>& objects, Deadline deadline = no_deadline);
 
 }  // namespace gerve

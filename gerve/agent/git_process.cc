@@ -80,6 +80,7 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
     SpawnStart git{.program = start.program,
                    .words = {"git"},
                    .environment = start.environment,
+                   .directory = start.directory,
                    .descriptors = {{in->childs.get(), 0}, {out->childs.get(), 1}, {err->childs.get(), 2}}};
     git.words.insert(git.words.end(), start.arguments.begin(), start.arguments.end());
     pid_t pid = 0;

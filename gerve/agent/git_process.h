@@ -20,6 +20,7 @@ struct GitStart {
     int niceness = 0;                      // 0..19, added to the nice value of this process
     // When this process dies, git is not to be ended by SIGPIPE: it keeps a reader of its own output.
     bool survives = false;
+    std::string directory = {};  // where it runs; empty: where this process does
 };
 
 // How a process ended: by a signal (then `code` is 0) or with a status of 0..255.

@@ -1,11 +1,13 @@
 #include "gerve/agent/git_run.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <span>
+#include <thread>
 
 namespace gerve {
 namespace {
@@ -39,6 +41,15 @@ int wait_for(pollfd* streams, nfds_t count, steady_clock::time_point deadline) {
     return left <= 0 ? 0 : ::poll(streams, count, static_cast<int>(std::min<long>(left, 60'000)));
 }
 
+// A git that writes has locks, and removes them on SIGTERM. What is left of its group goes with `git`.
+void end_git(GitProcess& git) {
+    constexpr std::chrono::seconds grace(3);
+    git.signal_group(SIGTERM);
+    const auto end = steady_clock::now() + grace;
+    while (!git.has_ended() && steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+}
+
 }  // namespace
 
 Result<GitRun> run_git(const GitStart& start, steady_clock::time_point deadline, std::string_view input) {
@@ -53,8 +64,10 @@ Result<GitRun> run_git(const GitStart& start, steady_clock::time_point deadline,
             git->in.reset();
             in.fd = -1;
         }
-        // The process goes with `git`.
-        if (steady_clock::now() >= deadline) return unavailable("git took too long");
+        if (steady_clock::now() >= deadline) {
+            end_git(*git);
+            return unavailable("git took too long");
+        }
         const int ready = wait_for(streams, std::size(streams), deadline);
         if (ready < 0 && errno != EINTR) return internal_error(errno_text("poll"));
         if (ready <= 0) continue;

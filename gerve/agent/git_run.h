@@ -18,7 +18,7 @@ struct GitRun {
 };
 
 // Writes `input` to git and reads what it says. Blocks until git and whoever holds its streams have ended, or
-// until the deadline: then its group is killed. Errors: as GitProcess::start; unavailable (the deadline).
+// until the deadline: then its group is ended. Errors: as GitProcess::start; unavailable (the deadline).
 [[nodiscard]] Result<GitRun> run_git(const GitStart& start, Deadline deadline = no_deadline,
                                      std::string_view input = {});
 

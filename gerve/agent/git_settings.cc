@@ -47,10 +47,10 @@ GitSettings fetch_settings(const ConfigWords& words) {
     return settings;
 }
 
-GitSettings push_settings(const ConfigWords& words, bool checks_objects) {
+GitSettings push_settings(const ConfigWords& words, bool checks_objects, bool keeps_lost) {
     GitSettings settings;
     settings.checks_objects = checks_objects && !words.has("fsckobjects");
-    settings.logs_refs = !words.has("logallrefupdates");
+    settings.logs_refs = keeps_lost && !words.has("logallrefupdates");
     settings.names_committer = !words.has("[committer");
     settings.collects_garbage = !words.has("autogc") && !words.has("[maintenance");
     settings.has_garbage_limits = words.has("[gc]");
@@ -73,6 +73,7 @@ void add_settings(GitEnvironment& environment, const GitSettings& settings, cons
 
 void limit_input(GitEnvironment& environment, std::uint64_t bytes) {
     put(environment, "receive.maxInputSize", std::to_string(bytes));
+    put(environment, "receive.unpackLimit", "1");
 }
 
 }  // namespace gerve

@@ -41,8 +41,9 @@ struct GitSettings {
 
 // For upload-pack. In doubt (an unreadable configuration, hidden refs) no object is given by its id.
 [[nodiscard]] GitSettings fetch_settings(const ConfigWords& words);
-// For receive-pack. `checks_objects`: of the agent's configuration.
-[[nodiscard]] GitSettings push_settings(const ConfigWords& words, bool checks_objects);
+// For receive-pack. `checks_objects`: of the agent's configuration; `keeps_lost`: what pushes take away is
+// kept, as reflogs do too.
+[[nodiscard]] GitSettings push_settings(const ConfigWords& words, bool checks_objects, bool keeps_lost);
 
 // Who stands in a reflog: the login, and in the place of an address the request, by which the trail tells the
 // rest.
@@ -54,7 +55,8 @@ struct Committer {
 // Adds the settings, but those of the ticket stand; and hides own_refs.
 void add_settings(GitEnvironment& environment, const GitSettings& settings, const Committer& committer);
 
-// Has receive-pack take no larger pack.
+// Has receive-pack accept no larger pack, and keep it as it is: unpacked, its objects may use fifty times as
+// much.
 void limit_input(GitEnvironment& environment, std::uint64_t bytes);
 
 }  // namespace gerve

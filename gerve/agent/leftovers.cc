@@ -45,6 +45,45 @@ bool has_process(const std::string& path) {
     return false;
 }
 
+// Where git makes locks; hooks may have files of such names, too.
+bool is_lock(std::string_view relative) {
+    if (!relative.ends_with(".lock")) return false;
+    constexpr std::array files{"HEAD.lock",
+                               "config.lock",
+                               "packed-refs.lock",
+                               "shallow.lock",
+                               "gc.pid.lock",
+                               "gc.log.lock",
+                               "info/refs.lock",
+                               "description.lock",
+                               "objects/maintenance.lock",
+                               "objects/pack/multi-pack-index.lock"};
+    if (std::find(files.begin(), files.end(), relative) != files.end()) return true;
+    constexpr std::array<std::string_view, 3> directories{"refs/", "logs/", "objects/info/"};
+    return std::any_of(directories.begin(), directories.end(),
+                       [&](std::string_view one) { return relative.starts_with(one); });
+}
+
+// A gc of another user, or of another machine, as git itself finds out: its file is younger than twelve
+// hours.
+bool collects_garbage(const std::string& path) {
+    std::error_code error;
+    const auto since = fs::last_write_time(path + "/gc.pid", error);
+    return !error && fs::file_time_type::clock::now() - since < std::chrono::hours(12);
+}
+
+// The latest time of a file, or of anything in a directory.
+fs::file_time_type latest_in(const fs::path& file, std::error_code& error) {
+    auto latest = fs::last_write_time(file, error);
+    std::error_code walk;
+    for (fs::recursive_directory_iterator next(file, walk), end; !walk && next != end; next.increment(walk)) {
+        std::error_code ignored;
+        const auto one = fs::last_write_time(next->path(), ignored);
+        if (!ignored) latest = std::max(latest, one);
+    }
+    return latest;
+}
+
 // What a name stands for when no process works in the repository; empty: something else.
 std::string_view leftover_kind(const fs::path& relative) {
     const std::string name = relative.filename().string();
@@ -55,20 +94,20 @@ std::string_view leftover_kind(const fs::path& relative) {
         return "a pack that was never finished";
     if (directory.starts_with("objects/") && name.starts_with("tmp_obj_"))
         return "an object that was never finished";
-    if (name.ends_with(".lock")) return "a lock that no process holds";
+    if (is_lock(relative.string())) return "a lock that no process holds";
     return {};
 }
 
 // git makes files in these, and replaces files by renaming.
 bool must_be_writable(const fs::path& relative) {
     const std::string top = relative.begin()->string();
-    return top == "objects" || top == "refs";
+    return top == "objects" || top == "refs" || top == "logs";
 }
 
 class Search {
   public:
     Search(const std::string& path, Repair repair)
-        : path_(path), repairs_(repair == Repair::yes), busy_(has_process(path)) {}
+        : path_(path), repairs_(repair == Repair::yes), busy_(has_process(path) || collects_garbage(path)) {}
 
     Leftovers run() {
         std::error_code error;
@@ -83,6 +122,7 @@ class Search {
             if (is_directory && must_be_writable(relative)) check_directory(next->path().string(), relative);
             const std::string_view kind = leftover_kind(relative);
             if (kind.empty()) continue;
+            if (is_directory && kind.find("lock") != std::string_view::npos) continue;
             if (is_directory) next.disable_recursion_pending();
             if (!busy_) take(next->path(), relative, kind);
         }
@@ -102,7 +142,7 @@ class Search {
     }
     void take(const fs::path& file, const fs::path& relative, std::string_view kind) {
         std::error_code error;
-        const auto age = fs::file_time_type::clock::now() - fs::last_write_time(file, error);
+        const auto age = fs::file_time_type::clock::now() - latest_in(file, error);
         if (!repairs_) {
             tell(relative, std::string(kind) + "; remove it, or run fsck with --repair");
         } else if (error || age < oldest_of_the_living) {

@@ -21,10 +21,21 @@ constexpr auto pause = 5s;
 
 using Measure = Result<std::uint64_t> (KnownUsage::*)(const std::string&, std::chrono::milliseconds);
 
-Result<PushAllowance> allowance_of(Bound bound, std::uint64_t limit, const std::string& path,
-                                   KnownUsage& usage, Measure measure) {
+Result<std::uint64_t> used_by(std::uint64_t limit, const std::string& path, KnownUsage& usage, Usage by,
+                              Measure measure) {
+    if (by == Usage::last_known) {
+        const auto last = usage.last(path);
+        if (last) return *last;
+        return unavailable(path + ": how much of the disk it uses is not known yet");
+    }
     auto used = (usage.*measure)(path, known_for);
     if (used && *used >= limit) used = (usage.*measure)(path, pause);
+    return used;
+}
+
+Result<PushAllowance> allowance_of(Bound bound, std::uint64_t limit, const std::string& path,
+                                   KnownUsage& usage, Usage by, Measure measure) {
+    const auto used = used_by(limit, path, usage, by, measure);
     if (!used) return pass_on(used);
     return PushAllowance{bound, std::max(limit - std::min(*used, limit), empty_pack), *used, limit};
 }
@@ -41,20 +52,22 @@ std::string PushAllowance::told(const RepoPath& repo) const {
 }
 
 Result<std::optional<PushAllowance>> find_allowance(const SizeLimits& limits, Layout layout,
-                                                    const std::string& path, KnownUsage& usage) {
+                                                    const std::string& path, KnownUsage& usage, Usage by) {
     std::optional<PushAllowance> least;
     const auto take = [&least](const PushAllowance& one) {
         if (!least || one.bytes < least->bytes) least = one;
     };
     if (limits.push != 0) take({Bound::push, std::max(limits.push, empty_pack), 0, limits.push});
     if (limits.repository != 0) {
-        const auto found = allowance_of(Bound::repository, limits.repository, path, usage, &KnownUsage::of);
+        const auto found =
+            allowance_of(Bound::repository, limits.repository, path, usage, by, &KnownUsage::of);
         if (!found) return pass_on(found);
         take(*found);
     }
     if (limits.owner != 0 && layout != Layout::hashed_id) {
         const std::string directory = path.substr(0, path.rfind('/'));
-        const auto found = allowance_of(Bound::owner, limits.owner, directory, usage, &KnownUsage::of_all_in);
+        const auto found =
+            allowance_of(Bound::owner, limits.owner, directory, usage, by, &KnownUsage::of_all_in);
         if (!found) return pass_on(found);
         take(*found);
     }

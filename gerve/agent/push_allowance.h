@@ -26,11 +26,15 @@ struct PushAllowance {
     [[nodiscard]] std::string told(const RepoPath& repo) const;
 };
 
+enum class Usage { measured, last_known };
+
 // Nothing: there is no limit. `path`: of the repository. With the layout hashed-id the repositories of an
 // owner stand apart, and the limit of an owner has no effect. What is full by what was known is measured
-// again. Errors: as KnownUsage.
+// again. With Usage::last_known the disk is not asked. Errors: as KnownUsage; unavailable (it was never
+// measured).
 [[nodiscard]] Result<std::optional<PushAllowance>> find_allowance(const SizeLimits& limits, Layout layout,
-                                                                  const std::string& path, KnownUsage& usage);
+                                                                  const std::string& path, KnownUsage& usage,
+                                                                  Usage by = Usage::measured);
 
 // The limit that the repository's own configuration sets (receive.maxInputSize), if it is lower: that of a
 // push. Runs git. Errors: as ask_in.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <utility>
 
 #include "authz/base/display.h"
@@ -139,7 +138,7 @@ void PushReader::take_command(std::string_view line) {
     line = line.substr(0, RefChange::max_ref);
     if (changes_.size() == max_ref_changes || names_ + line.size() > max_ref_names) {
         ++unnamed_;
-        return;
+        return note_unnamed(line, fold_case(old_id));
     }
     names_ += line.size();
     RefChange change;
@@ -147,6 +146,25 @@ void PushReader::take_command(std::string_view line) {
     change.old_id = fold_case(old_id);
     change.new_id = fold_case(new_id);
     changes_.push_back(std::move(change));
+}
+
+// Looked up at the end: a client need not wait for the advertisement.
+void PushReader::note_unnamed(std::string_view ref, std::string old_id) {
+    unnamed_bytes_ += ref.size() + old_id.size();
+    if (unnamed_bytes_ <= max_unnamed) unnamed_commands_.emplace_back(ref, std::move(old_id));
+}
+
+std::vector<std::string> PushReader::unnamed_objects() const {
+    std::vector<std::string> objects;
+    if (unnamed_commands_.empty()) return objects;
+    const auto id_of = advertised_ids();
+    for (const auto& [ref, old_id] : unnamed_commands_) {
+        const auto advertised = id_of.find(ref);
+        if (!is_no_object(old_id)) objects.push_back(old_id);
+        if (advertised != id_of.end() && advertised->second != old_id)
+            objects.emplace_back(advertised->second);
+    }
+    return objects;
 }
 
 // As parse_feature_request() of git does it.
@@ -184,25 +202,28 @@ void PushReader::take_advertised(std::string_view line) {
     if (!advertises_more_) advertised_.append(line).append("\n");
 }
 
+std::map<std::string_view, std::string_view> PushReader::advertised_ids() const {
+    std::map<std::string_view, std::string_view> id_of;  // ordered: a pusher can choose names that collide
+    if (output_ == Output::advertisement || advertises_more_) return id_of;
+    for (const std::string_view line : split(advertised_, '\n'))
+        id_of.emplace(line.substr(line.find(' ') + 1), line.substr(0, line.find(' ')));
+    return id_of;
+}
+
 void PushReader::compare_with_advertisement(std::vector<RefChange>& changes) const {
-    if (output_ == Output::advertisement || advertises_more_) return;
     const auto doubtful = [](const RefChange& change) {
-        return change.settled || is_no_object(change.new_id);
+        return change.settled || (is_no_object(change.new_id) && is_no_object(change.old_id));
     };
     if (std::none_of(changes.begin(), changes.end(), doubtful)) return;
-    std::map<std::string_view, std::string_view> id_of;  // ordered: a pusher can choose names that collide
-    for (std::string_view line : split(advertised_, '\n')) {
-        const std::string_view id = take_word(line);
-        id_of.emplace(line, id);
-    }
+    const auto id_of = advertised_ids();
     for (RefChange& change : changes) {
         const auto advertised = id_of.find(change.ref);
-        const bool deletes = is_no_object(change.new_id);
-        if (change.settled && change.outcome == RefOutcome::taken && change.old_id != change.new_id &&
-            !deletes && advertised != id_of.end() && advertised->second == change.new_id)
+        if (advertised == id_of.end() || change.outcome != RefOutcome::taken) continue;
+        if (is_no_object(change.new_id)) {
+            if (is_no_object(change.old_id)) change.old_id = advertised->second;
+        } else if (change.settled && change.old_id != change.new_id && change.new_id == advertised->second) {
             change.outcome = RefOutcome::refused;
-        if (deletes && change.outcome == RefOutcome::taken && advertised == id_of.end())
-            change.old_id.assign(change.old_id.size(), '0');
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "authz/model/operation_facts.h"
@@ -26,10 +28,13 @@ class PushReader {
     // In the order of the push, at most max_ref_changes and max_ref_names bytes of names. The outcome of a
     // ref that the report does not name is unknown.
     [[nodiscard]] const std::vector<RefChange>& changes() const { return changes_; }
-    // Takes back what the advertisement shows to be untrue, as git knew the refs when the push began: a ref
-    // that named the new object already was not moved to it, if git did not say so; and a deletion of a ref
-    // that was not there deleted nothing.
+    // Corrects what the advertisement shows to be untrue, as git knew the refs when the push began: a ref
+    // that named the new object already was not moved to it, if git did not say so; and a deletion for which
+    // the client named no object of the repository deleted what git had advertised.
     void compare_with_advertisement(std::vector<RefChange>& changes) const;
+    // What the refs named that found no room in changes(), by the client's word and by the advertisement,
+    // whatever has become of them. Of 4 MiB of names.
+    [[nodiscard]] std::vector<std::string> unnamed_objects() const;
     // How many more the push named, by their outcomes, and what else is to be told of it. With `changes` of
     // this reader, as they were settled.
     [[nodiscard]] PushFacts facts(const std::vector<RefChange>& changes) const;
@@ -51,6 +56,8 @@ class PushReader {
     void take_certificate_packet(std::string_view payload);
     void take_certificate();
     void take_command(std::string_view line);
+    void note_unnamed(std::string_view ref, std::string old_id);
+    [[nodiscard]] std::map<std::string_view, std::string_view> advertised_ids() const;
     void take_capabilities(std::string_view capabilities);
     void take_advertised(std::string_view line);
     [[nodiscard]] bool take_answer(PktLines::Kind kind, std::string_view payload);
@@ -78,8 +85,11 @@ class PushReader {
     std::uint32_t unread_ = 0;  // packets of a certificate that was too long
 
     std::vector<RefChange> changes_;
-    std::size_t names_ = 0;      // bytes of the names in changes_
-    std::uint32_t unnamed_ = 0;  // commands that found no room there
+    std::size_t names_ = 0;                              // bytes of the names in changes_
+    std::uint32_t unnamed_ = 0;                          // commands that found no room there
+    static constexpr std::size_t max_unnamed = 4 << 20;  // bytes
+    std::size_t unnamed_bytes_ = 0;
+    std::vector<std::pair<std::string, std::string>> unnamed_commands_;  // the ref, and the old object
     std::uint32_t unnamed_taken_ = 0;
     std::uint32_t unnamed_refused_ = 0;
     std::uint32_t options_ = 0;

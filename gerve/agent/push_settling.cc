@@ -121,7 +121,7 @@ Result<void> check_deletions(const GitPlace& place, std::vector<RefChange>& chan
         objects.push_back(id);
     }
     if (objects.empty()) return {};
-    const auto present = present_objects(place, objects, deadline);
+    const auto present = kinds_of(place, objects, deadline);
     if (!present) return pass_on(present);
     for (RefChange* change : not_loose) {
         if (!present->contains(change->old_id)) change->old_id.assign(change->old_id.size(), '0');

@@ -25,7 +25,7 @@ Result<std::string> find_object(const GitPlace& place, const std::string& digits
 
 // Empty: there is no such ref.
 Result<std::string> object_of(const GitPlace& place, const std::string& ref) {
-    const auto said = run_in(place, {"rev-parse", "--verify", "--quiet", ref});
+    const auto said = run_in(place, {"show-ref", "--verify", "--hash", ref});
     if (!said) return pass_on(said);
     const std::string_view id = trim(said->output);
     return is_object_id(id) ? std::string(id) : std::string();
@@ -42,7 +42,8 @@ Result<void> check_kind(const GitPlace& place, const std::string& ref, const std
 }  // namespace
 
 bool is_restorable(std::string_view ref) {
-    return ref.starts_with("refs/") && !ref.starts_with(own_refs);
+    const std::string_view own = own_refs.substr(0, own_refs.size() - 1);
+    return ref.starts_with("refs/") && ref != own && !ref.starts_with(own_refs);
 }
 
 bool may_be_object(std::string_view text) {
@@ -65,6 +66,11 @@ Result<RestoredRef> restore_ref(const GitPlace& place, const RefRestoring& resto
     if (!checked) return pass_on(checked);
     if (checked->end.code != 0)
         return fail(ErrorKind::denied, printable(restoring.ref) + " cannot be the name of a ref");
+    const auto symbolic = run_in(place, {"symbolic-ref", "--quiet", restoring.ref});
+    if (!symbolic) return pass_on(symbolic);
+    if (symbolic->end.code == 0)
+        return fail(ErrorKind::denied, printable(restoring.ref) + " stands for " +
+                                           printable(trim(symbolic->output)) + ": restore that");
     auto object = find_object(place, restoring.object);
     if (!object) return pass_on(object);
     if (auto right = check_kind(place, restoring.ref, *object); !right) return pass_on(right);
@@ -77,10 +83,10 @@ Result<RestoredRef> restore_ref(const GitPlace& place, const RefRestoring& resto
         const auto kept = keep_objects(place, {restored.before}, {keep_lost, restorer()}, no_deadline);
         if (!kept) return pass_on(kept);
     }
-    const auto done =
-        run_in(place, {"-c", "committer.name=" + restorer().name, "-c",
-                       "committer.email=" + restorer().request, "-c", "core.logAllRefUpdates=always",
-                       "update-ref", "-m", "restored", restoring.ref, restored.object, restored.before});
+    const auto done = run_in(
+        place, {"-c", "committer.name=" + restorer().name, "-c", "committer.email=" + restorer().request,
+                "-c", "core.logAllRefUpdates=always", "-c", "core.hooksPath=/dev/null", "update-ref", "-m",
+                "restored", restoring.ref, restored.object, restored.before});
     if (!done) return pass_on(done);
     if (done->end.signal == 0 && done->end.code == 0) return restored;
     // Another ref stands in its way (a/b beside a), or it has just been moved.

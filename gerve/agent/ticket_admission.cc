@@ -253,7 +253,8 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     place.is_empty = needs_write(operation.service) && !has_branches(*directory, operation.path, place.head);
     if (operation.service == Service::upload_pack) place.settings = fetch_settings(ConfigWords(*directory));
     if (needs_write(operation.service))
-        place.settings = push_settings(ConfigWords(*directory), config.check_objects);
+        place.settings =
+            push_settings(ConfigWords(*directory), config.check_objects, operation.keep_lost.count() > 0);
     return place;
 }
 

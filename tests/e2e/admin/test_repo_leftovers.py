@@ -71,7 +71,8 @@ def test_what_a_crash_left_is_removed_on_request(private_sites, serving):
     assert told.count("not removed, because it is younger than ten minutes") == len(LEFT)
     for name in LEFT:
         place = repository.disk / name.removesuffix("/pack/x")
-        os.utime(place, (1_700_000_000, 1_700_000_000))
+        for one in (place, *place.rglob("*")):
+            os.utime(one, (1_700_000_000, 1_700_000_000))
     lines = site.gerve("repo", "fsck", "--repair", repository.path).stdout.splitlines()
     assert lines[0] == f"{repository.path}: sound"
     for name, what in LEFT.items():
@@ -82,6 +83,37 @@ def test_what_a_crash_left_is_removed_on_request(private_sites, serving):
             if event["command"] == "repo fsck"]
     assert done == [False, True]
     assert alice.git("ls-remote", repository.url).stdout if serving else True
+
+
+def test_what_only_looks_like_a_lock_stays(site, alice, project):
+    files = ["hooks/yarn.lock", "hooks/state.lock/file", "refs/heads/odd.lock/file", "description.txt.lock"]
+    for name in files:
+        file = project.disk / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        os.utime(file.parent, (1_700_000_000, 1_700_000_000))
+    (project.disk / "logs/refs/heads").mkdir(parents=True, exist_ok=True)
+    site.gerve("repo", "fsck", "--repair", project.path, exit=(0, 1))
+    assert all((project.disk / name).exists() for name in files)
+
+
+def test_a_quarantine_in_which_something_is_young_stays(site, alice, project):
+    pack = project.disk / "objects/tmp_objdir-incoming-x/pack/x"
+    pack.parent.mkdir(parents=True)
+    pack.touch()
+    os.utime(project.disk / "objects/tmp_objdir-incoming-x", (1_700_000_000, 1_700_000_000))
+    told = site.gerve("repo", "fsck", "--repair", project.path, exit=1).stdout
+    assert "not removed, because it is younger than ten minutes" in told and pack.exists()
+
+
+def test_nothing_is_removed_while_git_collects_garbage(site, alice, project):
+    lock = project.disk / "gc.log.lock"
+    lock.touch()
+    os.utime(lock, (1_700_000_000, 1_700_000_000))
+    (project.disk / "gc.pid").write_text("1 elsewhere")
+    assert site.gerve("repo", "fsck", "--repair", project.path).stdout == f"{project.path}: sound\n"
+    assert lock.exists()
 
 
 def test_nothing_of_a_push_that_runs_is_removed(site, alice, project):

@@ -47,8 +47,12 @@ def collect(project) -> None:
     project.git("-c", "gc.reflogExpire=now", "-c", "gc.reflogExpireUnreachable=now", "gc", "--quiet", "--prune=now")
 
 
+def objects(project) -> list[str]:
+    return project.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split()
+
+
 def has(project, object_id: str) -> bool:
-    return object_id in project.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split()
+    return object_id in objects(project)
 
 
 def lose(work, name: str = "feature") -> str:
@@ -108,14 +112,43 @@ def test_an_annotated_tag_is_kept_as_such(site, work, project):
 
 
 def test_a_thousand_deletions_are_kept_at_once(work, project):
-    tips = [work.commit(f"tip {number}") for number in range(3)]
+    tree = work.git("rev-parse", "HEAD^{tree}").stdout.strip()
+    tips = [work.git("commit-tree", "-m", f"tip {number}", tree).stdout.strip() for number in range(1000)]
     names = [f"refs/heads/b{number}" for number in range(1000)]
-    for number, name in enumerate(names):
-        work.git("update-ref", name, tips[number % 3])
+    for name, tip in zip(names, tips):
+        work.git("update-ref", name, tip)
     work.git("push", "--quiet", "origin", *names)
     work.git("push", "--quiet", "origin", *[f":{name}" for name in names])
-    assert sorted(entries(project)) == sorted(tips)
     assert set(refs(project)) == {"refs/heads/main"}
+    collect(project)
+    assert set(tips) <= set(objects(project))
+
+
+@pytest.mark.parametrize("named", ["1" * 40, "0" * 40])
+def test_a_deletion_that_names_another_object_hides_nothing(site, alice, work, project, named):
+    work.git("checkout", "--quiet", "-b", "feature")
+    lost = work.commit("feature")
+    work.git("push", "--quiet", "origin", "feature")
+    line = f"{named} {'0' * 40} refs/heads/feature\0 report-status".encode()
+    push = b"%04x" % (len(line) + 4) + line + b"0000"
+    assert b"ok refs/heads/feature" in alice.run(*alice.ssh_argv(f"git-receive-pack '{project.path}.git'"), input=push).stdout_bytes
+    collect(project)
+    assert has(project, lost)
+    (entry,) = wait_until(lambda: site.gerve_json("repo", "history", project.path, "feature", "--deleted"), "it is on record")
+    assert entry["old"] == lost
+
+
+def test_a_tag_that_is_named_like_a_branch_does_not_stand_in_its_way(site, work, project):
+    lost = lose(work)
+    work.git("push", "--quiet", "origin", "main:refs/tags/refs/heads/feature")
+    site.gerve("repo", "restore-ref", project.path, "feature", lost)
+    assert project.rev("refs/heads/feature") == lost
+
+
+def test_a_symbolic_ref_is_not_restored_in_place_of_its_target(site, work, project):
+    project.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
+    refused = site.gerve("repo", "restore-ref", project.path, "alias", project.rev("main"), exit=1).stderr
+    assert "refs/heads/alias stands for refs/heads/main: restore that" in refused
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2])
@@ -172,7 +205,7 @@ def test_nothing_is_kept_where_that_is_switched_off(private_sites):
     project = site.repository(alice)
     alice.publish(project)
     lost = lose(alice.clone(project, into="work"))
-    assert entries(project) == []
+    assert entries(project) == [] and not (project.disk / "logs/refs").exists()
     collect(project)
     assert not has(project, lost)
     assert "does not have the object" in site.gerve("repo", "restore-ref", project.path, "x", lost, exit=1).stderr
@@ -195,6 +228,7 @@ def test_a_repository_of_sha256(site, alice):
     (("nothing",), "the audit trail knows of no push that deleted or forced nothing of"),
     (("main", "0123456789"), "the repository does not have the object 0123456789, or not any more"),
     (("refs/gerve/lost", "0123456789"), "refs/gerve/lost is one of Gerve's own refs"),
+    (("refs/gerve", "0123456789"), "refs/gerve is one of Gerve's own refs"),
     (("refs/heads/a..b", "0123456789"), "refs/heads/a..b cannot be the name of a ref"),
 ])
 def test_what_cannot_be_restored_is_refused_with_the_reason(site, project, words, why):
@@ -252,10 +286,17 @@ def test_the_collection_that_a_deletion_sets_off_keeps_what_it_deletes(work, pro
     assert has(project, lost)
 
 
-def test_no_garbage_is_collected_where_the_repository_says_so(work, project):
+def test_no_garbage_is_collected_where_the_repository_says_so(site, alice, work, project):
     make_packs(work, project, 52)
     project.configure("receive.autogc", "false")
     before = packs(project)
     work.commit("more")
     work.git("push", "--quiet", "origin", "main")
+    other = site.repository(alice, "other")  # its collection begins behind that of the first, if there is one
+    alice.publish(other)
+    again = alice.clone(other, into="again")
+    make_packs(again, other, 52)
+    again.commit("more")
+    again.git("push", "--quiet", "origin", "main")
+    wait_until(lambda: packs(other) < 5, "git gc has run in the other", timeout=60)
     assert packs(project) >= before and not (project.disk / "gc.pid").exists()

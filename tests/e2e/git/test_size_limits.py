@@ -61,7 +61,7 @@ def test_a_push_that_is_too_large_is_refused_and_leaves_nothing(place, options):
     work.git("push", "--quiet", "origin", "main")
 
 
-def test_a_full_repository_takes_deletions_and_nothing_else(place):
+def test_a_full_repository_accepts_no_object(place):
     site, alice, project, work = place('max_size = "2MiB"')
     work.git("push", "--quiet", "origin", "main:feature")
     add(work, 3 * MIB // 2)
@@ -76,6 +76,19 @@ def test_a_full_repository_takes_deletions_and_nothing_else(place):
     (size,) = site.gerve_json("repo", "size", project.path)
     assert size["limit"] == 2 * MIB and MIB < size["bytes"] < 2 * MIB
     assert "LIMIT" in (table := site.gerve("repo", "size", project.path).stdout) and "2.0 MiB" in table
+
+
+def test_a_small_pack_cannot_unpack_to_more_than_the_limit(place):
+    site, alice, project, work = place('max_size = "20MiB"')
+    base = bytearray(os.urandom(3 * MIB))
+    for number in range(30):
+        base[number] ^= 1
+        (work.cwd / f"f{number}").write_bytes(base)
+    work.git("add", ".")
+    work.git("commit", "--quiet", "--message", "nearly equal")
+    work.git("push", "--quiet", "origin", "main")
+    (size,) = site.gerve_json("repo", "size", project.path)
+    assert size["bytes"] < 20 * MIB
 
 
 def test_room_that_was_made_is_noticed(place):

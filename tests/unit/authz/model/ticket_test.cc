@@ -87,3 +87,21 @@ TEST_CASE("a ticket key survives its file, and nothing else is one") {
         CHECK_FALSE(TicketKey::parse(text).has_value());
     }
 }
+
+TEST_CASE("a push says how long what it takes away is kept, and how much it may bring") {
+    Open open = sample();
+    open.service = Service::receive_pack;
+    open.keep_lost = std::chrono::days(30);
+    open.sizes = {1, 2, std::uint64_t{1} << 62};
+    const auto push = parse_open(encode_open(open, nullptr));
+    REQUIRE(push);
+    CHECK(push->open.keep_lost == std::chrono::days(30));
+    CHECK(push->open.sizes == open.sizes);
+    open.sizes.push = (std::uint64_t{1} << 62) + 1;  // git reads signed numbers
+    CHECK_FALSE(parse_open(encode_open(open, nullptr)));
+    open.sizes = {};
+    open.keep_lost = std::chrono::days(36'601);
+    CHECK_FALSE(parse_open(encode_open(open, nullptr)));
+    open.service = Service::upload_pack;
+    CHECK(parse_open(encode_open(open, nullptr))->open.keep_lost == std::chrono::days(90));
+}

@@ -41,6 +41,15 @@ struct GitRepository {
         words.push_back(git({"write-tree"}));
         return git(words);
     }
+    // One of many, made by git hash-object: commit-tree takes longer.
+    [[nodiscard]] std::string loose_commit(int number) const {
+        const std::string text = "tree " + git({"hash-object", "-w", "-t", "tree", "/dev/null"}) +
+                                 "\nauthor a <a@b> " + std::to_string(number) + " +0000\ncommitter a <a@b> " +
+                                 std::to_string(number) + " +0000\n\nx\n";
+        const auto made = run_in(place, {"hash-object", "-w", "-t", "commit", "--stdin"}, no_deadline, text);
+        REQUIRE(made);
+        return std::string(trim(made->output));
+    }
     [[nodiscard]] RefChange taken(const std::string& old_id, const std::string& new_id) const {
         RefChange change;
         change.ref = "refs/heads/a";

@@ -210,12 +210,28 @@ TEST_CASE("the advertisement shows what a push cannot have done") {
     // `some` is what main names, `other` what other names.
     std::vector<RefChange> changes{change("main", other, some, true), change("main", other, some, false),
                                    change("main", some, some, true),  change("main", some, other, true),
-                                   change("main", some, none, false), change("gone", some, none, false)};
+                                   change("main", some, none, false), change("late", some, none, false),
+                                   change("main", none, none, false), change("gone", none, none, false)};
     push.compare_with_advertisement(changes);
     CHECK(changes[0].outcome == RefOutcome::refused);
     for (std::size_t i = 1; i < changes.size(); ++i) CHECK(changes[i].outcome == RefOutcome::taken);
     CHECK(changes[4].old_id == some);
-    CHECK(changes[5].old_id == none);
+    CHECK(changes[5].old_id == some);  // made behind the advertisement, and git has checked what it named
+    CHECK(changes[6].old_id == some);  // the client named nothing that is there
+    CHECK(changes[7].old_id == none);
+}
+
+TEST_CASE("what the refs named that found no room is known all the same") {
+    std::string input = first(none, some, "refs/heads/new");
+    for (std::size_t i = 1; i < max_ref_changes; ++i)
+        input += packet(none + " " + some + " refs/heads/n" + std::to_string(i));
+    input += packet(some + " " + none + " refs/heads/a");      // by the client's word
+    input += packet(none + " " + none + " refs/heads/main");   // by git's
+    input += packet(other + " " + some + " refs/heads/main");  // by both
+    const PushReader push = read(input + "0000", advertisement, 4096);
+    CHECK(push.changes().size() == max_ref_changes);
+    CHECK(push.unnamed_objects() == std::vector{some, some, other, some});
+    CHECK(read(first(some, none, "refs/heads/a") + "0000", advertisement, 64).unnamed_objects().empty());
 }
 
 TEST_CASE("a ref with a name that git refuses is matched with its status") {

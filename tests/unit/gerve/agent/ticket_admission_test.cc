@@ -157,5 +157,32 @@ TEST_CASE("an operation that is not enabled or makes no sense is refused before 
     CHECK(code() == 4);  // no id
 }
 
+TEST_CASE("a ref to be restored has its full name, and is none of Gerve's own") {
+    Desk desk;
+    desk.open.service = Service::admin;
+    desk.open.admin = "restore-ref";
+    const auto resolves = [&](const std::string& argument) {
+        desk.open.admin_argument = argument;
+        return resolve_operation(desk.open, desk.config).has_value();
+    };
+    CHECK(resolves("refs/heads/main 0123"));
+    CHECK(resolves("refs/tags/v1 " + std::string(64, 'a')));
+    for (const char* bad :
+         {"", "refs/heads/main", "main 0123", "refs/heads/main 012", "refs/heads/main 0123 4567",
+          "refs/heads/main ABCD", "refs/heads/main HEAD", "refs/gerve/lost 0123", "refs/gerve 0123",
+          "--all 0123", "refs/heads/a^{} 0123", "HEAD 0123"})
+        CHECK_MESSAGE(!resolves(bad), bad);
+    CHECK_FALSE(resolves("refs/heads/main " + std::string(65, 'a')));
+}
+
+TEST_CASE("fsck repairs when it is told so, and only then") {
+    Desk desk;
+    desk.open.service = Service::admin;
+    desk.open.admin = "fsck";
+    CHECK(resolve_operation(desk.open, desk.config)->repair == Repair::no);
+    desk.open.admin_argument = "repair";
+    CHECK(resolve_operation(desk.open, desk.config)->repair == Repair::yes);
+}
+
 }  // namespace
 }  // namespace gerve
