@@ -157,7 +157,7 @@ void PushReader::note_unnamed(std::string_view ref, std::string old_id) {
 std::vector<std::string> PushReader::unnamed_objects() const {
     std::vector<std::string> objects;
     if (unnamed_commands_.empty()) return objects;
-    const auto id_of = advertised_ids();
+    const auto id_of = advertised_.ids();
     for (const auto& [ref, old_id] : unnamed_commands_) {
         const auto advertised = id_of.find(ref);
         if (!is_no_object(old_id)) objects.push_back(old_id);
@@ -195,33 +195,23 @@ void PushReader::take_output(std::string_view bytes) {
     if (!goes_on) output_ = Output::over;
 }
 
-// "ID REF", in the first with the capabilities behind a zero byte.
-void PushReader::take_advertised(std::string_view line) {
-    line = chomp(line.substr(0, line.find('\0')));
-    advertises_more_ = advertises_more_ || advertised_.size() + line.size() >= max_advertised;
-    if (!advertises_more_) advertised_.append(line).append("\n");
-}
-
-std::map<std::string_view, std::string_view> PushReader::advertised_ids() const {
-    std::map<std::string_view, std::string_view> id_of;  // ordered: a pusher can choose names that collide
-    if (output_ == Output::advertisement || advertises_more_) return id_of;
-    for (const std::string_view line : split(advertised_, '\n'))
-        id_of.emplace(line.substr(line.find(' ') + 1), line.substr(0, line.find(' ')));
-    return id_of;
-}
-
 void PushReader::compare_with_advertisement(std::vector<RefChange>& changes) const {
     const auto doubtful = [](const RefChange& change) {
         return change.settled || (is_no_object(change.new_id) && is_no_object(change.old_id));
     };
+    if (output_ == Output::advertisement || !advertised_.is_whole()) return;
     if (std::none_of(changes.begin(), changes.end(), doubtful)) return;
-    const auto id_of = advertised_ids();
+    const auto id_of = advertised_.ids();
     for (RefChange& change : changes) {
+        if (change.outcome != RefOutcome::taken) continue;
         const auto advertised = id_of.find(change.ref);
-        if (advertised == id_of.end() || change.outcome != RefOutcome::taken) continue;
+        const bool is_there = advertised != id_of.end();
+        const bool names_object = !is_no_object(change.old_id);
         if (is_no_object(change.new_id)) {
-            if (is_no_object(change.old_id)) change.old_id = advertised->second;
-        } else if (change.settled && change.old_id != change.new_id && change.new_id == advertised->second) {
+            if (is_there && !names_object) change.old_id = advertised->second;
+            if (!is_there && names_object && change.settled) change.outcome = RefOutcome::unknown;
+        } else if (is_there && change.settled && change.old_id != change.new_id &&
+                   change.new_id == advertised->second) {
             change.outcome = RefOutcome::refused;
         }
     }
@@ -230,7 +220,7 @@ void PushReader::compare_with_advertisement(std::vector<RefChange>& changes) con
 bool PushReader::take_answer(PktLines::Kind kind, std::string_view payload) {
     if (output_ == Output::advertisement) {
         if (kind == PktLines::Kind::data) {
-            take_advertised(payload);
+            advertised_.add(chomp(payload.substr(0, payload.find('\0'))));
         } else {
             output_ = Output::report;
             answers_.show(65'520);

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "authz/model/operation_facts.h"
+#include "gerve/agent/advertised_refs.h"
 #include "gerve/agent/pkt_lines.h"
 
 namespace gerve {
@@ -29,8 +29,9 @@ class PushReader {
     // ref that the report does not name is unknown.
     [[nodiscard]] const std::vector<RefChange>& changes() const { return changes_; }
     // Corrects what the advertisement shows to be untrue, as git knew the refs when the push began: a ref
-    // that named the new object already was not moved to it, if git did not say so; and a deletion for which
-    // the client named no object of the repository deleted what git had advertised.
+    // that named the new object already was not moved to it, if git did not say so; whether a ref that was
+    // not there has been made and deleted meanwhile is unknown; and a deletion for which the client named no
+    // object of the repository deleted what git had advertised.
     void compare_with_advertisement(std::vector<RefChange>& changes) const;
     // What the refs named that found no room in changes(), by the client's word and by the advertisement,
     // whatever has become of them. Of 4 MiB of names.
@@ -57,9 +58,7 @@ class PushReader {
     void take_certificate();
     void take_command(std::string_view line);
     void note_unnamed(std::string_view ref, std::string old_id);
-    [[nodiscard]] std::map<std::string_view, std::string_view> advertised_ids() const;
     void take_capabilities(std::string_view capabilities);
-    void take_advertised(std::string_view line);
     [[nodiscard]] bool take_answer(PktLines::Kind kind, std::string_view payload);
     [[nodiscard]] bool take_report_packet(PktLines::Kind kind, std::string_view payload);
     void take_report_line(std::string_view line);
@@ -75,10 +74,7 @@ class PushReader {
     bool has_options_ = false;
     bool is_signed_ = false;
 
-    static constexpr std::size_t max_advertised =
-        2 << 20;              // bytes; of a longer advertisement nothing is compared
-    std::string advertised_;  // "ID REF\n" for each
-    bool advertises_more_ = false;
+    AdvertisedRefs advertised_;
 
     static constexpr std::size_t max_certificate = 4 << 20;  // bytes
     std::string certificate_;

@@ -101,7 +101,7 @@ int size(Site& site, InspectionValues values) {
         throw Stop{usage_status, "name repositories, or an owner by --owner"};
     if (values.owner) values.repos = paths_of(site, *values.owner);
     const SizeLimits& limits = site.config().repositories.sizes;
-    Table table({"REPOSITORY", "SERVER", "SIZE", "LIMIT", "BYTES"});
+    Table table({"REPOSITORY", "SERVER", "SIZE", "BYTES", "LIMIT"});
     std::uint64_t all = 0;
     std::size_t measured = 0;
     const int status =
@@ -109,15 +109,15 @@ int size(Site& site, InspectionValues values) {
             const std::uint64_t bytes = need_of_server(server.size(record.path, record.id));
             out["bytes"] = bytes;
             out["limit"] = limit_json(limits.repository);
-            table.add({record.path.text(), server.name().text(), size_text(bytes),
-                       limit_cell(limits.repository), std::to_string(bytes)});
+            table.add({record.path.text(), server.name().text(), size_text(bytes), std::to_string(bytes),
+                       limit_cell(limits.repository)});
             all += bytes;
             ++measured;
             return 0;
         });
     if (values.owner && measured > 0)
-        table.add({"all of " + values.owner->text(), "", size_text(all), limit_cell(limits.owner),
-                   std::to_string(all)});
+        table.add({"all of " + values.owner->text(), "", size_text(all), std::to_string(all),
+                   limit_cell(limits.owner)});
     if (measured > 0 && !values.json) table.print("");
     return status;
 }

@@ -240,7 +240,7 @@ def test_what_repositories_take_is_told(private_sites, serving):
     sizes = {one["repository"]: one["bytes"] for one in site.gerve_json("repo", "size", small.path, large.path)}
     assert 0 < sizes[small.path] < 1 << 20 and 3 << 20 <= sizes[large.path] < 4 << 20
     table = site.gerve("repo", "size", large.path).stdout.splitlines()
-    assert table[1].split() == [large.path, "local", f"{sizes[large.path] / (1 << 20):.1f}", "MiB", str(sizes[large.path])]
+    assert table[1].split() == [large.path, "local", f"{sizes[large.path] / (1 << 20):.1f}", "MiB", str(sizes[large.path]), "-"]
     site.gerve("repo", "size", f"{alice.login}/missing", exit=1, stdout="", says="missing")
 
 

@@ -80,7 +80,9 @@ class Book:
         assert {name: ids for name, ids in taken.items() if ids[0] != ids[1]} == changed, (changed, told)
         for one in told.changes:
             is_third = after.get(one["ref"], NONE) not in (one["old"], one["new"], NONE)
-            assert one["outcome"] in (TAKEN, REFUSED) or settled is None and one.get("settled") and is_third, told
+            never_was = one["kind"] == "delete" and one["ref"] not in before
+            is_open = settled is None and one.get("settled") and (is_third or never_was)
+            assert one["outcome"] in (TAKEN, REFUSED) or is_open, told
             assert settled is None or bool(one.get("settled")) == settled, told
         session = told.session
         counts = [sum(one["outcome"] == outcome for one in told.changes) for outcome in (TAKEN, REFUSED)]

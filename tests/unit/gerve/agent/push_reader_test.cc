@@ -211,10 +211,12 @@ TEST_CASE("the advertisement shows what a push cannot have done") {
     std::vector<RefChange> changes{change("main", other, some, true), change("main", other, some, false),
                                    change("main", some, some, true),  change("main", some, other, true),
                                    change("main", some, none, false), change("late", some, none, false),
-                                   change("main", none, none, false), change("gone", none, none, false)};
+                                   change("main", none, none, false), change("gone", none, none, false),
+                                   change("gone", some, none, true)};
     push.compare_with_advertisement(changes);
     CHECK(changes[0].outcome == RefOutcome::refused);
-    for (std::size_t i = 1; i < changes.size(); ++i) CHECK(changes[i].outcome == RefOutcome::taken);
+    for (std::size_t i = 1; i < 8; ++i) CHECK(changes[i].outcome == RefOutcome::taken);
+    CHECK(changes[8].outcome == RefOutcome::unknown);
     CHECK(changes[4].old_id == some);
     CHECK(changes[5].old_id == some);  // made behind the advertisement, and git has checked what it named
     CHECK(changes[6].old_id == some);  // the client named nothing that is there
