@@ -24,9 +24,32 @@ bool read_some(int fd, std::string& output) {
     return got > 0;
 }
 
+// A git that does not read ends nobody here, whatever the process does about SIGPIPE: this thread takes the
+// signal.
+class NoPipeSignal {
+  public:
+    NoPipeSignal() {
+        ::sigemptyset(&pipe_);
+        ::sigaddset(&pipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    }
+    ~NoPipeSignal() {
+        const timespec at_once{};
+        if (::sigismember(&before_, SIGPIPE) == 0) ::sigtimedwait(&pipe_, nullptr, &at_once);
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    NoPipeSignal(const NoPipeSignal&) = delete;
+    NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+
+  private:
+    sigset_t pipe_{};
+    sigset_t before_{};
+};
+
 // Takes from the front of `input` what git has room for; false: there is no more to write, or git does not
 // read.
 bool write_some(int fd, std::string_view& input) {
+    const NoPipeSignal quiet;
     while (!input.empty()) {
         const ssize_t put = ::write(fd, input.data(), input.size());
         if (put < 0) return errno == EAGAIN || errno == EINTR;

@@ -18,8 +18,8 @@ LEFT = {
 }
 
 
-@pytest.mark.parametrize("serving", [True, False])
-def test_what_a_crash_left_is_told(private_sites, serving):
+def after_a_crash(private_sites, serving: bool):
+    """A site with a repository in which all of LEFT was left."""
     site = private_sites()
     alice = site.person("alice")
     repository = site.repository(alice)
@@ -30,6 +30,12 @@ def test_what_a_crash_left_is_told(private_sites, serving):
         file = repository.disk / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
+    return site, alice, repository
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_what_a_crash_left_is_told(private_sites, serving):
+    site, _, repository = after_a_crash(private_sites, serving)
     told = site.gerve("repo", "fsck", repository.path, exit=1).stdout.splitlines()
     assert told[0] == f"{repository.path}: not sound (status 1)"
     lines = {line.strip() for line in told[1:]}
@@ -57,16 +63,7 @@ def test_the_locks_of_a_push_that_runs_are_not_told(site, alice, project):
 
 @pytest.mark.parametrize("serving", [True, False])
 def test_what_a_crash_left_is_removed_on_request(private_sites, serving):
-    site = private_sites()
-    alice = site.person("alice")
-    repository = site.repository(alice)
-    alice.publish(repository)
-    if not serving:
-        site.gateway.stop()
-    for name in LEFT:
-        file = repository.disk / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
+    site, alice, repository = after_a_crash(private_sites, serving)
     told = site.gerve("repo", "fsck", "--repair", repository.path, exit=1).stdout
     assert told.count("not removed, because it is younger than ten minutes") == len(LEFT)
     for name in LEFT:

@@ -3,10 +3,10 @@
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "authz/base/fd.h"
 #include "authz/wire/wire.h"
+#include "tests/unit/seqpacket_listener.h"
 #include "tests/unit/temporary.h"
 
 using namespace gerve;
@@ -28,18 +28,10 @@ SessionReport report_of(std::uint64_t bytes) {
 // authz, played between the turns of the event loop. It refuses the report of `refused` bytes.
 class ReportingAuthz {
   public:
-    explicit ReportingAuthz(const std::string& path)
-        : listener_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path.copy(address.sun_path, sizeof address.sun_path - 1);
-        REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-        REQUIRE(::listen(listener_.get(), 8) == 0);
-    }
+    explicit ReportingAuthz(const std::string& path) : listener_(path) {}
 
     void play() {
-        if (Fd next(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); next)
-            peer_ = std::move(next);
+        if (Fd next = listener_.accept_one(); next) peer_ = std::move(next);
         std::string buffer(max_authz_message, '\0');
         while (peer_) {
             const ssize_t got = ::recv(peer_.get(), buffer.data(), buffer.size(), 0);
@@ -65,7 +57,7 @@ class ReportingAuthz {
         CHECK(::send(peer_.get(), answer.data(), answer.size(), MSG_NOSIGNAL) >= 0);
     }
 
-    Fd listener_;
+    SeqpacketListener listener_;
     Fd peer_;
 };
 

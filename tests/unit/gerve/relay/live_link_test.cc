@@ -4,13 +4,13 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <set>
 
 #include "authz/base/fd.h"
 #include "authz/wire/wire.h"
+#include "tests/unit/seqpacket_listener.h"
 #include "tests/unit/temporary.h"
 
 using namespace gerve;
@@ -23,17 +23,10 @@ using Numbers = std::set<std::uint64_t>;
 // authz, one connection at a time, played between the turns of the event loop.
 class PlayedAuthz {
   public:
-    explicit PlayedAuthz(const std::string& path)
-        : listener_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path.copy(address.sun_path, sizeof address.sun_path - 1);
-        REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-        REQUIRE(::listen(listener_.get(), 8) == 0);
-    }
+    explicit PlayedAuthz(const std::string& path) : listener_(path) {}
 
     void play() {
-        if (Fd next(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)); next) {
+        if (Fd next = listener_.accept_one(); next) {
             ++connections;
             earlier_ = std::exchange(peer_, std::move(next));
             live.clear();
@@ -81,7 +74,7 @@ class PlayedAuthz {
         if (answers) send(encode_reply(received->head.id, Done()));
     }
 
-    Fd listener_;
+    SeqpacketListener listener_;
     Fd peer_;
     Fd earlier_;
 };
