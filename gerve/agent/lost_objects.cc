@@ -24,26 +24,35 @@ std::string expiry_section(std::chrono::days time) {
            "\n\treflogExpireUnreachable = " + age_text(time) + "\n";
 }
 
-// In the file it counts for every `git gc`, whoever starts it. git does not wait for the lock of that file.
-Result<void> set_expiry(const GitPlace& place, std::chrono::days time, Deadline deadline) {
-    constexpr int tries = 20;
-    constexpr std::chrono::milliseconds pause(50);
-    Result<std::string> set;
-    for (int i = 0; i < tries; ++i) {
-        const auto config = read_file(place.path + "/config");
-        if (config && config->find(expiry_section(time)) != std::string::npos) return {};
-        if (i > 0 && !set) std::this_thread::sleep_for(pause);
-        for (const char* key : {".reflogExpire", ".reflogExpireUnreachable"}) {
-            const std::string name = "gc." + std::string(lost_ref) + key;
-            set = ask_in(place, {"config", "--replace-all", name, age_text(time)}, deadline);
-            if (!set) break;
-        }
-        if (set) return {};
+Result<void> write_expiry(const GitPlace& place, std::chrono::days time, Deadline deadline) {
+    for (const char* key : {".reflogExpire", ".reflogExpireUnreachable"}) {
+        const std::string name = "gc." + std::string(lost_ref) + key;
+        auto set = ask_in(place, {"config", "--replace-all", name, age_text(time)}, deadline);
+        if (!set) return pass_on(set);
     }
-    return pass_on(set);
+    return {};
 }
 
-// git runs in the repository by its own, and no hook of the operator's with it.
+// In the repository's own file, so that it applies to every `git gc`. git does not wait for the lock of that
+// file: another push may hold it for a moment.
+Result<void> set_expiry(const GitPlace& place, std::chrono::days time, Deadline deadline) {
+    constexpr int tries = 10;
+    constexpr std::chrono::milliseconds pause(50);
+    const auto is_set = [&] {
+        const auto config = read_file(place.path + "/config");
+        return config && config->find(expiry_section(time)) != std::string::npos;
+    };
+    Result<void> set;
+    for (int i = 0; i < tries && !is_set(); ++i) {
+        set = write_expiry(place, time, deadline);
+        const bool is_locked = !set && describe(set.error()).find("File exists") != std::string::npos;
+        if (!is_locked) return set;
+        std::this_thread::sleep_for(pause);
+    }
+    return is_set() ? Result<void>() : set;
+}
+
+// Runs git without the repository's hooks: the ref is not the pusher's.
 Result<std::string> ask_as(const Committer& committer, const GitPlace& place,
                            std::vector<std::string> arguments, Deadline deadline, std::string_view input) {
     arguments.insert(arguments.begin(),
@@ -57,7 +66,7 @@ std::string update_line(std::string_view object) {
     return "start\nupdate " + std::string(lost_ref) + " " + std::string(object) + "\ncommit\n";
 }
 
-// Commits without files, whose parents the commits are: an entry of a reflog costs git a transaction.
+// Commits without files that have the given ones as parents: each entry of a reflog costs a transaction.
 Result<std::vector<std::string>> bundle(const GitPlace& place, std::span<const std::string> commits,
                                         std::string_view tree, const Committer& committer,
                                         Deadline deadline) {
@@ -69,12 +78,14 @@ Result<std::vector<std::string>> bundle(const GitPlace& place, std::span<const s
             arguments.insert(arguments.end(), {"-p", commit});
         const auto made = ask_as(committer, place, std::move(arguments), deadline, {});
         if (!made) return pass_on(made);
+        if (!is_object_id(trim(*made)))
+            return internal_error("git commit-tree: " + printable(trim(*made), 512));
         bundles.emplace_back(trim(*made));
     }
     return bundles;
 }
 
-// An entry for each object, and one that leads away from the last.
+// An entry for each object, and a last one that points the ref to the empty tree again.
 Result<void> write_entries(const GitPlace& place, const std::vector<std::string>& objects,
                            std::string_view tree, const Committer& committer, Deadline deadline) {
     std::string input;
@@ -86,7 +97,7 @@ Result<void> write_entries(const GitPlace& place, const std::vector<std::string>
     return {};
 }
 
-// What is there, commits put together when there are many.
+// The objects that exist, each once; commits are bundled when there are many.
 Result<std::vector<std::string>> entries_for(const GitPlace& place, const std::vector<std::string>& objects,
                                              std::string_view tree, const Committer& committer,
                                              Deadline deadline) {
@@ -95,9 +106,11 @@ Result<std::vector<std::string>> entries_for(const GitPlace& place, const std::v
     if (!kinds) return pass_on(kinds);
     std::vector<std::string> commits;
     std::vector<std::string> entries;
+    std::unordered_set<std::string_view> seen;
     for (const std::string& object : objects) {
         const auto kind = kinds->find(object);
-        if (kind != kinds->end()) (kind->second == "commit" ? commits : entries).push_back(object);
+        const bool is_new = kind != kinds->end() && seen.insert(object).second;
+        if (is_new) (kind->second == "commit" ? commits : entries).push_back(object);
     }
     if (commits.size() > few) {
         auto bundles = bundle(place, commits, tree, committer, deadline);
@@ -117,14 +130,13 @@ Result<std::string> make_empty_tree(const GitPlace& place, Deadline deadline) {
 
 std::vector<std::string> lost_objects(const std::vector<RefChange>& changes) {
     std::vector<std::string> lost;
-    std::unordered_set<std::string_view> seen;
     for (const RefChange& change : changes) {
-        // By git's own word, and not by what the ref names by now.
+        // As git itself reported it: what the ref points to by now may be another push's work.
         const bool is_refused = change.outcome == RefOutcome::refused && !change.settled;
         const bool may_be_lost =
             is_no_object(change.new_id) || change.forced != Forced::no || change.outcome != RefOutcome::taken;
         const bool is_lost = !is_refused && may_be_lost && !is_no_object(change.old_id);
-        if (is_lost && seen.insert(change.old_id).second) lost.push_back(change.old_id);
+        if (is_lost) lost.push_back(change.old_id);
     }
     return lost;
 }
@@ -140,11 +152,14 @@ Result<void> keep_objects(const GitPlace& place, const std::vector<std::string>&
     if (!written) {
         const auto entries = entries_for(place, objects, *tree, keeping.committer, deadline);
         if (!entries) return pass_on(entries);
+        if (entries->empty()) return {};
         auto done = write_entries(place, *entries, *tree, keeping.committer, deadline);
         if (!done) return done;
     }
     auto set = set_expiry(place, keeping.time, deadline);
-    if (!set) return internal_error("kept, but for how long is not set: " + describe(set.error()));
+    if (!set)
+        return internal_error("the objects are kept, but for how long cannot be set: " +
+                              describe(set.error()));
     return {};
 }
 

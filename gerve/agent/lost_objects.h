@@ -1,5 +1,5 @@
-// What pushes took the name from is kept for a while: one ref of Gerve's own has a reflog that names it.
-// git's garbage collection keeps what a reflog names, and drops the entries of the reflog when they are old.
+// Keeps for a while what pushes deleted or forced away: the reflog of a ref of Gerve's own names the objects.
+// git's garbage collection keeps what a reflog names, and drops old entries of the reflog.
 #pragma once
 
 #include <chrono>
@@ -14,10 +14,10 @@
 
 namespace gerve {
 
-// It names the empty tree, so whoever gets at the ref gets nothing.
+// It points to the empty tree, so a client that gets at the ref gets nothing.
 constexpr std::string_view lost_ref = "refs/gerve/lost";
 
-// What the refs named that were deleted, or moved to where it cannot be reached (or perhaps not); each once.
+// What refs pointed to before they were deleted, or moved by force (or perhaps by force).
 [[nodiscard]] std::vector<std::string> lost_objects(const std::vector<RefChange>& changes);
 
 struct Keeping {
@@ -25,8 +25,8 @@ struct Keeping {
     Committer committer;     // of the entries
 };
 
-// Keeps the objects, and puts the time into the repository's configuration. What the repository does not have
-// is left out. Runs git until the deadline. Errors: internal, unavailable.
+// Keeps the objects, and sets the time in the repository's configuration. Objects that the repository does
+// not have are left out. Runs git until the deadline. Errors: internal, unavailable.
 [[nodiscard]] Result<void> keep_objects(const GitPlace& place, const std::vector<std::string>& objects,
                                         const Keeping& keeping, Deadline deadline);
 

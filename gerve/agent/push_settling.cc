@@ -114,9 +114,10 @@ Result<void> check_deletions(const GitPlace& place, std::vector<RefChange>& chan
     std::vector<RefChange*> not_loose;
     std::vector<std::string> objects;
     for (RefChange& change : changes) {
+        if (!is_deletion(change)) continue;
         const std::string& id = change.old_id;
         const std::string file = place.path + "/objects/" + id.substr(0, 2) + "/" + id.substr(2);
-        if (!is_deletion(change) || ::access(file.c_str(), F_OK) == 0) continue;
+        if (::access(file.c_str(), F_OK) == 0) continue;
         not_loose.push_back(&change);
         objects.push_back(id);
     }

@@ -32,7 +32,7 @@ std::vector<std::string> kept(const GitRepository& repository) {
     return objects;
 }
 
-TEST_CASE("what a deletion or a forced update took away is lost, once, and what was refused is not") {
+TEST_CASE("what a deletion or a forced update took away is lost, and what was refused is not") {
     const std::string one(40, '1');
     const std::string two(40, '2');
     const auto change = [](const std::string& old_id, const std::string& new_id, RefOutcome outcome,
@@ -44,7 +44,7 @@ TEST_CASE("what a deletion or a forced update took away is lost, once, and what 
     CHECK(lost_objects({change(one, two, RefOutcome::taken, Forced::unknown)}) == std::vector{one});
     CHECK(lost_objects({change(one, none, RefOutcome::taken, Forced::no),
                         change(one, two, RefOutcome::taken, Forced::yes),
-                        change(two, one, RefOutcome::taken, Forced::yes)}) == std::vector{one, two});
+                        change(two, one, RefOutcome::taken, Forced::yes)}) == std::vector{one, one, two});
     CHECK(lost_objects({change(one, two, RefOutcome::taken, Forced::no)}).empty());
     CHECK(lost_objects({change(none, two, RefOutcome::taken, Forced::no)}).empty());
     CHECK(lost_objects({change(none, none, RefOutcome::taken, Forced::no)}).empty());
@@ -88,12 +88,14 @@ TEST_CASE("many objects are kept by a few entries, of whichever kind they are") 
     for (int i = 0; i < 1'200; ++i) objects.push_back(repository.loose_commit(i));
     const std::string blob = repository.git({"hash-object", "-w", "-t", "blob", "/dev/null"});
     objects.push_back(blob);
+    objects.insert(objects.end(), objects.begin(),
+                   objects.begin() + 700);  // the refs of a push may share them
     REQUIRE(keep_objects(repository.place, objects, ninety, soon()));
     CHECK(kept(repository).size() == 4);
     repository.git({"gc", "--quiet", "--prune=now"});
     const auto left = kinds_of(repository.place, objects, soon());
     REQUIRE(left);
-    CHECK(left->size() == objects.size());
+    CHECK(left->size() == 1'201);
     CHECK(repository.git({"cat-file", "-t", std::string(lost_ref)}) == "tree");
 }
 
@@ -112,6 +114,7 @@ TEST_CASE("nothing is written where nothing is to be kept") {
     REQUIRE(keep_objects(repository.place, {}, ninety, soon()));
     REQUIRE(keep_objects(repository.place, {repository.commit({}, "one")},
                          {std::chrono::days(0), {"alice", "00ff"}}, soon()));
+    REQUIRE(keep_objects(repository.place, {std::string(40, '1')}, ninety, soon()));
     CHECK_FALSE(std::filesystem::exists(repository.path + "/logs/refs/gerve/lost"));
 }
 
@@ -144,6 +147,30 @@ TEST_CASE("git takes an input that no pipe holds, or does not read it") {
     const auto run = run_in(repository.place, {"version"}, soon(), std::string(1 << 20, 'x'));
     REQUIRE(run);
     CHECK(run->output.starts_with("git version"));
+}
+
+TEST_CASE("git runs in the repository, by which fsck sees that it is in use") {
+    GitRepository repository;
+    repository.place.git = repository.directory.path + "/pwd-git";
+    std::ofstream(repository.place.git) << "#!/bin/sh\npwd\n";
+    std::filesystem::permissions(repository.place.git, std::filesystem::perms::owner_all);
+    const auto run = run_in(repository.place, {"version"}, soon());
+    REQUIRE(run);
+    CHECK(run->output == repository.path + "\n");
+}
+
+TEST_CASE("a git that takes too long can remove its locks before it is killed") {
+    GitRepository repository;
+    const std::string lock = repository.path + "/config.lock";
+    repository.place.git = repository.directory.path + "/slow-git";
+    std::ofstream(repository.place.git) << "#!/bin/sh\ntrap 'rm " + lock + "; exit 1' TERM\ntouch " + lock +
+                                               "\nwhile :; do sleep 0.05; done\n";
+    std::filesystem::permissions(repository.place.git, std::filesystem::perms::owner_all);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    const auto run = run_in(repository.place, {"version"}, end);
+    REQUIRE_FALSE(run);
+    CHECK(describe(run.error()).find("git took too long") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(lock));
 }
 
 TEST_CASE("git gc is asked somewhat before git would begin by itself") {
