@@ -77,8 +77,6 @@ class AgentSession : public std::enable_shared_from_this<AgentSession> {
     [[nodiscard]] asio::awaitable<grv1::Exit> tell_limit(const Operation& operation, grv1::Exit exit);
     [[nodiscard]] asio::awaitable<void> keep_lost(const Operation& operation, const PushReader& push);
     void tidy_up(const Operation& operation);
-    void post_once(DiskThreads& threads, const Operation& operation, const char* what,
-                   std::function<void()> work);
     [[nodiscard]] asio::awaitable<grv1::Exit> tell_leftovers(const Operation& operation, grv1::Exit exit);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
     [[nodiscard]] asio::awaitable<void> pause(std::chrono::milliseconds time);

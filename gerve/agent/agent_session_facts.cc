@@ -62,8 +62,7 @@ asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& op
     co_return settled ? std::move(*settled) : std::move(changes);
 }
 
-// How large the pack may be. Where the disk does not tell in time what is used, the last that is known
-// counts.
+// How large the pack may be. If the disk does not answer in time, the size last known counts.
 asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentSession::find_room(const Operation& operation) {
     const bool has_own = needs_write(operation.service) && place_.settings.limits_input;
     if (!operation.sizes.any() && !has_own) co_return std::nullopt;
@@ -81,11 +80,13 @@ asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentSession::find_room(
     auto found = co_await disk_.call(lane_.state.measuring, share_of(operation), std::move(work), patience);
     if (found && *found) co_return std::move(**found);
     auto last = by(Usage::last_known);
-    if (last) co_return std::move(*last);
-    co_return refuse_storage(operation.service, last.error());
+    // Ours would take the place of the repository's own limit, which may be lower.
+    const bool replaces_own = last && *last && has_own;
+    if (last && !replaces_own) co_return std::move(*last);
+    co_return refuse_storage(operation.service, last ? silent_disk(operation.path) : last.error());
 }
 
-// In place of git's words about a pack that is too large: which limit it is, and what to do.
+// Behind git's words about a pack that is too large: which limit it is, and what to do.
 asio::awaitable<grv1::Exit> AgentSession::tell_limit(const Operation& operation, grv1::Exit exit) {
     const bool taken = !facts_.push || facts_.push->taken > 0;
     if (!allowance_ || taken || !says_too_large(facts_.git_said)) co_return exit;
@@ -94,8 +95,9 @@ asio::awaitable<grv1::Exit> AgentSession::tell_limit(const Operation& operation,
     co_return grv1::Exit{static_cast<std::uint32_t>(ExitStatus::no_room), 0, exit.reason};
 }
 
-// Before the client learns that the push has ended: a crash loses nothing that it knows of.
+// Before the client learns that the push has ended: no crash after that loses anything.
 asio::awaitable<void> AgentSession::keep_lost(const Operation& operation, const PushReader& push) {
+    if (operation.keep_lost.count() == 0) co_return;
     auto lost = lost_objects(facts_.changes);
     const auto more = push.unnamed_objects();
     lost.insert(lost.end(), more.begin(), more.end());
@@ -111,39 +113,27 @@ asio::awaitable<void> AgentSession::keep_lost(const Operation& operation, const 
         co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
     if (kept && *kept) co_return;
     const Error why = kept ? kept->error() : silent_disk(operation.path);
-    log::error("keeping what a push deleted or forced away failed",
+    log::error("cannot keep what a push deleted or forced away",
                {{"request", request_}, {"why", describe(why)}});
 }
 
-// Not waited for.
+// Nobody waits for it.
 void AgentSession::tidy_up(const Operation& operation) {
     const PushFacts pushed = facts_.push.value_or(PushFacts{});
     if (pushed.taken + pushed.unknown == 0) return;
     const GitPlace place{config_->git, operation.path, place_.head};
     if (operation.sizes.any()) {
-        post_once(lane_.state.measuring, operation, "measure ", [place, usage = lane_.state.usage] {
+        lane_.state.measuring.post_once(share_of(operation), [place, usage = lane_.state.usage] {
             (void)usage->of(place.path, std::chrono::milliseconds(0));
         });
     }
     if (!place_.settings.collects_garbage) return;
-    const bool asks_git = place_.settings.has_garbage_limits;
-    post_once(lane_.state.collecting, operation, "collect ", [place, asks_git, request = request_] {
-        if (!asks_git && !may_need_collection(place.path)) return;
+    const bool has_limits = place_.settings.has_garbage_limits;
+    lane_.state.collecting.post_once(share_of(operation), [place, has_limits, request = request_] {
+        if (!has_limits && !may_need_collection(place.path)) return;
         if (const auto done = collect_garbage(place); !done)
             log::warn("git gc failed", {{"request", request}, {"why", describe(done.error())}});
     });
-}
-
-// Unless the same waits already for that repository.
-void AgentSession::post_once(DiskThreads& threads, const Operation& operation, const char* what,
-                             std::function<void()> work) {
-    const std::string name = what + operation.path;
-    if (!lane_.state.pending->enter(name)) return;
-    auto begin = [name, pending = lane_.state.pending, work = std::move(work)] {
-        pending->begin(name);
-        work();
-    };
-    if (threads.post(share_of(operation), std::move(begin)) == 0) lane_.state.pending->begin(name);
 }
 
 // After a push, whatever has become of it: what is there now is looked at.

@@ -38,6 +38,7 @@ struct Call {
     std::uint64_t number;
     DiskShare share;
     std::function<void()> work;
+    bool once;  // of post_once()
 };
 
 }  // namespace
@@ -48,6 +49,13 @@ struct DiskThreads::State {
     [[nodiscard]] bool may_begin(const DiskShare& share) const {
         return owners.has_room(share.owner, bounds.per_owner) &&
                places.has_room(share.place, bounds.per_place);
+    }
+
+    // Whether a call of post_once() for the place has not begun.
+    [[nodiscard]] bool has_once(const std::string& place) const {
+        const auto is_it = [&](const Call& call) { return call.once && call.share.place == place; };
+        return std::any_of(ready.begin(), ready.end(), is_it) ||
+               std::any_of(waiting.begin(), waiting.end(), is_it);
     }
 
     // The next to run; it counts in its share.
@@ -148,18 +156,27 @@ void DiskThreads::run(const std::shared_ptr<State>& state) {
     state->over.notify_all();
 }
 
-std::uint64_t DiskThreads::post(DiskShare share, std::function<void()> work) {
+std::uint64_t DiskThreads::add(DiskShare share, std::function<void()> work, bool once) {
     const std::lock_guard lock(state_->mutex);
+    if (once && state_->has_once(share.place)) return 0;
     const std::uint64_t number = ++state_->last_number;
     if (state_->may_begin(share) && state_->find_thread(state_)) {
         state_->begin(share);
-        state_->ready.push_back({number, std::move(share), std::move(work)});
+        state_->ready.push_back({number, std::move(share), std::move(work), once});
         return number;
     }
     // A thread takes it that has ended another call: of its share, or any.
     if (state_->threads == 0) return 0;
-    state_->waiting.push_back({number, std::move(share), std::move(work)});
+    state_->waiting.push_back({number, std::move(share), std::move(work), once});
     return number;
+}
+
+std::uint64_t DiskThreads::post(DiskShare share, std::function<void()> work) {
+    return add(std::move(share), std::move(work), false);
+}
+
+void DiskThreads::post_once(DiskShare share, std::function<void()> work) {
+    add(std::move(share), std::move(work), true);
 }
 
 bool DiskThreads::withdraw(std::uint64_t number) {

@@ -37,6 +37,10 @@ class DiskThreads {
     // all.
     std::uint64_t post(DiskShare share, std::function<void()> work);
 
+    // The same, unless another call of post_once() for that place has not begun yet. Without a thread for it
+    // nothing is done.
+    void post_once(DiskShare share, std::function<void()> work);
+
     // Whether the call had not begun, and never will now.
     bool withdraw(std::uint64_t number);
 
@@ -45,6 +49,7 @@ class DiskThreads {
   private:
     struct State;
     static void run(const std::shared_ptr<State>& state);
+    std::uint64_t add(DiskShare share, std::function<void()> work, bool once);
 
     std::shared_ptr<State> state_;
 };

@@ -39,18 +39,21 @@ Result<std::uint64_t> measure_disk_usage(const std::string& path) {
 }
 
 Result<std::uint64_t> KnownUsage::of(const std::string& path, std::chrono::milliseconds oldest) {
-    const auto now = steady_clock::now();
     {
         const std::lock_guard lock(mutex_);
         const auto known = known_.find(path);
-        if (known != known_.end() && now - known->second.since <= oldest) return known->second.bytes;
+        if (known != known_.end() && steady_clock::now() - known->second.since <= oldest)
+            return known->second.bytes;
     }
     const auto bytes = measure_disk_usage(path);
-    if (!bytes) return bytes;
+    if (bytes) remember(path, *bytes);
+    return bytes;
+}
+
+void KnownUsage::remember(const std::string& path, std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     if (known_.size() >= most) known_.clear();
-    known_.insert_or_assign(path, Known{*bytes, now});
-    return bytes;
+    known_.insert_or_assign(path, Known{bytes, steady_clock::now()});
 }
 
 std::optional<std::uint64_t> KnownUsage::last(const std::string& path) const {
@@ -69,8 +72,7 @@ Result<std::uint64_t> KnownUsage::of_all_in(const std::string& directory, std::c
         all += *bytes;
     }
     if (auto walked = after_walk(directory, error); !walked) return pass_on(walked);
-    const std::lock_guard lock(mutex_);
-    known_.insert_or_assign(directory, Known{all, steady_clock::now()});
+    remember(directory, all);
     return all;
 }
 

@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "authz/base/result.h"
 
@@ -34,6 +33,8 @@ class KnownUsage {
         std::chrono::steady_clock::time_point since;
     };
     static constexpr std::size_t most = 100'000;  // then all are forgotten
+
+    void remember(const std::string& path, std::uint64_t bytes);
 
     mutable std::mutex mutex_;
     std::unordered_map<std::string, Known> known_;  // by the path of the repository, or of its directory

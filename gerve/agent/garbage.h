@@ -1,7 +1,6 @@
-// git's own garbage collection, started when a push has ended and its client is gone.
+// git's own garbage collection, started when a push has ended; nobody waits for it.
 #pragma once
 
-#include <chrono>
 #include <string>
 
 #include "authz/base/result.h"

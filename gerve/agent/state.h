@@ -21,24 +21,6 @@
 
 namespace gerve {
 
-// Names of work that waits, each once. Any thread may call it.
-class Pending {
-  public:
-    // False: it waits already.
-    [[nodiscard]] bool enter(const std::string& name) {
-        const std::lock_guard lock(mutex_);
-        return names_.insert(name).second;
-    }
-    void begin(const std::string& name) {
-        const std::lock_guard lock(mutex_);
-        names_.erase(name);
-    }
-
-  private:
-    std::mutex mutex_;
-    std::set<std::string> names_;
-};
-
 class AgentState {
   public:
     // `files`: the soft limit of open files that git gets.
@@ -67,15 +49,13 @@ class AgentState {
     std::atomic<bool> draining{false};
     const std::size_t open_files;
     const DescriptorBudget budget;
-    const std::shared_ptr<Pending> pending =
-        std::make_shared<Pending>();  // work that is posted and not begun
     const std::shared_ptr<KnownUsage> usage = std::make_shared<KnownUsage>();  // for the limits of pushes
     // What every operation asks of the disk before it begins; what takes long: administration; and what a
     // push asks when git has ended. None can hold up another.
     DiskThreads looks;
     DiskThreads administration{{.threads = 16, .per_owner = 4, .per_place = 1}};
     DiskThreads settling{{.threads = 16, .per_owner = 2, .per_place = 1}};
-    // How much is there, which a push with a limit waits for; and git's garbage, which nobody waits for.
+    // How much repositories use, which a push with a limit waits for; and git gc, which nobody waits for.
     DiskThreads measuring{{.threads = 8, .per_owner = 2, .per_place = 1}};
     DiskThreads collecting{{.threads = 4, .per_owner = 1, .per_place = 1}};
     [[nodiscard]] bool waits_for_disk() const {

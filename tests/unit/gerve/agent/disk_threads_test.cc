@@ -144,5 +144,23 @@ TEST_CASE("few descriptors leave room for one of each, many for as many as are w
     CHECK(DescriptorBudget::from(262'144, 4).operations > 2048);
 }
 
+TEST_CASE("of calls that need be made but once, one waits for each place") {
+    DiskThreads threads({.threads = 4, .per_owner = 4, .per_place = 1});
+    Hang hang;
+    std::atomic<int> made{0};
+    const auto count = [&made] { ++made; };
+    threads.post({"mojombo", "mojombo/bert"}, hang.work());
+    hang.await_begun(1);
+    for (int i = 0; i < 3; ++i) threads.post_once({"mojombo", "mojombo/bert"}, count);
+    call_and_wait(threads, {"mojombo", "mojombo/other"});
+    CHECK(made == 0);
+    hang.let_go();
+    call_and_wait(threads, {"mojombo", "mojombo/bert"});
+    CHECK(made == 1);
+    threads.post_once({"mojombo", "mojombo/bert"}, count);  // the one before has begun
+    call_and_wait(threads, {"mojombo", "mojombo/bert"});
+    CHECK(made == 2);
+}
+
 }  // namespace
 }  // namespace gerve
