@@ -22,8 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t most_entries = 1'000'000;  // files and directories that are looked at
 constexpr std::size_t most_told = 50;
-constexpr std::size_t longest_name = 512;  // bytes of a path that are told
-constexpr std::chrono::minutes oldest_of_the_living(10);
+constexpr std::size_t longest_name = 512;           // bytes of a path that are told
+constexpr std::chrono::minutes repairable_age(10);  // of what is removed
 
 bool is_number(const std::string& name) {
     return !name.empty() &&
@@ -45,22 +45,21 @@ bool has_process(const std::string& path) {
     return false;
 }
 
-// Where git makes locks; hooks may have files of such names, too.
+// Whether git makes a lock of that name; hooks have lock files of their own.
 bool is_lock(std::string_view relative) {
     if (!relative.ends_with(".lock")) return false;
-    constexpr std::array files{"HEAD.lock",
-                               "config.lock",
-                               "packed-refs.lock",
-                               "shallow.lock",
-                               "gc.pid.lock",
-                               "gc.log.lock",
-                               "info/refs.lock",
-                               "description.lock",
-                               "objects/maintenance.lock",
-                               "objects/pack/multi-pack-index.lock"};
-    if (std::find(files.begin(), files.end(), relative) != files.end()) return true;
+    constexpr std::array<std::string_view, 9> files{"HEAD.lock",
+                                                    "config.lock",
+                                                    "packed-refs.lock",
+                                                    "shallow.lock",
+                                                    "gc.pid.lock",
+                                                    "gc.log.lock",
+                                                    "info/refs.lock",
+                                                    "objects/maintenance.lock",
+                                                    "objects/pack/multi-pack-index.lock"};
     constexpr std::array<std::string_view, 3> directories{"refs/", "logs/", "objects/info/"};
-    return std::any_of(directories.begin(), directories.end(),
+    return std::find(files.begin(), files.end(), relative) != files.end() ||
+           std::any_of(directories.begin(), directories.end(),
                        [&](std::string_view one) { return relative.starts_with(one); });
 }
 
@@ -85,7 +84,7 @@ fs::file_time_type latest_in(const fs::path& file, std::error_code& error) {
 }
 
 // What a name stands for when no process works in the repository; empty: something else.
-std::string_view leftover_kind(const fs::path& relative) {
+std::string_view leftover_kind(const fs::path& relative, bool is_directory) {
     const std::string name = relative.filename().string();
     const std::string directory = relative.parent_path().string();
     if (directory == "objects" && (name.starts_with("incoming-") || name.starts_with("tmp_objdir-")))
@@ -94,7 +93,7 @@ std::string_view leftover_kind(const fs::path& relative) {
         return "a pack that was never finished";
     if (directory.starts_with("objects/") && name.starts_with("tmp_obj_"))
         return "an object that was never finished";
-    if (is_lock(relative.string())) return "a lock that no process holds";
+    if (!is_directory && is_lock(relative.string())) return "a lock that no process holds";
     return {};
 }
 
@@ -120,12 +119,12 @@ class Search {
             const fs::path relative = next->path().lexically_relative(path_);
             const bool is_directory = next->is_directory(ignored) && !next->is_symlink(ignored);
             if (is_directory && must_be_writable(relative)) check_directory(next->path().string(), relative);
-            const std::string_view kind = leftover_kind(relative);
+            const std::string_view kind = leftover_kind(relative, is_directory);
             if (kind.empty()) continue;
-            if (is_directory && kind.find("lock") != std::string_view::npos) continue;
             if (is_directory) next.disable_recursion_pending();
             if (!busy_) take(next->path(), relative, kind);
         }
+        if (repairs_ && busy_) found_.lines += "nothing was removed, because a git process works here\n";
         if (more_ > 0) found_.lines += "and " + std::to_string(more_) + " more\n";
         return std::move(found_);
     }
@@ -141,17 +140,15 @@ class Search {
                            std::to_string(status.st_uid));
     }
     void take(const fs::path& file, const fs::path& relative, std::string_view kind) {
+        const std::string what(kind);
+        if (!repairs_) return tell(relative, what + "; remove it, or run fsck with --repair");
         std::error_code error;
         const auto age = fs::file_time_type::clock::now() - latest_in(file, error);
-        if (!repairs_) {
-            tell(relative, std::string(kind) + "; remove it, or run fsck with --repair");
-        } else if (error || age < oldest_of_the_living) {
-            tell(relative, std::string(kind) + "; not removed, because it is younger than ten minutes");
-        } else if (fs::remove_all(file, error); error) {
-            tell(relative, std::string(kind) + "; not removed: " + error.message());
-        } else {
-            add(relative, std::string(kind) + "; removed");
-        }
+        if (!error && age < repairable_age)
+            return tell(relative, what + "; not removed, because it is younger than ten minutes");
+        if (!error) fs::remove_all(file, error);
+        if (error) return tell(relative, what + "; not removed: " + error.message());
+        add(relative, what + "; removed");
     }
     void tell(const fs::path& relative, const std::string& what) {
         found_.remains = true;
