@@ -82,7 +82,7 @@ class Written:
     def _checkpoint(self) -> bool:
         with closing(sqlite3.connect(self._site.state / "gerve.db")) as database:
             busy, written, moved = database.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-        return not busy and written == moved
+        return not busy and written == moved >= 0  # -1: the database is not made yet
 
     def _sizes(self) -> dict[str, int]:
         state = self._site.state
