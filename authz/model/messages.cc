@@ -60,9 +60,9 @@ std::string archived(const RepoPath& repo) {
     return "ERROR: " + repo.text() + " is archived and read-only.\n";
 }
 std::string push_too_large(const RepoPath& repo, std::uint64_t most) {
-    return "ERROR: This push is larger than " + size_text(most) + ", the most that " + repo.text() +
-           " takes at once. Push it in parts, an earlier commit first: git push origin "
-           "COMMIT:refs/heads/BRANCH\n";
+    return "ERROR: This push is larger than " + size_text(most) + ", the limit for one push to " +
+           repo.text() +
+           ". Push in parts, an earlier commit first: git push origin COMMIT:refs/heads/BRANCH\n";
 }
 std::string repository_full(const RepoPath& repo, std::uint64_t used, std::uint64_t most) {
     return "ERROR: " + repo.text() + " uses " + size_text(used) + " of its " + size_text(most) +

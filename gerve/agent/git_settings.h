@@ -31,7 +31,7 @@ constexpr std::string_view own_refs = "refs/gerve/";
 // What nobody has decided for a repository.
 struct GitSettings {
     bool gives_any = false;       // upload-pack: any object may be fetched by its id, as by protocol 2 anyway
-    bool checks_objects = false;  // receive-pack, and the rest
+    bool checks_objects = false;  // receive-pack, as all that follow
     bool logs_refs = false;       // each change of a ref goes to its reflog
     bool names_committer = false;    // in these entries
     bool collects_garbage = false;   // the agent, when the push has ended, and not git before that

@@ -7,7 +7,7 @@
 namespace gerve {
 namespace {
 
-// In the reflogs: no user did it. The trail has the administrator.
+// For the reflogs. The audit trail has the administrator.
 const Committer& restorer() {
     static const Committer committer{"gerve", "restore-ref"};
     return committer;
@@ -19,8 +19,8 @@ Result<std::string> find_object(const GitPlace& place, const std::string& digits
     const std::string_view found = trim(*said);
     if (is_object_id(found)) return std::string(found);
     return fail(ErrorKind::denied,
-                found.empty() ? "the repository does not have the object " + digits + ", or not any more"
-                              : "more than one object begins with " + digits);
+                found.empty() ? "the repository does not have object " + digits + " (or no longer has it)"
+                              : "object id " + digits + " is ambiguous: give more digits");
 }
 
 // Empty: there is no such ref.
@@ -36,7 +36,7 @@ Result<void> check_kind(const GitPlace& place, const std::string& ref, const std
     if (!kind) return pass_on(kind);
     if (!ref.starts_with("refs/heads/") || trim(*kind) == "commit") return {};
     return fail(ErrorKind::denied,
-                "a branch names a commit, and " + object + " is a " + std::string(trim(*kind)));
+                "a branch must point to a commit, and " + object + " is a " + std::string(trim(*kind)));
 }
 
 }  // namespace
@@ -65,12 +65,12 @@ Result<RestoredRef> restore_ref(const GitPlace& place, const RefRestoring& resto
     const auto checked = run_in(place, {"check-ref-format", restoring.ref});
     if (!checked) return pass_on(checked);
     if (checked->end.code != 0)
-        return fail(ErrorKind::denied, printable(restoring.ref) + " cannot be the name of a ref");
+        return fail(ErrorKind::denied, printable(restoring.ref) + " is not a valid ref name");
     const auto symbolic = run_in(place, {"symbolic-ref", "--quiet", restoring.ref});
     if (!symbolic) return pass_on(symbolic);
     if (symbolic->end.code == 0)
-        return fail(ErrorKind::denied, printable(restoring.ref) + " stands for " +
-                                           printable(trim(symbolic->output)) + ": restore that");
+        return fail(ErrorKind::denied, printable(restoring.ref) + " is a symbolic ref to " +
+                                           printable(trim(symbolic->output)) + ": restore that one");
     auto object = find_object(place, restoring.object);
     if (!object) return pass_on(object);
     if (auto right = check_kind(place, restoring.ref, *object); !right) return pass_on(right);

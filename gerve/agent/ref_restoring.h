@@ -1,4 +1,4 @@
-// Making a ref name what it named before it was deleted, or forced away.
+// Restoring a ref to what it pointed to before it was deleted or forced.
 #pragma once
 
 #include <chrono>
@@ -24,15 +24,15 @@ struct RefRestoring {
 
 struct RestoredRef {
     std::string object;
-    std::string before;  // what the ref named; the zero id: there was no such ref
+    std::string before;  // what the ref pointed to; the zero id: there was no such ref
 
     // "OBJECT BEFORE". Error: client.
     [[nodiscard]] static Result<RestoredRef> parse(std::string_view text);
     [[nodiscard]] std::string text() const { return object + " " + before; }
 };
 
-// What the ref named before is kept for so long. Runs git. Errors: denied (told: no object has that id, more
-// than one has, or the ref cannot name it), internal, unavailable.
+// What the ref pointed to before is kept for `keep_lost`. Runs git. Errors: denied (told: no object has that
+// id, more than one has, or the ref cannot point to it), internal, unavailable.
 [[nodiscard]] Result<RestoredRef> restore_ref(const GitPlace& place, const RefRestoring& restoring,
                                               std::chrono::days keep_lost);
 

@@ -58,8 +58,8 @@ class Repositories {
     [[nodiscard]] Result<std::string> set_head(const RepoPath& repo, std::uint64_t id,
                                                const std::string& branch) const;
 
-    // Makes the ref name the object; what it named before is kept for so long (see keep_objects). Error:
-    // denied also when there is no such object, or more than one, or the ref cannot name it.
+    // Points the ref to the object; what it pointed to before is kept for `keep_lost` (see keep_objects).
+    // Error: denied also when there is no such object, or more than one, or the ref cannot point to it.
     [[nodiscard]] Result<RestoredRef> restore_ref(const RepoPath& repo, std::uint64_t id,
                                                   const RefRestoring& restoring,
                                                   std::chrono::days keep_lost) const;

@@ -82,7 +82,7 @@ void print_of(const AccountReview& review, bool says_public, std::size_t left_ou
     else if (review.keys.valid == 0)
         std::printf("\n%s has no valid key and cannot log in.\n", login.c_str());
     if (left_out > 0)
-        std::printf("\n%zu more would be reached if nothing stood against it; --all lists them.\n", left_out);
+        std::printf("\nNot listed: %zu blocked (suspended or disabled). --all lists them.\n", left_out);
 }
 
 int show_access_of(Site& site, const OfValues& values) {
@@ -113,7 +113,8 @@ void declare_access_of(Command& access) {
                  [values](Site& site) { return show_access_of(site, *values); })
         .argument("LOGIN", "The account", parsed(values->login))
         .flag("--public", "List public repositories one by one, not in one line", values->with_public)
-        .flag("--all", "Also those that only a suspension or their being disabled puts out of reach",
+        .flag("--all",
+              "Include those out of reach only because the account is suspended or they are disabled",
               values->all)
         .json(values->json)
         .csv(values->csv)

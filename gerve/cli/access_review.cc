@@ -117,8 +117,9 @@ void print_review(const RepositoryRecord& repository, const std::vector<Reacher>
     else if (repository.archived)
         std::printf("\n%s is archived: nobody can push to it.\n", path.c_str());
     if (left_out > 0)
-        std::printf("\n%zu more would have access if nothing stood against it; --all lists them.\n",
-                    left_out);
+        std::printf(
+            "\nNot listed: %zu blocked (suspended, revoked, expired or disabled). --all lists them.\n",
+            left_out);
 }
 
 int show_review(Site& site, const ReviewValues& values) {
@@ -140,12 +141,12 @@ int show_review(Site& site, const ReviewValues& values) {
 void declare_access_review(Command& access) {
     const auto values = std::make_shared<ReviewValues>();
     access
-        .command("review", "List everyone that can reach a repository now, and by which rule.",
+        .command("review", "List everyone who can reach a repository now, and by which rule.",
                  [values](Site& site) { return show_review(site, *values); })
         .argument("OWNER/NAME", "The repository", parsed(values->repo))
         .flag("--all",
-              "Also those that only a suspension, a revoked or expired key, or a disabled repository "
-              "keeps out",
+              "Include those kept out only by a suspension, a revoked or expired key, or because the "
+              "repository is disabled",
               values->all)
         .json(values->json)
         .csv(values->csv)

@@ -33,8 +33,9 @@ std::optional<Loss> loss_of(const AuditJson& event, const AuditJson& change) {
         kind == "delete" || kind == "forced-update" || text_in(change, "forced") == "unknown";
     if (!is_lost || text_in(change, "outcome") != "taken" || !is_object_id(old_id) || is_no_object(old_id))
         return std::nullopt;
-    return Loss{old_id, std::string(kind == "delete" ? "deleted" : "moved") + " by " +
-                            shown(audit_who(event)) + " at " + audit_clock(event) + " UTC"};
+    const char* how = kind == "delete" ? "deleted" : kind == "forced-update" ? "force-pushed" : "moved";
+    return Loss{old_id,
+                std::string(how) + " by " + shown(audit_who(event)) + " at " + audit_clock(event) + " UTC"};
 }
 
 // The last loss of each ref that the name may stand for.
@@ -42,7 +43,7 @@ std::map<std::string, Loss> find_losses(Site& site, const RestoringValues& value
     AuditFilter filter;
     filter.ref = values.ref;
     std::map<std::string, Loss> losses;
-    // What is older is not kept any more.
+    // What was lost before that is not kept any more.
     const std::chrono::days kept = std::max(site.config().repositories.keep_lost, std::chrono::days(1));
     const UnixMillis since = unix_now() - std::chrono::milliseconds(kept).count();
     each_ref_change(site, *values.repo, since, [&](const AuditJson& event, const AuditJson& change) {
@@ -64,12 +65,13 @@ RefRestoring choose(Site& site, const RestoringValues& values, const std::string
     if (!values.object.empty()) return {is_whole ? values.ref : "refs/heads/" + values.ref, values.object};
     const auto losses = find_losses(site, values);
     if (losses.empty()) {
-        throw Stop{refused_status, "the audit trail knows of no push that deleted or forced " +
-                                       shown(values.ref) + " of " + repo +
-                                       ": find the object in `gerve repo history " + repo +
-                                       "`, and name it behind the ref"};
+        throw Stop{refused_status, "the audit trail has no push that deleted or force-pushed " +
+                                       shown(values.ref) + " in " + repo +
+                                       ": find the object with `gerve repo history " + repo +
+                                       "`, and give it after the ref"};
     }
-    if (losses.size() > 1) throw Stop{refused_status, "which one: " + list_of(losses) + "?"};
+    if (losses.size() > 1)
+        throw Stop{refused_status, shown(values.ref) + " is ambiguous: write " + list_of(losses)};
     const auto& [ref, loss] = *losses.begin();
     std::printf("%s was %s\n", shown(ref).c_str(), loss.told.c_str());
     return {ref, loss.object};
@@ -87,16 +89,16 @@ int restore(Site& site, const RestoringValues& values) {
     if (!done) throw Stop{refused_status, done.error().why};
     site.details().add("before", done->before);
     site.details().add("after", done->object);
-    const bool was_none = is_no_object(done->before);
-    std::printf("%s of %s names %s; before, %s\n", shown(restoring.ref).c_str(), repo.c_str(),
-                done->object.c_str(),
-                was_none ? "there was no such ref" : ("it named " + done->before).c_str());
+    const bool is_new = is_no_object(done->before);
+    std::printf("%s of %s now points to %s (before: %s)\n", shown(restoring.ref).c_str(), repo.c_str(),
+                done->object.c_str(), is_new ? "no such ref" : done->before.c_str());
     return 0;
 }
 
 Setter object_into(std::string& into) {
     return [&into](const std::string& text) -> Result<void> {
-        if (!may_be_object(text)) return client_error("write an object id, or its first four digits or more");
+        if (!may_be_object(text))
+            return client_error("must be an object id, or at least its first four digits, in lower case");
         into = text;
         return {};
     };
@@ -106,14 +108,15 @@ Setter object_into(std::string& into) {
 
 void declare_ref_restoring(Command& repo) {
     const auto values = std::make_shared<RestoringValues>();
-    repo.change("restore-ref", "Make a ref name again what a push took from it, or another object.",
+    repo.change("restore-ref", "Restore a ref that a push deleted or force-pushed.",
                 [values](Site& site) { return restore(site, *values); })
         .argument("OWNER/NAME", "The repository", parsed(values->repo))
         .argument("REF", "refs/heads/main, or main", word(values->ref))
-        .optional_argument("OBJECT",
-                           "Its id, or the first digits; default: what the last push took that deleted or "
-                           "forced the ref",
-                           object_into(values->object))
+        .optional_argument(
+            "OBJECT",
+            "An object id, or its first digits; default: what the ref pointed to before the last "
+            "push that deleted or forced it",
+            object_into(values->object))
         .examples({"gerve repo restore-ref alice/site main",
                    "gerve repo restore-ref alice/site refs/tags/v1.0 4f2a9c01d3"});
 }

@@ -98,7 +98,7 @@ std::vector<RepoPath> paths_of(Site& site, const Login& owner) {
 
 int size(Site& site, InspectionValues values) {
     if (values.repos.empty() == !values.owner)
-        throw Stop{usage_status, "name repositories, or an owner by --owner"};
+        throw Stop{usage_status, "give repositories, or an owner with --owner"};
     if (values.owner) values.repos = paths_of(site, *values.owner);
     const SizeLimits& limits = site.config().repositories.sizes;
     Table table({"REPOSITORY", "SERVER", "SIZE", "BYTES", "LIMIT"});
@@ -116,7 +116,7 @@ int size(Site& site, InspectionValues values) {
             return 0;
         });
     if (values.owner && measured > 0)
-        table.add({"all of " + values.owner->text(), "", size_text(all), std::to_string(all),
+        table.add({"total of " + values.owner->text(), "", size_text(all), std::to_string(all),
                    limit_cell(limits.owner)});
     if (measured > 0 && !values.json) table.print("");
     return status;
@@ -131,13 +131,15 @@ void declare_inspection(Command& repo) {
                  "a problem.",
                  [checked](Site& site) { return fsck_on_record(site, *checked); })
         .arguments("OWNER/NAME", "The repositories", all_parsed(checked->repos))
-        .flag("--repair", "Remove what a crash left; the command is on record then", checked->repairs)
+        .flag("--repair", "Remove what a crash left behind; this is recorded in the audit trail",
+              checked->repairs)
         .json(checked->json);
     const auto measured = std::make_shared<InspectionValues>();
     repo.command("size", "Print how much disk space repositories use on their file server.",
                  [measured](Site& site) { return size(site, *measured); })
         .optional_arguments("OWNER/NAME", "The repositories", all_parsed(measured->repos))
-        .option("--owner", "OWNER", "All repositories of this owner, and their sum", parsed(measured->owner))
+        .option("--owner", "OWNER", "All repositories of this owner, and their total",
+                parsed(measured->owner))
         .json(measured->json);
 }
 

@@ -72,7 +72,7 @@ def test_a_review_lists_who_reaches_a_repository_and_how(site, company):
     assert by_whom[company.double.login]["also"] == [{"access": "read", "because": "collaborator", "via": None}]
     table = site.gerve("access", "review", company.repository.path).stdout
     assert all(who in table for who in told) and f"team {company.team}" in table
-    assert company.banned.login not in table and "1 more would have access" in table
+    assert company.banned.login not in table and "Not listed: 1 blocked" in table
     for entry in by_whom.values():
         assert explained(site, entry["who"], company.repository, "git-upload-pack") == (True, entry["because"])
         writes, _ = explained(site, entry["who"], company.repository, "git-receive-pack")

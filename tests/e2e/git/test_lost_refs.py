@@ -1,6 +1,8 @@
 """What a deletion or a forced push took away: kept against git gc, hidden from clients, and restored."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -73,7 +75,7 @@ def test_a_deleted_branch_outlives_gc_and_comes_back(site, alice, work, project)
     told = wait_until(lambda: (done := site.gerve("repo", "restore-ref", project.path, "feature", exit=(0, *NONZERO))).exit == 0
                       and done.stdout.splitlines(), "the trail has the deletion")
     assert told[0].startswith(f"refs/heads/feature was deleted by {alice.login} at 20")
-    assert told[1] == f"refs/heads/feature of {project.path} names {lost}; before, there was no such ref"
+    assert told[1] == f"refs/heads/feature of {project.path} now points to {lost} (before: no such ref)"
     work.git("fetch", "--quiet", "origin")
     assert work.rev("refs/remotes/origin/feature") == lost
     event = events(site, "--event", "admin", "--repo", project.path)[-1]
@@ -92,7 +94,7 @@ def test_what_was_forced_away_comes_back_and_what_came_instead_is_kept(site, ali
     collect(project)
     told = wait_until(lambda: (done := site.gerve("repo", "restore-ref", project.path, "main", exit=(0, *NONZERO))).exit == 0
                       and done.stdout, "the trail has the push")
-    assert f"names {first}; before, it named {other}" in told and "was moved by" in told
+    assert f"now points to {first} (before: {other})" in told and "was force-pushed by" in told
     assert project.rev("main") == first and entries(project) == [first, other]
     collect(project)
     site.gerve("repo", "restore-ref", project.path, "main", other[:8])
@@ -108,7 +110,7 @@ def test_an_annotated_tag_is_kept_as_such(site, work, project):
     site.gerve("repo", "restore-ref", project.path, "refs/tags/v1", tag)
     assert project.git("cat-file", "-t", "refs/tags/v1").strip() == "tag"
     refused = site.gerve("repo", "restore-ref", project.path, "v1", tag, exit=1).stderr
-    assert f"a branch names a commit, and {tag} is a tag" in refused
+    assert f"a branch must point to a commit, and {tag} is a tag" in refused
 
 
 def test_a_thousand_deletions_are_kept_at_once(work, project):
@@ -148,7 +150,7 @@ def test_a_tag_that_is_named_like_a_branch_does_not_stand_in_its_way(site, work,
 def test_a_symbolic_ref_is_not_restored_in_place_of_its_target(site, work, project):
     project.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
     refused = site.gerve("repo", "restore-ref", project.path, "alias", project.rev("main"), exit=1).stderr
-    assert "refs/heads/alias stands for refs/heads/main: restore that" in refused
+    assert "refs/heads/alias is a symbolic ref to refs/heads/main: restore that one" in refused
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2])
@@ -188,11 +190,18 @@ def test_entries_go_when_they_are_old(work, project):
     assert not has(project, lost)
 
 
+def test_a_secret_is_removed_as_the_manual_says(site, work, project):
+    lost = [lose(work, f"secret-{number}") for number in range(10)]  # so many that they are bundled
+    manual = (Path(__file__).parents[3] / "docs/operations.md").read_text()
+    (recipe,) = re.findall(r"```sh\n(git update-ref -d refs/gerve/lost .*)\n```", manual)
+    for command in recipe.split(" && "):
+        project.git(*command.split()[1:])
+    assert not set(lost) & set(objects(project))
+
+
 def test_the_time_is_a_setting(private_sites):
     site = private_sites(config=CONFIG.format(time="30d"))
-    alice = site.person("alice")
-    project = site.repository(alice)
-    alice.publish(project)
+    alice, project = site.newcomer()
     work = alice.clone(project, into="work")
     lose(work)
     assert project.git("config", f"gc.{LOST}.reflogExpireUnreachable").strip() == "30.days.ago"
@@ -201,14 +210,12 @@ def test_the_time_is_a_setting(private_sites):
 
 def test_nothing_is_kept_where_that_is_switched_off(private_sites):
     site = private_sites(config=CONFIG.format(time="0s"))
-    alice = site.person("alice")
-    project = site.repository(alice)
-    alice.publish(project)
+    alice, project = site.newcomer()
     lost = lose(alice.clone(project, into="work"))
     assert entries(project) == [] and not (project.disk / "logs/refs").exists()
     collect(project)
     assert not has(project, lost)
-    assert "does not have the object" in site.gerve("repo", "restore-ref", project.path, "x", lost, exit=1).stderr
+    assert "does not have object" in site.gerve("repo", "restore-ref", project.path, "x", lost, exit=1).stderr
 
 
 def test_a_repository_of_sha256(site, alice):
@@ -225,11 +232,11 @@ def test_a_repository_of_sha256(site, alice):
 
 
 @pytest.mark.parametrize("words, why", [
-    (("nothing",), "the audit trail knows of no push that deleted or forced nothing of"),
-    (("main", "0123456789"), "the repository does not have the object 0123456789, or not any more"),
+    (("nothing",), "the audit trail has no push that deleted or force-pushed nothing in"),
+    (("main", "0123456789"), "the repository does not have object 0123456789 (or no longer has it)"),
     (("refs/gerve/lost", "0123456789"), "refs/gerve/lost is one of Gerve's own refs"),
     (("refs/gerve", "0123456789"), "refs/gerve is one of Gerve's own refs"),
-    (("refs/heads/a..b", "0123456789"), "refs/heads/a..b cannot be the name of a ref"),
+    (("refs/heads/a..b", "0123456789"), "refs/heads/a..b is not a valid ref name"),
 ])
 def test_what_cannot_be_restored_is_refused_with_the_reason(site, project, words, why):
     assert why in site.gerve("repo", "restore-ref", project.path, *words, exit=1).stderr
@@ -237,15 +244,13 @@ def test_what_cannot_be_restored_is_refused_with_the_reason(site, project, words
 
 def test_a_wrong_object_id_is_a_wrong_usage(site, project):
     refused = site.gerve("repo", "restore-ref", project.path, "main", "HEAD", exit=2).stderr
-    assert "write an object id, or its first four digits or more" in refused
+    assert "must be an object id, or at least its first four digits" in refused
 
 
 @pytest.mark.parametrize("serving", [True, False])
 def test_it_is_restored_while_the_gateway_rests(private_sites, serving):
     site = private_sites()
-    alice = site.person("alice")
-    project = site.repository(alice)
-    alice.publish(project)
+    alice, project = site.newcomer()
     lost = lose(alice.clone(project, into="work"))
     if not serving:
         site.gateway.stop()

@@ -275,9 +275,7 @@ def test_an_administrator_finds_who_moved_a_branch(site, book, work, alice, proj
 
 def test_a_history_of_many_pushes_is_read_to_its_end(private_sites):
     site = private_sites()
-    alice = site.person("alice")
-    project = site.repository(alice)
-    alice.publish(project)
+    alice, project = site.newcomer()
     history = lambda *words: site.gerve_json("repo", "history", project.path, *words)
     (first,) = wait_until(history, "the table has it")
     with sqlite3.connect(site.state / "gerve.db") as database:
@@ -296,9 +294,7 @@ def test_a_history_of_many_pushes_is_read_to_its_end(private_sites):
 
 def test_the_log_of_the_agent_has_a_push_whose_gateway_died(private_sites):
     site = private_sites()
-    alice = site.person("alice")
-    project = site.repository(alice)
-    alice.publish(project)
+    alice, project = site.newcomer()
     work = alice.clone(project, into="work")
     project.hook("post-receive", "touch began; while [ ! -e go ]; do sleep 0.05; done")
     old, new = project.rev("main"), work.commit("more")

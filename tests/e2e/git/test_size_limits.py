@@ -24,9 +24,7 @@ def place(private_sites):
 
     def make(limits: str):
         site = private_sites(config=CONFIG.format(limits=limits))
-        alice = site.person("alice")
-        project = site.repository(alice)
-        alice.publish(project)
+        alice, project = site.newcomer()
         return site, alice, project, alice.clone(project, into="work")
 
     return make
@@ -49,7 +47,7 @@ def test_a_push_that_is_too_large_is_refused_and_leaves_nothing(place, options):
     before = project.rev("main")
     add(work, 3 * MIB)
     refused = work.git("push", *options, "origin", "main", exit=1).stderr
-    assert (f"ERROR: This push is larger than 1.0 MiB, the most that {project.path} takes at once. Push it in parts, an "
+    assert (f"ERROR: This push is larger than 1.0 MiB, the limit for one push to {project.path}. Push in parts, an "
             "earlier commit first: git push origin COMMIT:refs/heads/BRANCH\n") in refused
     assert project.rev("main") == before and is_clean(project)
     event = wait_until(lambda: (found := events(site, "--repo", project.path, "--event", "session")) and
@@ -117,14 +115,14 @@ def test_all_repositories_of_an_owner_count(place):
     bob.publish(own)
     table = site.gerve("repo", "size", "--owner", alice.login).stdout.splitlines()
     assert [line.split()[0] for line in table[1:3]] == sorted([project.path, other.path]) and len(table) == 4
-    assert table[3].startswith(f"all of {alice.login} ") and "3.0 MiB" in table[3]
+    assert table[3].startswith(f"total of {alice.login} ") and "3.0 MiB" in table[3]
 
 
 def test_a_lower_limit_of_the_repository_stands(place):
     site, alice, project, work = place('max_push = "10MiB"')
     project.configure("receive.maxInputSize", "1m")
     add(work, 2 * MIB)
-    assert "larger than 1.0 MiB, the most that" in work.git("push", "origin", "main", exit=1).stderr
+    assert "larger than 1.0 MiB, the limit for one push" in work.git("push", "origin", "main", exit=1).stderr
 
 
 def test_without_limits_git_speaks_for_itself(site, alice, project):
@@ -137,7 +135,7 @@ def test_without_limits_git_speaks_for_itself(site, alice, project):
 
 def test_repo_size_wants_repositories_or_an_owner(site, alice, project):
     for words in ((), (project.path, "--owner", alice.login)):
-        assert "name repositories, or an owner by --owner" in site.gerve("repo", "size", *words, exit=2).stderr
+        assert "give repositories, or an owner with --owner" in site.gerve("repo", "size", *words, exit=2).stderr
 
 
 def test_a_size_without_its_unit_is_refused(private_sites):

@@ -163,6 +163,13 @@ class Site:
         self.gerve("repo", "create", f"{login}/{name}", "--private" if private else "--public")
         return Repository(login, name, self.state)
 
+    def newcomer(self, name: str = "alice") -> tuple[Client, Repository]:
+        """Somebody with a repository in which there is a commit."""
+        client = self.person(name)
+        repository = self.repository(client)
+        client.publish(repository)
+        return client, repository
+
     def grant(self, repository: Repository, whom: Client | str, level: str) -> None:
         """level: read, write or admin. whom: a person or ORG/TEAM."""
         name = whom if isinstance(whom, str) else whom.login

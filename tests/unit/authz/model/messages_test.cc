@@ -27,10 +27,10 @@ TEST_CASE("what a git client is told, to the byte") {
           "ERROR: Permission to Mojombo/bert denied to deploy key.\n");
     CHECK(messages::archived(repo) == "ERROR: Mojombo/bert is archived and read-only.\n");
     constexpr std::uint64_t gib = std::uint64_t{1} << 30;
-    CHECK(messages::push_too_large(repo, 2 * gib) ==
-          "ERROR: This push is larger than 2.0 GiB, the most that Mojombo/bert takes at once. Push it in "
-          "parts, an "
-          "earlier commit first: git push origin COMMIT:refs/heads/BRANCH\n");
+    CHECK(
+        messages::push_too_large(repo, 2 * gib) ==
+        "ERROR: This push is larger than 2.0 GiB, the limit for one push to Mojombo/bert. Push in parts, an "
+        "earlier commit first: git push origin COMMIT:refs/heads/BRANCH\n");
     CHECK(messages::repository_full(repo, 11 * gib, 10 * gib) ==
           "ERROR: Mojombo/bert uses 11.0 GiB of its 10.0 GiB, and this push does not fit. Ask an "
           "administrator for "
