@@ -3,9 +3,9 @@
 
 #include <string>
 
+#include "gerve/agent/admission/ticket_admission.h"
 #include "gerve/agent/agent_config.h"
-#include "gerve/agent/repositories.h"
-#include "gerve/agent/ticket_admission.h"
+#include "gerve/agent/repository/repositories.h"
 #include "gerve/relay/grv1.h"
 
 namespace gerve {

@@ -14,9 +14,9 @@
 
 #include "authz/base/rationed_log.h"
 #include "authz/os/service_manager.h"
-#include "gerve/agent/git_process.h"
 #include "gerve/agent/lane.h"
-#include "gerve/agent/repositories.h"
+#include "gerve/agent/repository/git_process.h"
+#include "gerve/agent/repository/repositories.h"
 #include "gerve/loop/timer.h"
 
 namespace gerve {

@@ -12,8 +12,8 @@
 #include "authz/log_config.h"
 #include "authz/model/git_command.h"
 #include "authz/model/ticket.h"
-#include "gerve/agent/layout.h"
-#include "gerve/agent/operation_count.h"
+#include "gerve/agent/admission/operation_count.h"
+#include "gerve/agent/repository/layout.h"
 
 namespace gerve {
 

@@ -7,7 +7,7 @@
 #include "authz/base/rationed_log.h"
 #include "authz/base/text.h"
 #include "gerve/agent/administration.h"
-#include "gerve/agent/environment.h"
+#include "gerve/agent/repository/environment.h"
 
 namespace gerve {
 namespace {

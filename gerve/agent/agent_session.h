@@ -8,13 +8,13 @@
 
 #include "authz/base/log.h"
 #include "authz/model/ticket.h"
+#include "gerve/agent/admission/ticket_admission.h"
 #include "gerve/agent/disk_call.h"
-#include "gerve/agent/gateway_connection.h"
-#include "gerve/agent/git_relay.h"
-#include "gerve/agent/operation_reader.h"
-#include "gerve/agent/push_allowance.h"
+#include "gerve/agent/relay/gateway_connection.h"
+#include "gerve/agent/relay/git_relay.h"
+#include "gerve/agent/relay/operation_reader.h"
+#include "gerve/agent/repository/push_allowance.h"
 #include "gerve/agent/state.h"
-#include "gerve/agent/ticket_admission.h"
 #include "gerve/loop/timer.h"
 #include "gerve/relay/grv1_report.h"
 

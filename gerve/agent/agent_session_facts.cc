@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "gerve/agent/agent_session.h"
-#include "gerve/agent/default_branch.h"
-#include "gerve/agent/garbage.h"
-#include "gerve/agent/lost_objects.h"
-#include "gerve/agent/push_settling.h"
-#include "gerve/agent/repositories.h"
+#include "gerve/agent/repository/default_branch.h"
+#include "gerve/agent/repository/garbage.h"
+#include "gerve/agent/repository/lost_objects.h"
+#include "gerve/agent/repository/push_settling.h"
+#include "gerve/agent/repository/repositories.h"
 
 namespace gerve {
 namespace {

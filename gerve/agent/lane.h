@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "gerve/agent/agent_listener.h"
+#include "gerve/agent/relay/stream.h"
 #include "gerve/agent/state.h"
-#include "gerve/agent/stream.h"
 
 namespace gerve {
 

@@ -14,7 +14,7 @@
 #include "authz/os/hardening.h"
 #include "authz/os/privileges.h"
 #include "gerve/agent/agent.h"
-#include "gerve/agent/git_process.h"
+#include "gerve/agent/repository/git_process.h"
 
 namespace gerve {
 namespace {

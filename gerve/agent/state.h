@@ -7,15 +7,15 @@
 #include <mutex>
 #include <set>
 
+#include "gerve/agent/admission/descriptor_budget.h"
+#include "gerve/agent/admission/gate.h"
+#include "gerve/agent/admission/handshakes.h"
+#include "gerve/agent/admission/nonce_cache.h"
+#include "gerve/agent/admission/operation_count.h"
+#include "gerve/agent/admission/ticket_admission.h"
 #include "gerve/agent/agent_config.h"
-#include "gerve/agent/descriptor_budget.h"
 #include "gerve/agent/disk_threads.h"
-#include "gerve/agent/disk_usage.h"
-#include "gerve/agent/gate.h"
-#include "gerve/agent/handshakes.h"
-#include "gerve/agent/nonce_cache.h"
-#include "gerve/agent/operation_count.h"
-#include "gerve/agent/ticket_admission.h"
+#include "gerve/agent/repository/disk_usage.h"
 #include "gerve/relay/buffer_pool.h"
 #include "gerve/relay/grv1.h"
 

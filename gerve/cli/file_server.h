@@ -9,7 +9,7 @@
 #include "authz/model/ids.h"
 #include "authz/model/repo_path.h"
 #include "authz/model/route.h"
-#include "gerve/agent/repositories.h"
+#include "gerve/agent/repository/repositories.h"
 #include "gerve/cli/agent_call.h"
 #include "gerve/cli/site.h"
 

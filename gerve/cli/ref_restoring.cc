@@ -1,4 +1,4 @@
-#include "gerve/agent/ref_restoring.h"
+#include "gerve/agent/repository/ref_restoring.h"
 
 #include <algorithm>
 #include <chrono>

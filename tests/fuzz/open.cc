@@ -2,8 +2,8 @@
 // TLVs of one whose frame is right.
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
-#include "gerve/agent/environment.h"
-#include "gerve/agent/layout.h"
+#include "gerve/agent/repository/environment.h"
+#include "gerve/agent/repository/layout.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace gerve;

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <string>
 
-#include "gerve/agent/fetch_reader.h"
-#include "gerve/agent/push_reader.h"
+#include "gerve/agent/protocol/fetch_reader.h"
+#include "gerve/agent/protocol/push_reader.h"
 #include "gerve/relay/grv1_report.h"
 #include "tests/fuzz/fuzz.h"
 

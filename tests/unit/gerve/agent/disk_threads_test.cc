@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "gerve/agent/descriptor_budget.h"
+#include "gerve/agent/admission/descriptor_budget.h"
 
 namespace gerve {
 namespace {
