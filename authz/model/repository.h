@@ -7,6 +7,7 @@
 #include "authz/base/clock.h"
 #include "authz/model/ids.h"
 #include "authz/model/repo_path.h"
+#include "authz/model/size_limits.h"
 
 namespace gerve {
 
@@ -19,7 +20,8 @@ struct Repository {
     bool is_public = false;
     bool archived = false;
     bool disabled = false;
-    bool moved = false;  // found by an old name
+    bool moved = false;    // found by an old name
+    OwnSizeLimits limits;  // its own, and for those that it lacks its owner's
 };
 
 // The three ways to a permission, each `none` when there is no such row.

@@ -123,7 +123,6 @@ Result<void> take_days(std::chrono::days& field, std::string_view value, std::ui
 }
 
 Result<void> take_size(std::uint64_t& field, std::string_view value, std::uint16_t type) {
-    constexpr std::uint64_t most = std::uint64_t{1} << 62;  // git reads signed numbers
     std::uint64_t number = 0;
     if (!take_number(number, value, type) || number > most) return bad_tlv(type);
     field = number;

@@ -108,7 +108,7 @@ Result<Authorization> grant(const Signer& signer, const Inquiry& inquiry, Errand
     std::string notice = repository.moved ? messages::moved(errand.asked_for, repository.path) : "";
     Open open = make_open(repository, std::move(errand), server);
     open.keep_lost = signer.keep_lost;
-    if (needs_write(open.service)) open.sizes = signer.sizes;
+    if (needs_write(open.service)) open.sizes = repository.limits.over(signer.sizes);
     auto destinations = make_destinations(signer.key, *inquiry.route, std::move(open));
     if (destinations.empty()) return unavailable("server " + server.text() + " has no endpoint");
     return Granted{repository.path, std::move(notice), std::get<Allow>(inquiry.decision).because,

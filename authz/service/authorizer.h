@@ -26,7 +26,7 @@ struct Signer {
     TicketKey key;
     HandleSeal seal;
     std::chrono::days keep_lost;  // as each ticket says
-    SizeLimits sizes;             // as that of each push says
+    SizeLimits sizes;             // of repositories and owners without limits of their own
 };
 
 // Who asks, as the table of peers has it.

@@ -69,6 +69,10 @@ Result<std::optional<Repository>> read_repository(const Row& columns, const Stat
     const bool is_public = row.flag();
     const bool archived = row.maybe_integer().has_value();
     const bool disabled = row.maybe_integer().has_value();
+    OwnSizeLimits limits;
+    limits.push = row.maybe_size();
+    limits.repository = row.maybe_size();
+    limits.owner = row.maybe_size();
     if (!row.good()) return row.malformed();
     return Repository{RepoId{id},
                       RepoPath(std::move(*owner), std::move(*name)),
@@ -76,7 +80,8 @@ Result<std::optional<Repository>> read_repository(const Row& columns, const Stat
                       is_public,
                       archived,
                       disabled,
-                      moved};
+                      moved,
+                      limits};
 }
 
 Access read_level(RowReader& row) {

@@ -21,13 +21,15 @@ inline constexpr Statement key_repository_statement{
 
 inline constexpr Statement repository_statement{
     "repository",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at,"
+    " COALESCE(r.max_push, o.max_push), COALESCE(r.max_size, o.max_size), o.max_size_of_owner"
     " FROM accounts o JOIN repositories r ON r.owner_id = o.id"
     " WHERE o.login_folded = ? AND r.name_folded = ?"};
 
 inline constexpr Statement redirect_statement{
     "redirect",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at,"
+    " COALESCE(r.max_push, o.max_push), COALESCE(r.max_size, o.max_size), o.max_size_of_owner"
     " FROM accounts was JOIN repo_redirects d ON d.owner_id = was.id"
     " JOIN repositories r ON r.id = d.repo_id JOIN accounts o ON o.id = r.owner_id"
     " WHERE was.login_folded = ? AND d.name_folded = ?"};

@@ -62,7 +62,7 @@ Row standard_key(Own& own) {
 
 Row standard_repository(Own& own) {
     const std::int64_t is_public = own.flag(4) ? 1 : 0;
-    return {own.at(0), own.at(1), own.at(2), own.at(3), is_public, own.mark(5), own.mark(6)};
+    return {own.at(0), own.at(1), own.at(2), own.at(3), is_public, own.mark(5), own.mark(6), {}, {}, {}};
 }
 
 Row standard_permission(Own& own) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "authz/base/clock.h"
@@ -12,6 +13,7 @@
 #include "authz/model/principal.h"
 #include "authz/model/repository.h"
 #include "authz/model/route.h"
+#include "authz/model/size_limits.h"
 
 namespace gerve {
 
@@ -95,6 +97,26 @@ struct RepositoryRecord {
     std::optional<UnixMillis> archived;
     std::optional<UnixMillis> disabled;
     [[nodiscard]] std::string_view state() const;  // "active", "archived", "disabled"
+};
+
+// Whose size limits they are: an owner's, for all his repositories, or one repository's.
+using LimitHolder = std::variant<Login, RepoPath>;
+
+struct LimitRecord {
+    LimitHolder holder;
+    OwnSizeLimits limits;
+};
+
+// What is to become of each limit; nothing: it stays. An inner nothing takes it away.
+struct LimitChange {
+    std::optional<std::optional<std::uint64_t>> push;
+    std::optional<std::optional<std::uint64_t>> repository;
+    std::optional<std::optional<std::uint64_t>> owner;  // of an owner alone
+};
+
+struct LimitsChanged {
+    OwnSizeLimits before;
+    OwnSizeLimits after;
 };
 
 // A way by which somebody comes to a repository: owner, collaborator, team, organization, deploy_key, or

@@ -15,6 +15,8 @@ namespace gerve {
 using GrantHolder = std::variant<Login, TeamPath>;
 [[nodiscard]] Result<GrantHolder> parse_grant_holder(std::string_view text);  // LOGIN or ORG/TEAM
 
+[[nodiscard]] Result<LimitHolder> parse_limit_holder(std::string_view text);  // OWNER or OWNER/NAME
+
 // Errors of every call: client (refused; the text names what is wrong and the remedy, and is meant for the
 // administrator, not for a git client) and unavailable. A change is made whole or not at all.
 // Adding what is there already, as it is to be, changes nothing and says so; with other properties it is
@@ -114,6 +116,12 @@ class Registry {
     [[nodiscard]] Result<RepositoryRecord> rename_repository(const RepoPath& from, const RepoPath& to);
     // With its deploy keys, grants and redirects. Returns what it was.
     [[nodiscard]] Result<RepositoryRecord> delete_repository(const RepoPath& repo);
+
+    // ---- size limits (registry_limits.cc)
+    [[nodiscard]] Result<OwnSizeLimits> show_limits(const LimitHolder& holder);
+    [[nodiscard]] Result<LimitsChanged> change_limits(const LimitHolder& holder, const LimitChange& change);
+    // Of every account and repository that has some, by name.
+    [[nodiscard]] Result<std::vector<LimitRecord>> list_limits();
 
     // ---- access (registry_access.cc)
     // Replaces what the holder had. The owner needs no grant and gets none.

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "authz/model/size_limits.h"
 #include "authz/store/database.h"
 
 namespace gerve {
@@ -36,6 +37,13 @@ class RowReader {
         const std::int64_t number = integer();
         if (number < least || number > most) note();
         return number;
+    }
+    // Of a size limit, in bytes.
+    std::optional<std::uint64_t> maybe_size() {
+        const auto number = maybe_integer();
+        if (!number) return std::nullopt;
+        if (*number < 0 || static_cast<std::uint64_t>(*number) > max_size_limit) note();
+        return static_cast<std::uint64_t>(*number);
     }
     bool flag() { return integer_within(0, 1) == 1; }
     const std::string& text() {

@@ -16,6 +16,7 @@ void declare_repositories(Command& root);        // repo
 void declare_inspection(Command& repo);          // repo fsck, repo size
 void declare_repository_history(Command& repo);  // repo history
 void declare_ref_restoring(Command& repo);       // repo restore-ref
+void declare_limits(Command& root);              // limit
 void declare_access(Command& root);              // access
 void declare_access_review(Command& access);     // access review
 void declare_access_of(Command& access);         // access of

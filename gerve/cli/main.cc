@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
     gerve::declare_accounts(root);
     gerve::declare_keys(root);
     gerve::declare_repositories(root);
+    gerve::declare_limits(root);
     gerve::declare_access(root);
     gerve::declare_explain(root);
     gerve::declare_sessions(root);

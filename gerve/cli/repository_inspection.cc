@@ -96,17 +96,23 @@ std::vector<RepoPath> paths_of(Site& site, const Login& owner) {
     return paths;
 }
 
+OwnSizeLimits limits_of_owner(Site& site, const Login& owner) {
+    return need(site.registry().show_limits(owner));
+}
+
 int size(Site& site, InspectionValues values) {
     if (values.repos.empty() == !values.owner)
         throw Stop{usage_status, "give repositories, or an owner with --owner"};
     if (values.owner) values.repos = paths_of(site, *values.owner);
-    const SizeLimits& limits = site.config().repositories.sizes;
+    const SizeLimits& general = site.config().repositories.sizes;
     Table table({"REPOSITORY", "SERVER", "SIZE", "BYTES", "LIMIT"});
     std::uint64_t all = 0;
     std::size_t measured = 0;
     const int status =
         look_at_all(site, values, [&](FileServer& server, const RepositoryRecord& record, Json& out) {
             const std::uint64_t bytes = need_of_server(server.size(record.path, record.id));
+            const SizeLimits limits = need(site.registry().show_limits(record.path))
+                                          .over(limits_of_owner(site, record.path.owner()).over(general));
             out["bytes"] = bytes;
             out["limit"] = limit_json(limits.repository);
             table.add({record.path.text(), server.name().text(), size_text(bytes), std::to_string(bytes),
@@ -117,7 +123,7 @@ int size(Site& site, InspectionValues values) {
         });
     if (values.owner && measured > 0)
         table.add({"total of " + values.owner->text(), "", size_text(all), std::to_string(all),
-                   limit_cell(limits.owner)});
+                   limit_cell(limits_of_owner(site, *values.owner).over(general).owner)});
     if (measured > 0 && !values.json) table.print("");
     return status;
 }

@@ -144,3 +144,43 @@ def test_a_size_without_its_unit_is_refused(private_sites):
     said = told.stdout + told.stderr
     assert "repositories.max_push must be a size with its unit (KiB, MiB, GiB or TiB)" in said
     assert "repositories.max_size must be a size with its unit" in said
+
+
+def test_an_owner_and_a_repository_have_limits_of_their_own(place):
+    site, alice, project, work = place('max_push = "1MiB"\nmax_size = "40MiB"')
+    add(work, 2 * MIB)
+    refusal = "larger than 1.0 MiB, the limit for one push"
+    assert refusal in work.git("push", "origin", "main", exit=1).stderr
+    assert site.gerve("limit", "set", alice.login, "--max-push", "3MiB", "--max-size-of-owner", "30MiB").stdout == ""
+    work.git("push", "--quiet", "origin", "main")
+    add(work, 4 * MIB, "larger")
+    assert "larger than 3.0 MiB" in work.git("push", "origin", "main", exit=1).stderr
+    site.gerve("limit", "set", project.path, "--max-push", "none", "--max-size", "3MiB")
+    assert "MiB of its 3.0 MiB" in work.git("push", "origin", "main", exit=1).stderr
+    site.gerve("limit", "set", project.path, "--max-size", "none")
+    work.git("push", "--quiet", "origin", "main")
+    assert [line.split() for line in site.gerve("limit", "show", project.path).stdout.splitlines()[1:]] == [
+        ["max_push", "none", project.path], ["max_size", "none", project.path],
+        ["max_size_of_owner", "30.0", "MiB", alice.login]]
+    assert site.gerve_json("limit", "list") == [
+        {"owner": alice.login, "repository": None, "max_push": 3 * MIB, "max_size": None, "max_size_of_owner": 30 * MIB},
+        {"owner": alice.login, "repository": project.path, "max_push": 0, "max_size": 0, "max_size_of_owner": None}]
+    (size,) = site.gerve_json("repo", "size", project.path)
+    assert size["limit"] is None
+    assert "30.0 MiB" in site.gerve("repo", "size", "--owner", alice.login).stdout.splitlines()[-1]
+    site.gerve("limit", "set", project.path, "--max-push", "default", "--max-size", "default")
+    assert site.gerve_json("limit", "show", project.path)["max_push"] == {"bytes": 3 * MIB, "set_for": alice.login}
+    assert site.gerve_json("repo", "size", project.path)[0]["limit"] == 40 * MIB
+    changes = [event["details"] for event in events(site) if event.get("command") == "limit set"]
+    assert [(change["before"], change["after"]) for change in changes] == [
+        ("default", "max-push 3.0 MiB, max-size-of-owner 30.0 MiB"), ("default", "max-push none, max-size 3.0 MiB"),
+        ("max-push none, max-size 3.0 MiB", "max-push none, max-size none"),
+        ("max-push none, max-size none", "default")]
+
+
+def test_a_limit_that_is_wrong_is_explained(site, alice, project):
+    wrong = site.gerve("limit", "set", project.path, "--max-push", "many", exit=2).stderr
+    assert "--max-push: must be a size with its unit (KiB, MiB, GiB or TiB) such as 10GiB, or none, or default" in wrong
+    assert "give at least one of --max-push" in site.gerve("limit", "set", project.path, exit=2).stderr
+    assert "only an owner can have" in site.gerve("limit", "set", project.path, "--max-size-of-owner", "1GiB", exit=1).stderr
+    assert "has these limits already" in site.gerve("limit", "set", project.path, "--max-size", "default").stderr
