@@ -220,7 +220,7 @@ std::vector<TrailProblem> TrailVerifier::finish(const std::optional<TrailHead>& 
         problem("cut off: the trail ends at event " + std::to_string(at_.seq) + ", but event " +
                 std::to_string(noted->seq) + " was written");
     } else if (noted && noted->chain != at_.chain) {
-        problem("the trail ends, but another trail, " + noted->chain + ", was written last");
+        problem("the trail written last, " + noted->chain + ", is missing at the end of these files");
     }
     return std::exchange(problems_, {});
 }

@@ -124,7 +124,7 @@ Result<void> take_days(std::chrono::days& field, std::string_view value, std::ui
 
 Result<void> take_size(std::uint64_t& field, std::string_view value, std::uint16_t type) {
     std::uint64_t number = 0;
-    if (!take_number(number, value, type) || number > most) return bad_tlv(type);
+    if (!take_number(number, value, type) || number > max_size_limit) return bad_tlv(type);
     field = number;
     return {};
 }

@@ -173,12 +173,11 @@ std::string difference(const KeyRecord& key, const NewKey& add) {
 Result<Added<KeyRecord>> take_known(const KeyRecord& key, const NewKey& add, UnixMillis now) {
     const std::string fingerprint = key.fingerprint.text();
     if (key.revoked) {
-        return client_error("this key was revoked on " + time_text(*key.revoked) +
-                            ", when it was in use by " + key_text(key) +
-                            (add.options.uses_recorded
-                                 ? ": it was used to log in"
-                                 : ": the audit trail is off, so it may have been used to log in") +
-                            ", so it cannot be added again; create a new key");
+        return client_error(
+            "this key was revoked on " + time_text(*key.revoked) + ", when it belonged to " + key_text(key) +
+            (add.options.uses_recorded ? ": it was used to log in"
+                                       : ": the audit trail is off, so it may have been used to log in") +
+            ", so it cannot be added again; create a new key");
     }
     if (key.state(now) == "expired") {
         return client_error("this key expired on " + time_text(*key.expires) + "; it belongs to " +

@@ -77,7 +77,7 @@ void read_ticket_keys(TomlTable& table, AgentConfig& config, bool tcp) {
         }
     }
     if (files.empty() && tcp) {
-        table.complain("ticket_keys", "must be given where a listener is not a unix socket");
+        table.complain("ticket_keys", "is missing: it is required unless every listener is a unix socket");
     }
 }
 

@@ -113,7 +113,7 @@ asio::awaitable<void> AgentSession::keep_lost(const Operation& operation, const 
         co_await disk_.call(lane_.state.settling, share_of(operation), std::move(work), patience);
     if (kept && *kept) co_return;
     const Error why = kept ? kept->error() : silent_disk(operation.path);
-    log::error("cannot keep what a push deleted or forced away",
+    log::error("cannot keep what a push deleted or overwrote by force",
                {{"request", request_}, {"why", describe(why)}});
 }
 

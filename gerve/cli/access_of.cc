@@ -114,7 +114,7 @@ void declare_access_of(Command& access) {
         .argument("LOGIN", "The account", parsed(values->login))
         .flag("--public", "List public repositories one by one, not in one line", values->with_public)
         .flag("--all",
-              "Include those out of reach only because the account is suspended or they are disabled",
+              "Also list blocked repositories: the account is suspended, or the repository is disabled",
               values->all)
         .json(values->json)
         .csv(values->csv)

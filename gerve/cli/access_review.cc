@@ -145,8 +145,8 @@ void declare_access_review(Command& access) {
                  [values](Site& site) { return show_review(site, *values); })
         .argument("OWNER/NAME", "The repository", parsed(values->repo))
         .flag("--all",
-              "Include those kept out only by a suspension, a revoked or expired key, or because the "
-              "repository is disabled",
+              "Also list blocked accounts and keys: suspended, revoked or expired, or the repository is "
+              "disabled",
               values->all)
         .json(values->json)
         .csv(values->csv)

@@ -62,7 +62,7 @@ void print(const Explanation& explanation) {
     facts.print("");
     std::printf("\n%s: rule %s\n", explanation.allowed ? "ALLOWED" : "DENIED", explanation.rule.c_str());
     if (!explanation.told.empty()) {
-        std::printf("told     %s\nexit     %d\n", std::string(trim(explanation.told)).c_str(),
+        std::printf("message  %s\nexit     %d\n", std::string(trim(explanation.told)).c_str(),
                     explanation.exit);
     }
     if (explanation.route) {

@@ -146,17 +146,17 @@ void declare_limits(Command& root) {
     const auto set = std::make_shared<LimitValues>();
     const char* sizes = "SIZE";
     limit
-        .change("set", "Set size limits; each replaces the one that would hold otherwise.",
+        .change("set", "Set size limits; each overrides the one that would apply otherwise.",
                 [set](Site& site) { return set_limits(site, *set); })
         .argument(holder_name, holder_help, holder_into(set->holder))
-        .option("--max-push", sizes, "Of one push: a size such as 2GiB, none, or default to remove it",
+        .option("--max-push", sizes, "For one push: a size such as 2GiB, none, or default to unset it",
                 limit_into(set->change.push))
         .option("--max-size", sizes, "Of a repository on the disk", limit_into(set->change.repository))
         .option("--max-size-of-owner", sizes, "Of all repositories of the owner together",
                 limit_into(set->change.owner));
     const auto show = std::make_shared<LimitValues>();
     limit
-        .command("show", "Show the size limits that hold, and where each is set.",
+        .command("show", "Show the size limits that apply, and where each is set.",
                  [show](Site& site) { return show_limits(site, *show); })
         .argument(holder_name, holder_help, holder_into(show->holder))
         .json(show->json);

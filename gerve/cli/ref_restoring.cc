@@ -115,7 +115,7 @@ void declare_ref_restoring(Command& repo) {
         .optional_argument(
             "OBJECT",
             "An object id, or its first digits; default: what the ref pointed to before the last "
-            "push that deleted or forced it",
+            "push that deleted or force-updated it",
             object_into(values->object))
         .examples({"gerve repo restore-ref alice/site main",
                    "gerve repo restore-ref alice/site refs/tags/v1.0 4f2a9c01d3"});

@@ -212,7 +212,7 @@ int remove(Site& site, const RepositoryValues& values) {
     (void)need(site.registry().delete_repository(record.path));
     if (missing) {
         complain(removed.error().why +
-                 ": only its entry was deleted; if the repository is elsewhere, remove it there");
+                 ": only its entry was removed; if the repository is elsewhere, delete it there");
     }
     return 0;
 }

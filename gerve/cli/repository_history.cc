@@ -120,7 +120,7 @@ void declare_repository_history(Command& repo) {
     const auto values = std::make_shared<HistoryValues>();
     repo.command("history", "List what pushes did to the refs of a repository, the latest first.",
                  [values](Site& site) { return show_history(site, *values); })
-        .argument("OWNER/NAME", "The repository; events before a renaming are listed under the name it had",
+        .argument("OWNER/NAME", "The repository; events before a rename are listed under the name it had",
                   parsed(values->repo))
         .optional_argument("REF", "Only this ref: refs/heads/main, or main", word(values->filter.ref))
         .flag("--forced", "Only forced updates", values->filter.forced)

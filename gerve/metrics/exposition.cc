@@ -263,11 +263,11 @@ void show_backends(Page& page, const AuthzMetrics& authz) {
                  authz.links_opened);
     page.counter("gerve_database_connections_dropped_total",
                  "Connections to the database closed after an error", {}, authz.links_dropped);
-    page.gauge("gerve_redis_up", "1 while Redis is queried for routes, 0 while it is not because it failed",
+    page.gauge("gerve_redis_up", "1 while Redis is queried for routes, 0 while it is skipped after a failure",
                {}, authz.redis.live.value());
     page.counter("gerve_redis_skipped_total", "Routes not queried in Redis because it was unreachable", {},
                  authz.redis.skipped);
-    page.counter("gerve_redis_repaired_total", "Missing routes set in Redis", {}, authz.redis.repaired);
+    page.counter("gerve_redis_repaired_total", "Missing routes added to Redis", {}, authz.redis.repaired);
     page.counter("gerve_redis_repairs_refused_total", "Attempts to set a missing route that Redis refused",
                  {}, authz.redis.repairs_refused);
     page.counter("gerve_redis_odd_values_total", "Routes in Redis whose value is not a server name", {},

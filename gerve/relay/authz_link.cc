@@ -96,7 +96,7 @@ asio::awaitable<bool> AuthzLink::send(const Report& report) {
     if (taken || taken.error().kind == ErrorKind::unavailable) co_return taken.has_value();
     const auto& client =
         std::visit([](const auto& one) -> const ClientContext& { return one.client; }, report);
-    rationed_log().write(log::Level::error, "a report was lost: authz does not take it", client.address,
+    rationed_log().write(log::Level::error, "a report was lost: authz did not accept it", client.address,
                          {{"connection", client.connection}, {"why", describe(taken.error())}});
     co_return true;
 }

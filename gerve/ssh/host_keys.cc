@@ -106,7 +106,7 @@ Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
                 file +
                 " is missing, and clients know this server by it: restore it from a backup; "
                 "or remove " +
-                made_before + " to have new keys made, and every client will show a warning");
+                made_before + " to have new keys made: every client will then show a warning");
         if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
     }
     if (!*was_made) {

@@ -24,7 +24,7 @@ void tell(std::function<void(std::string_view)>& watcher, std::string_view bytes
         if (watcher) watcher(bytes);
     } catch (const std::exception& error) {
         watcher = nullptr;
-        log::error("cannot read along with git", {{"error", error.what()}});
+        log::error("cannot follow git's streams for the report", {{"error", error.what()}});
     }
 }
 

@@ -22,7 +22,7 @@ Result<std::string> ask_in(const GitPlace& place, std::vector<std::string> argum
     if (!run) return pass_on(run);
     if (run->end.signal != 0 || run->end.code != 0)
         return internal_error("git failed in " + place.path + ": " + printable(trim(run->output), 512));
-    if (run->output.size() == max_git_output) return internal_error("git says too much in " + place.path);
+    if (run->output.size() == max_git_output) return internal_error("git wrote too much in " + place.path);
     return std::move(run->output);
 }
 

@@ -88,7 +88,7 @@ std::string_view leftover_kind(const fs::path& relative, bool is_directory) {
     const std::string name = relative.filename().string();
     const std::string directory = relative.parent_path().string();
     if (directory == "objects" && (name.starts_with("incoming-") || name.starts_with("tmp_objdir-")))
-        return "what a push brought that ended early";
+        return "data of a push that ended early";
     if (directory == "objects/pack" && (name.starts_with("tmp_") || name.starts_with(".tmp-")))
         return "a pack that was never finished";
     if (directory.starts_with("objects/") && name.starts_with("tmp_obj_"))

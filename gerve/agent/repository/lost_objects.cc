@@ -158,7 +158,7 @@ Result<void> keep_objects(const GitPlace& place, const std::vector<std::string>&
     }
     auto set = set_expiry(place, keeping.time, deadline);
     if (!set)
-        return internal_error("the objects are kept, but for how long cannot be set: " +
+        return internal_error("the objects are kept, but their retention time cannot be set: " +
                               describe(set.error()));
     return {};
 }

@@ -26,7 +26,7 @@ Result<std::uint64_t> used_by(std::uint64_t limit, const std::string& path, Know
     if (by == Usage::last_known) {
         const auto last = usage.last(path);
         if (last) return *last;
-        return unavailable(path + ": how much of the disk it uses is not known yet");
+        return unavailable(path + ": its size on the disk is not known yet");
     }
     auto used = (usage.*measure)(path, known_for);
     if (used && *used >= limit) used = (usage.*measure)(path, pause);

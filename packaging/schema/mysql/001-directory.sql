@@ -1,8 +1,8 @@
 -- The directory of Gerve: who owns which key, who may do what, and where an owner's repositories live.
--- For MySQL 8 and MariaDB 10.5 or later. Times are milliseconds since the Unix epoch. Names stand as given
+-- For MySQL 8 and MariaDB 10.5 or later. Times are milliseconds since the Unix epoch. Names are stored as given
 -- and, for lookups, folded to lower case. Levels: 1 read, 2 write, 3 admin.
--- Every statement may run again: MySQL commits each CREATE TABLE by itself, so a migration that was cut
--- short goes on where it stopped.
+-- Every statement can be repeated: MySQL commits each CREATE TABLE by itself, so a migration that was
+-- interrupted continues where it stopped.
 
 CREATE TABLE IF NOT EXISTS accounts (
     id           BIGINT PRIMARY KEY AUTO_INCREMENT,
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS repositories (
     FOREIGN KEY (owner_id) REFERENCES accounts (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
--- A name that a repository had; a repository that stands there now comes first.
+-- Former names of repositories; a repository that has the name now takes precedence.
 CREATE TABLE IF NOT EXISTS repo_redirects (
     owner_id    BIGINT NOT NULL,
     name_folded VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS repo_redirects (
     FOREIGN KEY (repo_id) REFERENCES repositories (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
--- A key stands once: for one account, or for one repository as a deploy key.
+-- Each key is registered once: for one account, or for one repository as a deploy key.
 CREATE TABLE IF NOT EXISTS public_keys (
     id          BIGINT PRIMARY KEY AUTO_INCREMENT,
     fingerprint BINARY(32) NOT NULL UNIQUE,                                 -- SHA-256 of key_blob
@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS public_keys (
     FOREIGN KEY (repo_id) REFERENCES repositories (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
--- Narrow and apart, since it is written in batches all day.
+-- Small and separate, because it is written in batches all the time.
 CREATE TABLE IF NOT EXISTS key_last_used (
     key_id  BIGINT PRIMARY KEY,
     used_at BIGINT NOT NULL,

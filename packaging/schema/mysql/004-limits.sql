@@ -1,5 +1,5 @@
--- Size limits in bytes of one account's repositories, or of one repository, which replace those of gerve.toml: 0 is no
--- limit, NULL is the limit that holds otherwise. Two statements, which may run again.
+-- Size limits in bytes of one account's repositories, or of one repository, which override those of gerve.toml: 0 is no
+-- limit, NULL is the limit that applies otherwise. Two statements, which may run again.
 
 SET @gerve_change = IF(
     (SELECT COUNT(*) FROM information_schema.columns

@@ -1,5 +1,5 @@
 -- The directory of Gerve: who owns which key, who may do what, and where an owner's repositories live.
--- Times are milliseconds since the Unix epoch. Names stand as given and, for lookups, folded to lower case.
+-- Times are milliseconds since the Unix epoch. Names are stored as given and, for lookups, folded to lower case.
 -- Levels: 1 read, 2 write, 3 admin. The same tables for MySQL and MariaDB are in ../mysql.
 
 CREATE TABLE accounts (
@@ -23,7 +23,7 @@ CREATE TABLE repositories (
     UNIQUE (owner_id, name_folded)
 ) STRICT;
 
--- A name that a repository had; a repository that stands there now comes first.
+-- Former names of repositories; a repository that has the name now takes precedence.
 CREATE TABLE repo_redirects (
     owner_id    INTEGER NOT NULL REFERENCES accounts (id),
     name_folded TEXT    NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE repo_redirects (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX repo_redirects_by_repo ON repo_redirects (repo_id);
 
--- A key stands once: for one account, or for one repository as a deploy key.
+-- Each key is registered once: for one account, or for one repository as a deploy key.
 CREATE TABLE public_keys (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     fingerprint BLOB    NOT NULL UNIQUE CHECK (length(fingerprint) = 32),   -- SHA-256 of key_blob
@@ -50,7 +50,7 @@ CREATE TABLE public_keys (
 CREATE INDEX public_keys_by_account ON public_keys (account_id);
 CREATE INDEX public_keys_by_repo ON public_keys (repo_id);
 
--- Narrow and apart, since it is written in batches all day.
+-- Small and separate, because it is written in batches all the time.
 CREATE TABLE key_last_used (
     key_id  INTEGER PRIMARY KEY REFERENCES public_keys (id),
     used_at INTEGER NOT NULL,

@@ -104,8 +104,8 @@ def test_what_lies_on_another_server_is_not_forgotten_in_silence(house):
     repository = owned(house, "moved", private=True)
     house.gerve("route", "set", repository.owner, "fs2")
     outcome = house.gerve("repo", "delete", repository.path, "-y")
-    assert outcome.stderr == (f"gerve: fs2 does not have {repository.path}: only its entry was deleted; if the "
-                              "repository is elsewhere, remove it there\n")
+    assert outcome.stderr == (f"gerve: fs2 does not have {repository.path}: only its entry was removed; if the "
+                              "repository is elsewhere, delete it there\n")
     assert repository.disk.is_dir() and not listed(house, repository)
     house.gerve("route", "set", repository.owner, house.files.name)
     house.gerve("repo", "create", repository.path, exit=1,
@@ -123,7 +123,7 @@ def test_what_is_gone_from_the_disk_loses_its_entry_and_that_is_told(private_sit
     for command in ("fsck", "size"):
         site.gerve("repo", command, repository.path, exit=1, says=f"local does not have {repository.path}")
     assert site.gerve("repo", "delete", repository.path, "-y").stderr.startswith(
-        f"gerve: local does not have {repository.path}: only its entry was deleted")
+        f"gerve: local does not have {repository.path}: only its entry was removed")
     assert site.gerve_json("repo", "list") == []
 
 

@@ -14,7 +14,7 @@ LEFT = {
     "packed-refs.lock": "a lock that no process holds",
     "objects/pack/tmp_pack_x": "a pack that was never finished",
     "objects/ab/tmp_obj_x": "an object that was never finished",
-    "objects/tmp_objdir-incoming-x/pack/x": "what a push brought that ended early",
+    "objects/tmp_objdir-incoming-x/pack/x": "data of a push that ended early",
 }
 
 
