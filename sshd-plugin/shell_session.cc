@@ -13,7 +13,7 @@
 #include "authz/model/messages.h"
 #include "authz/wire/client.h"
 #include "authz/wire/session_log.h"
-#include "gerve/relay/git_session.h"
+#include "gerve/relay/git_operation.h"
 #include "sshd-plugin/standard_streams.h"
 
 namespace gerve::sshd {

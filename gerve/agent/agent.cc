@@ -87,7 +87,7 @@ class Agent {
         state_.administration.post({}, [config] { Repositories(config->root, config->layout).clean_up(); });
         loop_.run();
         for (std::thread& thread : threads_) thread.join();
-        // No session waits for them any more. A thread that waits for a disk cannot be joined.
+        // No operation waits for them any more. A thread that waits for a disk cannot be joined.
         const bool hangs = state_.waits_for_disk();
         rationed_log().close_all();
         log::info("stopped", {{"disk", hangs ? "a call has not returned" : "idle"}});

@@ -1,5 +1,5 @@
-// How a session waits for a call to the file system: until it has an outcome, its time is over, or the
-// session is ended.
+// How an operation waits for a call to the file system: until it has an outcome, its time is over, or the
+// operation is ended.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -17,7 +17,7 @@
 
 namespace gerve {
 
-// The call that a session waits for at present; it has one at a time.
+// The call that an operation waits for at present; it has one at a time.
 class DiskWait {
   public:
     explicit DiskWait(asio::io_context& loop) : loop_(loop) {}

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "authz/base/rationed_log.h"
-#include "gerve/agent/agent_session.h"
+#include "gerve/agent/agent_operation.h"
 
 namespace gerve {
 namespace {
@@ -97,8 +97,8 @@ void AcceptingLane::adopt(Fd socket, bool unix_socket) {
         return;
     }
     prepare_connection(socket.get(), unix_socket, limits);
-    const auto session = std::make_shared<AgentSession>(lane_, std::move(socket), std::move(peer));
-    asio::co_spawn(lane_.loop, session->run(), asio::detached);
+    const auto operation = std::make_shared<AgentOperation>(lane_, std::move(socket), std::move(peer));
+    asio::co_spawn(lane_.loop, operation->run(), asio::detached);
 }
 
 void AcceptingLane::replace_door(std::size_t listener, Fd socket) {
@@ -123,13 +123,13 @@ void AcceptingLane::drain() {
         door->socket.close();
         door->pause.cancel();
     }
-    for (AgentSession* session : lane_.sessions) session->drain();
+    for (AgentOperation* operation : lane_.operations) operation->drain();
 }
 
 void AcceptingLane::end_sessions(const std::string& why) {
-    // Ending a session may destroy others' places in the set, not their own: the coroutine goes on later.
-    const std::vector<AgentSession*> now(lane_.sessions.begin(), lane_.sessions.end());
-    for (AgentSession* session : now) session->end(why);
+    // Ending an operation may destroy others' places in the set, not their own: the coroutine goes on later.
+    const std::vector<AgentOperation*> now(lane_.operations.begin(), lane_.operations.end());
+    for (AgentOperation* operation : now) operation->end(why);
 }
 
 }  // namespace gerve

@@ -68,7 +68,7 @@ class AgentState {
     std::shared_ptr<const AgentConfig> config_;
 };
 
-class AgentSession;
+class AgentOperation;
 
 // The part of one thread. Everything in it is touched by that thread alone.
 struct Lane {
@@ -78,7 +78,7 @@ struct Lane {
     AgentState& state;
     BufferPool buffers{grv1::header_size + grv1::max_payload, 4};  // a frame each
     Gate gate;
-    std::set<AgentSession*> sessions;
+    std::set<AgentOperation*> operations;
 };
 
 }  // namespace gerve

@@ -10,7 +10,7 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
-#include "gerve/relay/git_session.h"
+#include "gerve/relay/git_operation.h"
 #include "gerve/relay/packet_stream.h"
 #include "gerve/worker/arrival.h"
 #include "gerve/worker/git_request.h"

@@ -2,7 +2,7 @@
 
 #include "authz/base/rationed_log.h"
 #include "authz/wire/session_log.h"
-#include "gerve/relay/git_session.h"
+#include "gerve/relay/git_operation.h"
 
 namespace gerve {
 

@@ -1,4 +1,4 @@
-// What a session knows of its login: who it is, by which lookup, and what of it is told to authz.
+// What a connection knows of its login: who it is, by which lookup, and what of it is told to authz.
 #pragma once
 
 #include <chrono>

@@ -17,10 +17,10 @@
 #include "gerve/process/confinement.h"
 #include "gerve/process/control_words.h"
 #include "gerve/process/master_line.h"
-#include "gerve/relay/git_session.h"
+#include "gerve/relay/git_operation.h"
 #include "gerve/ssh/host_keys.h"
+#include "gerve/worker/client_connection.h"
 #include "gerve/worker/git_door.h"
-#include "gerve/worker/session.h"
 
 namespace gerve {
 namespace {

@@ -73,7 +73,7 @@ PLANTED = [
     ("check_forbidden_calls", "gerve/agent/run.cc", "const pid_t pid = ::fork();\n", "fork("),
     ("check_forbidden_calls", "gerve/agent/run.cc", "execvp(argv[0], argv);\n", "execvp("),
     ("check_forbidden_calls", "gerve/agent/run.cc", 'const char* path = "/bin/sh";\n', "no shell"),
-    ("check_proofs", "gerve/worker/session.cc", "auto p = Proof::from_sealed_handle(k);\n", "1 calls"),
+    ("check_proofs", "gerve/worker/client_connection.cc", "auto p = Proof::from_sealed_handle(k);\n", "1 calls"),
     ("check_holders", "gerve/cli/keys.cc", "if (std::get_if<User>(&key.holder)) return;\n", "match()"),
     ("check_dialect", "docs/operations.md", "Repeat it for as long as it is away, and mend it then.\n", "write fix"),
     ("check_dialect", "docs/operations.md", "Log-ins are slow.\n", "write login"),

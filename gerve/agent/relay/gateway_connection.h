@@ -1,4 +1,4 @@
-// The gateway's end of a session: one socket, read by one coroutine and written by several, a frame at a
+// The gateway's end of an operation: one socket, read by one coroutine and written by several, a frame at a
 // time.
 #pragma once
 
@@ -42,7 +42,7 @@ class GatewayConnection {
     // Nothing more will come, or nothing can be sent: as far as the kernel knows without reading.
     [[nodiscard]] bool peer_is_gone();
 
-    // Ends the wait for input, for the session needs no more of it; a frame under way is written first.
+    // Ends the wait for input, for the operation needs no more of it; a frame under way is written first.
     [[nodiscard]] asio::awaitable<void> stop_reading();
 
     // No more is read, whoever waits for it; what is to be said can still be sent.

@@ -108,7 +108,7 @@ asio::awaitable<ssize_t> GitRelay::relay_once(Stream& from, FrameType type) {
 }
 
 // Enlarging every pipe at once would use up what a user may have in pipes (fs.pipe-user-pages-soft) with
-// sessions that never need it.
+// operations that never need it.
 void GitRelay::enlarge(Stream& stream) {
     if (stream.is_open()) ::fcntl(stream.fd(), F_SETPIPE_SZ, busy_pipe);
 }

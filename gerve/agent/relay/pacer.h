@@ -1,4 +1,4 @@
-// How one direction of a session waits between two buffers: at once, when the stream is quiet; a little
+// How one direction of an operation waits between two buffers: at once, when the stream is quiet; a little
 // longer, when it carries much in small pieces.
 #pragma once
 
@@ -33,7 +33,7 @@ class Pacer {
     static constexpr ssize_t small_piece = 64 * 1024;
     static constexpr std::chrono::microseconds least_pause{1000};
     static constexpr std::chrono::microseconds most_pause{4000};
-    static constexpr int turns_per_wake = 4;  // buffers in a row before other sessions get theirs
+    static constexpr int turns_per_wake = 4;  // buffers in a row before other operations get theirs
 
     static constexpr int most_pauses = 4;  // in vain, before the stream counts as quiet
 

@@ -26,7 +26,7 @@ struct GitEnvironment {
 // control characters.
 [[nodiscard]] Result<GitEnvironment> git_environment(const Open& open, const std::string& path);
 
-// What a gateway says of a session by a variable of git's environment; empty: nothing.
+// What a gateway says of an operation by a variable of git's environment; empty: nothing.
 [[nodiscard]] std::string variable_of(const Open& open, std::string_view name);
 
 // The part that does not depend on an operation: what `git init` and `git fsck` get.

@@ -37,18 +37,18 @@ struct Peer {
 constexpr std::string_view ended_before_open = "the connection ended before its OPEN";
 
 // Made by std::make_shared; lives in the event loop of its lane.
-class AgentSession : public std::enable_shared_from_this<AgentSession> {
+class AgentOperation : public std::enable_shared_from_this<AgentOperation> {
   public:
     // The caller has entered the peer's source into the handshakes.
-    AgentSession(Lane& lane, Fd socket, Peer peer);
-    ~AgentSession();
-    AgentSession(const AgentSession&) = delete;
-    AgentSession& operator=(const AgentSession&) = delete;
+    AgentOperation(Lane& lane, Fd socket, Peer peer);
+    ~AgentOperation();
+    AgentOperation(const AgentOperation&) = delete;
+    AgentOperation& operator=(const AgentOperation&) = delete;
 
-    // The whole session; ends with the connection closed and no process left. Does not throw.
+    // The whole operation; ends with the connection closed and no process left. Does not throw.
     [[nodiscard]] asio::awaitable<void> run();
 
-    // Refuses the session if it has not sent its OPEN yet.
+    // Refuses the operation if it has not sent its OPEN yet.
     void drain();
 
     // Ends what runs, as if the gateway had gone away.

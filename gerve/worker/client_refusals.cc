@@ -3,7 +3,7 @@
 
 #include "authz/base/log.h"
 #include "authz/base/text.h"
-#include "gerve/worker/session.h"
+#include "gerve/worker/client_connection.h"
 
 namespace gerve {
 
@@ -34,13 +34,13 @@ bool wished_for(EndReason reason) {
 
 }  // namespace
 
-void Session::note_refusal(std::string_view reason, std::string_view text, std::string_view login) {
+void ClientConnection::note_refusal(std::string_view reason, std::string_view text, std::string_view login) {
     refused_ = true;
     worker_.refusals.note(client_, reason, text, login);
 }
 
 // By a banner in front of the refusal (RFC 4252 section 5.4). Not for "none" alone, with which clients begin.
-void Session::tell_why(const ssh::AuthAttempt& attempt, bool wrong_login) {
+void ClientConnection::tell_why(const ssh::AuthAttempt& attempt, bool wrong_login) {
     if (wrong_login) {
         const std::string& login = worker_.config.logins.front();
         connection_->show_banner("The login name \"" + printable(attempt.user, 32) +
@@ -53,12 +53,12 @@ void Session::tell_why(const ssh::AuthAttempt& attempt, bool wrong_login) {
     }
 }
 
-void Session::note_wrong_signature(const ssh::AuthAttempt& attempt) {
+void ClientConnection::note_wrong_signature(const ssh::AuthAttempt& attempt) {
     worker_.metrics.count_attempt(static_cast<std::size_t>(Refusal::wrong_signature));
     note_refusal(name_of(Refusal::wrong_signature), attempt.key->fingerprint().text(), attempt.user);
 }
 
-void Session::note_refused_attempt(const ssh::AuthAttempt& attempt) {
+void ClientConnection::note_refused_attempt(const ssh::AuthAttempt& attempt) {
     const auto& logins = worker_.config.logins;
     const bool wrong_login = std::find(logins.begin(), logins.end(), attempt.user) == logins.end();
     worker_.metrics.count_attempt(wrong_login ? GatewayMetrics::wrong_login
@@ -73,12 +73,12 @@ void Session::note_refused_attempt(const ssh::AuthAttempt& attempt) {
         note_refusal(name_of(attempt.refusal), attempt.refusal_text, attempt.user);
 }
 
-void Session::report_end(std::string_view reason, std::string_view text) {
+void ClientConnection::report_end(std::string_view reason, std::string_view text) {
     worker_.authz.report(RefusalReport{client_, std::string(reason), std::string(text), login_->user, 1,
                                        login_->found->handle});
 }
 
-void Session::note_end() {
+void ClientConnection::note_end() {
     const ssh::Ending& end = connection_->why_ended();
     const bool known = login_ && login_->found;
     worker_.metrics.count_end(end.reason, known);

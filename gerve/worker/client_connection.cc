@@ -1,4 +1,4 @@
-#include "gerve/worker/session.h"
+#include "gerve/worker/client_connection.h"
 
 #include <sys/socket.h>
 
@@ -12,7 +12,7 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
-#include "gerve/relay/git_session.h"
+#include "gerve/relay/git_operation.h"
 #include "gerve/ssh/channel.h"
 #include "gerve/worker/arrival.h"
 
@@ -39,7 +39,8 @@ constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
 
 }  // namespace
 
-Session::Session(WorkerContext& worker, std::shared_ptr<Connection> connection, std::string address)
+ClientConnection::ClientConnection(WorkerContext& worker, std::shared_ptr<Connection> connection,
+                                   std::string address)
     : worker_(worker), connection_(std::move(connection)) {
     client_.address = std::move(address);
     client_.connection = to_hex(random_bytes(8));
@@ -48,12 +49,12 @@ Session::Session(WorkerContext& worker, std::shared_ptr<Connection> connection, 
     show_connections();
 }
 
-Session::~Session() {
+ClientConnection::~ClientConnection() {
     worker_.connections.erase(connection_.get());
     show_connections();
 }
 
-asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
+asio::awaitable<void> ClientConnection::run(UnauthenticatedLimit::Place place) {
     const auto self = shared_from_this();
     place_.emplace(std::move(place));
     place_->can_be_cut_by([connection = connection_] {
@@ -87,12 +88,12 @@ asio::awaitable<void> Session::run(UnauthenticatedLimit::Place place) {
     }
 }
 
-std::chrono::milliseconds Session::patience() const {
+std::chrono::milliseconds ClientConnection::patience() const {
     const auto& idle = worker_.config.idle_timeout;
     return owes_proof() ? std::min<std::chrono::milliseconds>(idle, proof_patience) : idle;
 }
 
-void Session::become_known() {
+void ClientConnection::become_known() {
     if (stage_ != Stage::proven) return;
     auto seat = worker_.accounts.enter(
         login_->found->key,
@@ -115,7 +116,7 @@ void Session::become_known() {
 }
 
 // Let in while authz was away, and the time to log in is over: authz is asked a last time.
-asio::awaitable<void> Session::end_unless_known() {
+asio::awaitable<void> ClientConnection::end_unless_known() {
     if (stage_ == Stage::proven && !connection_->ended()) (void)co_await principal();
     if (is_known() || connection_->ended()) co_return;
     const std::string why = stage_ == Stage::over_limit ? over_limit_ : messages::cannot_check();
@@ -123,7 +124,7 @@ asio::awaitable<void> Session::end_unless_known() {
 }
 
 // Nobody has logged in: the place among those who have not is kept, and so is a deadline.
-asio::awaitable<void> Session::turn_away() {
+asio::awaitable<void> ClientConnection::turn_away() {
     note_refusal("maintenance", "");
     while (!connection_->ended()) {
         auto channel = co_await connection_->next_request(login_deadline_);
@@ -136,14 +137,14 @@ asio::awaitable<void> Session::turn_away() {
     }
 }
 
-asio::awaitable<void> Session::tell_maintenance(std::shared_ptr<Channel> channel) {
+asio::awaitable<void> ClientConnection::tell_maintenance(std::shared_ptr<Channel> channel) {
     const auto self = shared_from_this();
     const std::string text = worker_.maintenance.empty() ? maintenance_over : worker_.maintenance;
     co_await say(*channel, text);
     channel->finish(static_cast<int>(ExitStatus::unavailable));
 }
 
-void Session::count_login() {
+void ClientConnection::count_login() {
     if (stage_ == Stage::maintenance) return worker_.metrics.count_login(LoginEnd::maintenance);
     if (!login_) return worker_.metrics.count_login(LoginEnd::abandoned);
     worker_.metrics.count_login(login_->found ? LoginEnd::accepted : LoginEnd::authz_away);
@@ -151,7 +152,7 @@ void Session::count_login() {
 }
 
 // Identity comes from a proven attempt and from nothing else; what was probed before it decides nothing.
-asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline) {
+asio::awaitable<std::optional<LoggedIn>> ClientConnection::authenticate(Deadline deadline) {
     unsigned tries = 0;
     while (true) {
         const bool asked = co_await connection_->wait_attempt(deadline);
@@ -173,7 +174,7 @@ asio::awaitable<std::optional<LoggedIn>> Session::authenticate(Deadline deadline
     }
 }
 
-asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& attempt) {
+asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAttempt& attempt) {
     const auto& logins = worker_.config.logins;
     if (!attempt.key || std::find(logins.begin(), logins.end(), attempt.user) == logins.end()) {
         note_refused_attempt(attempt);
@@ -204,8 +205,9 @@ asio::awaitable<std::optional<LoggedIn>> Session::answer(const AuthAttempt& atte
     co_return login;
 }
 
-asio::awaitable<Result<std::optional<KeyFound>>> Session::look_up(const std::string& user,
-                                                                  const PublicKey& key, bool to_log_in) {
+asio::awaitable<Result<std::optional<KeyFound>>> ClientConnection::look_up(const std::string& user,
+                                                                           const PublicKey& key,
+                                                                           bool to_log_in) {
     const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
     const auto lifetime = to_log_in ? proof_lifetime : probe_lifetime;
     if (!same || steady_clock::now() - last_lookup_.at > lifetime) {
@@ -247,9 +249,9 @@ asio::awaitable<void> serve_connection(WorkerContext& worker, Fd socket, IpAddre
         co_return;
     }
     worker.metrics.accepted.add();
-    const auto session = std::make_shared<Session>(worker, std::move(*connection), address);
-    co_await session->run(std::move(*place));
-    session->note_end();
+    const auto served = std::make_shared<ClientConnection>(worker, std::move(*connection), address);
+    co_await served->run(std::move(*place));
+    served->note_end();
 }
 
 }  // namespace gerve

@@ -1,4 +1,4 @@
-// Session: all that one SSH connection of a client is to a worker.
+// ClientConnection: all that one SSH connection of a client is to a worker.
 #pragma once
 
 #include <optional>
@@ -21,12 +21,12 @@ enum class Stage {
     known,        // served
 };
 
-class Session : public std::enable_shared_from_this<Session> {
+class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   public:
-    Session(WorkerContext& worker, std::shared_ptr<ssh::Connection> connection, std::string address);
-    ~Session();
-    Session(const Session&) = delete;
-    Session& operator=(const Session&) = delete;
+    ClientConnection(WorkerContext& worker, std::shared_ptr<ssh::Connection> connection, std::string address);
+    ~ClientConnection();
+    ClientConnection(const ClientConnection&) = delete;
+    ClientConnection& operator=(const ClientConnection&) = delete;
 
     asio::awaitable<void> run(UnauthenticatedLimit::Place place);
     // Behind run(): counts why the connection ended, and reports it unless that was the client's wish.

@@ -1,7 +1,7 @@
-// The first part of a session: the OPEN is received, found to be true, and found to be possible here.
+// The first part of an operation: the OPEN is received, found to be true, and found to be possible here.
 #include <algorithm>
 
-#include "gerve/agent/agent_session.h"
+#include "gerve/agent/agent_operation.h"
 
 namespace gerve {
 namespace {
@@ -17,7 +17,7 @@ constexpr int max_early_pings = 16;
 
 }  // namespace
 
-asio::awaitable<Admitted<ReceivedOpen>> AgentSession::receive_open() {
+asio::awaitable<Admitted<ReceivedOpen>> AgentOperation::receive_open() {
     if (lane_.state.draining) co_return tl::make_unexpected(interrupted());
     std::string message(grv1_open_header_size, '\0');
     const bool started = co_await receive_start(message.data());
@@ -39,7 +39,7 @@ asio::awaitable<Admitted<ReceivedOpen>> AgentSession::receive_open() {
 
 // The first bytes of an OPEN. A gateway that only wants to know whether this agent serves sends PING frames
 // before it, or instead.
-asio::awaitable<bool> AgentSession::receive_start(char* bytes) {
+asio::awaitable<bool> AgentOperation::receive_start(char* bytes) {
     for (int pings = 0;; ++pings) {
         const bool complete = co_await connection_->receive_exactly(bytes, grv1::header_size);
         if (!complete) co_return false;
@@ -56,7 +56,7 @@ asio::awaitable<bool> AgentSession::receive_start(char* bytes) {
     }
 }
 
-asio::awaitable<bool> AgentSession::answer_ping(std::string_view header) {
+asio::awaitable<bool> AgentOperation::answer_ping(std::string_view header) {
     grv1::FrameReader reader(grv1::FrameReader::Receiver::agent);
     std::string payload(static_cast<unsigned char>(header[3]), '\0');
     if (!reader.next(header)) co_return false;
@@ -69,7 +69,7 @@ asio::awaitable<bool> AgentSession::answer_ping(std::string_view header) {
 }
 
 // Why there is no OPEN.
-Refusal AgentSession::interrupted() const {
+Refusal AgentOperation::interrupted() const {
     if (lane_.state.draining) return refuse(FailCode::draining, "draining").value();
     if (unwilling_) return *unwilling_;
     const std::string_view how = timed_out_ ? "no OPEN was received in time"
@@ -79,7 +79,7 @@ Refusal AgentSession::interrupted() const {
 }
 
 // Why nothing is served at present, whoever asks.
-asio::awaitable<std::optional<Refusal>> AgentSession::unwilling() {
+asio::awaitable<std::optional<Refusal>> AgentOperation::unwilling() {
     std::optional<Refusal> refusal;
     if (lane_.state.draining) {
         refusal = refuse(FailCode::draining, "draining").value();
@@ -93,7 +93,7 @@ asio::awaitable<std::optional<Refusal>> AgentSession::unwilling() {
     co_return refusal;
 }
 
-asio::awaitable<Admitted<Operation>> AgentSession::admit(const ReceivedOpen& received) {
+asio::awaitable<Admitted<Operation>> AgentOperation::admit(const ReceivedOpen& received) {
     auto& nonces = lane_.state.nonces;
     auto checked = check_ticket(received, *config_, connection_->is_unix(), nonces, AdmissionTime::now());
     if (!checked) co_return tl::make_unexpected(std::move(checked.error()));
@@ -115,9 +115,9 @@ asio::awaitable<Admitted<Operation>> AgentSession::admit(const ReceivedOpen& rec
     co_return tl::make_unexpected(std::move(*refusal));
 }
 
-// What the disk has in the repository's place. A disk that says nothing holds up this session alone, and not
-// for ever.
-asio::awaitable<Admitted<Place>> AgentSession::look(const Operation& operation) {
+// What the disk has in the repository's place. A disk that says nothing holds up this operation alone, and
+// not for ever.
+asio::awaitable<Admitted<Place>> AgentOperation::look(const Operation& operation) {
     std::function<Admitted<Place>()> work = [config = config_, operation] {
         return look_at_place(*config, operation);
     };

@@ -1,7 +1,7 @@
-// The last part of a session: what the operation did, and what a push leads to.
+// The last part of an operation: what the operation did, and what a push leads to.
 #include <algorithm>
 
-#include "gerve/agent/agent_session.h"
+#include "gerve/agent/agent_operation.h"
 #include "gerve/agent/repository/default_branch.h"
 #include "gerve/agent/repository/garbage.h"
 #include "gerve/agent/repository/lost_objects.h"
@@ -23,8 +23,8 @@ DiskShare share_of(const Operation& operation) {
 }  // namespace
 
 // What the operation did, as its streams told it and, where they did not, the repository.
-asio::awaitable<grv1::Report> AgentSession::find_facts(const Operation& operation, const grv1::Exit& exit,
-                                                       const OperationReader& reader) {
+asio::awaitable<grv1::Report> AgentOperation::find_facts(const Operation& operation, const grv1::Exit& exit,
+                                                         const OperationReader& reader) {
     grv1::Report facts;
     bool failed = exit.code != 0;
     if (needs_write(operation.service)) {
@@ -39,8 +39,8 @@ asio::awaitable<grv1::Report> AgentSession::find_facts(const Operation& operatio
     co_return facts;
 }
 
-asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& operation,
-                                                             std::vector<RefChange> changes) {
+asio::awaitable<std::vector<RefChange>> AgentOperation::settle(const Operation& operation,
+                                                               std::vector<RefChange> changes) {
     const bool open = has_open_outcome(changes);
     const bool marked = mark_possibly_forced(changes);
     if (!open && !marked && !has_deletion(changes)) co_return changes;
@@ -63,7 +63,8 @@ asio::awaitable<std::vector<RefChange>> AgentSession::settle(const Operation& op
 }
 
 // How large the pack may be. If the disk does not answer in time, the size last known counts.
-asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentSession::find_room(const Operation& operation) {
+asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentOperation::find_room(
+    const Operation& operation) {
     const bool has_own = needs_write(operation.service) && place_.settings.limits_input;
     if (!operation.sizes.any() && !has_own) co_return std::nullopt;
     using Found = Result<std::optional<PushAllowance>>;
@@ -87,7 +88,7 @@ asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentSession::find_room(
 }
 
 // Behind git's words about a pack that is too large: which limit it is, and what to do.
-asio::awaitable<grv1::Exit> AgentSession::tell_limit(const Operation& operation, grv1::Exit exit) {
+asio::awaitable<grv1::Exit> AgentOperation::tell_limit(const Operation& operation, grv1::Exit exit) {
     const bool taken = !facts_.push || facts_.push->taken > 0;
     if (!allowance_ || taken || !says_too_large(facts_.git_said)) co_return exit;
     const std::string told = grv1::encode_frame(FrameType::stderr_data, allowance_->told(operation.repo));
@@ -96,7 +97,7 @@ asio::awaitable<grv1::Exit> AgentSession::tell_limit(const Operation& operation,
 }
 
 // Before the client learns that the push has ended: no crash after that loses anything.
-asio::awaitable<void> AgentSession::keep_lost(const Operation& operation, const PushReader& push) {
+asio::awaitable<void> AgentOperation::keep_lost(const Operation& operation, const PushReader& push) {
     if (operation.keep_lost.count() == 0) co_return;
     auto lost = lost_objects(facts_.changes);
     const auto more = push.unnamed_objects();
@@ -118,7 +119,7 @@ asio::awaitable<void> AgentSession::keep_lost(const Operation& operation, const 
 }
 
 // Nobody waits for it.
-void AgentSession::tidy_up(const Operation& operation) {
+void AgentOperation::tidy_up(const Operation& operation) {
     const PushFacts pushed = facts_.push.value_or(PushFacts{});
     if (pushed.taken + pushed.unknown == 0) return;
     const GitPlace place{config_->git, operation.path, place_.head};
@@ -137,7 +138,7 @@ void AgentSession::tidy_up(const Operation& operation) {
 }
 
 // After a push, whatever has become of it: what is there now is looked at.
-asio::awaitable<void> AgentSession::finish_push(const Operation& operation, const PushReader& push) {
+asio::awaitable<void> AgentOperation::finish_push(const Operation& operation, const PushReader& push) {
     const auto gone = push.deleted_branches();
     const auto made = push.updated_branches();
     const bool first = place_.is_empty && !made.empty();
@@ -165,7 +166,7 @@ asio::awaitable<void> AgentSession::finish_push(const Operation& operation, cons
 }
 
 // Behind what git fsck said. A repository with leftovers is not sound.
-asio::awaitable<grv1::Exit> AgentSession::tell_leftovers(const Operation& operation, grv1::Exit exit) {
+asio::awaitable<grv1::Exit> AgentOperation::tell_leftovers(const Operation& operation, grv1::Exit exit) {
     std::function<Leftovers()> work = [path = operation.path, repair = operation.repair] {
         return look_for_leftovers(path, repair);
     };
@@ -179,7 +180,7 @@ asio::awaitable<grv1::Exit> AgentSession::tell_leftovers(const Operation& operat
 }
 
 // Of a push that no gateway is told of: the first of its refs.
-void AgentSession::log_changes() const {
+void AgentOperation::log_changes() const {
     constexpr std::size_t most = 100;
     for (std::size_t i = 0; i < std::min(most, facts_.changes.size()); ++i) {
         const RefChange& change = facts_.changes[i];

@@ -1,4 +1,4 @@
-#include "gerve/relay/git_session.h"
+#include "gerve/relay/git_operation.h"
 
 #include "authz/base/clock.h"
 #include "authz/base/fd.h"

@@ -1,8 +1,8 @@
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/model/messages.h"
-#include "gerve/relay/git_session.h"
-#include "gerve/worker/session.h"
+#include "gerve/relay/git_operation.h"
+#include "gerve/worker/client_connection.h"
 
 namespace gerve {
 
@@ -12,24 +12,24 @@ using std::chrono::steady_clock;
 // The front of an operation on a channel.
 class SshFront final : public OperationFront {
   public:
-    SshFront(Session& session, Channel& channel) : session_(session), channel_(channel) {}
+    SshFront(ClientConnection& client, Channel& channel) : client_(client), channel_(channel) {}
     asio::awaitable<Result<Granted>> authorize(const AuthorizeRequest& question,
                                                SessionReport& report) override {
-        return session_.authorize(question, report);
+        return client_.authorize(question, report);
     }
     asio::awaitable<Result<SelfAnswer>> answer(const SelfRequest& question, SessionReport& report) override {
-        return session_.tell_self(question, report);
+        return client_.tell_self(question, report);
     }
-    void pushed(PushReport part) override { session_.worker_.authz.report(std::move(part)); }
+    void pushed(PushReport part) override { client_.worker_.authz.report(std::move(part)); }
     [[nodiscard]] ClientStreams& streams() override { return channel_; }
-    [[nodiscard]] LiveLink& live() override { return session_.worker_.live; }
+    [[nodiscard]] LiveLink& live() override { return client_.worker_.live; }
 
   private:
-    Session& session_;
+    ClientConnection& client_;
     Channel& channel_;
 };
 
-asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
+asio::awaitable<void> ClientConnection::serve(std::shared_ptr<Channel> channel) {
     const auto self = shared_from_this();
     const RequestId request = RequestId::make();
     if (!worker_.maintenance.empty()) co_return co_await tell_maintenance(std::move(channel));
@@ -66,39 +66,39 @@ asio::awaitable<void> Session::serve(std::shared_ptr<Channel> channel) {
     tell_end(report);
 }
 
-asio::awaitable<void> Session::tell_limit(std::shared_ptr<Channel> channel) {
+asio::awaitable<void> ClientConnection::tell_limit(std::shared_ptr<Channel> channel) {
     const std::string text = over_limit_;
     co_await say(*channel, text);
     channel->finish(static_cast<int>(ExitStatus::unavailable));
 }
 
-asio::awaitable<void> Session::tell_ended(std::shared_ptr<Channel> channel) {
+asio::awaitable<void> ClientConnection::tell_ended(std::shared_ptr<Channel> channel) {
     const std::string text = live_end_text(*live_->ended());
     co_await say(*channel, text);
     channel->finish(static_cast<int>(ExitStatus::failed));
 }
 
 // From now on authz hears of this connection, if it knows who is on it.
-void Session::enter_live() {
+void ClientConnection::enter_live() {
     if (live_ || !login_->found) return;
     const LiveEntry entry{.handle = login_->found->handle, .client = client_, .id = client_.connection};
     live_.emplace(worker_.live, worker_.loop, connection_, entry);
 }
 
-void Session::tell_end(const SessionReport& report) {
+void ClientConnection::tell_end(const SessionReport& report) {
     log_session(*login_, report);
     worker_.metrics.count_operation(report);
     if (!report.handle.empty()) worker_.authz.report(report);
 }
 
-void Session::tell_proof() {
+void ClientConnection::tell_proof() {
     login_->proof_told = true;
     worker_.authz.report(ProofReport{login_->found->handle, login_->user, client_});
 }
 
 // The handle of a connection that lives long goes stale; a new lookup finds out whether the key still is
 // one.
-asio::awaitable<Result<KeyFound>> Session::principal() {
+asio::awaitable<Result<KeyFound>> ClientConnection::principal() {
     // Out of reach a moment ago: the client has waited once, and is not made to wait for the same again.
     if (!last_lookup_.result && steady_clock::now() - last_lookup_.at < std::chrono::seconds(2)) {
         co_return pass_on(last_lookup_.result);
@@ -120,7 +120,8 @@ asio::awaitable<Result<KeyFound>> Session::principal() {
     co_return fail(ErrorKind::denied, messages::withdrawn(), "the key is no longer known");
 }
 
-asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& question, SessionReport& report) {
+asio::awaitable<Result<Granted>> ClientConnection::authorize(const AuthorizeRequest& question,
+                                                             SessionReport& report) {
     AuthorizeRequest asked = question;
     for (int round = 0; round < 2; ++round) {
         if (!login_->found || round > 0) {
@@ -144,7 +145,8 @@ asio::awaitable<Result<Granted>> Session::authorize(const AuthorizeRequest& ques
     co_return unavailable("authz reports every handle as stale");
 }
 
-asio::awaitable<Result<SelfAnswer>> Session::tell_self(const SelfRequest& question, SessionReport& report) {
+asio::awaitable<Result<SelfAnswer>> ClientConnection::tell_self(const SelfRequest& question,
+                                                                SessionReport& report) {
     SelfRequest asked = question;
     for (int round = 0; round < 2; ++round) {
         if (!login_->found || round > 0) {
@@ -161,7 +163,7 @@ asio::awaitable<Result<SelfAnswer>> Session::tell_self(const SelfRequest& questi
     co_return unavailable("authz reports every handle as stale");
 }
 
-asio::awaitable<void> Session::greet(Channel& channel, const RequestId& request) {
+asio::awaitable<void> ClientConnection::greet(Channel& channel, const RequestId& request) {
     std::string text;
     int exit = static_cast<int>(ExitStatus::refused);
     if (!login_->found) {

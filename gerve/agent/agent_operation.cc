@@ -1,4 +1,4 @@
-#include "gerve/agent/agent_session.h"
+#include "gerve/agent/agent_operation.h"
 
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
@@ -86,7 +86,7 @@ std::string ration_source(const Peer& peer) {
     return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
 }
 
-AgentSession::AgentSession(Lane& lane, Fd socket, Peer peer)
+AgentOperation::AgentOperation(Lane& lane, Fd socket, Peer peer)
     : lane_(lane),
       config_(lane.state.config()),
       connection_(std::make_shared<GatewayConnection>(lane.loop, std::move(socket), peer.unix_socket)),
@@ -95,21 +95,21 @@ AgentSession::AgentSession(Lane& lane, Fd socket, Peer peer)
       deadline_(lane.loop),
       disk_(lane.loop) {
     ++lane_.state.connections;
-    lane_.sessions.insert(this);
+    lane_.operations.insert(this);
 }
 
-AgentSession::~AgentSession() {
+AgentOperation::~AgentOperation() {
     leave_handshakes();
-    lane_.sessions.erase(this);
+    lane_.operations.erase(this);
     --lane_.state.connections;
 }
 
 // A peer that is refused keeps its place until its connection has ended: its descriptor is taken until then.
-void AgentSession::leave_handshakes() {
+void AgentOperation::leave_handshakes() {
     if (std::exchange(in_handshakes_, false)) lane_.state.handshakes.leave(peer_.source);
 }
 
-asio::awaitable<void> AgentSession::run() {
+asio::awaitable<void> AgentOperation::run() {
     const auto self = shared_from_this();
     try {
         co_await serve();
@@ -121,7 +121,7 @@ asio::awaitable<void> AgentSession::run() {
     connection_->cut();
 }
 
-asio::awaitable<void> AgentSession::serve() {
+asio::awaitable<void> AgentOperation::serve() {
     deadline_.arm(config_->limits.handshake_timeout, [this] {
         timed_out_ = true;
         connection_->interrupt();
@@ -153,11 +153,11 @@ asio::awaitable<void> AgentSession::serve() {
     co_await run_git(*operation, turn);
 }
 
-void AgentSession::drain() {
+void AgentOperation::drain() {
     if (awaits_open_) connection_->interrupt();
 }
 
-void AgentSession::end(const std::string& reason) {
+void AgentOperation::end(const std::string& reason) {
     disk_.give_up();
     if (relay_ && !delivering_) {
         relay_->lose_peer(reason);
@@ -169,7 +169,7 @@ void AgentSession::end(const std::string& reason) {
 // ---- the operation
 
 // A shortage passes when others have ended, so it is waited for like a turn.
-asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
+asio::awaitable<void> AgentOperation::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
     GitEnvironment environment = operation.environment;
     add_settings(environment, place_.settings, {operation.who, request_});
     if (!environment.sets(".maxinputsize")) {
@@ -199,14 +199,14 @@ asio::awaitable<void> AgentSession::run_git(const Operation& operation, std::opt
     }
 }
 
-asio::awaitable<void> AgentSession::pause(std::chrono::milliseconds time) {
+asio::awaitable<void> AgentOperation::pause(std::chrono::milliseconds time) {
     asio::steady_timer timer(lane_.loop, time);
     std::error_code ignored;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
-                                              GitProcess git) {
+asio::awaitable<void> AgentOperation::relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
+                                                GitProcess git) {
     const bool writes = needs_write(operation.service);
     relay_ = std::make_shared<GitRelay>(lane_.loop, lane_.buffers, connection_, std::move(git),
                                         writes ? Abandoned::finishes : Abandoned::ended,
@@ -232,8 +232,8 @@ asio::awaitable<void> AgentSession::relay_git(const Operation& operation, std::o
     co_await deliver(report, told + grv1::encode_exit(report));
 }
 
-// The last frames of a session that ran.
-asio::awaitable<void> AgentSession::deliver(grv1::Exit report, std::string frames) {
+// The last frames of an operation that ran.
+asio::awaitable<void> AgentOperation::deliver(grv1::Exit report, std::string frames) {
     delivering_ = true;
     deadline_.arm(config_->limits.peer_timeout, [this] { connection_->cut(); });
     const bool delivered = co_await connection_->send(frames);
@@ -242,7 +242,7 @@ asio::awaitable<void> AgentSession::deliver(grv1::Exit report, std::string frame
     if (delivered) co_await close_politely();
 }
 
-asio::awaitable<void> AgentSession::administer(const Operation& operation) {
+asio::awaitable<void> AgentOperation::administer(const Operation& operation) {
     const std::string open_ok = grv1::encode_open_ok(grv1_version);
     const bool opened = co_await connection_->send(open_ok);
     if (!opened) co_return;
@@ -258,7 +258,7 @@ asio::awaitable<void> AgentSession::administer(const Operation& operation) {
     co_await deliver(report, encode_admin_result(*result));
 }
 
-asio::awaitable<void> AgentSession::tell(Refusal refusal) {
+asio::awaitable<void> AgentOperation::tell(Refusal refusal) {
     // The same ticket may be shown again when this has passed.
     if (refusal.fail.retryable && !nonce_.empty()) lane_.state.nonces.forget(nonce_);
     // Health checks of balancers look like this.
@@ -274,13 +274,13 @@ asio::awaitable<void> AgentSession::tell(Refusal refusal) {
     if (sent) co_await close_politely();
 }
 
-asio::awaitable<void> AgentSession::close_politely() {
+asio::awaitable<void> AgentOperation::close_politely() {
     deadline_.arm(goodbye, [this] { connection_->cut(); });
     co_await connection_->finish();
     deadline_.cancel();
 }
 
-void AgentSession::log_end(const grv1::Exit& report, bool delivered) const {
+void AgentOperation::log_end(const grv1::Exit& report, bool delivered) const {
     using namespace std::chrono;
     const auto took = duration_cast<milliseconds>(steady_clock::now() - since_).count();
     const RelayCount count = relay_ ? relay_->count() : RelayCount{};
@@ -304,8 +304,8 @@ void AgentSession::log_end(const grv1::Exit& report, bool delivered) const {
     if (!delivered || !takes_report_) log_changes();
 }
 
-void AgentSession::write_log(log::Level level, std::string_view event,
-                             std::span<const log::Field> fields) const {
+void AgentOperation::write_log(log::Level level, std::string_view event,
+                               std::span<const log::Field> fields) const {
     if (stranger_.empty()) return log::write(level, event, fields);
     rationed_log().write(level, event, stranger_, fields);
 }
