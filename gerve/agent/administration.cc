@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "authz/base/log.h"
+#include "gerve/agent/repository/adoption.h"
 
 namespace gerve {
 namespace {
@@ -40,6 +41,18 @@ AdminResult dispatch(const Repositories& repositories, const Operation& operatio
     return {0, std::to_string(*bytes) + "\n", ""};
 }
 
+AdminResult dispatch_adoption(const Adoption& adoption, const Operation& operation) {
+    const RepoPath& repo = operation.repo;
+    const std::uint64_t id = operation.repo_id;
+    const auto text = [](const auto& found) { return found.text(); };
+    switch (operation.admin) {
+        case AdminAction::inspect: return result_of(adoption.inspect(repo, id, operation.source).map(text));
+        case AdminAction::adopt: return result_of(adoption.adopt(repo, id, operation.source));
+        default: break;
+    }
+    return result_of(adoption.inspect_tree(operation.source, operation.from).map(text));
+}
+
 std::string data_frame(grv1::FrameType type, const std::string& payload) {
     return payload.empty() ? "" : grv1::encode_frame(type, payload);
 }
@@ -49,7 +62,9 @@ std::string data_frame(grv1::FrameType type, const std::string& payload) {
 AdminResult perform_admin(const AgentConfig& config, const Operation& operation) {
     try {
         const Repositories repositories(config.root, config.layout, config.git, config.template_directory);
-        return dispatch(repositories, operation);
+        if (!adopts(operation.admin)) return dispatch(repositories, operation);
+        const AdoptionPlaces places{config.root, config.layout, config.adopt_from};
+        return dispatch_adoption(Adoption(places, repositories, config.git), operation);
     } catch (const std::exception& error) {
         return failed(Error{ErrorKind::internal, "", error.what()});
     }

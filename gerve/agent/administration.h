@@ -16,8 +16,7 @@ struct AdminResult {
     std::string error;   // for the standard error
 };
 
-// create, rename, remove, size, set_head or restore_ref. Blocks; does not throw. (fsck runs like a git
-// service, since it takes long.)
+// Every action but fsck, which takes long and so runs like a git service. Blocks; does not throw.
 [[nodiscard]] AdminResult perform_admin(const AgentConfig& config, const Operation& operation);
 
 // STDOUT and STDERR, where there is anything, and EXIT.

@@ -51,6 +51,20 @@ void read_identity(TomlTable& table, AgentConfig& config) {
     config.layout = table.choice("layout", layout_names, Layout::flat);
 }
 
+void read_adopt_from(TomlTable& table, AgentConfig& config) {
+    const auto directories = table.paths("adopt_from");
+    for (std::size_t i = 0; i < directories.size(); ++i) {
+        const std::string real = real_path(directories[i]);
+        if (real.empty()) {
+            table.complain("adopt_from", i, errno_text("cannot be used"));
+        } else if (!is_directory(real) || real == "/") {
+            table.complain("adopt_from", i, "must be a directory, and not the whole file system");
+        } else {
+            config.adopt_from.push_back(real);
+        }
+    }
+}
+
 bool read_listen(TomlTable& table, AgentConfig& config) {
     config.listen = table.texts("listen");
     bool tcp = false;
@@ -189,6 +203,7 @@ ConfigResult<AgentConfig> parse_agent_config(std::string text, const std::string
     AgentConfig config;
     config.file = name;
     read_identity(table, config);
+    read_adopt_from(table, config);
     const bool tcp = read_listen(table, config);
     read_ticket_keys(table, config, tcp);
     read_git(table, config);

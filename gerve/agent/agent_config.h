@@ -60,8 +60,9 @@ struct AgentConfig {
     std::vector<std::string> listen;  // endpoints; may be empty when a socket is inherited
     std::string root;                 // absolute, without symbolic links
     Layout layout = Layout::flat;
-    std::vector<TicketKey> ticket_keys;  // empty: unsigned OPENs, on unix sockets only
-    std::string standby_file;            // empty: none
+    std::vector<std::string> adopt_from;  // as root; repositories may be taken over from there
+    std::vector<TicketKey> ticket_keys;   // empty: unsigned OPENs, on unix sockets only
+    std::string standby_file;             // empty: none
     std::string git = "/usr/bin/git";
     std::string template_directory;  // of new repositories; empty: no hooks
     bool check_objects = true;       // that are pushed, as git fsck does

@@ -168,7 +168,8 @@ Ordered<AgentAnswer> call_agent(const Fd& connection, std::string_view open, std
         if (fail->code == grv1::FailCode::no_such_repository) return undone(Fate::missing, refusal(*fail));
         // No order goes to another endpoint when this one's disk cannot tell what is there.
         if (fail->code == grv1::FailCode::storage) return undone(Fate::refused, refusal(*fail));
-        return undone(fail->retryable ? Fate::elsewhere : Fate::refused, refusal(*fail));
+        return tl::make_unexpected(Undone{fail->retryable ? Fate::elsewhere : Fate::refused, refusal(*fail),
+                                          fail->code == grv1::FailCode::bad_request});
     }
     const grv1::Exit& exit = *reply->exit;
     reply->answer.status = exit.code == grv1::Exit::no_code ? 128 + exit.signal : static_cast<int>(exit.code);

@@ -23,7 +23,8 @@ enum class Fate {
 
 struct Undone {
     Fate fate;
-    std::string why;  // for the administrator
+    std::string why;             // for the administrator
+    bool misunderstood = false;  // FAIL 4: of a call that is new, an agent that is older
 };
 
 template <class T>

@@ -20,6 +20,14 @@ namespace {
 // It says nothing until it is done; a machine that is gone is noticed by the kernel.
 constexpr std::chrono::hours fsck_patience{24 * 7};
 
+// What a call names that is about none.
+constexpr std::string_view no_repository = "gerve-import/nothing";
+
+// Calls about a directory, which agents of 0.1.0 do not know. They begin without a repository in its place.
+bool is_adoption(std::string_view call) {
+    return call == "inspect" || call == "adopt" || call == "inspect-tree";
+}
+
 std::string storage_path(const RepoPath& repo) {
     return repo.text() + ".git";
 }
@@ -122,6 +130,44 @@ Ordered<FsckReport> FileServer::fsck(const RepoPath& repo, RepoId id, Repair rep
     return FsckReport{answer->status, answer->output + answer->errors};
 }
 
+Adoption FileServer::adoption_here(const Repositories& all) const {
+    return {{site_.config().local_agent_root(), Layout::flat, {}}, all, "/usr/bin/git"};
+}
+
+Ordered<Inspection> FileServer::inspect(const RepoPath& repo, std::optional<RepoId> id,
+                                        const std::string& directory) {
+    const auto said = ask_for_text(
+        {"inspect", repo, id.value_or(RepoId{}), directory, "",
+         [&](const Repositories& all, std::uint64_t number) {
+             return adoption_here(all).inspect(repo, number, directory).map([](const auto& found) {
+                 return as_answer(found.text());
+             });
+         }});
+    if (!said) return tl::make_unexpected(said.error());
+    if (auto found = Inspection::parse(*said)) return std::move(*found);
+    return undone(Fate::refused, "the file server sent an invalid answer: " + printable(*said));
+}
+
+Ordered<void> FileServer::adopt(const RepoPath& repo, RepoId id, const std::string& directory) {
+    return change({"adopt", repo, id, directory, "", [&](const Repositories& all, std::uint64_t number) {
+                       return adoption_here(all).adopt(repo, number, directory).map(no_words);
+                   }});
+}
+
+Ordered<TreePage> FileServer::inspect_tree(const std::string& directory, const std::string& from) {
+    const std::string argument = from.empty() ? directory : directory + "\n" + from;
+    const auto said =
+        ask_for_text({"inspect-tree", *RepoPath::parse(no_repository), RepoId{}, argument, "",
+                      [&](const Repositories& all, std::uint64_t) {
+                          return adoption_here(all).inspect_tree(directory, from).map([](const auto& page) {
+                              return as_answer(page.text());
+                          });
+                      }});
+    if (!said) return tl::make_unexpected(said.error());
+    if (auto page = TreePage::parse(*said)) return std::move(*page);
+    return undone(Fate::refused, "the file server sent an invalid list of repositories");
+}
+
 Ordered<void> FileServer::change(const Order& order) {
     const auto answer = carry_out(order);
     if (!answer) return tl::make_unexpected(answer.error());
@@ -164,6 +210,9 @@ Ordered<AgentAnswer> FileServer::carry_out(const Order& order) {
     }
     if (!done && done.error().fate == Fate::missing)
         done.error().why = name().text() + " does not have " + order.repo.text();
+    if (!done && done.error().misunderstood && is_adoption(order.name))
+        done.error().why +=
+            ": if the gerve-agent of " + name().text() + " is older than this gerve, upgrade it";
     return done;
 }
 
@@ -204,7 +253,7 @@ Ordered<AgentAnswer> FileServer::do_here(const Order& order) const {
     if (auto made = make_agent_files(site_.config()); !made)
         return undone(Fate::refused, explanation_of(made.error()));
     const std::string root = site_.config().local_agent_root();
-    if (order.name != "create") {
+    if (order.name != "create" && !is_adoption(order.name)) {
         const auto place = open_below(root, storage_path(order.repo));
         if (!place && place.error().kind == ErrorKind::denied) return undone(Fate::missing, "");
         if (!place) return undone(Fate::refused, describe(place.error()));

@@ -4,11 +4,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "authz/model/ids.h"
 #include "authz/model/repo_path.h"
 #include "authz/model/route.h"
+#include "gerve/agent/repository/adoption.h"
 #include "gerve/agent/repository/repositories.h"
 #include "gerve/cli/agent_call.h"
 #include "gerve/cli/site.h"
@@ -40,6 +42,15 @@ class FileServer {
     [[nodiscard]] Ordered<RestoredRef> restore_ref(const RepoPath& repo, RepoId id,
                                                    const RefRestoring& restoring);
 
+    // What is in a directory of the file server or, without one, in the repository's place. Without an id it
+    // has no number yet. Changes nothing.
+    [[nodiscard]] Ordered<Inspection> inspect(const RepoPath& repo, std::optional<RepoId> id,
+                                              const std::string& directory);
+    // Checks the directory again, and moves it to the repository's place.
+    [[nodiscard]] Ordered<void> adopt(const RepoPath& repo, RepoId id, const std::string& directory);
+    // One page of the repositories in a tree, from the `next` of the page before on. Changes nothing.
+    [[nodiscard]] Ordered<TreePage> inspect_tree(const std::string& directory, const std::string& from);
+
     // Bytes that its files take on the disk.
     [[nodiscard]] Ordered<std::uint64_t> size(const RepoPath& repo, RepoId id);
     // Waits for as long as git takes.
@@ -49,6 +60,7 @@ class FileServer {
     struct Order;
     [[nodiscard]] Ordered<void> change(const Order& order);
     [[nodiscard]] Ordered<std::string> ask_for_text(const Order& order);
+    [[nodiscard]] Adoption adoption_here(const Repositories& all) const;
     [[nodiscard]] std::chrono::days keep_lost() const;
     [[nodiscard]] Ordered<AgentAnswer> carry_out(const Order& order);
     [[nodiscard]] Ordered<AgentAnswer> ask(const Endpoint& endpoint, const Order& order);

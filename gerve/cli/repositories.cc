@@ -316,11 +316,13 @@ void declare_repositories(Command& root) {
                 [headed](Site& site) { return set_head(site, *headed); })
         .argument(path_name, "The repository", parsed(headed->repo))
         .argument("BRANCH", "An existing branch", word(headed->name));
+    declare_adoption(repo);
     declare_inspection(repo);
     declare_repository_history(repo);
     declare_ref_restoring(repo);
     declare_marks(repo);
     repo.examples({"gerve repo create alice/hello --public", "gerve repo list alice",
+                   "gerve repo adopt alice/site /srv/old/site.git --dry-run",
                    "gerve repo rename alice/hello greeting", "gerve repo set-head alice/greeting trunk",
                    "gerve repo archive alice/greeting", "gerve repo fsck alice/greeting bob/site",
                    "gerve repo history alice/greeting trunk", "gerve repo restore-ref alice/greeting trunk"});

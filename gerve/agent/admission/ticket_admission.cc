@@ -8,6 +8,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
+#include "gerve/agent/repository/adoption_source.h"
 #include "gerve/agent/repository/default_branch.h"
 #include "gerve/agent/repository/environment.h"
 #include "gerve/agent/repository/repository_check.h"
@@ -92,6 +93,9 @@ constexpr std::array action_names{
     ActionName{"size", AdminAction::size},
     ActionName{"set-head", AdminAction::set_head},
     ActionName{"restore-ref", AdminAction::restore_ref},
+    ActionName{"inspect", AdminAction::inspect},
+    ActionName{"adopt", AdminAction::adopt},
+    ActionName{"inspect-tree", AdminAction::inspect_tree},
 };
 
 AdminAction parse_action(std::string_view name) {
@@ -109,6 +113,20 @@ bool may_be_branch(std::string_view name) {
                return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f ||
                       std::string_view("*?[\\~^:").find(c) != std::string_view::npos;
            });
+}
+
+// The directory, and of a tree, behind a line feed, where to begin. Whether it may be taken is decided where
+// the disk is looked at, so that the administrator reads why not.
+Admitted<void> resolve_adoption(std::string_view argument, Operation& operation) {
+    const auto end = argument.find('\n');
+    operation.source = argument.substr(0, end);
+    if (end != std::string_view::npos) operation.from = argument.substr(end + 1);
+    const bool is_tree = operation.admin == AdminAction::inspect_tree;
+    const bool right = is_tree ? from_hex(operation.from).has_value() : end == std::string_view::npos;
+    if (!right || (is_tree && operation.source.empty()) ||
+        (!operation.source.empty() && !may_be_directory(operation.source)))
+        return refuse(FailCode::bad_request, "invalid directory '" + printable(argument) + "'");
+    return {};
 }
 
 Admitted<void> resolve_admin(const Open& open, Operation& operation) {
@@ -142,6 +160,7 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
         }
         operation.restoring = {std::string(words[0]), std::string(words[1])};
     }
+    if (adopts(operation.admin)) return resolve_adoption(open.admin_argument, operation);
     if (operation.admin != AdminAction::rename) return {};
     auto renamed = RepoPath::parse(open.admin_argument);
     if (!renamed || renamed->text() + ".git" != open.admin_argument) {
@@ -163,6 +182,11 @@ tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& er
 }
 
 }  // namespace
+
+bool adopts(AdminAction action) {
+    return action == AdminAction::inspect || action == AdminAction::adopt ||
+           action == AdminAction::inspect_tree;
+}
 
 tl::unexpected<Refusal> refuse(FailCode code, std::string why) {
     const bool retryable = code == FailCode::busy || code == FailCode::draining || code == FailCode::standby;
@@ -195,6 +219,8 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
     auto repo = parse_storage_path(open.storage_path, open.owner);
     if (!repo) return refuse(FailCode::bad_request, describe(repo.error()));
     auto directory = repository_directory(config.layout, *repo, open.repo_id);
+    // What is only looked at has no number yet.
+    if (!directory && adopts(parse_action(open.admin))) directory = "";
     if (!directory) return refuse(FailCode::bad_request, describe(directory.error()));
     Operation operation{.service = open.service,
                         .repo = std::move(*repo),
@@ -202,6 +228,8 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .new_repo = {},
                         .branch = {},
                         .restoring = {},
+                        .source = {},
+                        .from = {},
                         .directory = *directory,
                         .path = {},
                         .environment = {},
@@ -242,7 +270,7 @@ Error silent_disk(const std::string& path) {
 
 Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operation) {
     Place place;
-    if (operation.admin == AdminAction::create) return place;
+    if (operation.admin == AdminAction::create || adopts(operation.admin)) return place;
     auto directory = runs_git(operation) ? open_repository(config.root, operation.directory)
                                          : open_below(config.root, operation.directory);
     if (!directory) return refuse_place(operation, directory.error());

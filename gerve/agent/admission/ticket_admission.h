@@ -51,7 +51,22 @@ struct AdmissionTime {
 [[nodiscard]] Admitted<void> check_ticket(const ReceivedOpen& received, const AgentConfig& config,
                                           bool unix_socket, NonceCache& nonces, AdmissionTime now);
 
-enum class AdminAction { none, create, rename, remove, fsck, size, set_head, restore_ref };
+enum class AdminAction {
+    none,
+    create,
+    rename,
+    remove,
+    fsck,
+    size,
+    set_head,
+    restore_ref,
+    inspect,
+    adopt,
+    inspect_tree
+};
+
+// What is about taking over a directory, and begins without a repository in its place.
+[[nodiscard]] bool adopts(AdminAction action);
 
 // An OPEN in terms of this machine.
 struct Operation {
@@ -63,6 +78,8 @@ struct Operation {
     std::string branch;                  // set-head
     RefRestoring restoring;              // restore-ref
     Repair repair = Repair::no;          // fsck
+    std::string source;                  // inspect, adopt, inspect-tree: the directory; empty: the place
+    std::string from;                    // inspect-tree: where the page begins
     std::string object_format = "sha1";  // create
     std::string directory;               // relative to the root
     std::string path;                    // absolute

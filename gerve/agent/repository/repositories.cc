@@ -39,11 +39,15 @@ tl::unexpected<Error> exists_already(const RepoPath& repo) {
     return fail(ErrorKind::denied, repo.text() + " already exists");
 }
 
-// From one place below the root to another, never over something.
-Result<void> rename_exclusively(const std::string& from, const Fd& directory, const std::string& name,
-                                const RepoPath& repo) {
-    if (::renameat2(AT_FDCWD, from.c_str(), directory.get(), name.c_str(), RENAME_NOREPLACE) == 0) return {};
+// From one place to another, never over something. `from` is below `old_directory`.
+Result<void> rename_exclusively(int old_directory, const std::string& from, const Fd& directory,
+                                const std::string& name, const RepoPath& repo) {
+    if (::renameat2(old_directory, from.c_str(), directory.get(), name.c_str(), RENAME_NOREPLACE) == 0)
+        return {};
     if (errno == EEXIST || errno == ENOTEMPTY) return exists_already(repo);
+    if (errno == EXDEV)
+        return fail(ErrorKind::denied, from + " is on another file system than the place of " + repo.text() +
+                                           ": copy it there (`cp -a`), and adopt the copy");
     return internal_error(errno_text("cannot rename " + from));
 }
 
@@ -145,7 +149,7 @@ Result<void> Repositories::create(const RepoPath& repo, std::uint64_t id,
     auto made = initialise(fresh, object_format);
     if (made) {
         auto parent = make_parents(*relative);
-        made = parent ? rename_exclusively(fresh, *parent, last_name(*relative), repo)
+        made = parent ? rename_exclusively(AT_FDCWD, fresh, *parent, last_name(*relative), repo)
                       : Result<void>(pass_on(parent));
     }
     if (!made) {
@@ -153,6 +157,21 @@ Result<void> Repositories::create(const RepoPath& repo, std::uint64_t id,
         fs::remove_all(fresh, ignored);
     }
     return made;
+}
+
+Result<void> Repositories::take_in(const Fd& parent, const std::string& name, const RepoPath& repo,
+                                   std::uint64_t id) const {
+    const auto relative = repository_directory(layout_, repo, id);
+    if (!relative) return pass_on(relative);
+    const auto place = make_parents(*relative);
+    if (!place) return pass_on(place);
+    return rename_exclusively(parent.get(), name, *place, last_name(*relative), repo);
+}
+
+bool Repositories::has(const RepoPath& repo, std::uint64_t id) const {
+    const auto relative = repository_directory(layout_, repo, id);
+    struct stat status {};
+    return relative && ::lstat((root_ + "/" + *relative).c_str(), &status) == 0;
 }
 
 Result<void> Repositories::rename(const RepoPath& from, const RepoPath& to, std::uint64_t id) const {
@@ -163,7 +182,7 @@ Result<void> Repositories::rename(const RepoPath& from, const RepoPath& to, std:
     if (*old_place == *new_place) return {};
     auto parent = make_parents(*new_place);
     if (!parent) return pass_on(parent);
-    return rename_exclusively(root_ + "/" + *old_place, *parent, last_name(*new_place), to);
+    return rename_exclusively(AT_FDCWD, root_ + "/" + *old_place, *parent, last_name(*new_place), to);
 }
 
 Result<void> Repositories::remove(const RepoPath& repo, std::uint64_t id) const {

@@ -41,6 +41,14 @@ class Repositories {
     [[nodiscard]] Result<void> create(const RepoPath& repo, std::uint64_t id,
                                       const std::string& object_format = "sha1") const;
 
+    // Moves the directory `name` in `parent` to the repository's place, over nothing. Denied also when it is
+    // on another file system.
+    [[nodiscard]] Result<void> take_in(const Fd& parent, const std::string& name, const RepoPath& repo,
+                                       std::uint64_t id) const;
+
+    // Whether anything is in the repository's place; not when nobody can tell.
+    [[nodiscard]] bool has(const RepoPath& repo, std::uint64_t id) const;
+
     // With layout hashed-id there is nothing to do, but the repository must exist.
     [[nodiscard]] Result<void> rename(const RepoPath& from, const RepoPath& to, std::uint64_t id) const;
 

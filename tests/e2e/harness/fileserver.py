@@ -21,7 +21,8 @@ standby_file = "{standby}"
 
 
 class FileServer:
-    """keys: how many, or which. root: one that another agent may serve as well. prefix: before its command line."""
+    """keys: how many, or which. root: one that another agent may serve as well. prefix: before its command line.
+    more: further lines of its configuration."""
 
     def __init__(self, directory: Path, name: str = "fs1", keys: int | list[TicketKey] = 1, *,
                  root: Path | None = None, layout: str = "flat", host: str = "127.0.0.1",
@@ -30,6 +31,7 @@ class FileServer:
         self.prefix = prefix or []
         self.name = name
         self.layout = layout
+        self.more = ""
         self.root = root or directory / "repositories"
         self.standby = directory / "standby"
         self.socket = str(directory / "agent.sock")
@@ -59,6 +61,7 @@ class FileServer:
                 standby=self.standby,
                 keys=", ".join(f'"{file}"' for file in files),
             )
+            + self.more
         )
         Path(self.socket).unlink(missing_ok=True)  # of one that was killed
         argv = [*self.prefix, "setpriv", "--pdeathsig", "TERM", str(program("gerve-agent")), "-c", str(config)]
