@@ -81,8 +81,9 @@ class AdoptionCheck {
         if (!facts.open_to_all.empty())
             refuse("everybody may write to " + printable(facts.open_to_all) + " in it: `chmod -R o-w " +
                    shown + "`");
-        if (facts.foreign == 0 && !facts.unreadable.empty())
-            refuse("cannot read " + printable(facts.unreadable) + " in it: `chmod -R u+rwX " + shown + "`");
+        if (facts.foreign == 0 && !facts.unusable.empty())
+            refuse("git cannot read and write in " + printable(facts.unusable) + " in it: `chmod -R u+rwX " +
+                   shown + "`");
         if (!facts.odd_link.empty())
             refuse(printable(facts.odd_link) + " is a symbolic link: put what it points to in its place");
         if (!facts.odd_file.empty())

@@ -49,11 +49,9 @@ Result<AdoptionSource> find_source(const AdoptionPlaces& places, std::string_vie
     const std::string shown = printable(directory);
     if (!may_be_directory(directory))
         return client_error(shown + " is not an absolute path without . and ..");
-    std::vector<std::string> bases = places.from;
-    bases.push_back(places.root);
-    // The root may lie in one of the others, and the other way round: the innermost counts.
-    std::sort(bases.begin(), bases.end(),
-              [](const auto& one, const auto& other) { return one.size() > other.size(); });
+    // The root first: what lies in it is the agent's, even if one of the others has it too.
+    std::vector<std::string> bases{places.root};
+    bases.insert(bases.end(), places.from.begin(), places.from.end());
     for (const std::string& base : bases) {
         if (!is_below(directory, base)) continue;
         AdoptionSource source{base,

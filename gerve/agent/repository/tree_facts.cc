@@ -39,7 +39,7 @@ class RepositoryWalk {
     Result<void> not_read(const std::string& prefix) {
         if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return {};  // gone meanwhile
         if (errno != EACCES && errno != EPERM) return unavailable(errno_text("cannot read " + prefix));
-        note(facts_.unreadable, prefix.empty() ? "." : prefix);
+        note(facts_.unusable, prefix.empty() ? "." : prefix);
         return {};
     }
 
@@ -66,6 +66,7 @@ class RepositoryWalk {
         constexpr std::uint64_t block = 512;  // the unit of st_blocks (stat(2))
         facts_.bytes += static_cast<std::uint64_t>(status.st_blocks) * block;
         if (!S_ISLNK(status.st_mode) && (status.st_mode & S_IWOTH) != 0) note(facts_.open_to_all, path);
+        if (S_ISDIR(status.st_mode) && (status.st_mode & S_IRWXU) != S_IRWXU) note(facts_.unusable, path);
         if (status.st_uid == ::geteuid()) return;
         if (facts_.foreign++ > 0) return;
         facts_.foreign_name = path;

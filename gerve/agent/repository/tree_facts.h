@@ -21,7 +21,7 @@ struct TreeFacts {
     std::string odd_link;     // a symbolic link that is neither HEAD nor in hooks
     std::string odd_file;     // neither a file nor a directory nor a link
     std::string mounted;      // on another file system than the repository
-    std::string unreadable;   // a directory that this process may not read
+    std::string unusable;     // a directory in which its owner may not read and write, or that cannot be read
 };
 
 // Follows no link and leaves no file system. `directory` may be O_PATH. Files may come and go meanwhile.

@@ -132,6 +132,10 @@ def spoil_mode(place: Path, _old: Path) -> None:
     (place / "objects").chmod(0o777)
 
 
+def spoil_writing(place: Path, _old: Path) -> None:
+    (place / "refs/heads").chmod(0o555)
+
+
 def spoil_fifo(place: Path, _old: Path) -> None:
     os.mkfifo(place / "refs/pipe")
 
@@ -147,6 +151,7 @@ SPOILT = {
     "alternates": (spoil_alternates, "it takes objects from another repository (objects/info/alternates): `git -C "),
     "link": (spoil_link, "objects is a symbolic link"),
     "mode": (spoil_mode, "everybody may write to objects in it: `chmod -R o-w "),
+    "read-only": (spoil_writing, "git cannot read and write in refs/heads in it: `chmod -R u+rwX "),
     "fifo": (spoil_fifo, "refs/pipe is neither a file nor a directory"),
     "work tree": (configure("core.worktree", "/tmp"), "it has a work tree (core.worktree in its config)"),
     "not bare": (configure("core.bare", "false"), "it is not bare (core.bare)"),
@@ -177,8 +182,8 @@ def test_the_remedies_that_are_told_help(house):
     alice = house.owner()
     house.lies_in(house.old / "other.git")
     place = house.lost(alice)
-    for spoil, _ in (SPOILT["owner"], SPOILT["mode"], SPOILT["alternates"], SPOILT["work tree"]):
-        spoil(place, house.old)
+    for what in ("owner", "mode", "alternates", "work tree", "read-only"):
+        SPOILT[what][0](place, house.old)
     configure("include.path", "/dev/null")(place, house.old)
     told = house.gerve("repo", "adopt", f"{alice.login}/site", place, exit=1).stderr
     remedies = told.split("`")[1::2]

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <vector>
 
@@ -56,7 +58,8 @@ TEST_CASE(
     CHECK(find_source(places, "/srv/old/a/b.git")->base == "/srv/old");
     CHECK(find_source(places, "/srv/old/a/b.git")->relative == "a/b.git");
     CHECK(find_source(places, "/srv/git/x.git")->base == "/srv/git");
-    CHECK(find_source(places, "/srv/git/inner/x.git")->base == "/srv/git/inner");
+    CHECK(find_source(places, "/srv/git/inner/x.git")->relative == "inner/x.git");
+    CHECK(find_source({"/srv/git", Layout::flat, {"/srv"}}, "/srv/git/o/r.git")->base == "/srv/git");
     CHECK(find_source(places, "/srv/old")->relative.empty());
     for (const char* kept : {"/srv/git/.gerve/deleted-1.git", "/srv/git/@hashed/aa/bb/cc.git"})
         CHECK(find_source(places, kept).error().kind == ErrorKind::denied);
@@ -127,6 +130,30 @@ TEST_CASE("what is in the place of another stays, and so does what was to go the
     REQUIRE_FALSE(done);
     CHECK(done.error().told.find("there is a repository in the place of o/r already") == 0);
     CHECK(fs::exists(path + "/HEAD"));
+}
+
+TEST_CASE("what was put in the place of what was checked is not taken") {
+    const Places places;
+    const std::string path = places.make("one.git");
+    const std::string other = places.make("other.git");
+    // The last that the check does is to ask git; this one changes the directories behind it.
+    const std::string git = places.directory.path + "/git";
+    std::ofstream(git) << "#!/bin/sh\n/usr/bin/git \"$@\"\nended=$?\ncase \"$*\" in *rev-parse*)\n"
+                       << "mv " << path << " " << path << ".was; mv " << other << " " << path
+                       << ";;\nesac\nexit $ended\n";
+    fs::permissions(git, fs::perms::owner_all);
+    const Adoption slow(places.places, Repositories(places.root, Layout::flat), git);
+    const auto inode = [](const std::string& of) {
+        struct stat status {};
+        REQUIRE(::stat(of.c_str(), &status) == 0);
+        return status.st_ino;
+    };
+    const auto replaced = inode(other);
+    const auto done = slow.adopt(named("o/r"), 0, path);
+    REQUIRE_FALSE(done);
+    CHECK(describe(done.error()).find("was replaced while it was checked") != std::string::npos);
+    CHECK(inode(path) == replaced);
+    CHECK_FALSE(fs::exists(places.root + "/o/r.git"));
 }
 
 TEST_CASE("the configuration of a repository is judged") {
