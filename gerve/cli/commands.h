@@ -19,6 +19,8 @@ void declare_repository_history(Command& repo);     // repo history
 void declare_ref_restoring(Command& repo);          // repo restore-ref
 void declare_import(Command& root);                 // import
 void declare_import_repositories(Command& import);  // import repositories
+void declare_import_gitolite(Command& import);      // import gitolite
+void declare_import_keys(Command& import);          // import authorized-keys
 void declare_limits(Command& root);                 // limit
 void declare_access(Command& root);                 // access
 void declare_access_review(Command& access);        // access review

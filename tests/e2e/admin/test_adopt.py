@@ -14,7 +14,7 @@ import pytest
 from harness.audit import events
 from harness.grv1 import ADMIN, FAIL, FAIL_AUTHENTICATION, FAIL_BAD_REQUEST, converse, frame, new_ticket_key
 from harness.site import Repository
-from harness.takeover import is_served, real, running_house
+from harness.adoption import is_served, real, running_house
 
 NOBODY = 65534
 

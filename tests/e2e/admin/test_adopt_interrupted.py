@@ -8,7 +8,7 @@ import pytest
 
 from harness.processes import wait_until
 from harness.programs import program
-from harness.takeover import in_front, is_served, real, running_house, tree_of
+from harness.adoption import in_front, is_served, real, running_house, tree_of
 
 
 @pytest.fixture(scope="module")

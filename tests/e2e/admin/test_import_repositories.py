@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.audit import events
-from harness.takeover import is_served, running_house, tree_of
+from harness.adoption import is_served, running_house, tree_of
 
 
 @pytest.fixture(scope="module")
