@@ -27,7 +27,7 @@ class AccountState {
     [[nodiscard]] bool is_new(const Login& login) const { return added_.contains(login); }
 
     ImportSteps steps;
-    Findings findings;
+    ImportFindings findings;
 
   private:
     Site& site_;

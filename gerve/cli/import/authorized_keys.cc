@@ -84,7 +84,7 @@ bool is_without_effect(std::string_view name) {
     return std::ranges::find(names, name) != names.end();
 }
 
-int number_at(std::string_view digits, std::size_t at, std::size_t size) {
+int time_part(std::string_view digits, std::size_t at, std::size_t size) {
     return static_cast<int>(parse_decimal(digits.substr(at, size)).value_or(0));
 }
 
@@ -231,12 +231,12 @@ Result<UnixMillis> parse_expiry_time(std::string_view text) {
     const bool fits = digits.size() == 8 || digits.size() == 12 || digits.size() == 14;
     if (!fits || !parse_decimal(digits)) return client_error("expiry-time must be YYYYMMDD[HHMM[SS]][Z]");
     std::tm time{};
-    time.tm_year = number_at(digits, 0, 4) - 1900;
-    time.tm_mon = number_at(digits, 4, 2) - 1;
-    time.tm_mday = number_at(digits, 6, 2);
-    if (digits.size() > 8) time.tm_hour = number_at(digits, 8, 2);
-    if (digits.size() > 8) time.tm_min = number_at(digits, 10, 2);
-    if (digits.size() == 14) time.tm_sec = number_at(digits, 12, 2);
+    time.tm_year = time_part(digits, 0, 4) - 1900;
+    time.tm_mon = time_part(digits, 4, 2) - 1;
+    time.tm_mday = time_part(digits, 6, 2);
+    if (digits.size() > 8) time.tm_hour = time_part(digits, 8, 2);
+    if (digits.size() > 8) time.tm_min = time_part(digits, 10, 2);
+    if (digits.size() == 14) time.tm_sec = time_part(digits, 12, 2);
     time.tm_isdst = -1;
     const std::tm given = time;
     const std::time_t seconds = is_utc ? ::timegm(&time) : ::mktime(&time);

@@ -10,7 +10,7 @@
 #include "authz/base/clock.h"
 #include "authz/model/login.h"
 #include "authz/model/public_key.h"
-#include "gerve/cli/import/finding.h"
+#include "gerve/cli/import/import_finding.h"
 
 namespace gerve {
 
@@ -49,7 +49,7 @@ struct AuthorizedKey {
 
 struct AuthorizedPlan {
     std::vector<AuthorizedKey> keys;
-    Findings findings;  // lines that are not taken, and options that are not kept
+    ImportFindings findings;  // lines that are not taken, and options that are not kept
 };
 
 [[nodiscard]] AuthorizedPlan plan_authorized_keys(const std::string& file, std::string_view content,

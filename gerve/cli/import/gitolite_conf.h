@@ -41,7 +41,7 @@ struct GitoliteConf {
     std::map<std::string, FilePlace> repo_lines;                       // where each was first named
     std::map<std::string, FilePlace> group_lines;                      // likewise
     std::map<FilePlace, std::string> lines;
-    Findings warnings;  // what gitolite itself passes over
+    ImportFindings warnings;  // what gitolite itself passes over
 
     [[nodiscard]] bool is_member(const std::string& group, const std::string& name) const;
     [[nodiscard]] const std::string& line_at(const FilePlace& place) const { return lines.at(place); }

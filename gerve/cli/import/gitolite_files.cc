@@ -22,12 +22,24 @@ std::string identity_of(const std::string& path) {
     return std::to_string(status.st_dev) + "/" + std::to_string(status.st_ino);
 }
 
-// As Perl's glob(): braces, names without wildcards as they are, and in alphabetical order without regard to
-// case.
-std::vector<std::string> paths_by(const std::string& pattern) {
+// A directory whose name has wildcards in it is that directory.
+std::string without_wildcards(const std::string& directory) {
+    std::string text;
+    for (const char c : directory) {
+        if (std::string_view("*?[]{}\\,").find(c) != std::string_view::npos) text += '\\';
+        text += c;
+    }
+    return text;
+}
+
+// As Perl's glob(): with braces, and in alphabetical order without regard to case. What has no wildcards is a
+// name.
+std::vector<std::string> paths_by(const std::string& directory, const std::string& pattern) {
+    const std::string before = directory.empty() || pattern.starts_with('/') ? "" : directory + "/";
+    if (pattern.find_first_of("*?[{\\") == std::string::npos) return {before + pattern};
     glob_t found{};
     std::vector<std::string> paths;
-    if (::glob(pattern.c_str(), GLOB_BRACE | GLOB_NOMAGIC, nullptr, &found) == 0)
+    if (::glob((without_wildcards(before) + pattern).c_str(), GLOB_BRACE, nullptr, &found) == 0)
         paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     ::globfree(&found);
     std::ranges::sort(paths, {}, [](const std::string& path) { return std::pair(fold_case(path), path); });
@@ -39,9 +51,9 @@ std::vector<std::string> paths_by(const std::string& pattern) {
 ConfFiles files_beside(const std::string& conf) {
     const std::string directory = std::filesystem::path(conf).parent_path().string();
     const auto find = [conf, directory](const std::string& pattern) {
-        const bool is_whole = pattern == conf || pattern.starts_with('/') || directory.empty();
+        if (pattern == conf) return std::vector<ConfFiles::Found>{{conf, identity_of(conf)}};
         std::vector<ConfFiles::Found> files;
-        for (const std::string& path : paths_by(is_whole ? pattern : directory + "/" + pattern))
+        for (const std::string& path : paths_by(directory, pattern))
             files.push_back({path, identity_of(path)});
         return files;
     };

@@ -16,11 +16,11 @@ std::size_t lines_in(std::string_view content) {
     return static_cast<std::size_t>(ends) + (content.empty() || content.ends_with('\n') ? 0 : 1);
 }
 
-Finding unusable(const KeydirFile& file, std::string why, ImportEffect effect) {
+ImportFinding unusable(const KeydirFile& file, std::string why, ImportEffect effect) {
     return {{file.path, 0}, gitolite_user_of(file.path), std::move(why), effect, {}};
 }
 
-std::optional<PublicKey> take_key(const KeydirFile& file, Findings& findings) {
+std::optional<PublicKey> take_key(const KeydirFile& file, ImportFindings& findings) {
     const std::size_t lines = lines_in(file.content);
     if (lines != 1 && !is_private_key(file.content)) {
         findings.push_back(

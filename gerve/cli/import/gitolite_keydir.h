@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "authz/model/public_key.h"
-#include "gerve/cli/import/finding.h"
+#include "gerve/cli/import/import_finding.h"
 
 namespace gerve {
 
@@ -23,7 +23,7 @@ struct KeydirKey {
 
 struct Keydir {
     std::map<std::string, std::vector<KeydirKey>> users;  // also those of whom no key can be taken
-    Findings findings;                                    // files and keys that are not taken
+    ImportFindings findings;                              // files and keys that are not taken
 };
 
 // alice.pub, work/alice.pub, alice@laptop.pub: alice. alice@example.com.pub: alice@example.com.

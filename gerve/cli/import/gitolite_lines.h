@@ -9,7 +9,7 @@
 
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
-#include "gerve/cli/import/finding.h"
+#include "gerve/cli/import/import_finding.h"
 
 namespace gerve {
 
@@ -33,7 +33,7 @@ struct ConfFiles {
 
 struct ConfText {
     std::vector<ConfLine> lines;
-    Findings warnings;                    // what gitolite passes over with a warning
+    ImportFindings warnings;              // what gitolite passes over with a warning
     std::vector<ConfigProblem> problems;  // what it stops at, or what Gerve cannot be sure of
 };
 

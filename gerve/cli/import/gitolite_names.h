@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "authz/model/repo_path.h"
-#include "gerve/cli/import/finding.h"
 #include "gerve/cli/import/gitolite_access.h"
 #include "gerve/cli/import/gitolite_keydir.h"
+#include "gerve/cli/import/import_finding.h"
 
 namespace gerve {
 
@@ -32,7 +32,7 @@ class GitoliteNames final {
     [[nodiscard]] const Login* login_of(const std::string& user) const;
     [[nodiscard]] const RepoPath* path_of(const std::string& repository) const;
     [[nodiscard]] const std::map<std::string, Login>& logins() const { return logins_; }
-    [[nodiscard]] const Findings& findings() const { return findings_; }
+    [[nodiscard]] const ImportFindings& findings() const { return findings_; }
     // The owner, and what stands before the '/' of the others.
     [[nodiscard]] std::set<Login> organizations() const;
 
@@ -44,7 +44,7 @@ class GitoliteNames final {
     const ImportChoices& choices_;
     std::map<std::string, Login> logins_;
     std::map<std::string, RepoPath> paths_;
-    Findings findings_;
+    ImportFindings findings_;
 };
 
 }  // namespace gerve

@@ -16,23 +16,23 @@ Access access_before(const GitoliteReach& reach) {
     return reach.writes ? Access::write : reach.reads ? Access::read : Access::none;
 }
 
-// Findings of one kind at one place are one finding, with all its cases.
+// ImportFindings of one kind at one place are one finding, with all its cases.
 class CaseBook {
   public:
     explicit CaseBook(const GitoliteConf& conf) : conf_(conf) {}
 
     void add(const FilePlace& place, const std::string& why, ImportEffect effect, AccessCase one) {
-        Finding& finding = found_[{place, why}];
+        ImportFinding& finding = found_[{place, why}];
         if (finding.cases.empty()) finding = {place, conf_.line_at(place), why, effect, {}};
         finding.cases.push_back(std::move(one));
     }
-    void move_to(Findings& findings) {
+    void move_to(ImportFindings& findings) {
         for (auto& [key, finding] : found_) findings.push_back(std::move(finding));
     }
 
   private:
     const GitoliteConf& conf_;
-    std::map<std::pair<FilePlace, std::string>, Finding> found_;
+    std::map<std::pair<FilePlace, std::string>, ImportFinding> found_;
 };
 
 class Planner {
@@ -58,12 +58,12 @@ class Planner {
         }
         list_lines();
         cases_.move_to(plan_.findings);
-        std::ranges::stable_sort(plan_.findings, {}, &Finding::place);
+        std::ranges::stable_sort(plan_.findings, {}, &ImportFinding::place);
         return std::move(plan_);
     }
 
   private:
-    void append(const Findings& more) {
+    void append(const ImportFindings& more) {
         plan_.findings.insert(plan_.findings.end(), more.begin(), more.end());
     }
 

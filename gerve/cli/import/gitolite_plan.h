@@ -41,7 +41,7 @@ struct GitolitePlan {
     std::vector<PlannedKey> keys;
     TeamMembers teams;
     std::vector<PlannedRepository> repositories;
-    Findings findings;
+    ImportFindings findings;
 };
 
 [[nodiscard]] GitolitePlan plan_gitolite(const GitoliteConf& conf, const GitoliteAccess& access,

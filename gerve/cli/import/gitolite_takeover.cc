@@ -15,8 +15,10 @@ class Comparison {
 
     GitoliteTakeover make() {
         for (const Login& organization : plan_.organizations)
-            take_account(organization, AccountKind::organization, "its repositories are not taken over");
-        for (const Login& user : plan_.users) take_account(user, AccountKind::user, "no keys and no access");
+            take_account(organization, AccountKind::organization, "its repositories get no access");
+        for (const Login& user : plan_.users)
+            take_account(user, AccountKind::user,
+                         "no keys and no access (--user gives the user another login)");
         const bool uses_recorded = site_.config().audit.enabled;
         for (const PlannedKey& one : plan_.keys) {
             if (is_there(one.login, AccountKind::user))
@@ -27,7 +29,7 @@ class Comparison {
         std::ranges::move(accounts_.steps, std::back_inserter(out_.steps));
         std::ranges::move(steps_, std::back_inserter(out_.steps));
         out_.findings = plan_.findings;
-        for (Findings* more : {&accounts_.findings, &findings_})
+        for (ImportFindings* more : {&accounts_.findings, &findings_})
             std::ranges::move(*more, std::back_inserter(out_.findings));
         return std::move(out_);
     }
@@ -37,10 +39,12 @@ class Comparison {
 
     void take_account(const Login& login, AccountKind kind, const std::string& otherwise) {
         if (accounts_.need_account(login, kind)) return;
-        const char* noun = kind == AccountKind::user ? "user" : "organisation";
-        find(login.text(),
-             "Gerve has this name already, and it is not of " + std::string(noun) + ": " + otherwise,
-             ImportEffect::less);
+        const bool is_user = kind == AccountKind::user;
+        const std::string why = "this name is taken in Gerve, and not by " +
+                                std::string(is_user ? "a user" : "an organisation") + ": ";
+        if (login == plan_.owner)
+            throw Stop{refused_status, login.text() + ": " + why + "name another organisation with --owner"};
+        find(login.text(), why + otherwise, ImportEffect::less);
     }
 
     // A team that has more members than the group would give them access: it is left alone.
@@ -179,7 +183,7 @@ class Comparison {
     AccountState accounts_;
     TeamMembers teams_;  // those that can be used
     ImportSteps steps_;  // after those of accounts_
-    Findings findings_;
+    ImportFindings findings_;
     GitoliteTakeover out_;
 };
 

@@ -9,7 +9,7 @@ namespace gerve {
 
 struct GitoliteTakeover {
     ImportSteps steps;
-    Findings findings;                              // of the plan, and of what is in Gerve already
+    ImportFindings findings;                        // of the plan, and of what is in Gerve already
     std::vector<const PlannedRepository*> missing;  // not in Gerve: access to them is given in a later run
 };
 

@@ -52,7 +52,7 @@ int import_authorized_keys(Site& site, const AuthorizedValues& values) {
     AuthorizedPlan plan =
         plan_authorized_keys(values.file, content, {values.user, values.ignore_from, is_user, unix_now()});
     add_missing(accounts, plan, site.config().audit.enabled);
-    Findings findings = std::move(plan.findings);
+    ImportFindings findings = std::move(plan.findings);
     std::ranges::move(accounts.findings, std::back_inserter(findings));
     if (!values.json) {
         print_steps(accounts.steps);

@@ -41,7 +41,7 @@ std::string some_of(const std::set<std::string>& names) {
     return text;
 }
 
-std::string cases_text(const Finding& finding) {
+std::string cases_text(const ImportFinding& finding) {
     std::set<std::string> users;
     std::set<std::string> repositories;
     for (const AccessCase& one : finding.cases) {
@@ -80,10 +80,10 @@ void print_steps(const ImportSteps& steps) {
     }
 }
 
-void print_findings(const Findings& findings) {
+void print_findings(const ImportFindings& findings) {
     if (findings.empty()) return;
     std::printf("\nNot taken over as it is (less, more: what Gerve gives in comparison):\n");
-    for (const Finding& one : findings) {
+    for (const ImportFinding& one : findings) {
         const std::string text = one.place.text() + ": " + one.what + "\n    " +
                                  std::string(name_in(import_effect_names, one.effect)) + ": " + one.why +
                                  cases_text(one);
@@ -98,9 +98,9 @@ Json steps_json(const ImportSteps& steps) {
     return out;
 }
 
-Json findings_json(const Findings& findings) {
+Json findings_json(const ImportFindings& findings) {
     Json out = Json::array();
-    for (const Finding& one : findings) {
+    for (const ImportFinding& one : findings) {
         Json entry{{"file", one.place.file}, {"line", one.place.line == 0 ? Json() : Json(one.place.line)},
                    {"what", one.what},       {"effect", name_in(import_effect_names, one.effect)},
                    {"why", one.why},         {"cases", Json::array()}};

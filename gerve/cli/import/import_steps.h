@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "authz/base/result.h"
-#include "gerve/cli/import/finding.h"
+#include "gerve/cli/import/import_finding.h"
 #include "gerve/cli/output.h"
 
 namespace gerve {
@@ -31,8 +31,8 @@ using ImportSteps = std::vector<ImportStep>;
 
 // What is to be done, and what differs: for people, and as members of `out`.
 void print_steps(const ImportSteps& steps);
-void print_findings(const Findings& findings);
+void print_findings(const ImportFindings& findings);
 [[nodiscard]] Json steps_json(const ImportSteps& steps);
-[[nodiscard]] Json findings_json(const Findings& findings);
+[[nodiscard]] Json findings_json(const ImportFindings& findings);
 
 }  // namespace gerve

@@ -264,6 +264,8 @@ def test_an_import_that_is_refused_in_part_goes_on_where_it_stopped(private_site
                                   for finding in report["findings"])
     logins = {account["login"] for account in site.gerve_json("user", "list")}
     assert {"ann", "cid", "acme"} <= logins
+    site.gerve("import", "gitolite", gitolite.conf, gitolite.keydir, "--owner", "ann", exit=1,
+               says="ann: this name is taken in Gerve, and not by an organisation")
     site.gerve("user", "remove", "bob")
     steps = run_import(site, gitolite, "--owner", "acme", "--yes")["changes"]
     assert all("bob" in step["arguments"] for step in steps) and len(steps) >= 3

@@ -43,7 +43,7 @@ std::string grants_in(const GitolitePlan& plan, std::size_t repository = 0) {
 
 // The finding about it, as "effect: why".
 std::string finding_at(const GitolitePlan& plan, const std::string& place, const std::string& what = "") {
-    for (const Finding& one : plan.findings) {
+    for (const ImportFinding& one : plan.findings) {
         if (one.place.text() == place && (what.empty() || one.what == what))
             return std::string(name_in(import_effect_names, one.effect)) + ": " + one.why;
     }
@@ -132,7 +132,7 @@ TEST_CASE("what the daemon exports becomes public, with those who could not read
     const auto plan = plan_of(conf, {"a", "b"});
     CHECK(plan.repositories[0].is_public);
     bool listed = false;
-    for (const Finding& one : plan.findings) {
+    for (const ImportFinding& one : plan.findings) {
         if (one.effect != ImportEffect::more) continue;
         listed = true;
         REQUIRE(one.cases.size() == 1);

@@ -32,7 +32,7 @@ struct AccessCase {
     Access after = Access::none;   // in Gerve
 };
 
-struct Finding {
+struct ImportFinding {
     FilePlace place;
     std::string what;  // the line, the file or the name; text from outside
     std::string why;   // with the remedy, if there is one; may hold names from outside
@@ -40,6 +40,6 @@ struct Finding {
     std::vector<AccessCase> cases;  // may be empty
 };
 
-using Findings = std::vector<Finding>;
+using ImportFindings = std::vector<ImportFinding>;
 
 }  // namespace gerve
