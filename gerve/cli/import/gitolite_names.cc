@@ -77,7 +77,7 @@ Result<RepoPath> GitoliteNames::choose_path(const std::string& repository) const
     std::string name = repository.substr(slash == std::string::npos ? 0 : slash + 1);
     if (choices_.flatten) std::ranges::replace(name, '/', '-');
     if (name.find('/') != std::string::npos)
-        return client_error("Gerve has OWNER/NAME alone (--flatten makes it " + owner + "/" +
+        return client_error("Gerve names repositories OWNER/NAME (--flatten makes it " + owner + "/" +
                             printable(name.substr(0, name.find('/'))) + "-…)");
     const auto login = Login::parse(owner);
     if (!login) return client_error("not a login of Gerve: " + printable(owner));

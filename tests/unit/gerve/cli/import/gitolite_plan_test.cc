@@ -57,8 +57,8 @@ TEST_CASE("a repository belongs to the organisation, or to what its name begins 
     const auto plan = plan_of(conf, {"u"});
     CHECK(paths_of(plan) == "foo=org/foo team/bar=team/bar ");
     CHECK(plan.organizations == std::set<Login>{login("org"), login("team")});
-    CHECK(
-        finding_at(plan, "gitolite.conf:1", "repo team/a/b").starts_with("less: Gerve has OWNER/NAME alone"));
+    CHECK(finding_at(plan, "gitolite.conf:1", "repo team/a/b")
+              .starts_with("less: Gerve names repositories OWNER/NAME"));
     ImportChoices choices = choices_for();
     choices.flatten = true;
     CHECK(paths_of(plan_of(conf, {"u"}, choices)) == "foo=org/foo team/a/b=team/a-b team/bar=team/bar ");
