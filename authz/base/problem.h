@@ -6,6 +6,12 @@
 
 namespace gerve {
 
+// Where something stands in a file; line 0: in none.
+struct TextPlace {
+    unsigned line = 0;    // from 1
+    unsigned column = 0;  // from 1, in characters
+};
+
 struct ConfigProblem {
     std::string file;
     unsigned line = 0;    // from 1; 0: no place

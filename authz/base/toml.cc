@@ -11,6 +11,7 @@
 
 #include "authz/base/nearest.h"
 #include "authz/base/text.h"
+#include "authz/base/toml_text.h"
 #include "authz/base/units.h"
 
 namespace gerve {
@@ -18,50 +19,28 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string in_quotes(std::string_view text) {
-    return '"' + printable(text, 80) + '"';
+// Without the numbers of its tables: those of one list have the same keys, and problems name the place.
+template <class Step>
+std::string dotted(const std::vector<Step>& path, std::string_view key) {
+    std::string out;
+    for (const Step& step : path) out += step.key + ".";
+    return out + printable(key, 80);
 }
 
-std::string dotted(const std::vector<std::string>& path, std::string_view key) {
-    std::string out;
-    for (const std::string& part : path) out += part + ".";
-    return out + printable(key, 80);
+TextPlace place_of(const toml::node* node) {
+    if (node == nullptr) return {};
+    return {node->source().begin.line, node->source().begin.column};
 }
 
 // What a node is, as a person would say it.
 std::string describe_node(const toml::node& node) {
-    if (const auto* text = node.as_string()) return in_quotes(text->get());
+    if (const auto* text = node.as_string()) return toml_quoted(text->get());
     if (const auto* number = node.as_integer()) return std::to_string(number->get());
     if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
     if (node.is_array()) return "a list";
     if (node.is_table()) return "a table";
     if (node.is_floating_point()) return "a fraction";
     return "a date or time";
-}
-
-bool has_control_character(std::string_view text, Lines lines) {
-    return std::any_of(text.begin(), text.end(), [lines](unsigned char c) {
-        return c == 0x7f || (c < 0x20 && (lines == Lines::one || (c != '\n' && c != '\t')));
-    });
-}
-
-std::vector<std::string> split_lines(const std::string& text) {
-    std::vector<std::string> lines;
-    for (std::string_view line : split(text, '\n')) {
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        lines.emplace_back(line);
-    }
-    return lines;
-}
-
-std::string list_of(std::span<const std::string_view> choices) {
-    std::string out;
-    std::size_t left = choices.size();
-    for (const std::string_view choice : choices) {
-        out += '"' + std::string(choice) + '"';
-        if (--left > 0) out += left == 1 ? " or " : ", ";
-    }
-    return out;
 }
 
 }  // namespace
@@ -75,10 +54,11 @@ struct TomlReader::Document {
     std::vector<ConfigProblem> problems;
     std::map<std::string, std::set<std::string>> known;  // keys asked for, by "a.b." of their table
 
-    [[nodiscard]] const toml::table* find_table(const std::vector<std::string>& path) const {
+    [[nodiscard]] const toml::table* find_table(const TomlTable::Path& path) const {
         const toml::table* here = &root;
-        for (const std::string& part : path) {
-            const toml::node* next = here->get(part);
+        for (const auto& [key, index] : path) {
+            const toml::node* next = here->get(key);
+            if (next != nullptr && index) next = next->is_array() ? next->as_array()->get(*index) : nullptr;
             here = next == nullptr ? nullptr : next->as_table();
             if (here == nullptr) return nullptr;
         }
@@ -86,67 +66,70 @@ struct TomlReader::Document {
     }
 
     // The nearest table that is there, for the place of what is missing.
-    [[nodiscard]] const toml::node* heading_of(std::vector<std::string> path) const {
+    [[nodiscard]] const toml::node* heading_of(TomlTable::Path path) const {
         for (; !path.empty(); path.pop_back()) {
             if (const auto* table = find_table(path)) return table;
         }
         return nullptr;
     }
 
-    [[nodiscard]] const toml::node* find(const std::vector<std::string>& path, std::string_view key) {
+    [[nodiscard]] const toml::node* find(const TomlTable::Path& path, std::string_view key) {
         known[dotted(path, "")].emplace(key);
         const toml::table* table = find_table(path);
         return table == nullptr ? nullptr : table->get(key);
     }
 
-    void report(const toml::source_position* place, std::string text) {
-        ConfigProblem problem{name, 0, 0, std::move(text), ""};
-        if (place != nullptr && place->line > 0) {
-            problem.line = place->line;
-            problem.column = place->column;
-            if (place->line <= lines.size()) problem.source = lines[place->line - 1];
-        }
-        problems.push_back(std::move(problem));
+    [[nodiscard]] ConfigProblem problem(TextPlace place, std::string text) const {
+        ConfigProblem problem{name, place.line, place.column, std::move(text), ""};
+        if (place.line > 0 && place.line <= lines.size()) problem.source = lines[place.line - 1];
+        return problem;
     }
 
-    void report(const toml::node* node, std::string text) {
-        report(node == nullptr ? nullptr : &node->source().begin, std::move(text));
-    }
+    void report(TextPlace place, std::string text) { problems.push_back(problem(place, std::move(text))); }
+    void report(const toml::node* node, std::string text) { report(place_of(node), std::move(text)); }
 
-    void report_unknown(const toml::table& table, const std::vector<std::string>& path);
-    [[nodiscard]] std::string suggestion(const std::vector<std::string>& path, std::string_view key) const;
+    void report_unknown(const toml::table& table, const TomlTable::Path& path);
+    void report_unknown_in(const toml::node& node, const TomlTable::Path& path);
+    [[nodiscard]] std::string suggestion(const TomlTable::Path& path, std::string_view key) const;
     [[nodiscard]] std::optional<std::string> checked_text(const toml::node& node, const std::string& key,
                                                           std::string_view expected, Lines most);
 };
 
 // The same word in another table beats a similar one in this.
-std::string TomlReader::Document::suggestion(const std::vector<std::string>& path,
-                                             std::string_view key) const {
+std::string TomlReader::Document::suggestion(const TomlTable::Path& path, std::string_view key) const {
     for (const auto& [table, keys] : known) {
         if (keys.contains(std::string(key)))
-            return "; did you mean " + in_quotes(table + std::string(key)) + "?";
+            return "; did you mean " + toml_quoted(table + std::string(key)) + "?";
     }
     const auto here = known.find(dotted(path, ""));
     if (here == known.end()) return "";
     const auto similar = nearest(key, here->second);
-    return similar ? "; did you mean " + in_quotes(*similar) + "?" : "";
+    return similar ? "; did you mean " + toml_quoted(*similar) + "?" : "";
 }
 
-void TomlReader::Document::report_unknown(const toml::table& table, const std::vector<std::string>& path) {
+void TomlReader::Document::report_unknown(const toml::table& table, const TomlTable::Path& path) {
     const auto& keys = known[dotted(path, "")];
     for (const auto& [key, node] : table) {
         if (keys.contains(std::string(key.str()))) {
             auto below = path;
-            below.emplace_back(key.str());
-            const auto* inner = node.as_table();
-            if (inner != nullptr && known.contains(dotted(below, ""))) report_unknown(*inner, below);
+            below.push_back({std::string(key.str())});
+            if (known.contains(dotted(below, ""))) report_unknown_in(node, below);
             continue;
         }
         std::string where;
-        for (const std::string& part : path) where += (where.empty() ? " in [" : ".") + part;
+        for (const auto& step : path) where += (where.empty() ? " in [" : ".") + step.key;
         if (!where.empty()) where += "]";
-        report(&key.source().begin, std::string(node.is_table() ? "unknown table " : "unknown key ") +
-                                        in_quotes(key.str()) + where + suggestion(path, key.str()));
+        report({key.source().begin.line, key.source().begin.column},
+               std::string(node.is_table() ? "unknown table " : "unknown key ") + toml_quoted(key.str()) +
+                   where + suggestion(path, key.str()));
+    }
+}
+
+void TomlReader::Document::report_unknown_in(const toml::node& node, const TomlTable::Path& path) {
+    if (const auto* table = node.as_table()) return report_unknown(*table, path);
+    const auto* list = node.as_array();
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+        if (const auto* table = list->get_as<toml::table>(i)) report_unknown(*table, path);
     }
 }
 
@@ -174,7 +157,8 @@ TomlReader::TomlReader(std::string text, std::string name) : document_(std::make
         document_->root = toml::parse(text);
         document_->parsed = true;
     } catch (const toml::parse_error& error) {
-        document_->report(&error.source().begin, "not TOML: " + printable(error.description(), 400));
+        const toml::source_position& at = error.source().begin;
+        document_->report({at.line, at.column}, "not TOML: " + printable(error.description(), 400));
     }
 }
 
@@ -206,13 +190,33 @@ bool TomlTable::has(std::string_view key) {
 TomlTable TomlTable::table(std::string_view key) {
     const toml::node* node = document_->find(path_, key);
     Path below = path_;
-    below.emplace_back(key);
+    below.push_back({std::string(key)});
     const std::string name = dotted(path_, key);
     document_->known[name + "."];
     if (node != nullptr && !node->is_table()) {
         document_->report(node, name + " must be a table: write [" + name + "] and put its keys below it");
     }
     return TomlTable(*document_, std::move(below));
+}
+
+std::vector<TomlTable> TomlTable::tables(std::string_view key) {
+    const toml::node* node = document_->find(path_, key);
+    const std::string name = dotted(path_, key);
+    std::vector<TomlTable> tables;
+    const auto* list = node == nullptr ? nullptr : node->as_array();
+    const std::string wrong = name + " must be a list of tables: write [[" + name + "]] above each";
+    if (list != nullptr) document_->known[name + "."];
+    if (node != nullptr && list == nullptr) document_->report(node, wrong);
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+        if (!list->get(i)->is_table()) {
+            document_->report(list->get(i), wrong);
+            continue;
+        }
+        Path below = path_;
+        below.push_back({std::string(key), i});
+        tables.push_back(TomlTable(*document_, std::move(below)));
+    }
+    return tables;
 }
 
 std::string TomlTable::text(std::string_view key, std::string fallback, Lines lines) {
@@ -321,16 +325,26 @@ std::uint64_t TomlTable::size(std::string_view key, std::uint64_t fallback) {
 }
 
 void TomlTable::complain(std::string_view key, const std::string& text) {
-    const toml::node* node = document_->find(path_, key);
-    if (node == nullptr) node = document_->heading_of(path_);
-    document_->report(node, dotted(path_, key) + " " + text);
+    document_->report(place(key), dotted(path_, key) + " " + text);
 }
 
 void TomlTable::complain(std::string_view key, std::size_t index, const std::string& text) {
+    document_->report(place(key, index), dotted(path_, key) + " " + text);
+}
+
+TextPlace TomlTable::place(std::string_view key) {
+    const toml::node* node = document_->find(path_, key);
+    return place_of(node == nullptr ? document_->heading_of(path_) : node);
+}
+
+TextPlace TomlTable::place(std::string_view key, std::size_t index) {
     const toml::node* node = document_->find(path_, key);
     const auto* list = node == nullptr ? nullptr : node->as_array();
-    if (list != nullptr && index < list->size()) node = list->get(index);
-    document_->report(node, dotted(path_, key) + " " + text);
+    return list != nullptr && index < list->size() ? place_of(list->get(index)) : place(key);
+}
+
+ConfigProblem TomlReader::problem(TextPlace place, std::string text) const {
+    return document_->problem(place, std::move(text));
 }
 
 }  // namespace gerve

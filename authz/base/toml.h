@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,7 +16,8 @@
 
 namespace gerve {
 
-enum class Lines { one, many };
+// Of a text: without control characters, with newlines and tabs, or with all that TOML can say.
+enum class Lines { one, many, any };
 
 class TomlTable;
 
@@ -35,6 +37,9 @@ class TomlReader final {
     // Every problem found so far and one for each unknown key, in the order of the file.
     [[nodiscard]] std::vector<ConfigProblem> finish();
 
+    // What shows only later of something that stands there; no place: of the whole file.
+    [[nodiscard]] ConfigProblem problem(TextPlace place, std::string text) const;
+
   private:
     friend class TomlTable;
     struct Document;
@@ -51,8 +56,10 @@ class TomlTable final {
     [[nodiscard]] bool has(std::string_view key);
 
     [[nodiscard]] TomlTable table(std::string_view key);
+    // The tables of [[key]], in the order of the file; empty when there is none.
+    [[nodiscard]] std::vector<TomlTable> tables(std::string_view key);
 
-    // No control characters in any text, path or choice; Lines::many takes newlines and tabs.
+    // No control characters in any text, path or choice, unless `lines` says otherwise.
     [[nodiscard]] std::string text(std::string_view key, std::string fallback = {}, Lines lines = Lines::one);
     [[nodiscard]] std::vector<std::string> texts(std::string_view key,
                                                  std::vector<std::string> fallback = {});
@@ -87,9 +94,18 @@ class TomlTable final {
     void complain(std::string_view key, const std::string& text);
     void complain(std::string_view key, std::size_t index, const std::string& text);
 
+    // Of the value of the key, or of the table's heading when there is none; with an index, of that element
+    // of the list.
+    [[nodiscard]] TextPlace place(std::string_view key);
+    [[nodiscard]] TextPlace place(std::string_view key, std::size_t index);
+
   private:
     friend class TomlReader;
-    using Path = std::vector<std::string>;
+    struct Step {
+        std::string key;
+        std::optional<std::size_t> index{};  // of one of several tables
+    };
+    using Path = std::vector<Step>;
     TomlTable(TomlReader::Document& document, Path path) : document_(&document), path_(std::move(path)) {}
     TomlReader::Document* document_;
     Path path_;

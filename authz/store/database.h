@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -81,25 +82,28 @@ class Database {
 
   protected:
     bool broken_ = false;
+
+  private:
+    friend class Transaction;
+    unsigned open_transactions_ = 0;
+    bool is_lost_ = false;  // a part of the transaction could not be taken back: none of it may be committed
 };
 
 // Opens a connection; called again after one broke.
 using Connect = std::function<Result<std::unique_ptr<Database>>()>;
 
 // Rolls back unless commit() was called. It holds the write lock from its beginning.
+//
+// One that begins while another is open on the same connection is a part of it (a savepoint): it is rolled
+// back by itself, and is there for others once the outer one is committed. They end in reverse order.
 class Transaction {
   public:
-    [[nodiscard]] static Result<Transaction> begin(Database& database) {
-        if (auto begun = database.begin(); !begun) return pass_on(begun);
-        return Transaction(database);
-    }
-    [[nodiscard]] Result<void> commit() { return std::exchange(database_, nullptr)->commit(); }
+    [[nodiscard]] static Result<Transaction> begin(Database& database);
+    [[nodiscard]] Result<void> commit();
 
     Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
     Transaction& operator=(Transaction&&) = delete;
-    ~Transaction() {
-        if (database_ != nullptr) database_->rollback();
-    }
+    ~Transaction();
 
   private:
     explicit Transaction(Database& database) : database_(&database) {}

@@ -1,7 +1,6 @@
 #include "authz/store/records.h"
 
 #include "authz/base/text.h"
-#include "authz/store/registry.h"
 
 namespace gerve {
 

@@ -33,7 +33,16 @@ struct TeamPath {
     Login name;
     [[nodiscard]] static Result<TeamPath> parse(std::string_view text);
     [[nodiscard]] std::string text() const { return organization.text() + "/" + name.text(); }
+    friend bool operator==(const TeamPath&, const TeamPath&) = default;
+    friend auto operator<=>(const TeamPath&, const TeamPath&) = default;
 };
+
+// Who is given access: an account, or a team of an organisation.
+using GrantHolder = std::variant<Login, TeamPath>;
+[[nodiscard]] Result<GrantHolder> parse_grant_holder(std::string_view text);  // LOGIN or ORG/TEAM
+[[nodiscard]] inline std::string name_of(const GrantHolder& holder) {
+    return std::visit([](const auto& one) { return one.text(); }, holder);
+}
 
 struct TeamRecord {
     TeamPath path;
@@ -80,6 +89,8 @@ struct KeyOptions {
     std::string title;                  // empty: the key's comment
     std::optional<UnixMillis> expires;  // nothing: never
     bool uses_recorded = true;          // the audit trail is on, so that a login by it would be known
+    // As a file declares it: an empty title stays empty, any UTF-8 is taken, and its end may be past.
+    bool as_declared = false;
 };
 
 // What was to be added, and whether it was there already, as it was to be; then nothing was changed.

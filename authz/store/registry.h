@@ -2,18 +2,15 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "authz/store/database.h"
+#include "authz/store/declared_state.h"
 #include "authz/store/records.h"
 
 namespace gerve {
-
-// Who is given access: an account, or a team of an organisation.
-using GrantHolder = std::variant<Login, TeamPath>;
-[[nodiscard]] Result<GrantHolder> parse_grant_holder(std::string_view text);  // LOGIN or ORG/TEAM
 
 [[nodiscard]] Result<LimitHolder> parse_limit_holder(std::string_view text);  // OWNER or OWNER/NAME
 
@@ -98,6 +95,9 @@ class Registry {
     [[nodiscard]] Result<Added<KeyRecord>> extend_key(const Fingerprint& fingerprint,
                                                       std::optional<UnixMillis> expires);
 
+    // Any UTF-8 of at most 200 bytes.
+    [[nodiscard]] Result<KeyRecord> retitle_key(const Fingerprint& fingerprint, const std::string& title);
+
     // ---- repositories (registry_repositories.cc)
     // The row alone: the caller makes, renames and deletes what is on the file server (by Repository::id and
     // path), and undoes the row when that fails.
@@ -153,6 +153,12 @@ class Registry {
     [[nodiscard]] Result<void> remove_route(const Login& owner);
     [[nodiscard]] Result<std::vector<RouteRecord>> list_routes();
     // (where an owner's repositories live now: Directory::find_route)
+
+    // ---- what a file declares (registry_declared.cc), in one statement for each kind of entry, within
+    // Database::max_rows: read it in a Transaction to see one moment.
+    [[nodiscard]] Result<DeclaredState> read_declared();
+    // Users that logged in with a key they have, which keeps them from being removed.
+    [[nodiscard]] Result<std::set<Login>> list_used_accounts();
 
   private:
     Database& database_;

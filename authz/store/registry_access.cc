@@ -72,8 +72,10 @@ Result<Outcome> Registry::grant_access(const RepoPath& repo, const GrantHolder& 
         [](RowReader& row) { return std::optional<std::int64_t>(row.integer_within(1, 3)); });
     if (!before) return pass_on(before);
     if (*before == std::int64_t(access)) return Outcome::already;
-    const auto removed = database_.execute(place->remove, {id, place->holder});
-    if (!removed) return pass_on(removed);
+    if (*before) {
+        const auto removed = database_.execute(place->remove, {id, place->holder});
+        if (!removed) return pass_on(removed);
+    }
     const auto added = must_change(database_, place->insert, {id, place->holder, std::int64_t(access)},
                                    "access was changed at the same time: try again");
     if (!added) return pass_on(added);

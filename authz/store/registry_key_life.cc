@@ -13,6 +13,7 @@ constexpr Statement set_holder{"move-key",
                                " WHERE id = ? AND revoked_at IS NULL"};
 constexpr Statement set_expiry{"extend-key",
                                "UPDATE public_keys SET expires_at = ? WHERE id = ? AND revoked_at IS NULL"};
+constexpr Statement set_title{"retitle-key", "UPDATE public_keys SET title = ? WHERE id = ?"};
 
 Result<KeyRecord> need_unrevoked(Database& database, const Fingerprint& fingerprint) {
     auto key = need_key(database, fingerprint);
@@ -70,6 +71,16 @@ Result<Added<KeyRecord>> Registry::extend_key(const Fingerprint& fingerprint,
     if (!changed) return pass_on(changed);
     key->expires = expires;
     return Added<KeyRecord>{std::move(*key), false};
+}
+
+Result<KeyRecord> Registry::retitle_key(const Fingerprint& fingerprint, const std::string& title) {
+    if (auto fits = check_declared_title(title); !fits) return pass_on(fits);
+    auto key = need_key(database_, fingerprint);
+    if (!key || key->title == title) return key;
+    if (auto done = run(database_, set_title, {std::string_view(title), number_of(key->id)}); !done)
+        return pass_on(done);
+    key->title = title;
+    return key;
 }
 
 }  // namespace gerve

@@ -125,7 +125,12 @@ std::string title_of(std::string_view comment) {
     return std::string(utf8_prefix(title, max_title));
 }
 
-Result<std::string> choose_title(const PublicKey& key, std::string title) {
+Result<std::string> choose_title(const PublicKey& key, const KeyOptions& options) {
+    const std::string& title = options.title;
+    if (options.as_declared) {
+        if (auto fits = check_declared_title(title); !fits) return pass_on(fits);
+        return title;
+    }
     if (title.empty()) return title_of(key.comment());
     if (title.size() > max_title || !is_utf8(title) || has_controls(title)) {
         return client_error("a title must be at most 200 bytes of UTF-8 without control characters");
@@ -195,10 +200,10 @@ Result<Added<KeyRecord>> take_known(const KeyRecord& key, const NewKey& add, Uni
 }
 
 Result<KeyRecord> insert(Database& database, const NewKey& add, UnixMillis now) {
-    const auto title = choose_title(add.key, add.options.title);
+    const auto title = choose_title(add.key, add.options);
     if (!title) return pass_on(title);
     const auto& expires = add.options.expires;
-    if (expires && *expires <= now)
+    if (expires && *expires <= now && !add.options.as_declared)
         return client_error("the expiry date is in the past: " + time_text(*expires));
     const Fingerprint fingerprint = add.key.fingerprint();
     const auto added = must_change(database, insert_key,
@@ -239,6 +244,11 @@ Result<Added<KeyRecord>> add_and_commit(Database& database, const NewKey& wanted
 }
 
 }  // namespace
+
+Result<void> check_declared_title(std::string_view title) {
+    if (title.size() <= max_title && is_utf8(title)) return {};
+    return client_error("the title is too long: at most 200 bytes of UTF-8");
+}
 
 Result<KeyRecord> need_key(Database& database, const Fingerprint& fingerprint) {
     auto found = read_one<KeyRecord>(database, select_key, {BlobView{fingerprint.bytes()}}, read_key_record);

@@ -67,6 +67,9 @@ struct NameRecord {
 
 [[nodiscard]] Result<KeyRecord> need_key(Database& database, const Fingerprint& fingerprint);
 
+// A title that a file declares may hold any UTF-8, at most as much as the column takes. Error: client.
+[[nodiscard]] Result<void> check_declared_title(std::string_view title);
+
 // Whether somebody ever logged in by a key, as far as it is known here; see Registry::add_key.
 [[nodiscard]] Result<bool> was_used(Database& database, const KeyRecord& key);
 

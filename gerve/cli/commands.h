@@ -26,6 +26,8 @@ void declare_access(Command& root);                 // access
 void declare_access_review(Command& access);        // access review
 void declare_access_of(Command& access);            // access of
 void declare_host_keys(Command& root);              // host-key
+void declare_export(Command& root);                 // export
+void declare_apply(Command& root);                  // apply
 void declare_routes(Command& root);                 // server, route, ticket-key
 void declare_sshd_setup(Command& root);             // sshd-setup
 void declare_maintenance(Command& root);            // maintenance

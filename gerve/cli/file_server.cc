@@ -47,12 +47,20 @@ AgentAnswer as_answer(const std::string& said) {
 
 }  // namespace
 
-Route route_of(Site& site, const Login& owner) {
+std::optional<Route> find_route_of(Site& site, const Login& owner) {
     QueryCounters counters;
     Directory directory(site.database(), counters, local_route(site.config().local_agent_socket()));
-    auto route = need(directory.find_route(owner));
+    return need(directory.find_route(owner));
+}
+
+Route route_of(Site& site, const Login& owner) {
+    auto route = find_route_of(site, owner);
     if (route) return std::move(*route);
-    throw Stop{refused_status, owner.text() + " has no route: `gerve route set " + owner.text() + " SERVER`"};
+    throw Stop{refused_status, no_route_text(owner)};
+}
+
+std::string no_route_text(const Login& owner) {
+    return owner.text() + " has no route: `gerve route set " + owner.text() + " SERVER`";
 }
 
 struct FileServer::Order {

@@ -17,8 +17,11 @@
 
 namespace gerve {
 
-// Where an owner's repositories live. Stops when that is nowhere.
+// Where an owner's repositories live; nothing, or a stop, when that is nowhere. Nobody needs an account to be
+// routed where one server holds every owner.
+[[nodiscard]] std::optional<Route> find_route_of(Site& site, const Login& owner);
 [[nodiscard]] Route route_of(Site& site, const Login& owner);
+[[nodiscard]] std::string no_route_text(const Login& owner);
 
 // Every call blocks until the work is done, or nobody takes it up. What an agent may have begun is never
 // given to another: Fate::unknown is the end.

@@ -1,14 +1,12 @@
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "authz/base/fd.h"
 #include "authz/base/text.h"
 #include "authz/model/public_key_file.h"
 #include "gerve/cli/commands.h"
-#include "gerve/cli/held_signals.h"
+#include "gerve/cli/input.h"
 #include "gerve/cli/key_show.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
@@ -29,6 +27,7 @@ struct KeyValues {
     bool json = false;
 };
 
+constexpr std::size_t most_key_bytes = 1024 * 1024;
 constexpr const char* fingerprint_help = "SHA256:…, as `ssh-keygen -l` prints it";
 constexpr const char* file_help = "An id_….pub file, or - for standard input";
 constexpr const char* expires_help = "2027-01-31, 2027-01-31T12:00:00Z (UTC), or 90d";
@@ -41,20 +40,6 @@ Setter expiry_into(std::optional<UnixMillis>& into) {
     });
 }
 
-std::string read_input(const std::string& file) {
-    constexpr std::size_t limit = 1024 * 1024;
-    struct stat status {};
-    if (file != "-" && ::stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-        throw Stop{refused_status, file + ": not a regular file: use - for standard input"};
-    if (file != "-") return need(read_file(file, limit));
-    std::string text(limit + 1, '\0');
-    const AwaitedInput awaited;
-    text.resize(std::fread(text.data(), 1, text.size(), stdin));
-    if (std::ferror(stdin) != 0) throw Stop{refused_status, errno_text("standard input")};
-    if (text.size() > limit) throw Stop{refused_status, "standard input: too long for a file of public keys"};
-    return text;
-}
-
 std::string lines_of(const std::vector<FiledKey>& keys) {
     std::string text;
     for (std::size_t i = 0; i < keys.size() && i < 10; ++i)
@@ -64,7 +49,7 @@ std::string lines_of(const std::vector<FiledKey>& keys) {
 
 // The key of a file, or with --all each of them.
 std::vector<FiledKey> read_keys(const KeyValues& values) {
-    const std::string text = read_input(values.file);
+    const std::string text = read_input(values.file, most_key_bytes);
     const std::string name = values.file == "-" ? "standard input" : values.file;
     auto keys = parse_key_file(text);
     if (!keys) {

@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
     gerve::declare_explain(root);
     gerve::declare_sessions(root);
     gerve::declare_audit(root);
+    gerve::declare_export(root);
+    gerve::declare_apply(root);
     gerve::declare_backup(root);
     gerve::declare_routes(root);
     gerve::declare_host_keys(root);

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <span>
 
 #include "authz/audit/events.h"
 #include "authz/audit/operator.h"
@@ -79,15 +80,13 @@ class Recorder {
 
     void tell(const std::string& command, const std::string& failed) {
         if (!on_) return;
-        ChangeReport report{command, arguments_of(site_.options().words, command), failed,
-                            site_.take_details(), here()};
-        auto told = by_authz_ ? report_to_authz(report) : append(report);
-        bool perhaps = by_authz_ && !told && told.error().kind == ErrorKind::unavailable;
-        // Of one that is there, but says nothing, nobody knows what it writes: it would be there twice.
-        if (perhaps && is_away(site_.config().authz_socket())) {
-            perhaps = false;
-            told = append(std::move(report));
-        }
+        std::vector<ChangeReport> reports;
+        const auto arguments = arguments_of(site_.options().words, command);
+        for (std::string& change : site_.take_changes())
+            reports.push_back({command, arguments, "", std::move(change), here()});
+        reports.push_back({command, arguments, failed, site_.take_details(), here()});
+        bool perhaps = false;
+        const auto told = tell_all(reports, perhaps);
         if (told) return;
         const std::string why =
             (perhaps ? "perhaps not recorded (see `gerve audit --event admin`): " : "not recorded: ") +
@@ -111,23 +110,42 @@ class Recorder {
         return trail_->probe();
     }
 
+    // `perhaps`: whether authz may have written what it did not confirm.
+    Result<void> tell_all(std::span<const ChangeReport> reports, bool& perhaps) {
+        while (by_authz_ && !reports.empty()) {
+            if (const auto told = report_to_authz(reports.front()); !told) {
+                // Of one that is there, but says nothing, nobody knows what it writes: it would be there
+                // twice.
+                if (told.error().kind != ErrorKind::unavailable) return told;
+                perhaps = !is_away(site_.config().authz_socket());
+                if (perhaps) return told;
+                break;
+            }
+            reports = reports.subspan(1);
+        }
+        return reports.empty() ? Result<void>() : append(reports);
+    }
+
     Result<void> report_to_authz(const ChangeReport& report) {
         const auto done = authz_in_the_end_.ask(report);
         if (!done) return pass_on(done);
         return {};
     }
 
-    Result<void> append(ChangeReport report) {
+    Result<void> append(std::span<const ChangeReport> reports) {
         if (trail_ == nullptr) {
             const auto state = is_there(site_.config().state);
             if (!state) return pass_on(state);
             if (!*state) return {};  // nothing was made
             if (auto opened = open_trail(); !opened) return opened;
         }
-        const AdminChange change{
-            system_user_text(::getuid()), login_of(::getpid()),   report.command, report.arguments,
-            std::move(report.failed),     std::move(report.facts)};
-        if (auto appended = trail_->append({fact_of(change)}); !appended) return appended;
+        std::vector<AuditFact> facts;
+        for (const ChangeReport& report : reports) {
+            facts.push_back(
+                fact_of(AdminChange{system_user_text(::getuid()), login_of(::getpid()), report.command,
+                                    report.arguments, report.failed, report.facts}));
+        }
+        if (auto appended = trail_->append(facts); !appended) return appended;
         for (Unsynced& file : trail_->take_unsynced()) {
             if (auto synced = file.sync(::fdatasync); !synced) return synced;
         }

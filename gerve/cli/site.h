@@ -30,6 +30,10 @@ class Site {
     // other events give them, and "before" and "after".
     [[nodiscard]] JsonMembers& details() { return details_; }
     [[nodiscard]] std::string take_details() { return std::exchange(details_, {}).take_object(); }
+    // For a command that makes many changes: each gets an event of its own with these details, before the
+    // event of the command. To be noted once they are made.
+    void note_change(JsonMembers details) { changes_.push_back(details.take_object()); }
+    [[nodiscard]] std::vector<std::string> take_changes() { return std::exchange(changes_, {}); }
 
     // Nothing to do unless the directory is in SQLite. Says that it makes one; stops where only the default
     // names it, which depends on where the command is run.
@@ -45,6 +49,7 @@ class Site {
     std::unique_ptr<Database> serving_;
     std::optional<Registry> registry_;
     JsonMembers details_;
+    std::vector<std::string> changes_;
 };
 
 // need() for what reaches a database or Redis: where one is out of reach, names the command that knows a

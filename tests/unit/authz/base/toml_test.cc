@@ -160,3 +160,43 @@ TEST_CASE("nearest") {
     CHECK_FALSE(nearest("", known).has_value());
     CHECK_FALSE(nearest(std::string(100000, 'x'), known).has_value());
 }
+
+TEST_CASE("each table of a list is read, with tables below it") {
+    TomlReader reader(
+        "[[users]]\nlogin = \"a\"\n[[users.keys]]\nkey = 1\nkye = 2\n[[users]]\nlogin = \"b\"\ncount = "
+        "\"x\"\n",
+        "t.toml");
+    std::string logins;
+    for (TomlTable& user : reader.root().tables("users")) {
+        logins += user.text("login") + " ";
+        (void)user.number("count", 0, 0, 9);
+        for (TomlTable& key : user.tables("keys")) CHECK(key.number("key", 0, 0, 9) == 1);
+        if (user.text("login") == "b") CHECK(user.place("login").line == 7);
+        CHECK(user.place("missing").line == (user.text("login") == "a" ? 1 : 6));
+    }
+    CHECK(logins == "a b ");
+    CHECK(reader.root().tables("none").empty());
+    CHECK(reader.problem({7, 1}, "is odd").format() == "t.toml:7:1: is odd\n    login = \"b\"\n    ^");
+    CHECK(all_of(reader.finish()) ==
+          "t.toml:5:1: unknown key \"kye\" in [users.keys]; did you mean \"key\"?\n    kye = 2\n    ^\n"
+          "t.toml:8:9: users.count must be a whole number from 0 to 9, not \"x\"\n    count = \"x\"\n        "
+          "    ^\n");
+}
+
+TEST_CASE("a list of tables that is something else") {
+    TomlReader reader("a = [1, {b = 2}]\n[c]\nd = 1\n", "t.toml");
+    CHECK(reader.root().tables("a").size() == 1);
+    CHECK(reader.root().tables("c").empty());
+    const auto problems = reader.finish();
+    REQUIRE(problems.size() == 3);
+    CHECK(problems[0].text == "a must be a list of tables: write [[a]] above each");
+    CHECK(problems[1].text == "unknown key \"b\" in [a]");
+    CHECK(problems[2].text == "c must be a list of tables: write [[c]] above each");
+}
+
+TEST_CASE("a text may hold everything that TOML can say") {
+    TomlReader reader("a = \"\\u0000\\u001b\\n\"\nb = \"\\u0000\"\n", "t.toml");
+    CHECK(reader.root().text("a", "", Lines::any) == std::string("\0\x1b\n", 3));
+    CHECK(reader.root().text("b", "", Lines::many).empty());
+    CHECK(reader.finish().size() == 1);
+}

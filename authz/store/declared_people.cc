@@ -1,0 +1,177 @@
+// What differs in accounts, organisations and teams.
+#include <algorithm>
+
+#include "authz/store/declared_differences.h"
+
+namespace gerve {
+namespace {
+
+class People {
+  public:
+    explicit People(DeclaredDifferences& all) : all_(all) {}
+    void compare() {
+        compare_accounts();
+        compare_members();
+        compare_teams();
+    }
+
+  private:
+    [[nodiscard]] bool owns_repository(const Login& login) const {
+        return std::any_of(all_.there().repositories.begin(), all_.there().repositories.end(),
+                           [&](const auto& one) { return one.first.owner() == login; });
+    }
+
+    void note_suspension(const Login& login, bool suspend, TextPlace place) {
+        all_.note({.sign = ChangeSign::change,
+                   .kind = DeclaredKind::user,
+                   .name = login.text(),
+                   .before = suspend ? "active" : "suspended",
+                   .after = suspend ? "suspended" : "active",
+                   .about = {{"user", login.text()}},
+                   .place = place,
+                   .turn = put_accounts,
+                   .make = [login, suspend](Registry& registry) {
+                       return suspend ? registry.suspend_account(login) : registry.unsuspend_account(login);
+                   }});
+    }
+
+    static DeclaredKind kind_of(const DeclaredAccount& account) {
+        return account.kind == AccountKind::user ? DeclaredKind::user : DeclaredKind::organization;
+    }
+
+    void add_account(const DeclaredAccount& one) {
+        all_.note({.kind = kind_of(one),
+                   .name = one.login.text(),
+                   .after = one.suspended ? "suspended" : "",
+                   .about = {{"user", one.login.text()}},
+                   .place = one.place,
+                   .turn = put_accounts,
+                   .make = [one](Registry& registry) {
+                       if (const auto added = registry.add_account(one.login, one.kind); !added)
+                           return made(added);
+                       return one.suspended ? registry.suspend_account(one.login) : Result<void>();
+                   }});
+    }
+
+    void drop_account(const DeclaredAccount& one) {
+        const bool is_user = one.kind == AccountKind::user;
+        const bool stays = owns_repository(one.login) || all_.options().used.contains(one.login);
+        if (!all_.options().prune || (stays && (!is_user || one.suspended))) return all_.keep(kind_of(one));
+        if (stays) return note_suspension(one.login, true, {});
+        all_.note(
+            {.sign = ChangeSign::remove,
+             .kind = kind_of(one),
+             .name = one.login.text(),
+             .about = {{"user", one.login.text()}},
+             .turn = drop_accounts,
+             .make = [login = one.login](Registry& registry) { return registry.remove_account(login); }});
+    }
+
+    void compare_accounts() {
+        walk_declared(
+            all_.wanted().accounts, all_.there().accounts,
+            [&](const Login& login, const DeclaredAccount& wanted, const DeclaredAccount& there) {
+                if (wanted.kind != there.kind) return add_account(wanted);  // it will be refused
+                if (wanted.suspended != there.suspended)
+                    note_suspension(login, wanted.suspended, wanted.place);
+            },
+            [&](const Login&, const DeclaredAccount& wanted) { add_account(wanted); },
+            [&](const Login&, const DeclaredAccount& there) { drop_account(there); });
+    }
+
+    DeclaredChange member_change(const DeclaredState::Member& who, ChangeSign sign) {
+        return {.sign = sign,
+                .kind = DeclaredKind::member,
+                .name = who.first.text() + " " + who.second.text(),
+                .about = {{"org", who.first.text()}, {"user", who.second.text()}}};
+    }
+
+    void put_member(const DeclaredState::Member& who, const DeclaredMember& wanted,
+                    const DeclaredMember* there) {
+        DeclaredChange change = member_change(who, there == nullptr ? ChangeSign::add : ChangeSign::change);
+        if (there != nullptr) change.before = org_role_name(there->role);
+        change.after = org_role_name(wanted.role);
+        change.place = wanted.place;
+        change.turn = put_members;
+        change.make = [who, role = wanted.role](Registry& registry) {
+            return made(registry.set_org_member(who.first, who.second, role));
+        };
+        all_.note(std::move(change));
+    }
+
+    void drop_member(const DeclaredState::Member& who, const DeclaredMember& there) {
+        if (!all_.options().prune) return all_.keep(DeclaredKind::member);
+        DeclaredChange change = member_change(who, ChangeSign::remove);
+        change.before = org_role_name(there.role);
+        change.turn = drop_members;
+        change.make = [who](Registry& registry) { return registry.remove_org_member(who.first, who.second); };
+        all_.note(std::move(change));
+    }
+
+    void compare_members() {
+        walk_declared(
+            all_.wanted().members, all_.there().members,
+            [&](const auto& who, const DeclaredMember& wanted, const DeclaredMember& there) {
+                if (wanted.role != there.role) put_member(who, wanted, &there);
+            },
+            [&](const auto& who, const DeclaredMember& wanted) { put_member(who, wanted, nullptr); },
+            [&](const auto& who, const DeclaredMember& there) { drop_member(who, there); });
+    }
+
+    void put_team(const TeamPath& team, TextPlace place) {
+        all_.note({.kind = DeclaredKind::team,
+                   .name = team.text(),
+                   .about = {{"team", team.text()}},
+                   .place = place,
+                   .turn = put_teams,
+                   .make = [team](Registry& registry) { return made(registry.add_team(team)); }});
+    }
+
+    void drop_team(const TeamPath& team) {
+        if (!all_.options().prune) return all_.keep(DeclaredKind::team);
+        all_.note({.sign = ChangeSign::remove,
+                   .kind = DeclaredKind::team,
+                   .name = team.text(),
+                   .about = {{"team", team.text()}},
+                   .turn = drop_teams,
+                   .make = [team](Registry& registry) { return registry.remove_team(team); }});
+    }
+
+    void note_team_member(const DeclaredState::TeamMember& who, ChangeSign sign, TextPlace place) {
+        const bool adds = sign == ChangeSign::add;
+        all_.note({.sign = sign,
+                   .kind = DeclaredKind::team_member,
+                   .name = who.first.text() + " " + who.second.text(),
+                   .about = {{"team", who.first.text()}, {"user", who.second.text()}},
+                   .place = place,
+                   .turn = adds ? put_team_members : drop_team_members,
+                   .make = [who, adds](Registry& registry) {
+                       return adds ? made(registry.add_team_member(who.first, who.second))
+                                   : registry.remove_team_member(who.first, who.second);
+                   }});
+    }
+
+    void compare_teams() {
+        walk_declared(
+            all_.wanted().teams, all_.there().teams, [](const auto&, TextPlace, TextPlace) {},
+            [&](const TeamPath& team, TextPlace place) { put_team(team, place); },
+            [&](const TeamPath& team, TextPlace) { drop_team(team); });
+        walk_declared(
+            all_.wanted().team_members, all_.there().team_members, [](const auto&, TextPlace, TextPlace) {},
+            [&](const auto& who, TextPlace place) { note_team_member(who, ChangeSign::add, place); },
+            [&](const auto& who, TextPlace) {
+                all_.options().prune ? note_team_member(who, ChangeSign::remove, {})
+                                     : all_.keep(DeclaredKind::team_member);
+            });
+    }
+
+    DeclaredDifferences& all_;
+};
+
+}  // namespace
+
+void DeclaredDifferences::compare_people() {
+    People(*this).compare();
+}
+
+}  // namespace gerve

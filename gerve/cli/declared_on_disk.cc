@@ -1,0 +1,92 @@
+#include "gerve/cli/declared_on_disk.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "gerve/cli/file_server.h"
+
+namespace gerve {
+namespace {
+
+// Of no repository: by it only a name can be taken on a file server.
+constexpr RepoId no_repository{std::numeric_limits<std::int64_t>::max()};
+
+// Empty: nothing is in the way. An owner without a route may get one later.
+std::string in_the_way_of(Site& site, const RepoPath& repo) {
+    const auto route = find_route_of(site, repo.owner());
+    if (!route) return "";
+    FileServer server(site, *route);
+    const auto size = server.size(repo, no_repository);
+    if (!size && size.error().fate == Fate::missing) return "";
+    if (!size) return size.error().why;
+    return server.name().text() + " has a repository " + repo.text() +
+           " that does not belong to any entry here: inspect it on the file server, move or remove it, then "
+           "apply again";
+}
+
+// Creates it unless it is there; empty: it is. Two that apply at the same time may both want to.
+std::string create_there(Site& site, const RepositoryRecord& record) {
+    const auto route = find_route_of(site, record.path.owner());
+    if (!route) return no_route_text(record.path.owner());
+    FileServer server(site, *route);
+    const auto made = server.create(record.path, record.id, "");
+    if (made || (made.error().fate == Fate::refused && server.size(record.path, record.id))) return "";
+    return made.error().why;
+}
+
+// Of an entry that is there, and disabled.
+std::string make_ready(Site& site, const RepoPath& repo) {
+    const auto record = site.registry().show_repository(repo);
+    if (!record) return explanation_of(record.error());
+    const auto route = find_route_of(site, record->path.owner());
+    if (!route) return no_route_text(record->path.owner());
+    const auto size = FileServer(site, *route).size(record->path, record->id);
+    if (size) return "";
+    return size.error().fate == Fate::missing ? create_there(site, *record) : size.error().why;
+}
+
+std::string create_and_enable(Site& site, const DeclaredChange& change) {
+    const auto record = site.registry().show_repository(*change.repository);
+    if (!record) return explanation_of(record.error());
+    if (std::string why = create_there(site, *record); !why.empty()) return why;
+    if (change.on_disk == OnDisk::create_disabled || !record->disabled) return "";
+    const auto enabled = site.registry().enable_repository(record->path);
+    const auto now = enabled ? record : site.registry().show_repository(record->path);
+    return enabled || (now && !now->disabled) ? "" : explanation_of(enabled.error());
+}
+
+}  // namespace
+
+std::vector<RefusedChange> prepare_on_disk(Site& site, const std::vector<DeclaredChange>& changes,
+                                           std::set<RepoPath>& ready) {
+    std::vector<RefusedChange> refused;
+    for (const DeclaredChange& change : changes) {
+        if (change.on_disk == OnDisk::nothing) continue;
+        const bool enables = change.on_disk == OnDisk::enable;
+        std::string why =
+            enables ? make_ready(site, *change.repository) : in_the_way_of(site, *change.repository);
+        if (!why.empty())
+            refused.push_back({&change, std::move(why)});
+        else if (enables)
+            ready.insert(*change.repository);
+    }
+    return refused;
+}
+
+bool enables_unprepared(const std::vector<DeclaredChange>& changes, const std::set<RepoPath>& ready) {
+    return std::any_of(changes.begin(), changes.end(), [&](const DeclaredChange& change) {
+        return change.on_disk == OnDisk::enable && !ready.contains(*change.repository);
+    });
+}
+
+std::vector<std::string> create_on_disk(Site& site, const std::vector<DeclaredChange>& changes) {
+    std::vector<std::string> failed;
+    for (const DeclaredChange& change : changes) {
+        if (change.on_disk != OnDisk::create && change.on_disk != OnDisk::create_disabled) continue;
+        const std::string why = create_and_enable(site, change);
+        if (!why.empty()) failed.push_back(change.repository->text() + ": " + why);
+    }
+    return failed;
+}
+
+}  // namespace gerve
