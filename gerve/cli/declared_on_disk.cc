@@ -9,14 +9,14 @@ namespace gerve {
 namespace {
 
 // Of no repository: by it only a name can be taken on a file server.
-constexpr RepoId no_repository{std::numeric_limits<std::int64_t>::max()};
+constexpr RepoId no_entry_yet{std::numeric_limits<std::int64_t>::max()};
 
 // Empty: nothing is in the way. An owner without a route may get one later.
 std::string in_the_way_of(Site& site, const RepoPath& repo) {
     const auto route = find_route_of(site, repo.owner());
     if (!route) return "";
     FileServer server(site, *route);
-    const auto size = server.size(repo, no_repository);
+    const auto size = server.size(repo, no_entry_yet);
     if (!size && size.error().fate == Fate::missing) return "";
     if (!size) return size.error().why;
     return server.name().text() + " has a repository " + repo.text() +

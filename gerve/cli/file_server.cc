@@ -21,7 +21,7 @@ namespace {
 constexpr std::chrono::hours fsck_patience{24 * 7};
 
 // What a call names that is about none.
-constexpr std::string_view no_repository = "gerve-import/nothing";
+constexpr std::string_view no_such_path = "gerve-import/nothing";
 
 // Calls about a directory, which agents of 0.1.0 do not know. They begin without a repository in its place.
 bool is_adoption(std::string_view call) {
@@ -165,7 +165,7 @@ Ordered<void> FileServer::adopt(const RepoPath& repo, RepoId id, const std::stri
 Ordered<TreePage> FileServer::inspect_tree(const std::string& directory, const std::string& from) {
     const std::string argument = from.empty() ? directory : directory + "\n" + from;
     const auto said =
-        ask_for_text({"inspect-tree", *RepoPath::parse(no_repository), RepoId{}, argument, "",
+        ask_for_text({"inspect-tree", *RepoPath::parse(no_such_path), RepoId{}, argument, "",
                       [&](const Repositories& all, std::uint64_t) {
                           return adoption_here(all).inspect_tree(directory, from).map([](const auto& page) {
                               return as_answer(page.text());

@@ -16,8 +16,8 @@ struct LimitValues {
     bool json = false;
 };
 
-constexpr const char* holder_name = "OWNER[/NAME]";
-constexpr const char* holder_help = "An owner, for all of their repositories, or one repository";
+constexpr const char* limited_name = "OWNER[/NAME]";
+constexpr const char* limited_help = "An owner, for all of their repositories, or one repository";
 
 // A size, "none", or "default" to have none of its own.
 Setter limit_into(std::optional<Limit>& into) {
@@ -36,7 +36,7 @@ Login owner_of(const LimitHolder& holder) {
     return repo == nullptr ? std::get<Login>(holder) : repo->owner();
 }
 
-std::string holder_text(const LimitHolder& holder) {
+std::string limit_holder_text(const LimitHolder& holder) {
     return std::visit([](const auto& one) { return std::string(one.text()); }, holder);
 }
 
@@ -69,12 +69,12 @@ int set_limits(Site& site, const LimitValues& values) {
     if (!change.push && !change.repository && !change.owner)
         throw Stop{usage_status, "give at least one of --max-push, --max-size and --max-size-of-owner"};
     const bool is_repo = std::holds_alternative<RepoPath>(*values.holder);
-    site.details().add(is_repo ? "repo" : "user", holder_text(*values.holder));
+    site.details().add(is_repo ? "repo" : "user", limit_holder_text(*values.holder));
     const LimitsChanged changed = need(site.registry().change_limits(*values.holder, change));
     site.details().add("before", limits_text(changed.before));
     site.details().add("after", limits_text(changed.after));
     if (changed.before == changed.after)
-        return there_already(holder_text(*values.holder) + " has these limits already");
+        return there_already(limit_holder_text(*values.holder) + " has these limits already");
     return 0;
 }
 
@@ -98,7 +98,7 @@ std::vector<Holding> limits_that_hold(Site& site, const LimitHolder& holder) {
     const OwnSizeLimits own = need(site.registry().show_limits(holder));
     const OwnSizeLimits owners = is_repo ? need(site.registry().show_limits(owner)) : own;
     const SizeLimits& general = site.config().repositories.sizes;
-    const std::string text = holder_text(holder);
+    const std::string text = limit_holder_text(holder);
     return {find_holding("max_push", {{own.push, text}, {owners.push, owner.text()}}, general.push),
             find_holding("max_size", {{own.repository, text}, {owners.repository, owner.text()}},
                          general.repository),
@@ -127,7 +127,7 @@ int list_limits(Site& site, bool json) {
                        {"max_push", own_limit_json(record.limits.push)},
                        {"max_size", own_limit_json(record.limits.repository)},
                        {"max_size_of_owner", own_limit_json(record.limits.owner)}});
-        table.add({holder_text(record.holder), own_limit_text(record.limits.push),
+        table.add({limit_holder_text(record.holder), own_limit_text(record.limits.push),
                    own_limit_text(record.limits.repository), own_limit_text(record.limits.owner)});
     }
     json ? print_json(out) : table.print("no owner and no repository has limits of its own");
@@ -148,7 +148,7 @@ void declare_limits(Command& root) {
     limit
         .change("set", "Set size limits; each overrides the one that would apply otherwise.",
                 [set](Site& site) { return set_limits(site, *set); })
-        .argument(holder_name, holder_help, holder_into(set->holder))
+        .argument(limited_name, limited_help, holder_into(set->holder))
         .option("--max-push", sizes, "For one push: a size such as 2GiB, none, or default to unset it",
                 limit_into(set->change.push))
         .option("--max-size", sizes, "Of a repository on the disk", limit_into(set->change.repository))
@@ -158,7 +158,7 @@ void declare_limits(Command& root) {
     limit
         .command("show", "Show the size limits that apply, and where each is set.",
                  [show](Site& site) { return show_limits(site, *show); })
-        .argument(holder_name, holder_help, holder_into(show->holder))
+        .argument(limited_name, limited_help, holder_into(show->holder))
         .json(show->json);
     const auto list = std::make_shared<LimitValues>();
     limit
