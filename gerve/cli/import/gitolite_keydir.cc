@@ -16,15 +16,15 @@ std::size_t lines_in(std::string_view content) {
     return static_cast<std::size_t>(ends) + (content.empty() || content.ends_with('\n') ? 0 : 1);
 }
 
-ImportFinding unusable(const KeydirFile& file, std::string why, ImportEffect effect) {
-    return {{file.path, 0}, gitolite_user_of(file.path), std::move(why), effect, {}};
+ImportFinding unusable(const std::string& path, std::string why, ImportEffect effect) {
+    return {{path, 0}, gitolite_user_of(path), std::move(why), effect, {}};
 }
 
 std::optional<PublicKey> take_key(const KeydirFile& file, ImportFindings& findings) {
     const std::size_t lines = lines_in(file.content);
     if (lines != 1 && !is_private_key(file.content)) {
         findings.push_back(
-            unusable(file,
+            unusable(file.path,
                      "gitolite ignores a key file that does not have exactly one line; this one has " +
                          std::to_string(lines) + ": the key is not taken",
                      ImportEffect::same));
@@ -33,7 +33,8 @@ std::optional<PublicKey> take_key(const KeydirFile& file, ImportFindings& findin
     const auto keys = parse_key_file(file.content);
     if (!keys || keys->size() != 1) {
         findings.push_back(unusable(
-            file, "Gerve does not take this key: " + (keys ? "it is more than one" : describe(keys.error())),
+            file.path,
+            "Gerve does not take this key: " + (keys ? "it is more than one" : describe(keys.error())),
             ImportEffect::less));
         return std::nullopt;
     }
@@ -54,13 +55,10 @@ void drop_shared(Keydir& keydir) {
             for (const std::string& other : users) {
                 if (other != user) others += (others.empty() ? "" : ", ") + other;
             }
-            keydir.findings.push_back({{one.path, 0},
-                                       user,
-                                       "the same key is there for " + others +
-                                           " as well, so it is taken for neither: give it to one user with "
-                                           "`gerve key add`",
-                                       ImportEffect::less,
-                                       {}});
+            std::string why = "the same key is there for " + others +
+                              " as well, so it is taken for neither: give it to one user with "
+                              "`gerve key add`";
+            keydir.findings.push_back(unusable(one.path, std::move(why), ImportEffect::less));
             return true;
         });
     }
@@ -84,7 +82,7 @@ Keydir sort_keydir(const std::vector<KeydirFile>& files) {
         const std::string user = gitolite_user_of(file.path);
         if (!is_gitolite_user(user) || user.starts_with('@')) {
             keydir.findings.push_back(unusable(
-                file, "gitolite has no user of this name: the key is not taken", ImportEffect::same));
+                file.path, "gitolite has no user of this name: the key is not taken", ImportEffect::same));
             continue;
         }
         auto& keys = keydir.users[user];
