@@ -78,6 +78,8 @@ class Database {
     // After an error: whether the connection itself is in doubt and has to be replaced.
     [[nodiscard]] bool broken() const { return broken_; }
 
+    [[nodiscard]] bool in_transaction() const { return open_transactions_ > 0; }
+
     static constexpr std::size_t max_rows = 1'000'000;
 
   protected:

@@ -70,8 +70,8 @@ Result<void> put_org_member(Database& database, AccountId organization, AccountI
 }  // namespace
 
 Result<Added<AccountRecord>> Registry::add_account(const Login& login, AccountKind kind) {
-    const auto added = database_.execute(
-        insert_account,
+    const auto added = change_in_turn(
+        database_, insert_account,
         {std::string_view(login.text()), std::string_view(login.folded()), std::int64_t(kind), clock_()});
     if (!added && added.error().kind != ErrorKind::client) return pass_on(added);
     const auto name = find_name(database_, login);
@@ -160,8 +160,9 @@ Result<std::vector<OrgMemberRecord>> Registry::list_org_members(const Login& org
 Result<Outcome> Registry::add_team(const TeamPath& team) {
     const auto org = need_organization(database_, team.organization);
     if (!org) return pass_on(org);
-    const auto added = database_.execute(insert_team, {number_of(org->id), std::string_view(team.name.text()),
-                                                       std::string_view(team.name.folded()), clock_()});
+    const auto added = change_in_turn(database_, insert_team,
+                                      {number_of(org->id), std::string_view(team.name.text()),
+                                       std::string_view(team.name.folded()), clock_()});
     if (added) return Outcome::done;
     if (added.error().kind != ErrorKind::client) return pass_on(added);
     if (const auto there = need_team(database_, team); !there) return pass_on(there);

@@ -145,7 +145,7 @@ Result<Outcome> Registry::set_route(const Login& owner, const ServerName& server
                                                [](RowReader& row) { return std::optional(row.integer()); });
     if (!before) return pass_on(before);
     if (*before == *id) return Outcome::already;
-    const auto removed = database_.execute(delete_route, {number_of(account->id)});
+    const auto removed = change_in_turn(database_, delete_route, {number_of(account->id)});
     if (!removed) return pass_on(removed);
     const auto added = must_change(database_, insert_route, {number_of(account->id), *id},
                                    "the route was changed at the same time: try again");

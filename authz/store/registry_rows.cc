@@ -141,9 +141,19 @@ Result<RepositoryRecord> need_repository(Database& database, const RepoPath& rep
                         "': create it with `gerve repo create OWNER/NAME`");
 }
 
+Result<Change> change_in_turn(Database& database, const Statement& statement, Binds binds) {
+    if (database.in_transaction()) return database.execute(statement, binds);
+    auto transaction = Transaction::begin(database);
+    if (!transaction) return pass_on(transaction);
+    auto change = database.execute(statement, binds);
+    if (!change) return change;
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return change;
+}
+
 Result<Change> must_change(Database& database, const Statement& statement, Binds binds,
                            const std::string& refusal) {
-    auto change = database.execute(statement, binds);
+    auto change = change_in_turn(database, statement, binds);
     if (change && change->rows > 0) return change;
     if (!change && change.error().kind != ErrorKind::client) return change;
     return fail(ErrorKind::client, refusal, change ? "" : change.error().detail);

@@ -73,7 +73,11 @@ struct NameRecord {
 // Whether somebody ever logged in by a key, as far as it is known here; see Registry::add_key.
 [[nodiscard]] Result<bool> was_used(Database& database, const KeyRecord& key);
 
-// Runs a change; refused with `refusal` when it changed no row, or when a constraint stood against it.
+// Runs a change that is whole in itself, but not while another holds the write lock of a Transaction: what
+// that one has read stays so until it ends.
+[[nodiscard]] Result<Change> change_in_turn(Database& database, const Statement& statement, Binds binds);
+
+// The same; refused with `refusal` when it changed no row, or when a constraint stood against it.
 [[nodiscard]] Result<Change> must_change(Database& database, const Statement& statement, Binds binds,
                                          const std::string& refusal);
 

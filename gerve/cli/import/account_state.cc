@@ -58,7 +58,7 @@ void AccountState::need_key(const Login& login, const PublicKey& key, const KeyO
     if (!there && there.error().kind == ErrorKind::unavailable) (void)need_backend(there);
     if (there) {
         const std::string why = why_not_added(*there, login);
-        if (!why.empty()) findings.push_back({place, fingerprint.text(), why, ImportEffect::less, {}});
+        if (!why.empty()) add_finding(findings, place, fingerprint.text(), why, ImportEffect::less);
         return;
     }
     steps.push_back({"key add",

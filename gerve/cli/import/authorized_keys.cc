@@ -180,10 +180,10 @@ class AuthorizedPlanner {
     }
 
     void skip(const std::string& what, const std::string& why, ImportEffect effect) {
-        plan_.findings.push_back({place_, what, "not taken: " + why, effect, {}});
+        add_finding(plan_.findings, place_, what, "not taken: " + why, effect);
     }
     void note(const std::string& why, ImportEffect effect) {
-        plan_.findings.push_back({place_, name_, why, effect, {}});
+        add_finding(plan_.findings, place_, name_, why, effect);
     }
 
     const AuthorizedChoices& choices_;

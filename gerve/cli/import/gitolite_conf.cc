@@ -230,7 +230,7 @@ class ConfParser {
     }
 
     void warn(const std::string& what, const std::string& why) {
-        conf_.warnings.push_back({line_->place, what, why, ImportEffect::same, {}});
+        add_finding(conf_.warnings, line_->place, what, why, ImportEffect::same);
     }
     void fail(std::string_view word, std::string text) {
         problems_.push_back(problem_of(*line_, word, std::move(text)));

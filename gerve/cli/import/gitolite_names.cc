@@ -47,11 +47,9 @@ std::set<Login> GitoliteNames::organizations() const {
 
 void GitoliteNames::name_users(const Keydir& keydir) {
     const auto refuse = [&](const std::string& user, const std::string& why) {
-        findings_.push_back({{"keydir", 0},
-                             user,
-                             why + ": no account; name one with --user " + printable(user, 64) + "=LOGIN",
-                             ImportEffect::less,
-                             {}});
+        add_finding(findings_, {"keydir", 0}, user,
+                    why + ": no account; name one with --user " + printable(user, 64) + "=LOGIN",
+                    ImportEffect::less);
     };
     for (const auto& [user, keys] : keydir.users) {
         const auto chosen = choices_.users.find(user);
@@ -90,11 +88,9 @@ Result<RepoPath> GitoliteNames::choose_path(const std::string& repository) const
 void GitoliteNames::name_repositories(const std::vector<GitoliteRepository>& repositories) {
     std::map<std::string, FilePlace> places;
     const auto refuse = [&](const std::string& name, const std::string& why) {
-        findings_.push_back({places.at(name),
-                             "repo " + name,
-                             why + ": not taken; name it with --map " + printable(name, 100) + "=OWNER/NAME",
-                             ImportEffect::less,
-                             {}});
+        add_finding(findings_, places.at(name), "repo " + name,
+                    why + ": not taken; name it with --map " + printable(name, 100) + "=OWNER/NAME",
+                    ImportEffect::less);
     };
     std::set<Login> users;
     for (const auto& [user, login] : logins_) users.insert(login);

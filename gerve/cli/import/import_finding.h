@@ -42,4 +42,7 @@ struct ImportFinding {
 
 using ImportFindings = std::vector<ImportFinding>;
 
+void add_finding(ImportFindings& findings, FilePlace place, std::string what, std::string why,
+                 ImportEffect effect);
+
 }  // namespace gerve

@@ -180,7 +180,7 @@ def explain(site, client: Client, row: str, command: str, told: dict[str, str]) 
     """The letter that `gerve explain` answers with; the whole text if it is none."""
     who = client.key.fingerprint if row.startswith("deploy-") else client.login
     outcome = site.gerve("explain", who, command, exit=range(0, 2))
-    if outcome.exit == 1 and re.search(r"^told +ERROR: Gerve cannot check .*\nexit +75$", outcome.stdout, re.M):
+    if outcome.exit == 1 and re.search(r"^message +ERROR: Gerve cannot check .*\nexit +75$", outcome.stdout, re.M):
         return "U"
     letters = [letter for letter, text in told.items() if text.strip() in outcome.stdout]
     if outcome.exit == 0 and not letters:
