@@ -112,7 +112,7 @@ class People {
         walk_declared(
             all_.wanted().members, all_.there().members,
             [&](const auto& who, const DeclaredMember& wanted, const DeclaredMember& there) {
-                if (wanted.role != there.role) put_member(who, wanted, &there);
+                if (wanted.role != there.role && !wanted.is_implied) put_member(who, wanted, &there);
             },
             [&](const auto& who, const DeclaredMember& wanted) { put_member(who, wanted, nullptr); },
             [&](const auto& who, const DeclaredMember& there) { drop_member(who, there); });

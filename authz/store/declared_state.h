@@ -26,6 +26,7 @@ struct DeclaredAccount {
 struct DeclaredMember {
     OrgRole role = OrgRole::member;
     TextPlace place;
+    bool is_implied = false;  // by a team: the role that there is stays
 };
 
 struct DeclaredRepository {

@@ -33,7 +33,7 @@ std::string keep_entry(Site& site, const RepositoryRecord& record, const Takeove
            (disabled || record.disabled
                 ? ", disabled"
                 : " and could not be disabled (" + explanation_of(disabled.error()) + ")") +
-           ". Run this command again to find out and to finish it";
+           ". `gerve repo adopt " + path + " " + shown(takeover.directory) + "` finds out, and finishes it";
 }
 
 std::string take_entry_back(Site& site, const RepositoryRecord& record, const Takeover& takeover,
@@ -62,6 +62,13 @@ void print_inspection(const Inspection& found, const ServerName& server) {
     for (const std::string& why : found.refusals) print_line("refused", one_line(why));
 }
 
+// A directory that cannot be asked is not one without the entry.
+std::optional<RepositoryRecord> entry_of(Site& site, const RepoPath& repo) {
+    auto there = site.registry().show_repository(repo);
+    if (there || there.error().kind != ErrorKind::client) return need_backend(std::move(there));
+    return std::nullopt;
+}
+
 class AdoptionCommand {
   public:
     AdoptionCommand(Site& site, const AdoptionValues& values)
@@ -87,8 +94,9 @@ class AdoptionCommand {
         const bool is_public =
             entry ? entry->is_public
                   : wanted.value_or(site_.config().repositories.default_visibility) == Visibility::everybody;
-        print_adopted(
-            take_over(site_, server_, {repo_, found->directory, found->in_place, is_public, entry}));
+        print_adopted(take_over(site_, server_,
+                                {repo_, values_.directory.empty() ? found->directory : values_.directory,
+                                 found->in_place, is_public, entry}));
         return 0;
     }
 
@@ -101,7 +109,7 @@ class AdoptionCommand {
     }
 
     std::optional<RepositoryRecord> find_entry(std::optional<Visibility> wanted) {
-        const auto there = site_.registry().show_repository(repo_);
+        const auto there = entry_of(site_, repo_);
         if (!there) return std::nullopt;
         if (wanted && there->is_public != (*wanted == Visibility::everybody))
             throw Stop{refused_status, "repository " + repo_.text() + " already exists, and it is " +
@@ -134,7 +142,7 @@ class AdoptionCommand {
     void check(const Inspection& found) {
         std::string why = join(found.refusals, "; ");
         const auto other = RepoPath::parse(found.filed_as);
-        if (other && !found.in_place && site_.registry().show_repository(*other)) {
+        if (other && !found.in_place && entry_of(site_, *other)) {
             why = "it is the repository " + other->text() + ": `gerve repo rename " + other->text() + " " +
                   repo_.text() + "` gives it another name";
         }
@@ -147,6 +155,12 @@ class AdoptionCommand {
     RepoPath repo_;
     FileServer server_;
 };
+
+// Whether another run of the same command has completed the entry meanwhile: then the directory is in its
+// place, and no longer where it was.
+bool was_moved_by_another(FileServer& server, const RepositoryRecord& record, const Takeover& takeover) {
+    return server.size(record.path, record.id) && !server.inspect(record.path, record.id, takeover.directory);
+}
 
 }  // namespace
 
@@ -166,6 +180,8 @@ RepositoryRecord take_over(Site& site, FileServer& server, const Takeover& takeo
     if (!takeover.in_place) {
         const auto moved = server.adopt(record.path, record.id, takeover.directory);
         if (!moved && moved.error().fate == Fate::unknown)
+            throw Stop{refused_status, keep_entry(site, record, takeover, moved.error())};
+        if (!moved && was_moved_by_another(server, record, takeover))
             throw Stop{refused_status, keep_entry(site, record, takeover, moved.error())};
         if (!moved) throw Stop{refused_status, take_entry_back(site, record, takeover, moved.error())};
     }

@@ -44,11 +44,8 @@ class Application {
     }
 
     int show() {
-        const auto transaction = need_backend(Transaction::begin(site_.database()));
-        const DeclaredComparison found = compare();
-        make(found);
-        print(found, false);
-        return 0;  // and what was made to see whether it can be is rolled back
+        print(try_out(), false);
+        return 0;
     }
 
     int make_so() {
@@ -94,6 +91,14 @@ class Application {
             return found;
         }
         throw Stop{refused_status, "others are changing the directory: nothing was changed, apply again"};
+    }
+
+    // The changes, made to see whether they can be, and rolled back before anybody reads them.
+    DeclaredComparison try_out() {
+        const auto transaction = need_backend(Transaction::begin(site_.database()));
+        DeclaredComparison found = compare();
+        make(found);
+        return found;
     }
 
     DeclaredComparison compare_first() {

@@ -194,7 +194,7 @@ class DeclaredReader {
     void complete_members() {
         for (const auto& [who, place] : state_.team_members)
             state_.members.try_emplace({who.first.organization, who.second},
-                                       DeclaredMember{OrgRole::member, place});
+                                       DeclaredMember{OrgRole::member, place, true});
     }
 
     TomlTable root_;

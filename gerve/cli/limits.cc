@@ -52,11 +52,23 @@ Json own_limit_json(const Limit& limit) {
     return limit ? Json(*limit) : Json();
 }
 
-// As `set` takes them: "max-push 2.0 GiB, max-size none".
+// As `set` takes it, to the byte.
+std::string exact_limit(std::uint64_t limit) {
+    if (limit == 0) return "none";
+    std::string_view unit = "";
+    for (const std::string_view next : {"KiB", "MiB", "GiB", "TiB"}) {
+        if (limit % 1024 != 0) break;
+        limit /= 1024;
+        unit = next;
+    }
+    return std::to_string(limit) + std::string(unit);
+}
+
+// As `set` takes them: "max-push 2GiB, max-size none".
 std::string limits_text(const OwnSizeLimits& limits) {
     std::string text;
     const auto add = [&](const char* name, const Limit& limit) {
-        if (limit) text += (text.empty() ? "" : ", ") + (name + (" " + limit_text(*limit)));
+        if (limit) text += (text.empty() ? "" : ", ") + (name + (" " + exact_limit(*limit)));
     };
     add("max-push", limits.push);
     add("max-size", limits.repository);

@@ -22,6 +22,14 @@ namespace {
 
 constexpr std::size_t most_hooks = 40;
 
+// Those that a fetch or a push runs (githooks(5)); they are listed, however many other files are there.
+bool is_hook_of_a_push(std::string_view name) {
+    constexpr std::array<std::string_view, 8> hooks{
+        "pre-receive",           "update",       "post-receive",     "post-update",
+        "reference-transaction", "proc-receive", "push-to-checkout", "pre-auto-gc"};
+    return std::find(hooks.begin(), hooks.end(), name) != hooks.end();
+}
+
 // As chown(1) takes it.
 std::string own_user() {
     const auto user = find_system_user(::geteuid());
@@ -61,7 +69,7 @@ class AdoptionCheck {
         const auto head = read_head(directory, path_);
         if (!head) refuse("it is not a bare repository: " + describe(head.error()));
         if (head) found_.head = printable(*head);
-        if (head && facts->foreign == 0) {
+        if (head && facts->may_be_read_by_git()) {
             if (auto asked = ask_git(*head); !asked) return pass_on(asked);
         }
         return std::move(found_);
@@ -76,11 +84,19 @@ class AdoptionCheck {
             refuse(std::to_string(facts.foreign) + " of its files do not belong to " +
                    system_user_text(::geteuid()) + ", as whom git runs here (" +
                    printable(facts.foreign_name) + " belongs to " + system_user_text(facts.foreign_owner) +
-                   "): `chown -hR " + own_user() + " " + shown + "`");
+                   "): `chown -hR " + own_user() + ": " + shown + "`");
         }
         if (!facts.open_to_all.empty())
             refuse("everybody may write to " + printable(facts.open_to_all) + " in it: `chmod -R o-w " +
                    shown + "`");
+        if (facts.foreign == 0 && !facts.open_to_group.empty())
+            refuse("members of another group may write to " + printable(facts.open_to_group) +
+                   " in it: `chown -hR " + own_user() + ": " + shown + "`");
+        if (!facts.common_dir.empty())
+            refuse(
+                "it takes its config, refs and objects from another repository (commondir): clone that one "
+                "with `git clone --mirror`");
+        if (facts.is_shallow) found_.notes.push_back("it is a shallow clone, and lacks history (shallow)");
         if (facts.foreign == 0 && !facts.unusable.empty())
             refuse("git cannot read and write in " + printable(facts.unusable) + " in it: `chmod -R u+rwX " +
                    shown + "`");
@@ -132,6 +148,7 @@ class AdoptionCheck {
             found_.hooks.push_back("hooks -> " + printable({target.data(), static_cast<std::size_t>(size)}));
         DirectoryReader reader(directory, "hooks");
         if (!reader.is_open()) return;
+        std::size_t more = 0;
         while (const dirent* entry = reader.next()) {
             const std::string name(entry->d_name);
             // Follows a link, as git does.
@@ -142,13 +159,19 @@ class AdoptionCheck {
             const ssize_t size = ::readlinkat(reader.fd(), name.c_str(), target.data(), target.size());
             std::string told = printable(name, 100);
             if (size > 0) told += " -> " + printable({target.data(), static_cast<std::size_t>(size)});
-            if (found_.hooks.size() == most_hooks) continue;
+            if (found_.hooks.size() == most_hooks && !is_hook_of_a_push(name)) {
+                ++more;
+                continue;
+            }
             if (told.find("gitolite") != std::string::npos)
                 found_.notes.push_back("the hook " + printable(name, 100) +
                                        " is gitolite's, which refuses pushes by other ways: remove it");
             found_.hooks.push_back(std::move(told));
         }
         std::sort(found_.hooks.begin(), found_.hooks.end());
+        if (more > 0)
+            found_.notes.push_back(std::to_string(more) +
+                                   " more executable files are in its hooks, which no push runs");
     }
 
     Result<void> ask_git(const std::string& head) {

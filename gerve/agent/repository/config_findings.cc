@@ -42,8 +42,14 @@ constexpr std::array<std::string_view, 12> deciding_keys{"receive.fsckobjects",
                                                          "core.sharedrepository"};
 
 // What git runs, as the user that it runs as.
-constexpr std::array<std::string_view, 6> program_keys{
-    "core.fsmonitor", "core.alternaterefscommand", "core.sshcommand", "core.gitproxy", "gpg.", "credential."};
+constexpr std::array<std::string_view, 8> program_keys{
+    "core.fsmonitor", "core.alternaterefscommand", "core.sshcommand", "core.gitproxy", "gpg.",
+    "credential.",    "gc.recentobjectshook",      "protocol."};
+
+// A key of a remote, whatever that is called: of_remote(key, ".vcs").
+bool of_remote(std::string_view key, std::string_view end) {
+    return key.starts_with("remote.") && key.ends_with(end);
+}
 
 bool is_meant(std::string_view key, std::string_view pattern) {
     return pattern.ends_with('.') ? key.starts_with(pattern) : key == pattern;
@@ -73,7 +79,11 @@ void take_key(std::string_view key, std::string_view value, const std::string& p
         add_once(found.refusals, "it is not bare (core.bare): make a bare one with `git clone --mirror`");
     } else if (key == "core.hookspath") {
         add_once(found.notes, "its hooks are those in " + printable(value) + " (core.hooksPath)");
-    } else if (is_one_of(key, program_keys)) {
+    } else if (of_remote(key, ".promisor") || of_remote(key, ".partialclonefilter")) {
+        add_once(found.refusals, "it is a partial clone, and lacks objects (" + shown +
+                                     " in its config): make a whole one with `git clone --mirror`");
+    } else if (is_one_of(key, program_keys) || of_remote(key, ".uploadpack") ||
+               of_remote(key, ".receivepack") || of_remote(key, ".vcs")) {
         add_once(found.notes, "its config names a program that git may run: " + shown);
     } else if (is_one_of(key, deciding_keys)) {
         add_once(deciding, shown);

@@ -86,7 +86,11 @@ class TreeWalk {
                                                        const std::string& prefix) {
         DirectoryReader reader(directory, ".");
         std::vector<std::string> names;  // a heap with the last of them at its front
-        if (!reader.is_open()) return names;
+        if (!reader.is_open()) {
+            const bool gone = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+            return gone ? Result<std::vector<std::string>>(names)
+                        : unavailable(errno_text("cannot read " + (prefix.empty() ? "it" : prefix)));
+        }
         while (const dirent* entry = reader.next()) {
             std::string name(entry->d_name);
             if (name < first || (names.size() == names_at_once && names.front() < name)) continue;

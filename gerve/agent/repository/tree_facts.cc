@@ -50,6 +50,8 @@ class RepositoryWalk {
         }
         const std::string path = prefix + name;
         take(status, path);
+        if (path == "commondir") note(facts_.common_dir, path);
+        if (path == "shallow") facts_.is_shallow = true;
         if (S_ISLNK(status.st_mode)) {
             const bool usual = path == "HEAD" || path == "hooks" || path.starts_with("hooks/");
             if (!usual) note(facts_.odd_link, path);
@@ -66,6 +68,8 @@ class RepositoryWalk {
         constexpr std::uint64_t block = 512;  // the unit of st_blocks (stat(2))
         facts_.bytes += static_cast<std::uint64_t>(status.st_blocks) * block;
         if (!S_ISLNK(status.st_mode) && (status.st_mode & S_IWOTH) != 0) note(facts_.open_to_all, path);
+        if (!S_ISLNK(status.st_mode) && (status.st_mode & S_IWGRP) != 0 && status.st_gid != ::getegid())
+            note(facts_.open_to_group, path);
         if (S_ISDIR(status.st_mode) && (status.st_mode & S_IRWXU) != S_IRWXU) note(facts_.unusable, path);
         if (status.st_uid == ::geteuid()) return;
         if (facts_.foreign++ > 0) return;

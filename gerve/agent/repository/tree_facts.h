@@ -17,11 +17,20 @@ struct TreeFacts {
     std::uint64_t foreign = 0;  // files and directories that do not belong to this process's user
     std::string foreign_name;
     uid_t foreign_owner = 0;
-    std::string open_to_all;  // a file or directory that every user may write to
-    std::string odd_link;     // a symbolic link that is neither HEAD nor in hooks
-    std::string odd_file;     // neither a file nor a directory nor a link
-    std::string mounted;      // on another file system than the repository
-    std::string unusable;     // a directory in which its owner may not read and write, or that cannot be read
+    std::string open_to_all;    // a file or directory that every user may write to
+    std::string open_to_group;  // likewise, members of a group that is not this process's
+    std::string common_dir;     // the file by which git takes config, refs and objects from elsewhere
+    bool is_shallow = false;
+    std::string odd_link;  // a symbolic link that is neither HEAD nor in hooks
+    std::string odd_file;  // neither a file nor a directory nor a link
+    std::string mounted;   // on another file system than the repository
+    std::string unusable;  // a directory in which its owner may not read and write, or that cannot be read
+
+    // Nothing in it is another's or leads out of it, and git blocks on none of it.
+    [[nodiscard]] bool may_be_read_by_git() const {
+        return foreign == 0 && open_to_all.empty() && open_to_group.empty() && common_dir.empty() &&
+               odd_link.empty() && odd_file.empty() && mounted.empty();
+    }
 };
 
 // Follows no link and leaves no file system. `directory` may be O_PATH. Files may come and go meanwhile.

@@ -1,12 +1,20 @@
 #include "gerve/cli/import/gitolite_conf.h"
 
 #include <algorithm>
+#include <array>
 
 #include "authz/base/text.h"
 #include "gerve/cli/import/gitolite_pattern.h"
 
 namespace gerve {
 namespace {
+
+// gitolite's refex-expr makes one rule of refexes joined by these.
+bool is_refex_operator(std::string_view word) {
+    constexpr std::array<std::string_view, 13> operators{
+        "and", "not", "or", "xor", "+", "-", "==", "-lt", "-gt", "-eq", "-le", "-ge", "-ne"};
+    return std::find(operators.begin(), operators.end(), word) != operators.end();
+}
 
 #define GERVE_ALPHANUMERIC "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 constexpr std::string_view alphanumeric = GERVE_ALPHANUMERIC;
@@ -179,8 +187,11 @@ class ConfParser {
     void take_rule(const RuleLine& line) {
         const bool may_be_vref = line.permission != "C" && line.permission != "R";
         std::vector<std::string> words;
-        for (const std::string& word : words_in(line.refs))
+        for (const std::string& word : words_in(line.refs)) {
+            if (is_refex_operator(word))
+                fail(word, "refex-expr is not supported: write a rule for each refex");
             words.push_back((may_be_vref && word.starts_with("NAME/") ? "VREF/" : "") + word);
+        }
         std::vector<std::string> refs;
         for (const std::string& ref : expanded(words)) {
             const bool is_whole = ref.starts_with("refs/") || ref.starts_with("VREF/");

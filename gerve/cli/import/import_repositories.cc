@@ -222,14 +222,17 @@ Json candidate_json(const Candidate& one) {
 }
 
 // Each is an event of its own in the trail, so that an import that is interrupted has on record what it did.
-void adopt_all(Site& site, FileServer& server, std::vector<Candidate>& all, bool is_public, bool prints) {
+// `tree`: the directory that they were found in. What was found there is told in letters for a terminal.
+void adopt_all(Site& site, FileServer& server, const std::string& tree, std::vector<Candidate>& all,
+               bool is_public, bool prints) {
     for (Candidate& one : all) {
         if (one.verdict != Verdict::ready) continue;
         const int status = run_on_record(site, "repo adopt", [&](Site& here) {
             here.details().add("repo", one.repo->text());
             try {
                 const RepositoryRecord entry = take_over(
-                    here, server, {*one.repo, one.found.directory, one.found.in_place, is_public, one.entry});
+                    here, server,
+                    {*one.repo, tree + "/" + one.found.name, one.found.in_place, is_public, one.entry});
                 if (prints) print_adopted(entry);
             } catch (const Stop& stop) {
                 one.refusals.push_back(stop.text);
@@ -269,7 +272,7 @@ int import_repositories(Site& site, const ImportValues& values) {
     const bool is_public =
         values.is_public ||
         (!values.is_private && site.config().repositories.default_visibility == Visibility::everybody);
-    if (values.yes) adopt_all(site, plan.server(), all, is_public, !values.json);
+    if (values.yes) adopt_all(site, plan.server(), values.directory, all, is_public, !values.json);
     if (values.json) {
         Json out = Json::array();
         for (const Candidate& one : all) out.push_back(candidate_json(one));

@@ -173,8 +173,8 @@ def test_an_owner_and_a_repository_have_limits_of_their_own(place):
     assert site.gerve_json("repo", "size", project.path)[0]["limit"] == 40 * MIB
     changes = [event["details"] for event in events(site) if event.get("command") == "limit set"]
     assert [(change["before"], change["after"]) for change in changes] == [
-        ("default", "max-push 3.0 MiB, max-size-of-owner 30.0 MiB"), ("default", "max-push none, max-size 3.0 MiB"),
-        ("max-push none, max-size 3.0 MiB", "max-push none, max-size none"),
+        ("default", "max-push 3MiB, max-size-of-owner 30MiB"), ("default", "max-push none, max-size 3MiB"),
+        ("max-push none, max-size 3MiB", "max-push none, max-size none"),
         ("max-push none, max-size none", "default")]
 
 

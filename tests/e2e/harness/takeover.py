@@ -1,4 +1,4 @@
-"""Takes a gitolite over as docs/operations.md says, and compares what both hosts give."""
+"""Takes a gitolite over as docs/taking-over.md says, and compares what both hosts give."""
 
 import json
 

@@ -69,7 +69,7 @@ def test_it_belongs_to_the_agent_or_is_not_taken(site, old):
     start(site, old)
     os.chown(place / "HEAD", 65534, 65534)
     status, _, errors = admin(site, "adopt", argument=str(place))
-    assert status == 1 and f"`chown -hR root {place}`" in errors and place.exists()
+    assert status == 1 and f"`chown -hR root: {place}`" in errors and place.exists()
 
 
 def test_a_large_tree_comes_in_pages(site, old):
