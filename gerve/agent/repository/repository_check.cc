@@ -38,7 +38,7 @@ Result<std::string> head_content(const Fd& repository, const std::string& relati
     }
     // A pipe of that name would never be opened.
     if (!S_ISREG(status.st_mode)) return not_usable(relative, "HEAD is not a file");
-    const Fd file(::openat(repository.get(), "HEAD", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const Fd file(::openat(repository.get(), "HEAD", O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!file) return not_usable(relative, errno_text("HEAD"));
     std::array<char, PATH_MAX> content{};
     const ssize_t size = ::read(file.get(), content.data(), content.size());
