@@ -17,7 +17,7 @@ std::string stored_key(const std::string& name) {
 TEST_CASE("the name of a key file names its user") {
     const std::pair<const char*, const char*> names[] = {
         {"keydir/alice.pub", "alice"},
-        {"keydir/work/laptop/alice.pub", "alice"},
+        {"keydir/office/laptop/alice.pub", "alice"},
         {"keydir/alice@laptop.pub", "alice"},
         {"keydir/alice@example.com.pub", "alice@example.com"},
         {"keydir/alice@example.com@laptop.pub", "alice@example.com"},
