@@ -1,5 +1,5 @@
 // What differs in accounts, organisations and teams.
-#include <algorithm>
+#include <set>
 
 #include "authz/store/declared_differences.h"
 
@@ -8,7 +8,7 @@ namespace {
 
 class People {
   public:
-    explicit People(DeclaredDifferences& all) : all_(all) {}
+    explicit People(DeclaredDifferences& all) : all_(all), lasting_(find_lasting()) {}
     void compare() {
         compare_accounts();
         compare_members();
@@ -16,9 +16,15 @@ class People {
     }
 
   private:
-    [[nodiscard]] bool owns_repository(const Login& login) const {
-        return std::any_of(all_.there().repositories.begin(), all_.there().repositories.end(),
-                           [&](const auto& one) { return one.first.owner() == login; });
+    // Whoever owns a repository, or has logged in by a key: perhaps, where logins are not recorded.
+    [[nodiscard]] std::set<Login> find_lasting() const {
+        std::set<Login> lasting = all_.options().used;
+        for (const auto& [repo, there] : all_.there().repositories) lasting.insert(repo.owner());
+        if (all_.options().uses_recorded) return lasting;
+        for (const auto& [fingerprint, key] : all_.there().keys) {
+            if (const auto* holder = std::get_if<Login>(&key.holder)) lasting.insert(*holder);
+        }
+        return lasting;
     }
 
     void note_suspension(const Login& login, bool suspend, TextPlace place) {
@@ -55,7 +61,7 @@ class People {
 
     void drop_account(const DeclaredAccount& one) {
         const bool is_user = one.kind == AccountKind::user;
-        const bool stays = owns_repository(one.login) || all_.options().used.contains(one.login);
+        const bool stays = lasting_.contains(one.login);
         if (!all_.options().prune || (stays && (!is_user || one.suspended))) return all_.keep(kind_of(one));
         if (stays) return note_suspension(one.login, true, {});
         all_.note(
@@ -166,6 +172,7 @@ class People {
     }
 
     DeclaredDifferences& all_;
+    std::set<Login> lasting_;  // who is suspended, and not removed
 };
 
 }  // namespace

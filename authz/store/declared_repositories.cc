@@ -52,6 +52,10 @@ class RepositoryDifferences {
 
     // Disabled until it is on the file server.
     static Result<void> create(Registry& registry, const RepoPath& repo, const DeclaredRepository& wanted) {
+        // `gerve repo create` takes the name; a file that nobody changed behind a rename shall not.
+        const auto now = registry.find_current_path(repo);
+        if (!now) return pass_on(now);
+        if (*now) return client_error(repo.text() + " is now called " + (*now)->text());
         if (const auto created = registry.create_repository(repo, wanted.is_public); !created)
             return pass_on(created);
         if (auto disabled = registry.disable_repository(repo); !disabled) return disabled;

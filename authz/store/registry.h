@@ -106,6 +106,8 @@ class Registry {
         const std::optional<Login>& owner = std::nullopt);
     // By its name now; an old name that redirects is refused, telling the new one.
     [[nodiscard]] Result<RepositoryRecord> show_repository(const RepoPath& repo);
+    // The repository that `was` is a former name of, if it is one.
+    [[nodiscard]] Result<std::optional<RepoPath>> find_current_path(const RepoPath& was);
     [[nodiscard]] Result<void> archive_repository(const RepoPath& repo);
     [[nodiscard]] Result<void> unarchive_repository(const RepoPath& repo);
     [[nodiscard]] Result<void> disable_repository(const RepoPath& repo);

@@ -145,6 +145,10 @@ Result<RepositoryRecord> Registry::show_repository(const RepoPath& repo) {
     return need_repository(database_, repo);
 }
 
+Result<std::optional<RepoPath>> Registry::find_current_path(const RepoPath& was) {
+    return find_new_path(database_, was);
+}
+
 Result<void> Registry::archive_repository(const RepoPath& repo) {
     return mark(database_, repo, set_archived, clock_(), " is already archived");
 }

@@ -128,13 +128,19 @@ Result<std::int64_t> need_team(Database& database, const TeamPath& team) {
     return client_error("there is no team '" + team.text() + "': add it with `gerve team add ORG/TEAM`");
 }
 
+Result<std::optional<RepoPath>> find_new_path(Database& database, const RepoPath& was) {
+    return read_one<RepoPath>(database, find_new_name,
+                              {std::string_view(was.owner().folded()), std::string_view(was.name().folded())},
+                              read_path);
+}
+
 Result<RepositoryRecord> need_repository(Database& database, const RepoPath& repo) {
     const std::string_view owner = repo.owner().folded();
     const std::string_view name = repo.name().folded();
     auto found = read_one<RepositoryRecord>(database, find_repository, {owner, name}, read_repository_record);
     if (!found) return pass_on(found);
     if (*found) return std::move(**found);
-    const auto moved = read_one<RepoPath>(database, find_new_name, {owner, name}, read_path);
+    const auto moved = find_new_path(database, repo);
     if (!moved) return pass_on(moved);
     if (*moved) return client_error(repo.text() + " is now called " + (*moved)->text());
     return client_error("there is no repository '" + repo.text() +

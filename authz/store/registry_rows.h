@@ -62,6 +62,8 @@ struct NameRecord {
 [[nodiscard]] Result<AccountRecord> need_user(Database& database, const Login& login);
 [[nodiscard]] Result<AccountRecord> need_organization(Database& database, const Login& login);
 [[nodiscard]] Result<std::int64_t> need_team(Database& database, const TeamPath& team);
+// Where a redirect of this name leads.
+[[nodiscard]] Result<std::optional<RepoPath>> find_new_path(Database& database, const RepoPath& was);
 // By its name now: a name it had is refused, telling the new one.
 [[nodiscard]] Result<RepositoryRecord> need_repository(Database& database, const RepoPath& repo);
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -50,14 +51,14 @@ class Application {
 
     int make_so() {
         const DeclaredComparison made = apply();
-        record(made);
-        print(made, true);
-        const auto failed = create_on_disk(site_, made.changes);
+        record(made, false);
         tell_routes(made);
+        print(made, true);
+        std::vector<std::string> failed = create_on_disk(site_, made.changes);
+        for (const auto& [repo, why] : held_) failed.push_back(repo.text() + ": " + why);
         if (failed.empty()) return 0;
-        std::string text =
-            "the directory was changed, but these repositories are not on their file servers, "
-            "and stay disabled; apply again when this is corrected:";
+        std::sort(failed.begin(), failed.end());
+        std::string text = "these repositories are not served; apply again when this is corrected:";
         for (const std::string& one : failed) text += "\n" + one;
         throw Stop{refused_status, text};
     }
@@ -76,21 +77,30 @@ class Application {
         refuse(need_backend(make_declared(site_.registry(), found.changes)));
     }
 
-    // Finds the differences, looks whether file servers agree, and makes the changes in a transaction. If
-    // others have changed the directory meanwhile so that a file server is to be asked about more, it begins
-    // again.
+    // Finds the differences, looks at the file servers, and makes the changes in a transaction. If others
+    // have changed the directory meanwhile so that a file server is to be asked about more, it begins again.
     DeclaredComparison apply() {
-        std::set<RepoPath> ready;
         for (int attempt = 0; attempt < 3; ++attempt) {
-            refuse(prepare_on_disk(site_, compare_first().changes, ready));
+            const DeclaredComparison first = compare_first();
+            DiskFindings disk = prepare_on_disk(site_, first.changes);
+            refuse(disk.refused);
             auto transaction = need_backend(Transaction::begin(site_.database()));
             DeclaredComparison found = compare();
-            if (enables_unprepared(found.changes, ready)) continue;
+            hold_back(found.changes, disk.held);
+            if (enables_unprepared(found.changes, disk.ready)) continue;
             make(found);
-            need_backend(transaction.commit());
+            if (const auto committed = transaction.commit(); !committed) unsure(found, committed.error());
+            held_ = std::move(disk.held);
             return found;
         }
         throw Stop{refused_status, "others are changing the directory: nothing was changed, apply again"};
+    }
+
+    // A connection that is lost at the very end leaves open whether the database has made the changes.
+    [[noreturn]] void unsure(const DeclaredComparison& perhaps, const Error& error) {
+        record(perhaps, true);
+        throw Stop{refused_status, "it is unknown whether the changes were made (" + describe(error) +
+                                       "): apply again to find out"};
     }
 
     // The changes, made to see whether they can be, and rolled back before anybody reads them.
@@ -116,7 +126,9 @@ class Application {
         refuse_file(std::move(problems));
     }
 
-    void record(const DeclaredComparison& made) {
+    // At once: what comes behind it may take long, and be interrupted. `perhaps`: whether they were made is
+    // unknown.
+    void record(const DeclaredComparison& made, bool perhaps) {
         site_.details().add("changes", made.changes.size());
         for (const DeclaredChange& change : made.changes) {
             JsonMembers details;
@@ -128,8 +140,10 @@ class Application {
             const std::string none = change.kind == DeclaredKind::grant ? "none" : "";
             details.add("before", change.before.empty() ? none : change.before);
             details.add("after", change.after.empty() ? none : change.after);
+            if (perhaps) details.add("made", "unknown");
             site_.note_change(std::move(details));
         }
+        site_.record_changes();
     }
 
     // Where there is a Redis, it forgets the routes of accounts that were removed.
@@ -185,6 +199,7 @@ class Application {
     Site& site_;
     const ApplyValues& values_;
     DeclaredFile file_;
+    std::map<RepoPath, std::string> held_;  // repositories that have to wait, and why
 };
 
 int run_apply(Site& site, const ApplyValues& values) {

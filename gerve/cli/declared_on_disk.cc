@@ -11,17 +11,21 @@ namespace {
 // Of no repository: by it only a name can be taken on a file server.
 constexpr RepoId no_entry_yet{std::numeric_limits<std::int64_t>::max()};
 
-// Empty: nothing is in the way. An owner without a route may get one later.
-std::string in_the_way_of(Site& site, const RepoPath& repo) {
+// Whether a new repository can be created. What was there before its entry nobody may get by it, so without a
+// file server to look at there is no entry either.
+void look_for_room(Site& site, const DeclaredChange& change, DiskFindings& found) {
+    const RepoPath& repo = *change.repository;
     const auto route = find_route_of(site, repo.owner());
-    if (!route) return "";
+    if (!route) return void(found.held.emplace(repo, no_route_text(repo.owner())));
     FileServer server(site, *route);
     const auto size = server.size(repo, no_entry_yet);
-    if (!size && size.error().fate == Fate::missing) return "";
-    if (!size) return size.error().why;
-    return server.name().text() + " has a repository " + repo.text() +
-           " that does not belong to any entry here: inspect it on the file server, move or remove it, then "
-           "apply again";
+    if (!size && size.error().fate == Fate::missing) return;
+    if (!size) return void(found.held.emplace(repo, size.error().why));
+    std::string why =
+        server.name().text() + " has a repository " + repo.text() +
+        " that does not belong to any entry here: inspect it on the file server, move or remove it, then "
+        "apply again";
+    found.refused.push_back({&change, std::move(why)});
 }
 
 // Creates it unless it is there; empty: it is. Two that apply at the same time may both want to.
@@ -57,20 +61,35 @@ std::string create_and_enable(Site& site, const DeclaredChange& change) {
 
 }  // namespace
 
-std::vector<RefusedChange> prepare_on_disk(Site& site, const std::vector<DeclaredChange>& changes,
-                                           std::set<RepoPath>& ready) {
-    std::vector<RefusedChange> refused;
+DiskFindings prepare_on_disk(Site& site, const std::vector<DeclaredChange>& changes) {
+    DiskFindings found;
     for (const DeclaredChange& change : changes) {
         if (change.on_disk == OnDisk::nothing) continue;
-        const bool enables = change.on_disk == OnDisk::enable;
-        std::string why =
-            enables ? make_ready(site, *change.repository) : in_the_way_of(site, *change.repository);
-        if (!why.empty())
-            refused.push_back({&change, std::move(why)});
-        else if (enables)
-            ready.insert(*change.repository);
+        if (change.on_disk != OnDisk::enable) {
+            look_for_room(site, change, found);
+            continue;
+        }
+        std::string why = make_ready(site, *change.repository);
+        if (why.empty())
+            found.ready.insert(*change.repository);
+        else
+            found.held.emplace(*change.repository, std::move(why));
     }
-    return refused;
+    return found;
+}
+
+void hold_back(std::vector<DeclaredChange>& changes, const std::map<RepoPath, std::string>& held) {
+    std::set<std::string> not_made;
+    for (const DeclaredChange& change : changes) {
+        const bool creates = change.on_disk == OnDisk::create || change.on_disk == OnDisk::create_disabled;
+        if (creates && held.contains(*change.repository)) not_made.insert(change.repository->text());
+    }
+    std::erase_if(changes, [&](const DeclaredChange& change) {
+        if (change.on_disk == OnDisk::enable) return held.contains(*change.repository);
+        return std::any_of(change.about.begin(), change.about.end(), [&](const auto& about) {
+            return about.first == "repo" && not_made.contains(about.second);
+        });
+    });
 }
 
 bool enables_unprepared(const std::vector<DeclaredChange>& changes, const std::set<RepoPath>& ready) {

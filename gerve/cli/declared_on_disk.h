@@ -3,6 +3,7 @@
 // nothing that a client could see, and applying again goes on with it.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,12 +13,19 @@
 
 namespace gerve {
 
-// Before the changes are made. Finds what stands in the way of those that concern a file server: it does not
-// answer, or has a repository of a new one's name. Creates what an entry that is to be enabled lacks there;
-// these are added to `ready`.
-[[nodiscard]] std::vector<RefusedChange> prepare_on_disk(Site& site,
-                                                         const std::vector<DeclaredChange>& changes,
-                                                         std::set<RepoPath>& ready);
+// What is found of the repositories before the changes are made.
+struct DiskFindings {
+    std::vector<RefusedChange> refused;    // a file server has a repository of a new one's name
+    std::set<RepoPath> ready;              // to be enabled, and there
+    std::map<RepoPath, std::string> held;  // cannot be created or reached now, and why
+};
+
+// Looks at those that changes create or enable, and creates what an entry that is to be enabled lacks.
+[[nodiscard]] DiskFindings prepare_on_disk(Site& site, const std::vector<DeclaredChange>& changes);
+
+// Takes out what has to wait: enabling an entry that is `held`, and all that is about a new one. So one file
+// server that is away keeps no other change from being made.
+void hold_back(std::vector<DeclaredChange>& changes, const std::map<RepoPath, std::string>& held);
 
 // Whether a change enables an entry that is not `ready`.
 [[nodiscard]] bool enables_unprepared(const std::vector<DeclaredChange>& changes,

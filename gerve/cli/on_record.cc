@@ -78,13 +78,26 @@ class Recorder {
                                            describe(opened.error())};
     }
 
-    void tell(const std::string& command, const std::string& failed) {
-        if (!on_) return;
+    // What was made, each with these details.
+    void tell_changes(const std::string& command, std::vector<std::string> changes) {
         std::vector<ChangeReport> reports;
-        const auto arguments = arguments_of(site_.options().words, command);
-        for (std::string& change : site_.take_changes())
-            reports.push_back({command, arguments, "", std::move(change), here()});
-        reports.push_back({command, arguments, failed, site_.take_details(), here()});
+        for (std::string& change : changes)
+            reports.push_back(
+                {command, arguments_of(site_.options().words, command), "", std::move(change), here()});
+        tell(reports, "");
+    }
+
+    void tell_end(const std::string& command, const std::string& failed) {
+        const ChangeReport report{command, arguments_of(site_.options().words, command), failed,
+                                  site_.take_details(), here()};
+        tell({&report, 1}, failed);
+    }
+
+  private:
+    static ClientContext here() { return {}; }
+
+    void tell(std::span<const ChangeReport> reports, const std::string& failed) {
+        if (!on_) return;
         bool perhaps = false;
         const auto told = tell_all(reports, perhaps);
         if (told) return;
@@ -94,9 +107,6 @@ class Recorder {
         throw Stop{refused_status, failed.empty() ? "the change was made, but is " + why
                                                   : failed + "; and this attempt is " + why};
     }
-
-  private:
-    static ClientContext here() { return {}; }
 
     Result<void> open_trail() {
         const auto& audit = site_.config().audit;
@@ -165,10 +175,10 @@ int run_and_tell(Site& site, Recorder& recorder, const std::string& command, con
     try {
         status = run(site);
     } catch (const Stop& stop) {
-        recorder.tell(command, stop.text);
+        recorder.tell_end(command, stop.text);
         throw;
     }
-    recorder.tell(command, status == 0 ? "" : "exit status " + std::to_string(status));
+    recorder.tell_end(command, status == 0 ? "" : "exit status " + std::to_string(status));
     return status;
 }
 
@@ -178,6 +188,8 @@ int run_and_tell(Site& site, Recorder& recorder, const std::string& command, con
 int run_on_record(Site& site, const std::string& command, const Run& run) {
     Recorder recorder(site);
     recorder.prepare();
+    site.on_record(
+        [&](std::vector<std::string> changes) { recorder.tell_changes(command, std::move(changes)); });
     const HeldSignals held;
     try {
         return run_and_tell(site, recorder, command, run);

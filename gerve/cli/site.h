@@ -1,6 +1,7 @@
 // What a command works on: the configuration that its line chose, and the directory behind it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -30,10 +31,11 @@ class Site {
     // other events give them, and "before" and "after".
     [[nodiscard]] JsonMembers& details() { return details_; }
     [[nodiscard]] std::string take_details() { return std::exchange(details_, {}).take_object(); }
-    // For a command that makes many changes: each gets an event of its own with these details, before the
-    // event of the command. To be noted once they are made.
+    // For a command that makes many changes: each gets an event of its own with these details. To be noted
+    // once they are made, and then recorded at once; a stop, if they cannot be.
     void note_change(JsonMembers details) { changes_.push_back(details.take_object()); }
-    [[nodiscard]] std::vector<std::string> take_changes() { return std::exchange(changes_, {}); }
+    void record_changes() { record_(std::exchange(changes_, {})); }
+    void on_record(std::function<void(std::vector<std::string>)> record) { record_ = std::move(record); }
 
     // Nothing to do unless the directory is in SQLite. Says that it makes one; stops where only the default
     // names it, which depends on where the command is run.
@@ -50,6 +52,7 @@ class Site {
     std::optional<Registry> registry_;
     JsonMembers details_;
     std::vector<std::string> changes_;
+    std::function<void(std::vector<std::string>)> record_;
 };
 
 // need() for what reaches a database or Redis: where one is out of reach, names the command that knows a

@@ -186,6 +186,8 @@ def test_what_was_killed_in_the_middle_is_finished_by_applying_again(private_sit
     made = site.state / "repositories" / "alice"
     wait_until(lambda: made.is_dir() and len(list(made.iterdir())) > 5, "some are made", every=0.001)
     running.kill()
+    told = [one for one in events(site, "--event", "admin") if one["details"].get("kind") == "repository"]
+    assert {one["details"]["repo"] for one in told} == set(names), "what was made is on record"
     states = [one["state"] for one in site.gerve_json("repo", "list")]
     assert len(states) == len(names) and "disabled" in states, "it was too late to kill it"
     on_disk = {f"alice/{one.name.removesuffix('.git')}" for one in made.iterdir()}
@@ -198,20 +200,46 @@ def test_what_was_killed_in_the_middle_is_finished_by_applying_again(private_sit
     site.gerve("apply", file, stdout="nothing to change\n")
 
 
-def test_without_a_route_a_repository_stays_disabled_until_there_is_one(private_site):
+def test_a_repository_whose_file_server_is_away_holds_up_nothing_else(private_site):
     site = private_site
     site.gerve("server", "add", "fs1", "127.0.0.1:1", "--yes")
-    text = declared(entry("users", login="alice"), entry("repositories", path="alice/x"))
-    without = "alice/x: alice has no route: `gerve route set alice SERVER`"
-    apply(site, text, exit=1, says=["+ repository alice/x (private)", "the directory was changed", without])
-    assert site.entry("alice/x", "repo", "list")["state"] == "disabled"
-    apply(site, text, exit=1, says=["alice has no route: `gerve route set alice SERVER`", "nothing was changed"])
+    text = declared(entry("users", login="alice"), entry("users", login="bob"),
+                    entry("repositories", path="alice/x", read=["bob"]))
+    without = "these repositories are not served; apply again when this is corrected:\nalice/x: "
+    told = apply(site, text, exit=1, says=without + "alice has no route: `gerve route set alice SERVER`")
+    assert changes(told) == ["+ user alice", "+ user bob"] and site.gerve_json("repo", "list") == []
     site.gerve("route", "set", "alice", "fs1")
-    apply(site, text, exit=1, stdout="", says=["127.0.0.1:1", "nothing was changed"])
+    assert changes(apply(site, text, exit=1, says=[without, "127.0.0.1:1"])) == []
     site.gerve("server", "add", "local", f"unix:{site.state}/agent.sock", "--yes")
     site.gerve("route", "set", "alice", "local")
-    assert changes(apply(site, text)) == ["~ repository alice/x: disabled -> enabled"]
+    assert changes(apply(site, text)) == ["+ repository alice/x (private)", "+ grant alice/x bob (read)"]
     assert site.gerve_json("repo", "size", "alice/x")
+    # an entry that is disabled, and to be served again
+    site.gerve("repo", "disable", "alice/x")
+    site.gerve("route", "set", "alice", "fs1")
+    more = text.replace(entry("users", login="bob"), entry("users", login="bob", suspended=True))
+    assert changes(apply(site, more, exit=1, says=[without, "127.0.0.1:1"])) == ["~ user bob: active -> suspended"]
+
+
+def test_what_lies_on_a_file_server_is_nobody_s_by_a_route(private_site):
+    """A repository that was there before its entry is not taken, not even where the route comes later."""
+    site = private_site
+    site.gerve("server", "add", "local", f"unix:{site.state}/agent.sock", "--yes")
+    text = declared(entry("users", login="alice"), entry("repositories", path="alice/x"))
+    apply(site, text, exit=1, says="alice has no route")
+    left = site.state / "repositories/alice/x.git"
+    site.admin.run("git", "init", "--quiet", "--bare", left)
+    site.gerve("route", "set", "alice", "local")
+    apply(site, text, exit=1, says=["alice/x that does not belong to any entry here", "nothing was changed"])
+    assert site.gerve_json("repo", "list") == []
+
+
+def test_a_former_name_of_a_repository_is_refused(private_site):
+    site = private_site
+    text = declared(entry("users", login="alice"), entry("repositories", path="alice/site"))
+    apply(site, text)
+    site.gerve("repo", "rename", "alice/site", "www")
+    apply(site, text, "--prune", exit=1, says=["alice/site is now called alice/www", "nothing was changed"])
 
 
 def commands(site, *words) -> list[tuple]:
