@@ -120,12 +120,16 @@ bool GitoliteAccess::is_undeclared(const std::string& group) const {
            !conf_->groups.contains(group);
 }
 
+bool GitoliteAccess::is_open(const std::string& group) const {
+    return is_undeclared(group) || is_gitolite_role(group);
+}
+
 bool GitoliteAccess::is_for(const std::string& holder, const std::string& user) const {
     return holder == user || holder == "@all" || conf_->is_member(holder, user);
 }
 
 bool GitoliteAccess::is_denied(const GitoliteRule& rule, const std::string& user) const {
-    return rule.denies() && (is_for(rule.user, user) || is_undeclared(rule.user));
+    return rule.denies() && (is_for(rule.user, user) || is_open(rule.user));
 }
 
 // Gitolite::Conf::Load::access() with the ref "any".
@@ -173,9 +177,12 @@ GitoliteReach GitoliteAccess::reach(const GitoliteRepository& repository, const 
     reach.writes = passes(repository, user, 'W');
     if (!reach.writes) reach.write = GitoliteWrite::none;
     for (const GitoliteRule* rule : repository.rules) {
-        if (!is_denied(*rule, user)) continue;
-        if (!reach.unsure && is_undeclared(rule->user) && repository.deny_rules) reach.unsure = rule;
-        if (!rule->is_vref() || reach.write < GitoliteWrite::any_ref) continue;
+        const bool denies = is_denied(*rule, user);
+        if (denies && !reach.unsure && is_open(rule->user) && repository.deny_rules) reach.unsure = rule;
+        // But for NAME, a VREF is a program, which may refuse a push whatever its rule says.
+        const bool is_program = rule->is_vref() && !rule->refex.starts_with("VREF/NAME/");
+        const bool may_refuse = is_program ? denies || is_for(rule->user, user) : rule->is_vref() && denies;
+        if (!may_refuse || reach.write < GitoliteWrite::any_ref) continue;
         reach.write = GitoliteWrite::some_refs;
         reach.limit = rule;
     }

@@ -29,7 +29,7 @@ struct GitoliteReach {
     bool writes = false;
     GitoliteWrite write = GitoliteWrite::none;
     const GitoliteRule* limit = nullptr;  // what keeps `write` from being full
-    // A rule denies an undeclared group, whose members another program knows. Here everybody may be one.
+    // A rule denies an open group. Here everybody may be one of its members.
     const GitoliteRule* unsure = nullptr;
 };
 
@@ -55,6 +55,9 @@ class GitoliteAccess final {
     // Whether a rule for `holder` (a name, a group, "@all") is one for the user.
     [[nodiscard]] bool is_for(const std::string& holder, const std::string& user) const;
     [[nodiscard]] bool is_undeclared(const std::string& group) const;
+    // Whether its members are not in the configuration: an undeclared group, whose members another program
+    // knows, or a role, which `gitolite perms` gives.
+    [[nodiscard]] bool is_open(const std::string& group) const;
 
   private:
     explicit GitoliteAccess(const GitoliteConf& conf) : conf_(&conf) {}

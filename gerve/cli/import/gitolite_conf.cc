@@ -89,8 +89,7 @@ class ConfParser {
         if (take_group(text) || take_setting(text)) return;
         fail(text.substr(0, text.find(' ')),
              "gitolite ignores this line with a warning, unless an extension (macros, refex-expr, …) gives "
-             "it a "
-             "meaning that Gerve does not know: remove the line, or write out what it stands for");
+             "it a meaning that Gerve does not know: remove the line, or write out what it stands for");
     }
 
   private:

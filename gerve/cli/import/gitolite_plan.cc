@@ -140,16 +140,14 @@ class Planner {
     }
 
     static constexpr const char* all_text =
-        "@all is every user with an account; git-daemon, to which gitolite exports this as well, counts only "
-        "where "
-        "a rule names daemon";
+        "@all is every user with an account; git-daemon, to which gitolite exports this as well, counts "
+        "only where a rule names daemon";
     static constexpr const char* private_text =
         "gitolite exports it to everybody (git-daemon); it stays private, and users with access alone read "
         "it";
     static constexpr const char* public_text =
         "gitolite exports it to everybody (git-daemon), so it becomes public: every account reads it, and "
-        "where "
-        "listen.git is set everybody (--private keeps it private)";
+        "where listen.git is set everybody (--private keeps it private)";
 
     FilePlace line_for(const GitoliteRepository& one, const std::string& user) const {
         for (const GitoliteRule* rule : one.rules) {
@@ -174,7 +172,8 @@ class Planner {
     }
 
     static constexpr const char* unsure_text =
-        "whom this denies is not in the configuration (undeclared group): nobody gets access by it";
+        "the configuration does not say whom this denies (an undeclared group or a role): it denies "
+        "everybody";
     static constexpr const char* any_ref_text =
         "write access in Gerve also allows to force, create and delete (--write full gives these users read "
         "access; git's receive.denyNonFastForwards and receive.denyDeletes apply to all users of a "
@@ -189,8 +188,7 @@ class Planner {
             return "gitolite lets these users push to some refs, or some content, only: read access (--write "
                    "some-refs gives them write access, to every ref)";
         return "gitolite does not let these users force, create or delete: read access (--write any-ref "
-               "gives them "
-               "write access)";
+               "gives them write access)";
     }
 
     // Lines that name users who get no account, and those that have no counterpart at all.
@@ -248,9 +246,16 @@ class Planner {
 
     void list_setting(const GitoliteSetting& one) {
         if (one.name == "gitolite-options.deny-rules") return;  // it is obeyed
-        const bool is_option = one.name.starts_with("gitolite-options.");
+        const std::string_view name = one.name;
+        if (name.starts_with("gitolite-options.mirror."))
+            return add(one.place, "Gerve does not mirror, and takes pushes to what was a copy",
+                       ImportEffect::more);
+        if (name.starts_with("gitolite-options.hook."))
+            return add(one.place, "hooks that gitolite runs are not taken over, and so refuse nothing",
+                       ImportEffect::more);
+        const bool is_option = name.starts_with("gitolite-options.");
         add(one.place,
-            is_option ? "options of gitolite (mirrors, hooks, …) are not taken over"
+            is_option ? "options of gitolite are not taken over"
                       : "not written to the repository's config file; what gitolite wrote there stays",
             ImportEffect::same);
     }

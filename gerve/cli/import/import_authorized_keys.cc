@@ -71,12 +71,11 @@ int import_authorized_keys(Site& site, const AuthorizedValues& values) {
 
 }  // namespace
 
-void declare_import_keys(Command& import) {
+void declare_import_keys(Command& imports) {
     const auto values = std::make_shared<AuthorizedValues>();
-    import
+    imports
         .command("authorized-keys", "Take over the keys of an authorized_keys file.",
-                 [values](Site& site) { return import_authorized_keys(site, *values);
-})
+                 [values](Site& site) { return import_authorized_keys(site, *values); })
         .argument("FILE", "An authorized_keys file, as sshd reads it", word(values->file))
         .option("--user", "LOGIN", "Who gets all keys; default: the user that a line names",
                 parsed(values->user))
@@ -86,6 +85,6 @@ void declare_import_keys(Command& import) {
         .json(values->json)
         .examples({"gerve import authorized-keys .ssh/authorized_keys",
                    "gerve import authorized-keys alice.keys --user alice --yes"});
-}  // namespace gerve
+}
 
 }  // namespace gerve

@@ -104,12 +104,11 @@ Setter writer_into(GitoliteWrite& into) {
 
 }  // namespace
 
-void declare_import_gitolite(Command& import) {
+void declare_import_gitolite(Command& imports) {
     const auto values = std::make_shared<GitoliteValues>();
-    import
+    imports
         .command("gitolite", "Take over the users, keys, groups and permissions of a gitolite.",
-                 [values](Site& site) { return import_gitolite(site, *values);
-})
+                 [values](Site& site) { return import_gitolite(site, *values); })
         .argument("CONF", "Its gitolite.conf; what this includes is read from the same directory",
                   word(values->conf))
         .argument("KEYDIR", "Its directory of keys", word(values->keydir))
@@ -121,15 +120,16 @@ void declare_import_gitolite(Command& import) {
         .flag("--flatten", "Take a/b/c over as a/b-c", values->choices.flatten)
         .option("--user", "OLD=LOGIN", "What one of its users is called in Gerve",
                 pair_into(values->choices.users), true)
-        .option("--write", "WHO",
-                "Who gets write access: full, those who may do everything; any-ref (the default), also those who "
-                "may not force or delete; some-refs, also those limited to some refs",
-                writer_into(values->choices.least_writer))
+        .option(
+            "--write", "WHO",
+            "Who gets write access: full, those who may do everything; any-ref (the default), also those who "
+            "may not force or delete; some-refs, also those limited to some refs",
+            writer_into(values->choices.least_writer))
         .flag("--private", "Keep repositories private that gitolite's user daemon reads", values->is_private)
         .flag("-y,--yes", "Make the changes; without it they are only listed", values->yes)
         .json(values->json)
         .examples({"gerve import gitolite conf/gitolite.conf keydir --owner acme",
                    "gerve import gitolite conf/gitolite.conf keydir --owner acme --yes"});
-}  // namespace gerve
+}
 
 }  // namespace gerve

@@ -287,13 +287,13 @@ int import_repositories(Site& site, const ImportValues& values) {
 
 }  // namespace
 
-void declare_import_repositories(Command& import) {
+void declare_import_repositories(Command& imports) {
     const auto values = std::make_shared<ImportValues>();
-    import
-        .command("repositories",
-                 "List the repositories in a directory of a file server, OWNER/NAME.git each, and adopt them.",
-                 [values](Site& site) { return import_repositories(site, *values);
-})
+    imports
+        .command(
+            "repositories",
+            "List the repositories in a directory of a file server, OWNER/NAME.git each, and adopt them.",
+            [values](Site& site) { return import_repositories(site, *values); })
         .argument("DIR", "The directory, below the root of the file server's agent or its adopt_from",
                   word(values->directory))
         .option("--server", "NAME", "The file server; default: the only one", parsed(values->server))
@@ -304,8 +304,9 @@ void declare_import_repositories(Command& import) {
               values->is_public)
         .flag("-y,--yes", "Adopt those that are ready; default: only list them", values->yes)
         .json(values->json)
-        .examples({"gerve import repositories /srv/git/.old", "gerve import repositories /srv/git/.old --server fs1 --yes",
+        .examples({"gerve import repositories /srv/git/.old",
+                   "gerve import repositories /srv/git/.old --server fs1 --yes",
                    "gerve import repositories /srv/git/.gitolite --owner acme"});
-}  // namespace gerve
+}
 
 }  // namespace gerve

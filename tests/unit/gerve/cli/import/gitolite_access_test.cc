@@ -65,6 +65,9 @@ TEST_CASE("who is limited to some refs does not write to all") {
     CHECK(reach_in("repo a\n RW+ = u\n - master = u\n", "a", "u") == "read,write full");
     CHECK(reach_in("repo a\n RW+ = u\n - VREF/COUNT/5 = u\n", "a", "u") == "read,write some-refs :3");
     CHECK(reach_in("repo a\n RW VREF/COUNT/5 = u\n", "a", "u") == "read,write none");
+    CHECK(reach_in("repo a\n RW+ = u\n RW VREF/check = u\n", "a", "u") == "read,write some-refs :3");
+    CHECK(reach_in("repo a\n RW+ = u\n RW VREF/check = v\n", "a", "u") == "read,write full");
+    CHECK(reach_in("repo a\n - = READERS\n RW+ = u\n", "a", "u") == "read,write none :2");
 }
 
 TEST_CASE("creating, deleting and merging count where a rule names them") {
