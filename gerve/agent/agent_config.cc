@@ -59,6 +59,9 @@ void read_adopt_from(TomlTable& table, AgentConfig& config) {
             table.complain("adopt_from", i, errno_text("cannot be used"));
         } else if (!is_directory(real) || real == "/") {
             table.complain("adopt_from", i, "must be a directory, and not the whole file system");
+        } else if ((config.root + "/").starts_with(real + "/")) {
+            table.complain("adopt_from", i,
+                           "must not contain root: below that, repositories are adopted without it");
         } else {
             config.adopt_from.push_back(real);
         }

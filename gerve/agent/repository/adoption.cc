@@ -21,6 +21,7 @@ using std::chrono::steady_clock;
 constexpr std::size_t most_in_page = 256;
 constexpr std::size_t page_size = 96 * 1024;  // bytes
 constexpr std::chrono::seconds page_time{5};
+constexpr std::size_t longest_inspection = 128 * 1024;  // bytes
 
 bool is_same(const Fd& one, const Fd& other) {
     struct stat a {};
@@ -69,6 +70,7 @@ Result<Inspection> Adoption::inspect(const RepoPath& repo, std::uint64_t id,
                                      const std::string& directory) const {
     auto checked = check(repo, id, directory);
     if (!checked) return pass_on(checked);
+    checked->found.shorten(longest_inspection);
     return std::move(checked->found);
 }
 
@@ -110,6 +112,7 @@ Inspection Adoption::inspect_in_tree(const AdoptionSource& tree, const std::stri
         found = std::move(unknown);
     }
     found->name = relative;
+    found->shorten(longest_inspection);
     return std::move(*found);
 }
 

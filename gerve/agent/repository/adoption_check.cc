@@ -30,12 +30,6 @@ bool is_hook_of_a_push(std::string_view name) {
     return std::find(hooks.begin(), hooks.end(), name) != hooks.end();
 }
 
-// As chown(1) takes it.
-std::string own_user() {
-    const auto user = find_system_user(::geteuid());
-    return user ? user->name : std::to_string(::geteuid());
-}
-
 struct Mount {
     std::uint64_t device;
     std::uint64_t mount;  // 0: a kernel older than 5.8 does not say
@@ -66,6 +60,7 @@ class AdoptionCheck {
         judge_place(directory);
         read_hooks(directory);
         judge_alternates(directory);
+        if (facts->foreign > 0) return std::move(found_);  // its owner could have us read anything
         const auto head = read_head(directory, path_);
         if (!head) refuse("it is not a bare repository: " + describe(head.error()));
         if (head) found_.head = printable(*head);
@@ -137,8 +132,9 @@ class AdoptionCheck {
             status.st_size == 0)
             return;
         const std::string shown = shell_word(path_);
-        refuse("it takes objects from another repository (objects/info/alternates): `git -C " + shown +
-               " repack -a -d && rm " + shown + "/objects/info/alternates`");
+        refuse("it takes objects from another repository (objects/info/alternates): `" +
+               own_command("git -C " + shown + " repack -a -d") + " && rm " + shown +
+               "/objects/info/alternates`");
     }
 
     void read_hooks(const Fd& directory) {

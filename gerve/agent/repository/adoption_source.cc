@@ -1,10 +1,12 @@
 #include "gerve/agent/repository/adoption_source.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "authz/base/text.h"
+#include "authz/os/system_user.h"
 
 namespace gerve {
 namespace {
@@ -86,6 +88,15 @@ std::string shell_word(const std::string& path) {
     std::string word = "'";
     for (const char c : printable(path, longest_path_told)) word += c == '\'' ? "'\\''" : std::string(1, c);
     return word + "'";
+}
+
+std::string own_user() {
+    const auto user = find_system_user(::geteuid());
+    return user ? user->name : std::to_string(::geteuid());
+}
+
+std::string own_command(const std::string& command) {
+    return ::geteuid() == 0 ? command : "sudo -u " + own_user() + " " + command;
 }
 
 std::string filed_as(const AdoptionPlaces& places, const AdoptionSource& source) {

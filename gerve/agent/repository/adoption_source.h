@@ -48,6 +48,13 @@ constexpr std::size_t longest_path_told = 1024;  // bytes
 // A path in a command that an administrator may paste: one word for the shell, whatever it holds.
 [[nodiscard]] std::string shell_word(const std::string& path);
 
+// The user that this process, and so git, runs as; as chown(1) and sudo(8) take it.
+[[nodiscard]] std::string own_user();
+
+// A command that writes into a repository, as an administrator runs it: as own_user(), since what root writes
+// git could not change afterwards.
+[[nodiscard]] std::string own_command(const std::string& command);
+
 // OWNER/NAME, if the layout files that repository at `source`; empty with the layout hashed-id.
 [[nodiscard]] std::string filed_as(const AdoptionPlaces& places, const AdoptionSource& source);
 

@@ -91,9 +91,11 @@ void take_key(std::string_view key, std::string_view value, const std::string& p
     for (const RefusedKey& refused : refused_keys) {
         if (!is_meant(key, refused.key)) continue;
         std::string told = std::string(refused.why) + " (" + shown + " in its config): ";
-        told += refused.remedy.empty()
-                    ? "make a whole one with `git clone --mirror`"
-                    : "`git config --file " + path + "/config " + std::string(refused.remedy) + "`";
+        told +=
+            refused.remedy.empty()
+                ? "make a whole one with `git clone --mirror`"
+                : "`" + own_command("git config --file " + path + "/config " + std::string(refused.remedy)) +
+                      "`";
         add_once(found.refusals, std::move(told));
     }
 }

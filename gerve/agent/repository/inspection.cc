@@ -51,6 +51,19 @@ std::string Inspection::text() const {
     return json.dump(-1, ' ', false, replace_bytes);
 }
 
+void Inspection::shorten(std::size_t most) {
+    while (text().size() > most) {
+        if (!notes.empty())
+            notes.pop_back();
+        else if (!hooks.empty())
+            hooks.pop_back();
+        else if (refusals.size() > 1)
+            refusals.pop_back();
+        else
+            return;
+    }
+}
+
 Result<Inspection> Inspection::parse(std::string_view line) {
     const auto json = read_line(line);
     if (!json) return pass_on(json);

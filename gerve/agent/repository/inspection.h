@@ -24,6 +24,9 @@ struct Inspection {
     std::vector<std::string> notes;     // what is to be known about it
     std::vector<std::string> refusals;  // why it is not adopted, each with what to do; empty: it is ready
 
+    // Leaves out notes, hooks and refusals from the end on until text() has at most `most` bytes; one
+    // refusal stays.
+    void shorten(std::size_t most);
     // One line, without its end.
     [[nodiscard]] std::string text() const;
     // Unknown members are skipped. Error: client.

@@ -16,13 +16,16 @@ constexpr int deepest_tree = 8;              // directories below the tree
 
 enum class Entry { repository, directory, other };
 
-// What a name in `directory` is. A link with the name of a repository is to be told of.
+// What a name in `directory` is. A link with the name of a repository is to be told of, and a directory that
+// cannot be read: there may be repositories in it.
 Entry look_at_entry(const Fd& directory, const std::string& name) {
     const bool is_named = name.ends_with(".git");
     struct stat status {};
     if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return Entry::other;
     if (S_ISLNK(status.st_mode)) return is_named ? Entry::repository : Entry::other;
     if (!S_ISDIR(status.st_mode)) return Entry::other;
+    const bool is_readable = ::faccessat(directory.get(), name.c_str(), R_OK | X_OK, AT_EACCESS) == 0;
+    if (!is_readable && errno == EACCES) return Entry::repository;
     const auto has = [&](const char* what) {
         return ::fstatat(directory.get(), (name + "/" + what).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
     };

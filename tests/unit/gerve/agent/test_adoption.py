@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 
 import grv1
 import pytest
@@ -16,8 +17,8 @@ def old(site):
     return directory
 
 
-def start(site, old):
-    site.start(f'adopt_from = ["{old}"]\n')
+def start(site, old, more=""):
+    site.start(f'adopt_from = ["{old}"]\n{more}')
 
 
 def put(site, place):
@@ -103,17 +104,22 @@ def test_a_link_in_the_tree_leads_nowhere(site, old):
 
 
 def test_a_wrong_setting_is_told(site, old):
-    for wrong in ("/", str(old / "missing"), str(site.key_file)):
+    for wrong in ("/", str(old / "missing"), str(site.key_file), str(site.root), str(site.root.parent)):
         with pytest.raises(AssertionError, match="adopt_from"):
             site.start(f'adopt_from = ["{wrong}"]\n')
 
 
 def test_others_are_served_while_a_tree_is_looked_through(site, old):
+    """The git that looks at one of its repositories hangs; nobody else waits for it."""
     site.make_repository()
-    for number in range(200):
-        (old / f"o/{number:03}.git").mkdir(parents=True)
-    start(site, old)
+    put(site, old / "bert.git")
+    slow = site.directory / "slow-git"
+    slow.write_text('#!/bin/sh\ncase "$*" in *config*--list*) sleep 4;; esac\nexec git "$@"\n')
+    slow.chmod(0o755)
+    start(site, old, f'git = "{slow}"\n')
     with site.open(grv1.ADMIN, "mojombo/new.git", admin=b"inspect-tree", argument=str(old).encode()) as looking:
+        begun = time.monotonic()
         assert "refs/heads/main" in site.git("ls-remote", "fs:mojombo/bert.git").stdout
+        assert time.monotonic() - begun < 3
         looking.finish()
-        assert looking.status == 0
+        assert looking.status == 0 and time.monotonic() - begun > 3

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -202,6 +203,19 @@ TEST_CASE("an inspection is read as it was written, and never taken for a good o
     CHECK_FALSE(TreePage::parse(""));
 }
 
+TEST_CASE("an inspection that says too much is shortened, and stays a refusal") {
+    Inspection found;
+    found.refusals.assign(100, std::string(4000, '\\'));
+    found.hooks.assign(40, "hook");
+    found.notes.assign(10, "note");
+    found.shorten(128 * 1024);
+    CHECK(found.text().size() <= 128 * 1024);
+    CHECK(found.refusals.size() > 10);
+    CHECK(found.hooks.empty());
+    found.shorten(10);
+    CHECK(found.refusals.size() == 1);
+}
+
 struct Tree {
     TemporaryDirectory directory;
     void add(const std::string& relative) const { fs::create_directories(directory.path + "/" + relative); }
@@ -240,6 +254,18 @@ TEST_CASE("a tree is walked in pieces of any size") {
     const std::vector<std::string> expected{"a/x.git",     "a/y.git",  "a-b/x.git", "b.git",
                                             "c/d/e/z.git", "link.git", "plain"};
     for (const std::size_t size : {1U, 2U, 3U, 100U}) CHECK(tree.walk(size) == expected);
+}
+
+TEST_CASE("a directory that cannot be read is told of, and stops no walk") {
+    if (::geteuid() != 0) return;  // whom nothing keeps from reading; it becomes somebody else here
+    const Tree tree;
+    for (const char* one : {"a/x.git", "closed/y.git", "z/x.git"}) tree.add(one);
+    fs::permissions(tree.directory.path, fs::perms(0755));
+    fs::permissions(tree.directory.path + "/closed", fs::perms(0700));
+    REQUIRE(::seteuid(65534) == 0);
+    const auto found = tree.walk(100);
+    REQUIRE(::seteuid(0) == 0);
+    CHECK(found == std::vector<std::string>{"a/x.git", "closed", "z/x.git"});
 }
 
 TEST_CASE("a directory with more names than are held at once is walked whole") {
