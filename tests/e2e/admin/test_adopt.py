@@ -4,31 +4,14 @@ import os
 import shutil
 import socket
 import struct
-import subprocess
 import threading
 
 import pytest
 
-from harness.adoption import is_served, real, running_house
+from harness.adoption import is_served, mounted, real
 from harness.audit import events
 from harness.grv1 import ADMIN, FAIL, FAIL_AUTHENTICATION, FAIL_BAD_REQUEST, converse, frame, new_ticket_key
 from harness.site import Repository
-
-@pytest.fixture(scope="module")
-def house(workspace):
-    with running_house(workspace, "flat") as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def house_by_id(workspace):
-    with running_house(workspace, "hashed-id") as site:
-        yield site
-
-
-@pytest.fixture(params=["flat", "hashed-id"])
-def either(request):
-    return request.getfixturevalue("house" if request.param == "flat" else "house_by_id")
 
 
 # ---- taken over
@@ -164,33 +147,24 @@ def test_a_place_that_is_taken_is_kept(house):
     assert place.is_dir() and there.stat().st_ino == inode and house.entry_of(f"{alice.login}/site") is None
 
 
+def check_mount(house, says: str, *options: str):
+    alice = house.owner()
+    with mounted(house.old / alice.login, *options) as place:
+        house.lies_in(place / "site.git")
+        house.gerve("repo", "adopt", f"{alice.login}/site", place / "site.git", exit=1, says=says)
+        assert (place / "site.git").is_dir() and house.entry_of(f"{alice.login}/site") is None
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_another_file_system_is_refused(house):
-    alice = house.owner()
-    mounted = house.old / alice.login
-    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted]).returncode != 0:
-        pytest.skip("cannot mount a tmpfs")
-    try:
-        place = house.lies_in(mounted / "site.git")
-        house.gerve("repo", "adopt", f"{alice.login}/site", place, exit=1, says="it is not on the file system of")
-        assert place.is_dir() and house.entry_of(f"{alice.login}/site") is None
-    finally:
-        subprocess.run(["umount", mounted], check=True)
+    check_mount(house, "it is not on the file system of", "-t", "tmpfs", "tmpfs")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_another_mount_of_the_same_file_system_is_refused(house):
-    alice = house.owner()
-    (house.directory / f"{alice.login}.disk").mkdir()
-    mounted = house.old / alice.login
-    if subprocess.run(["mount", "--bind", house.directory / f"{alice.login}.disk", mounted]).returncode != 0:
-        pytest.skip("cannot mount")
-    try:
-        place = house.lies_in(mounted / "site.git")
-        house.gerve("repo", "adopt", f"{alice.login}/site", place, exit=1, says="but for the agent in another mount: move it")
-        assert place.is_dir() and house.entry_of(f"{alice.login}/site") is None
-    finally:
-        subprocess.run(["umount", mounted], check=True)
+    disk = house.directory / "disk"
+    disk.mkdir()
+    check_mount(house, "but for the agent in another mount: move it", "--bind", str(disk))
 
 
 def test_a_gateway_without_a_key_has_nothing_moved(house):

@@ -4,28 +4,9 @@ import signal
 import subprocess
 import time
 
-import pytest
-
 from harness.processes import wait_until
 from harness.programs import program
-from harness.adoption import in_front, is_served, real, running_house, tree_of
-
-
-@pytest.fixture(scope="module")
-def house(workspace):
-    with running_house(workspace, "flat") as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def house_by_id(workspace):
-    with running_house(workspace, "hashed-id") as site:
-        yield site
-
-
-@pytest.fixture(params=["flat", "hashed-id"])
-def either(request):
-    return request.getfixturevalue("house" if request.param == "flat" else "house_by_id")
+from harness.adoption import in_front, is_served, real, tree_of
 
 
 def test_the_command_is_killed_between_entry_and_move(either):

@@ -8,16 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.adoption import is_served, running_house
+from harness.adoption import is_served
 
 NOBODY = 65534
-
-
-@pytest.fixture(scope="module")
-def house(workspace):
-    with running_house(workspace, "flat") as site:
-        yield site
-
 
 
 def spoil_owner(place: Path, _old: Path) -> None:

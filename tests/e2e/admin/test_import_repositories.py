@@ -4,27 +4,8 @@ import json
 import time
 from pathlib import Path
 
-import pytest
-
 from harness.audit import events
-from harness.adoption import is_served, running_house, tree_of
-
-
-@pytest.fixture(scope="module")
-def house(workspace):
-    with running_house(workspace, "flat") as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def house_by_id(workspace):
-    with running_house(workspace, "hashed-id") as site:
-        yield site
-
-
-@pytest.fixture(params=["flat", "hashed-id"])
-def either(request):
-    return request.getfixturevalue("house" if request.param == "flat" else "house_by_id")
+from harness.adoption import is_served, tree_of
 
 
 def looked(house, tree: Path, *options, exit=0) -> dict:

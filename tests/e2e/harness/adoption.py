@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from .audit import check_trail, events
 from .production import Production
 from .site import Repository
@@ -68,6 +70,17 @@ class House(Production):
 
     def entry_of(self, path: str) -> dict | None:
         return next((one for one in self.gerve_json("repo", "list") if one["repository"] == path), None)
+
+
+@contextmanager
+def mounted(place: Path, *options: str):
+    """A mount over a directory; skips the test where none can be made."""
+    if subprocess.run(["mount", *options, place]).returncode != 0:
+        pytest.skip(f"cannot mount: {options}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
 
 
 @contextmanager
