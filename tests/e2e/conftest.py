@@ -11,7 +11,6 @@ import resource
 import shutil
 import signal
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from harness.programs import sanitized
 from harness.site import Repository, Site
 from harness.sql_server import ENGINES, SqlServer
 from harness.terminal import Running
-from harness.sshd import SITE_CONFIG, Sshd, open_to_others, why_not
+from harness.sshd import Sshd, running_site_for_sshd, why_not
 
 DOORS = ("gateway", "sshd")
 WORKSPACE = pytest.StashKey()  # the directory of this process, to be removed
@@ -122,19 +121,6 @@ def site(workspace, pytestconfig):
         shared = Site(workspace / "shared").start()
         yield shared
         shared.gateway.stop()
-
-
-@contextmanager
-def running_site_for_sshd(directory):
-    """A site in whose processes' eyes sshd's users exist, and whose authz they reach."""
-    if why_not():
-        pytest.skip(why_not())
-    directory.mkdir()
-    passwd = Sshd.passwd(directory, "/usr/sbin/nologin")
-    site = Site(directory, SITE_CONFIG, Sshd.inside(passwd)).start()
-    open_to_others(site)
-    yield site
-    site.gateway.stop()
 
 
 @pytest.fixture(autouse=True)

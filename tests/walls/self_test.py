@@ -82,6 +82,7 @@ PLANTED = [
     ("check_machine_paths", "packaging/quickstart", "cd /" + "root/gerve\n", "path of one machine"),
     ("check_named_files", "docs/architecture.md", "See `gerve/worker/gone` there.\n", "there is no such file"),
     ("check_named_files", "gerve/worker/worker.cc", "// As gerve/master/gone.h has it.\n", "there is no such file"),
+    ("check_conftest_imports", "tests/e2e/sshd/test_sshd.py", "import re\nfrom conftest import site\n", "more than one file"),
     ("check_headers", "authz/base/fd.h", "#pragma once\n", "opens with a comment"),
     ("check_headers", "authz/base/fd.h", "// Owned descriptors.\n\n#pragma once\n", "opens with a comment"),
     ("check_headers", "authz/base/fd.h", "// Owned descriptors\n#pragma once\n", "full stop"),

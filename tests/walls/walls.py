@@ -206,6 +206,14 @@ def check_named_files(tree: Tree):
                 yield f"{path}:{line}: {name}: there is no such file"
 
 
+def check_conftest_imports(tree: Tree):
+    """A folder of end-to-end tests may have a conftest.py of its own, and Python finds either by that name."""
+    for path, text in tree.texts.items():
+        if matches(path, ("tests/e2e/*.py",)):
+            for line, found in find(r"(?m)^(?:from|import) conftest\b", text):
+                yield f"{path}:{line}: {found}: more than one file has this name; what tests share is in tests/e2e/harness"
+
+
 def check_headers(tree: Tree):
     """A header opens with a sentence, in line comments, and then #pragma once."""
     for path, text in tree.texts.items():
@@ -258,7 +266,8 @@ def check_function_length(tree: Tree):
 CHECKS = [
     check_walls, check_sole_includers, check_pure, check_include_paths, check_forbidden_calls, check_proofs, check_holders,
     check_dialect,
-    check_machine_paths, check_named_files, check_headers, check_file_length, check_function_length,
+    check_machine_paths, check_named_files, check_conftest_imports, check_headers, check_file_length,
+    check_function_length,
 ]
 
 

@@ -11,11 +11,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from .client import Door
 from .processes import free_port, wait_until
 from .programs import SOURCE_ROOT, program
+from .site import Site
 from .syslog import Syslog
 
 SSHD = os.environ.get("GERVE_SSHD", "/usr/sbin/sshd")  # another version than the system's
@@ -170,3 +174,16 @@ def open_to_others(site) -> None:
         directory.chmod(directory.stat().st_mode | 0o011)
     for name in ("authz.sock", "agent.sock"):
         wait_until((site.state / name).exists, name)
+
+
+@contextmanager
+def running_site_for_sshd(directory: Path):
+    """A site in whose processes' eyes sshd's users exist, and whose authz they reach."""
+    if why_not():
+        pytest.skip(why_not())
+    directory.mkdir()
+    passwd = Sshd.passwd(directory, "/usr/sbin/nologin")
+    site = Site(directory, SITE_CONFIG, Sshd.inside(passwd)).start()
+    open_to_others(site)
+    yield site
+    site.gateway.stop()

@@ -8,13 +8,12 @@ import time
 from contextlib import closing, contextmanager
 
 import pytest
-from conftest import running_site_for_sshd
 from harness import messages
 from harness.audit import events
 from harness.keys import make_key
 from harness.outcome import NONZERO
 from harness.processes import wait_until
-from harness.sshd import KEYS_UID, KEYS_USER, Sshd
+from harness.sshd import KEYS_UID, KEYS_USER, Sshd, running_site_for_sshd
 
 REFUSED = 255  # ssh's own status
 

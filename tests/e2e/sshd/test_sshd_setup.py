@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import running_site_for_sshd
 from harness.programs import program
-from harness.sshd import KEYS_UID, KEYS_USER, PLACE, PROFILE, SSHD, Sshd
+from harness.sshd import KEYS_UID, KEYS_USER, PLACE, PROFILE, SSHD, Sshd, running_site_for_sshd
 
 # What Debian 12 and 13 put into /etc/ssh/sshd_config, comments left out.
 DEBIAN = """\
