@@ -43,6 +43,13 @@ template <class T>
     return tl::make_unexpected(failed.error());
 }
 
+// The result of a call whose value nobody needs.
+template <class T>
+[[nodiscard]] Result<void> without_value(const Result<T>& result) {
+    if (!result) return pass_on(result);
+    return {};
+}
+
 // One line for a log or an administrator: what was told, and the rest behind it.
 [[nodiscard]] inline std::string describe(const Error& error) {
     if (error.told.empty()) return error.detail;

@@ -75,10 +75,6 @@ std::vector<std::string_view> lines_of(std::string_view text) {
     return lines;
 }
 
-bool is_key_type(std::string_view word) {
-    return word.starts_with("ssh-") || word.starts_with("ecdsa-sha2-") || word.starts_with("sk-");
-}
-
 bool is_base64(std::string_view word) {
     return !word.empty() && word.find_first_not_of(
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -188,6 +184,10 @@ class KeyFile {
 };
 
 }  // namespace
+
+bool is_key_type(std::string_view word) {
+    return word.starts_with("ssh-") || word.starts_with("ecdsa-sha2-") || word.starts_with("sk-");
+}
 
 bool is_private_key(std::string_view content) {
     const std::string text = decoded(content);

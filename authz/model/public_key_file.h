@@ -21,6 +21,10 @@ struct FiledKey {
 // the file has to be good, and nothing of it is repeated but a key's type.
 [[nodiscard]] Result<std::vector<FiledKey>> parse_key_file(std::string_view content);
 
+// Whether the word stands where a line of such a file names the type of its key, of a type that may be
+// unknown.
+[[nodiscard]] bool is_key_type(std::string_view word);
+
 // Whether it holds a private key in one of the known forms: nothing of it may be shown or kept.
 [[nodiscard]] bool is_private_key(std::string_view content);
 

@@ -61,11 +61,4 @@ void walk_declared(const Map& wanted, const Map& there, Both both, Wanted only_w
     }
 }
 
-// A command's outcome as that of a change.
-template <class T>
-[[nodiscard]] Result<void> made(const Result<T>& result) {
-    if (!result) return pass_on(result);
-    return {};
-}
-
 }  // namespace gerve

@@ -38,8 +38,8 @@ class KeyDifferences {
             [&](const RepoPath& repo) {
                 return registry.add_deploy_key(repo, key.key, key.can_write, options);
             });
-        if (!added || !key.revoked) return made(added);
-        return made(registry.revoke_key(key.key.fingerprint()));
+        if (!added || !key.revoked) return without_value(added);
+        return without_value(registry.revoke_key(key.key.fingerprint()));
     }
 
     void put_key(const DeclaredKey& key) {
@@ -64,7 +64,7 @@ class KeyDifferences {
 
     void revoke(const DeclaredKey& wanted, const DeclaredKey& there) {
         note_key(wanted, there, "", "live", "revoked", [key = there.key.fingerprint()](Registry& registry) {
-            return made(registry.revoke_key(key));
+            return without_value(registry.revoke_key(key));
         });
     }
 
@@ -74,13 +74,13 @@ class KeyDifferences {
         if (wanted.title != there.title) {
             note_key(wanted, there, "title", there.title, wanted.title,
                      [key, title = wanted.title](Registry& registry) {
-                         return made(registry.retitle_key(key, title));
+                         return without_value(registry.retitle_key(key, title));
                      });
         }
         if (wanted.expires != there.expires) {
             note_key(wanted, there, "expires", end_text(there.expires), end_text(wanted.expires),
                      [key, expires = wanted.expires](Registry& registry) {
-                         return made(registry.extend_key(key, expires));
+                         return without_value(registry.extend_key(key, expires));
                      });
         }
     }
@@ -88,7 +88,7 @@ class KeyDifferences {
     void move_key(const DeclaredKey& wanted, const DeclaredKey& there, const Login& user) {
         note_key(wanted, there, "", name_of(there.holder), user.text(),
                  [key = there.key.fingerprint(), user](Registry& registry) {
-                     return made(registry.move_key(key, user));
+                     return without_value(registry.move_key(key, user));
                  });
     }
 
@@ -120,7 +120,7 @@ class KeyDifferences {
         change.before = rights_of(there);
         change.turn = drop_keys;
         change.make = [key = there.key.fingerprint()](Registry& registry) {
-            return made(registry.revoke_key(key));
+            return without_value(registry.revoke_key(key));
         };
         all_.note(std::move(change));
     }

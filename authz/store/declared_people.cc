@@ -54,7 +54,7 @@ class People {
                    .turn = put_accounts,
                    .make = [one](Registry& registry) {
                        if (const auto added = registry.add_account(one.login, one.kind); !added)
-                           return made(added);
+                           return without_value(added);
                        return one.suspended ? registry.suspend_account(one.login) : Result<void>();
                    }});
     }
@@ -100,7 +100,7 @@ class People {
         change.place = wanted.place;
         change.turn = put_members;
         change.make = [who, role = wanted.role](Registry& registry) {
-            return made(registry.set_org_member(who.first, who.second, role));
+            return without_value(registry.set_org_member(who.first, who.second, role));
         };
         all_.note(std::move(change));
     }
@@ -130,7 +130,7 @@ class People {
                    .about = {{"team", team.text()}},
                    .place = place,
                    .turn = put_teams,
-                   .make = [team](Registry& registry) { return made(registry.add_team(team)); }});
+                   .make = [team](Registry& registry) { return without_value(registry.add_team(team)); }});
     }
 
     void drop_team(const TeamPath& team) {
@@ -152,7 +152,7 @@ class People {
                    .place = place,
                    .turn = adds ? put_team_members : drop_team_members,
                    .make = [who, adds](Registry& registry) {
-                       return adds ? made(registry.add_team_member(who.first, who.second))
+                       return adds ? without_value(registry.add_team_member(who.first, who.second))
                                    : registry.remove_team_member(who.first, who.second);
                    }});
     }

@@ -113,7 +113,7 @@ class GrantDifferences {
         change.place = wanted.place;
         change.turn = put_grants;
         change.make = [grant, access = wanted.access](Registry& registry) {
-            return made(registry.grant_access(grant.first, grant.second, access));
+            return without_value(registry.grant_access(grant.first, grant.second, access));
         };
         all_.note(std::move(change));
     }

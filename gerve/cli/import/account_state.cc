@@ -6,11 +6,6 @@
 namespace gerve {
 namespace {
 
-Result<void> only_outcome(const auto& result) {
-    if (!result) return pass_on(result);
-    return {};
-}
-
 // In the words of the finding; nothing: it is that user's, and live.
 std::string why_not_added(const KeyRecord& there, const Login& login) {
     const std::string holder = name_of(there.holder);
@@ -46,7 +41,7 @@ bool AccountState::need_account(const Login& login, AccountKind kind) {
         {"user add",
          login.text() + (is_org ? " --org" : ""),
          {{"user", login.text()}},
-         [login, kind](Registry& registry) { return only_outcome(registry.add_account(login, kind)); }});
+         [login, kind](Registry& registry) { return without_value(registry.add_account(login, kind)); }});
     return true;
 }
 
@@ -65,7 +60,7 @@ void AccountState::need_key(const Login& login, const PublicKey& key, const KeyO
                      login.text() + " " + fingerprint.text() + " (" + place.text() + ")",
                      {{"user", login.text()}, {"fingerprint", fingerprint.text()}},
                      [login, key, options](Registry& registry) {
-                         return only_outcome(registry.add_key(login, key, options));
+                         return without_value(registry.add_key(login, key, options));
                      }});
 }
 

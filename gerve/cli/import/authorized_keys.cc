@@ -6,6 +6,7 @@
 #include <set>
 
 #include "authz/base/text.h"
+#include "authz/model/public_key_file.h"
 
 namespace gerve {
 namespace {
@@ -200,10 +201,8 @@ class AuthorizedPlanner {
 Result<AuthorizedLine> parse_authorized_line(std::string_view line) {
     const auto begin = std::min(line.find_first_of(option_blanks), line.size());
     const std::string_view word = line.substr(0, begin);
-    const bool is_key =
-        word.starts_with("ssh-") || word.starts_with("ecdsa-sha2-") || word.starts_with("sk-");
     std::vector<AuthorizedOption> options;
-    if (!is_key) {
+    if (!is_key_type(word)) {
         const auto end = end_of_options(line);
         if (!end) return client_error("a quote is not closed");
         auto parsed = parse_options(line.substr(0, *end));

@@ -167,11 +167,7 @@ class Comparison {
     void add(std::string command, std::string arguments,
              std::vector<std::pair<std::string, std::string>> details, Change change) {
         steps_.push_back({std::move(command), std::move(arguments), std::move(details),
-                          [change](Registry& registry) -> Result<void> {
-                              const auto done = change(registry);
-                              if (!done) return pass_on(done);
-                              return {};
-                          }});
+                          [change](Registry& registry) { return without_value(change(registry)); }});
     }
 
     void find(std::string what, std::string why, ImportEffect effect, std::vector<AccessCase> cases = {}) {
