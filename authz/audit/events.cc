@@ -32,6 +32,19 @@ void put_key(JsonMembers& members, const KnownKey& key) {
     members.add(audit_member_of(key.holder), name_of(key.holder));
 }
 
+namespace {
+
+void put_security_key(JsonMembers& members, const SecurityKeyUse& use) {
+    JsonMembers attested;
+    attested.add("flags", use.flags);
+    attested.add("counter", use.counter);
+    attested.add_flag("touched", use.touched());
+    attested.add_flag("verified", use.verified());
+    members.add_json("security_key", attested.take_object());
+}
+
+}  // namespace
+
 AuditFact fact_of(const KeyProven& event) {
     JsonMembers members(EventKind::proven);
     members.add("login", event.login);
@@ -39,6 +52,7 @@ AuditFact fact_of(const KeyProven& event) {
         put_key(members, *event.known);
     else
         members.add("fingerprint", event.fingerprint);
+    if (event.client.security_key) put_security_key(members, *event.client.security_key);
     put_client(members, event.client);
     return {audit_now(), members.take()};
 }

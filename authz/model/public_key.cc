@@ -61,6 +61,15 @@ Result<unsigned> check_rsa(std::string_view rest) {
     return *bits;
 }
 
+// Whether nothing is left, or for "sk-" types the application alone that the key was made for, which is a C
+// string (PROTOCOL.u2f of OpenSSH).
+enum class KeptIn { file, authenticator };
+bool ends(std::string_view rest, KeptIn kept_in) {
+    if (kept_in == KeptIn::file) return rest.empty();
+    const auto application = take_string(rest);
+    return application && application->find('\0') == std::string_view::npos && rest.empty();
+}
+
 struct Curve {
     std::string_view algorithm;
     std::string_view name;
@@ -73,18 +82,18 @@ constexpr std::array<Curve, 3> curves{{
     {"ecdsa-sha2-nistp521", "nistp521", 521, 133},
 }};
 
-Result<unsigned> check_ecdsa(const Curve& curve, std::string_view rest) {
+Result<unsigned> check_ecdsa(const Curve& curve, std::string_view rest, KeptIn kept_in) {
     const auto name = take_string(rest);
     const auto point = take_string(rest);
-    if (!name || !point || !rest.empty() || *name != curve.name) return malformed();
+    if (!name || !point || !ends(rest, kept_in) || *name != curve.name) return malformed();
     if (point->size() != curve.point_size || point->front() != '\x04') return malformed();
     if (!is_on_curve(curve.name, *point)) return client_error("the public key is not a point on its curve");
     return curve.bits;
 }
 
-Result<unsigned> check_ed25519(std::string_view rest) {
+Result<unsigned> check_ed25519(std::string_view rest, KeptIn kept_in) {
     const auto point = take_string(rest);
-    if (!point || !rest.empty() || point->size() != 32) return malformed();
+    if (!point || !ends(rest, kept_in) || point->size() != 32) return malformed();
     if (is_small_order(*point)) return client_error("the public key has a small order: it proves nothing");
     return 256U;
 }
@@ -93,20 +102,21 @@ tl::unexpected<Error> refuse_algorithm(std::string_view algorithm) {
     if (algorithm.find("-cert-v0") != std::string_view::npos) {
         return client_error("certificates are not accepted: register the plain public key");
     }
-    if (algorithm.starts_with("sk-")) {
-        return client_error("security-key (sk-) keys are not accepted: touch cannot be enforced");
-    }
     if (algorithm == "ssh-dss") return client_error("DSA keys are not accepted");
     return client_error(
         "'" + printable(algorithm, 64) +
-        "' is not a key type accepted here (ssh-ed25519, ecdsa-sha2-nistp256/384/521, ssh-rsa)");
+        "' is not a key type accepted here (ssh-ed25519, ecdsa-sha2-nistp256/384/521, ssh-rsa, "
+        "sk-ssh-ed25519@openssh.com, sk-ecdsa-sha2-nistp256@openssh.com)");
 }
 
 Result<unsigned> check_body(std::string_view algorithm, std::string_view rest) {
-    if (algorithm == "ssh-ed25519") return check_ed25519(rest);
+    if (algorithm == "ssh-ed25519") return check_ed25519(rest, KeptIn::file);
     if (algorithm == "ssh-rsa") return check_rsa(rest);
+    if (algorithm == "sk-ssh-ed25519@openssh.com") return check_ed25519(rest, KeptIn::authenticator);
+    if (algorithm == "sk-ecdsa-sha2-nistp256@openssh.com")
+        return check_ecdsa(curves.front(), rest, KeptIn::authenticator);
     for (const Curve& curve : curves) {
-        if (algorithm == curve.algorithm) return check_ecdsa(curve, rest);
+        if (algorithm == curve.algorithm) return check_ecdsa(curve, rest, KeptIn::file);
     }
     return refuse_algorithm(algorithm);
 }

@@ -27,8 +27,9 @@ class Fingerprint final {
     std::string bytes_;
 };
 
-// ssh-ed25519, ecdsa-sha2-nistp256/384/521, and ssh-rsa of 2048 to 16384 bits (RFC 4253 6.6, 5656, 8709).
-// Certificates, DSA, short RSA and FIDO (sk-) keys do not parse: Gerve cannot check what they promise.
+// ssh-ed25519, ecdsa-sha2-nistp256/384/521, and ssh-rsa of 2048 to 16384 bits (RFC 4253 6.6, 5656, 8709), and
+// the FIDO keys sk-ssh-ed25519@openssh.com and sk-ecdsa-sha2-nistp256@openssh.com (PROTOCOL.u2f of OpenSSH).
+// Certificates, DSA and short RSA do not parse: Gerve cannot check what they promise.
 class PublicKey final {
   public:
     static constexpr std::size_t max_blob = 4096;  // bytes
@@ -44,6 +45,8 @@ class PublicKey final {
     [[nodiscard]] const std::string& blob() const { return blob_; }
     [[nodiscard]] const std::string& comment() const { return comment_; }  // as given: any bytes
     [[nodiscard]] unsigned bits() const { return bits_; }
+    // Whether it is held by a FIDO authenticator, whose signatures say whether it was touched.
+    [[nodiscard]] bool is_security_key() const { return algorithm_.starts_with("sk-"); }
     [[nodiscard]] Fingerprint fingerprint() const { return Fingerprint::of_blob(blob_); }
     [[nodiscard]] std::string text() const;  // "TYPE BASE64"
     friend bool operator==(const PublicKey& a, const PublicKey& b) { return a.blob_ == b.blob_; }

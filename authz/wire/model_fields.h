@@ -10,6 +10,7 @@
 #include "authz/model/git_command.h"
 #include "authz/model/operation_end.h"
 #include "authz/model/principal.h"
+#include "authz/model/security_key.h"
 #include "authz/wire/field.h"
 
 namespace gerve {
@@ -76,6 +77,13 @@ struct Fields<KnownKey> {
     static constexpr auto list() {
         return std::tuple(field("id", &KnownKey::id), field("fingerprint", &KnownKey::fingerprint),
                           field("owner", &KnownKey::holder));
+    }
+};
+
+template <>
+struct Fields<SecurityKeyUse> {
+    static constexpr auto list() {
+        return std::tuple(field("flags", &SecurityKeyUse::flags), field("counter", &SecurityKeyUse::counter));
     }
 };
 

@@ -14,6 +14,7 @@
 #include "authz/model/git_command.h"
 #include "authz/model/principal.h"
 #include "authz/model/route.h"
+#include "authz/model/security_key.h"
 #include "authz/wire/field.h"
 
 namespace gerve {
@@ -26,11 +27,13 @@ struct ClientContext {
     std::string version;     // its SSH version string, untrusted
     std::string connection;  // one id for all that happens on one SSH connection
     Door door = Door::gateway;
+    std::optional<SecurityKeyUse> security_key{};  // of the signature that logged in
 
     static constexpr auto fields() {
         using C = ClientContext;
         return std::tuple(wire::field("address", &C::address), wire::field("version", &C::version),
-                          wire::field("connection", &C::connection), wire::field("door", &C::door));
+                          wire::field("connection", &C::connection), wire::field("door", &C::door),
+                          wire::omissible("security_key", &C::security_key));
     }
 };
 

@@ -105,6 +105,24 @@ CheckLine check_penalties(const SshdSettings& settings) {
                      "PerSourcePenaltyExemptList");
 }
 
+CheckLine check_security_keys(const SshdSettings& settings) {
+    const std::string name = "security keys";
+    const std::string value = value_of(settings, "pubkeyacceptedalgorithms");
+    const auto accepted = split(value, ',');
+    std::vector<std::string> missing;
+    for (const char* algorithm : {"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"}) {
+        if (std::find(accepted.begin(), accepted.end(), algorithm) == accepted.end())
+            missing.emplace_back(algorithm);
+    }
+    if (!missing.empty()) {
+        return good_line(name, "not all can log in; to accept them, add to PubkeyAcceptedAlgorithms: " +
+                                   join(missing, ","));
+    }
+    const auto options = words_of(settings, "pubkeyauthoptions");
+    const bool pin = std::find(options.begin(), options.end(), "verify-required") != options.end();
+    return good_line(name, pin ? "a touch and a PIN for each login" : "a touch for each login");
+}
+
 CheckLine check_fingerprint_hash(const SshdSettings& settings) {
     if (const auto value = value_of(settings, "fingerprinthash"); fold_case(value) == "md5") {
         return bad_line("FingerprintHash", "is MD5, and gerve-authorized-keys compares %f; set it to sha256");
@@ -191,6 +209,7 @@ std::vector<CheckLine> check_sshd_settings(const SshdSettings& settings, const s
             expect(settings, "AuthorizedKeysFile", "none", "anyone who can write that file can log in"),
             expect(settings, "PubkeyAuthentication", "yes", ""),
             check_accepted_environment(settings),
+            check_security_keys(settings),
             expect(settings, "PermitTTY", "no", ""),
             expect(settings, "DisableForwarding", "yes", ""),
             expect(settings, "PermitUserRC", "no", ""),

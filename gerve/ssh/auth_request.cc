@@ -9,8 +9,13 @@
 namespace gerve::ssh {
 namespace {
 
-constexpr std::array<std::string_view, 5> key_types{"ssh-ed25519", "ecdsa-sha2-nistp256",
-                                                    "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"};
+constexpr std::array<std::string_view, 7> key_types{"ssh-ed25519",
+                                                    "ecdsa-sha2-nistp256",
+                                                    "ecdsa-sha2-nistp384",
+                                                    "ecdsa-sha2-nistp521",
+                                                    "ssh-rsa",
+                                                    "sk-ssh-ed25519@openssh.com",
+                                                    "sk-ecdsa-sha2-nistp256@openssh.com"};
 
 std::string quoted(std::string_view name) {
     return "'" + printable(name, 64) + "'";
@@ -51,9 +56,14 @@ AuthRequest& check_signature(AuthRequest& request, std::string_view algorithm, s
     FieldReader fields(signature);
     const auto made_by = fields.string();
     const auto bytes = fields.string();
-    if (!made_by || !bytes || bytes->empty() || !fields.at_end())
+    // Behind it a security key puts its flags and counter, which libssh hashes and does not look at.
+    const bool by_security_key = request.key->is_security_key();
+    const auto flags = by_security_key ? fields.byte() : std::nullopt;
+    const auto counter = by_security_key ? fields.number() : std::nullopt;
+    if (!made_by || !bytes || bytes->empty() || by_security_key != counter.has_value() || !fields.at_end())
         return refuse(request, Refusal::malformed, "the signature is malformed");
     if (*made_by == "ssh-rsa") return refuse(request, Refusal::sha1, "the signature uses SHA-1 (ssh-rsa)");
+    if (by_security_key) request.use = SecurityKeyUse{*flags, *counter};
     if (*made_by == algorithm) return request;
     return refuse(request, Refusal::algorithm_mismatch,
                   "announced " + quoted(algorithm) + ", but signed with " + quoted(*made_by));

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "authz/model/public_key.h"
+#include "authz/model/security_key.h"
 #include "gerve/ssh/ending.h"
 
 namespace gerve::ssh {
@@ -16,6 +17,7 @@ struct AuthRequest {
     std::string user;
     std::optional<PublicKey> key;  // none if `refusal` says why
     bool has_signature = false;
+    std::optional<SecurityKeyUse> use{};  // what a security key's signature attests, once it is verified
     Refusal refusal = Refusal::none;
     std::string refusal_text;  // printable
 };

@@ -46,9 +46,10 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::count)>
     "sha1-signature",
     "algorithm-mismatch",
     "wrong-signature",
+    "untouched-key",
 };
 
-static_assert(end_reasons.back() == "internal" && refusals.back() == "wrong-signature");
+static_assert(end_reasons.back() == "internal" && refusals.back() == "untouched-key");
 
 }  // namespace
 

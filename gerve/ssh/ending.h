@@ -51,7 +51,8 @@ enum class Refusal : std::uint8_t {
     sha1,                // signed, or offered to be signed, with "ssh-rsa"
     algorithm_mismatch,  // key, announced algorithm and signature do not belong together
     wrong_signature,
-    count  // of reasons; none itself
+    untouched,  // a security key's signature, made without its user's presence
+    count       // of reasons; none itself
 };
 
 // Lower-case words joined by hyphens, such as "no-common-cipher".

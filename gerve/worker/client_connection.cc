@@ -199,6 +199,12 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
+    if (attempt.key->is_security_key() && !(attempt.use && attempt.use->touched())) {
+        note_untouched(attempt);
+        connection_->refuse_attempt();
+        co_return std::nullopt;
+    }
+    client_.security_key = attempt.use;
     LoggedIn login{attempt.user, *attempt.key, std::nullopt};
     if (found) login.found = **found;
     connection_->accept_login();

@@ -40,6 +40,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
                                                              bool to_log_in);
     void note_refused_attempt(const ssh::AuthAttempt& attempt);
     void note_wrong_signature(const ssh::AuthAttempt& attempt);
+    void note_untouched(const ssh::AuthAttempt& attempt);
     void tell_why(const ssh::AuthAttempt& attempt, bool wrong_login);
     void note_refusal(std::string_view reason, std::string_view text, std::string_view login = {});
     void report_end(std::string_view reason, std::string_view text);  // of a client that has logged in

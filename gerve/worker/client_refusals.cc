@@ -21,6 +21,9 @@ bool is_opening(const ssh::AuthAttempt& attempt) {
 constexpr const char* sha1_banner =
     "This client signs with SHA-1 (ssh-rsa), which is not accepted here. Update it, or use an ed25519 "
     "key.\r\n";
+constexpr const char* untouched_banner =
+    "This security key signed without being touched, which is not accepted here. If the key was made with\r\n"
+    "-O no-touch-required, make one without: ssh-keygen -t ed25519-sk\r\n";
 constexpr const char* password_banner = "Passwords are not accepted here. Log in with a key.\r\n";
 
 bool wished_for(EndReason reason) {
@@ -56,6 +59,12 @@ void ClientConnection::tell_why(const ssh::AuthAttempt& attempt, bool wrong_logi
 void ClientConnection::note_wrong_signature(const ssh::AuthAttempt& attempt) {
     worker_.metrics.count_attempt(static_cast<std::size_t>(Refusal::wrong_signature));
     note_refusal(name_of(Refusal::wrong_signature), attempt.key->fingerprint().text(), attempt.user);
+}
+
+void ClientConnection::note_untouched(const ssh::AuthAttempt& attempt) {
+    worker_.metrics.count_attempt(static_cast<std::size_t>(Refusal::untouched));
+    connection_->show_banner(untouched_banner);
+    note_refusal(name_of(Refusal::untouched), attempt.key->fingerprint().text(), attempt.user);
 }
 
 void ClientConnection::note_refused_attempt(const ssh::AuthAttempt& attempt) {

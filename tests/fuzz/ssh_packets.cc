@@ -17,6 +17,8 @@ void check_request(std::string_view payload) {
     const AuthRequest request = parse_auth_request(payload);
     require(request.key.has_value() == (request.refusal == Refusal::none), "a key or a refusal");
     require(request.refusal_text.empty() == (request.refusal == Refusal::none), "a refusal has a text");
+    const bool by_security_key = request.key && request.key->is_security_key() && request.has_signature;
+    require(request.use.has_value() >= by_security_key, "a security key says whether it was touched");
     fuzz::require_one_clean_line(request.refusal_text);
 }
 

@@ -134,6 +134,11 @@ class AuthorizedPlanner {
             note("environment is not kept: Gerve sets the environment of git itself", ImportEffect::less);
             return true;
         }
+        if (name == "no-touch-required") {
+            note("no-touch-required is not kept: a security key has to be touched for each login",
+                 ImportEffect::less);
+            return true;
+        }
         if (name == "from" && choices_.ignore_from) {
             note("from is not kept: the key counts from every address", ImportEffect::more);
             return true;

@@ -223,8 +223,7 @@ def test_a_weak_key_is_refused(site, alice, kind, bits):
         "restrict {key}",
         "{key}\n{key}",
         "ssh-rsa {blob}",
-        "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ"
-        "GhscHR4fAAAABHNzaDo= x",
+        "sk-ssh-ed25519@openssh.com {blob}",
     ],
 )
 def test_what_is_no_usable_key_is_refused(site, alice, text):

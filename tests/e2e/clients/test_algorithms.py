@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import sqlite3
-import struct
 from contextlib import closing
 
 import pytest
 
 from harness.keys import Key, make_key
 from harness.messages import greeting
+from harness.plainssh import string
 from harness.processes import wait_until
 from harness.rawssh import (
     CUT,
@@ -48,11 +48,6 @@ def store_key(site):
 def run_sql(site, statement: str, values: tuple) -> int:
     with closing(sqlite3.connect(site.state / "gerve.db", timeout=10)) as database, database:
         return database.execute(statement, values).rowcount
-
-
-def string(content: bytes | str) -> bytes:
-    content = content.encode() if isinstance(content, str) else content
-    return struct.pack(">I", len(content)) + content
 
 
 @pytest.fixture
@@ -128,10 +123,10 @@ def test_the_signature_algorithms_told_to_the_client_leave_sha1_out(door):
         message = got[1]
         told = {message.get_text(): message.get_text() for _ in range(message.get_int())}
     algorithms = told["server-sig-algs"].split(",")
-    assert {"ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512", "ecdsa-sha2-nistp256"} <= set(algorithms)
-    assert [
-        name for name in algorithms if name in ("ssh-rsa", "ssh-dss") or "cert" in name or "sk-" in name
-    ] == []
+    accepted = {"ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512", "ecdsa-sha2-nistp256"}
+    accepted |= {"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"}
+    assert accepted <= set(algorithms)
+    assert [name for name in algorithms if name in ("ssh-rsa", "ssh-dss") or "cert" in name] == []
 
 
 # ---- what is accepted
@@ -174,13 +169,6 @@ def test_dsa_is_refused_although_it_is_stored(store_key, raw, alice):
     key = make_key(alice.home / "dsa", "dsa")
     store_key(alice.login, key.blob, "ssh-dss")
     assert raw.probe_key(key) in REFUSED
-
-
-@pytest.mark.parametrize("application", ["ssh:", ""])
-def test_a_hardware_key_is_refused_since_its_touch_cannot_be_checked(store_key, raw, alice, application):
-    blob = string("sk-ssh-ed25519@openssh.com") + string(bytes(range(32))) + string(application)
-    store_key(alice.login, blob, "sk-ssh-ed25519@openssh.com")
-    assert raw.probe(blob, "sk-ssh-ed25519@openssh.com") in REFUSED
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import struct
 DISCONNECT, KEXINIT, KEXDH_INIT, KEXDH_REPLY = 1, 20, 30, 31
 
 
-def string(value: bytes) -> bytes:
-    return struct.pack(">I", len(value)) + value
+def string(value: bytes | str) -> bytes:
+    content = value.encode() if isinstance(value, str) else value
+    return struct.pack(">I", len(content)) + content
 
 
 def packet(payload: bytes) -> bytes:

@@ -92,12 +92,42 @@ TEST_CASE("what Gerve cannot check is refused by its kind") {
         CAPTURE(file);
         CHECK(refused(file) == "certificates are not accepted: register the plain public key");
     }
-    for (const char* file : {"sk-ed25519", "sk-ecdsa"}) {
-        CAPTURE(file);
-        CHECK(refused(file) == "security-key (sk-) keys are not accepted: touch cannot be enforced");
-    }
     CHECK(
         refusal(PublicKey::parse_blob(wire("ssh-\x1b[2J"))).starts_with("'ssh-\\x1b[2J' is not a key type"));
+}
+
+TEST_CASE("security keys are accepted, with the application that they are for") {
+    struct Row {
+        const char* file;
+        const char* algorithm;
+        const char* fingerprint;
+    };
+    for (const Row& row : {Row{"sk-ed25519", "sk-ssh-ed25519@openssh.com",
+                               "SHA256:/p0CbeE3dk2SyW1OXXsThGc12ezDVD8eGw2/vtztDfk"},
+                           Row{"sk-ecdsa", "sk-ecdsa-sha2-nistp256@openssh.com",
+                               "SHA256:p8IzlQWf6ynuCKJ62TuTzESmPr8hPzZ3A/ZORGaVPC8"}}) {
+        CAPTURE(row.file);
+        const auto key = PublicKey::parse_line(key_file(row.file));
+        REQUIRE(key.has_value());
+        CHECK(key->algorithm() == row.algorithm);
+        CHECK(key->bits() == 256);
+        CHECK(key->is_security_key());
+        CHECK(key->fingerprint().text() == row.fingerprint);
+        const std::string plain = key->blob().substr(0, key->blob().size() - wire("ssh:").size());
+        CHECK(PublicKey::parse_blob(plain + wire("")).has_value());
+        CHECK(PublicKey::parse_blob(plain + wire("https://git.example.com")).has_value());
+        for (const std::string& end : {std::string(), wire("ssh:").substr(0, 7), wire("ssh:") + wire(""),
+                                       wire(std::string("ssh\0:", 5))}) {
+            CHECK(refusal(PublicKey::parse_blob(plain + end)) == "the public key is malformed");
+        }
+    }
+    CHECK_FALSE(PublicKey::parse_line(key_file("ed25519"))->is_security_key());
+    CHECK(refusal(PublicKey::parse_blob(wire("sk-ssh-ed25519@openssh.com") + wire(std::string(32, '\0')) +
+                                        wire("ssh:"))) ==
+          "the public key has a small order: it proves nothing");
+    CHECK(refusal(PublicKey::parse_blob(wire("sk-ecdsa-sha2-nistp256@openssh.com") + wire("nistp256") +
+                                        wire('\4' + std::string(64, 'p')) + wire("ssh:"))) ==
+          "the public key is not a point on its curve");
 }
 
 TEST_CASE("keys that prove nothing are refused") {

@@ -14,6 +14,8 @@ std::string printed(const std::string& replaced = "", const std::string& by = ""
         "authorizedkeyscommand /usr/lib/gerve/gerve-authorized-keys --socket /s %u %t %k %f\n"
         "authorizedkeyscommanduser nobody\n"
         "authorizedkeysfile none\n"
+        "pubkeyacceptedalgorithms ssh-ed25519,sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com\n"
+        "pubkeyauthoptions none\n"
         "acceptenv LANG\n"
         "acceptenv GIT_PROTOCOL\n"
         "permittty no\n"
@@ -106,4 +108,19 @@ TEST_CASE("program, user and socket are read out of the settings") {
     CHECK(keys_options(settings, "--login").empty());
     CHECK(uses_pam(settings));
     CHECK_FALSE(uses_pam(parse_sshd_settings("usepam no\n")));
+}
+
+TEST_CASE("what security keys have to do is told, and which types sshd refuses") {
+    const auto told = [](const std::string& text) {
+        for (const CheckLine& finding : check_sshd_settings(parse_sshd_settings(text), "daemon")) {
+            if (finding.what == "security keys") return finding.told;
+        }
+        return std::string();
+    };
+    CHECK(told(printed()) == "a touch for each login");
+    CHECK(told(printed("pubkeyauthoptions none", "pubkeyauthoptions touch-required verify-required")) ==
+          "a touch and a PIN for each login");
+    CHECK(told(printed(",sk-ecdsa-sha2-nistp256@openssh.com", "")) ==
+          "not all can log in; to accept them, add to PubkeyAcceptedAlgorithms: "
+          "sk-ecdsa-sha2-nistp256@openssh.com");
 }

@@ -75,6 +75,36 @@ TEST_CASE("the algorithms of the request, the key and the signature belong toget
     CHECK(refusal(request("ssh-ed25519", ed25519, signature("rsa-sha2-256"))) == Refusal::algorithm_mismatch);
 }
 
+TEST_CASE("a security key's signature ends with flags and counter") {
+    const std::string type = "sk-ssh-ed25519@openssh.com";
+    const std::string key = text(type) + text(std::string(32, 'k')) + text("ssh:");
+    const auto signed_by = [&](const std::string& tail) {
+        return request(type, key, text(text(type) + text(std::string(64, 's')) + tail));
+    };
+    CHECK_FALSE(parse_auth_request(request(type, key)).use);
+    const AuthRequest touched = parse_auth_request(signed_by(std::string("\1\0\0\1\2", 5)));
+    REQUIRE(touched.use);
+    CHECK(touched.use->touched());
+    CHECK_FALSE(touched.use->verified());
+    CHECK(touched.use->counter == 258);
+    const AuthRequest with_pin = parse_auth_request(signed_by("\5\xff\xff\xff\xff"));
+    CHECK(with_pin.use->verified());
+    CHECK(with_pin.use->counter == 0xffffffff);
+    CHECK_FALSE(parse_auth_request(signed_by(std::string(5, '\0'))).use->touched());
+    for (const std::string& tail :
+         {std::string(), std::string("\1"), std::string("\1\0\0\1", 4), std::string("\1\0\0\1\2x", 6)}) {
+        CAPTURE(tail.size());
+        CHECK(refusal(signed_by(tail)) == Refusal::malformed);
+    }
+    // Not behind any other.
+    CHECK(refusal(request("ssh-ed25519", ed25519,
+                          text(text("ssh-ed25519") + text(std::string(64, 's')) + "\1abcd"))) ==
+          Refusal::malformed);
+    CHECK_FALSE(parse_auth_request(request("ssh-ed25519", ed25519, signature("ssh-ed25519"))).use);
+    CHECK(refusal(request("ssh-ed25519", key)) == Refusal::algorithm_mismatch);
+    CHECK(refusal(request(type, ed25519)) == Refusal::algorithm_mismatch);
+}
+
 TEST_CASE("every request that is cut short, or goes on, is malformed") {
     const std::string whole = request("ssh-ed25519", ed25519, signature("ssh-ed25519"));
     for (std::size_t size = 0; size < whole.size(); ++size) {

@@ -1,0 +1,142 @@
+"""FIDO keys (sk-…): who is let in, and what the audit trail tells of it. The table runs through the gateway, and
+through OpenSSH's own sshd as judge."""
+
+import base64
+
+import pytest
+
+from harness.audit import events
+from harness.messages import greeting
+from harness.processes import wait_until
+from harness.rawssh import CUT, USERAUTH_BANNER, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_SUCCESS, RawClient
+from harness.security_key import ECDSA, ED25519, PRESENT, PROVIDER, VERIFIED, SoftKey, make_security_key, prove
+
+pytestmark = pytest.mark.both_doors
+REFUSED = (USERAUTH_FAILURE, CUT)
+
+# What is signed and said, and whether it logs in.
+CASES = {
+    "touched": (dict(), True),
+    "touched, with PIN": (dict(flags=PRESENT | VERIFIED), True),
+    "a counter of zero": (dict(counter=0), True),
+    "the largest counter": (dict(counter=0xFFFFFFFF), True),
+    "unknown flags as well": (dict(flags=PRESENT | 0xC0), True),
+    "not touched": (dict(flags=0), False),
+    "PIN without a touch": (dict(flags=VERIFIED), False),
+    "a touch that was not signed": (dict(flags=0, said_flags=PRESENT), False),
+    "a counter that was not signed": (dict(counter=7, said_counter=8), False),
+    "for another application": (dict(application="ssh:other"), False),
+    "over another connection": (dict(session=bytes(32)), False),
+    "by a plain algorithm": (dict(made_by="ssh-ed25519"), False),
+    "without flags and counter": (dict(tail=b""), False),
+    "with something behind the counter": (dict(tail=b"\1\0\0\0\1\0"), False),
+}
+
+
+@pytest.fixture
+def registered(site, alice):
+    """A security key of alice's."""
+
+    def make(algorithm: str, application: str = "ssh:") -> SoftKey:
+        key = SoftKey(algorithm, application)
+        line = f"{algorithm} {base64.b64encode(key.blob).decode()} token\n"
+        site.gerve("key", "add", alice.login, "-", input=line.encode())
+        return key
+
+    return make
+
+
+@pytest.mark.parametrize("algorithm", [ED25519, ECDSA])
+@pytest.mark.parametrize("case", CASES)
+def test_the_table(door, alice, registered, algorithm, case):
+    said, let_in = CASES[case]
+    key = registered(algorithm)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        assert raw.probe(key.blob, algorithm) == USERAUTH_PK_OK
+        answer = prove(raw, key, **said)
+        if not let_in:
+            assert answer in REFUSED
+            return
+        assert answer == USERAUTH_SUCCESS
+        assert raw.whoami() == greeting(alice.login)
+
+
+def test_a_key_for_a_web_site_logs_in(door, alice, registered):
+    """The application is the key's own affair."""
+    key = registered(ECDSA, "https://git.example.org")
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        assert prove(raw, key) == USERAUTH_SUCCESS
+
+
+def test_a_key_that_is_not_registered_is_not_taken(door):
+    key = SoftKey(ED25519)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        assert raw.probe(key.blob, ED25519) == USERAUTH_FAILURE
+        assert prove(raw, key) in REFUSED
+
+
+@pytest.mark.gateway_only("sshd does not tell the client why")
+def test_a_key_that_was_not_touched_is_told_so_and_another_logs_in(site, door, alice, registered):
+    key = registered(ED25519)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        told = []
+        raw._handler_table[USERAUTH_BANNER] = lambda *message: told.append(message[-1].get_text())
+        assert prove(raw, key, flags=0) == USERAUTH_FAILURE
+        assert "without being touched" in told[0] and "ssh-keygen -t ed25519-sk" in told[0]
+        assert prove(raw, key) == USERAUTH_SUCCESS
+    refusals = lambda: [event for event in events(site, "--event", "refused")
+                        if event.get("because") == "untouched-key"]
+    wait_until(refusals, "the refusal in the trail")
+
+
+@pytest.mark.gateway_only("sshd verifies the signature and keeps what it attests to itself")
+@pytest.mark.parametrize("flags, counter", [(PRESENT, 0), (PRESENT | VERIFIED, 4_000_000_000)])
+def test_the_trail_has_flags_and_counter(site, door, alice, registered, flags, counter):
+    key = registered(ECDSA)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        assert prove(raw, key, flags=flags, counter=counter) == USERAUTH_SUCCESS
+        raw.whoami()
+        proven = wait_until(lambda: events(site, "--event", "proven", "--user", alice.login), "the proof")
+    assert proven[-1]["security_key"] == {
+        "flags": flags, "counter": counter, "touched": True, "verified": bool(flags & VERIFIED)
+    }
+
+
+@pytest.mark.gateway_only("sshd verifies the signature and keeps what it attests to itself")
+def test_other_keys_attest_nothing(site, alice):
+    alice.ssh(exit=1)
+    proven = wait_until(lambda: events(site, "--event", "proven", "--user", alice.login), "the proof")
+    assert "security_key" not in proven[-1]
+
+
+# ---- OpenSSH's own client, with a software authenticator
+
+
+needs_provider = pytest.mark.skipif(not PROVIDER.exists(), reason="there is no sk-dummy.so (Debian's openssh-tests)")
+
+
+@needs_provider
+@pytest.mark.parametrize("kind", ["ed25519-sk", "ecdsa-sk"])
+def test_ssh_pushes_and_clones_with_a_security_key(site, alice, project, kind):
+    owner = site.person("owner", alice.door)
+    key = site.add_key(owner.login, make_security_key(owner.home / "keys" / kind, kind))
+    with_key = owner.with_key(key).with_ssh_options("-o", f"SecurityKeyProvider={PROVIDER}")
+    repository = site.repository(owner, private=True)
+    with_key.publish(repository)
+    with_key.clone(repository, into="again")
+
+
+@needs_provider
+@pytest.mark.parametrize("kind", ["ed25519-sk", "ecdsa-sk"])
+def test_ssh_shows_why_a_key_that_needs_no_touch_is_refused(site, alice, kind):
+    key = make_security_key(alice.home / "keys" / kind, kind, "-O", "no-touch-required")
+    site.add_key(alice.login, key)
+    refused = alice.with_key(key).ssh("-o", f"SecurityKeyProvider={PROVIDER}", "-o", "LogLevel=INFO", exit=255)
+    assert "Permission denied (publickey)" in refused.stderr
+    if alice.door.kind == "gateway":
+        assert "This security key signed without being touched" in refused.stderr

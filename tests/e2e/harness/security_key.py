@@ -1,0 +1,75 @@
+"""FIDO security keys: one of software with which every field of a signature can be chosen, and keys that OpenSSH's own
+software authenticator (sk-dummy.so of Debian's openssh-tests) makes and signs with."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from paramiko.message import Message
+
+from .keys import Key
+from .plainssh import string
+from .rawssh import USERAUTH_REQUEST, RawClient, encode
+
+PROVIDER = Path(os.environ.get("GERVE_SK_DUMMY", "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"))
+
+PRESENT, VERIFIED = 0x01, 0x04
+ED25519, ECDSA = "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"
+
+
+def make_security_key(private: Path, kind: str, *options: str) -> Key:
+    """A key of kind ed25519-sk or ecdsa-sk, held by the software authenticator. options: of ssh-keygen."""
+    private.parent.mkdir(parents=True, exist_ok=True)
+    argv = ["ssh-keygen", "-q", "-t", kind, "-w", str(PROVIDER), "-N", "", "-C", "test", *options, "-f", str(private)]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+    return Key(private)
+
+
+class SoftKey:
+    """A security key of software. PROTOCOL.u2f of OpenSSH tells the format."""
+
+    def __init__(self, algorithm: str, application: str = "ssh:"):
+        self.algorithm = algorithm
+        self.application = application
+        if algorithm == ED25519:
+            self._private = ed25519.Ed25519PrivateKey.generate()
+            point = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+            body = string(point)
+        else:
+            self._private = ec.generate_private_key(ec.SECP256R1())
+            point = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+            body = string("nistp256") + string(point)
+        self.blob = string(algorithm) + body + string(application)
+
+    def sign(self, data: bytes, flags: int = PRESENT, counter: int = 1, application: str | None = None) -> bytes:
+        """The inner signature, without flags and counter."""
+        name = self.application if application is None else application
+        attested = flags.to_bytes(1, "big") + counter.to_bytes(4, "big")
+        signed = hashlib.sha256(name.encode()).digest() + attested + hashlib.sha256(data).digest()
+        if self.algorithm == ED25519:
+            return self._private.sign(signed)
+        r, s = decode_dss_signature(self._private.sign(signed, ec.ECDSA(hashes.SHA256())))
+        numbers = Message()
+        numbers.add_mpint(r)
+        numbers.add_mpint(s)
+        return numbers.asbytes()
+
+
+def prove(client: RawClient, key: SoftKey, flags: int = PRESENT, counter: int = 1, *, said_flags: int | None = None,
+          said_counter: int | None = None, application: str | None = None, session: bytes | None = None,
+          made_by: str | None = None, tail: bytes | None = None) -> int | str:
+    """Logs in with the key; the number of the answer. said_…: what the message says where that is not what was signed.
+    tail: what it says in place of flags and counter."""
+    request = encode(USERAUTH_REQUEST, "git", "ssh-connection", "publickey", True, key.algorithm, key.blob)
+    signature = key.sign(string(session or client.session_id) + request.asbytes(), flags, counter, application)
+    if tail is None:
+        tail = bytes([flags if said_flags is None else said_flags])
+        tail += (counter if said_counter is None else said_counter).to_bytes(4, "big")
+    request.add_string(string(made_by or key.algorithm) + string(signature) + tail)
+    client.send_message(request)
+    return client.receive_number()
