@@ -53,6 +53,7 @@ AuditFact fact_of(const KeyProven& event) {
     else
         members.add("fingerprint", event.fingerprint);
     if (event.client.security_key) put_security_key(members, *event.client.security_key);
+    if (!event.client.host_key.empty()) members.add("host_key", event.client.host_key);
     put_client(members, event.client);
     return {audit_now(), members.take()};
 }
@@ -153,6 +154,7 @@ AuditFact fact_of(const SessionEnded& event) {
     if (report.push) put_push(members, *report.push);
     if (report.fetch) put_fetch(members, *report.fetch);
     if (!report.git_said.empty()) members.add("git_said", report.git_said);
+    if (!report.host_keys_learned.empty()) members.add_texts("host_keys_learned", report.host_keys_learned);
     if (event.key) put_key(members, *event.key);
     put_client(members, report.client);
     return {audit_now(), members.take()};
@@ -163,12 +165,7 @@ AuditFact fact_of(const AdminChange& event) {
     members.add("operator", event.user);
     if (!event.login.empty()) members.add("operator_login", event.login);
     members.add("command", event.command);
-    std::string words = "[";
-    for (const std::string& word : event.arguments) {
-        if (words.size() > 1) words += ',';
-        append_json_text(words, word);
-    }
-    members.add_json("arguments", words + "]");
+    members.add_texts("arguments", event.arguments);
     members.add_flag("done", event.failed.empty());
     if (!event.failed.empty()) members.add("why", event.failed);
     if (!event.facts.empty()) members.add_json("details", event.facts);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "authz/audit/event_kind.h"
 #include "authz/base/json_text.h"
@@ -31,6 +32,15 @@ class JsonMembers {
         text_ += std::to_string(number);
     }
     void add_flag(std::string_view name, bool value) { add_json(name, value ? "true" : "false"); }
+    void add_texts(std::string_view name, const std::vector<std::string>& texts) {
+        begin(name);
+        text_ += '[';
+        for (const std::string& text : texts) {
+            if (text_.back() != '[') text_ += ',';
+            append_json_text(text_, text);
+        }
+        text_ += ']';
+    }
     // What is JSON already.
     void add_json(std::string_view name, std::string_view json) {
         begin(name);

@@ -44,6 +44,7 @@ struct SessionReport {
     std::optional<PushFacts> push{};    // as the file server told them
     std::optional<FetchFacts> fetch{};  // likewise
     std::string git_said{};             // the end of what git wrote for people, when it failed; one line
+    std::vector<std::string> host_keys_learned{};  // fingerprints: which the client has had proven meanwhile
 
     static constexpr std::string_view name = "report";
     using Reply = Done;
@@ -57,7 +58,8 @@ struct SessionReport {
                           wire::field("duration_ms", &R::duration_ms), wire::field("exit", &R::exit),
                           wire::field("ended", &R::ended), wire::field("push", &R::push),
                           wire::field("fetch", &R::fetch),
-                          wire::omissible<wire::Text<max_git_said>>("git_said", &R::git_said));
+                          wire::omissible<wire::Text<max_git_said>>("git_said", &R::git_said),
+                          wire::omissible<wire::FirstOf<16>>("host_keys_learned", &R::host_keys_learned));
     }
 };
 

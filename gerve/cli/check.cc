@@ -5,6 +5,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "authz/audit/host_key_history.h"
+#include "authz/base/clock.h"
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
@@ -18,6 +20,7 @@
 #include "gerve/cli/agent_call.h"
 #include "gerve/cli/check_line.h"
 #include "gerve/cli/commands.h"
+#include "gerve/cli/gateway_host_keys.h"
 #include "gerve/cli/local_user.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
@@ -86,7 +89,9 @@ class Check {
             const auto key = read_host_key(file);
             if (!key) wrong("host keys", describe(key.error()), usage_status);
             usable = usable && key;
-            if (key) types += (types.empty() ? "" : ", ") + key->algorithm();
+            if (!key) continue;
+            types += (types.empty() ? "" : ", ") + key->algorithm();
+            host_keys_.push_back(key->fingerprint().text());
         }
         if (!usable) return;
         const bool lacks = types.find("ecdsa-") == std::string::npos;
@@ -169,7 +174,16 @@ class Check {
         const auto connect = choose_database(config_, DatabaseUse::serve);
         auto database = connect ? (*connect)() : Result<std::unique_ptr<Database>>(pass_on(connect));
         const auto listed = database ? list_servers(**database) : Result<void>(pass_on(database));
-        if (!listed) wrong("directory", describe(listed.error()), refused_status);
+        if (!listed) return wrong("directory", describe(listed.error()), refused_status);
+        compare_with_other_gateways(**database);
+    }
+
+    // By what their clients accepted last: each has its files for itself.
+    void compare_with_other_gateways(Database& database) {
+        constexpr UnixMillis a_day = 24 * 3600 * 1000;
+        const auto proofs = read_gateway_proofs(database, unix_now() - a_day);
+        if (!proofs) return good("host keys of gateways", "not compared: " + describe(proofs.error()));
+        for (CheckLine& line : compare_gateways(*proofs, host_keys_)) findings_.push_back(std::move(line));
     }
 
     Result<void> list_servers(Database& database) {
@@ -280,6 +294,7 @@ class Check {
     Site& site_;
     const Config& config_;
     std::optional<TicketKey> ticket_key_;
+    std::vector<std::string> host_keys_;  // fingerprints
     std::vector<ServerRecord> servers_;
     std::vector<CheckLine> findings_;
 };

@@ -1,26 +1,61 @@
 #include "gerve/ssh/host_keys.h"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "authz/base/digest.h"
+#include "authz/base/text.h"
 #include "authz/state_directory.h"
+#include "gerve/cli/audit_view.h"
 #include "gerve/cli/commands.h"
+#include "gerve/cli/host_key_readiness.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {
 namespace {
 
-int list(Site& site, bool json) {
-    const Config& config = site.config();
-    const auto files =
-        config.ssh.host_keys.empty() ? need(find_host_keys(config.state)) : config.ssh.host_keys;
-    Table table({"TYPE", "BITS", "FINGERPRINT", "FILE"});
-    Json rows = Json::array();
+constexpr std::string_view usual_window = "90d";
+
+struct HostKey {
+    std::string file;
+    PublicKey key;
+    HostKeyRole role;
+};
+
+std::string_view word_for(HostKeyRole role) {
+    constexpr std::array<std::string_view, 4> words{"serving", "announced", "made", "dropped"};
+    return words[static_cast<std::size_t>(role)];
+}
+
+bool is_listed(const Config& config) {
+    return !config.ssh.host_keys.empty();
+}
+
+// What a worker would load now: of each type the first serves.
+std::vector<HostKey> host_keys_of(const Config& config) {
+    const auto files = is_listed(config) ? config.ssh.host_keys : need(find_host_keys(config.state));
+    std::vector<HostKey> keys;
     for (const std::string& file : files) {
-        const PublicKey key = need(read_host_key(file));
-        table.add({key.algorithm(), std::to_string(key.bits()), key.fingerprint().text(), shown(file)});
+        PublicKey key = need(read_host_key(file));
+        const bool first = std::none_of(keys.begin(), keys.end(),
+                                        [&](const HostKey& one) { return type_of(one.key) == type_of(key); });
+        keys.push_back({file, std::move(key), first ? HostKeyRole::serving : HostKeyRole::announced});
+    }
+    return keys;
+}
+
+int list(Site& site, bool json) {
+    Table table({"TYPE", "BITS", "STATE", "FINGERPRINT", "FILE"});
+    Json rows = Json::array();
+    for (const auto& [file, key, role] : host_keys_of(site.config())) {
+        table.add({key.algorithm(), std::to_string(key.bits()), std::string(word_for(role)),
+                   key.fingerprint().text(), shown(file)});
         rows.push_back({{"type", key.algorithm()},
                         {"bits", key.bits()},
+                        {"state", word_for(role)},
                         {"fingerprint", key.fingerprint().text()},
                         {"public_key", key.text()},
                         {"file", file}});
@@ -33,23 +68,221 @@ int list(Site& site, bool json) {
     return 0;
 }
 
-int make(Site& site, HostKeyType type, const std::string& name) {
+// ---- new, announce
+
+void refuse_if_listed(const Config& config, const std::string& remedy) {
+    if (!is_listed(config)) return;
+    throw Stop{refused_status, "ssh.host_keys in " + config.file + " lists the host keys: " + remedy};
+}
+
+int make(Site& site, HostKeyType type) {
     const Config& config = site.config();
-    if (!config.ssh.host_keys.empty()) {
-        throw Stop{refused_status, "ssh.host_keys in " + config.file +
-                                       " lists the host keys: make one with `ssh-keygen -t " + name +
-                                       " -N '' -f FILE`, add FILE there, and reload (SIGHUP)"};
-    }
+    const std::string name(name_of(type));
+    refuse_if_listed(config,
+                     "make one with `ssh-keygen -t " + name +
+                         " -N '' -f FILE`, add FILE there behind the key of its type, on all gateways, "
+                         "and reload (SIGHUP)");
     need(make_state_directory(config.state));
-    const std::string file = need(make_host_key(config.state, type));
+    const auto found = need(find_host_keys(config.state));
+    const std::string serving = host_key_file(config.state, type);
+    const bool serves = std::find(found.begin(), found.end(), serving) != found.end();
+    const auto role = serves ? HostKeyRole::made : HostKeyRole::serving;
+    const std::string file = need(make_host_key(config.state, type, role));
     const PublicKey key = need(read_host_key(file));
+    std::printf("made %s: %s %s\n", file.c_str(), key.algorithm().c_str(), key.fingerprint().text().c_str());
+    if (serves) {
+        std::printf("Nothing uses it yet. To announce it to clients: gerve host-key announce %s\n",
+                    name.c_str());
+        return 0;
+    }
     std::printf(
-        "made %s: %s %s\n"
         "It is served after a reload (SIGHUP) or a restart. Clients that prefer this type and know another "
-        "key of this\n"
-        "gateway will prompt or warn: publish the fingerprint beforehand.\n",
-        file.c_str(), key.algorithm().c_str(), key.fingerprint().text().c_str());
+        "key "
+        "of this\n"
+        "gateway will prompt or warn: publish the fingerprint beforehand.\n");
     return 0;
+}
+
+int announce(Site& site, HostKeyType type) {
+    const Config& config = site.config();
+    refuse_if_listed(config,
+                     "the first of a type serves, and those behind it are announced after a reload (SIGHUP)");
+    if (const auto done = announce_host_key(config.state, type); !done)
+        throw Stop{refused_status, explanation_of(done.error()) + "; make one: gerve host-key new " +
+                                       std::string(name_of(type))};
+    const PublicKey key = need(read_host_key(host_key_file(config.state, type, HostKeyRole::announced)));
+    std::printf(
+        "%s is announced after a reload (SIGHUP) or a restart: clients that update their known_hosts learn "
+        "it at "
+        "their\n"
+        "next login. `gerve host-key drop %s --dry-run` shows who has not yet.\n",
+        key.fingerprint().text().c_str(), std::string(name_of(type)).c_str());
+    return 0;
+}
+
+// ---- drop
+
+struct DropValues {
+    std::optional<HostKeyType> type;
+    std::optional<UnixMillis> since;
+    bool force = false;
+    bool dry_run = false;
+    bool json = false;
+};
+
+const HostKey* find_host_key(const std::vector<HostKey>& keys, HostKeyType type, HostKeyRole role) {
+    const auto found = std::find_if(keys.begin(), keys.end(), [&](const HostKey& one) {
+        return one.role == role && type_of(one.key) == type;
+    });
+    return found == keys.end() ? nullptr : &*found;
+}
+
+void print_readiness(const HostKeyReadiness& readiness, const HostKey& serving, const HostKey& next) {
+    std::printf("serving:   %s %s\nannounced: %s %s\n", serving.key.fingerprint().text().c_str(),
+                shown(serving.file).c_str(), next.key.fingerprint().text().c_str(), shown(next.file).c_str());
+    std::printf("%zu keys logged in; %zu of them by another host key, %zu have learned the announced one.\n",
+                readiness.keys, readiness.elsewhere, readiness.prepared);
+    if (readiness.unprepared.empty()) return;
+    std::printf("\nThese would be warned of a changed host key:\n");
+    Table table({"LAST LOGIN (UTC)", "WHO", "KEY", "ADDRESS", "CLIENT"});
+    for (const AuditJson& login : readiness.unprepared) {
+        table.add({audit_clock(login), shown(audit_who(login)), one_line(text_in(login, "fingerprint")),
+                   one_line(text_in(login, "address")), shown(text_in(login, "client"))});
+    }
+    table.print("nobody");
+}
+
+void print_readiness_json(const HostKeyReadiness& readiness, const HostKey& serving, const HostKey& next) {
+    Json unprepared = Json::array();
+    for (const AuditJson& login : readiness.unprepared) {
+        Json one;
+        for (const char* name : {"time", "user", "deploy_key_of", "fingerprint", "address", "client"}) {
+            if (login.contains(name)) one[name] = login[name];
+        }
+        unprepared.push_back(std::move(one));
+    }
+    print_json({{"serving", serving.key.fingerprint().text()},
+                {"announced", next.key.fingerprint().text()},
+                {"keys", readiness.keys},
+                {"elsewhere", readiness.elsewhere},
+                {"prepared", readiness.prepared},
+                {"unprepared", std::move(unprepared)}});
+}
+
+int drop(Site& site, const DropValues& values) {
+    const Config& config = site.config();
+    const HostKeyType type = *values.type;
+    const std::string name(name_of(type));
+    const auto keys = host_keys_of(config);
+    const HostKey* serving = find_host_key(keys, type, HostKeyRole::serving);
+    const HostKey* next = find_host_key(keys, type, HostKeyRole::announced);
+    if (serving == nullptr) throw Stop{refused_status, "there is no host key of type " + name};
+    if (next == nullptr) {
+        throw Stop{refused_status, "no " + name +
+                                       " key is announced, so every client would be warned: first " +
+                                       (is_listed(config) ? "add one to ssh.host_keys, behind the serving one"
+                                                          : "gerve host-key new " + name)};
+    }
+    const UnixMillis since = values.since ? *values.since : need(parse_past(usual_window, unix_now()));
+    if (!values.force || values.dry_run) {
+        const auto readiness =
+            judge_readiness(site, serving->key.fingerprint(), next->key.fingerprint(), since);
+        values.json ? print_readiness_json(readiness, *serving, *next)
+                    : print_readiness(readiness, *serving, *next);
+        std::fflush(stdout);
+        if (!readiness.unprepared.empty() && !values.dry_run) {
+            throw Stop{
+                refused_status,
+                "nothing was changed: clients of these keys would be warned of a changed host key. Wait "
+                "until they have logged in, or publish the announced key (gerve host-key print HOST) and "
+                "use --force"};
+        }
+    }
+    if (values.dry_run) return 0;
+    if (is_listed(config)) {
+        std::printf("Remove %s from ssh.host_keys in %s on all gateways, and reload (SIGHUP).\n",
+                    shown(serving->file).c_str(), shown(config.file).c_str());
+        return 0;
+    }
+    need(drop_host_key(config.state, type));
+    if (type == HostKeyType::ed25519) need(make_spare_host_key(config.state));
+    std::printf("%s serves after a reload (SIGHUP) or a restart. The former key is in %s.\n",
+                next->key.fingerprint().text().c_str(),
+                shown(host_key_file(config.state, type, HostKeyRole::dropped)).c_str());
+    return 0;
+}
+
+// ---- print
+
+enum class HostKeyFormat { known_hosts, sshfp };
+
+Result<HostKeyFormat> parse_host_key_format(const std::string& text) {
+    if (text == "known_hosts") return HostKeyFormat::known_hosts;
+    if (text == "sshfp") return HostKeyFormat::sshfp;
+    return client_error("'" + printable(text, 40) + "' is not a format: use known_hosts or sshfp");
+}
+
+// RFC 4255 section 3.1.1, RFC 6594 section 3.1 and RFC 7479 section 3.1; 2 is SHA-256.
+int sshfp_number(HostKeyType type) {
+    switch (type) {
+        case HostKeyType::rsa: return 1;
+        case HostKeyType::ecdsa: return 3;
+        case HostKeyType::ed25519: break;
+    }
+    return 4;
+}
+
+Result<std::string> parse_host_name(const std::string& text) {
+    constexpr std::string_view letters =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:*[]";
+    if (text.empty() || text.find_first_not_of(letters) != std::string::npos)
+        return client_error("'" + printable(text, 80) +
+                            "' is not a host: write NAME, or [NAME]:PORT for known_hosts");
+    return text;
+}
+
+int print(Site& site, HostKeyFormat format, const std::string& host) {
+    if (format == HostKeyFormat::sshfp && host.find_first_of(":*[]") != std::string::npos)
+        throw Stop{usage_status, "a record in the DNS has a plain name, without a port"};
+    for (const HostKey& one : host_keys_of(site.config())) {
+        if (format == HostKeyFormat::known_hosts) {
+            std::printf("%s %s\n", host.c_str(), one.key.text().c_str());
+        } else {
+            std::printf("%s. IN SSHFP %d 2 %s\n", host.c_str(), sshfp_number(type_of(one.key)),
+                        to_hex(one.key.fingerprint().bytes()).c_str());
+        }
+    }
+    return 0;
+}
+
+void declare_drop(Command& host_key) {
+    const auto values = std::make_shared<DropValues>();
+    host_key
+        .change("drop", "Let the announced host key of a type take the place of the serving one.",
+                [values](Site& site) { return drop(site, *values); })
+        .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->type, parse_host_key_type))
+        .option("--since", "TIME",
+                "Look at logins since then: 2026-01-31, or an age such as 30d; default: 90d",
+                parsed(values->since, [](const std::string& text) { return parse_past(text, unix_now()); }))
+        .flag("--dry-run", "Only list who would be warned of a changed host key", values->dry_run)
+        .flag("--force", "Do it although clients would be warned, and without a look at the audit events",
+              values->force)
+        .json(values->json);
+}
+
+void declare_print(Command& host_key) {
+    struct Values {
+        std::optional<HostKeyFormat> format = HostKeyFormat::known_hosts;
+        std::optional<std::string> host;
+    };
+    const auto values = std::make_shared<Values>();
+    host_key
+        .command("print", "Print all host keys for publication, the announced ones too.",
+                 [values](Site& site) { return print(site, *values->format, *values->host); })
+        .argument("HOST", "The name by which clients connect; [NAME]:PORT for another port than 22",
+                  parsed(values->host, parse_host_name))
+        .option("--format", "FORMAT", "known_hosts, or sshfp for records in the DNS",
+                parsed(values->format, parse_host_key_format));
 }
 
 }  // namespace
@@ -62,21 +295,22 @@ void declare_host_keys(Command& root) {
                  [json](Site& site) { return list(site, *json); })
         .json(*json);
     struct Values {
-        std::optional<HostKeyType> type;
-        std::string name;
+        std::optional<HostKeyType> made;
+        std::optional<HostKeyType> announced;
     };
     const auto values = std::make_shared<Values>();
     host_key
-        .change("new", "Create a host key of a type that the state directory does not have.",
-                [values](Site& site) { return make(site, *values->type, values->name); })
-        .argument("TYPE", "ed25519, ecdsa or rsa", [values](const std::string& text) -> Result<void> {
-            const auto type = parse_host_key_type(text);
-            if (!type) return pass_on(type);
-            values->type = *type;
-            values->name = text;
-            return {};
-        });
-    host_key.examples({"gerve host-key list", "gerve host-key new ecdsa"});
+        .change("new", "Create a host key in the state directory.",
+                [values](Site& site) { return make(site, *values->made); })
+        .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->made, parse_host_key_type));
+    host_key
+        .change("announce", "Announce the host key that was created to clients.",
+                [values](Site& site) { return announce(site, *values->announced); })
+        .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->announced, parse_host_key_type));
+    declare_drop(host_key);
+    declare_print(host_key);
+    host_key.examples({"gerve host-key list", "gerve host-key print git.example.org >>known_hosts",
+                       "gerve host-key drop ed25519 --dry-run"});
 }
 
 }  // namespace gerve

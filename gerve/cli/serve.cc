@@ -34,9 +34,11 @@ Result<void> prepare(const Config& config) {
     }
     auto host_keys = config.ssh.host_keys;
     if (host_keys.empty()) {
-        auto made = make_host_keys(config.state);
-        if (!made) return pass_on(made);
-        host_keys = std::move(*made);
+        if (const auto made = make_host_keys(config.state); !made) return pass_on(made);
+        if (auto made = make_spare_host_key(config.state); !made) return made;
+        auto found = find_host_keys(config.state);
+        if (!found) return pass_on(found);
+        host_keys = std::move(*found);
     }
     const std::vector<std::string> wrong = check_host_keys(host_keys);
     return wrong.empty() ? Result<void>{} : internal_error(wrong.front());

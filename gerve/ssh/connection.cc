@@ -55,6 +55,7 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
     // libssh wants a descriptor, and closes it when it likes. Nothing ever happens on this one.
     Fd unused(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!unused) return internal_error(errno_text("eventfd"));
+    identity_ = &identity;
     const Call call(*this);
     session_ = ssh_new();
     if (session_ == nullptr) return internal_error("libssh: out of memory");
@@ -117,6 +118,7 @@ bool Connection::take_packet(std::uint8_t type, std::string_view payload) {
     if (cut_.reason != EndReason::open) return true;
     if (type == message::disconnect) client_left_ = true;
     if (!logged_in_) return take_packet_before_login(type, payload);
+    if (type == message::global_request) take_global_request(payload);
     if (type == message::service_request) {
         cut(EndReason::service, "No service can be requested after login.");
         return true;
@@ -138,6 +140,7 @@ bool Connection::take_packet(std::uint8_t type, std::string_view payload) {
 }
 
 void Connection::note_sent(std::uint8_t type, std::string_view payload) {
+    if (!keys_agreed_) note_key_exchange(type, payload);
     if (type == message::newkeys) keys_agreed_ = true;
     if (logged_in_) {
         traffic_.send(type, payload);

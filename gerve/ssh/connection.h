@@ -56,7 +56,7 @@ constexpr std::chrono::seconds time_to_leave{1};
 // thread-safe; all calls come from the event loop's thread.
 class Connection final : public std::enable_shared_from_this<Connection>, private PacketWatch {
   public:
-    // Takes over a connected, non-blocking TCP socket. Errors: internal.
+    // Takes over a connected, non-blocking TCP socket. `identity` outlives the connection. Errors: internal.
     [[nodiscard]] static Result<std::shared_ptr<Connection>> open(asio::io_context& loop,
                                                                   const ServerIdentity& identity, Fd socket,
                                                                   const ConnectionLimits& limits);
@@ -89,6 +89,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
     [[nodiscard]] std::string client_version() const;  // untrusted, without "SSH-2.0-"
     [[nodiscard]] std::string key_exchange() const;    // the algorithm that was agreed on; empty at the end
+    // The fingerprint of the host key that the client accepted; empty before the first key exchange.
+    [[nodiscard]] const std::string& host_key() const { return host_key_; }
+    // The fingerprints of host keys that were proven to the client at its request, since the last call.
+    [[nodiscard]] std::vector<std::string> take_learned_host_keys();
     [[nodiscard]] bool open_channels() const;
     [[nodiscard]] bool had_channels() const { return channels_in_all_ > 0; }  // open or closed by now
     // Its last channel went before `then`, and the socket has taken all that was said on it.
@@ -111,7 +115,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     friend class Channel;
     Connection(asio::io_context& loop, const ConnectionLimits& limits);
 
-    void let_in();
+    enum class Announcement { none, host_keys };
+    void let_in(Announcement announcement);
     [[nodiscard]] Result<void> start(const ServerIdentity& identity, Fd socket);
     // Stands around every call into libssh. Behind the outermost one, what libssh did inside of it is looked
     // at and what it wrote is sent.
@@ -132,6 +137,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
     bool take_packet(std::uint8_t type, std::string_view payload) override;
     void note_sent(std::uint8_t type, std::string_view payload) override;
+    void note_signed(std::string_view input) override;
+    void note_key_exchange(std::uint8_t type, std::string_view payload);
+    void announce_host_keys();
+    void take_global_request(std::string_view payload);
     bool take_packet_before_login(std::uint8_t type, std::string_view payload);
     void cut(EndReason reason, std::string text);  // from inside libssh: takes effect behind the call
 
@@ -179,10 +188,15 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     static ssh_channel_struct* on_channel_open(ssh_session_struct* session, void* self);
 
     ConnectionLimits limits_;
+    const ServerIdentity* identity_ = nullptr;
     asio::posix::stream_descriptor socket_;
     Seam seam_;
     Traffic traffic_;  // since the login
     ssh_session_struct* session_ = nullptr;
+    std::string session_id_;
+    std::string host_key_;
+    std::string signed_with_;  // the algorithm of the host key's signature
+    std::vector<std::string> host_keys_learned_;
     std::optional<std::string> held_;        // the request to log in that waits for an answer, as it came
     ssh_message_struct* message_ = nullptr;  // the same, as libssh sees it, once it has
     bool verified_ = false;
@@ -198,6 +212,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     bool service_asked_ = false;
     bool service_pending_ = false;  // asked for, and not answered
     bool banner_shown_ = false;
+    bool proofs_given_ = false;  // of host keys
     bool keys_agreed_ = false;
     bool client_left_ = false;  // it said so
     bool gone_ = false;         // the socket is at its end, or broken

@@ -133,14 +133,14 @@ void Connection::show_banner(const std::string& text) {
 }
 
 void Connection::accept_login() {
-    if (verified_) let_in();
+    if (verified_) let_in(Announcement::host_keys);
 }
 
 void Connection::let_in_to_be_told() {
-    if (held_) let_in();
+    if (held_) let_in(Announcement::none);
 }
 
-void Connection::let_in() {
+void Connection::let_in(Announcement announcement) {
     if (session_ == nullptr) return;
     callbacks_ = std::make_unique<ssh_server_callbacks_struct>();
     callbacks_->userdata = this;
@@ -150,6 +150,7 @@ void Connection::let_in() {
     {
         const Call call(*this);
         ssh_auth_reply_success(session_, 0);
+        if (announcement == Announcement::host_keys) announce_host_keys();
         release_attempt();
     }
     logged_in_ = true;

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdio>
 #include <memory>
 
 #include "authz/base/fd.h"
@@ -66,6 +68,21 @@ Result<void> make_key_file(const std::string& path, ssh_keytypes_e type, int bit
     return write_file(path + ".pub", *line + " gerve\n", 0644);
 }
 
+Result<void> need_file(const std::string& file) {
+    const auto there = is_there(file);
+    if (!there) return pass_on(there);
+    return *there ? Result<void>{} : client_error("there is no " + file);
+}
+
+// The private half last: what is there with it is then complete.
+Result<void> move_key(const std::string& from, const std::string& to) {
+    for (const char* part : {".pub", ""}) {
+        if (::rename((from + part).c_str(), (to + part).c_str()) != 0 && errno != ENOENT)
+            return internal_error(errno_text("cannot move " + from + part + " to " + to + part));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<HostKeyType> parse_host_key_type(std::string_view name) {
@@ -75,19 +92,39 @@ Result<HostKeyType> parse_host_key_type(std::string_view name) {
     return client_error("'" + printable(name, 40) + "' is not a type of host key: use ed25519, ecdsa or rsa");
 }
 
-std::string host_key_file(const std::string& directory, HostKeyType type) {
-    return directory + "/ssh_host_" + std::string(kind_of(type).name) + "_key";
+HostKeyType type_of(const PublicKey& key) {
+    if (key.algorithm() == "ssh-ed25519") return HostKeyType::ed25519;
+    return key.algorithm() == "ssh-rsa" ? HostKeyType::rsa : HostKeyType::ecdsa;
+}
+
+std::string_view name_of(HostKeyType type) {
+    return kind_of(type).name;
+}
+
+std::string host_key_file(const std::string& directory, HostKeyType type, HostKeyRole role) {
+    constexpr std::array<std::string_view, 4> words{"_key", "_next_key", "_new_key", "_dropped_key"};
+    return directory + "/ssh_host_" + std::string(name_of(type)) +
+           std::string(words[static_cast<std::size_t>(role)]);
 }
 
 Result<std::vector<std::string>> find_host_keys(const std::string& directory) {
     std::vector<std::string> files;
-    for (const Kind& kind : kinds) {
-        std::string file = host_key_file(directory, kind.type);
-        const auto there = is_there(file);
-        if (!there) return pass_on(there);
-        if (*there) files.push_back(std::move(file));
+    for (const HostKeyRole role : {HostKeyRole::serving, HostKeyRole::announced}) {
+        for (const Kind& kind : kinds) {
+            std::string file = host_key_file(directory, kind.type, role);
+            const auto there = is_there(file);
+            if (!there) return pass_on(there);
+            if (*there) files.push_back(std::move(file));
+        }
     }
     return files;
+}
+
+Result<void> make_spare_host_key(const std::string& directory) {
+    const std::string file = host_key_file(directory, HostKeyType::ed25519, HostKeyRole::announced);
+    const auto there = is_there(file);
+    if (!there) return pass_on(there);
+    return *there ? Result<void>{} : make_key_file(file, SSH_KEYTYPE_ED25519, 0);
 }
 
 Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
@@ -116,14 +153,33 @@ Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
     return find_host_keys(directory);
 }
 
-Result<std::string> make_host_key(const std::string& directory, HostKeyType type) {
+Result<std::string> make_host_key(const std::string& directory, HostKeyType type, HostKeyRole role) {
     const Kind& kind = kind_of(type);
-    std::string file = host_key_file(directory, type);
+    std::string file = host_key_file(directory, type, role);
     const auto there = is_there(file);
     if (!there) return pass_on(there);
     if (*there) return client_error(file + " already exists");
     if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
     return file;
+}
+
+Result<void> announce_host_key(const std::string& directory, HostKeyType type) {
+    const std::string made = host_key_file(directory, type, HostKeyRole::made);
+    if (const auto there = need_file(made); !there) return there;
+    return move_key(made, host_key_file(directory, type, HostKeyRole::announced));
+}
+
+Result<void> drop_host_key(const std::string& directory, HostKeyType type) {
+    const std::string next = host_key_file(directory, type, HostKeyRole::announced);
+    const std::string serving = host_key_file(directory, type);
+    const std::string dropped = host_key_file(directory, type, HostKeyRole::dropped);
+    if (const auto there = need_file(next); !there) return there;
+    for (const char* part : {"", ".pub"}) {
+        ::unlink((dropped + part).c_str());
+        if (::link((serving + part).c_str(), (dropped + part).c_str()) != 0 && errno != ENOENT)
+            return internal_error(errno_text("cannot keep " + serving + part + " as " + dropped + part));
+    }
+    return move_key(next, serving);
 }
 
 Result<PublicKey> read_host_key(const std::string& file) {

@@ -13,7 +13,18 @@ namespace gerve {
 // The types of host keys that Gerve makes. Named as `ssh-keygen -t` names them.
 enum class HostKeyType { ed25519, ecdsa, rsa };
 [[nodiscard]] Result<HostKeyType> parse_host_key_type(std::string_view name);
-[[nodiscard]] std::string host_key_file(const std::string& directory, HostKeyType type);  // ssh_host_TYPE_key
+// The type by which libssh tells host keys apart: it has one of each.
+[[nodiscard]] HostKeyType type_of(const PublicKey& key);
+[[nodiscard]] std::string_view name_of(HostKeyType type);
+
+enum class HostKeyRole {
+    serving,    // connections begin with it: ssh_host_TYPE_key
+    announced,  // told to clients, which prepare for it: ssh_host_TYPE_next_key
+    made,       // nobody knows of it yet: ssh_host_TYPE_new_key
+    dropped,    // no longer used: ssh_host_TYPE_dropped_key
+};
+[[nodiscard]] std::string host_key_file(const std::string& directory, HostKeyType type,
+                                        HostKeyRole role = HostKeyRole::serving);
 
 // Makes the host keys of a state directory that has none: ed25519, ECDSA (nistp256) and RSA (3072 bits). One
 // that has some keeps to their types, ed25519 and RSA at least: a client that prefers a new type and has
@@ -23,11 +34,24 @@ enum class HostKeyType { ed25519, ecdsa, rsa };
 // since clients would be warned of another host.
 [[nodiscard]] Result<std::vector<std::string>> make_host_keys(const std::string& directory);
 
-// Those of the above that are there. Error: internal, when the directory cannot be looked at.
+// Makes an Ed25519 key to be announced, unless there is one: the next rotation then finds clients prepared.
+// To be called by one process alone.
+[[nodiscard]] Result<void> make_spare_host_key(const std::string& directory);
+
+// Those that serve, then those that are announced. Error: internal, when the directory cannot be looked at.
 [[nodiscard]] Result<std::vector<std::string>> find_host_keys(const std::string& directory);
 
 // Makes one of that type in the directory; returns its path. Error: client, when it is there already.
-[[nodiscard]] Result<std::string> make_host_key(const std::string& directory, HostKeyType type);
+[[nodiscard]] Result<std::string> make_host_key(const std::string& directory, HostKeyType type,
+                                                HostKeyRole role);
+
+// The key that was made is announced from now on, in place of one that may have been. Error: client, when
+// there is none.
+[[nodiscard]] Result<void> announce_host_key(const std::string& directory, HostKeyType type);
+
+// The announced key serves from now on, and the one that served is kept aside; at no moment does none serve.
+// Error: client, when none is announced.
+[[nodiscard]] Result<void> drop_host_key(const std::string& directory, HostKeyType type);
 
 // The public half of the host key in `file`. Error: internal, naming the file and the remedy.
 [[nodiscard]] Result<PublicKey> read_host_key(const std::string& file);

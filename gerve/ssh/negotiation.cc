@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "gerve/ssh/packet_fields.h"
+
 namespace gerve::ssh {
 namespace {
 
@@ -22,15 +24,6 @@ constexpr std::array<List, 5> lists{{
     {"mac algo", EndReason::no_mac, "MAC"},
     {"compression algo", EndReason::no_compression, "compression method"},
 }};
-
-void append_number(std::string& to, std::uint32_t value) {
-    for (int shift = 24; shift >= 0; shift -= 8) to += static_cast<char>(value >> shift & 0xff);
-}
-
-void append_string(std::string& to, std::string_view value) {
-    append_number(to, static_cast<std::uint32_t>(value.size()));
-    to += value;
-}
 
 }  // namespace
 

@@ -1,9 +1,10 @@
-// The messages of SSH that Gerve itself looks at (RFC 4250 section 4.1.2), and a reader of their fields (RFC
-// 4251 section 5).
+// The messages of SSH that Gerve itself looks at (RFC 4250 section 4.1.2), and how their fields are
+// read and written (RFC 4251 section 5).
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace gerve::ssh {
@@ -16,9 +17,14 @@ constexpr std::uint8_t debug = 4;
 constexpr std::uint8_t service_request = 5;
 constexpr std::uint8_t kexinit = 20;
 constexpr std::uint8_t newkeys = 21;
+constexpr std::uint8_t kex_reply = 31;      // of all key exchanges but the next
+constexpr std::uint8_t kex_gex_reply = 33;  // RFC 4419 section 5
 constexpr std::uint8_t userauth_request = 50;
 constexpr std::uint8_t userauth_info_response = 61;
 constexpr std::uint8_t userauth_last = 79;
+constexpr std::uint8_t global_request = 80;
+constexpr std::uint8_t request_success = 81;
+constexpr std::uint8_t request_failure = 82;
 constexpr std::uint8_t channel_open = 90;
 constexpr std::uint8_t channel_open_confirmation = 91;
 constexpr std::uint8_t channel_window_adjust = 93;
@@ -28,6 +34,15 @@ constexpr std::uint8_t channel_eof = 96;
 constexpr std::uint8_t channel_close = 97;
 constexpr std::uint8_t channel_request = 98;
 }  // namespace message
+
+inline void append_number(std::string& to, std::uint32_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8) to += static_cast<char>(value >> shift & 0xff);
+}
+
+inline void append_string(std::string& to, std::string_view value) {
+    append_number(to, static_cast<std::uint32_t>(value.size()));
+    to += value;
+}
 
 // Takes one field after the other off the front. Once a field is missing, all that follow are.
 class FieldReader {

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "gerve/ssh/packet_fields.h"
+
 namespace {
 
 // Which seam the calls that come out of libssh belong to. One thread runs all connections of a worker.
@@ -47,6 +49,8 @@ using PacketSize = unsigned int;
 
 }  // namespace
 
+struct ssh_signature_struct;
+
 // Functions of libssh that its headers do not declare, and those that are linked in place of libssh's own.
 extern "C" {
 void ssh_packet_set_callbacks(ssh_session session, ssh_packet_callbacks callbacks);
@@ -82,6 +86,29 @@ unsigned char* __wrap_ssh_packet_encrypt(ssh_session session, void* packet, Pack
         current->watch().note_sent(static_cast<std::uint8_t>(whole[5]), whole.substr(6, payload));
     }
     return __real_ssh_packet_encrypt(session, packet, size);
+}
+
+ssh_signature_struct* __real_pki_sign_data(ssh_key key, int hash, const unsigned char* input,
+                                           std::size_t size);
+ssh_signature_struct* __wrap_pki_sign_data(ssh_key key, int hash, const unsigned char* input,
+                                           std::size_t size);
+ssh_signature_struct* __wrap_pki_sign_data(ssh_key key, int hash, const unsigned char* input,
+                                           std::size_t size) {
+    if (current != nullptr) current->watch().note_signed({reinterpret_cast<const char*>(input), size});
+    return __real_pki_sign_data(key, hash, input, size);
+}
+
+// libssh begins the answer to a global request, and has no call that gives it a content.
+int __real_ssh_buffer_add_u8(ssh_buffer buffer, std::uint8_t byte);
+int __wrap_ssh_buffer_add_u8(ssh_buffer buffer, std::uint8_t byte);
+int __wrap_ssh_buffer_add_u8(ssh_buffer buffer, std::uint8_t byte) {
+    using namespace gerve::ssh;
+    const bool refusal = byte == message::request_failure && current != nullptr;
+    const auto answer = refusal ? current->take_answer() : std::nullopt;
+    if (!answer) return __real_ssh_buffer_add_u8(buffer, byte);
+    const int begun = __real_ssh_buffer_add_u8(buffer, message::request_success);
+    if (begun < 0) return begun;
+    return ssh_buffer_add_data(buffer, answer->data(), static_cast<std::uint32_t>(answer->size()));
 }
 }
 

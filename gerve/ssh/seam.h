@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 struct ssh_session_struct;
 struct ssh_packet_callbacks_struct;
@@ -21,6 +23,8 @@ class PacketWatch {
     // SSH_MSG_UNIMPLEMENTED).
     virtual bool take_packet(std::uint8_t type, std::string_view payload) = 0;
     virtual void note_sent(std::uint8_t type, std::string_view payload) = 0;
+    // What libssh signs by a host key, before it is hashed.
+    virtual void note_signed(std::string_view input) = 0;
 
   protected:
     ~PacketWatch() = default;
@@ -69,6 +73,11 @@ class Seam {
     [[nodiscard]] std::string take_unsent();  // leaves nothing behind
     [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
+    // From take_packet(), of a global request that libssh does not know and is going to refuse: the content
+    // of SSH_MSG_REQUEST_SUCCESS, which is sent in place of SSH_MSG_REQUEST_FAILURE.
+    void answer_request(std::string content) { answer_ = std::move(content); }
+    [[nodiscard]] std::optional<std::string> take_answer() { return std::exchange(answer_, std::nullopt); }
+
     void set_socket_callbacks(void* callbacks) { socket_callbacks_ = callbacks; }
     void gather(std::string_view bytes);
     PacketWatch& watch() { return watch_; }
@@ -86,6 +95,7 @@ class Seam {
     std::string out_;
     std::size_t out_taken_ = 0;
     std::uint64_t sent_ = 0;
+    std::optional<std::string> answer_;
 };
 
 }  // namespace gerve::ssh

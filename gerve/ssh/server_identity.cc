@@ -3,9 +3,19 @@
 #include <libssh/libssh.h>
 #include <libssh/server.h>
 
+#include <algorithm>
+
 #include "authz/base/text.h"
 #include "authz/base/version.h"
-#include "gerve/ssh/host_keys.h"
+
+struct ssh_signature_struct;
+
+// Functions of libssh that its headers do not declare.
+extern "C" {
+ssh_signature_struct* pki_do_sign(ssh_key key, const unsigned char* input, std::size_t size, int digest);
+int ssh_pki_export_signature_blob(ssh_signature_struct* signature, ssh_string* blob);
+void ssh_signature_free(ssh_signature_struct* signature);
+}
 
 namespace gerve::ssh {
 namespace {
@@ -67,16 +77,24 @@ Result<void> set_algorithms(ssh_bind bind, const SshConfig& config) {
     return {};
 }
 
-Result<void> import_host_key(ssh_bind bind, const std::string& file) {
+Result<ssh_key> import_host_key(const std::string& file) {
     ssh_key key = nullptr;
-    if (ssh_pki_import_privkey_file(file.c_str(), nullptr, nullptr, nullptr, &key) != SSH_OK) {
+    if (ssh_pki_import_privkey_file(file.c_str(), nullptr, nullptr, nullptr, &key) != SSH_OK)
         return internal_error(file + ": not a host key that libssh can read");
+    return key;
+}
+
+// enum ssh_digest_e of libssh, which its headers do not declare.
+enum Digest { digest_of_the_algorithm = 0, digest_sha256 = 2, digest_sha384 = 3, digest_sha512 = 4 };
+
+Digest digest_for(ssh_key key, std::string_view like) {
+    switch (ssh_key_type(key)) {
+        case SSH_KEYTYPE_ECDSA_P256: return digest_sha256;
+        case SSH_KEYTYPE_ECDSA_P384: return digest_sha384;
+        case SSH_KEYTYPE_ECDSA_P521: return digest_sha512;
+        case SSH_KEYTYPE_RSA: return like == "rsa-sha2-256" ? digest_sha256 : digest_sha512;
+        default: return digest_of_the_algorithm;
     }
-    if (auto set = set_option(bind, SSH_BIND_OPTIONS_IMPORT_KEY, file.c_str(), key); !set) {
-        ssh_key_free(key);
-        return set;
-    }
-    return {};
 }
 
 }  // namespace
@@ -84,6 +102,10 @@ Result<void> import_host_key(ssh_bind bind, const std::string& file) {
 std::string library_version() {
     const std::string version = ssh_version(0);  // "0.10.6/openssl/zlib"
     return version.substr(0, version.find('/'));
+}
+
+void ServerIdentity::FreeKey::operator()(ssh_key_struct* key) const {
+    ssh_key_free(key);
 }
 
 void ServerIdentity::Free::operator()(ssh_bind_struct* bind) const {
@@ -108,9 +130,44 @@ Result<ServerIdentity> ServerIdentity::load(const SshConfig& config,
     }
     if (auto set = set_algorithms(bind, config); !set) return pass_on(set);
     for (const std::string& file : host_keys) {
-        if (auto imported = import_host_key(bind, file); !imported) return pass_on(imported);
+        if (auto taken = identity.take(file); !taken) return pass_on(taken);
     }
     return identity;
+}
+
+Result<void> ServerIdentity::take(const std::string& file) {
+    const auto known = read_host_key(file);
+    if (!known) return pass_on(known);
+    if (std::find(blobs_.begin(), blobs_.end(), known->blob()) != blobs_.end()) return {};
+    const auto key = import_host_key(file);
+    if (!key) return pass_on(key);
+    keys_.emplace_back(*key);
+    blobs_.push_back(known->blob());
+    const HostKeyType type = type_of(*known);
+    if (std::find(served_.begin(), served_.end(), type) != served_.end()) return {};
+    served_.push_back(type);
+    const auto served = import_host_key(file);
+    if (!served) return pass_on(served);
+    auto set = set_option(bind(), SSH_BIND_OPTIONS_IMPORT_KEY, file.c_str(), *served);
+    if (!set) ssh_key_free(*served);  // else it is libssh's
+    return set;
+}
+
+std::optional<std::string> ServerIdentity::sign(std::string_view key, std::string_view input,
+                                                std::string_view like) const {
+    const auto at = std::find(blobs_.begin(), blobs_.end(), key);
+    if (at == blobs_.end()) return std::nullopt;
+    ssh_key signer = keys_[static_cast<std::size_t>(at - blobs_.begin())].get();
+    ssh_signature_struct* signature = pki_do_sign(
+        signer, reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest_for(signer, like));
+    if (signature == nullptr) return std::nullopt;
+    ssh_string blob = nullptr;
+    std::optional<std::string> bytes;
+    if (ssh_pki_export_signature_blob(signature, &blob) == SSH_OK)
+        bytes.emplace(static_cast<const char*>(ssh_string_data(blob)), ssh_string_len(blob));
+    ssh_signature_free(signature);
+    if (blob != nullptr) ssh_string_free(blob);
+    return bytes;
 }
 
 }  // namespace gerve::ssh

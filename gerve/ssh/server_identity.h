@@ -2,13 +2,17 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "authz/base/result.h"
 #include "authz/config.h"
+#include "gerve/ssh/host_keys.h"
 
 struct ssh_bind_struct;
+struct ssh_key_struct;
 
 namespace gerve::ssh {
 
@@ -17,19 +21,33 @@ namespace gerve::ssh {
 
 class ServerIdentity {
   public:
-    // Loads the host keys. Errors: internal, naming the file or the option. Refuses a libssh older than
-    // 0.10.6.
+    // Loads the host keys: the first of a type serves, further ones are announced. Errors: internal, naming
+    // the file or the option. Refuses a libssh older than 0.10.6.
     [[nodiscard]] static Result<ServerIdentity> load(const SshConfig& config,
                                                      const std::vector<std::string>& host_keys);
 
     [[nodiscard]] ssh_bind_struct* bind() const { return bind_.get(); }
+    // All, as blobs, in the order of the files.
+    [[nodiscard]] const std::vector<std::string>& host_keys() const { return blobs_; }
+    // A signature blob by the host key with that blob; nothing if there is none. An RSA key signs with
+    // `like`, the algorithm of the key exchange, where that is one of RSA's, and with rsa-sha2-512 otherwise.
+    [[nodiscard]] std::optional<std::string> sign(std::string_view key, std::string_view input,
+                                                  std::string_view like) const;
 
   private:
     struct Free {
         void operator()(ssh_bind_struct* bind) const;
     };
+    struct FreeKey {
+        void operator()(ssh_key_struct* key) const;
+    };
     explicit ServerIdentity(ssh_bind_struct* bind) : bind_(bind) {}
+    [[nodiscard]] Result<void> take(const std::string& file);
+
     std::unique_ptr<ssh_bind_struct, Free> bind_;
+    std::vector<std::string> blobs_;
+    std::vector<std::unique_ptr<ssh_key_struct, FreeKey>> keys_;  // of the same order
+    std::vector<HostKeyType> served_;                             // one each
 };
 
 }  // namespace gerve::ssh

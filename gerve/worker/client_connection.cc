@@ -205,6 +205,7 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
         co_return std::nullopt;
     }
     client_.security_key = attempt.use;
+    client_.host_key = connection_->host_key();
     LoggedIn login{attempt.user, *attempt.key, std::nullopt};
     if (found) login.found = **found;
     connection_->accept_login();

@@ -59,6 +59,7 @@ asio::awaitable<void> ClientConnection::serve(std::shared_ptr<Channel> channel) 
     const GitWish wish{*channel->command(), channel->git_protocol()};
     co_await serve_git(front, wish, worker_.notice, worker_.file_servers, worker_.scratch, report);
     channel->finish(report.exit);
+    report.host_keys_learned = connection_->take_learned_host_keys();
     report.bytes_in = channel->bytes_in();
     report.bytes_out = channel->bytes_out();
     report.duration_ms = static_cast<std::uint64_t>(

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gerve/ssh/auth_request.h"
+#include "gerve/ssh/host_key_messages.h"
 #include "gerve/ssh/packet_fields.h"
 #include "gerve/ssh/traffic.h"
 #include "tests/fuzz/fuzz.h"
@@ -37,6 +38,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         const std::string_view payload = whole.substr(1);
         const auto type = static_cast<std::uint8_t>(number & 0x7f);
         if (type == message::userauth_request) check_request(payload);
+        if (type == message::global_request) {
+            const auto keys = parse_proof_request(payload);
+            require(!keys || (!keys->empty() && keys->size() <= 64), "some keys, and not many");
+        }
         if ((number & 0x80) != 0) {
             traffic.send(type, payload);
         } else if (traffic.receive(type, payload) == Traffic::Verdict::serve) {

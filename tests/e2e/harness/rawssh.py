@@ -124,12 +124,12 @@ class RawClient(paramiko.Transport):
 
     def receive_number(self, timeout: float = 10.0):
         """The number of the next message, asides left out; CUT or SILENCE."""
-        got = self._receive_no_aside(timeout)
+        got = self.receive_no_aside(timeout)
         return got if isinstance(got, str) else got[0]
 
     def expect(self, number: int) -> Message:
         """The body of the next message, which must have that number; asides before it are skipped."""
-        got = self._receive_no_aside(10.0, wanted=number)
+        got = self.receive_no_aside(wanted=number)
         assert not isinstance(got, str), f"expected message {number}: {got}, {self.disconnect_text}"
         assert got[0] == number, f"expected message {number}, got {got[0]}"
         return got[1]
@@ -147,11 +147,11 @@ class RawClient(paramiko.Transport):
             self._received.maxsize = 1 << 30
             self._received.not_full.notify_all()
 
-    def _receive_no_aside(self, timeout: float, wanted: int | None = None):
-        while True:
-            got = self.receive(timeout)
-            if isinstance(got, str) or got[0] not in ASIDES or got[0] == wanted:
-                return got
+    def receive_no_aside(self, timeout: float = 10.0, wanted: int | None = None):
+        """The next message as `receive` gives it, asides left out but for a wanted one."""
+        while not isinstance(got := self.receive(timeout), str) and got[0] in ASIDES and got[0] != wanted:
+            pass
+        return got
 
     def is_cut(self, timeout: float = 5.0) -> bool:
         """Whether the server ends the connection within timeout seconds, whatever it says before."""

@@ -24,3 +24,23 @@ TEST_CASE("proofs that are told together are an event each, in their order") {
     sink.reset();
     CHECK(verify(directory, {"audit.jsonl"}).empty());
 }
+
+TEST_CASE("a proof tells what a security key attested, and the host key that the client accepted") {
+    const TemporaryDirectory directory;
+    auto sink = must(AuditSink::open({trail_settings(directory)}));
+    const KnownKey alice{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
+    ClientContext client = ask_key(1).client;
+    sink->record(KeyProven{client, "git", "", &alice});
+    client.host_key = make_key(2).fingerprint().text();
+    client.security_key = SecurityKeyUse{SecurityKeyUse::user_present, 0xffffffff};
+    sink->record(KeyProven{client, "git", "", &alice});
+    const auto lines = json_lines(directory.file("audit.jsonl"));
+    REQUIRE(lines.size() == 4);
+    CHECK_FALSE(lines[2].contains("security_key"));
+    CHECK_FALSE(lines[2].contains("host_key"));
+    CHECK(lines[3]["host_key"] == client.host_key);
+    CHECK(lines[3]["security_key"]["flags"] == 1);
+    CHECK(lines[3]["security_key"]["counter"] == 4294967295);
+    CHECK(lines[3]["security_key"]["touched"] == true);
+    CHECK(lines[3]["security_key"]["verified"] == false);
+}

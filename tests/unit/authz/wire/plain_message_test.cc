@@ -14,6 +14,7 @@ TEST_CASE("what every login asks is read without a tree, and says the same as wi
     again.again = true;
     AuthorizeRequest with_proof = sample_authorize();
     with_proof.proven_as = "git";
+    with_proof.client.host_key = sample_key().fingerprint().text();
     for (const std::string& message :
          {encode_request({1, 2}, again), encode_request({1, 2}, sample_authorize()),
           encode_request({1, 2}, with_proof), encode_request({~0ULL, 2}, sample_report()),

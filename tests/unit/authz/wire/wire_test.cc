@@ -76,6 +76,23 @@ TEST_CASE("an anonymous request has a repository, and no handle and no service t
     CHECK(got.client.door == Door::git);
 }
 
+TEST_CASE("what a login was proven by, and which host key it relied on, say the same on the other side") {
+    ProofReport report{"aGFuZGxl", "git", sample_client()};
+    const std::string before = encode_request({1, 2}, report);
+    CHECK(before.find("security_key") == std::string::npos);
+    CHECK(before.find("host_key") == std::string::npos);
+    CHECK_FALSE(there_and_back({1, 2}, report).client.security_key);
+    report.client.security_key = SecurityKeyUse{0xff, 0xffffffff};
+    report.client.host_key = sample_key().fingerprint().text();
+    const auto got = there_and_back({1, 2}, report);
+    CHECK(got.client.security_key == report.client.security_key);
+    CHECK(got.client.host_key == report.client.host_key);
+    SessionReport session = sample_report();
+    CHECK(there_and_back({1, 2}, session).host_keys_learned.empty());
+    session.host_keys_learned = {"SHA256:a", "SHA256:b"};
+    CHECK(there_and_back({1, 2}, session).host_keys_learned == session.host_keys_learned);
+}
+
 TEST_CASE("a session report says the same on the other side") {
     const SessionReport got = there_and_back({1, 2}, sample_report());
     CHECK(got.service == "git-upload-pack");

@@ -1,0 +1,55 @@
+"""Host keys of gateways that share a directory in a database server."""
+
+import json
+
+import pytest
+
+from harness.keys import fingerprint_of
+from harness.over_database import site_over_database
+from harness.processes import wait_until
+from harness.sshd import why_not
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def site(workspace):
+    if why_not():
+        pytest.skip(why_not())
+    with site_over_database(workspace / "host-keys") as made:
+        yield made
+
+
+def _insert_login(site, gateway: str, host_key: str) -> None:
+    """The event of a login through another gateway, which writes to the same table."""
+    body = json.dumps({"event": "proven", "gateway": gateway, "door": "gateway", "host_key": host_key,
+                       "time": "2026-01-01T00:00:00.000000Z"}, separators=(",", ":"))
+    site.database.ask(
+        "INSERT INTO audit_events (chain, seq, happened_at, gateway, kind, denied, body) VALUES"
+        f" (UNHEX(MD5('{gateway}')), 1, UNIX_TIMESTAMP() * 1000 - 1000, '{gateway}', 'proven', 0, '{body}')"
+    )
+
+
+def test_the_table_tells_who_would_be_surprised(site):
+    alice = site.person("alice")
+    alice.ssh(exit=1)
+    told = wait_until(
+        lambda: (found := site.gerve_json("host-key", "drop", "ed25519", "--dry-run"))["unprepared"] and found,
+        "the login in the table",
+    )
+    assert [one["user"] for one in told["unprepared"]] == [alice.login]
+    site.gerve("host-key", "drop", "ed25519", exit=1, says="would be warned")
+
+
+def test_check_finds_a_gateway_with_another_host_key(site):
+    alice = site.person("alice")
+    alice.ssh(exit=1)
+    line = "host keys of gateways"
+    assert line in site.gerve("check").stdout
+    own = next(key["fingerprint"] for key in site.gerve_json("host-key", "list"))
+    _insert_login(site, "alike", own)
+    site.gerve("check", says=line)
+    stranger = fingerprint_of(b"another key")
+    _insert_login(site, "different", stranger)
+    told = site.gerve("check", exit=1).stdout
+    assert f"different served {stranger}" in told and "ssh.host_keys" in told
