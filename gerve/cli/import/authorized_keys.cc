@@ -146,7 +146,9 @@ class AuthorizedPlanner {
         const char* why = name == "from" ? "from limits its addresses, which Gerve cannot: take it with "
                                            "--ignore-from, without the limit"
                           : name == "cert-authority" ? "certificates are not accepted"
-                                                     : "Gerve does not know what this option limits";
+                          : name == "verify-required"
+                              ? "it requires the security key's PIN, which Gerve does not require"
+                              : "Gerve does not know what this option limits";
         skip(name_, printable(name) + ": " + why, ImportEffect::less);
         return false;
     }

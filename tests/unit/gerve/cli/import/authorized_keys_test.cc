@@ -110,6 +110,17 @@ TEST_CASE("a key that is limited does not get more, unless that is asked for") {
     CHECK(both.findings.size() == 2);
 }
 
+TEST_CASE("a security key is taken, and has to be touched whatever the line says") {
+    const auto bob = *Login::parse("bob");
+    const std::string key = public_key_line("sk-ed25519.pub");
+    CHECK(taken_from(key, choices_of(bob)) == "bob");
+    const auto untouched = plan_authorized_keys("f", "no-touch-required " + key, choices_of(bob));
+    CHECK(untouched.keys.size() == 1);
+    REQUIRE(untouched.findings.size() == 1);
+    CHECK(untouched.findings[0].why.find("touched for each login") != std::string::npos);
+    CHECK(taken_from("verify-required " + key, choices_of(bob)).find("PIN") != std::string::npos);
+}
+
 TEST_CASE("a key expires when it did") {
     CHECK(parse_expiry_time("20300102Z") == 1'893'542'400'000);
     CHECK(parse_expiry_time("203001021530Z") == 1'893'598'200'000);
