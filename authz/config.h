@@ -14,6 +14,7 @@
 #include "authz/base/enum_names.h"
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
+#include "authz/lfs_config.h"
 #include "authz/log_config.h"
 #include "authz/repositories_config.h"
 #include "authz/upstream_config.h"
@@ -130,6 +131,7 @@ struct Config {
     UpstreamConfig upstream;
     AuditConfig audit;
     RepositoriesConfig repositories;
+    LfsConfig lfs;
     LogConfig log;
 
     [[nodiscard]] std::string authz_socket() const {

@@ -9,18 +9,24 @@ namespace {
 
 constexpr unsigned least_share = 16;
 
-unsigned share(unsigned limit, unsigned workers) {
+// Five pushes, with the eight sessions that git-lfs opens for each.
+constexpr unsigned least_operations = 45;
+
+unsigned share(unsigned limit, unsigned workers, unsigned least = least_share) {
     if (limit == 0) return 0;
-    return std::min(limit, std::max(least_share, (limit + workers - 1) / workers));
+    return std::min(limit, std::max(least, (limit + workers - 1) / workers));
 }
 
 }  // namespace
 
 AccountLimits AccountLimits::share_of(unsigned workers) const {
     workers = std::max(workers, 1U);
-    return {share(connections_per_key, workers), share(connections_per_account, workers),
-            share(idle_per_key, workers),        share(idle_per_account, workers),
-            share(operations_per_key, workers),  share(operations_per_account, workers)};
+    return {share(connections_per_key, workers),
+            share(connections_per_account, workers),
+            share(idle_per_key, workers),
+            share(idle_per_account, workers),
+            share(operations_per_key, workers, least_operations),
+            share(operations_per_account, workers, least_operations)};
 }
 
 AccountLimits read_limits(TomlTable table) {

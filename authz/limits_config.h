@@ -16,7 +16,8 @@ struct AccountLimits {
     unsigned operations_per_key = 256;
     unsigned operations_per_account = 512;
 
-    // What each of so many workers allows, since they count apart: its share, at least 16.
+    // What each of so many workers allows, since they count apart: its share, at least 16 connections
+    // and 45 operations.
     [[nodiscard]] AccountLimits share_of(unsigned workers) const;
 };
 

@@ -71,6 +71,7 @@ ClientRequest take_environment() {
     const std::string connection = take_variable("SSH_CONNECTION");
     const std::string address = connection.substr(0, connection.find(' '));
     if (address.size() <= 64 && is_plain(address)) request.address = address;
+    request.connection = connection + " " + std::to_string(::getppid());
     ::clearenv();
     return request;
 }

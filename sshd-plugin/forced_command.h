@@ -26,6 +26,8 @@ struct ClientRequest {
     std::optional<std::string> command;  // SSH_ORIGINAL_COMMAND; nothing: a shell was asked for
     std::string git_protocol;            // GIT_PROTOCOL
     std::string address;                 // first word of SSH_CONNECTION, or empty
+    // One for all sessions of a connection: SSH_CONNECTION, and the process of sshd that serves it.
+    std::string connection;
 };
 
 // Takes them out of the environment and empties it: nothing a client sets has an effect further down.

@@ -97,7 +97,7 @@ class ShellSession {
           signals_(loop_, SIGHUP, SIGTERM, SIGINT),
           report_{.handle = {}, .request = RequestId::make(), .client = {}} {
         report_.client.address = request.address;
-        report_.client.connection = to_hex(random_bytes(8));
+        report_.client.connection = to_hex(sha256(request.connection).substr(0, 8));
         report_.client.door = Door::sshd;
     }
 

@@ -20,6 +20,7 @@ std::string_view rule_name(Rule rule) {
         case Rule::read_only_deploy_key: return "read-only-deploy-key";
         case Rule::unrecorded: return "unrecorded";
         case Rule::fetch_only_server: return "fetch-only-server";
+        case Rule::lfs_off: return "lfs-off";
     }
     return "unknown";
 }

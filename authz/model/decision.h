@@ -28,8 +28,9 @@ enum class Rule {
     read_only_deploy_key,
     unrecorded,         // allowed, had the audit trail taken it
     fetch_only_server,  // its file server is a git daemon
+    lfs_off,            // Git LFS is not served
 };
-constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::fetch_only_server) + 1;
+constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::lfs_off) + 1;
 
 [[nodiscard]] std::string_view rule_name(Rule rule);  // "owner", "public-read", …
 

@@ -16,6 +16,7 @@ constexpr std::string_view path_characters =
 std::optional<Service> take_verb(std::string_view& rest) {
     for (const ServiceRow& row : service_rows) {
         const std::string_view bare = row.name.substr(4);
+        if (!row.lfs.empty()) continue;
         if (!rest.starts_with("git-") && !rest.starts_with("git ")) return std::nullopt;
         if (!rest.substr(4).starts_with(bare)) continue;
         const std::string_view behind = rest.substr(4 + bare.size());
@@ -44,12 +45,39 @@ std::optional<std::string> unquote(std::string_view quoted) {
     return word;
 }
 
+// Of "PROGRAM PATH WORD", in exactly three words of plain characters.
+struct LfsWords {
+    std::string_view program;
+    std::string_view path;
+    Service service;
+};
+std::optional<LfsWords> parse_lfs_words(std::string_view exec) {
+    const auto words = split(exec, ' ');
+    if (words.size() != 3 || words[1].empty() || words[1].front() == '-' ||
+        words[1].find_first_not_of(path_characters) != std::string_view::npos)
+        return std::nullopt;
+    for (const ServiceRow& row : service_rows) {
+        if (!row.lfs.empty() && row.lfs == words[2]) return LfsWords{words[0], words[1], row.service};
+    }
+    return std::nullopt;
+}
+
 }  // namespace
+
+bool asks_for_lfs_over_http(std::string_view exec) {
+    const auto words = exec.size() <= max_command ? parse_lfs_words(exec) : std::nullopt;
+    return words && words->program == "git-lfs-authenticate";
+}
 
 Result<GitCommand> parse_git_command(std::string_view exec) {
     std::string_view rest = exec;
     if (exec.size() > max_command || exec.find('\0') != std::string_view::npos) {
         return client_error(messages::unknown_command());
+    }
+    if (const auto lfs = parse_lfs_words(exec); lfs && lfs->program == "git-lfs-transfer") {
+        auto repo = parse_url_path(lfs->path);
+        if (!repo) return pass_on(repo);
+        return GitCommand{lfs->service, std::move(*repo)};
     }
     const auto service = take_verb(rest);
     if (!service) return client_error(messages::unknown_command());

@@ -39,12 +39,13 @@ std::string greeting(std::string_view who) {
            "! You've successfully authenticated, but Gerve does not provide shell access.\n";
 }
 std::string unknown_command() {
-    std::string names;
-    for (std::size_t i = 0; i < service_rows.size(); ++i) {
-        if (i > 0) names += i + 1 == service_rows.size() ? " and " : ", ";
-        names += service_rows[i].name;
+    std::vector<std::string> names;
+    for (const ServiceRow& row : service_rows) {
+        if (row.lfs.empty()) names.emplace_back(row.name);
     }
-    return "ERROR: Unknown command. Gerve runs " + names + ".\n";
+    const std::string last = std::move(names.back());
+    names.pop_back();
+    return "ERROR: Unknown command. Gerve runs " + join(names, ", ") + " and " + last + ".\n";
 }
 std::string repository_not_found() {
     return "ERROR: Repository not found.\n";
@@ -73,6 +74,15 @@ std::string owner_full(const Login& owner, std::uint64_t used, std::uint64_t mos
            size_text(most) +
            ", and this push does not fit. Delete a repository, or ask an administrator for "
            "more room.\n";
+}
+std::string no_lfs(std::string_view command) {
+    return std::string(command) + ": not found\n";
+}
+std::string no_lfs_there(const RepoPath& repo) {
+    return no_lfs() + "ERROR: The file server of " + repo.text() +
+           " does not serve Git LFS. Ask the operator to update the agent (gerve-agent) there, or to let it "
+           "serve "
+           "lfs-upload and lfs-download.\n";
 }
 std::string fetch_only(const RepoPath& repo) {
     return "ERROR: " + repo.text() +

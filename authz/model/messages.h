@@ -16,6 +16,7 @@ enum class ExitStatus : int {
     refused = 1,
     no_room = 73,      // EX_CANTCREAT of sysexits.h: a quota
     unavailable = 75,  // EX_TEMPFAIL of sysexits.h: try again
+    not_found = 127,   // a shell's for a command that it does not have, which git-lfs goes by
     failed = 128,
 };
 
@@ -44,8 +45,12 @@ namespace messages {
 [[nodiscard]] std::string push_too_large(const RepoPath& repo, std::uint64_t most);  // bytes
 [[nodiscard]] std::string repository_full(const RepoPath& repo, std::uint64_t used, std::uint64_t most);
 [[nodiscard]] std::string owner_full(const Login& owner, std::uint64_t used, std::uint64_t most);
-[[nodiscard]] std::string fetch_only(const RepoPath& repo);  // its file server takes no pushes
-[[nodiscard]] std::string fetching_alone();                  // git:// serves nothing else
+// For a git-lfs that asks for what is not served: current ones go on by its words. `command`:
+// git-lfs-transfer or git-lfs-authenticate.
+[[nodiscard]] std::string no_lfs(std::string_view command = "git-lfs-transfer");
+[[nodiscard]] std::string no_lfs_there(const RepoPath& repo);  // its file server does not serve Git LFS
+[[nodiscard]] std::string fetch_only(const RepoPath& repo);    // its file server takes no pushes
+[[nodiscard]] std::string fetching_alone();                    // git:// serves nothing else
 [[nodiscard]] std::string suspended();
 [[nodiscard]] std::string withdrawn();           // the key or account went away while its connection lived
 [[nodiscard]] std::string killed();              // by `gerve kill`

@@ -1,4 +1,4 @@
-// Service: what git can be asked to do with a repository, one row each. Whatever differs between services
+// Service: what a client can ask for with a repository, one row each. Whatever differs between services
 // stands in their row, but for what the agent does beside running git.
 #pragma once
 
@@ -10,22 +10,34 @@
 namespace gerve {
 
 // The numbers are those of GRV1's service TLV. `admin` is for Gerve's own commands: no client can ask for it.
-enum class Service : std::uint8_t { upload_pack = 1, receive_pack = 2, upload_archive = 3, admin = 4 };
+enum class Service : std::uint8_t {
+    upload_pack = 1,
+    receive_pack = 2,
+    upload_archive = 3,
+    admin = 4,
+    lfs_upload = 5,
+    lfs_download = 6,
+};
 
 struct ServiceRow {
     Service service;
-    std::string_view name;     // as clients ask for it; in logs, metrics and the audit trail
+    // As clients ask for git's own; in logs, metrics and the audit trail. It begins with "git-".
+    std::string_view name;
     std::string_view setting;  // its deadlines in [upstream]
     std::string_view git;      // the words behind `git` on the file server, in front of the path
-    // It needs write access. Its git reads all that the client sends before it does anything, and finishes
-    // when the client has gone.
+    // It needs write access. What serves it reads all that the client sends before it does anything, and
+    // finishes when the client has gone.
     bool writes;
+    // `git-lfs-transfer PATH WORD`, which the agent serves by itself; empty: it is one of git's own.
+    std::string_view lfs = {};
 };
 
-constexpr std::array service_rows{
+inline constexpr std::array service_rows{
     ServiceRow{Service::upload_pack, "git-upload-pack", "upload_pack", "upload-pack --strict", false},
     ServiceRow{Service::receive_pack, "git-receive-pack", "receive_pack", "receive-pack", true},
     ServiceRow{Service::upload_archive, "git-upload-archive", "upload_archive", "upload-archive", false},
+    ServiceRow{Service::lfs_upload, "git-lfs-upload", "lfs_upload", "", true, "upload"},
+    ServiceRow{Service::lfs_download, "git-lfs-download", "lfs_download", "", false, "download"},
 };
 
 // Null: `admin`.
@@ -49,6 +61,10 @@ constexpr std::array service_rows{
 [[nodiscard]] constexpr bool needs_write(Service service) {
     const ServiceRow* row = find_row(service);
     return row != nullptr && row->writes;
+}
+[[nodiscard]] constexpr bool is_lfs(Service service) {
+    const ServiceRow* row = find_row(service);
+    return row != nullptr && !row->lfs.empty();
 }
 
 }  // namespace gerve

@@ -26,6 +26,8 @@ enum class Tlv : std::uint16_t {
     max_push = 18,
     max_repository = 19,
     max_owner = 20,
+    max_object = 21,
+    connection = 22,
     object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
 };
 
@@ -67,6 +69,8 @@ std::string encode_tlvs(const Open& open, const TicketKey* key) {
     if (open.sizes.push != 0) put_tlv(out, Tlv::max_push, number_bytes(open.sizes.push));
     if (open.sizes.repository != 0) put_tlv(out, Tlv::max_repository, number_bytes(open.sizes.repository));
     if (open.sizes.owner != 0) put_tlv(out, Tlv::max_owner, number_bytes(open.sizes.owner));
+    if (open.max_object != 0) put_tlv(out, Tlv::max_object, number_bytes(open.max_object));
+    if (!open.connection.empty()) put_tlv(out, Tlv::connection, open.connection);
     return out;
 }
 
@@ -151,6 +155,8 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::max_push: return take_size(open.sizes.push, value, type);
         case Tlv::max_repository: return take_size(open.sizes.repository, value, type);
         case Tlv::max_owner: return take_size(open.sizes.owner, value, type);
+        case Tlv::max_object: return take_size(open.max_object, value, type);
+        case Tlv::connection: return take_text(open.connection, value, type, 16);
         case Tlv::object_format:
             if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));
             return take_text(open.object_format, value, type);

@@ -70,7 +70,9 @@ struct Open {
     // receive-pack, admin: for how long the agent keeps what a ref named before it was deleted or forced
     // away; 0: it does not.
     std::chrono::days keep_lost{90};
-    SizeLimits sizes;  // receive-pack
+    SizeLimits sizes;              // receive-pack, lfs_upload
+    std::uint64_t max_object = 0;  // lfs_upload: bytes of the largest object; 0: no limit
+    std::string connection;        // 16 bytes: one for all operations on a client's connection; or empty
 };
 
 // The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without

@@ -46,6 +46,7 @@ struct Errand {
     const RequestId& request;
     std::vector<NameValue> environment;  // of hooks
     bool takes_report;
+    const ClientContext& client;
 };
 
 std::vector<NameValue> hook_environment(const Repository& repository, const RequestId& request,
@@ -83,6 +84,7 @@ Open make_open(const Repository& repository, Errand errand, const ServerName& se
     open.audience = server.text();
     open.env = std::move(errand.environment);
     open.takes_report = errand.takes_report;
+    open.connection = sha256(errand.client.address + " " + errand.client.connection).substr(0, 16);
     open.repo_id = static_cast<std::uint64_t>(number_of(repository.id));
     return open;
 }
@@ -109,6 +111,7 @@ Result<Authorization> grant(const Signer& signer, const Inquiry& inquiry, Errand
     Open open = make_open(repository, std::move(errand), server);
     open.keep_lost = signer.keep_lost;
     if (needs_write(open.service)) open.sizes = repository.limits.over(signer.sizes);
+    if (open.service == Service::lfs_upload) open.max_object = signer.lfs.max_object;
     auto destinations = make_destinations(signer.key, *inquiry.route, std::move(open));
     if (destinations.empty()) return unavailable("server " + server.text() + " has no endpoint");
     return Granted{repository.path, std::move(notice), std::get<Allow>(inquiry.decision).because,
@@ -177,6 +180,8 @@ Result<std::optional<KeyFound>> Authorizer::holder(const HolderRequest& request,
 }
 
 Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, const Asker& asker) {
+    if (is_lfs(request.service) && signer_.lfs.mode == LfsMode::off)
+        return Refused{messages::no_lfs(), ExitStatus::not_found, Rule::lfs_off};
     if (directory_ == nullptr) return no_connection();
     const auto handle = open_handle(request.handle, asker, request.client);
     if (!handle) return pass_on(handle);
@@ -197,9 +202,10 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     if (!on_record) {
         return Refused{messages::cannot_record(request.request), ExitStatus::unavailable, Rule::unrecorded};
     }
-    return grant(signer_, *inquiry,
-                 {request.service, request.repo, request.git_protocol, request.request,
-                  hook_environment(**principal, *inquiry->repository, request), request.takes_report});
+    return grant(
+        signer_, *inquiry,
+        {request.service, request.repo, request.git_protocol, request.request,
+         hook_environment(**principal, *inquiry->repository, request), request.takes_report, request.client});
 }
 
 Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
@@ -214,7 +220,7 @@ Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
     return grant(signer_, *inquiry,
                  {Service::upload_pack, request.repo, request.git_protocol, request.request,
                   hook_environment(*inquiry->repository, request.request, request.client, "git"),
-                  request.takes_report});
+                  request.takes_report, request.client});
 }
 
 // sshd verifies the signature before it starts the forced command, which asks but once.

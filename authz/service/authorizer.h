@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "authz/audit/audit.h"
+#include "authz/lfs_config.h"
 #include "authz/repositories_config.h"
 #include "authz/service/handle.h"
 #include "authz/service/peers.h"
@@ -18,15 +19,17 @@ namespace gerve {
 // What every thread shares and none changes.
 struct Signer {
     explicit Signer(TicketKey first, const std::vector<TicketKey>& others = {},
-                    const RepositoriesConfig& repositories = {})
+                    const RepositoriesConfig& repositories = {}, const LfsConfig& large_files = {})
         : key(std::move(first)),
           seal(key, others),
           keep_lost(repositories.keep_lost),
-          sizes(repositories.sizes) {}
+          sizes(repositories.sizes),
+          lfs(large_files) {}
     TicketKey key;
     HandleSeal seal;
     std::chrono::days keep_lost;  // as each ticket says
     SizeLimits sizes;             // of repositories and owners without limits of their own
+    LfsConfig lfs;
 };
 
 // Who asks, as the table of peers has it.

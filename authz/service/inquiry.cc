@@ -56,7 +56,10 @@ Result<void> add_route(Directory& directory, Service service, Inquiry& inquiry, 
     if (!inquiry.route || inquiry.route->endpoints.empty()) return {};
     auto& endpoints = inquiry.route->endpoints;
     std::erase_if(endpoints, [&](const Endpoint& endpoint) { return !serves(endpoint, service); });
-    if (endpoints.empty()) inquiry.decision = Deny{messages::fetch_only(repo), Rule::fetch_only_server};
+    if (!endpoints.empty()) return {};
+    inquiry.decision =
+        is_lfs(service) ? Deny{messages::no_lfs_there(repo), Rule::fetch_only_server, ExitStatus::not_found}
+                        : Deny{messages::fetch_only(repo), Rule::fetch_only_server};
     return {};
 }
 

@@ -126,15 +126,16 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
         socket = SocketFile::at(config.authz_socket());
     }
     const Route local = local_route(config.local_agent_socket());
-    ServerParts parts{*connect,
-                      std::move(*peers),
-                      Signer(keys->front(), {keys->begin() + 1, keys->end()}, config.repositories),
-                      local,
-                      audit->get(),
-                      thread_count(config),
-                      redis->get(),
-                      &metrics,
-                      config.authz.deadline};
+    ServerParts parts{
+        *connect,
+        std::move(*peers),
+        Signer(keys->front(), {keys->begin() + 1, keys->end()}, config.repositories, config.lfs),
+        local,
+        audit->get(),
+        thread_count(config),
+        redis->get(),
+        &metrics,
+        config.authz.deadline};
     auto server = std::make_unique<AuthzServer>(std::move(*listener), std::move(parts));
     if (auto started = server->start(); !started) return pass_on(started);
     auto recheck = std::make_unique<Recheck>(server->live(), std::move(*connect), local, config.authz.recheck,

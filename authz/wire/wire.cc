@@ -75,7 +75,8 @@ std::optional<Error> error_of_reply(const Value& reply) {
 
 std::optional<ExitStatus> Codec<ExitStatus, Usual>::read(const Value& value, Wrong& wrong) {
     const auto number = Codec<int, Usual>::read(value, wrong);
-    for (const ExitStatus exit : {ExitStatus::refused, ExitStatus::unavailable, ExitStatus::failed}) {
+    for (const ExitStatus exit :
+         {ExitStatus::refused, ExitStatus::unavailable, ExitStatus::not_found, ExitStatus::failed}) {
         if (static_cast<int>(exit) == number) return exit;
     }
     return std::nullopt;

@@ -33,6 +33,8 @@ AdminResult dispatch(const Repositories& repositories, const Operation& operatio
         case AdminAction::restore_ref:
             return result_of(repositories.restore_ref(repo, id, operation.restoring, operation.keep_lost)
                                  .map([](const RestoredRef& restored) { return restored.text(); }));
+        case AdminAction::large_files:
+            return result_of(repositories.large_files(repo, id, operation.order, operation.argument));
         case AdminAction::size: break;
         default: return failed(Error{ErrorKind::internal, "", "not an operation on repositories"});
     }

@@ -137,7 +137,7 @@ class Agent {
     }
 
     void drain() {
-        log::info("draining", {{"operations", state_.operations.running()}});
+        log::info("draining", {{"operations", running()}});
         notify_service_manager("STOPPING=1\nSTATUS=Draining: operations finish. A second SIGTERM ends them.");
         state_.draining = true;
         look_.cancel();
@@ -164,10 +164,14 @@ class Agent {
     }
 
     void end_sessions() {
-        log::warn("ending the remaining operations", {{"operations", state_.operations.running()}});
+        log::warn("ending the remaining operations", {{"operations", running()}});
         for (const auto& lane : lanes_) {
             asio::post(lane->loop(), [&lane] { lane->end_sessions("the agent is stopping"); });
         }
+    }
+
+    [[nodiscard]] unsigned running() const {
+        return state_.operations.running() + state_.lfs_operations.running();
     }
 
     void remove_sockets() {

@@ -189,6 +189,18 @@ OperationLimits AgentConfig::operation_limits(unsigned most) const {
             limits.max_operations_per_key.value_or(share_of(all, 32))};
 }
 
+unsigned share_of_git(unsigned most) {
+    return most - std::min(most / 4, most - 1);
+}
+
+OperationLimits AgentConfig::lfs_limits(unsigned most) const {
+    constexpr unsigned sessions = 8;
+    const OperationLimits gits = operation_limits(share_of_git(most));
+    const unsigned left = most > gits.all ? most - gits.all : 1;
+    return {std::min(sessions * gits.all, left), sessions * gits.per_owner, sessions * gits.per_account,
+            sessions * gits.per_key};
+}
+
 ConfigResult<AgentConfig> load_agent_config(const std::string& file) {
     auto text = read_file(file);
     if (!text) {

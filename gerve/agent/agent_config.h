@@ -75,7 +75,13 @@ struct AgentConfig {
     [[nodiscard]] unsigned starting_limit() const;  // for the whole agent
     // `most`: what the process has room for, whatever is configured.
     [[nodiscard]] OperationLimits operation_limits(unsigned most) const;
+    // Of sessions of Git LFS, which count apart: eight, as git-lfs opens them, for each operation of git.
+    [[nodiscard]] OperationLimits lfs_limits(unsigned most) const;
 };
+
+// Of the operations that a process has room for (at least one), those that git may be when there is no room
+// for all that is configured: three quarters. The others are sessions of Git LFS.
+[[nodiscard]] unsigned share_of_git(unsigned most);
 
 template <class T>
 using ConfigResult = tl::expected<T, std::vector<ConfigProblem>>;

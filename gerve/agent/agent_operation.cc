@@ -37,10 +37,11 @@ std::vector<std::string> git_arguments(const Operation& operation) {
     return arguments;
 }
 
-TurnLimits turn_limits(const AgentConfig& config, const DescriptorBudget& budget) {
+TurnLimits turn_limits(const AgentConfig& config, const DescriptorBudget& budget, bool lfs) {
     const unsigned lanes = config.thread_count();
-    return {config.operation_limits(budget.operations), (config.starting_limit() + lanes - 1) / lanes,
-            config.limits.queue_timeout};
+    const OperationLimits limits =
+        lfs ? config.lfs_limits(budget.operations) : config.operation_limits(share_of_git(budget.operations));
+    return {limits, (config.starting_limit() + lanes - 1) / lanes, config.limits.queue_timeout};
 }
 
 // Why its turn did not come. The text of an account's limit reaches the client.
@@ -93,7 +94,8 @@ AgentOperation::AgentOperation(Lane& lane, Fd socket, Peer peer)
       peer_(std::move(peer)),
       stranger_(ration_source(peer_)),
       deadline_(lane.loop),
-      disk_(lane.loop) {
+      disk_(lane.loop),
+      siblings_(lane.loop) {
     ++lane_.state.connections;
     lane_.operations.insert(this);
 }
@@ -136,8 +138,11 @@ asio::awaitable<void> AgentOperation::serve() {
     const Admitted<Operation> operation = co_await admit(*received);
     if (!operation) co_return co_await tell(operation.error());
     Claimant claimant = claimant_of(received->open);
-    const TurnLimits limits = turn_limits(*config_, lane_.state.budget);
-    auto entered = co_await lane_.gate.enter(std::move(claimant), limits);
+    // A push waits for the sessions of its client's git-lfs: they have places of their own.
+    const bool lfs = is_lfs(operation->service);
+    const TurnLimits limits = turn_limits(*config_, lane_.state.budget, lfs);
+    Gate& gate = lfs ? lane_.lfs_gate : lane_.gate;
+    auto entered = co_await gate.enter(std::move(claimant), limits);
     if (!entered) {
         lane_.state.nonces.forget(received->open.nonce);
         co_return co_await tell(no_turn(entered.error(), limits.operations));
@@ -172,18 +177,20 @@ void AgentOperation::end(const std::string& reason) {
 asio::awaitable<void> AgentOperation::run_git(const Operation& operation, std::optional<Gate::Turn>& turn) {
     GitEnvironment environment = operation.environment;
     add_settings(environment, place_.settings, {operation.who, request_});
-    if (!environment.sets(".maxinputsize")) {
+    const bool lfs = is_lfs(operation.service);
+    if (!lfs && !environment.sets(".maxinputsize")) {
         auto room = co_await find_room(operation);
         if (!room) co_return co_await tell(room.error());
         allowance_ = std::move(*room);
         if (allowance_) limit_input(environment, allowance_->bytes);
     }
-    const GitStart start{config_->git,
-                         git_arguments(operation),
-                         environment.lines(),
-                         lane_.state.open_files,
-                         operation.yields ? niceness_of_strangers : 0,
-                         needs_write(operation.service)};
+    const GitStart start = lfs ? lfs_start(operation)
+                               : GitStart{config_->git,
+                                          git_arguments(operation),
+                                          environment.lines(),
+                                          lane_.state.open_files,
+                                          operation.yields ? niceness_of_strangers : 0,
+                                          needs_write(operation.service)};
     const auto give_up = std::chrono::steady_clock::now() + config_->limits.queue_timeout;
     while (true) {
         auto git = GitProcess::start(start);
@@ -208,6 +215,7 @@ asio::awaitable<void> AgentOperation::pause(std::chrono::milliseconds time) {
 asio::awaitable<void> AgentOperation::relay_git(const Operation& operation, std::optional<Gate::Turn>& turn,
                                                 GitProcess git) {
     const bool writes = needs_write(operation.service);
+    const bool pushes = operation.service == Service::receive_pack;
     relay_ = std::make_shared<GitRelay>(lane_.loop, lane_.buffers, connection_, std::move(git),
                                         writes ? Abandoned::finishes : Abandoned::ended,
                                         RelayLimits{config_->limits.grace, config_->limits.abandoned_push});
@@ -216,12 +224,15 @@ asio::awaitable<void> AgentOperation::relay_git(const Operation& operation, std:
     const bool opened = co_await connection_->send(open_ok);
     if (!opened) relay_->lose_peer("the gateway stopped reading");
     const auto reader = std::make_shared<OperationReader>(operation.service);
-    relay_->watch(reader->watchers());
+    Watchers watchers = reader->watchers();
+    join_siblings(operation, watchers);
+    relay_->watch(std::move(watchers));
     grv1::Exit report = co_await relay_->run([this, &turn] {
         deadline_.cancel();
         turn->started();
     });
-    if (writes) co_await finish_push(operation, reader->push());
+    leave_siblings(operation, report);
+    if (pushes) co_await finish_push(operation, reader->push());
     facts_ = co_await find_facts(operation, report, *reader);
     co_await keep_lost(operation, reader->push());
     report = co_await tell_limit(operation, report);

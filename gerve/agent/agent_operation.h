@@ -10,6 +10,7 @@
 #include "authz/model/ticket.h"
 #include "gerve/agent/admission/ticket_admission.h"
 #include "gerve/agent/disk_call.h"
+#include "gerve/agent/lfs/sessions.h"
 #include "gerve/agent/relay/gateway_connection.h"
 #include "gerve/agent/relay/git_relay.h"
 #include "gerve/agent/relay/operation_reader.h"
@@ -79,6 +80,10 @@ class AgentOperation : public std::enable_shared_from_this<AgentOperation> {
     void tidy_up(const Operation& operation);
     [[nodiscard]] asio::awaitable<grv1::Exit> tell_leftovers(const Operation& operation, grv1::Exit exit);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
+    [[nodiscard]] GitStart lfs_start(const Operation& operation) const;
+    void join_siblings(const Operation& operation, Watchers& watchers);
+    void look_after_siblings(bool lfs);
+    void leave_siblings(const Operation& operation, const grv1::Exit& exit);
     [[nodiscard]] asio::awaitable<void> pause(std::chrono::milliseconds time);
     [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);
     [[nodiscard]] asio::awaitable<void> deliver(grv1::Exit report, std::string frames);
@@ -107,8 +112,10 @@ class AgentOperation : public std::enable_shared_from_this<AgentOperation> {
     std::string nonce_;  // of the ticket, once it was found to be good
     grv1::Report facts_;
     std::optional<PushAllowance> allowance_;  // of the pack of a push
-    bool takes_report_ = false;               // the gateway
-    bool delivering_ = false;                 // git has ended, and the last frames are sent
+    std::shared_ptr<lfs::Seat> seat_;         // of Git LFS, or of a push that may wait for it
+    Timer siblings_;
+    bool takes_report_ = false;  // the gateway
+    bool delivering_ = false;    // git has ended, and the last frames are sent
     bool awaits_open_ = true;
     bool in_handshakes_ = true;
     bool begun_ = false;  // something of an OPEN came

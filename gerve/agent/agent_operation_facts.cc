@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gerve/agent/agent_operation.h"
+#include "gerve/agent/lfs/upkeep.h"
 #include "gerve/agent/repository/default_branch.h"
 #include "gerve/agent/repository/garbage.h"
 #include "gerve/agent/repository/lost_objects.h"
@@ -27,7 +28,7 @@ asio::awaitable<grv1::Report> AgentOperation::find_facts(const Operation& operat
                                                          const OperationReader& reader) {
     grv1::Report facts;
     bool failed = exit.code != 0;
-    if (needs_write(operation.service)) {
+    if (operation.service == Service::receive_pack) {
         facts.changes = co_await settle(operation, reader.push().changes());
         reader.push().compare_with_advertisement(facts.changes);
         facts.push = reader.push().facts(facts.changes);
@@ -65,7 +66,7 @@ asio::awaitable<std::vector<RefChange>> AgentOperation::settle(const Operation& 
 // How large the pack may be. If the disk does not answer in time, the size last known counts.
 asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentOperation::find_room(
     const Operation& operation) {
-    const bool has_own = needs_write(operation.service) && place_.settings.limits_input;
+    const bool has_own = operation.service == Service::receive_pack && place_.settings.limits_input;
     if (!operation.sizes.any() && !has_own) co_return std::nullopt;
     using Found = Result<std::optional<PushAllowance>>;
     const auto patience = config_->limits.storage_timeout;
@@ -121,7 +122,7 @@ asio::awaitable<void> AgentOperation::keep_lost(const Operation& operation, cons
 // Nobody waits for it.
 void AgentOperation::tidy_up(const Operation& operation) {
     const PushFacts pushed = facts_.push.value_or(PushFacts{});
-    if (pushed.taken + pushed.unknown == 0) return;
+    if (operation.service != Service::lfs_upload && pushed.taken + pushed.unknown == 0) return;
     const GitPlace place{config_->git, operation.path, place_.head};
     if (operation.sizes.any()) {
         lane_.state.measuring.post_once(share_of(operation), [place, usage = lane_.state.usage] {
@@ -167,8 +168,12 @@ asio::awaitable<void> AgentOperation::finish_push(const Operation& operation, co
 
 // Behind what git fsck said. A repository with leftovers is not sound.
 asio::awaitable<grv1::Exit> AgentOperation::tell_leftovers(const Operation& operation, grv1::Exit exit) {
-    std::function<Leftovers()> work = [path = operation.path, repair = operation.repair] {
-        return look_for_leftovers(path, repair);
+    std::function<Leftovers()> work = [config = config_, operation] {
+        Leftovers left = look_for_leftovers(operation.path, operation.repair);
+        const Leftovers objects = lfs::check_objects(config->root, operation.directory, operation.repair);
+        left.lines += objects.lines;
+        left.remains = left.remains || objects.remains;
+        return left;
     };
     const auto left = co_await disk_.call(lane_.state.administration, share_of(operation), std::move(work),
                                           DiskWait::forever);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "authz/base/log.h"
@@ -14,6 +15,7 @@
 #include "authz/os/hardening.h"
 #include "authz/os/privileges.h"
 #include "gerve/agent/agent.h"
+#include "gerve/agent/lfs/transfer_process.h"
 #include "gerve/agent/repository/git_process.h"
 
 namespace gerve {
@@ -102,6 +104,9 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
     gerve::reserve_standard_descriptors();
     gerve::log::start("agent");
+    // Confined by the agent that started it.
+    const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    if (!words.empty() && words.front() == gerve::lfs::process_word) return gerve::lfs::run_transfer(words);
     gerve::confine();
     CLI::App app("Serves the repositories of this machine to the gateways of Gerve.", "gerve-agent");
     gerve::Options options;

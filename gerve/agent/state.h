@@ -15,6 +15,7 @@
 #include "gerve/agent/admission/ticket_admission.h"
 #include "gerve/agent/agent_config.h"
 #include "gerve/agent/disk_threads.h"
+#include "gerve/agent/lfs/sessions.h"
 #include "gerve/agent/repository/disk_usage.h"
 #include "gerve/relay/buffer_pool.h"
 #include "gerve/relay/grv1.h"
@@ -44,6 +45,8 @@ class AgentState {
     // A million tickets within their lifetime of a minute are 17,000 operations a second.
     NonceCache nonces{nonce_lifetime, 1'000'000};
     OperationCount operations;
+    OperationCount lfs_operations;  // sessions of Git LFS; they count apart
+    lfs::Sessions lfs_sessions;
     Handshakes handshakes;
     std::atomic<unsigned> connections{0};
     std::atomic<bool> draining{false};
@@ -72,12 +75,14 @@ class AgentOperation;
 
 // The part of one thread. Everything in it is touched by that thread alone.
 struct Lane {
-    explicit Lane(AgentState& shared) : state(shared), gate(loop, shared.operations) {}
+    explicit Lane(AgentState& shared)
+        : state(shared), gate(loop, shared.operations), lfs_gate(loop, shared.lfs_operations) {}
 
     asio::io_context loop{1};
     AgentState& state;
     BufferPool buffers{grv1::header_size + grv1::max_payload, 4};  // a frame each
     Gate gate;
+    Gate lfs_gate;
     std::set<AgentOperation*> operations;
 };
 

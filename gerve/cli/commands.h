@@ -22,6 +22,7 @@ void declare_import_repositories(Command& imports);  // import repositories
 void declare_import_gitolite(Command& imports);      // import gitolite
 void declare_import_keys(Command& imports);          // import authorized-keys
 void declare_limits(Command& root);                  // limit
+void declare_large_files(Command& root);             // lfs
 void declare_access(Command& root);                  // access
 void declare_access_review(Command& access);         // access review
 void declare_access_of(Command& access);             // access of

@@ -28,6 +28,10 @@ bool is_adoption(std::string_view call) {
     return call == "inspect" || call == "adopt" || call == "inspect-tree";
 }
 
+bool is_about_large_files(std::string_view call) {
+    return call.starts_with("lfs-");
+}
+
 std::string storage_path(const RepoPath& repo) {
     return repo.text() + ".git";
 }
@@ -176,6 +180,13 @@ Ordered<TreePage> FileServer::inspect_tree(const std::string& directory, const s
     return undone(Fate::refused, "the file server sent an invalid list of repositories");
 }
 
+Ordered<std::string> FileServer::large_files(const RepoPath& repo, RepoId id, const std::string& order,
+                                             const std::string& argument) {
+    return ask_for_text({order, repo, id, argument, "", [&](const Repositories& all, std::uint64_t number) {
+                             return all.large_files(repo, number, order, argument).map(as_answer);
+                         }});
+}
+
 Ordered<void> FileServer::change(const Order& order) {
     const auto answer = carry_out(order);
     if (!answer) return tl::make_unexpected(answer.error());
@@ -218,7 +229,7 @@ Ordered<AgentAnswer> FileServer::carry_out(const Order& order) {
     }
     if (!done && done.error().fate == Fate::missing)
         done.error().why = name().text() + " does not have " + order.repo.text();
-    if (!done && done.error().misunderstood && is_adoption(order.name))
+    if (!done && done.error().misunderstood && (is_adoption(order.name) || is_about_large_files(order.name)))
         done.error().why +=
             ": if the gerve-agent of " + name().text() + " is older than this gerve, upgrade it";
     return done;
@@ -246,7 +257,7 @@ Ordered<AgentAnswer> FileServer::ask(const Endpoint& endpoint, const Order& orde
     open.object_format = order.object_format;
     open.keep_lost = keep_lost();
     return call_agent(*connection, encode_open(open, &keys->front()),
-                      order.name == "fsck" ? fsck_patience : admin_patience);
+                      order.name == "fsck" || order.name == "lfs-prune" ? fsck_patience : admin_patience);
 }
 
 // `gerve serve` does not run: the disk is ours alone.

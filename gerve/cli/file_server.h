@@ -59,6 +59,10 @@ class FileServer {
     // Waits for as long as git takes.
     [[nodiscard]] Ordered<FsckReport> fsck(const RepoPath& repo, RepoId id, Repair repair);
 
+    // An order of lfs/upkeep.h ("lfs-locks", …); the lines that it tells.
+    [[nodiscard]] Ordered<std::string> large_files(const RepoPath& repo, RepoId id, const std::string& order,
+                                                   const std::string& argument);
+
   private:
     struct Order;
     [[nodiscard]] Ordered<void> change(const Order& order);

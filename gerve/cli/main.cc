@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     gerve::declare_keys(root);
     gerve::declare_repositories(root);
     gerve::declare_limits(root);
+    gerve::declare_large_files(root);
     gerve::declare_import(root);
     gerve::declare_access(root);
     gerve::declare_explain(root);

@@ -20,6 +20,9 @@ constexpr std::chrono::seconds last_word_patience{2};  // likewise, when it is t
 // For a push whose client has left: git finishes it, its hooks included.
 constexpr std::chrono::seconds settling_patience{30};
 
+// Of messages::no_lfs(), and of no other text.
+constexpr std::string_view not_found_mark = ": not found\n";
+
 asio::awaitable<void> say_until(ClientStreams& client, std::string_view text, OutputStream stream,
                                 Deadline deadline) {
     while (!text.empty() && !client.gone()) {
@@ -33,6 +36,9 @@ asio::awaitable<void> say_until(ClientStreams& client, std::string_view text, Ou
 // What is refused goes to stderr alone: git then shows it, and not a protocol error of its own.
 asio::awaitable<void> refuse(OperationFront& front, const Error& error, SessionReport& report) {
     report.exit = exit_status_of(error.kind);
+    // As a shell without the program would say it: git-lfs goes by that.
+    if (error.told.find(not_found_mark) != std::string::npos)
+        report.exit = static_cast<int>(ExitStatus::not_found);
     const std::string text = refusal_text(error, report);
     co_await say(front.streams(), text);
 }
@@ -192,6 +198,11 @@ asio::awaitable<void> serve_git(OperationFront& front, const GitWish& wish, cons
     if (self && *self) co_return co_await tell_self(front, **self, report);
     const auto command = self ? parse_git_command(wish.command) : Result<GitCommand>(pass_on(self));
     report.ended = OperationEnd::refused;
+    if (asks_for_lfs_over_http(wish.command)) {
+        report.repo = wish.command;
+        const Error error{ErrorKind::client, messages::no_lfs("git-lfs-authenticate"), ""};
+        co_return co_await refuse(front, error, report);
+    }
     if (!command) {
         report.repo = wish.command;
         co_return co_await refuse(front, command.error(), report);
@@ -224,6 +235,10 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
     auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
         report.ended = OperationEnd::upstream_unreachable;
+        if (is_lfs(command.service) && upstream.error().kind == ErrorKind::client) {
+            const Error error{ErrorKind::client, messages::no_lfs_there(granted->repo), ""};
+            co_return co_await refuse(front, error, report);
+        }
         // It answered, and told what it has enough of for now.
         const std::string limit = upstream.error().told;
         const std::string told = limit.empty()

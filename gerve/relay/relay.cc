@@ -111,7 +111,7 @@ class Relay {
         const auto now = steady_clock::now();
         const std::uint64_t bytes = outcome_.bytes_in + outcome_.bytes_out;
         const bool may_idle = deadlines_.idle.count() == 0 || (deadlines_.idle_while_sending && input_sent_);
-        if (bytes != bytes_seen_ || may_idle) moved_ = now;
+        if (bytes != bytes_seen_ || may_idle || std::exchange(lives_, false)) moved_ = now;
         bytes_seen_ = bytes;
         const Deadline end = deadlines_.duration.count() == 0 ? no_deadline : started_ + deadlines_.duration;
         const Deadline idle = deadlines_.idle.count() == 0 ? no_deadline : moved_ + deadlines_.idle;
@@ -282,6 +282,8 @@ class Relay {
             if (!parsed) outcome_.bad_report = describe(parsed.error());
             return false;
         }
+        // Unasked for: the operation waits for another one of its client, which moves (docs/grv1.md).
+        if (part.type == grv1::FrameType::pong) lives_ = true;
         if (part.type != grv1::FrameType::exit) return false;
         const auto exit = grv1::parse_exit(part.payload);
         if (!exit) return true;
@@ -305,6 +307,7 @@ class Relay {
     bool input_sent_ = false;  // the client has ended its stream, and all of it went on
     bool settling_ = false;    // what still comes for the client is dropped
     bool over_ = false;
+    bool lives_ = false;  // a PONG came since the last look at the clock
     Timer watch_;
 };
 

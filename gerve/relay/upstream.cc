@@ -12,6 +12,14 @@
 namespace gerve {
 namespace {
 
+// Of a FAIL that ends the operation. client: the agent does not know what it was asked for, or is not to
+// serve it.
+ErrorKind kind_of_fail(grv1::FailCode code) {
+    if (code == grv1::FailCode::no_such_repository) return ErrorKind::denied;
+    const bool unknown = code == grv1::FailCode::bad_request || code == grv1::FailCode::service_disabled;
+    return unknown ? ErrorKind::client : ErrorKind::internal;
+}
+
 // What a git daemon is asked for to see whether it answers: no owner has such a name.
 constexpr const char* no_repository = ".gerve-asks-whether-you-answer";
 
@@ -115,8 +123,7 @@ Opened<bool> Upstream::take_open_ok(const Endpoint& endpoint, std::string_view b
     }
     if (failure->retryable) return missed(Missed::refused, endpoint, why);
     OpenFailure refused = missed(Missed::operation, endpoint, why).value();
-    refused.error.kind =
-        failure->code == grv1::FailCode::no_such_repository ? ErrorKind::denied : ErrorKind::internal;
+    refused.error.kind = kind_of_fail(failure->code);
     refused.tries_others = refused.error.kind != ErrorKind::denied;
     return tl::make_unexpected(refused);
 }

@@ -9,8 +9,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view input = fuzz::text_of(data, size);
     if (const auto command = parse_git_command(input)) {
         require(command->service != Service::admin, "no client asks for the admin service");
+        const ServiceRow& row = *find_row(command->service);
         const std::string plain =
-            std::string(service_name(command->service)) + " '" + command->repo.text() + "'";
+            row.lfs.empty() ? std::string(row.name) + " '" + command->repo.text() + "'"
+                            : "git-lfs-transfer " + command->repo.text() + " " + std::string(row.lfs);
         const auto again = parse_git_command(plain);
         require(again && again->service == command->service && again->repo == command->repo,
                 "a command means the same when it is written plainly");
@@ -22,6 +24,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         fuzz::require_one_clean_line(command.error().told);
         fuzz::require_one_clean_line(command.error().detail);
     }
+    if (asks_for_lfs_over_http(input))
+        require(!parse_git_command(input), "what is asked of an HTTP server is no command of ours");
     if (const auto question = parse_self_question(input); question && *question) {
         require(!parse_git_command(input), "no question about the key is a git command");
         std::string plain((*question)->name());

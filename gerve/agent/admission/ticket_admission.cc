@@ -96,6 +96,9 @@ constexpr std::array action_names{
     ActionName{"inspect", AdminAction::inspect},
     ActionName{"adopt", AdminAction::adopt},
     ActionName{"inspect-tree", AdminAction::inspect_tree},
+    ActionName{"lfs-locks", AdminAction::large_files},
+    ActionName{"lfs-unlock", AdminAction::large_files},
+    ActionName{"lfs-prune", AdminAction::large_files},
 };
 
 AdminAction parse_action(std::string_view name) {
@@ -160,6 +163,10 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
         }
         operation.restoring = {std::string(words[0]), std::string(words[1])};
     }
+    if (operation.admin == AdminAction::large_files) {
+        operation.order = open.admin;
+        operation.argument = open.admin_argument;
+    }
     if (adopts(operation.admin)) return resolve_adoption(open.admin_argument, operation);
     if (operation.admin != AdminAction::rename) return {};
     auto renamed = RepoPath::parse(open.admin_argument);
@@ -173,7 +180,8 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
 // Moving a damaged repository away, measuring or deleting it needs no git.
 bool runs_git(const Operation& operation) {
     return operation.admin == AdminAction::none || operation.admin == AdminAction::fsck ||
-           operation.admin == AdminAction::set_head || operation.admin == AdminAction::restore_ref;
+           operation.admin == AdminAction::set_head || operation.admin == AdminAction::restore_ref ||
+           operation.admin == AdminAction::large_files;
 }
 
 tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& error) {
@@ -230,12 +238,17 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .restoring = {},
                         .source = {},
                         .from = {},
+                        .order = {},
+                        .argument = {},
                         .directory = *directory,
                         .path = {},
                         .environment = {},
                         .who = variable_of(open, "GERVE_USER"),
                         .keep_lost = open.keep_lost,
                         .sizes = needs_write(open.service) ? open.sizes : SizeLimits{},
+                        .max_object = open.max_object,
+                        .account = claimant_of(open).account,
+                        .connection = open.connection,
                         .yields = claimant_of(open).account.empty()};
     if (operation.who.empty()) operation.who = "gerve";
     operation.path = config.root + "/" + operation.directory;
@@ -278,9 +291,10 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     auto head = read_head(*directory, operation.path);
     if (!head) return refuse_place(operation, head.error());
     place.head = std::move(*head);
-    place.is_empty = needs_write(operation.service) && !has_branches(*directory, operation.path, place.head);
+    const bool pushes = operation.service == Service::receive_pack;
+    place.is_empty = pushes && !has_branches(*directory, operation.path, place.head);
     if (operation.service == Service::upload_pack) place.settings = fetch_settings(ConfigWords(*directory));
-    if (needs_write(operation.service))
+    if (pushes)
         place.settings =
             push_settings(ConfigWords(*directory), config.check_objects, operation.keep_lost.count() > 0);
     return place;

@@ -62,7 +62,8 @@ enum class AdminAction {
     restore_ref,
     inspect,
     adopt,
-    inspect_tree
+    inspect_tree,
+    large_files  // one of the orders of lfs/upkeep.h
 };
 
 // What is about taking over a directory, and begins without a repository in its place.
@@ -80,6 +81,8 @@ struct Operation {
     Repair repair = Repair::no;          // fsck
     std::string source;                  // inspect, adopt, inspect-tree: the directory; empty: the place
     std::string from;                    // inspect-tree: where the page begins
+    std::string order;                   // large_files: its name, and
+    std::string argument;                // its argument
     std::string object_format = "sha1";  // create
     std::string directory;               // relative to the root
     std::string path;                    // absolute
@@ -87,7 +90,10 @@ struct Operation {
     std::string who;                 // for reflogs: the login, "deploy-key", or "gerve"
     std::chrono::days keep_lost{0};  // what a push takes the name from
     SizeLimits sizes;
-    bool yields = false;  // nobody has logged in: git runs with the lowest priority
+    std::uint64_t max_object = 0;  // lfs-upload: bytes; 0: no limit
+    std::string account;           // as Claimant has it
+    std::string connection;        // of the client, as the ticket names it; empty: it does not
+    bool yields = false;           // nobody has logged in: git runs with the lowest priority
 };
 
 // Service, path, environment. Does not look at the disk.

@@ -54,6 +54,9 @@ class GitRelay : public std::enable_shared_from_this<GitRelay> {
 
     void watch(Watchers watchers) { watchers_ = std::move(watchers); }  // before run()
 
+    // Ends git's input, as if the client had ended it.
+    void end_input() { in_.close(); }
+
     // Cuts the connection, and lets git end as if the gateway had gone. The first reason counts.
     void lose_peer(std::string reason);
 

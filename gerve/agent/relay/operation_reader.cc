@@ -8,7 +8,7 @@ Watchers OperationReader::watchers() {
     Watchers watchers;
     const auto self = shared_from_this();
     watchers.errors = [self](std::string_view bytes) { keep_last_words(self->errors_, bytes); };
-    if (needs_write(service_)) {
+    if (service_ == Service::receive_pack) {
         watchers.input = [self](std::string_view bytes) { self->push_.take_input(bytes); };
         watchers.output = [self](std::string_view bytes) { self->push_.take_output(bytes); };
     } else if (service_ == Service::upload_pack) {

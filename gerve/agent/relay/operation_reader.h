@@ -19,7 +19,7 @@ class OperationReader : public std::enable_shared_from_this<OperationReader> {
     // They keep this reader alive.
     [[nodiscard]] Watchers watchers();
 
-    [[nodiscard]] const PushReader& push() const { return push_; }     // of a service that writes
+    [[nodiscard]] const PushReader& push() const { return push_; }     // of git-receive-pack
     [[nodiscard]] const FetchReader& fetch() const { return fetch_; }  // of git-upload-pack
     // The end of what git wrote for people, as one line.
     [[nodiscard]] std::string last_words() const;

@@ -78,7 +78,7 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
         keep_a_reader(*err);
     }
     SpawnStart git{.program = start.program,
-                   .words = {"git"},
+                   .words = {start.name},
                    .environment = start.environment,
                    .directory = start.directory,
                    .descriptors = {{in->childs.get(), 0}, {out->childs.get(), 1}, {err->childs.get(), 2}}};

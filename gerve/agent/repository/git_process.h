@@ -21,6 +21,7 @@ struct GitStart {
     // When this process dies, git is not to be ended by SIGPIPE: it keeps a reader of its own output.
     bool survives = false;
     std::string directory = {};  // where it runs; empty: where this process does
+    std::string name = "git";    // the first word of its command line
 };
 
 // How a process ended: by a signal (then `code` is 0) or with a status of 0..255.

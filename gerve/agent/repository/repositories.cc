@@ -13,6 +13,7 @@
 
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
+#include "gerve/agent/lfs/upkeep.h"
 #include "gerve/agent/repository/default_branch.h"
 #include "gerve/agent/repository/disk_usage.h"
 #include "gerve/agent/repository/environment.h"
@@ -215,9 +216,19 @@ Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id, Re
     if (!run) return pass_on(run);
     FsckReport report{run->end.signal != 0 ? 128 + run->end.signal : run->end.code, std::move(run->output)};
     const Leftovers left = look_for_leftovers(git->path, repair);
-    report.output += left.lines;
-    if (left.remains && report.status == 0) report.status = 1;
+    const Leftovers objects = lfs::check_objects(root_, *place, repair);
+    report.output += left.lines + objects.lines;
+    if ((left.remains || objects.remains) && report.status == 0) report.status = 1;
     return report;
+}
+
+Result<std::string> Repositories::large_files(const RepoPath& repo, std::uint64_t id, std::string_view order,
+                                              const std::string& argument) const {
+    const auto place = existing(repo, id);
+    if (!place) return pass_on(place);
+    const auto git = git_place(*place);
+    if (!git) return pass_on(git);
+    return lfs::carry_out(root_, *place, *git, order, argument);
 }
 
 Result<std::string> Repositories::set_head(const RepoPath& repo, std::uint64_t id,

@@ -72,6 +72,10 @@ class Repositories {
                                                   const RefRestoring& restoring,
                                                   std::chrono::days keep_lost) const;
 
+    // An order of lfs/upkeep.h, and what it tells.
+    [[nodiscard]] Result<std::string> large_files(const RepoPath& repo, std::uint64_t id,
+                                                  std::string_view order, const std::string& argument) const;
+
     // Removes what a crash left of an earlier create or remove.
     void clean_up() const;
 

@@ -82,10 +82,13 @@ def test_what_is_no_fetch_is_refused_and_told_what_to_do(house):
     work.commit("more", "more\n")
     work.git("push", exit=NONZERO, says=told)
     owner.git("archive", f"--remote={repository.url}", "main", exit=NONZERO, says=told)
+    for word in ("upload", "download"):  # whatever git-lfs asks for
+        answer = owner.ssh(f"git-lfs-transfer {repository.path} {word}", exit=127)
+        assert answer.stderr.startswith("git-lfs-transfer: not found\nERROR: ") and "does not serve Git LFS" in answer.stderr
     stranger = house.person("stranger")
     stranger.ssh(f"git-receive-pack '{repository.path}'", exit=1, silent_about="daemon")
     denied = [line for line in house.gateway.log().splitlines() if " because=fetch-only-server " in line]
-    assert len(denied) == 2
+    assert len(denied) == 4
     explained = house.gerve("explain", owner.login, f"git-receive-pack '{repository.path}'", exit=1)
     assert "fetch-only-server" in explained.stdout
 

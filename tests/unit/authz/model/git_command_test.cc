@@ -26,6 +26,42 @@ TEST_CASE("git's three services are understood in both spellings") {
     }
 }
 
+TEST_CASE("git-lfs's three words are understood as they are") {
+    const auto upload = parse_git_command("git-lfs-transfer mojombo/bert.git upload");
+    REQUIRE(upload.has_value());
+    CHECK(upload->service == Service::lfs_upload);
+    CHECK(upload->repo.text() == "mojombo/bert");
+    const auto download = parse_git_command("git-lfs-transfer /mojombo/bert download");
+    REQUIRE(download.has_value());
+    CHECK(download->service == Service::lfs_download);
+    CHECK(needs_write(Service::lfs_upload));
+    CHECK_FALSE(needs_write(Service::lfs_download));
+    for (const char* exec :
+         {"git-lfs-transfer", "git-lfs-transfer o/r", "git-lfs-transfer o/r lock",
+          "git-lfs-transfer o/r upload ", "git-lfs-transfer  o/r upload", "git-lfs-transfer 'o/r' upload",
+          "git-lfs-transfer \"o/r\" upload", "git-lfs-transfer -o/r upload", "git-lfs-transfer --help upload",
+          "git-lfs-transfer o/r UPLOAD", "git-lfs-transfer o/r upload;id", "git-lfs-transfer o/r\tupload",
+          "git-lfs-transfer $HOME/r upload", "git lfs-transfer o/r upload", "git-lfs-upload 'o/r'",
+          "git lfs-upload 'o/r'", "git-lfs-transfer o/r upload x", "git-lfs-transfer o/r\n upload"}) {
+        CAPTURE(exec);
+        const auto command = parse_git_command(exec);
+        REQUIRE_FALSE(command.has_value());
+        CHECK(command.error().kind == ErrorKind::client);
+        CHECK_FALSE(asks_for_lfs_over_http(exec));
+    }
+    for (const char* exec : {"git-lfs-transfer o upload", "git-lfs-transfer o/../r upload",
+                             "git-lfs-transfer /etc/passwd/x upload", "git-lfs-transfer o/.git upload"}) {
+        CAPTURE(exec);
+        const auto command = parse_git_command(exec);
+        REQUIRE_FALSE(command.has_value());
+        CHECK(command.error().told == messages::no_repository_path());
+    }
+    CHECK(asks_for_lfs_over_http("git-lfs-authenticate o/r upload"));
+    CHECK(asks_for_lfs_over_http("git-lfs-authenticate /o/r.git download"));
+    CHECK_FALSE(asks_for_lfs_over_http("git-lfs-authenticate 'o/r' upload"));
+    CHECK_FALSE(parse_git_command("git-lfs-authenticate o/r upload").has_value());
+}
+
 TEST_CASE("anything but one argument in git's own quoting is no command") {
     for (const char* exec : {"",
                              "git",

@@ -19,6 +19,8 @@ Open sample() {
     open.env = {{"GERVE_USER", "alice"}, {"GERVE_REPO", "a=b\nc"}};
     open.config = {{"receive.maxInputSize", "1"}};
     open.repo_id = 7;
+    open.max_object = 1000;
+    open.connection = std::string(16, '\0');
     return open;
 }
 
@@ -41,6 +43,8 @@ TEST_CASE("an OPEN says the same on the other side") {
     CHECK(received->open.env == sample().env);
     CHECK(received->open.config == sample().config);
     CHECK(received->open.repo_id == 7);
+    CHECK(received->open.max_object == 1000);
+    CHECK(received->open.connection == std::string(16, '\0'));
 }
 
 TEST_CASE("no byte of an OPEN can be altered") {

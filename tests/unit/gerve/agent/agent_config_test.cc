@@ -133,6 +133,21 @@ TEST_CASE("an account has a share of all places unless it is told otherwise") {
     CHECK(told.operation_limits(100'000).per_key == 7);
 }
 
+TEST_CASE("eight sessions of Git LFS may run for each operation of git, as far as there is room") {
+    AgentConfig config;
+    const OperationLimits usual = config.lfs_limits(100'000);
+    CHECK(usual.all == 8 * 2048);
+    CHECK(usual.per_owner == 0);
+    CHECK(usual.per_account == 8 * 128);
+    CHECK(usual.per_key == 8 * 64);
+    config.limits.max_operations_per_owner = 1;
+    CHECK(config.lfs_limits(100'000).per_owner == 8);
+    CHECK(share_of_git(1000) == 750);
+    CHECK(config.lfs_limits(1000).all == 250);
+    CHECK(share_of_git(1) == 1);
+    CHECK(config.lfs_limits(1).all == 1);
+}
+
 TEST_CASE("without a file, name and root are enough") {
     const Place place;
     CHECK(make_agent_config("local", place.path + "/root", ""));

@@ -133,6 +133,9 @@ TEST_CASE("what is not reached, refuses or does not answer is told apart") {
     CHECK(nothing.error.kind == ErrorKind::denied);
     CHECK_FALSE(nothing.tries_others);
     CHECK(answered({grv1::FailCode::authentication, false, ""}).error.kind == ErrorKind::internal);
+    // It does not know, or is not to serve, what it was asked for.
+    for (const auto code : {grv1::FailCode::bad_request, grv1::FailCode::service_disabled})
+        CHECK(answered({code, false, ""}).error.kind == ErrorKind::client);
     // The endpoint is well; a fetch goes on to the next one, and what could change something does not.
     for (const bool retryable : {true, false}) {
         const auto trouble = answered({grv1::FailCode::storage, retryable, "storage trouble"});
