@@ -58,16 +58,17 @@ enum class WorkerQuestion { key, authorize };
 // Lies in memory that all workers share with whoever shows it. A worker that goes wrong can falsify it, and
 // nothing else: it is read as numbers and, where it is text, checked.
 struct GatewayMetrics {
-    static constexpr std::uint64_t layout = 3;
-    static constexpr std::array<std::string_view, 9> key_exchanges{"mlkem768x25519-sha256",
-                                                                   "sntrup761x25519-sha512@openssh.com",
-                                                                   "curve25519-sha256",
-                                                                   "curve25519-sha256@libssh.org",
-                                                                   "ecdh-sha2-nistp256",
-                                                                   "ecdh-sha2-nistp384",
-                                                                   "ecdh-sha2-nistp521",
-                                                                   "diffie-hellman-group-exchange-sha256",
-                                                                   "other"};
+    static constexpr std::uint64_t layout = 4;
+    static constexpr std::array<std::string_view, 10> key_exchanges{"mlkem768x25519-sha256",
+                                                                    "sntrup761x25519-sha512",
+                                                                    "sntrup761x25519-sha512@openssh.com",
+                                                                    "curve25519-sha256",
+                                                                    "curve25519-sha256@libssh.org",
+                                                                    "ecdh-sha2-nistp256",
+                                                                    "ecdh-sha2-nistp384",
+                                                                    "ecdh-sha2-nistp521",
+                                                                    "diffie-hellman-group-exchange-sha256",
+                                                                    "other"};
     static constexpr std::size_t service_count = service_rows.size() + 1;  // the last: what is none of them
 
     Counter accepted;

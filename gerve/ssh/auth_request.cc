@@ -17,6 +17,11 @@ constexpr std::array<std::string_view, 7> key_types{"ssh-ed25519",
                                                     "sk-ssh-ed25519@openssh.com",
                                                     "sk-ecdsa-sha2-nistp256@openssh.com"};
 
+// OpenSSH's method (PROTOCOL, section 1.8): a public key, and behind it the host key that the client has
+// seen, which the signature covers as well. libssh compares it with ours, and announces the method from 0.12
+// on.
+constexpr std::string_view host_bound = "publickey-hostbound-v00@openssh.com";
+
 std::string quoted(std::string_view name) {
     return "'" + printable(name, 64) + "'";
 }
@@ -81,13 +86,14 @@ AuthRequest parse_auth_request(std::string_view payload) {
     if (!method) return refuse(request, Refusal::malformed, "the request is malformed");
     if (*service != "ssh-connection")
         return refuse(request, Refusal::malformed, "unknown service " + quoted(*service));
-    if (*method != "publickey") return refuse_method(request, *method);
+    if (*method != "publickey" && *method != host_bound) return refuse_method(request, *method);
     const auto has_signature = fields.byte();
     const auto algorithm = fields.string();
     const auto blob = fields.string();
+    const auto host_key = *method == host_bound ? fields.string() : std::optional<std::string_view>("");
     const auto signature =
         has_signature.value_or(0) != 0 ? fields.string() : std::optional<std::string_view>("");
-    if (!algorithm || !blob || !signature || !fields.at_end())
+    if (!algorithm || !blob || !host_key || !signature || !fields.at_end())
         return refuse(request, Refusal::malformed, "the request is malformed");
     request.has_signature = *has_signature != 0;
     auto key = PublicKey::parse_blob(*blob);

@@ -16,7 +16,8 @@ struct ssh_key_struct;
 
 namespace gerve::ssh {
 
-// Of the libssh that is linked in, as "0.10.6".
+// Of the libssh that is linked in, and where that is from: "0.12.2, built from Debian source 0.12.2-1",
+// "0.10.6 of the distribution".
 [[nodiscard]] std::string library_version();
 
 class ServerIdentity {

@@ -32,6 +32,7 @@ void declare(CLI::App& app, Arguments& arguments) {
     app.add_option("--login", errand.login, "SSH login name")->capture_default_str();
     app.add_option("--command", errand.command, "exec string, e.g. git-upload-pack 'o/r'")->required();
     app.add_option("--cipher", errand.cipher, "SSH cipher")->capture_default_str();
+    app.add_option("--key-exchange", errand.key_exchange, "SSH key exchange")->capture_default_str();
     app.add_option("--total", arguments.shape.total, "sessions to run");
     app.add_option("--in-flight", arguments.shape.in_flight, "sessions at a time");
     app.add_option("--timeout", arguments.timeout_s, "seconds a session may take")->capture_default_str();
@@ -119,6 +120,7 @@ int main(int argc, char** argv) {
     Arguments arguments;
     arguments.errand.login = "git";
     arguments.errand.cipher = "aes256-gcm@openssh.com";
+    arguments.errand.key_exchange = "curve25519-sha256";
     declare(app, arguments);
     CLI11_PARSE(app, argc, argv);
     try {

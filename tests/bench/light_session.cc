@@ -69,7 +69,7 @@ void LightSession::set_options() {
     ssh_options_set(session_, SSH_OPTIONS_PROCESS_CONFIG, &off);
     ssh_options_set(session_, SSH_OPTIONS_HOST, "127.0.0.1");
     ssh_options_set(session_, SSH_OPTIONS_USER, errand_.login.c_str());
-    ssh_options_set(session_, SSH_OPTIONS_KEY_EXCHANGE, "curve25519-sha256");
+    ssh_options_set(session_, SSH_OPTIONS_KEY_EXCHANGE, errand_.key_exchange.c_str());
     ssh_options_set(session_, SSH_OPTIONS_HOSTKEYS, "ssh-ed25519");
     ssh_options_set(session_, SSH_OPTIONS_CIPHERS_C_S, errand_.cipher.c_str());
     ssh_options_set(session_, SSH_OPTIONS_CIPHERS_S_C, errand_.cipher.c_str());

@@ -17,10 +17,11 @@ using Clock = std::chrono::steady_clock;
 struct Errand {
     sockaddr_in server{};
     std::string login;
-    std::string command;  ///< exec string, e.g. git-upload-pack 'o/r'
-    std::string cipher;   ///< one SSH cipher name, used both ways
-    bool probe = false;   ///< offer the key before signing with it, as the OpenSSH client does
-    bool hold = false;    ///< stop after the advertisement and leave the session open
+    std::string command;       ///< exec string, e.g. git-upload-pack 'o/r'
+    std::string cipher;        ///< one SSH cipher name, used both ways
+    std::string key_exchange;  ///< one SSH key exchange
+    bool probe = false;        ///< offer the key before signing with it, as the OpenSSH client does
+    bool hold = false;         ///< stop after the advertisement and leave the session open
 };
 
 enum class Stage {

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Debian's build essentials, what only runs, and what only building packages wants.
-NOT_ASKED_FOR = {"g++", "git", "openssh-client"}
+# Debian's build essentials, what only runs, what a package is never built with, and what only building packages wants.
+NOT_ASKED_FOR = {"g++", "dpkg-dev", "git", "openssh-client", "libssh-dev"}
 FOR_PACKAGING = {"debhelper-compat", "systemd-dev"}
 UNITS = "$(UNITS)/"  # where rules has them from systemd.pc
 

@@ -38,7 +38,8 @@ def test_every_command_has_a_help_text(site, command):
 
 def test_version(site):
     version = site.admin.run(program("gerve"), "--version").stdout
-    told = re.fullmatch(r"gerve (\d+\.\d+\.\d+) \(commit ([0-9a-f]{7,40}\+?|unknown), libssh \d+\.\d+\.\d+\)\n", version)
+    told = re.fullmatch(r"gerve (\d+\.\d+\.\d+) \(commit ([0-9a-f]{7,40}\+?|unknown), libssh \d+\.\d+\.\d+(?:, built from Debian source \S+| of the distribution)\)\n",
+                        version)
     assert told
     for name in ("gerve-agent", "gerve-shell", "gerve-authorized-keys"):
         of_it = subprocess.run([program(name), "--version"], text=True, capture_output=True, check=True).stdout

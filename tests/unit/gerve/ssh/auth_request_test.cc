@@ -48,6 +48,21 @@ TEST_CASE("keys that are offered, and keys that are proven") {
     }
 }
 
+TEST_CASE("a key may be bound to the host key that the client has seen") {
+    const std::string head =
+        text("git") + text("ssh-connection") + text("publickey-hostbound-v00@openssh.com");
+    const std::string key = text("ssh-ed25519") + text(ed25519);
+    const std::string host_key = text(ed25519);
+    CHECK(parse_auth_request(head + std::string(1, '\0') + key + host_key).key->blob() == ed25519);
+    const std::string whole = head + std::string(1, '\1') + key + host_key + signature("ssh-ed25519");
+    CHECK(parse_auth_request(whole).has_signature);
+    CHECK(refusal(whole) == Refusal::none);
+    CHECK(refusal(head + std::string(1, '\0') + key) == Refusal::malformed);
+    CHECK(refusal(head + std::string(1, '\1') + key + signature("ssh-ed25519")) == Refusal::malformed);
+    CHECK(refusal(whole + "x") == Refusal::malformed);
+    CHECK(refusal(head + std::string(1, '\1') + key + host_key + signature("ssh-rsa")) == Refusal::sha1);
+}
+
 TEST_CASE("what is refused, and as what") {
     const std::string head = text("git") + text("ssh-connection");
     CHECK(refusal(head + text("none")) == Refusal::method_none);

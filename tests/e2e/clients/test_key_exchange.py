@@ -1,0 +1,195 @@
+"""Which key exchanges are offered, that each of them carries a login, and that a current OpenSSH does not warn."""
+
+import functools
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from paramiko import Message
+
+from harness.keys import Key, sign
+from harness.messages import greeting
+from harness.programs import program
+from harness.rawssh import CUT, USERAUTH_FAILURE, USERAUTH_REQUEST, USERAUTH_SUCCESS, RawClient, encode
+
+POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"]
+OTHERS = ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
+          "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256"]
+WARNING = "post-quantum"  # OpenSSH 10.1 and later: "** WARNING: connection is not using a post-quantum key exchange …"
+
+CONFIG = """
+state = "{state}"
+[listen]
+ssh = ["127.0.0.1:{port}"]
+[ssh]
+key_exchanges = [NAMES]
+"""
+
+
+@functools.cache
+def library() -> str:
+    told = subprocess.run([program("gerve"), "--version"], text=True, capture_output=True, check=True).stdout
+    return re.search(r"libssh (.*)\)$", told)[1]
+
+
+def needs_post_quantum() -> None:
+    if "of the distribution" in library():
+        pytest.skip("the distribution's libssh: no post-quantum key exchange")
+
+
+@functools.cache
+def exchanges_of_ssh() -> list[str]:
+    return subprocess.run(["ssh", "-Q", "kex"], text=True, capture_output=True, check=True).stdout.split()
+
+
+def offered(door) -> list[str]:
+    with RawClient(door) as client:
+        return [name for name in client.server_lists["kex"] if not name.startswith(("kex-strict-", "ext-info-"))]
+
+
+def chosen(client, *options: str) -> str:
+    """The exchange that ssh and the gateway agree on, as ssh reports it."""
+    told = client.ssh("-o", "LogLevel=DEBUG1", *options, exit=1).stderr
+    return re.search(r"^debug1: kex: algorithm: (\S+)\r?$", told, re.MULTILINE)[1]
+
+
+def test_post_quantum_exchanges_are_offered_first(door):
+    needs_post_quantum()
+    assert offered(door) == POST_QUANTUM + OTHERS
+
+
+def test_the_libssh_of_the_distribution_offers_the_others(door):
+    if "of the distribution" not in library():
+        pytest.skip("a libssh from a newer Debian: the other tests are about it")
+    assert offered(door) == OTHERS
+
+
+@pytest.mark.parametrize("name", POST_QUANTUM + OTHERS)
+def test_each_exchange_carries_a_login_with_openssh(alice, name):
+    if name in POST_QUANTUM:
+        needs_post_quantum()
+    if name not in exchanges_of_ssh():
+        pytest.skip(f"this ssh does not have {name}")
+    outcome = alice.ssh("-o", f"KexAlgorithms={name}", exit=1)
+    assert outcome.stderr == greeting(alice.login)
+    assert chosen(alice, "-o", f"KexAlgorithms={name}") == name
+
+
+@pytest.mark.parametrize("name", POST_QUANTUM + OTHERS)
+def test_each_exchange_carries_a_clone_with_libssh(site, alice, name):
+    """The load generator is a client over the libssh that Gerve contains."""
+    if name in POST_QUANTUM:
+        needs_post_quantum()
+    repository = site.repository(alice)
+    argv = [program("light_client"), "--port", str(alice.door.port), "--key", alice.key.private, "--total", "3",
+            "--in-flight", "1", "--key-exchange", name, "--command", f"git-upload-pack '{repository.path}'"]
+    told = json.loads(subprocess.run(argv, text=True, capture_output=True, check=True, timeout=90).stdout)
+    assert (told["done"], told["failures"]) == (3, {})
+
+
+def test_openssh_chooses_a_post_quantum_exchange_by_itself(alice):
+    needs_post_quantum()
+    if not set(POST_QUANTUM) & set(exchanges_of_ssh()):
+        pytest.skip("this ssh has no post-quantum key exchange")
+    assert chosen(alice) in POST_QUANTUM
+
+
+def test_the_list_of_the_client_decides(alice):
+    needs_post_quantum()
+    names = [name for name in ("curve25519-sha256", "sntrup761x25519-sha512@openssh.com") if name in exchanges_of_ssh()]
+    for order in (names, names[::-1]):
+        assert chosen(alice, "-o", f"KexAlgorithms={','.join(order)}") == order[0]
+
+
+def test_new_keys_during_a_session_come_by_the_same_exchange(rekeying_site):
+    """8 MB each time: the exchange is repeated with data on the way."""
+    needs_post_quantum()
+    alice = rekeying_site.person("alice")
+    repository = rekeying_site.repository(alice)
+    alice.git("init", "--quiet", "work")
+    work = alice.at("work")
+    work.write("noise", os.urandom(24 << 20))
+    work.git("add", ".")
+    work.git("commit", "--quiet", "--message", "Noise")
+    for name in [name for name in POST_QUANTUM if name in exchanges_of_ssh()]:
+        one = alice.with_ssh_options("-o", f"KexAlgorithms={name}")
+        one.at("work").git("push", "--quiet", repository.url, f"HEAD:refs/heads/{name.partition('@')[0]}", "--force")
+        one.git("clone", "--quiet", repository.url, f"copy-{name.partition('@')[0]}-{len(name)}")
+
+
+@pytest.mark.parametrize("left_out", ["sntrup761", "mlkem768"])
+def test_the_configuration_can_leave_any_out(private_sites, left_out):
+    needs_post_quantum()
+    names = [name for name in POST_QUANTUM + OTHERS if left_out not in name]
+    site = private_sites(CONFIG.replace("NAMES", ", ".join(f'"{name}"' for name in names)))
+    assert offered(site.door()) == names
+    chosen_by_ssh = chosen(site.person("alice"))
+    assert left_out not in chosen_by_ssh
+
+
+def current_ssh(client):
+    """The same client with an OpenSSH that warns of weak exchanges, which the environment names."""
+    ssh = os.environ.get("GERVE_CURRENT_SSH")
+    if ssh is None:
+        pytest.skip("no current ssh: set GERVE_CURRENT_SSH to one of 10.1 or later")
+    return ssh, client.with_env(GIT_SSH_COMMAND=f"{ssh} -F {client.ssh_config} -o LogLevel=INFO")
+
+
+def test_a_current_openssh_does_not_warn(alice, project):
+    needs_post_quantum()
+    ssh, client = current_ssh(alice)
+    told = client.git("ls-remote", project.url).stderr
+    assert told == ""
+    told = alice.run(ssh, "-F", alice.ssh_config, "-o", "LogLevel=DEBUG1", "gerve", exit=1).stderr
+    assert "debug1: kex: algorithm: mlkem768x25519-sha256\n" in told.replace("\r\n", "\n")
+    assert WARNING not in told
+
+
+def test_a_current_openssh_warns_where_there_is_none(private_sites):
+    """So the test above can fail."""
+    site = private_sites(CONFIG.replace("NAMES", '"curve25519-sha256"'))
+    ssh, client = current_ssh(site.person("alice"))
+    assert WARNING in client.run(ssh, "-F", client.ssh_config, "-o", "LogLevel=INFO", "gerve", exit=1).stderr
+
+
+# ---- signatures that name the host key as well (publickey-hostbound-v00@openssh.com)
+
+
+@pytest.fixture
+def raw(door):
+    needs_post_quantum()  # libssh has the two from the same version on
+    with RawClient(door) as client:
+        client.request_authentication()
+        yield client
+
+
+def prove_bound(raw: RawClient, key: Key, named: bytes, signed: bytes | None = None):
+    """Sends a request with a signature that names a host key; `signed` is the one that it is made over, if it is another."""
+
+    def request(host_key: bytes) -> Message:
+        method = "publickey-hostbound-v00@openssh.com"
+        return encode(USERAUTH_REQUEST, "git", "ssh-connection", method, True, key.algorithm, key.blob, host_key)
+
+    prefix = Message()
+    prefix.add_string(raw.session_id)
+    message = request(named)
+    message.add_string(sign(key, prefix.asbytes() + request(named if signed is None else signed).asbytes(), key.algorithm))
+    raw.send_message(message)
+    return raw.receive_number()
+
+
+def test_a_signature_bound_to_the_host_key_logs_in(raw, alice):
+    assert prove_bound(raw, alice.key, raw.get_remote_server_key().asbytes()) == USERAUTH_SUCCESS
+
+
+def test_a_signature_bound_to_another_host_key_does_not(raw, alice):
+    """What a client signed for a host in the middle, sent on by that host."""
+    assert prove_bound(raw, alice.key, alice.key.blob) in (USERAUTH_FAILURE, CUT)
+
+
+@pytest.mark.parametrize("signed", [b"", None])
+def test_a_signature_over_another_host_key_than_it_names_does_not(raw, alice, signed):
+    host_key = raw.get_remote_server_key().asbytes()
+    assert prove_bound(raw, alice.key, host_key, alice.key.blob if signed is None else signed) in (USERAUTH_FAILURE, CUT)
