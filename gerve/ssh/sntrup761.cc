@@ -257,7 +257,7 @@ void encapsulate(std::span<std::uint8_t, ciphertext_size> ciphertext, std::span<
 
 }  // namespace gerve::ssh::sntrup761
 
-// What libssh calls: its sntrup761 takes 4 to 7 ms here (docs/decisions/0020-libssh-from-a-newer-debian.md).
+// What libssh calls: its sntrup761 takes 4 to 7 ms here (docs/decisions/0021-libssh-from-a-newer-debian.md).
 extern "C" {
 void __wrap_sntrup761_enc(std::uint8_t* ciphertext, std::uint8_t* key, const std::uint8_t* public_key,
                           void* context, gerve::ssh::sntrup761::Random* random);
