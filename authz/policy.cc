@@ -20,6 +20,14 @@ Reach reach_of_user(const User& user, const Repository& repository, const Permis
     return {strongest, permission.team == strongest ? Rule::team : Rule::organization};
 }
 
+// An organisation's authority counts for its repositories alone, whatever else the user may do.
+Reach reach_of_certified(const CertifiedUser& certified, const Repository& repository,
+                         const Permission& permission) {
+    const auto& organization = certified.certificate.organization;
+    if (organization && *organization != repository.owner) return {Access::none, Rule::other_organization};
+    return reach_of_user(certified.user, repository, permission);
+}
+
 Reach reach_of_deploy_key(const DeployKey& key, const Repository& repository) {
     if (key.repo_id != repository.id) return {Access::none, Rule::other_repository};
     return {key.can_write ? Access::write : Access::read, Rule::deploy_key};
@@ -28,8 +36,9 @@ Reach reach_of_deploy_key(const DeployKey& key, const Repository& repository) {
 Deny refuse_write(const Principal& principal, const Repository& repository) {
     return match(
         principal.holder(),
-        [&](const User& user) {
-            return Deny{messages::write_denied(repository.path, user.login.text()), Rule::no_write_access};
+        [&](const SomeUser auto& user) {
+            return Deny{messages::write_denied(repository.path, as_user(user).login.text()),
+                        Rule::no_write_access};
         },
         [&](const DeployKey&) {
             return Deny{messages::write_denied(repository.path, "deploy key"), Rule::read_only_deploy_key};
@@ -43,7 +52,10 @@ Reach reach_of(const KeyHolder& holder, const Repository& repository, const Perm
     if (repository.disabled) return {Access::none, Rule::disabled};
     return match(
         holder, [&](const User& user) { return reach_of_user(user, repository, permission); },
-        [&](const DeployKey& key) { return reach_of_deploy_key(key, repository); });
+        [&](const DeployKey& key) { return reach_of_deploy_key(key, repository); },
+        [&](const CertifiedUser& certified) {
+            return reach_of_certified(certified, repository, permission);
+        });
 }
 
 Access access_now(Access access, const Repository& repository) {
@@ -54,7 +66,11 @@ bool needs_permission(const Principal& principal, Service service,
                       const std::optional<Repository>& repository) {
     if (!repository || repository->disabled) return false;
     const bool asks = match(
-        principal.holder(), [&](const User& user) { return !user.suspended && user.id != repository->owner; },
+        principal.holder(),
+        [&](const SomeUser auto& some) {
+            const User& user = as_user(some);
+            return !user.suspended && user.id != repository->owner;
+        },
         [](const DeployKey&) { return false; });
     return asks && (!repository->is_public || needs_write(service));
 }

@@ -5,6 +5,11 @@
 #include "authz/base/version.h"
 
 namespace gerve {
+namespace {
+
+constexpr std::size_t longest_key_id = 255;  // as JSON
+
+}  // namespace
 
 std::string short_text(std::string_view text, std::size_t most) {
     std::size_t size = 0;
@@ -28,7 +33,17 @@ void put_client(JsonMembers& members, const ClientContext& client) {
 
 void put_key(JsonMembers& members, const KnownKey& key) {
     members.add("fingerprint", key.fingerprint.text());
+    put_holder(members, key);
+}
+
+// A serial has up to 20 digits, more than programs that read JSON take for a number.
+void put_holder(JsonMembers& members, const KnownKey& key) {
     members.add("key", number_of(key.id));
+    if (const CertificateFacts* certificate = certificate_of(key.holder)) {
+        members.add("authority", certificate->authority_key.text());
+        members.add("serial", std::to_string(certificate->serial));
+        members.add("key_id", short_text(certificate->key_id, longest_key_id));
+    }
     members.add(audit_member_of(key.holder), name_of(key.holder));
 }
 

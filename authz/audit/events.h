@@ -81,5 +81,7 @@ constexpr std::size_t longest_version = 128;  // of a client, as JSON
 
 void put_client(JsonMembers& members, const ClientContext& client);
 void put_key(JsonMembers& members, const KnownKey& key);
+// Without its fingerprint: the number of its row, or what certified it; and whose it is.
+void put_holder(JsonMembers& members, const KnownKey& key);
 
 }  // namespace gerve

@@ -31,8 +31,7 @@ std::string members_of(const KeyOffered& offer) {
     members.add("fingerprint", offer.request.key.fingerprint().text());
     members.add_flag("known", offer.known.has_value());
     if (!offer.known) return members.take();
-    members.add("key", number_of(offer.known->id));
-    members.add(audit_member_of(offer.known->holder), name_of(offer.known->holder));
+    put_holder(members, *offer.known);
     return members.take();
 }
 

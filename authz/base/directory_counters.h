@@ -10,8 +10,9 @@
 namespace gerve {
 
 // `hint`: an owner's route, asked of the RouteHints (Redis); `server`: the endpoints of the server it named.
-enum class Query { key, repository, redirect, permission, route, hint, server };
-constexpr std::size_t query_count = 7;
+// `certificate`: its authority, what revokes it, and the account that it names.
+enum class Query { key, repository, redirect, permission, route, hint, server, certificate };
+constexpr std::size_t query_count = 8;
 enum class Answer { found, missing, unavailable };
 
 [[nodiscard]] inline std::string_view query_name(Query query) {
@@ -23,6 +24,7 @@ enum class Answer { found, missing, unavailable };
         case Query::route: return "route";
         case Query::hint: return "hint";
         case Query::server: return "server";
+        case Query::certificate: return "certificate";
     }
     return "";
 }

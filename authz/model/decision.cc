@@ -21,6 +21,7 @@ std::string_view rule_name(Rule rule) {
         case Rule::unrecorded: return "unrecorded";
         case Rule::fetch_only_server: return "fetch-only-server";
         case Rule::lfs_off: return "lfs-off";
+        case Rule::other_organization: return "other-organization";
     }
     return "unknown";
 }

@@ -26,11 +26,12 @@ enum class Rule {
     disabled,
     other_repository,  // a deploy key on a repository that is not its own
     read_only_deploy_key,
-    unrecorded,         // allowed, had the audit trail taken it
-    fetch_only_server,  // its file server is a git daemon
-    lfs_off,            // Git LFS is not served
+    unrecorded,          // allowed, had the audit trail taken it
+    fetch_only_server,   // its file server is a git daemon
+    lfs_off,             // Git LFS is not served
+    other_organization,  // a certificate by another organisation's authority
 };
-constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::lfs_off) + 1;
+constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::other_organization) + 1;
 
 [[nodiscard]] std::string_view rule_name(Rule rule);  // "owner", "public-read", …
 

@@ -7,6 +7,7 @@
 namespace gerve {
 
 enum class AccountId : std::int64_t {};
+enum class AuthorityId : std::int64_t {};  // of certificates
 enum class KeyId : std::int64_t {};
 enum class RepoId : std::int64_t {};
 

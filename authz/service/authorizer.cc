@@ -64,7 +64,10 @@ std::vector<NameValue> hook_environment(const Principal& principal, const Reposi
     using Named = std::pair<std::string, std::string>;
     auto [login, id] = match(
         principal.holder(),
-        [](const User& user) { return Named(user.login.text(), std::to_string(number_of(user.id))); },
+        [](const SomeUser auto& some) {
+            const User& user = as_user(some);
+            return Named(user.login.text(), std::to_string(number_of(user.id)));
+        },
         [](const DeployKey&) { return Named("deploy-key", ""); });
     auto environment = hook_environment(repository, request.request, request.client, "ssh");
     environment.emplace_back("GERVE_USER", std::move(login));

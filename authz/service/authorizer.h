@@ -57,6 +57,7 @@ class Authorizer {
 
     // In the order of the questions. At most directory_sql::max_keys_at_once.
     [[nodiscard]] std::vector<Result<std::optional<KeyFound>>> keys(std::span<const KeyAsked> asked);
+    [[nodiscard]] Result<CertificateReply> certificate(const CertificateRequest& request, const Asker& asker);
     [[nodiscard]] Result<std::optional<KeyFound>> holder(const HolderRequest& request, const Asker& asker);
     [[nodiscard]] Result<Authorization> authorize(const AuthorizeRequest& request, const Asker& asker);
     [[nodiscard]] Result<SelfReply> self(const SelfRequest& request, const Asker& asker);
@@ -81,6 +82,10 @@ class Authorizer {
                                              const ClientContext& client);
     void note_seen(std::span<const KeyAsked> asked, std::span<const Result<std::optional<KnownKey>>> known);
     [[nodiscard]] std::optional<KeyFound> answer(const KeyAsked& asked, std::optional<KnownKey> known);
+    void note_seen(const CertificateRequest& request, const PublicKey& key,
+                   const std::optional<KnownKey>& known);
+    [[nodiscard]] KeyFound seal(KnownKey key, const std::string& login, const ClientContext& client,
+                                const Asker& asker);
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
     Result<std::optional<KnownKey>> key_of(const Handle& handle);

@@ -1,7 +1,9 @@
 // Authorizer's answers about keys: those that wait at the same time are answered together.
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
+#include "authz/base/text.h"
 #include "authz/service/authorizer.h"
+#include "authz/service/certificate_inquiry.h"
 
 namespace gerve {
 namespace {
@@ -14,6 +16,12 @@ void log_seen(const KeyRequest& request, bool known) {
                        {"addr", request.client.address},
                        {"client", request.client.version},
                        {"door", door_name(request.client.door)}});
+}
+
+// For the log and the trail.
+std::string certificate_text(const Certificate& certificate) {
+    return "\"" + printable(certificate.key_id()) + "\", serial " + std::to_string(certificate.serial()) +
+           ", by " + certificate.authority().fingerprint().text();
 }
 
 }  // namespace
@@ -67,11 +75,41 @@ void Authorizer::note_seen(std::span<const KeyAsked> asked,
 
 std::optional<KeyFound> Authorizer::answer(const KeyAsked& asked, std::optional<KnownKey> known) {
     if (!known) return std::nullopt;
-    const auto& [request, asker] = asked;
-    Handle handle{std::move(*known), asker.kind, binding(asker.kind, request->login, request->client),
-                  monotonic_now()};
-    std::string sealed = signer_.seal.seal(handle);
-    return KeyFound{std::move(handle.key), std::move(sealed)};
+    return seal(std::move(*known), asked.request->login, asked.request->client, asked.asker);
+}
+
+KeyFound Authorizer::seal(KnownKey key, const std::string& login, const ClientContext& client,
+                          const Asker& asker) {
+    const Handle handle{std::move(key), asker.kind, binding(asker.kind, login, client), monotonic_now()};
+    return KeyFound{handle.key, signer_.seal.seal(handle)};
+}
+
+// As of a key: what the trail says of an offer, and of a proof.
+void Authorizer::note_seen(const CertificateRequest& request, const PublicKey& key,
+                           const std::optional<KnownKey>& known) {
+    const KeyRequest as_key{key, request.login, request.proven, request.client, request.again};
+    if (log::wants(log::Level::debug)) log_seen(as_key, known.has_value());
+    if (!request.proven) return audit_.record(KeyOffered{as_key, known});
+    if (request.again) return;
+    const KeyProven proof{request.client, request.login, key.fingerprint().text(), known ? &*known : nullptr};
+    audit_.record(proof);
+}
+
+Result<CertificateReply> Authorizer::certificate(const CertificateRequest& request, const Asker& asker) {
+    if (directory_ == nullptr) return no_connection();
+    const auto certificate = Certificate::parse_blob(request.certificate);
+    if (!certificate) return CertificateUnknown{};
+    const auto address = IpAddress::parse(request.client.address);
+    auto inquiry =
+        inquire_certificate(*directory_, *certificate,
+                            address ? std::optional(*address) : std::optional<IpAddress>(), unix_now());
+    if (!inquiry) return pass_on(inquiry);
+    note_seen(request, certificate->key(), inquiry->key);
+    if (inquiry->key) return seal(std::move(*inquiry->key), request.login, request.client, asker);
+    if (!inquiry->is_signed) return CertificateUnknown{};
+    const RuleVerdict& failure = *find_failure(inquiry->verdicts);
+    return CertificateRefused{std::string(certificate_rule_name(failure.rule)),
+                              certificate_text(*certificate) + ": " + failure.verdict.why, told_of(*inquiry)};
 }
 
 }  // namespace gerve

@@ -25,7 +25,7 @@ struct LiveCounters {
 
 // Lies in memory that authz shares with whoever shows it.
 struct AuthzMetrics {
-    static constexpr std::uint64_t layout = 4;
+    static constexpr std::uint64_t layout = 5;
 
     QueryCounters queries;
     std::array<std::array<Counter, answer_kind_count>, request_count> questions;  // of Request

@@ -3,6 +3,8 @@
 #include <cstdlib>
 
 #include "authz/base/log.h"
+#include "authz/base/text.h"
+#include "authz/service/certificate_inquiry.h"
 #include "authz/store/registry.h"
 
 namespace gerve {
@@ -13,7 +15,7 @@ constexpr const char* key_refused = "Permission denied (publickey).\n";
 
 std::string describe_holder(const KeyHolder& holder) {
     return match(
-        holder, [](const User& user) { return "of " + user.login.text(); },
+        holder, [](const SomeUser auto& user) { return "of " + as_user(user).login.text(); },
         [](const DeployKey& key) {
             return (key.can_write ? "deploy key (may write) of " : "deploy key (read-only) of ") +
                    key.repo.text();
@@ -99,6 +101,40 @@ Result<Subject> subject_of(const ExplainSources& sources, const Fingerprint& key
     return subject;
 }
 
+std::string text_of(const Verdict& verdict) {
+    switch (verdict.is) {
+        case Verdict::Is::holds: return "holds: " + verdict.why;
+        case Verdict::Is::fails: return "fails: " + verdict.why;
+        case Verdict::Is::unknown: break;
+    }
+    return "not decided: " + verdict.why;
+}
+
+Result<Subject> subject_of(const ExplainSources& sources, const Certificate& certificate, UnixMillis now) {
+    QueryCounters counters;
+    Directory directory(sources.database, counters, sources.local);
+    auto inquiry = inquire_certificate(directory, certificate, sources.address, now);
+    if (!inquiry) return pass_on(inquiry);
+    Subject subject;
+    auto& facts = subject.so_far.facts;
+    facts.emplace_back("certificate", "\"" + certificate.key_id() + "\", serial " +
+                                          std::to_string(certificate.serial()) + ", of key " +
+                                          certificate.key().fingerprint().text());
+    for (const RuleVerdict& one : inquiry->verdicts)
+        facts.emplace_back("rule " + std::string(certificate_rule_name(one.rule)), text_of(one.verdict));
+    if (inquiry->key) {
+        const Fingerprint key = inquiry->key->fingerprint;
+        subject.principal = Principal::make(Proof::from_administrator(key), std::move(*inquiry->key));
+        return subject;
+    }
+    const RuleVerdict& failure = *find_failure(inquiry->verdicts);
+    subject.so_far = refuse_key(std::move(subject.so_far),
+                                "certificate-" + std::string(certificate_rule_name(failure.rule)));
+    if (const std::string told = told_of(*inquiry); !told.empty())
+        subject.so_far.told = told + "\n" + subject.so_far.told;
+    return subject;
+}
+
 void put_decision(Explanation& explanation, const Inquiry& inquiry, const RepoPath& asked) {
     if (const auto* deny = std::get_if<Deny>(&inquiry.decision)) {
         explanation.rule = rule_name(deny->because);
@@ -142,7 +178,8 @@ Route local_route(const std::string& agent_socket) {
     return Route{std::move(*server), {std::move(*endpoint)}};
 }
 
-Result<Explanation> explain(const ExplainSources& sources, const std::variant<Login, Fingerprint>& who,
+Result<Explanation> explain(const ExplainSources& sources,
+                            const std::variant<Login, Fingerprint, Certificate>& who,
                             const GitCommand& command, UnixMillis now) {
     auto subject = std::visit([&](const auto& name) { return subject_of(sources, name, now); }, who);
     if (!subject) return pass_on(subject);

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "authz/certificate_rules.h"
 #include "authz/model/git_command.h"
 #include "authz/service/inquiry.h"
 #include "authz/store/database.h"
@@ -16,8 +17,9 @@ namespace gerve {
 struct Explanation {
     std::vector<std::pair<std::string, std::string>> facts;  // what was asked, and the answer, in order
     bool allowed = false;
-    // Of policy (rule_name), or "unknown-key", "revoked-key", "expired-key"; "no-route" and "no-endpoint"
-    // where policy allows what nobody can be sent to.
+    // Of policy (rule_name), or "certificate-" and the certificate_rule_name() that refuses, or
+    // "unknown-key", "revoked-key", "expired-key"; "no-route" and "no-endpoint" where policy allows what
+    // nobody can be sent to.
     std::string rule;
     // To the client on stderr, newline included and without a request id; what sshd says when the key is
     // refused.
@@ -33,12 +35,14 @@ struct ExplainSources {
     RouteHints* hints = nullptr;
     // Keys come by a statement of the operator's, over another program's tables.
     bool accounts_elsewhere = false;
+    // Where a certificate is taken to come from; nothing: from an address that is not known.
+    std::optional<IpAddress> address{};
 };
 
 // Decides by the very functions that serve a login, over tables as they are now.
 // Errors: client (no such account, or accounts are elsewhere: then only keys can be asked for), unavailable.
 [[nodiscard]] Result<Explanation> explain(const ExplainSources& sources,
-                                          const std::variant<Login, Fingerprint>& who,
+                                          const std::variant<Login, Fingerprint, Certificate>& who,
                                           const GitCommand& command, UnixMillis now);
 
 // The embedded server `local`, at its unix socket.

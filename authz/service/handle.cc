@@ -57,8 +57,21 @@ void put_holder(std::string& out, const DeployKey& key) {
     put_text(out, key.repo.text());
 }
 
-std::optional<KeyHolder> read_holder(Reader& reader) {
-    const char kind = static_cast<char>(reader.byte());
+void put_holder(std::string& out, const CertifiedUser& certified) {
+    const CertificateFacts& facts = certified.certificate;
+    out += 'c';
+    put_number(out, number_of(facts.authority));
+    out += facts.authority_key.bytes();
+    out += static_cast<char>(facts.organization.has_value());
+    put_number(out, facts.organization ? number_of(*facts.organization) : 0);
+    put_number(out, facts.serial);
+    put_text(out, facts.key_id);
+    out += facts.certificate.bytes();
+    put_number(out, facts.expires);
+    put_holder(out, certified.user);
+}
+
+std::optional<KeyHolder> read_plain_holder(Reader& reader, char kind) {
     const std::int64_t id = reader.number();
     const bool mark = reader.byte() != 0;
     const std::string_view name = reader.text();
@@ -70,6 +83,33 @@ std::optional<KeyHolder> read_holder(Reader& reader) {
     auto repo = RepoPath::parse(name);
     if (kind != 'd' || !repo) return std::nullopt;
     return DeployKey{RepoId{id}, std::move(*repo), mark};
+}
+
+std::optional<KeyHolder> read_certified(Reader& reader) {
+    const AuthorityId authority{reader.number()};
+    auto authority_key = Fingerprint::parse_bytes(reader.bytes(Fingerprint::size));
+    const bool has_organization = reader.byte() != 0;
+    const AccountId organization{reader.number()};
+    const auto serial = static_cast<std::uint64_t>(reader.number());
+    std::string key_id(reader.text());
+    auto certificate = Fingerprint::parse_bytes(reader.bytes(Fingerprint::size));
+    const UnixMillis expires = reader.number();
+    const auto user = read_plain_holder(reader, static_cast<char>(reader.byte()));
+    if (!authority_key || !certificate || !user) return std::nullopt;
+    CertificateFacts facts{authority,         std::move(*authority_key), {},     serial,
+                           std::move(key_id), std::move(*certificate),   expires};
+    if (has_organization) facts.organization = organization;
+    return match(
+        *user,
+        [&](const User& one) {
+            return std::optional<KeyHolder>(CertifiedUser{std::move(facts), one});
+        },
+        [](const auto&) { return std::optional<KeyHolder>(); });
+}
+
+std::optional<KeyHolder> read_holder(Reader& reader) {
+    const char kind = static_cast<char>(reader.byte());
+    return kind == 'c' ? read_certified(reader) : read_plain_holder(reader, kind);
 }
 
 }  // namespace

@@ -70,9 +70,11 @@ bool hides(const Decision& decision) {
            (deny->because == Rule::suspended || deny->told == messages::repository_not_found());
 }
 
-// Under an owner's own login nothing is hidden from them.
+// Under an owner's own login nothing is hidden from them; but from an organisation that certifies them it is.
 bool is_own_name(const Principal& principal, const RepoPath& repo) {
     const User* user = user_of(principal.holder());
+    const CertificateFacts* certificate = certificate_of(principal.holder());
+    if (certificate != nullptr && certificate->organization) return false;
     return user != nullptr && user->login.folded() == repo.owner().folded();
 }
 

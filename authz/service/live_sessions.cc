@@ -41,6 +41,14 @@ LiveRecord record_of(std::uint64_t sequence, const LiveSessions::Entry& entry) {
             .ending = entry.ending ? std::string(live_end_name(*entry.ending)) : ""};
 }
 
+// One key may log in by itself and by several certificates, each of which is asked about.
+std::string subject_name(const KnownKey& key) {
+    const CertificateFacts* certificate = certificate_of(key.holder);
+    if (certificate == nullptr) return key.fingerprint.bytes();
+    return key.fingerprint.bytes() + certificate->certificate.bytes() +
+           std::to_string(number_of(certificate->authority)) + identity_of(key.holder);
+}
+
 // A peer's words are shown to an administrator, and kept for a while.
 void tidy(LiveEntry& told) {
     told.handle.clear();
@@ -185,12 +193,11 @@ std::size_t LiveSessions::end(const std::vector<std::uint64_t>& sequences, LiveE
 std::vector<LiveSessions::Subject> LiveSessions::subjects() {
     const std::lock_guard lock(mutex_);
     std::vector<Subject> subjects;
-    std::map<std::string_view, std::size_t> by_key;  // views of entries_
+    std::map<std::string, std::size_t> by_key;
     std::map<std::pair<std::size_t, std::string>, std::size_t> by_use;
     for (const auto& [sequence, entry] : entries_) {
         if (entry.ending) continue;
-        const auto [key, first] =
-            by_key.try_emplace(entry.principal.key().fingerprint.bytes(), subjects.size());
+        const auto [key, first] = by_key.try_emplace(subject_name(entry.principal.key()), subjects.size());
         if (first) subjects.push_back({entry.principal, {}, {}});
         Subject& subject = subjects[key->second];
         subject.sessions.push_back(sequence);

@@ -16,6 +16,10 @@ Result<std::optional<KeyFound>> answer_holder(Visit& visit, const HolderRequest&
     return visit.authorizer.holder(request, visit.asker);
 }
 
+Result<CertificateReply> answer_certificate(Visit& visit, const CertificateRequest& request) {
+    return visit.authorizer.certificate(request, visit.asker);
+}
+
 Result<Authorization> answer_authorize(Visit& visit, const AuthorizeRequest& request) {
     return visit.authorizer.authorize(request, visit.asker);
 }
@@ -157,6 +161,7 @@ using enum Door;
 // What is not in this table is not answered.
 constexpr std::array permits{
     permit_keys(worker, gateway),
+    permit<answer_certificate>(worker, gateway),
     permit<answer_authorize>(worker, gateway),
     permit<answer_self>(worker, gateway),
     permit<take_push>(worker, gateway),

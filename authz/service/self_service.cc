@@ -16,14 +16,23 @@ SelfAnswer refused(std::string text) {
     return {"", std::move(text), static_cast<int>(ExitStatus::refused)};
 }
 
+std::string time_text_or_never(UnixMillis time) {
+    return time == never ? "the end of time" : time_text(time);
+}
+
 SelfAnswer tell_who(const Principal& principal) {
     const std::string who = match(
-        principal.holder(), [](const User& user) { return user.login.text(); },
+        principal.holder(), [](const SomeUser auto& user) { return as_user(user).login.text(); },
         [](const DeployKey& key) {
             return "a deploy key of " + key.repo.text() +
                    (key.can_write ? ", which may read and push" : ", which may read");
         });
-    return {"You are " + who + ".\nYour key is " + principal.key().fingerprint.text() + ".\n", "", 0};
+    std::string text = "You are " + who + ".\nYour key is " + principal.key().fingerprint.text() + ".\n";
+    if (const CertificateFacts* certificate = certificate_of(principal.holder()))
+        text += "It was certified as \"" + displayed(certificate->key_id) + "\", serial " +
+                std::to_string(certificate->serial) + ", by " + certificate->authority_key.text() +
+                ", and is valid until " + time_text_or_never(certificate->expires) + ".\n";
+    return {std::move(text), "", 0};
 }
 
 std::string state_of(const OwnKey& key, UnixMillis now) {
@@ -51,10 +60,10 @@ std::string table_of(const std::vector<std::array<std::string, 5>>& rows) {
 }
 
 Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, UnixMillis now) {
-    // Whoever has a deploy key has that one; who else has some is none of its business.
+    // Whoever has a deploy key or a certificate has that one; who else has some is none of its business.
     const auto account = match(
         principal.holder(), [](const User& user) { return std::optional(user.id); },
-        [](const DeployKey&) { return std::optional<AccountId>(); });
+        [](const auto&) { return std::optional<AccountId>(); });
     if (!account) return tell_who(principal);
     const auto keys = directory.list_keys(*account, most_keys + 1);
     if (!keys && keys.error().kind == ErrorKind::client) {
@@ -86,6 +95,9 @@ std::string_view reason_of(Rule rule) {
         case Rule::no_write_access: return "you may only read it";
         case Rule::read_only_deploy_key: return "your key may only read it";
         case Rule::archived: return "it is archived and read-only";
+        case Rule::other_organization:
+            return "your certificate counts only for repositories of the organisation whose authority signed "
+                   "it";
         case Rule::fetch_only_server: return "its file server is a git daemon, which only serves fetches";
         default: break;
     }

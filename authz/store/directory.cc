@@ -194,6 +194,13 @@ Result<std::optional<KnownKey>> Directory::find_key(const Fingerprint& key, Unix
 }
 
 Result<std::optional<KnownKey>> Directory::find_key_again(const KnownKey& key, UnixMillis now) {
+    return match(
+        key.holder,
+        [&](const CertifiedUser& certified) { return find_certificate_again(key, certified, now); },
+        [&](const auto&) { return find_own_key_again(key, now); });
+}
+
+Result<std::optional<KnownKey>> Directory::find_own_key_again(const KnownKey& key, UnixMillis now) {
     auto found = counted(Query::key, look_up_key(key.fingerprint, nullptr, now));
     if (!found || !*found) return found;
     if ((*found)->id != key.id || !is_same_holder((*found)->holder, key.holder)) return std::nullopt;

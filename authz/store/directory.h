@@ -8,6 +8,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/directory_counters.h"
+#include "authz/certificate_rules.h"
 #include "authz/model/principal.h"
 #include "authz/model/repository.h"
 #include "authz/model/route.h"
@@ -55,8 +56,18 @@ class Directory {
     [[nodiscard]] FoundKeys find_keys(std::span<const PublicKey* const> keys, UnixMillis now);
     // By the fingerprint alone: for an administrator's question, never for a login.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key(const Fingerprint& key, UnixMillis now);
-    // Whether a key that was found before is still the same, and what has become of its owner.
+    // Whether a key that was found before is still the same, and what has become of its owner. Of a
+    // certificate: whether it still counts, as far as the directory and the time say so.
     [[nodiscard]] Result<std::optional<KnownKey>> find_key_again(const KnownKey& key, UnixMillis now);
+
+    // ---- certificates (directory_certificates.cc): these three, and find_key_again(), are all that a login
+    // by one asks. None is known where keys are kept in another program's tables.
+    [[nodiscard]] Result<std::optional<Authority>> find_authority(const Fingerprint& key);
+    // By what a certificate of the `key` is revoked. The authority itself may be, too.
+    [[nodiscard]] Result<std::optional<RevokedBy>> find_revocation(const CertificateFacts& facts,
+                                                                   const Fingerprint& key);
+    // By the login of now; suspended or not.
+    [[nodiscard]] Result<std::optional<User>> find_user(const Login& login);
 
     // The keys of a user, in any state, the newest first and at most so many. Error besides: client, when
     // keys are kept in another program's tables, which know no such list.
@@ -89,6 +100,9 @@ class Directory {
     Result<std::optional<Route>> find_server(const ServerName& name);
     Result<std::optional<Route>> recall_server(const ServerName& name, const Error& error);
     Result<std::optional<Route>> find_route_in_table(const Login& owner);
+    Result<std::optional<KnownKey>> find_own_key_again(const KnownKey& key, UnixMillis now);
+    Result<std::optional<KnownKey>> find_certificate_again(const KnownKey& key,
+                                                           const CertifiedUser& certified, UnixMillis now);
     Result<FoundKeys> look_up_keys(std::span<const PublicKey* const> keys, UnixMillis now);
     template <class T>
     T counted(Query query, T result);

@@ -64,6 +64,29 @@ inline constexpr Statement own_keys_statement{
     " FROM public_keys k LEFT JOIN key_last_used u ON u.key_id = k.id"
     " WHERE k.account_id = ? ORDER BY k.id DESC LIMIT ?"};
 
+// ---- of certificates
+
+inline constexpr Statement authority_statement{
+    "certificate-authority",
+    "SELECT id, name, org_id, identity, host, longest_life, revoked_at FROM certificate_authorities"
+    " WHERE fingerprint = ?"};
+
+// One row: how many revocations of each kind there are. Serials of one length compare as numbers do.
+inline constexpr Statement revocation_statement{
+    "certificate-revocation",
+    "SELECT"
+    " (SELECT COUNT(*) FROM certificate_revocations WHERE authority_id = ? AND kind = 1 AND first_value <= ?"
+    " AND last_value >= ?),"
+    " (SELECT COUNT(*) FROM certificate_revocations WHERE authority_id = ? AND kind = 2 AND first_value = ?),"
+    " (SELECT COUNT(*) FROM certificate_revocations WHERE authority_id = ? AND kind = 3 AND first_value = ?),"
+    " (SELECT COUNT(*) FROM certificate_revocations WHERE authority_id = ? AND kind = 4 AND first_value = "
+    "?)"};
+
+// A user by the login that they have now: an old name names nobody.
+inline constexpr Statement user_statement{
+    "certified-user",
+    "SELECT id, login, suspended_at FROM accounts WHERE login_folded = ? AND kind = 1 AND alias_of IS NULL"};
+
 // The key's for several keys; each row ends with the fingerprint that it is of. `count`: from 2 to
 // max_keys_at_once.
 inline constexpr std::size_t max_keys_at_once = 8;
@@ -72,6 +95,6 @@ inline constexpr std::size_t max_keys_at_once = 8;
 }  // namespace directory_sql
 
 // Those of every login, for one key, so that a check or a test can see that each fits the tables.
-[[nodiscard]] const std::array<Statement, 7>& directory_statements();
+[[nodiscard]] const std::array<Statement, 10>& directory_statements();
 
 }  // namespace gerve

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "authz/base/clock.h"
+#include "authz/certificate_rules.h"
 #include "authz/model/decision.h"
 #include "authz/model/ids.h"
 #include "authz/model/principal.h"
@@ -207,6 +208,38 @@ struct RouteRecord {
     Login owner;
     ServerName server;
 };
+
+// What an authority of certificates is made of. Its name has the spelling rules of a login.
+struct AuthorityOptions {
+    std::optional<Login> organization;  // nothing: the instance's
+    IdentityRule identity = IdentityRule::key_id;
+    std::string host;  // of IdentityRule::login
+    std::optional<UnixMillis> longest_life;
+    friend bool operator==(const AuthorityOptions&, const AuthorityOptions&) = default;
+};
+
+struct AuthorityRecord {
+    AuthorityId id;
+    Login name;
+    PublicKey key;
+    AuthorityOptions options;
+    UnixMillis created = 0;
+    std::optional<UnixMillis> revoked;
+    std::int64_t revocations = 0;  // of its certificates
+};
+
+// What counts no more of an authority's certificates: those of a range of serials, of a key id, one by its
+// SHA-256, or those of a key by its SHA-256.
+struct Revocation {
+    RevokedBy by;
+    std::string first;  // eight bytes of a serial in network byte order; a key id; 32 bytes
+    std::string last;   // of serials; else the same
+    UnixMillis created = 0;
+};
+[[nodiscard]] Revocation revoke_serials(std::uint64_t first, std::uint64_t last);
+[[nodiscard]] Revocation revoke_value(RevokedBy by, std::string value);
+// "7", "7-9", the key id, or "SHA256:…".
+[[nodiscard]] std::string text_of(const Revocation& revocation);
 
 [[nodiscard]] std::string_view access_name(Access access);           // "none" "read" "write" "admin"
 [[nodiscard]] Result<Access> parse_access(std::string_view text);    // read | write | admin

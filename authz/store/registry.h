@@ -156,6 +156,22 @@ class Registry {
     [[nodiscard]] Result<std::vector<RouteRecord>> list_routes();
     // (where an owner's repositories live now: Directory::find_route)
 
+    // ---- authorities of certificates (registry_authorities.cc)
+    // A key is that of one authority. Error besides: the name or the key is taken, by what.
+    [[nodiscard]] Result<Added<AuthorityRecord>> add_authority(const Login& name, const PublicKey& key,
+                                                               const AuthorityOptions& options);
+    // With what was revoked of it: its certificates are then of an authority that nobody knows.
+    [[nodiscard]] Result<AuthorityRecord> remove_authority(const Login& name);
+    [[nodiscard]] Result<std::vector<AuthorityRecord>> list_authorities();  // by name
+    [[nodiscard]] Result<AuthorityRecord> show_authority(const Login& name);
+    // All that it signs, for good: it stays in the directory, so that holders are told.
+    [[nodiscard]] Result<Outcome> revoke_authority(const Login& name);
+    // All or none of them; how many were new.
+    [[nodiscard]] Result<std::size_t> revoke_certificates(const Login& name,
+                                                          const std::vector<Revocation>& revocations);
+    // The oldest first.
+    [[nodiscard]] Result<std::vector<Revocation>> list_revocations(const Login& name);
+
     // ---- what a file declares (registry_declared.cc), in one statement for each kind of entry, within
     // Database::max_rows: read it in a Transaction to see one moment.
     [[nodiscard]] Result<DeclaredState> read_declared();

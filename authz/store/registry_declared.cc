@@ -116,10 +116,10 @@ Result<DeclaredKey> declared(const KeyRecord& record) {
     auto key = PublicKey::parse_line(record.public_key);
     if (!key) return pass_on(key);
     auto holder = match(
-        record.holder, [](const User& user) { return DeclaredHolder(user.login); },
+        record.holder, [](const SomeUser auto& user) { return DeclaredHolder(as_user(user).login); },
         [](const DeployKey& bound) { return DeclaredHolder(bound.repo); });
     const bool can_write = match(
-        record.holder, [](const User&) { return false; },
+        record.holder, [](const SomeUser auto&) { return false; },
         [](const DeployKey& bound) { return bound.can_write; });
     return DeclaredKey{std::move(*key),
                        std::move(holder),

@@ -152,7 +152,7 @@ Bind bind_of(const std::optional<std::int64_t>& number) {
 
 bool has_same_holder(const KeyRecord& key, const NewKey& add) {
     return match(
-        key.holder, [&](const User& user) { return add.account == number_of(user.id); },
+        key.holder, [&](const SomeUser auto& user) { return add.account == number_of(as_user(user).id); },
         [&](const DeployKey& bound) { return add.repo == number_of(bound.repo_id); });
 }
 
@@ -160,7 +160,7 @@ bool has_same_holder(const KeyRecord& key, const NewKey& add) {
 std::string difference(const KeyRecord& key, const NewKey& add) {
     const std::string fingerprint = key.fingerprint.text();
     const bool other_rights = match(
-        key.holder, [](const User&) { return false; },
+        key.holder, [](const SomeUser auto&) { return false; },
         [&](const DeployKey& bound) { return bound.can_write != add.can_write; });
     if (other_rights)
         return std::string(add.can_write ? "it is read-only" : "it may push") +

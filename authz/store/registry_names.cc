@@ -82,6 +82,10 @@ const std::array holdings{
             "key",
             "keys",
             "`gerve key move`, or `gerve key revoke`"},
+    Holding{{"count-authorities", "SELECT COUNT(*) FROM certificate_authorities WHERE org_id = ?"},
+            "certificate authority",
+            "certificate authorities",
+            "`gerve ca remove`"},
 };
 constexpr Statement list_revoked{
     "list-revoked-keys",

@@ -181,7 +181,7 @@ Result<std::vector<AccountReach>> find_reachers(Database& database, const Reposi
 
 DeployKeyReach reach_of_key(KeyRecord key, const RepositoryRecord& repository, UnixMillis now) {
     const bool can_write = match(
-        key.holder, [](const User&) { return false; },
+        key.holder, [](const SomeUser auto&) { return false; },
         [](const DeployKey& bound) { return bound.can_write; });
     Standing standing = standing_of(key.holder, repository,
                                     {{can_write ? Access::write : Access::read, Rule::deploy_key, ""}});
@@ -196,7 +196,8 @@ Result<std::vector<ReachRecord>> Registry::list_reach(const KeyRecord& key) {
     using Records = Result<std::vector<ReachRecord>>;
     if (key.state(clock_()) != "live") return std::vector<ReachRecord>{};
     auto reach = match(
-        key.holder, [this](const User& user) -> Records { return find_reach(database_, user); },
+        key.holder,
+        [this](const SomeUser auto& user) -> Records { return find_reach(database_, as_user(user)); },
         [&](const DeployKey& bound) -> Records {
             auto record = need_repository(database_, bound.repo);
             if (!record) return pass_on(record);

@@ -11,11 +11,22 @@
 namespace gerve {
 
 // By the tables that they need: a lock on one of them makes one kind slow, or few. `deploy_key`: the
-// repository of a deploy key; `hint`: a route, asked of the RouteHints; `own_keys`: Directory::list_keys().
-enum class StatementKind { key, deploy_key, repository, redirect, permission, route, hint, own_keys };
-constexpr std::size_t statement_kind_count = 8;  // and their names in its order
+// repository of a deploy key; `hint`: a route, asked of the RouteHints; `own_keys`: Directory::list_keys();
+// `certificate`: those about one.
+enum class StatementKind {
+    key,
+    deploy_key,
+    repository,
+    redirect,
+    permission,
+    route,
+    hint,
+    own_keys,
+    certificate
+};
+constexpr std::size_t statement_kind_count = 9;  // and their names in its order
 constexpr std::array<std::string_view, statement_kind_count> statement_kind_names{
-    "key", "deploy-key", "repository", "redirect", "permission", "route", "hint", "own-keys"};
+    "key", "deploy-key", "repository", "redirect", "permission", "route", "hint", "own-keys", "certificate"};
 
 // One for each Directory, used by its thread.
 class Turns {

@@ -73,6 +73,25 @@ struct Fields<DeployKey> {
 };
 
 template <>
+struct Fields<CertificateFacts> {
+    static constexpr auto list() {
+        using C = CertificateFacts;
+        return std::tuple(field("authority", &C::authority), field("authority_key", &C::authority_key),
+                          field("organization", &C::organization), field("serial", &C::serial),
+                          field("key_id", &C::key_id), field("certificate", &C::certificate),
+                          field("expires", &C::expires));
+    }
+};
+
+template <>
+struct Fields<CertifiedUser> {
+    static constexpr auto list() {
+        return std::tuple(field("certified", &CertifiedUser::certificate),
+                          field("account", &CertifiedUser::user));
+    }
+};
+
+template <>
 struct Fields<KnownKey> {
     static constexpr auto list() {
         return std::tuple(field("id", &KnownKey::id), field("fingerprint", &KnownKey::fingerprint),

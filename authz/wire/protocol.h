@@ -21,7 +21,7 @@ namespace gerve {
 
 constexpr std::size_t max_authz_message = 128 * 1024;  // bytes, either way
 
-// Where a request comes from; recorded, never decisive.
+// Where a request comes from; recorded, and decisive for nothing but a certificate's source-address.
 struct ClientContext {
     std::string address;     // of the git client, as text, without port
     std::string version;     // its SSH version string, untrusted
@@ -148,6 +148,46 @@ struct KeyRequest {
     static constexpr auto fields() {
         using R = KeyRequest;
         return std::tuple(wire::field<wire::Base64>("blob", &R::key), wire::field("login", &R::login),
+                          wire::field("proven", &R::proven), wire::field("client", &R::client),
+                          wire::omissible("again", &R::again));
+    }
+};
+
+// A certificate that nobody known has signed, or none at all.
+struct CertificateUnknown {
+    static constexpr std::string_view is = "unknown";
+    static constexpr auto fields() { return std::tuple(); }
+};
+// One that a rule refuses. `told` is one line for whoever proves its key; empty: nothing is told.
+struct CertificateRefused {
+    std::string rule;  // the name of a CertificateRule
+    std::string why;   // for the log and the trail
+    std::string told;
+
+    static constexpr std::string_view is = "refused";
+    static constexpr auto fields() {
+        using R = CertificateRefused;
+        return std::tuple(wire::field("rule", &R::rule), wire::field<wire::Text<max_notice>>("why", &R::why),
+                          wire::field<wire::Text<max_notice>>("told", &R::told));
+    }
+    [[nodiscard]] std::string_view misfit() const { return rule.empty() ? "rule" : ""; }
+};
+using CertificateReply = std::variant<KeyFound, CertificateRefused, CertificateUnknown>;
+
+// Whom does this certificate stand for? The client's address decides, too (source-address). `proven` and
+// `again` as in KeyRequest.
+struct CertificateRequest {
+    std::string certificate;  // its blob: authz alone takes it apart
+    std::string login;
+    bool proven = false;
+    ClientContext client;
+    bool again = false;
+
+    static constexpr std::string_view name = "certificate";
+    using Reply = CertificateReply;
+    static constexpr auto fields() {
+        using R = CertificateRequest;
+        return std::tuple(wire::field<wire::Base64>("blob", &R::certificate), wire::field("login", &R::login),
                           wire::field("proven", &R::proven), wire::field("client", &R::client),
                           wire::omissible("again", &R::again));
     }

@@ -14,7 +14,7 @@ namespace gerve {
 // The order is that of the counters in AuthzMetrics.
 using Request = std::variant<KeyRequest, HolderRequest, AuthorizeRequest, SessionReport, ReadyRequest,
                              ProofReport, ChangeReport, SelfRequest, LiveNews, SessionsRequest, KillRequest,
-                             AnonymousRequest, RefusalReport, PushReport>;
+                             AnonymousRequest, RefusalReport, PushReport, CertificateRequest>;
 
 constexpr std::size_t request_count = std::variant_size_v<Request>;
 

@@ -149,6 +149,15 @@ std::optional<Authorization> ReplyCodec<Authorization>::read(const Value& reply,
     return Codec<Authorization, Usual>::read(reply.member("authorization"), wrong);
 }
 
+void ReplyCodec<CertificateReply>::write(Writer& writer, const CertificateReply& reply) {
+    writer.name("certificate");
+    Codec<CertificateReply, Usual>::write(writer, reply);
+}
+
+std::optional<CertificateReply> ReplyCodec<CertificateReply>::read(const Value& reply, Wrong& wrong) {
+    return Codec<CertificateReply, Usual>::read(reply.member("certificate"), wrong);
+}
+
 void ReplyCodec<SelfReply>::write(Writer& writer, const SelfReply& reply) {
     writer.name("self");
     if (const auto* answer = std::get_if<SelfAnswer>(&reply))

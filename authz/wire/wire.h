@@ -64,6 +64,11 @@ struct ReplyCodec<Authorization> {
     static std::optional<Authorization> read(const Value& reply, Wrong& wrong);
 };
 template <>
+struct ReplyCodec<CertificateReply> {
+    static void write(Writer& writer, const CertificateReply& reply);
+    static std::optional<CertificateReply> read(const Value& reply, Wrong& wrong);
+};
+template <>
 struct ReplyCodec<SelfReply> {
     static void write(Writer& writer, const SelfReply& reply);
     static std::optional<SelfReply> read(const Value& reply, Wrong& wrong);

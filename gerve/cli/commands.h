@@ -12,6 +12,7 @@ void declare_backup(Command& root);                  // backup, restore
 void declare_accounts(Command& root);                // user, org, team
 void declare_renaming(Command& user);                // user rename
 void declare_keys(Command& root);                    // key, deploy-key
+void declare_authorities(Command& root);             // ca
 void declare_repositories(Command& root);            // repo
 void declare_adoption(Command& repo);                // repo adopt
 void declare_inspection(Command& repo);              // repo fsck, repo size

@@ -5,25 +5,35 @@
 #include "authz/base/text.h"
 #include "authz/store/redis/redis_routes.h"
 #include "gerve/cli/commands.h"
+#include "gerve/cli/input.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {
 namespace {
 
-using Subject = std::variant<Login, Fingerprint>;
+using Subject = std::variant<Login, Fingerprint, Certificate>;
 
 struct ExplainValues {
     std::optional<Subject> who;
     std::optional<GitCommand> command;
+    std::optional<IpAddress> address;
     bool json = false;
 };
+
+constexpr std::size_t most_certificate_file = 64 * 1024;  // bytes
 
 Result<Subject> parse_subject(const std::string& text) {
     if (text.starts_with("SHA256:")) {
         auto fingerprint = Fingerprint::parse(text);
         if (!fingerprint) return pass_on(fingerprint);
         return Subject(std::move(*fingerprint));
+    }
+    // No login ends like a file of a public key.
+    if (text.ends_with(".pub")) {
+        auto certificate = Certificate::parse_line(read_input(text, most_certificate_file));
+        if (!certificate) return client_error(printable(text) + ": " + describe(certificate.error()));
+        return Subject(std::move(*certificate));
     }
     auto login = Login::parse(text);
     if (!login) return pass_on(login);
@@ -84,7 +94,7 @@ int run_explain(Site& site, const ExplainValues& values) {
     const auto redis = routes_in_redis(site.config(), counters);
     const auto& own = site.config().mysql.queries;
     const ExplainSources sources{own.empty() ? site.database() : site.serving_database(), local, redis.get(),
-                                 own.contains("key")};
+                                 own.contains("key"), values.address};
     const auto explanation = need(explain(sources, *values.who, *values.command, unix_now()));
     values.json ? print_json(to_json(explanation)) : print(explanation);
     return explanation.allowed ? 0 : refused_status;
@@ -96,11 +106,16 @@ void declare_explain(Command& root) {
     const auto values = std::make_shared<ExplainValues>();
     root.command("explain", "Print the decision that would be made now: the facts, the rule and the route.",
                  [values](Site& site) { return run_explain(site, *values); })
-        .argument("LOGIN|FINGERPRINT", "The account, or the key SHA256:…", parsed(values->who, parse_subject))
+        .argument("LOGIN|FINGERPRINT|FILE",
+                  "The account, the key SHA256:…, or a certificate's -cert.pub file",
+                  parsed(values->who, parse_subject))
         .argument("COMMAND", "The command that git sends, as one argument: \"git-receive-pack 'owner/name'\"",
                   parsed(values->command, parse_command))
+        .option("--from", "ADDRESS", "The client's address, for a certificate that is for certain addresses",
+                parsed(values->address))
         .json(values->json)
-        .examples({"gerve explain bob \"git-receive-pack 'alice/hello'\"",
+        .examples({"gerve explain id_ed25519-cert.pub \"git-upload-pack 'alice/hello'\" --from 192.0.2.7",
+                   "gerve explain bob \"git-receive-pack 'alice/hello'\"",
                    "gerve explain SHA256:… \"git-upload-pack 'alice/hello'\" --json"},
                   "Exit status: 0 allowed, 1 denied, or allowed but without a route (no-route).");
 }

@@ -97,7 +97,8 @@ void print_reach(const KeyFacts& facts) {
     std::printf("\nThe key can read %zu %s and write to %zu of them", facts.reach.size(),
                 facts.reach.size() == 1 ? "repository" : "repositories", writes);
     const char* rest = match(
-        facts.key.holder, [](const User&) { return ", and read the public ones, which are not listed."; },
+        facts.key.holder,
+        [](const SomeUser auto&) { return ", and read the public ones, which are not listed."; },
         [](const DeployKey&) { return ", and nothing else."; });
     std::printf("%s\n", rest);
 }
@@ -106,7 +107,7 @@ void print_reach(const KeyFacts& facts) {
 
 std::string kind_of(const KeyRecord& key) {
     return match(
-        key.holder, [](const User&) { return "user"; },
+        key.holder, [](const SomeUser auto&) { return "user"; },
         [](const DeployKey& bound) {
             return bound.can_write ? "deploy, read and write" : "deploy, read-only";
         });
@@ -124,7 +125,7 @@ Json key_json(const KeyRecord& key) {
              {"last_used", json_time(key.last_used)},
              {"last_address", key.last_address}};
     match(
-        key.holder, [&](const User& user) { out["login"] = user.login.text(); },
+        key.holder, [&](const SomeUser auto& user) { out["login"] = as_user(user).login.text(); },
         [&](const DeployKey& bound) {
             out["repository"] = bound.repo.text();
             out["can_write"] = bound.can_write;

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
     gerve::declare_check(root);
     gerve::declare_accounts(root);
     gerve::declare_keys(root);
+    gerve::declare_authorities(root);
     gerve::declare_repositories(root);
     gerve::declare_limits(root);
     gerve::declare_large_files(root);

@@ -28,6 +28,7 @@ std::string quoted(std::string_view name) {
 
 AuthRequest& refuse(AuthRequest& request, Refusal refusal, std::string text) {
     request.key.reset();
+    request.certificate.reset();
     request.refusal = refusal;
     request.refusal_text = std::move(text);
     return request;
@@ -45,16 +46,41 @@ AuthRequest& refuse_method(AuthRequest& request, std::string_view method) {
 AuthRequest& refuse_key(AuthRequest& request, std::string_view blob, const std::string& why) {
     const auto type = FieldReader(blob).string();
     if (!type || why == PublicKey::malformed_text) return refuse(request, Refusal::malformed, why);
-    if (type->find("-cert-v0") != std::string_view::npos) return refuse(request, Refusal::certificate, why);
+    if (is_certificate_type(*type)) return refuse(request, Refusal::certificate, why);
     const bool known = std::find(key_types.begin(), key_types.end(), *type) != key_types.end();
     return refuse(request, known ? Refusal::weak_key : Refusal::unknown_key_type, why);
 }
+
+// PROTOCOL.certkeys: an algorithm for certificates is that of the key in it with this behind it.
+constexpr std::string_view of_certificate = "-cert-v01@openssh.com";
 
 // RFC 8332 section 3: an RSA key signs by several algorithms, of which "ssh-rsa" is SHA-1. Every other key
 // signs by the algorithm that it is named after.
 bool belongs_to(std::string_view algorithm, const PublicKey& key) {
     if (key.algorithm() != "ssh-rsa") return algorithm == key.algorithm();
     return algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512";
+}
+
+// The plain algorithm of what was announced: for a certificate only one of certificates, else no such one.
+std::string_view plain_algorithm(std::string_view algorithm, const AuthRequest& request) {
+    if (!request.certificate || !algorithm.ends_with(of_certificate))
+        return request.certificate ? "" : algorithm;
+    return algorithm.substr(0, algorithm.size() - of_certificate.size());
+}
+
+// The key, or the certificate and the key in it. Error: client.
+Result<void> take_key(AuthRequest& request, std::string_view blob) {
+    if (is_certificate_type(FieldReader(blob).string().value_or(""))) {
+        auto certificate = Certificate::parse_blob(blob);
+        if (!certificate) return pass_on(certificate);
+        request.key = certificate->key();
+        request.certificate = std::move(*certificate);
+        return {};
+    }
+    auto key = PublicKey::parse_blob(blob);
+    if (!key) return pass_on(key);
+    request.key = std::move(*key);
+    return {};
 }
 
 AuthRequest& check_signature(AuthRequest& request, std::string_view algorithm, std::string_view signature) {
@@ -96,16 +122,18 @@ AuthRequest parse_auth_request(std::string_view payload) {
     if (!algorithm || !blob || !host_key || !signature || !fields.at_end())
         return refuse(request, Refusal::malformed, "the request is malformed");
     request.has_signature = *has_signature != 0;
-    auto key = PublicKey::parse_blob(*blob);
-    if (!key) return refuse_key(request, *blob, describe(key.error()));
-    request.key = std::move(*key);
-    if (*algorithm == "ssh-rsa")
+    if (const auto taken = take_key(request, *blob); !taken)
+        return refuse_key(request, *blob, describe(taken.error()));
+    const std::string_view plain = plain_algorithm(*algorithm, request);
+    if (plain == "ssh-rsa")
         return refuse(request, Refusal::sha1, "SHA-1 signatures (ssh-rsa) are not accepted");
-    if (!belongs_to(*algorithm, *request.key)) {
+    if (!belongs_to(plain, *request.key)) {
+        const std::string& type =
+            request.certificate ? request.certificate->type() : request.key->algorithm();
         return refuse(request, Refusal::algorithm_mismatch,
-                      quoted(*algorithm) + " does not fit a key of type " + request.key->algorithm());
+                      quoted(*algorithm) + " does not fit a key of type " + type);
     }
-    return request.has_signature ? check_signature(request, *algorithm, *signature) : request;
+    return request.has_signature ? check_signature(request, plain, *signature) : request;
 }
 
 }  // namespace gerve::ssh

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "authz/model/certificate.h"
 #include "authz/model/public_key.h"
 #include "authz/model/security_key.h"
 #include "gerve/ssh/ending.h"
@@ -15,7 +16,8 @@ namespace gerve::ssh {
 // was announced (RFC 8332 section 3.2); whether it is right is not known.
 struct AuthRequest {
     std::string user;
-    std::optional<PublicKey> key;  // none if `refusal` says why
+    std::optional<PublicKey> key;              // none if `refusal` says why; of a certificate, the one in it
+    std::optional<Certificate> certificate{};  // what was offered, if not the plain key; not judged
     bool has_signature = false;
     std::optional<SecurityKeyUse> use{};  // what a security key's signature attests, once it is verified
     Refusal refusal = Refusal::none;

@@ -1,11 +1,12 @@
-// The messages of SSH that Gerve itself looks at (RFC 4250 section 4.1.2), and how their fields are
-// read and written (RFC 4251 section 5).
+// The messages of SSH that Gerve itself looks at (RFC 4250 section 4.1.2), and how their fields are written;
+// authz/base/ssh_fields.h reads them (RFC 4251 section 5).
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
+
+#include "authz/base/ssh_fields.h"
 
 namespace gerve::ssh {
 
@@ -43,43 +44,5 @@ inline void append_string(std::string& to, std::string_view value) {
     append_number(to, static_cast<std::uint32_t>(value.size()));
     to += value;
 }
-
-// Takes one field after the other off the front. Once a field is missing, all that follow are.
-class FieldReader {
-  public:
-    explicit FieldReader(std::string_view bytes) : rest_(bytes) {}
-
-    [[nodiscard]] std::optional<std::uint8_t> byte() {
-        if (rest_.empty()) return std::nullopt;
-        const auto value = static_cast<std::uint8_t>(rest_[0]);
-        rest_.remove_prefix(1);
-        return value;
-    }
-    [[nodiscard]] std::optional<std::uint32_t> number() {
-        if (rest_.size() < 4) return fail();
-        std::uint32_t value = 0;
-        for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<std::uint8_t>(rest_[i]);
-        rest_.remove_prefix(4);
-        return value;
-    }
-    [[nodiscard]] std::optional<std::string_view> string() {
-        const auto size = number();
-        if (!size || *size > rest_.size()) return fail();
-        const std::string_view value = rest_.substr(0, *size);
-        rest_.remove_prefix(*size);
-        return value;
-    }
-    [[nodiscard]] bool at_end() const { return rest_.empty() && !failed_; }
-
-  private:
-    std::nullopt_t fail() {
-        rest_ = {};
-        failed_ = true;
-        return std::nullopt;
-    }
-
-    std::string_view rest_;
-    bool failed_ = false;
-};
 
 }  // namespace gerve::ssh

@@ -181,9 +181,11 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
-    const auto found = co_await look_up(attempt.user, *attempt.key, attempt.has_signature);
+    const auto found = co_await look_up(attempt);
     if (connection_->ended()) co_return std::nullopt;
-    if (found && !*found) {
+    // Who is told why their certificate does not count has to prove its key first.
+    const std::optional<CertificateRefused> refused = last_lookup_.refused;
+    if (found && !*found && !refused) {
         worker_.metrics.refused_keys.add();
         worker_.metrics.count_attempt(GatewayMetrics::unknown_key);
         refused_ = true;  // authz has written it down
@@ -199,6 +201,10 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
+    if (refused) {
+        refuse_certificate(attempt, *refused);
+        co_return std::nullopt;
+    }
     if (attempt.key->is_security_key() && !(attempt.use && attempt.use->touched())) {
         note_untouched(attempt);
         connection_->refuse_attempt();
@@ -207,22 +213,27 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
     client_.security_key = attempt.use;
     client_.host_key = connection_->host_key();
     LoggedIn login{attempt.user, *attempt.key, std::nullopt};
+    if (attempt.certificate) login.certificate = attempt.certificate->blob();
     if (found) login.found = **found;
     connection_->accept_login();
     co_return login;
 }
 
-asio::awaitable<Result<std::optional<KeyFound>>> ClientConnection::look_up(const std::string& user,
-                                                                           const PublicKey& key,
-                                                                           bool to_log_in) {
-    const bool same = last_lookup_.user == user && last_lookup_.blob == key.blob();
-    const auto lifetime = to_log_in ? proof_lifetime : probe_lifetime;
+asio::awaitable<Result<std::optional<KeyFound>>> ClientConnection::look_up(const AuthAttempt& attempt) {
+    const std::string& blob = attempt.certificate ? attempt.certificate->blob() : attempt.key->blob();
+    const bool same = last_lookup_.user == attempt.user && last_lookup_.blob == blob;
+    const auto lifetime = attempt.has_signature ? proof_lifetime : probe_lifetime;
     if (!same || steady_clock::now() - last_lookup_.at > lifetime) {
-        const KeyRequest question{key, user, false, client_};
         const Stopwatch watch(worker_.metrics.times(WorkerQuestion::key));
-        last_lookup_.result = co_await worker_.authz.ask(question);
-        last_lookup_.user = user;
-        last_lookup_.blob = key.blob();
+        last_lookup_.refused.reset();
+        if (attempt.certificate) {
+            co_await look_up_certificate(attempt);
+        } else {
+            const KeyRequest question{*attempt.key, attempt.user, false, client_};
+            last_lookup_.result = co_await worker_.authz.ask(question);
+        }
+        last_lookup_.user = attempt.user;
+        last_lookup_.blob = blob;
         last_lookup_.at = steady_clock::now();
     }
     co_return last_lookup_.result;

@@ -36,8 +36,10 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     friend class SshFront;
     asio::awaitable<std::optional<LoggedIn>> authenticate(Deadline deadline);
     asio::awaitable<std::optional<LoggedIn>> answer(const ssh::AuthAttempt& attempt);
-    asio::awaitable<Result<std::optional<KeyFound>>> look_up(const std::string& user, const PublicKey& key,
-                                                             bool to_log_in);
+    asio::awaitable<Result<std::optional<KeyFound>>> look_up(const ssh::AuthAttempt& attempt);
+    asio::awaitable<void> look_up_certificate(const ssh::AuthAttempt& attempt);
+    void refuse_certificate(const ssh::AuthAttempt& attempt, const CertificateRefused& refused);
+    asio::awaitable<Result<std::optional<KeyFound>>> look_up_again(bool was_told);
     void note_refused_attempt(const ssh::AuthAttempt& attempt);
     void note_wrong_signature(const ssh::AuthAttempt& attempt);
     void note_untouched(const ssh::AuthAttempt& attempt);

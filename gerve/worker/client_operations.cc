@@ -105,8 +105,7 @@ asio::awaitable<Result<KeyFound>> ClientConnection::principal() {
         co_return pass_on(last_lookup_.result);
     }
     const bool was_told = login_->proof_told && login_->found;
-    const KeyRequest question{login_->key, login_->user, true, client_, was_told};
-    auto found = co_await worker_.authz.ask(question);
+    auto found = co_await look_up_again(was_told);
     if (!found) co_return pass_on(found);
     login_->proof_told = true;
     if (*found) {

@@ -15,7 +15,8 @@ struct LoggedIn {
     std::string user;
     PublicKey key;
     std::optional<KeyFound> found;
-    bool proof_told = false;  // to authz, for the audit trail
+    std::string certificate{};  // its blob, by which the key was certified; empty: it is a key of its own
+    bool proof_told = false;    // to authz, for the audit trail
 };
 
 // Probe and signature of one key cost one lookup.
@@ -23,6 +24,7 @@ struct LastLookup {
     std::string user;
     std::string blob;
     Result<std::optional<KeyFound>> result = std::optional<KeyFound>();
+    std::optional<CertificateRefused> refused{};  // then `result` is nothing
     std::chrono::steady_clock::time_point at{};
 };
 

@@ -57,8 +57,9 @@ SOLE_INCLUDERS = [
 ]
 
 # The model and the policy do no I/O: they include their own kind, and of the rest only what stands here.
-PURE = ("authz/model/*", "authz/policy.*")
+PURE = ("authz/model/*", "authz/policy.*", "authz/certificate_rules.*")
 PURE_INCLUDES = {
+    "authz/base/address.h",
     "authz/base/big_endian.h",
     "authz/base/clock.h",  # for UnixMillis; PURE_FORBIDDEN keeps its functions out
     "authz/base/curve_points.h",
@@ -67,6 +68,8 @@ PURE_INCLUDES = {
     "authz/base/enum_names.h",
     "authz/base/match.h",
     "authz/base/result.h",
+    "authz/base/ssh_fields.h",
+    "authz/base/ssh_signature.h",
     "authz/base/text.h",
     "authz/base/units.h",
     *(f"<{name}>" for name in (
@@ -85,12 +88,12 @@ FORBIDDEN_STRINGS = r'"(?:/bin/|/usr/bin/)?(?:ba|da)?sh"|"sh -c'
 # Whoever can make a Proof can make somebody a principal. Each place that does, and how often.
 PROOF_MINTS: dict[str, dict[str, int]] = {
     "from_sealed_handle": {"authz/service/authorizer.cc": 1},
-    "from_administrator": {"authz/service/explain.cc": 2},
+    "from_administrator": {"authz/service/explain.cc": 3},
 }
 PROOF_HOME = "authz/model/principal.h"
 
 # What differs between kinds of key holders is asked by match(), which a new kind does not get past.
-HOLDER_BY_ELSE = r"\b(?:get_if|holds_alternative|get)<(?:User|DeployKey)>"
+HOLDER_BY_ELSE = r"\b(?:get_if|holds_alternative|get)<(?:User|DeployKey|CertifiedUser)>"
 
 # Turns that a reader of the trade has to read twice, in what users meet: texts of the programs, manuals, documents.
 # The right hand says what is written in their place.

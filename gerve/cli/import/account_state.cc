@@ -10,7 +10,7 @@ namespace {
 std::string why_not_added(const KeyRecord& there, const Login& login) {
     const std::string holder = name_of(there.holder);
     const bool is_own = match(
-        there.holder, [&](const User& user) { return user.login == login; },
+        there.holder, [&](const SomeUser auto& user) { return as_user(user).login == login; },
         [](const DeployKey&) { return false; });
     if (there.revoked) return "the key was revoked in Gerve";
     if (!is_own) return "the key belongs to " + holder + " in Gerve (`gerve key move` changes that)";

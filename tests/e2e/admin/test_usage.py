@@ -21,6 +21,7 @@ GROUPS = {
     "org": "member",
     "key": "add list revoke show move extend",
     "deploy-key": "add list",
+    "ca": "add list show revoke remove",
     "repo": "create list archive disable rename delete fsck size",
     "access": "grant revoke list review of",
     "route": "set get list",

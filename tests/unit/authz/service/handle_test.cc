@@ -14,7 +14,33 @@ const Handle of_repository{
     KnownKey{KeyId{-1}, make_key(2).fingerprint(), DeployKey{RepoId{5}, repo("alice/site"), true}},
     PeerKind::authorized_keys, "", 0};
 
+const CertificateFacts facts{AuthorityId{9},        make_key(3).fingerprint(), AccountId{4},     1ULL << 63,
+                             std::string(255, 'k'), make_key(4).fingerprint(), 1'800'000'000'000};
+const Handle of_certified{
+    KnownKey{
+        KeyId{0}, make_key(1).fingerprint(),
+        CertifiedUser{facts, User{AccountId{3}, login("a234567890123456789012345678901234567890"), true}}},
+    PeerKind::worker, std::string(255, 'b'), 5};
+
 }  // namespace
+
+TEST_CASE("the handle of a certificate says the same when it comes back, and fits the message") {
+    const HandleSeal seal(TicketKey::make());
+    const std::string text = seal.seal(of_certified);
+    CHECK(text.size() <= wire::max_handle);
+    const auto handle = seal.open(text);
+    REQUIRE(handle.has_value());
+    const auto& certified = std::get<CertifiedUser>(handle->key.holder);
+    CHECK(certified.user.id == AccountId{3});
+    CHECK(certified.user.suspended);
+    CHECK(certified.certificate.authority == AuthorityId{9});
+    CHECK(certified.certificate.authority_key == facts.authority_key);
+    CHECK(certified.certificate.organization == AccountId{4});
+    CHECK(certified.certificate.serial == facts.serial);
+    CHECK(certified.certificate.key_id == facts.key_id);
+    CHECK(certified.certificate.certificate == facts.certificate);
+    CHECK(certified.certificate.expires == facts.expires);
+}
 
 TEST_CASE("a handle says the same when it comes back") {
     const HandleSeal seal(TicketKey::make());

@@ -38,7 +38,7 @@ std::size_t index_of(std::string_view name) {
 }  // namespace
 
 TEST_CASE("each kind of peer asks what its row allows, through its own door, and nothing else") {
-    const std::array<Allowed, 23> allowed{{
+    const std::array<Allowed, 24> allowed{{
         {worker, gateway, "key"},           {worker, gateway, "authorize"},
         {worker, gateway, "report"},        {worker, gateway, "ready"},
         {worker, gateway, "proof"},         {worker, gateway, "self"},
@@ -50,7 +50,7 @@ TEST_CASE("each kind of peer asks what its row allows, through its own door, and
         {forced_command, sshd, "live"},     {administrator, gateway, "ready"},
         {administrator, gateway, "change"}, {administrator, gateway, "sessions"},
         {administrator, gateway, "kill"},   {worker, gateway, "push"},
-        {forced_command, sshd, "push"},
+        {forced_command, sshd, "push"},     {worker, gateway, "certificate"},
     }};
     std::size_t found = 0;
     for (const PeerKind kind : {worker, authorized_keys, forced_command, administrator}) {

@@ -125,6 +125,10 @@ inline PushReport sample(std::type_identity<PushReport>) {
             {sample_change(), sample_change()}};
 }
 
+inline CertificateRequest sample(std::type_identity<CertificateRequest>) {
+    return {std::string("\0cert\xff", 6), "git", true, sample_client(), true};
+}
+
 template <class Visit, class... R>
 void each_request(Visit visit, const std::variant<R...>* /*all*/) {
     (visit(sample(std::type_identity<R>())), ...);

@@ -1,0 +1,18 @@
+// Verification of SSH signatures (RFC 4253 section 6.6, RFC 5656 section 3.1.2, RFC 8332, RFC 8709) by
+// OpenSSL.
+#pragma once
+
+#include <string_view>
+
+namespace gerve {
+
+// The algorithm that a signature names; empty: it is malformed.
+[[nodiscard]] std::string_view signature_algorithm_of(std::string_view signature);
+
+// Whether `signature`, in SSH wire format, is one of the key `blob` over `data`. ssh-ed25519,
+// ecdsa-sha2-nistp256/384/521, rsa-sha2-256 and rsa-sha2-512; by any other algorithm, SHA-1 among them,
+// never.
+[[nodiscard]] bool verify_ssh_signature(std::string_view blob, std::string_view signature,
+                                        std::string_view data);
+
+}  // namespace gerve

@@ -1,0 +1,106 @@
+// Authorities of certificates, what is revoked of theirs, and what a login by a certificate asks of both.
+#include "tests/unit/authz/store/registry_site.h"
+
+using namespace gerve;
+using namespace gerve::testing;
+
+namespace {
+
+struct AuthoritySite : RegistrySite {
+    AuthoritySite() { ca = must(registry_.add_authority(login("corp"), make_key(7), {})).id; }
+    std::optional<RevokedBy> revoked(std::uint64_t serial, const std::string& key_id = "id",
+                                     unsigned key = 1) {
+        const CertificateFacts facts{ca,     make_key(7).fingerprint(), {}, serial,
+                                     key_id, make_key(9).fingerprint(), 0};
+        Directory looking = directory();
+        return must(looking.find_revocation(facts, make_key(key).fingerprint()));
+    }
+    AuthorityId ca{};
+};
+
+}  // namespace
+
+TEST_CASE("an authority is found by its key, with what its row says") {
+    AuthoritySite site;
+    const AuthorityOptions options{login("ACME"), IdentityRule::login, "github.com", 3'600'000};
+    const auto added = must(site->add_authority(login("Hub"), make_key(8), options));
+    CHECK(added.options.organization == login("acme"));
+    CHECK(must(site->add_authority(login("hub"), make_key(8), options)).was_there);
+    CHECK_FALSE(site->add_authority(login("hub"), make_key(8), {}).has_value());
+    CHECK_FALSE(site->add_authority(login("other"), make_key(8), options).has_value());
+    CHECK_FALSE(
+        site->add_authority(login("third"), make_key(6), {.organization = login("alice")}).has_value());
+    Directory directory = site.directory();
+    const auto found = must(directory.find_authority(make_key(8).fingerprint()));
+    REQUIRE(found.has_value());
+    CHECK(found->id == added.id);
+    CHECK(found->organization == must(site->show_account(login("acme"))).id);
+    CHECK(found->identity == IdentityRule::login);
+    CHECK(found->host == "github.com");
+    CHECK(found->longest_life == 3'600'000);
+    CHECK_FALSE(found->revoked.has_value());
+    CHECK_FALSE(must(directory.find_authority(make_key(1).fingerprint())).has_value());
+    CHECK(must(site->list_authorities()).size() == 2);
+    CHECK_FALSE(site->remove_account(login("acme")).has_value());
+    must(site->remove_authority(login("hub")));
+    CHECK_FALSE(must(directory.find_authority(make_key(8).fingerprint())).has_value());
+    must(site->remove_account(login("acme")));
+}
+
+TEST_CASE("what is revoked is found by serial, key id, certificate and key") {
+    AuthoritySite site;
+    const std::uint64_t last = ~std::uint64_t{0};
+    CHECK_FALSE(site.revoked(5).has_value());
+    CHECK(must(site->revoke_certificates(
+              login("corp"), {revoke_serials(5, 7), revoke_serials(1ULL << 63, last),
+                              revoke_value(RevokedBy::key_id, "Stolen"),
+                              revoke_value(RevokedBy::key, make_key(3).fingerprint().bytes())})) == 4);
+    CHECK(must(site->revoke_certificates(login("corp"), {revoke_serials(5, 7), revoke_serials(5, 8)})) == 1);
+    CHECK_FALSE(site.revoked(4).has_value());
+    CHECK(site.revoked(5) == RevokedBy::serial);
+    CHECK(site.revoked(8) == RevokedBy::serial);
+    CHECK_FALSE(site.revoked(9).has_value());
+    CHECK_FALSE(site.revoked((1ULL << 63) - 1).has_value());
+    CHECK(site.revoked(1ULL << 63) == RevokedBy::serial);
+    CHECK(site.revoked(last) == RevokedBy::serial);
+    CHECK(site.revoked(1, "Stolen") == RevokedBy::key_id);
+    CHECK_FALSE(site.revoked(1, "stolen").has_value());
+    CHECK(site.revoked(1, "id", 3) == RevokedBy::key);
+    must(site->revoke_certificates(
+        login("corp"), {revoke_value(RevokedBy::certificate, make_key(9).fingerprint().bytes())}));
+    CHECK(site.revoked(1) == RevokedBy::certificate);
+    std::string listed;
+    for (const Revocation& one : must(site->list_revocations(login("corp")))) listed += text_of(one) + " ";
+    CHECK(listed.starts_with("5-7 9223372036854775808-18446744073709551615 Stolen SHA256:"));
+}
+
+TEST_CASE("a certificate that was found before is looked for again by all that may have changed") {
+    AuthoritySite site;
+    Directory directory = site.directory();
+    const auto user = must(directory.find_user(login("ALICE")));
+    REQUIRE(user.has_value());
+    const CertificateFacts facts{site.ca, make_key(7).fingerprint(), {},  42,
+                                 "id",    make_key(9).fingerprint(), 1000};
+    const KnownKey known{KeyId{0}, make_key(1).fingerprint(), CertifiedUser{facts, *user}};
+    const auto again = [&](UnixMillis now) { return must(directory.find_key_again(known, now)).has_value(); };
+    CHECK(again(999));
+    CHECK_FALSE(again(1000));
+    SUBCASE("suspended: still known, and so told") {
+        must(site->suspend_account(login("alice")));
+        CHECK(is_suspended(must(directory.find_key_again(known, 1))->holder));
+    }
+    SUBCASE("revoked") {
+        must(site->revoke_certificates(login("corp"), {revoke_serials(42, 42)}));
+        CHECK_FALSE(again(1));
+    }
+    SUBCASE("the authority revoked") {
+        CHECK(must(site->revoke_authority(login("corp"))) == Outcome::done);
+        CHECK(must(site->revoke_authority(login("corp"))) == Outcome::already);
+        CHECK_FALSE(again(1));
+    }
+    SUBCASE("the authority removed, and added again under another number") {
+        must(site->remove_authority(login("corp")));
+        must(site->add_authority(login("corp"), make_key(7), {}));
+        CHECK_FALSE(again(1));
+    }
+}
