@@ -63,6 +63,7 @@ TEST_CASE("the names and forms of each request are those that other versions kno
         R"({"id":1,"deadline":2,"ask":"anonymous","repo":"Alice/Site","git_protocol":"version=2","request":"00112233445566778899aabbccddeeff","client":{"address":"192.0.2.7","version":"SSH-2.0-OpenSSH_9.2","connection":"c1","door":"git"}})",
         R"({"id":1,"deadline":2,"ask":"refusal","reason":"login-name","text":"a text","login":"root","count":7,"handle":"aGFuZGxl","client":{"address":"192.0.2.7","version":"SSH-2.0-OpenSSH_9.2","connection":"c1","door":"gateway"}})",
         R"({"id":1,"deadline":2,"ask":"push","handle":"aGFuZGxl","request":"00112233445566778899aabbccddeeff","repo":"alice/site","part":2,"changes":["refused unknown settled 0000000000000000000000000000000000000000 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa refs/heads/main\u0000hook declined","refused unknown settled 0000000000000000000000000000000000000000 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa refs/heads/main\u0000hook declined"],"client":{"address":"192.0.2.7","version":"SSH-2.0-OpenSSH_9.2","connection":"c1","door":"gateway"}})",
+        R"({"id":1,"deadline":2,"ask":"certificate","blob":"AGNlcnT/","login":"git","proven":true,"again":true,"client":{"address":"192.0.2.7","version":"SSH-2.0-OpenSSH_9.2","connection":"c1","door":"gateway"}})",
     };
     // clang-format on
     each_request([&](const auto& request) {
