@@ -154,6 +154,7 @@ Polynomial product(const Polynomial& polynomial, const Polynomial& short_one) {
         const std::int32_t before = i == 0 ? 0 : sums[i + degree - 1];
         result[i] = reduced(sums[i] + sums[i + degree] + before);
     }
+    OPENSSL_cleanse(sums.data(), sizeof sums);
     return result;
 }
 
@@ -242,7 +243,8 @@ void encapsulate(std::span<std::uint8_t, ciphertext_size> ciphertext, std::span<
                  std::span<const std::uint8_t, public_key_size> public_key, Random* random, void* context) {
     Polynomial secret = random_short(random, context);
     auto packed = pack_short(secret);
-    const auto rounded = pack_rounded(product(unpack_public_key(public_key), secret));
+    Polynomial unrounded = product(unpack_public_key(public_key), secret);  // tells the secret, by a division
+    const auto rounded = pack_rounded(unrounded);
     std::copy_n(rounded.begin(), rounded_size, ciphertext.begin());
     Hash of_secret = hash(short_polynomial, packed);
     const Hash confirm = hash(confirmation, of_secret, hash(public_key_itself, public_key));
@@ -250,6 +252,7 @@ void encapsulate(std::span<std::uint8_t, ciphertext_size> ciphertext, std::span<
     Hash chosen = hash(session_key, of_secret, ciphertext);
     std::copy(chosen.begin(), chosen.end(), key.begin());
     OPENSSL_cleanse(secret.data(), sizeof secret);
+    OPENSSL_cleanse(unrounded.data(), sizeof unrounded);
     OPENSSL_cleanse(packed.data(), packed.size());
     OPENSSL_cleanse(of_secret.data(), of_secret.size());
     OPENSSL_cleanse(chosen.data(), chosen.size());

@@ -4,6 +4,7 @@
 
 #include "gerve/ssh/packet_fields.h"
 
+using namespace gerve;
 using namespace gerve::ssh;
 
 TEST_CASE("a list without a common algorithm is named, with what the server offers") {
