@@ -18,6 +18,7 @@
 #include "authz/model/own_query.h"
 #include "authz/model/route.h"
 #include "authz/os/unix_socket.h"
+#include "authz/ssh_algorithms.h"
 #include "authz/store/mysql/mysql_uri.h"
 
 namespace gerve {
@@ -129,8 +130,8 @@ class ConfigReader {
         ssh.rekey_bytes =
             table.number("rekey_bytes", ssh.rekey_bytes, 0, std::numeric_limits<std::int64_t>::max());
         ssh.notice_file = table.path("notice_file");
-        ssh.ciphers = algorithms(table, "ciphers");
-        ssh.key_exchanges = algorithms(table, "key_exchanges");
+        ssh.ciphers = read_algorithms(table, "ciphers", known_ciphers());
+        ssh.key_exchanges = read_algorithms(table, "key_exchanges", known_key_exchanges());
     }
 
     void read_directory(TomlTable table) {
@@ -243,12 +244,6 @@ class ConfigReader {
             if (is_plain_name(names[i], longest, characters)) continue;
             table.complain(key, i, "contains \"" + printable(names[i], 80) + "\", which is not a valid name");
         }
-    }
-
-    static std::vector<std::string> algorithms(TomlTable& table, std::string_view key) {
-        std::vector<std::string> names = table.texts(key);
-        expect_names(table, key, names, 64, std::string(name_characters) + "@");
-        return names;
     }
 
     static std::string user_name(TomlTable& table, std::string_view key) {
