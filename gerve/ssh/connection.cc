@@ -254,7 +254,7 @@ ssh_channel_struct* Connection::accept_channel() {
 
 asio::awaitable<std::shared_ptr<Channel>> Connection::next_request(Deadline deadline) {
     std::shared_ptr<Channel> channel;
-    while (requests_.empty() && !ended()) {
+    while (requests_.empty() && !ended() && host_keys_learned_.empty()) {
         const bool in_time = co_await news_.wait(deadline);
         if (!in_time) co_return channel;
     }

@@ -83,8 +83,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     void show_banner(const std::string& text);
     [[nodiscard]] std::chrono::nanoseconds cpu_before_login() const { return cpu_before_login_; }
 
-    // The next channel on which the client asked to run something. Nothing when the connection has ended or
-    // the deadline has come.
+    // The next channel on which the client asked to run something. Nothing when the connection has ended, the
+    // deadline has come, or there are learned host keys to take.
     asio::awaitable<std::shared_ptr<Channel>> next_request(Deadline deadline);
 
     [[nodiscard]] std::string client_version() const;  // untrusted, without "SSH-2.0-"
@@ -212,6 +212,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     bool service_asked_ = false;
     bool service_pending_ = false;  // asked for, and not answered
     bool banner_shown_ = false;
+    bool host_keys_announced_ = false;
     bool proofs_given_ = false;  // of host keys
     bool keys_agreed_ = false;
     bool client_left_ = false;  // it said so

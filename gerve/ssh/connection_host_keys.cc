@@ -8,7 +8,9 @@
 #include "gerve/ssh/packet_fields.h"
 
 // A function of libssh that its headers do not declare.
-extern "C" int ssh_global_request(ssh_session session, const char* request, ssh_buffer content, int reply);
+extern "C" {
+int ssh_global_request(ssh_session session, const char* request, ssh_buffer content, int reply);
+}
 
 namespace gerve::ssh {
 
@@ -28,6 +30,7 @@ void Connection::note_key_exchange(std::uint8_t type, std::string_view payload) 
 
 // OpenSSH's client asks at once to have those proven that it does not know.
 void Connection::announce_host_keys() {
+    host_keys_announced_ = true;
     const std::string keys = list_of_strings(identity_->host_keys());
     ssh_buffer content = ssh_buffer_new();
     if (content == nullptr) return;
@@ -37,10 +40,11 @@ void Connection::announce_host_keys() {
 }
 
 // libssh answers a request that it does not know with SSH_MSG_REQUEST_FAILURE, and the seam puts the proofs
-// there. A client learns all it can by one request: further ones would only cost signatures.
+// there. A client learns all it can by one request: further ones would only cost signatures. Clients that
+// have proven nothing get no signature, even if they are let in to be told something.
 void Connection::take_global_request(std::string_view payload) {
     const auto wanted = parse_proof_request(payload);
-    if (!wanted || proofs_given_ || session_id_.empty()) return;
+    if (!wanted || !host_keys_announced_ || proofs_given_ || session_id_.empty()) return;
     proofs_given_ = true;
     std::vector<std::string> proofs;
     std::vector<std::string> proven;
@@ -52,6 +56,7 @@ void Connection::take_global_request(std::string_view payload) {
     }
     seam_.answer_request(list_of_strings(proofs));
     host_keys_learned_ = std::move(proven);
+    news_.notify();
 }
 
 std::vector<std::string> Connection::take_learned_host_keys() {

@@ -77,8 +77,11 @@ asio::awaitable<void> ClientConnection::run(UnauthenticatedLimit::Place place) {
         const bool was_known = is_known();
         const Deadline deadline = was_known ? steady_clock::now() + patience() : login_deadline_;
         auto channel = co_await connection_->next_request(deadline);
+        const bool learned = tell_learned();
         if (channel != nullptr) {
             asio::co_spawn(worker_.loop, serve(std::move(channel)), asio::detached);
+        } else if (learned && !connection_->ended()) {
+            continue;
         } else if (owes_proof()) {
             tell_proof();
         } else if (was_known && !connection_->ended() && !connection_->open_channels()) {
@@ -86,6 +89,7 @@ asio::awaitable<void> ClientConnection::run(UnauthenticatedLimit::Place place) {
         }
         if (!was_known && steady_clock::now() >= deadline) co_await end_unless_known();
     }
+    (void)tell_learned();
 }
 
 std::chrono::milliseconds ClientConnection::patience() const {

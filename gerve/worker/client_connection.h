@@ -60,6 +60,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     [[nodiscard]] bool owes_proof() const { return login_->found && !login_->proof_told; }
     void tell_proof();
     void tell_end(const SessionReport& report);
+    bool tell_learned();  // whether the client had host keys proven since the last call
     asio::awaitable<void> tell_limit(std::shared_ptr<ssh::Channel> channel);
     asio::awaitable<void> tell_ended(std::shared_ptr<ssh::Channel> channel);
     void enter_live();
@@ -81,6 +82,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     bool refused_ = false;     // an attempt, and that is written down
     bool asked_none_ = false;  // by the method "none", with which clients begin
     LastLookup last_lookup_;
+    std::vector<std::string> host_keys_learned_;  // and not reported yet
 };
 
 // Serves an SSH connection from its first byte to its last. `peer` is the client, or a balancer that names

@@ -59,7 +59,6 @@ asio::awaitable<void> ClientConnection::serve(std::shared_ptr<Channel> channel) 
     const GitWish wish{*channel->command(), channel->git_protocol()};
     co_await serve_git(front, wish, worker_.notice, worker_.file_servers, worker_.scratch, report);
     channel->finish(report.exit);
-    report.host_keys_learned = connection_->take_learned_host_keys();
     report.bytes_in = channel->bytes_in();
     report.bytes_out = channel->bytes_out();
     report.duration_ms = static_cast<std::uint64_t>(
@@ -90,6 +89,23 @@ void ClientConnection::tell_end(const SessionReport& report) {
     log_session(*login_, report);
     worker_.metrics.count_operation(report);
     if (!report.handle.empty()) worker_.authz.report(report);
+}
+
+// At once, or when it is known whose key logged in. It is no operation, so that clients that ask for none, or
+// whose operation never ends, are recorded as well: `gerve host-key drop` relies on it.
+bool ClientConnection::tell_learned() {
+    auto learned = connection_->take_learned_host_keys();
+    const bool news = !learned.empty();
+    if (news) host_keys_learned_ = std::move(learned);
+    if (host_keys_learned_.empty() || !login_->found) return news;
+    SessionReport report{.handle = login_->found->handle,
+                         .request = RequestId::make(),
+                         .client = client_,
+                         .service = "host-keys"};
+    report.ended = OperationEnd::exit;
+    report.host_keys_learned = std::exchange(host_keys_learned_, {});
+    worker_.authz.report(std::move(report));
+    return news;
 }
 
 void ClientConnection::tell_proof() {

@@ -6,7 +6,7 @@ import pytest
 
 from harness.counted import with_metrics
 from harness.processes import wait_until
-from harness.rawssh import RawClient
+from harness.rawssh import GLOBAL_REQUEST, REQUEST_FAILURE, USERAUTH_REQUEST, USERAUTH_SUCCESS, RawClient
 
 CONFIG = """\
 state = "{{state}}"
@@ -48,6 +48,17 @@ def test_whoever_comes_reads_the_text(site, alice, project):
     alice.clone(project)
     site.stranger().ssh("anything at all", exit=255, stdout="")
     assert site.metrics.value("gerve_logins_total", result="maintenance") == 6
+
+
+def test_whoever_is_let_in_to_be_told_has_no_host_key_proven(site, door):
+    """A signature costs time, and nobody has proven anything here."""
+    turn(site, "on", TEXT)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        raw.send(USERAUTH_REQUEST, "git", "ssh-connection", "none")
+        assert raw.receive_number() == USERAUTH_SUCCESS
+        raw.send(GLOBAL_REQUEST, "hostkeys-prove-00@openssh.com", True, raw.get_remote_server_key().asbytes())
+        assert raw.receive_number() == REQUEST_FAILURE
 
 
 def test_status(site):

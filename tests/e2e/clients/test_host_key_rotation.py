@@ -8,6 +8,7 @@ import paramiko
 import pytest
 from paramiko.message import Message
 
+from harness.audit import events
 from harness.keys import fingerprint_of, make_key
 from harness.plainssh import string
 from harness.processes import wait_until
@@ -114,6 +115,19 @@ def test_nothing_is_announced_before_the_login(door):
         raw.send(GLOBAL_REQUEST, PROVE, True, b"")
         got = raw.receive(3)
         assert isinstance(got, str) or got[0] not in (GLOBAL_REQUEST, REQUEST_SUCCESS)
+
+
+def test_what_was_proven_is_recorded_without_an_operation(site, alice):
+    keys = _keys(site)
+    with RawClient(site.door()) as raw:
+        raw.log_in(alice.key)
+        assert len(_ask(raw, *keys.values())) == len(keys)
+        found = lambda: [event for event in events(site, "--event", "session", "--user", alice.login)
+                         if event["service"] == "host-keys"]
+        [event] = wait_until(found, "the event, while the connection is still there")
+        assert event["host_keys_learned"] == list(keys) and event["fingerprint"] == alice.key.fingerprint
+        raw.whoami()
+    assert len(found()) == 1
 
 
 # ---- publication

@@ -35,7 +35,7 @@ TEST_CASE("a plain disconnect is one packet of RFC 4253") {
     for (const std::size_t size : {0U, 1U, 7U, 8U, 100U}) {
         const std::string packet = plain_disconnect(std::string(size, 't'));
         CHECK(packet.size() % 8 == 0);
-        FieldReader fields(packet);
+        gerve::FieldReader fields(packet);
         CHECK(fields.number() == packet.size() - 4);
         const auto padding = fields.byte();
         CHECK(*padding >= 4);
