@@ -103,13 +103,11 @@ int make(Site& site, HostKeyType type) {
     return 0;
 }
 
-int announce(Site& site, HostKeyType type) {
+int announce(Site& site, HostKeyType type, bool force) {
     const Config& config = site.config();
     refuse_if_listed(config,
                      "the first of a type serves, and those behind it are announced after a reload (SIGHUP)");
-    if (const auto done = announce_host_key(config.state, type); !done)
-        throw Stop{refused_status, explanation_of(done.error()) + "; make one: gerve host-key new " +
-                                       std::string(name_of(type))};
+    need(announce_host_key(config.state, type, force));
     const PublicKey key = need(read_host_key(host_key_file(config.state, type, HostKeyRole::announced)));
     std::printf(
         "%s is announced after a reload (SIGHUP) or a restart: clients that update their known_hosts learn "
@@ -140,8 +138,11 @@ const HostKey* find_host_key(const std::vector<HostKey>& keys, HostKeyType type,
 void print_readiness(const HostKeyReadiness& readiness, const HostKey& serving, const HostKey& next) {
     std::printf("serving:   %s %s\nannounced: %s %s\n", serving.key.fingerprint().text().c_str(),
                 shown(serving.file).c_str(), next.key.fingerprint().text().c_str(), shown(next.file).c_str());
-    std::printf("%zu keys logged in; %zu of them by another host key, %zu have learned the announced one.\n",
-                readiness.keys, readiness.elsewhere, readiness.prepared);
+    std::printf(
+        "%zu keys logged in; %zu of them rely on host keys that stay, %zu of the others have learned the "
+        "announced one.\n",
+        readiness.keys, readiness.elsewhere, readiness.prepared);
+    if (!readiness.unknown.empty()) std::printf("This is not all: %s.\n", readiness.unknown.c_str());
     if (readiness.unprepared.empty()) return;
     std::printf("\nThese would be warned of a changed host key:\n");
     Table table({"LAST LOGIN (UTC)", "WHO", "KEY", "ADDRESS", "CLIENT"});
@@ -166,7 +167,30 @@ void print_readiness_json(const HostKeyReadiness& readiness, const HostKey& serv
                 {"keys", readiness.keys},
                 {"elsewhere", readiness.elsewhere},
                 {"prepared", readiness.prepared},
+                {"complete", readiness.unknown.empty()},
                 {"unprepared", std::move(unprepared)}});
+}
+
+// Stops unless nobody would be warned, as far as the events tell.
+void refuse_unless_ready(const HostKeyReadiness& readiness) {
+    const std::string remedy = "publish the announced key (gerve host-key print HOST) and use --force";
+    if (!readiness.unprepared.empty()) {
+        throw Stop{refused_status,
+                   "nothing was changed: clients of these keys would be warned of a changed host key. Wait "
+                   "until they have logged in, or " +
+                       remedy};
+    }
+    if (!readiness.unknown.empty())
+        throw Stop{refused_status, "nothing was changed: " + readiness.unknown + "; or " + remedy};
+}
+
+// The keys of other types that serve.
+std::vector<Fingerprint> keys_beside(const std::vector<HostKey>& keys, const HostKey& serving) {
+    std::vector<Fingerprint> staying;
+    for (const HostKey& one : keys) {
+        if (one.role == HostKeyRole::serving && &one != &serving) staying.push_back(one.key.fingerprint());
+    }
+    return staying;
 }
 
 int drop(Site& site, const DropValues& values) {
@@ -185,18 +209,12 @@ int drop(Site& site, const DropValues& values) {
     }
     const UnixMillis since = values.since ? *values.since : need(parse_past(usual_window, unix_now()));
     if (!values.force || values.dry_run) {
-        const auto readiness =
-            judge_readiness(site, serving->key.fingerprint(), next->key.fingerprint(), since);
+        const auto readiness = judge_readiness(site, serving->key.fingerprint(), next->key.fingerprint(),
+                                               keys_beside(keys, *serving), since);
         values.json ? print_readiness_json(readiness, *serving, *next)
                     : print_readiness(readiness, *serving, *next);
         std::fflush(stdout);
-        if (!readiness.unprepared.empty() && !values.dry_run) {
-            throw Stop{
-                refused_status,
-                "nothing was changed: clients of these keys would be warned of a changed host key. Wait "
-                "until they have logged in, or publish the announced key (gerve host-key print HOST) and "
-                "use --force"};
-        }
+        if (!values.dry_run) refuse_unless_ready(readiness);
     }
     if (values.dry_run) return 0;
     if (is_listed(config)) {
@@ -204,7 +222,7 @@ int drop(Site& site, const DropValues& values) {
                     shown(serving->file).c_str(), shown(config.file).c_str());
         return 0;
     }
-    need(drop_host_key(config.state, type));
+    need(drop_host_key(config.state, type, serving->key.fingerprint(), next->key.fingerprint()));
     if (type == HostKeyType::ed25519) need(make_spare_host_key(config.state));
     std::printf("%s serves after a reload (SIGHUP) or a restart. The former key is in %s.\n",
                 next->key.fingerprint().text().c_str(),
@@ -297,6 +315,7 @@ void declare_host_keys(Command& root) {
     struct Values {
         std::optional<HostKeyType> made;
         std::optional<HostKeyType> announced;
+        bool force = false;
     };
     const auto values = std::make_shared<Values>();
     host_key
@@ -305,8 +324,9 @@ void declare_host_keys(Command& root) {
         .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->made, parse_host_key_type));
     host_key
         .change("announce", "Announce the host key that was created to clients.",
-                [values](Site& site) { return announce(site, *values->announced); })
-        .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->announced, parse_host_key_type));
+                [values](Site& site) { return announce(site, *values->announced, values->force); })
+        .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->announced, parse_host_key_type))
+        .flag("--force", "Do it in place of a key that is announced already", values->force);
     declare_drop(host_key);
     declare_print(host_key);
     host_key.examples({"gerve host-key list", "gerve host-key print git.example.org >>known_hosts",

@@ -1,6 +1,8 @@
 #include "gerve/ssh/host_keys.h"
 
+#include <fcntl.h>
 #include <libssh/libssh.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 #include <memory>
 
 #include "authz/base/fd.h"
+#include "authz/base/key_file.h"
 #include "authz/base/presence.h"
 #include "authz/base/text.h"
 
@@ -49,7 +52,16 @@ const Kind& kind_of(HostKeyType type) {
     return *std::find_if(kinds.begin(), kinds.end(), [&](const Kind& kind) { return kind.type == type; });
 }
 
-Result<void> make_key_file(const std::string& path, ssh_keytypes_e type, int bits) {
+// A command of root's must not leave a key that the gateway cannot read.
+Result<void> give_to_gateway(const std::string& path, mode_t mode) {
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file || ::fchmod(file.get(), mode) != 0) return internal_error(errno_text("cannot make " + path));
+    give_to_owner_of_directory(file.get(), path);
+    return {};
+}
+
+// The private half last: what is there with it is then complete.
+Result<void> make_host_key_file(const std::string& path, ssh_keytypes_e type, int bits) {
     ssh_key generated = nullptr;
     if (ssh_pki_generate(type, bits, &generated) != SSH_OK) return internal_error("cannot generate " + path);
     const Key key(generated);
@@ -62,25 +74,44 @@ Result<void> make_key_file(const std::string& path, ssh_keytypes_e type, int bit
     }
     const auto line = public_line(key.get());
     if (!line) return pass_on(line);
-    if (::chmod(temporary.c_str(), 0600) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    if (auto given = give_to_gateway(temporary, 0600); !given) return given;
+    const std::string public_file = path + ".pub";
+    if (auto written = write_file(public_file, *line + " gerve\n", 0644); !written) return written;
+    if (auto given = give_to_gateway(public_file, 0644); !given) return given;
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
         return internal_error(errno_text("cannot make " + path));
-    }
-    return write_file(path + ".pub", *line + " gerve\n", 0644);
-}
-
-Result<void> need_file(const std::string& file) {
-    const auto there = is_there(file);
-    if (!there) return pass_on(there);
-    return *there ? Result<void>{} : client_error("there is no " + file);
-}
-
-// The private half last: what is there with it is then complete.
-Result<void> move_key(const std::string& from, const std::string& to) {
-    for (const char* part : {".pub", ""}) {
-        if (::rename((from + part).c_str(), (to + part).c_str()) != 0 && errno != ENOENT)
-            return internal_error(errno_text("cannot move " + from + part + " to " + to + part));
-    }
     return {};
+}
+
+// Held by whoever changes the keys of a state directory while it serves; waits for another process.
+Result<Fd> lock_host_keys(const std::string& directory) {
+    const std::string path = directory + "/ssh_host_keys.lock";
+    Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) return internal_error(errno_text("cannot open " + path));
+    give_to_owner_of_directory(file.get(), path);
+    while (::flock(file.get(), LOCK_EX) != 0) {
+        if (errno != EINTR) return internal_error(errno_text("cannot lock " + path));
+    }
+    return file;
+}
+
+// Without a public half the one that is at `to` is another key's. The private half last, as above.
+Result<void> move_key(const std::string& from, const std::string& to) {
+    const std::string public_half = to + ".pub";
+    if (::rename((from + ".pub").c_str(), public_half.c_str()) != 0 &&
+        (errno != ENOENT || (::unlink(public_half.c_str()) != 0 && errno != ENOENT)))
+        return internal_error(errno_text("cannot move " + from + ".pub to " + public_half));
+    if (::rename(from.c_str(), to.c_str()) != 0)
+        return internal_error(errno_text("cannot move " + from + " to " + to));
+    return {};
+}
+
+Result<void> need_key(const std::string& file, const Fingerprint& judged) {
+    const auto key = read_host_key(file);
+    if (!key) return pass_on(key);
+    if (key->fingerprint() == judged) return {};
+    return client_error(file +
+                        " is another key by now: nothing was changed; look again: gerve host-key list");
 }
 
 }  // namespace
@@ -122,9 +153,11 @@ Result<std::vector<std::string>> find_host_keys(const std::string& directory) {
 
 Result<void> make_spare_host_key(const std::string& directory) {
     const std::string file = host_key_file(directory, HostKeyType::ed25519, HostKeyRole::announced);
+    const auto lock = lock_host_keys(directory);
+    if (!lock) return pass_on(lock);
     const auto there = is_there(file);
     if (!there) return pass_on(there);
-    return *there ? Result<void>{} : make_key_file(file, SSH_KEYTYPE_ED25519, 0);
+    return *there ? Result<void>{} : make_host_key_file(file, SSH_KEYTYPE_ED25519, 0);
 }
 
 Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
@@ -144,7 +177,7 @@ Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
                 " is missing, and clients know this server by it: restore it from a backup; "
                 "or remove " +
                 made_before + " to have new keys made: every client will then show a warning");
-        if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
+        if (auto made = make_host_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
     }
     if (!*was_made) {
         auto noted = write_file(made_before, "Host keys were made here. See gerve(1), FILES.\n", 0600);
@@ -156,27 +189,49 @@ Result<std::vector<std::string>> make_host_keys(const std::string& directory) {
 Result<std::string> make_host_key(const std::string& directory, HostKeyType type, HostKeyRole role) {
     const Kind& kind = kind_of(type);
     std::string file = host_key_file(directory, type, role);
+    const auto lock = lock_host_keys(directory);
+    if (!lock) return pass_on(lock);
     const auto there = is_there(file);
     if (!there) return pass_on(there);
     if (*there) return client_error(file + " already exists");
-    if (auto made = make_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
+    if (auto made = make_host_key_file(file, kind.libssh, kind.bits); !made) return pass_on(made);
     return file;
 }
 
-Result<void> announce_host_key(const std::string& directory, HostKeyType type) {
+Result<void> announce_host_key(const std::string& directory, HostKeyType type, bool replace) {
     const std::string made = host_key_file(directory, type, HostKeyRole::made);
-    if (const auto there = need_file(made); !there) return there;
-    return move_key(made, host_key_file(directory, type, HostKeyRole::announced));
+    const std::string announced = host_key_file(directory, type, HostKeyRole::announced);
+    const auto lock = lock_host_keys(directory);
+    if (!lock) return pass_on(lock);
+    const auto there = is_there(made);
+    if (!there) return pass_on(there);
+    if (!*there)
+        return client_error("there is no " + made + "; make one: gerve host-key new " +
+                            std::string(name_of(type)));
+    const auto known = is_there(announced);
+    if (!known) return pass_on(known);
+    if (*known && !replace)
+        return client_error(
+            announced +
+            " is announced, and clients have perhaps learned it: use it first (gerve host-key "
+            "drop " +
+            std::string(name_of(type)) + "), or replace it with --force");
+    return move_key(made, announced);
 }
 
-Result<void> drop_host_key(const std::string& directory, HostKeyType type) {
+Result<void> drop_host_key(const std::string& directory, HostKeyType type, const Fingerprint& judged_serving,
+                           const Fingerprint& judged_next) {
     const std::string next = host_key_file(directory, type, HostKeyRole::announced);
     const std::string serving = host_key_file(directory, type);
     const std::string dropped = host_key_file(directory, type, HostKeyRole::dropped);
-    if (const auto there = need_file(next); !there) return there;
-    for (const char* part : {"", ".pub"}) {
+    const auto lock = lock_host_keys(directory);
+    if (!lock) return pass_on(lock);
+    if (auto same = need_key(serving, judged_serving); !same) return same;
+    if (auto same = need_key(next, judged_next); !same) return same;
+    for (const std::string part : {"", ".pub"}) {
         ::unlink((dropped + part).c_str());
-        if (::link((serving + part).c_str(), (dropped + part).c_str()) != 0 && errno != ENOENT)
+        if (::link((serving + part).c_str(), (dropped + part).c_str()) != 0 &&
+            (errno != ENOENT || part.empty()))
             return internal_error(errno_text("cannot keep " + serving + part + " as " + dropped + part));
     }
     return move_key(next, serving);

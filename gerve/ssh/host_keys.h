@@ -45,13 +45,14 @@ enum class HostKeyRole {
 [[nodiscard]] Result<std::string> make_host_key(const std::string& directory, HostKeyType type,
                                                 HostKeyRole role);
 
-// The key that was made is announced from now on, in place of one that may have been. Error: client, when
-// there is none.
-[[nodiscard]] Result<void> announce_host_key(const std::string& directory, HostKeyType type);
+// The key that was made is announced from now on. Errors: client, when there is none, or when one is
+// announced already and is not to be replaced; with the remedy.
+[[nodiscard]] Result<void> announce_host_key(const std::string& directory, HostKeyType type, bool replace);
 
 // The announced key serves from now on, and the one that served is kept aside; at no moment does none serve.
-// Error: client, when none is announced.
-[[nodiscard]] Result<void> drop_host_key(const std::string& directory, HostKeyType type);
+// `judged_…`: the two as the caller knows them. Error: client, when the files have other keys by now.
+[[nodiscard]] Result<void> drop_host_key(const std::string& directory, HostKeyType type,
+                                         const Fingerprint& judged_serving, const Fingerprint& judged_next);
 
 // The public half of the host key in `file`. Error: internal, naming the file and the remedy.
 [[nodiscard]] Result<PublicKey> read_host_key(const std::string& file);

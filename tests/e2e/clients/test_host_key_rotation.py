@@ -2,6 +2,7 @@
 place of others only when nobody is surprised."""
 
 import base64
+import sqlite3
 import subprocess
 
 import paramiko
@@ -12,6 +13,7 @@ from harness.audit import events
 from harness.keys import fingerprint_of, make_key
 from harness.plainssh import string
 from harness.processes import wait_until
+from harness.programs import program
 from harness.rawssh import GLOBAL_REQUEST, REQUEST_FAILURE, REQUEST_SUCCESS, RawClient
 
 PROVE = "hostkeys-prove-00@openssh.com"
@@ -168,6 +170,10 @@ class Machine:
                                               "-o", "HostKeyAlgorithms=ssh-ed25519")
         return client.git("ls-remote", repository.url, **expected)
 
+    def shows_greeting(self, algorithm: str) -> None:
+        self.person.ssh(*self.options, "-o", "StrictHostKeyChecking=accept-new", "-o", f"HostKeyAlgorithms={algorithm}",
+                        exit=1)
+
     def knows(self) -> set[str]:
         return {fingerprint_of(base64.b64decode(line.split()[2])) for line in self.known_hosts.read_text().splitlines()}
 
@@ -201,6 +207,8 @@ def test_a_rotation_that_surprises_nobody(private_site):
     later.fetches(repository)
     wait_until(lambda: _readiness(site)["unprepared"] == [], "bob has learned the announced key")
     site.gerve("host-key", "drop", "ed25519", says=spare)
+    again = site.gerve("host-key", "drop", "ed25519", exit=1, says="would be warned")  # nobody knows the new spare key
+    assert alice.login in again.stdout and bob.login in again.stdout
     site.gateway.hang_up()
     wait_until(lambda: any(spare == fingerprint_of(base64.b64decode(key.split()[1])) for key in site.door().host_keys),
                "the announced key serves")
@@ -221,6 +229,12 @@ def _dropped(site) -> list[str]:
 def test_a_key_that_was_made_is_announced_by_a_command(private_site):
     site = private_site
     site.gerve("host-key", "announce", "rsa", exit=1, says="gerve host-key new rsa")
+    site.gerve("host-key", "new", "ed25519")
+    [spare] = _keys(site, "announced")
+    site.gerve("host-key", "announce", "ed25519", exit=1, says="have perhaps learned it")
+    assert set(_keys(site, "announced")) == {spare}
+    site.gerve("host-key", "announce", "ed25519", "--force")
+    assert set(_keys(site, "announced")) != {spare}
     site.gerve("host-key", "drop", "rsa", exit=1, says="no rsa key is announced")
     made = site.gerve("host-key", "new", "rsa", says="gerve host-key announce rsa").stdout.split()[3]
     assert made not in _keys(site)
@@ -236,6 +250,23 @@ def test_a_key_that_was_made_is_announced_by_a_command(private_site):
     wait_until(is_announced, "the key is announced")
     site.gerve("host-key", "drop", "rsa", "--force")
     assert made in _keys(site, "serving")
+
+
+def test_a_table_that_cannot_tell_refuses_a_drop(private_sites):
+    site = private_sites()
+    site.gerve("host-key", "drop", "ed25519", exit=1, says="nobody logged in")
+    assert _readiness(site)["complete"] is False
+    alice = site.person("alice")
+    Machine(alice, "alice", learns=False).shows_greeting("rsa-sha2-512")
+    told = wait_until(lambda: (found := _readiness(site))["keys"] == 1 and found, "the login in the table")
+    assert (told["elsewhere"], told["complete"]) == (1, True)
+    with sqlite3.connect(site.state / "gerve.db", timeout=10) as database:
+        database.execute("DELETE FROM audit_events WHERE seq = 1")
+    site.gerve("host-key", "drop", "ed25519", exit=1, says="events of that time are missing")
+    without = site.directory / "without-table.toml"
+    without.write_text(f'state = "{site.state}"\n[audit]\ntable = false\n')
+    site.admin.run(program("gerve"), "-c", without, "host-key", "drop", "ed25519", exit=1, says="audit.table")
+    site.gerve("host-key", "drop", "ed25519", "--force")
 
 
 def test_of_listed_keys_the_first_of_a_type_serves_and_the_rest_is_announced(private_sites, tmp_path):

@@ -32,25 +32,53 @@ std::vector<std::string> unprepared(const HostKeyReadiness& readiness) {
 
 }  // namespace
 
-TEST_CASE("whoever relies on the serving key and has not learned the next one would be warned") {
+TEST_CASE(
+    "whoever relies on a host key that does not stay and has not learned the next one would be warned") {
     const auto readiness = judge_readiness(
         {proof("learned", serving.text()), proof("not", serving.text()),
          proof("learned-another", serving.text()), proof("elsewhere", other.text()), proof("of-old", ""),
-         proof("of-old-but-learned", "")},
+         proof("of-old-but-learned", ""), proof("ahead", next.text())},
         {session("learned", {other.text(), next.text()}), session("learned-another", {other.text()}),
          session("of-old-but-learned", {next.text()})},
-        serving, next);
-    CHECK(readiness.keys == 6);
-    CHECK(readiness.elsewhere == 1);
+        serving, next, {other});
+    CHECK(readiness.keys == 7);
+    CHECK(readiness.elsewhere == 2);
     CHECK(readiness.prepared == 2);
-    CHECK(unprepared(readiness) == std::vector<std::string>{"not", "learned-another", "of-old"});
+    CHECK(unprepared(readiness) == std::vector<std::string>{"learned-another", "not", "of-old"});
+}
+
+TEST_CASE("whoever last accepted an earlier key of the type would be warned unless the next one is learned") {
+    const Fingerprint dropped = Fingerprint::of_blob("dropped");
+    const auto readiness =
+        judge_readiness({proof("behind", dropped.text()), proof("prepared", dropped.text())},
+                        {session("prepared", {next.text()})}, serving, next, {other});
+    CHECK(readiness.elsewhere == 0);
+    CHECK(readiness.prepared == 1);
+    CHECK(unprepared(readiness) == std::vector<std::string>{"behind"});
+}
+
+TEST_CASE("of the machines that share a key one that relies on the serving host key counts") {
+    const std::vector<std::string> proofs{proof("shared", serving.text()),
+                                          proof("shared", "of-old"),
+                                          proof("shared", other.text()),
+                                          proof("updated", ""),
+                                          proof("updated", other.text()),
+                                          proof("moved", "of-old"),
+                                          proof("moved", other.text()),
+                                          proof("back", other.text()),
+                                          proof("back", "")};
+    const auto readiness = judge_readiness(proofs, {}, serving, next, {other});
+    CHECK(readiness.keys == 4);
+    CHECK(readiness.elsewhere == 2);
+    CHECK(unprepared(readiness) == std::vector<std::string>{"back", "shared"});
+    CHECK(readiness.unprepared.back()["host_key"] == serving.text());
 }
 
 TEST_CASE("a key that nobody knows counts for nothing, and one with two events once") {
     const std::string unknown = R"({"event":"proven","fingerprint":"x","host_key":"y"})";
     const auto readiness =
         judge_readiness({unknown, proof("a", serving.text()), proof("a", serving.text()), "{"},
-                        {"[]", "nonsense"}, serving, next);
+                        {"[]", "nonsense"}, serving, next, {other});
     CHECK(readiness.keys == 1);
     CHECK(unprepared(readiness) == std::vector<std::string>{"a"});
 }
