@@ -30,8 +30,9 @@ std::vector<CheckLine> compare_gateways(const std::vector<std::string>& last_pro
     }
     if (lines.empty())
         lines.push_back(good_line(what, std::to_string(alike) +
-                                            " used in the last 24 hours, all with host keys "
-                                            "that are listed here"));
+                                            " used in the last 24 hours, each with a host key that is "
+                                            "listed here at its last login; which keys they announce is "
+                                            "not compared"));
     return lines;
 }
 

@@ -1,5 +1,6 @@
 """Which key exchanges are offered, that each of them carries a login, and that a current OpenSSH does not warn."""
 
+import base64
 import functools
 import json
 import os
@@ -11,8 +12,10 @@ from paramiko import Message
 
 from harness.keys import Key, sign
 from harness.messages import greeting
+from harness.plainssh import string
 from harness.programs import program
 from harness.rawssh import CUT, USERAUTH_FAILURE, USERAUTH_REQUEST, USERAUTH_SUCCESS, RawClient, encode
+from harness.security_key import ED25519, PRESENT, SoftKey
 
 POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"]
 OTHERS = ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
@@ -165,23 +168,37 @@ def raw(door):
         yield client
 
 
+def bound_request(key: Key | SoftKey, host_key: bytes) -> Message:
+    """Without the signature."""
+    method = "publickey-hostbound-v00@openssh.com"
+    return encode(USERAUTH_REQUEST, "git", "ssh-connection", method, True, key.algorithm, key.blob, host_key)
+
+
 def prove_bound(raw: RawClient, key: Key, named: bytes, signed: bytes | None = None):
     """Sends a request with a signature that names a host key; `signed` is the one that it is made over, if it is another."""
-
-    def request(host_key: bytes) -> Message:
-        method = "publickey-hostbound-v00@openssh.com"
-        return encode(USERAUTH_REQUEST, "git", "ssh-connection", method, True, key.algorithm, key.blob, host_key)
-
     prefix = Message()
     prefix.add_string(raw.session_id)
-    message = request(named)
-    message.add_string(sign(key, prefix.asbytes() + request(named if signed is None else signed).asbytes(), key.algorithm))
+    message = bound_request(key, named)
+    over = bound_request(key, named if signed is None else signed)
+    message.add_string(sign(key, prefix.asbytes() + over.asbytes(), key.algorithm))
     raw.send_message(message)
     return raw.receive_number()
 
 
 def test_a_signature_bound_to_the_host_key_logs_in(raw, alice):
     assert prove_bound(raw, alice.key, raw.get_remote_server_key().asbytes()) == USERAUTH_SUCCESS
+
+
+@pytest.mark.parametrize("flags, answers", [(PRESENT, (USERAUTH_SUCCESS,)), (0, (USERAUTH_FAILURE, CUT))])
+def test_a_bound_signature_of_a_security_key_needs_a_touch_too(site, raw, alice, flags, answers):
+    key = SoftKey(ED25519)
+    line = f"{ED25519} {base64.b64encode(key.blob).decode()} token\n"
+    site.gerve("key", "add", alice.login, "-", input=line.encode())
+    message = bound_request(key, raw.get_remote_server_key().asbytes())
+    signature = key.sign(string(raw.session_id) + message.asbytes(), flags)
+    message.add_string(string(ED25519) + string(signature) + bytes([flags]) + (1).to_bytes(4, "big"))
+    raw.send_message(message)
+    assert raw.receive_number() in answers
 
 
 def test_a_signature_bound_to_another_host_key_does_not(raw, alice):
