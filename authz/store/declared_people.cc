@@ -16,7 +16,8 @@ class People {
     }
 
   private:
-    // Whoever owns a repository, or has logged in by a key: perhaps, where logins are not recorded.
+    // Whoever owns a repository, has logged in by a key (perhaps, where logins are not recorded), or has an
+    // authority.
     [[nodiscard]] std::set<Login> find_lasting() const {
         std::set<Login> lasting = all_.options().used;
         for (const auto& [repo, there] : all_.there().repositories) lasting.insert(repo.owner());

@@ -175,7 +175,8 @@ class Registry {
     // ---- what a file declares (registry_declared.cc), in one statement for each kind of entry, within
     // Database::max_rows: read it in a Transaction to see one moment.
     [[nodiscard]] Result<DeclaredState> read_declared();
-    // Users that logged in with a key they have, which keeps them from being removed.
+    // Users that logged in with a key they have, and organisations that have an authority, which keeps both
+    // from being removed.
     [[nodiscard]] Result<std::set<Login>> list_used_accounts();
 
   private:

@@ -35,7 +35,8 @@ constexpr Statement select_used_accounts{
     " WHERE EXISTS (SELECT 1 FROM key_last_used u WHERE u.key_id = k.id)"
     " OR EXISTS (SELECT 1 FROM audit_events e WHERE e.fingerprint = k.fingerprint"
     " AND e.kind IN ('proven', 'decision', 'session')"
-    " AND (e.account IS NOT NULL OR e.repository IS NOT NULL))"};
+    " AND (e.account IS NOT NULL OR e.repository IS NOT NULL))"
+    " UNION SELECT o.login FROM certificate_authorities c JOIN accounts o ON o.id = c.org_id"};
 
 // Each reads one row of the SELECT beside it into the state; false: malformed.
 bool read_declared_member(RowReader& row, DeclaredState& state) {

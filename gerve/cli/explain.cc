@@ -1,7 +1,10 @@
 #include "authz/service/explain.h"
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
+#include "authz/base/match.h"
 #include "authz/base/text.h"
 #include "authz/store/redis/redis_routes.h"
 #include "gerve/cli/commands.h"
@@ -13,9 +16,13 @@ namespace gerve {
 namespace {
 
 using Subject = std::variant<Login, Fingerprint, Certificate>;
+struct CertificateFile {
+    std::string name;
+};
+using SubjectWord = std::variant<Login, Fingerprint, CertificateFile>;
 
 struct ExplainValues {
-    std::optional<Subject> who;
+    std::optional<SubjectWord> who;
     std::optional<GitCommand> command;
     std::optional<IpAddress> address;
     bool json = false;
@@ -23,21 +30,35 @@ struct ExplainValues {
 
 constexpr std::size_t most_certificate_file = 64 * 1024;  // bytes
 
-Result<Subject> parse_subject(const std::string& text) {
+// A login may end in .pub, too, and has no slash.
+bool is_file_name(const std::string& text) {
+    if (text.find('/') != std::string::npos) return true;
+    return text.ends_with(".pub") && ::access(text.c_str(), F_OK) == 0;
+}
+
+Result<SubjectWord> parse_subject(const std::string& text) {
     if (text.starts_with("SHA256:")) {
         auto fingerprint = Fingerprint::parse(text);
         if (!fingerprint) return pass_on(fingerprint);
-        return Subject(std::move(*fingerprint));
+        return SubjectWord(std::move(*fingerprint));
     }
-    // No login ends like a file of a public key.
-    if (text.ends_with(".pub")) {
-        auto certificate = Certificate::parse_line(read_input(text, most_certificate_file));
-        if (!certificate) return client_error(printable(text) + ": " + describe(certificate.error()));
-        return Subject(std::move(*certificate));
-    }
+    if (is_file_name(text)) return SubjectWord(CertificateFile{text});
     auto login = Login::parse(text);
     if (!login) return pass_on(login);
-    return Subject(std::move(*login));
+    return SubjectWord(std::move(*login));
+}
+
+// Reads a certificate's file.
+Subject load_subject(const SubjectWord& word) {
+    return match(
+        word, [](const Login& login) { return Subject(login); },
+        [](const Fingerprint& key) { return Subject(key); },
+        [](const CertificateFile& file) {
+            auto certificate = Certificate::parse_line(read_input(file.name, most_certificate_file));
+            if (!certificate)
+                throw Stop{refused_status, printable(file.name) + ": " + describe(certificate.error())};
+            return Subject(std::move(*certificate));
+        });
 }
 
 Result<GitCommand> parse_command(const std::string& text) {
@@ -89,13 +110,14 @@ std::unique_ptr<RedisRoutes> routes_in_redis(const Config& config, RedisCounters
 }
 
 int run_explain(Site& site, const ExplainValues& values) {
+    const Subject who = load_subject(*values.who);
     const Route local = local_route(site.config().local_agent_socket());
     RedisCounters counters;
     const auto redis = routes_in_redis(site.config(), counters);
     const auto& own = site.config().mysql.queries;
     const ExplainSources sources{own.empty() ? site.database() : site.serving_database(), local, redis.get(),
                                  own.contains("key"), values.address};
-    const auto explanation = need(explain(sources, *values.who, *values.command, unix_now()));
+    const auto explanation = need(explain(sources, who, *values.command, unix_now()));
     values.json ? print_json(to_json(explanation)) : print(explanation);
     return explanation.allowed ? 0 : refused_status;
 }

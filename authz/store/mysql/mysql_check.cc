@@ -61,6 +61,13 @@ std::string_view replaced_by(std::string_view statement) {
     return statement == "server" ? "route" : statement;
 }
 
+// Where anything is another program's, no certificate is accepted.
+bool is_about_certificates(const Statement& statement) {
+    using namespace directory_sql;
+    return statement.name == authority_statement.name || statement.name == revocation_statement.name ||
+           statement.name == user_statement.name;
+}
+
 class MysqlCheck : FindingList {
   public:
     explicit MysqlCheck(const Config& config) : config_(config.mysql) {}
@@ -129,7 +136,9 @@ class MysqlCheck : FindingList {
     void check_serving(MysqlSession& session, const MysqlAccess& access) {
         for (const auto& [name, sql] : config_.queries) check_own_statement(name, sql, access);
         const auto statements = directory_statements();
-        const auto stays = [&](const Statement& each) { return !is_replaced(each.name); };
+        const auto stays = [&](const Statement& each) {
+            return !is_replaced(each.name) && (uses_own_tables() || !is_about_certificates(each));
+        };
         if (std::none_of(statements.begin(), statements.end(), stays)) return;
         if (!check_version(session, access)) return;
         for (const Statement& statement : statements) {

@@ -1,6 +1,5 @@
 -- Certificates: the authorities whose signatures count, and what of theirs counts no more. Serials are eight bytes in
--- network byte order. And, of the key of a security token, whether it may sign without a touch. Three statements, which
--- may run again.
+-- network byte order. Two statements, which may run again.
 
 CREATE TABLE IF NOT EXISTS certificate_authorities (
     id           BIGINT PRIMARY KEY AUTO_INCREMENT,
@@ -26,13 +25,3 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
     UNIQUE (authority_id, kind, first_value, last_value),
     FOREIGN KEY (authority_id) REFERENCES certificate_authorities (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
-
-SET @gerve_change = IF(
-    (SELECT COUNT(*) FROM information_schema.columns
-     WHERE table_schema = DATABASE() AND table_name = 'public_keys' AND column_name = 'no_touch_required') > 0,
-    'DO 0',
-    'ALTER TABLE public_keys
-     ADD COLUMN no_touch_required TINYINT NOT NULL DEFAULT 0 CHECK (no_touch_required IN (0, 1))');
-PREPARE gerve_change FROM @gerve_change;
-EXECUTE gerve_change;
-DEALLOCATE PREPARE gerve_change;

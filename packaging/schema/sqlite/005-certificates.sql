@@ -1,5 +1,5 @@
 -- Certificates: the authorities whose signatures count, and what of theirs counts no more. Serials are eight bytes in
--- network byte order. And, of the key of a security token, whether it may sign without a touch.
+-- network byte order.
 
 CREATE TABLE certificate_authorities (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -24,5 +24,3 @@ CREATE TABLE certificate_revocations (
     created_at   INTEGER NOT NULL,
     UNIQUE (authority_id, kind, first_value, last_value)
 ) STRICT;
-
-ALTER TABLE public_keys ADD COLUMN no_touch_required INTEGER NOT NULL DEFAULT 0 CHECK (no_touch_required IN (0, 1));

@@ -271,3 +271,11 @@ def test_explain_takes_a_fingerprint_as_well_as_a_login(site, alice, project):
 def test_explain_says_why_there_is_nothing_to_explain(site, alice, who, command, says):
     told = site.gerve("explain", who.replace("{alice}", alice.login), command, exit=range(1, 3), says=says).stderr
     assert [line[:6] for line in told.splitlines()] in ([], ["gerve:"], ["gerve:", "See: g"])
+
+
+def test_explain_says_which_file_it_cannot_read(site, workspace):
+    missing = workspace / "missing-cert.pub"
+    site.gerve("explain", missing, "git-upload-pack 'alice/hello'", exit=1, says=str(missing))
+    directory = workspace / "directory.pub"
+    directory.mkdir()
+    site.gerve("explain", directory, "git-upload-pack 'alice/hello'", exit=1, says="not a regular file")
