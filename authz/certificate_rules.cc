@@ -139,9 +139,12 @@ Verdict judge_source_address(const Certificate& certificate, const CertificateCo
                  "It is for other addresses (source-address) than " + address + ".");
 }
 
-Verdict judge_principals(const Certificate& certificate, const CertificateContext&) {
+// Where an extension names the user, no principal has to: GitHub's documentation signs without -n.
+Verdict judge_principals(const Certificate& certificate, const CertificateContext& context) {
     if (!certificate.principals().empty())
         return holds(std::to_string(certificate.principals().size()) + " in all");
+    if (context.authority && context.authority->identity == IdentityRule::login)
+        return holds("none; an extension names the user");
     return fails("it names no principal, and would be anyone's",
                  "It names no principal. Have the key signed with ssh-keygen's -n.");
 }

@@ -102,12 +102,19 @@ Key make_public_key(const Algorithm& algorithm, FieldReader& fields) {
     return Key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, data_of(*point), point->size()));
 }
 
+// An mpint of RFC 4251 section 5 that is above zero, in its shortest form.
+bool is_positive_mpint(std::string_view bytes) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(bytes[at]); };
+    if (bytes.empty() || byte(0) >= 0x80) return false;
+    return byte(0) != 0 || (bytes.size() > 1 && byte(1) >= 0x80);
+}
+
 // RFC 5656 has r and s as mpints, OpenSSL as a DER sequence. Empty: malformed.
 std::string der_of(std::string_view signature) {
     FieldReader fields(signature);
     const auto r = fields.string();
     const auto s = fields.string();
-    if (!r || !s || !fields.at_end()) return {};
+    if (!r || !s || !fields.at_end() || !is_positive_mpint(*r) || !is_positive_mpint(*s)) return {};
     const std::unique_ptr<ECDSA_SIG, Release<ECDSA_SIG_free>> pair(ECDSA_SIG_new());
     Number first = make_number(*r);
     Number second = make_number(*s);

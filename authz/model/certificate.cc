@@ -37,7 +37,8 @@ Result<CertificateType> find_type(std::string_view name) {
         if (type.name == name) return type;
     }
     if (name.starts_with("sk-"))
-        return client_error("certificates of security keys (sk-) are not accepted: touch cannot be enforced");
+        return client_error(
+            "certificates of security keys (sk-) are not accepted: add the key itself with `gerve key add`");
     return client_error("'" + printable(name, 64) + "' is not a type of certificate accepted here");
 }
 
@@ -82,6 +83,8 @@ Result<PublicKey> parse_authority(std::string_view blob) {
         return client_error("the certificate's authority is itself a certificate");
     auto key = PublicKey::parse_blob(blob);
     if (!key) return client_error("the certificate's authority: " + describe(key.error()));
+    if (key->is_security_key())
+        return client_error("the certificate's authority has a security key (sk-), which is not accepted");
     return key;
 }
 

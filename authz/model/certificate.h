@@ -46,8 +46,11 @@ class Certificate final {
     [[nodiscard]] const Options& critical_options() const { return critical_options_; }
     [[nodiscard]] const Options& extensions() const { return extensions_; }
     [[nodiscard]] std::string_view signature_algorithm() const;
-    // SHA-256 of the whole certificate, the authority's signature included.
-    [[nodiscard]] Fingerprint fingerprint() const { return Fingerprint::of_blob(blob_); }
+    // SHA-256 of what the authority has signed, without the signature: whoever has a certificate can turn a
+    // signature by ECDSA into another valid one.
+    [[nodiscard]] Fingerprint fingerprint() const {
+        return Fingerprint::of_blob(std::string_view(blob_).substr(0, signed_size_));
+    }
 
     // Whether the authority's key has made the signature, not by SHA-1. Costs 0.1 to 1 ms.
     [[nodiscard]] bool is_signed() const;

@@ -38,7 +38,7 @@ struct CertificateFacts {
     std::optional<AccountId> organization;  // whose repositories it counts for alone; nothing: all
     std::uint64_t serial = 0;
     std::string key_id;
-    Fingerprint certificate;  // SHA-256 of the whole
+    Fingerprint certificate;  // Certificate::fingerprint()
     UnixMillis expires = 0;   // end_of_time: never
 };
 

@@ -69,8 +69,9 @@ class Round {
     bool check(const LiveSessions::Subject& subject, std::size_t from) {
         if (!pace_()) return false;
         ++round_.lookups;
+        place_.use = 0;
         auto key = directory_.find_key_again(subject.principal.key(), now_);
-        if (!key) return goes_on_without_answer();
+        if (!key) return goes_on_without_answer(subject.principal);
         failures_ = 0;
         ++answers_;
         auto principal = *key ? subject.principal.renewed(std::move(**key)) : std::nullopt;
@@ -92,10 +93,7 @@ class Round {
         if (!pace_()) return false;
         ++round_.lookups;
         const auto inquiry = inquire_access(directory_, principal, use.service, use.repo);
-        if (!inquiry) {  // what has no answer lives on, and hides nobody else's
-            if (round_.left_out++ == 0) round_.first_left_out = place_;
-            return true;
-        }
+        if (!inquiry) return leaves_out();
         ++answers_;
         if (allowed(inquiry->decision)) return true;
         const std::size_t ended = live_.end(use.sessions, LiveEnd::withdrawn);
@@ -104,7 +102,15 @@ class Round {
         return true;
     }
 
-    bool goes_on_without_answer() {
+    // What has no answer lives on, and hides nobody else's.
+    bool leaves_out() {
+        if (round_.left_out++ == 0) round_.first_left_out = place_;
+        return true;
+    }
+
+    // The tables of certificates may be locked while all others answer.
+    bool goes_on_without_answer(const Principal& principal) {
+        if (certificate_of(principal.holder()) != nullptr) return leaves_out();
         round_.unavailable = ++failures_ >= most_failures_in_a_row;
         return !round_.unavailable;
     }
@@ -120,6 +126,18 @@ class Round {
 };
 
 }  // namespace
+
+std::size_t end_expired(LiveSessions& live, UnixMillis now) {
+    std::size_t all = 0;
+    for (const LiveSessions::Subject& subject : live.subjects()) {
+        const CertificateFacts* certificate = certificate_of(subject.principal.holder());
+        if (certificate == nullptr || certificate->expires > now) continue;
+        const std::size_t ended = live.end(subject.sessions, LiveEnd::withdrawn);
+        all += ended;
+        log_end(subject.principal, "", "certificate-expired", ended);
+    }
+    return all;
+}
 
 RecheckRound recheck(Directory& directory, LiveSessions& live, UnixMillis now,
                      const std::function<bool()>& pace, RecheckPlace from) {
@@ -145,6 +163,7 @@ void Recheck::run(StoppableThread& thread) {
     const auto pace = [&] { return ++lookups % run_length != 0 || thread.pause(run_pause); };
     while (thread.pause(every_)) {
         if (live_.size() == 0) continue;
+        counters_.withdrawn.add(end_expired(live_, unix_now()));
         (void)link.maintain();
         RecheckRound round{.unavailable = true};
         if (link.get() != nullptr) {

@@ -17,14 +17,17 @@ struct RecheckPlace {
     std::size_t use = 0;
 };
 
-// How one round went. Only an answer of the directory ends anything: without one, all lives on.
+// How one round went. Only an answer of the directory ends anything in it: without one, all lives on.
 struct RecheckRound {
     std::size_t lookups = 0;
     std::size_t ended = 0;
     bool unavailable = false;  // broken off, or nothing learned: the directory does not answer
-    std::size_t left_out = 0;  // repositories without an answer
+    std::size_t left_out = 0;  // repositories, and holders of certificates, without an answer
     RecheckPlace first_left_out;
 };
+
+// Ends what runs by certificates whose time is over: the directory is not asked. How many sessions that were.
+std::size_t end_expired(LiveSessions& live, UnixMillis now);
 
 // One round: each key once, and what its holder does at each repository once. `pace` is called before each
 // lookup; false breaks the round off. It begins `from` where the last one left something out: where the

@@ -28,7 +28,7 @@ Result<std::optional<RevokedBy>> read_revocation(const Rows& rows) {
     RowReader row(rows.front(), revocation_statement);
     std::optional<RevokedBy> found;
     for (const RevokedBy by :
-         {RevokedBy::serial, RevokedBy::key_id, RevokedBy::certificate, RevokedBy::key}) {
+         {RevokedBy::serial, RevokedBy::key_id, RevokedBy::certificate, RevokedBy::key, RevokedBy::key}) {
         if (row.integer() > 0 && !found) found = by;
     }
     if (!row.good()) return row.malformed();
@@ -66,10 +66,10 @@ Result<std::optional<RevokedBy>> Directory::find_revocation(const CertificateFac
     put_number(serial, facts.serial);
     const Stopwatch watch(counters_.times(Query::certificate));
     const auto found = [&]() -> Result<std::optional<RevokedBy>> {
-        const auto rows =
-            ask(StatementKind::certificate, revocation_statement,
-                {authority, BlobView{serial}, BlobView{serial}, authority, BlobView{facts.key_id}, authority,
-                 BlobView{facts.certificate.bytes()}, authority, BlobView{key.bytes()}});
+        const auto rows = ask(
+            StatementKind::certificate, revocation_statement,
+            {authority, BlobView{serial}, BlobView{serial}, authority, BlobView{facts.key_id}, authority,
+             BlobView{facts.certificate.bytes()}, authority, BlobView{key.bytes()}, BlobView{key.bytes()}});
         if (!rows) return pass_on(rows);
         return read_revocation(*rows);
     };

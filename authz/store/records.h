@@ -228,8 +228,8 @@ struct AuthorityRecord {
     std::int64_t revocations = 0;  // of its certificates
 };
 
-// What counts no more of an authority's certificates: those of a range of serials, of a key id, one by its
-// SHA-256, or those of a key by its SHA-256.
+// What counts no more of an authority's certificates: those of a range of serials, of a key id, one by the
+// SHA-256 of its signed part, or those of a key by its SHA-256.
 struct Revocation {
     RevokedBy by;
     std::string first;  // eight bytes of a serial in network byte order; a key id; 32 bytes

@@ -160,8 +160,9 @@ class Registry {
     // A key is that of one authority. Error besides: the name or the key is taken, by what.
     [[nodiscard]] Result<Added<AuthorityRecord>> add_authority(const Login& name, const PublicKey& key,
                                                                const AuthorityOptions& options);
-    // With what was revoked of it: its certificates are then of an authority that nobody knows.
-    [[nodiscard]] Result<AuthorityRecord> remove_authority(const Login& name);
+    // Its certificates are then of an authority that nobody knows. Refused where it or certificates of it are
+    // revoked, unless `with_revocations`: added again, it would bring them back.
+    [[nodiscard]] Result<AuthorityRecord> remove_authority(const Login& name, bool with_revocations);
     [[nodiscard]] Result<std::vector<AuthorityRecord>> list_authorities();  // by name
     [[nodiscard]] Result<AuthorityRecord> show_authority(const Login& name);
     // All that it signs, for good: it stays in the directory, so that holders are told.

@@ -72,8 +72,10 @@ Result<std::optional<AuthorityRecord>> find_taken(const std::vector<AuthorityRec
                                 " already has this key: a key is that of one authority");
         return client_error(
             "there already is an authority " + one.name.text() + ", with another key or other properties" +
-            (one.revoked ? " (it was revoked)" : "") + ": `gerve ca list` shows them, and `gerve ca remove " +
-            one.name.text() + "` takes it out");
+            (one.revoked ? " (it was revoked): add a new key under another name"
+                         : ": `gerve ca list` shows them. Give a new key another name; for other properties "
+                           "of the same key, `gerve ca remove " +
+                               one.name.text() + "` comes first"));
     }
     return std::nullopt;
 }
@@ -140,6 +142,9 @@ Result<AuthorityRecord> Registry::show_authority(const Login& name) {
 
 Result<Added<AuthorityRecord>> Registry::add_authority(const Login& name, const PublicKey& key,
                                                        const AuthorityOptions& options) {
+    if (key.is_security_key())
+        return client_error("the key of an authority cannot be a security key (" + key.algorithm() +
+                            "): use an ed25519, ECDSA or RSA key");
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     AuthorityOptions wanted = options;
@@ -169,11 +174,18 @@ Result<Added<AuthorityRecord>> Registry::add_authority(const Login& name, const 
     return Added<AuthorityRecord>{std::move(*record), false};
 }
 
-Result<AuthorityRecord> Registry::remove_authority(const Login& name) {
+Result<AuthorityRecord> Registry::remove_authority(const Login& name, bool with_revocations) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     auto authority = show_authority(name);
     if (!authority) return authority;
+    if (!with_revocations && (authority->revoked || authority->revocations > 0))
+        return client_error(
+            "authority " + authority->name.text() + " " +
+            (authority->revoked ? "is revoked" : "has revoked certificates") +
+            ": if its key were added again, its revoked certificates would be accepted. Keep it" +
+            (authority->revoked ? "" : " (`gerve ca revoke NAME --all` revokes it whole)") +
+            ", or use --force to remove its revocations as well");
     for (const Statement& statement : {delete_revocations, delete_authority}) {
         if (auto done = run(database_, statement, {number_of(authority->id)}); !done) return pass_on(done);
     }

@@ -31,6 +31,7 @@ struct AuthorityValues {
     std::string list;
     bool instance = false;
     bool all = false;
+    bool force = false;
     bool json = false;
 };
 
@@ -118,7 +119,7 @@ int add_authority(Site& site, const AuthorityValues& values) {
 }
 
 int remove_authority(Site& site, const AuthorityValues& values) {
-    const auto removed = need(site.registry().remove_authority(*values.name));
+    const auto removed = need(site.registry().remove_authority(*values.name, values.force));
     site.details().add("authority", removed.key.fingerprint().text());
     return 0;
 }
@@ -156,7 +157,10 @@ int list_authorities(Site& site, bool json) {
                    identity_text(one.options), life_text(one.options), one.revoked ? "revoked" : "live",
                    std::to_string(one.revocations)});
     }
-    json ? print_json(out) : table.print("no certificate authorities: add one with `gerve ca add NAME FILE`");
+    json ? print_json(out)
+         : table.print(
+               "no certificate authorities: add one with `gerve ca add NAME FILE --instance`, or "
+               "--org ORG");
     return 0;
 }
 
@@ -309,7 +313,9 @@ void declare_authorities(Command& root) {
     group
         .change("remove", "Remove an authority with its revocations; live sessions by its certificates end.",
                 [remove](Site& site) { return remove_authority(site, *remove); })
-        .argument("NAME", "The authority", parsed(remove->name));
+        .argument("NAME", "The authority", parsed(remove->name))
+        .flag("--force", "Do it although it or certificates of it are revoked, and forget that",
+              remove->force);
     group.examples({"gerve ca add corp ca.pub --instance --identity principal --max-life 12h",
                     "gerve ca add acme acme_ca.pub --org acme --identity login@github.com",
                     "gerve ca revoke corp --serial 7-9 --key-id alice@laptop",

@@ -259,6 +259,17 @@ def test_what_revokes_it_ends_what_it_runs(site, door, holder, how):
         stays.ssh("whoami")
 
 
+def test_a_revoked_key_does_not_log_in_by_a_certificate(site, door, holder):
+    login, repository, authority, _ = holder
+    client = with_certificate(site, login, door, authority)
+    site.gerve("key", "add", login, client.key.public)
+    clone = SlowClone(site, client, repository)
+    began = time.monotonic()
+    site.gerve("key", "revoke", client.key.fingerprint)
+    clone.ends(WITHDRAWN, began)
+    client.ssh("-o", "LogLevel=INFO", "whoami", exit=255, says="It was revoked.")
+
+
 def test_its_end_ends_what_it_runs(site, door, holder):
     login, repository, authority, _ = holder
     began = time.monotonic()
@@ -300,26 +311,3 @@ def test_an_organisations_authority_counts_for_its_repositories_alone(site, door
     asked = ["explain", certificate_of(client.key), f"git-upload-pack '{public.path}'", "--json"]
     told = json.loads(site.gerve(*asked, exit=1).stdout)
     assert told["rule"] == "other-organization"
-
-
-def test_authorities_are_listed_and_their_changes_recorded(site):
-    authority = Authority(site.directory / site.fresh("authority"))
-    name = site.fresh("ca")
-    site.gerve("ca", "add", name, authority.key.public, exit=2, says="--instance")
-    site.gerve("ca", "add", name, authority.key.public, "--instance", "--max-life", "12h")
-    site.gerve("ca", "add", name, authority.key.public, "--instance", "--max-life", "12h", says="already exists")
-    site.gerve("ca", "add", site.fresh("ca"), authority.key.public, "--instance", exit=1, says="already has this key")
-    listed = site.entry(name, "ca", "list")
-    assert listed["fingerprint"] == authority.key.fingerprint
-    assert (listed["identity"], listed["max_life"], listed["organization"]) == ("key-id", "12h", None)
-    site.gerve("ca", "revoke", name, exit=2, says="--serial")
-    site.gerve("ca", "revoke", name, "--serial", "9-7", exit=2, says="not a serial")
-    site.gerve("ca", "revoke", name, "--serial", "7-9", "--key-id", "x")
-    site.gerve("ca", "revoke", name, "--serial", "7-9", says="revoked before")
-    shown = site.gerve_json("ca", "show", name)
-    assert [(one["by"], one["value"]) for one in shown["revoked_certificates"]] == [("serial", "7-9"), ("key-id", "x")]
-    site.gerve("ca", "remove", name)
-    site.gerve("ca", "show", name, exit=1, says="there is no authority")
-    commands = [one["command"] for one in events(site, "--event", "admin")
-                if one.get("details", {}).get("authority") == authority.key.fingerprint and one["done"]]
-    assert commands == ["ca add", "ca add", "ca revoke", "ca revoke", "ca remove"]

@@ -10,8 +10,20 @@ from .client import Client
 from .keys import Key, make_key, sign
 
 
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
 def field(value: bytes) -> bytes:
     return struct.pack(">I", len(value)) + value
+
+
+def _fields(data: bytes) -> list[bytes]:
+    fields = []
+    while data:
+        size = struct.unpack(">I", data[:4])[0]
+        fields.append(data[4:4 + size])
+        data = data[4 + size:]
+    return fields
 
 
 class Authority:
@@ -41,6 +53,18 @@ class Authority:
         spec.write_text("".join(f"{line}\n" for line in lines))
         subprocess.run(["ssh-keygen", "-q", "-k", "-f", str(file), "-s", str(self.key.public), str(spec)], check=True)
         return file
+
+    def turn_signature(self, file: Path) -> None:
+        """Puts (r, n - s) in place of (r, s) into a certificate's signature by ECDSA with P-256, which stays valid."""
+        kind, text = file.read_text().split()[:2]
+        blob = base64.b64decode(text)
+        start = blob.index(field(self.key.blob)) + len(field(self.key.blob))
+        algorithm, pair = _fields(_fields(blob[start:])[0])
+        r, s = _fields(pair)
+        other = P256_ORDER - int.from_bytes(s, "big")
+        turned = field(r) + field(other.to_bytes(other.bit_length() // 8 + 1, "big"))
+        made = blob[:start] + field(field(algorithm) + field(turned))
+        file.write_text(f"{kind} {base64.b64encode(made).decode()}\n")
 
     def certify_by_certificate(self, key: Key) -> Path:
         """A certificate whose authority is a certificate: of the authority's own key, which signs it."""

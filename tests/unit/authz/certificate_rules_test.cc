@@ -147,6 +147,17 @@ TEST_CASE("a certificate counts when every rule holds") {
     CHECK(certificate_rules().size() == certificate_rule_count);
 }
 
+TEST_CASE("where an extension names the user, no principal has to") {
+    Parts parts;
+    parts.principals.clear();
+    parts.extensions = {{"login@github.com", "alice"}};
+    CertificateContext context = good_context();
+    for (const IdentityRule rule : {IdentityRule::key_id, IdentityRule::principal, IdentityRule::login}) {
+        context.authority->identity = rule;
+        CHECK(counts(parts, context) == (rule == IdentityRule::login));
+    }
+}
+
 TEST_CASE("each rule refuses what it is about, and nothing else does") {
     for (const Bad& bad : bad_ones) {
         CAPTURE(bad.name);

@@ -41,6 +41,19 @@ struct Scene {
         live.take(1, 1, {.client = {}, .began = {entry}, .moved = {}, .ended = {}},
                   {Principal::make(proof, std::move(known))});
     }
+    // A session of bob, by a certificate of key `key` that ends at `expires`.
+    void begin_certified(std::uint64_t number, unsigned key, UnixMillis expires) {
+        if (!authority) authority = must(registry.add_authority(login("corp"), make_key(7), {})).id;
+        Directory directory = store.directory();
+        const User bob = *must(directory.find_user(login("bob")));
+        const CertificateFacts facts{*authority, make_key(7).fingerprint(),   {},     number,
+                                     "bob",      make_key(key).fingerprint(), expires};
+        KnownKey known{KeyId{0}, make_key(key).fingerprint(), CertifiedUser{facts, bob}};
+        const Proof proof = Proof::from_sealed_handle(known.fingerprint);
+        LiveEntry entry{.number = number, .handle = "", .client = {}, .id = "s" + std::to_string(number)};
+        live.take(1, 1, {.client = {}, .began = {entry}, .moved = {}, .ended = {}},
+                  {Principal::make(proof, std::move(known))});
+    }
     void begin_all() {
         begin(1, 1, "git-upload-pack", "alice/site");
         begin(2, 2, "git-upload-pack", "alice/site");
@@ -58,6 +71,7 @@ struct Scene {
     Store store;
     Registry registry = store.registry();
     LiveSessions live;
+    std::optional<AuthorityId> authority;
     std::set<std::uint64_t> ended;
 };
 
@@ -196,4 +210,42 @@ TEST_CASE("the thread finds what was withdrawn by itself, and only asks when som
     CHECK(counters.withdrawn.value() == 1);
     CHECK(counters.rounds.value() >= 1);
     CHECK(counters.unanswered_rounds.value() == 0);
+}
+
+TEST_CASE("tables of certificates that do not answer keep nobody else from being rechecked") {
+    Scene scene;
+    for (unsigned i = 0; i < 20; ++i) scene.begin_certified(100 + i, 40 + i, unix_now() + 60'000);
+    scene.begin_all();
+    must(scene.registry.revoke_key(make_key(2).fingerprint()));
+    scene.store.by_hand("ALTER TABLE certificate_revocations RENAME TO elsewhere");
+    const RecheckRound round = scene.round();
+    CHECK_FALSE(round.unavailable);
+    CHECK(round.left_out == 20);
+    CHECK(scene.ended == Set{2, 3, 4, 5});
+    scene.store.by_hand("ALTER TABLE elsewhere RENAME TO certificate_revocations");
+    CHECK(scene.round().left_out == 0);
+    CHECK(scene.ended == Set{2, 3, 4, 5});
+}
+
+TEST_CASE("a key that is revoked ends what it runs by a certificate") {
+    Scene scene;
+    scene.begin_certified(1, 2, unix_now() + 60'000);
+    CHECK(scene.round().ended == 0);
+    must(scene.registry.revoke_key(make_key(2).fingerprint()));
+    CHECK(scene.round().ended == 1);
+}
+
+TEST_CASE("a certificate whose time is over ends what it runs while the database is away") {
+    Scene scene;
+    scene.begin_certified(1, 40, unix_now() - 1);
+    scene.begin_certified(2, 41, unix_now() + 600'000);
+    LiveCounters counters{};
+    Recheck recheck(
+        scene.live, []() -> Result<std::unique_ptr<Database>> { return unavailable("away"); },
+        Route{*ServerName::parse("local"), {}}, std::chrono::milliseconds(20), counters);
+    for (int turn = 0; turn < 200 && scene.live.list(0, std::nullopt).records[0].ending.empty(); ++turn)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    CHECK(recheck.stop(std::chrono::seconds(5)));
+    CHECK(scene.ended == Set{1});
+    CHECK(counters.withdrawn.value() == 1);
 }

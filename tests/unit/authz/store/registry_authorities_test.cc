@@ -42,7 +42,8 @@ TEST_CASE("an authority is found by its key, with what its row says") {
     CHECK_FALSE(must(directory.find_authority(make_key(1).fingerprint())).has_value());
     CHECK(must(site->list_authorities()).size() == 2);
     CHECK_FALSE(site->remove_account(login("acme")).has_value());
-    must(site->remove_authority(login("hub")));
+    CHECK(must(site->list_used_accounts()).contains(login("acme")));
+    must(site->remove_authority(login("hub"), false));
     CHECK_FALSE(must(directory.find_authority(make_key(8).fingerprint())).has_value());
     must(site->remove_account(login("acme")));
 }
@@ -93,14 +94,37 @@ TEST_CASE("a certificate that was found before is looked for again by all that m
         must(site->revoke_certificates(login("corp"), {revoke_serials(42, 42)}));
         CHECK_FALSE(again(1));
     }
+    SUBCASE("the key itself revoked, whose row need not be anybody's now") {
+        must(site->add_key(login("alice"), make_key(1), {}));
+        CHECK(again(1));
+        must(site->revoke_key(make_key(1).fingerprint()));
+        CHECK(must(directory.find_revocation(facts, make_key(1).fingerprint())) == RevokedBy::key);
+        CHECK_FALSE(again(1));
+    }
     SUBCASE("the authority revoked") {
         CHECK(must(site->revoke_authority(login("corp"))) == Outcome::done);
         CHECK(must(site->revoke_authority(login("corp"))) == Outcome::already);
         CHECK_FALSE(again(1));
     }
     SUBCASE("the authority removed, and added again under another number") {
-        must(site->remove_authority(login("corp")));
+        must(site->remove_authority(login("corp"), false));
         must(site->add_authority(login("corp"), make_key(7), {}));
         CHECK_FALSE(again(1));
     }
+}
+
+TEST_CASE("an authority is not removed, and added again, to bring back what is revoked") {
+    AuthoritySite site;
+    SUBCASE("a certificate") {
+        must(site->revoke_certificates(login("corp"), {revoke_serials(42, 42)}));
+    }
+    SUBCASE("the authority") {
+        must(site->revoke_authority(login("corp")));
+    }
+    const auto refused = site->remove_authority(login("corp"), false);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().told.find("--force") != std::string::npos);
+    CHECK(must(site->list_authorities()).size() == 1);
+    must(site->remove_authority(login("corp"), true));
+    CHECK(must(site->list_authorities()).empty());
 }

@@ -1,0 +1,63 @@
+"""Authorities of certificates: how they are kept, and what their certificates are revoked by."""
+
+import base64
+
+from harness.audit import events
+from harness.certificates import Authority, bearer, field
+
+POINT = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")  # RFC 8032 section 7.1
+
+
+def test_authorities_are_listed_and_their_changes_recorded(site):
+    authority = Authority(site.directory / site.fresh("authority"))
+    name = site.fresh("ca")
+    site.gerve("ca", "add", name, authority.key.public, exit=2, says="--instance")
+    site.gerve("ca", "add", name, authority.key.public, "--instance", "--max-life", "12h")
+    site.gerve("ca", "add", name, authority.key.public, "--instance", "--max-life", "12h", says="already exists")
+    site.gerve("ca", "add", site.fresh("ca"), authority.key.public, "--instance", exit=1, says="already has this key")
+    listed = site.entry(name, "ca", "list")
+    assert listed["fingerprint"] == authority.key.fingerprint
+    assert (listed["identity"], listed["max_life"], listed["organization"]) == ("key-id", "12h", None)
+    site.gerve("ca", "revoke", name, exit=2, says="--serial")
+    site.gerve("ca", "revoke", name, "--serial", "9-7", exit=2, says="not a serial")
+    site.gerve("ca", "revoke", name, "--serial", "7-9", "--key-id", "x")
+    site.gerve("ca", "revoke", name, "--serial", "7-9", says="revoked before")
+    shown = site.gerve_json("ca", "show", name)
+    assert [(one["by"], one["value"]) for one in shown["revoked_certificates"]] == [("serial", "7-9"), ("key-id", "x")]
+    site.gerve("ca", "remove", name, exit=1, says="--force")
+    site.gerve("ca", "remove", name, "--force")
+    site.gerve("ca", "show", name, exit=1, says="there is no authority")
+    commands = [one["command"] for one in events(site, "--event", "admin")
+                if one.get("details", {}).get("authority") == authority.key.fingerprint and one["done"]]
+    assert commands == ["ca add", "ca add", "ca revoke", "ca revoke", "ca remove"]
+
+
+def test_a_security_key_cannot_be_an_authority(site, workspace):
+    point = base64.b64encode(b"".join(field(one) for one in (b"sk-ssh-ed25519@openssh.com", POINT, b"ssh:"))).decode()
+    file = workspace / "sk.pub"
+    file.write_text(f"sk-ssh-ed25519@openssh.com {point}\n")
+    site.gerve("ca", "add", site.fresh("ca"), file, "--instance", exit=1, says="cannot be a security key")
+
+
+def test_what_github_documents(site, door):
+    """ssh-keygen -s CA -V '+1d' -I ID -O extension:login@github.com=USER KEY.pub"""
+    user = site.person("hubber", door)
+    authority = Authority(site.directory / site.fresh("authority"))
+    site.gerve("ca", "add", site.fresh("ca"), authority.key.public, "--instance", "--identity", "login@github.com")
+    client = bearer(site, user.login, door)
+    authority.certify(client.key, principals=None, validity="+1d", options=(f"extension:login@github.com={user.login}",))
+    client.ssh("whoami", says=user.login)
+
+
+def test_a_revoked_certificate_stays_so_when_its_signature_is_turned(site, door):
+    login, name = site.person("victim", door).login, site.fresh("ca")
+    authority = Authority(site.directory / site.fresh("authority"), "ecdsa")
+    site.gerve("ca", "add", name, authority.key.public, "--instance", "--identity", "principal")
+    client = bearer(site, login, door)
+    certificate = authority.certify(client.key, principals=login)
+    original = certificate.with_name("original.pub")
+    original.write_text(certificate.read_text())
+    authority.turn_signature(certificate)
+    client.ssh("whoami")
+    site.gerve("ca", "revoke", name, "--certificate", original)
+    client.ssh("-o", "LogLevel=INFO", "whoami", exit=255, says="It was revoked.")
