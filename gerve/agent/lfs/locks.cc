@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
@@ -24,10 +25,7 @@ constexpr std::size_t max_file = max_locked_path + 4096;
 // Those who change locks do so one after another; who dies leaves none behind.
 class Turn {
   public:
-    explicit Turn(const Fd& locks) : locks_(locks) {
-        while ((held_ = ::flock(locks.get(), LOCK_EX) == 0) == false && errno == EINTR) {
-        }
-    }
+    explicit Turn(const Fd& locks) : locks_(locks) { held_ = lock_file(locks, LOCK_EX); }
     ~Turn() {
         if (held_) ::flock(locks_.get(), LOCK_UN);
     }
@@ -45,6 +43,17 @@ std::optional<Lock> read_lock(const Fd& locks, const std::string& id) {
     if (!file) return std::nullopt;
     const auto content = read_open_file(file, id, max_file);
     return content ? parse_lock(id, *content) : std::nullopt;
+}
+
+// The ids from `from` on, in order.
+std::vector<std::string> lock_ids(const Fd& locks, std::string_view from = {}) {
+    std::vector<std::string> ids;
+    DirectoryReader reader(locks, ".");
+    while (const dirent* entry = reader.is_open() ? reader.next() : nullptr) {
+        if (may_be_lock_id(entry->d_name) && entry->d_name >= from) ids.emplace_back(entry->d_name);
+    }
+    std::sort(ids.begin(), ids.end());
+    return ids;
 }
 
 Result<void> write_lock(const Places& places, const Fd& locks, const Lock& lock, bool replace) {
@@ -107,6 +116,10 @@ Result<LockOutcome> make_lock(const Places& places, std::string_view path, const
     const Turn turn(*locks);
     if (!turn.held()) return disk_error("cannot lock");
     if (auto taken = read_lock(*locks, lock.id)) return LockOutcome{std::move(*taken), false};
+    if (lock_ids(*locks).size() >= max_locks)
+        return fail(ErrorKind::denied, "this repository has " + std::to_string(max_locks) +
+                                           " locks, which is the most: remove some with git lfs unlock, or "
+                                           "ask an administrator to (gerve lfs unlock)");
     if (auto made = write_lock(places, *locks, lock, false); !made) return pass_on(made);
     return LockOutcome{std::move(lock), true};
 }
@@ -125,7 +138,7 @@ Result<std::optional<Lock>> remove_lock(const Places& places, const std::string&
     if (!turn.held()) return disk_error("cannot unlock");
     auto lock = read_lock(locks, id);
     if (!lock) return std::nullopt;
-    if (!may(*lock)) return fail(ErrorKind::denied, "held by " + lock->holder.name);
+    if (!may(*lock)) return client_error("held by " + lock->holder.name);
     if (::unlinkat(locks.get(), id.c_str(), 0) != 0 || ::fsync(locks.get()) != 0)
         return disk_error("cannot remove the lock");
     return lock;
@@ -149,16 +162,23 @@ void rename_holder(const Places& places, const LockHolder& holder) {
 }
 
 std::vector<Lock> list_locks(const Places& places) {
-    std::vector<Lock> all;
+    return list_page(places, "", std::numeric_limits<std::size_t>::max()).locks;
+}
+
+LockPage list_page(const Places& places, std::string_view from, std::size_t most) {
+    LockPage page;
     const Fd locks = places.open(locks_name);
-    if (!locks) return all;
-    DirectoryReader reader(locks, ".");
-    while (const dirent* entry = reader.is_open() ? reader.next() : nullptr) {
-        if (!may_be_lock_id(entry->d_name)) continue;
-        if (auto lock = read_lock(locks, entry->d_name)) all.push_back(std::move(*lock));
+    if (!locks) return page;
+    for (const std::string& id : lock_ids(locks, from)) {
+        auto lock = read_lock(locks, id);
+        if (!lock) continue;
+        if (page.locks.size() == most) {
+            page.next = id;
+            break;
+        }
+        page.locks.push_back(std::move(*lock));
     }
-    std::sort(all.begin(), all.end(), [](const Lock& a, const Lock& b) { return a.id < b.id; });
-    return all;
+    return page;
 }
 
 }  // namespace gerve::lfs

@@ -32,7 +32,11 @@ struct Lock {
 [[nodiscard]] std::string encode_lock(const Lock& lock);
 [[nodiscard]] std::optional<Lock> parse_lock(std::string_view id, std::string_view content);
 
-// Locks the path, or finds who has it. `made` tells which. Error: as disk_error.
+// A repository has at most so many.
+constexpr std::size_t max_locks = 10'000;
+
+// Locks the path, or finds who has it. `made` tells which. Errors: denied (there are max_locks: told), as
+// disk_error.
 struct LockOutcome {
     Lock lock;
     bool made = false;
@@ -42,7 +46,7 @@ struct LockOutcome {
 
 [[nodiscard]] std::optional<Lock> find_lock(const Places& places, const std::string& id);
 
-// Removes the lock if `may` says so of it; nothing when there is none. Error: denied (it may not), as
+// Removes the lock if `may` says so of it; nothing when there is none. Errors: client (it may not), as
 // disk_error.
 [[nodiscard]] Result<std::optional<Lock>> remove_lock(const Places& places, const std::string& id,
                                                       const std::function<bool(const Lock&)>& may);
@@ -52,5 +56,13 @@ void rename_holder(const Places& places, const LockHolder& holder);
 
 // All of them, by their ids.
 [[nodiscard]] std::vector<Lock> list_locks(const Places& places);
+
+// Those of one page: at most `most` from the id `from` on, and the id at which the next page begins, empty:
+// there is none.
+struct LockPage {
+    std::vector<Lock> locks;
+    std::string next;
+};
+[[nodiscard]] LockPage list_page(const Places& places, std::string_view from, std::size_t most);
 
 }  // namespace gerve::lfs

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,8 +20,11 @@ namespace {
 // So much is handed to the disk while more is received, so that the last sync has little left to do.
 constexpr std::uint64_t write_back_size = 32 * 1024 * 1024;
 
+constexpr std::uint64_t most_margin = 64 * 1024 * 1024;
+
 constexpr const char* objects_name = "objects";
 constexpr const char* incoming_name = "incoming";
+constexpr const char* damaged_name = "damaged";
 
 std::string first_step(const Oid& oid) {
     return oid.text().substr(0, 2);
@@ -42,11 +46,11 @@ Result<Fd> make_home(const Places& places, const Oid& oid) {
     return home;
 }
 
-// Between renewing an object and removing it: one or the other comes first.
+// Between an object that comes or is renewed, and its removal: one or the other comes first.
 class ObjectsLock {
   public:
     ObjectsLock(const Places& places, int how) : objects_(places.open(objects_name)) {
-        if (objects_) held_ = ::flock(objects_.get(), how) == 0;
+        held_ = objects_ && lock_file(objects_, how);
     }
     [[nodiscard]] bool held() const { return held_; }
 
@@ -54,6 +58,16 @@ class ObjectsLock {
     Fd objects_;
     bool held_ = false;
 };
+
+// Whether so much can come: of what is left, a sixty-fourth of the disk, at most 64 MiB, is for others. A
+// file system that does not say how much is left is taken to have room.
+bool has_room(const Fd& directory, std::uint64_t bytes) {
+    struct statvfs disk {};
+    if (::fstatvfs(directory.get(), &disk) != 0 || disk.f_blocks == 0) return true;
+    const std::uint64_t margin = std::min(disk.f_blocks * disk.f_frsize / 64, most_margin);
+    const std::uint64_t left = disk.f_bavail * disk.f_frsize;
+    return left >= margin && bytes <= left - margin;
+}
 
 std::chrono::system_clock::time_point changed_at(const struct stat& status) {
     return std::chrono::system_clock::time_point(std::chrono::seconds(status.st_mtim.tv_sec) +
@@ -90,13 +104,12 @@ std::string Hasher::hex() {
 Result<IncomingObject> IncomingObject::begin(const Places& places, SizedOid object) {
     const auto incoming = places.make(incoming_name);
     if (!incoming) return pass_on(incoming);
-    auto aside = AsideFile::make(*incoming, object.oid.text());
+    if (object.size > 0 && !has_room(*incoming, object.size)) {
+        errno = ENOSPC;
+        return disk_error("cannot store the object");
+    }
+    auto aside = AsideFile::make(*incoming, object.oid.text() + "." + std::to_string(object.size));
     if (!aside) return pass_on(aside);
-    // A file system that cannot reserve room says so when it is written to.
-    if (object.size > 0 &&
-        ::fallocate(aside->file().get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(object.size)) != 0 &&
-        (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-        return disk_error("cannot reserve room for the object");
     return IncomingObject(places, std::move(object), std::move(*aside));
 }
 
@@ -129,6 +142,8 @@ Result<void> IncomingObject::finish() {
     if (::fsync(aside_.file().get()) != 0) return disk_error("cannot sync the object");
     const auto home = make_home(places_, object_.oid);
     if (!home) return pass_on(home);
+    const ObjectsLock lock(places_, LOCK_SH);
+    if (!lock.held()) return disk_error("cannot lock the objects");
     // What has the name already has the same bytes, or is damaged.
     errno = aside_.move(*home, object_.oid.text(), true);
     if (errno != 0) return disk_error("cannot name the object");
@@ -158,39 +173,76 @@ Result<bool> renew_object(const Places& places, const SizedOid& object) {
     const auto found = find_object(places, object.oid);
     if (!found) return pass_on(found);
     if (!*found || (*found)->size != object.size) return false;
-    static_cast<void>(::futimens((*found)->file.get(), nullptr));
-    return true;
+    return lock.held() && ::futimens((*found)->file.get(), nullptr) == 0;
 }
 
-void list_objects(const Places& places, const std::function<void(const ListedObject&)>& object,
-                  const std::function<void(const std::string&)>& wrong) {
-    const Fd objects = places.open(objects_name);
-    if (!objects) return;
-    DirectoryReader firsts(objects, ".");
-    while (const dirent* first = firsts.is_open() ? firsts.next() : nullptr) {
-        const std::string one = first->d_name;
-        const Fd step = is_step(one) ? open_step(objects, one) : Fd();
-        if (!step) wrong(one);
-        if (!step) continue;
-        DirectoryReader seconds(step, ".");
-        while (const dirent* second = seconds.is_open() ? seconds.next() : nullptr) {
-            const std::string two = second->d_name;
-            DirectoryReader names(step, is_step(two) ? two : "");
-            if (!names.is_open()) wrong(one + "/" + two);
-            while (const dirent* entry = names.is_open() ? names.next() : nullptr) {
-                const std::string name = entry->d_name;
-                const auto oid = Oid::parse(name);
-                struct stat status {};
-                const bool is_there = ::fstatat(names.fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-                if (!is_there) continue;
-                if (oid && S_ISREG(status.st_mode) && name.starts_with(one + two)) {
-                    object({*oid, static_cast<std::uint64_t>(status.st_size), changed_at(status)});
-                } else {
-                    wrong(one + "/" + two + "/" + name);
-                }
-            }
-        }
+std::uint64_t declared_bytes(const Places& places) {
+    constexpr std::uint64_t block = 512;  // the unit of st_blocks (stat(2))
+    const Fd incoming = places.open(incoming_name);
+    DirectoryReader reader(incoming, ".");
+    std::uint64_t all = 0;
+    while (const dirent* entry = reader.is_open() ? reader.next() : nullptr) {
+        const std::string name = entry->d_name;
+        const auto words = split(name, '.');  // OID.SIZE.NUMBER
+        const auto size =
+            words.size() == 3 && Oid::parse(words[0]) ? parse_object_size(words[1]) : std::nullopt;
+        struct stat status {};
+        if (!size || !is_held(reader.fd(), name) ||
+            ::fstatat(reader.fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        const std::uint64_t there = static_cast<std::uint64_t>(status.st_blocks) * block;
+        all += *size - std::min(*size, there);
     }
+    return all;
+}
+
+namespace {
+
+// Each entry of a directory by its name; `wrong` when it cannot be read, or not to its end.
+void each_name(const Fd& parent, const std::string& name, const std::string& shown, const Wrong& wrong,
+               const std::function<void(int directory, const std::string& name)>& take) {
+    DirectoryReader reader(parent, name);
+    if (!reader.is_open()) {
+        const bool is_other = errno == ENOTDIR || errno == ELOOP;
+        if (errno != ENOENT) wrong(shown, is_other ? 0 : errno);
+        return;
+    }
+    while (const dirent* entry = reader.next()) take(reader.fd(), entry->d_name);
+    if (errno != 0) wrong(shown, errno);
+}
+
+}  // namespace
+
+void list_objects(const Places& places, const std::function<void(const ListedObject&)>& object,
+                  const Wrong& wrong) {
+    const auto look = [&](int directory, const std::string& steps, const std::string& name) {
+        struct stat status {};
+        const std::string shown = steps.substr(0, 2) + "/" + steps.substr(2) + "/" + name;
+        if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno != ENOENT) wrong(shown, errno);
+            return;
+        }
+        const auto oid = Oid::parse(name);
+        if (!oid || !S_ISREG(status.st_mode) || !name.starts_with(steps)) return wrong(shown, 0);
+        object({*oid, static_cast<std::uint64_t>(status.st_size), changed_at(status)});
+    };
+    const Fd objects = places.open(objects_name);
+    if (!objects && errno != ENOENT) wrong("", errno);
+    if (!objects) return;
+    each_name(objects, ".", "", wrong, [&](int, const std::string& first) {
+        const Fd step = is_step(first) ? open_step(objects, first) : Fd();
+        if (!step) {
+            const bool is_other = !is_step(first) || errno == ENOTDIR || errno == ELOOP;
+            if (is_other || errno != ENOENT) wrong(first, is_other ? 0 : errno);
+            return;
+        }
+        each_name(step, ".", first, wrong, [&](int, const std::string& second) {
+            const std::string shown = first + "/" + second;
+            if (!is_step(second)) return wrong(shown, 0);
+            each_name(step, second, shown, wrong,
+                      [&](int directory, const std::string& name) { look(directory, first + second, name); });
+        });
+    });
 }
 
 bool remove_object(const Places& places, const Oid& oid, std::chrono::system_clock::time_point before) {
@@ -202,6 +254,27 @@ bool remove_object(const Places& places, const Oid& oid, std::chrono::system_clo
         changed_at(status) >= before)
         return false;
     return ::unlinkat(home.get(), oid.text().c_str(), 0) == 0;
+}
+
+Result<bool> set_aside(const Places& places, const Oid& oid, const Fd& file) {
+    const auto damaged = places.make(damaged_name);
+    if (!damaged) return pass_on(damaged);
+    const ObjectsLock lock(places, LOCK_EX);
+    if (!lock.held()) return disk_error("cannot lock the objects");
+    const Fd home = open_home(places, oid);
+    const std::string& name = oid.text();
+    struct stat known {};
+    struct stat found {};
+    if (!home || ::fstatat(home.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT) return false;
+        return disk_error("cannot look for the object");
+    }
+    if (::fstat(file.get(), &known) != 0) return disk_error("cannot look for the object");
+    if (known.st_dev != found.st_dev || known.st_ino != found.st_ino) return false;
+    if (::renameat(home.get(), name.c_str(), damaged->get(), name.c_str()) != 0 ||
+        ::fsync(damaged->get()) != 0 || ::fsync(home.get()) != 0)
+        return disk_error("cannot move the object");
+    return true;
 }
 
 }  // namespace gerve::lfs

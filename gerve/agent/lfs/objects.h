@@ -34,7 +34,8 @@ class Hasher {
 // An object that is being received. It is written aside, in lfs/incoming, and gone when it is not finished.
 class IncomingObject {
   public:
-    // Takes the room on the disk at once, where the file system can. Errors: as disk_error.
+    // Reserves nothing: its size is what a client says. While it comes, the name of its file says it too (see
+    // declared_bytes). Errors: denied (the disk has less room than that), as disk_error.
     [[nodiscard]] static Result<IncomingObject> begin(const Places& places, SizedOid object);
 
     // Errors: client (more than its size), as disk_error.
@@ -63,22 +64,31 @@ struct StoredObject {
 // Nothing: there is none, or what has its name is no file. Error: as disk_error.
 [[nodiscard]] Result<std::optional<StoredObject>> find_object(const Places& places, const Oid& oid);
 
-// Whether there is one of this size; if so it counts as new, so that nobody prunes it before the push that
-// names it.
+// Bytes that are still to come, of the objects that running sessions receive: by the sizes that their clients
+// have declared, less what is on the disk. What cannot be read counts nothing.
+[[nodiscard]] std::uint64_t declared_bytes(const Places& places);
+
+// Whether there is one of this size that counts as new from now on, so that nobody prunes it before the push
+// that names it. False also when it cannot be renewed: then the client sends it again.
 [[nodiscard]] Result<bool> renew_object(const Places& places, const SizedOid& object);
 
-// Of each file that has the name of an object, in its place. What cannot be read is left out; `wrong` gets
-// the names of what lies there and is no object.
+// Of each file that has the name of an object, in its place. `wrong` gets the names, below lfs/objects, of
+// what lies there and is no object (0), and of what cannot be read (its errno); ENOENT is no error.
 struct ListedObject {
     Oid oid;
     std::uint64_t size = 0;
     std::chrono::system_clock::time_point changed;
 };
+using Wrong = std::function<void(const std::string& name, int error)>;
 void list_objects(const Places& places, const std::function<void(const ListedObject&)>& object,
-                  const std::function<void(const std::string&)>& wrong);
+                  const Wrong& wrong);
 
 // Removes an object that nobody has renewed since `before`. True: it is gone.
 [[nodiscard]] bool remove_object(const Places& places, const Oid& oid,
                                  std::chrono::system_clock::time_point before);
+
+// Moves an object away, to lfs/damaged/OID, if its file is still this one: clients are asked for it again
+// then. False: it is another one by now. Error: as disk_error.
+[[nodiscard]] Result<bool> set_aside(const Places& places, const Oid& oid, const Fd& file);
 
 }  // namespace gerve::lfs

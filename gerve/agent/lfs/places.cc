@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,6 +31,14 @@ bool has_name(const Fd& file) {
     return ::fstat(file.get(), &status) == 0 && status.st_nlink > 0;
 }
 
+// Its writer holds an exclusive lock. A shared one finds that out as well, and it is all that NFS gives to
+// what is open for reading.
+Fd open_aside(int directory, const char* name) {
+    Fd file(::openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat status {};
+    return file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) ? std::move(file) : Fd();
+}
+
 int rename_over_nothing(const Fd& from, const std::string& name, const Fd& to, const std::string& new_name) {
     const long done = ::syscall(SYS_renameat2, from.get(), name.c_str(), to.get(), new_name.c_str(),
                                 static_cast<unsigned>(RENAME_NOREPLACE));
@@ -44,6 +51,14 @@ int rename_over_nothing(const Fd& from, const std::string& name, const Fd& to, c
 }
 
 }  // namespace
+
+bool lock_file(const Fd& file, int how) {
+    int done = 0;
+    do {
+        done = ::flock(file.get(), how);
+    } while (done != 0 && errno == EINTR);
+    return done == 0;
+}
 
 Fd open_step(const Fd& parent, const std::string& name) {
     return Fd(::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -92,7 +107,7 @@ Result<AsideFile> AsideFile::make(const Fd& directory, const std::string& name) 
         Fd file(::openat(own.get(), full.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
         if (!file) return disk_error("cannot make a file");
         // Whoever removes what was abandoned may have been quicker.
-        if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && has_name(file))
+        if (lock_file(file, LOCK_EX | LOCK_NB) && has_name(file))
             return AsideFile(std::move(own), std::move(file), full);
     }
     errno = EAGAIN;
@@ -119,16 +134,19 @@ int AsideFile::move(const Fd& directory, const std::string& name, bool replace) 
     return failed;
 }
 
+bool is_held(int directory, const std::string& name) {
+    const Fd file = open_aside(directory, name.c_str());
+    return file && !lock_file(file, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+}
+
 std::size_t remove_abandoned(const Fd& directory) {
     DirectoryReader reader(directory, ".");
     if (!reader.is_open()) return 0;
     std::size_t removed = 0;
     while (const dirent* entry = reader.next()) {
         if (std::string_view(entry->d_name).find('.') == std::string_view::npos) continue;
-        const Fd file(::openat(reader.fd(), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-        struct stat status {};
-        if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-        if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
+        const Fd file = open_aside(reader.fd(), entry->d_name);
+        if (!file || !lock_file(file, LOCK_SH | LOCK_NB)) continue;
         if (::unlinkat(reader.fd(), entry->d_name, 0) == 0) ++removed;
     }
     return removed;

@@ -1,6 +1,7 @@
 // The directories of large files in a repository, opened without following a symbolic link.
 #pragma once
 
+#include <sys/file.h>
 #include <sys/types.h>
 
 #include <string>
@@ -10,6 +11,9 @@
 #include "authz/base/result.h"
 
 namespace gerve::lfs {
+
+// flock(2), however often a signal comes. False: errno says why it is not locked.
+[[nodiscard]] bool lock_file(const Fd& file, int how);
 
 // Opens a directory by one name; a symbolic link is none. With an errno it is not open.
 [[nodiscard]] Fd open_step(const Fd& parent, const std::string& name);
@@ -43,7 +47,7 @@ class Places {
 // (flock) as long as it is open, so that what nobody writes any more can be told apart.
 class AsideFile {
   public:
-    // NAME is followed by a number of its own. Error: as disk_error.
+    // NAME is followed by a dot and a number of its own. Error: as disk_error.
     [[nodiscard]] static Result<AsideFile> make(const Fd& directory, const std::string& name);
     AsideFile(AsideFile&& other) noexcept;
     AsideFile& operator=(AsideFile&&) = delete;
@@ -62,6 +66,9 @@ class AsideFile {
     Fd file_;
     std::string name_;  // empty: it is gone from there
 };
+
+// Whether a process has an aside file open, by its name in a directory. False: none has, or it is no file.
+[[nodiscard]] bool is_held(int directory, const std::string& name);
 
 // Removes the aside files of a directory that no process has open; those of dead processes. The number of
 // files removed.

@@ -10,14 +10,17 @@
 #include <vector>
 
 #include "authz/base/text.h"
+#include "gerve/agent/lfs/objects.h"
 #include "gerve/agent/repository/environment.h"
 #include "gerve/agent/repository/git_process.h"
 
 namespace gerve::lfs {
 namespace {
 
-constexpr std::string_view pointer_begins = "version https://";
-constexpr std::string_view oid_line = "oid sha256:";
+constexpr std::string_view before_oid = "oid sha256:";
+
+// How often history is read, when refs change while it is read.
+constexpr int readings = 5;
 
 // So many blobs, each smaller than a pointer may be, are read by one git: what run_git takes of its output
 // has room for them.
@@ -31,7 +34,7 @@ bool take_blobs(std::string_view said, std::set<Oid>& named) {
         const auto words = split(said.substr(0, end), ' ');
         const auto size = words.size() == 3 ? parse_decimal(words[2]) : std::nullopt;
         if (!size || words[1] != "blob" || said.size() < end + 2 + *size) return false;
-        if (auto oid = parse_pointer(said.substr(end + 1, *size))) named.insert(std::move(*oid));
+        named.merge(named_by(said.substr(end + 1, *size)));
         said.remove_prefix(end + 2 + *size);
     }
     return true;
@@ -49,7 +52,13 @@ Result<void> read_blobs(const GitPlace& place, std::vector<std::string>& blobs, 
 
 // Reads the lines that git writes, for as long as it takes. Error: internal, when it failed.
 template <class OnLine>
-Result<void> each_line(GitProcess& git, OnLine&& on_line) {
+Result<void> each_line(const GitPlace& place, std::vector<std::string> arguments, OnLine&& on_line) {
+    std::vector<std::string> environment = plain_git_environment(place.path);
+    environment.emplace_back("GIT_NO_REPLACE_OBJECTS=1");
+    arguments.insert(arguments.begin(), "--git-dir=" + place.path);
+    auto started = GitProcess::start({place.git, std::move(arguments), std::move(environment)});
+    if (!started) return pass_on(started);
+    GitProcess& git = *started;
     git.in.reset();
     std::string rest;
     std::string errors;
@@ -75,40 +84,67 @@ Result<void> each_line(GitProcess& git, OnLine&& on_line) {
         rest.erase(0, begin);
     }
     const GitEnd end = git.reap();
-    if (end.code != 0 || end.signal != 0)
-        return internal_error("git rev-list failed: " + printable(trim(errors)));
+    if (end.code != 0 || end.signal != 0) return internal_error("git failed: " + printable(trim(errors)));
     return {};
+}
+
+// A digest of all refs and of what they name. refs/gerve/lost is one of them, and gets a new commit with each
+// entry of its reflog.
+Result<std::string> state_of_refs(const GitPlace& place) {
+    Hasher hash;
+    auto read = each_line(place, {"for-each-ref", "--format=%(objectname) %(refname)"},
+                          [&](std::string_view line) -> Result<void> {
+                              hash.add(line);
+                              hash.add("\n");
+                              return {};
+                          });
+    if (!read) return pass_on(read);
+    return hash.hex();
+}
+
+Result<std::set<Oid>> read_history(const GitPlace& place) {
+    std::set<Oid> named;
+    std::vector<std::string> blobs;
+    auto read =
+        each_line(place,
+                  {"rev-list", "--objects", "--no-object-names", "--all", "--reflog",
+                   "--filter=combine:object:type=blob+blob:limit=" + std::to_string(max_pointer),
+                   "--filter-provided-objects"},
+                  [&](std::string_view line) -> Result<void> {
+                      blobs.emplace_back(line);
+                      return blobs.size() < blobs_at_once ? Result<void>() : read_blobs(place, blobs, named);
+                  });
+    if (read) read = read_blobs(place, blobs, named);
+    if (!read) return pass_on(read);
+    return named;
 }
 
 }  // namespace
 
-std::optional<Oid> parse_pointer(std::string_view blob) {
-    if (blob.size() >= max_pointer || !blob.starts_with(pointer_begins)) return std::nullopt;
-    for (const std::string_view line : split(blob, '\n')) {
-        if (line.starts_with(oid_line)) return Oid::parse(trim(line.substr(oid_line.size())));
+std::set<Oid> named_by(std::string_view blob) {
+    constexpr std::size_t oid_size = 64;
+    std::set<Oid> named;
+    if (blob.size() >= max_pointer) return named;
+    for (auto at = blob.find(before_oid); at != std::string_view::npos; at = blob.find(before_oid, at + 1)) {
+        if (auto oid = Oid::parse(blob.substr(at + before_oid.size(), oid_size)))
+            named.insert(std::move(*oid));
     }
-    return std::nullopt;
+    return named;
 }
 
 Result<std::set<Oid>> named_objects(const GitPlace& place) {
-    std::vector<std::string> environment = plain_git_environment(place.path);
-    environment.emplace_back("GIT_NO_REPLACE_OBJECTS=1");
-    auto git = GitProcess::start(
-        {place.git,
-         {"--git-dir=" + place.path, "rev-list", "--objects", "--no-object-names", "--all", "--reflog",
-          "--filter=combine:object:type=blob+blob:limit=" + std::to_string(max_pointer),
-          "--filter-provided-objects"},
-         std::move(environment)});
-    if (!git) return pass_on(git);
-    std::set<Oid> named;
-    std::vector<std::string> blobs;
-    auto read = each_line(*git, [&](std::string_view line) -> Result<void> {
-        blobs.emplace_back(line);
-        return blobs.size() < blobs_at_once ? Result<void>() : read_blobs(place, blobs, named);
-    });
-    if (read) read = read_blobs(place, blobs, named);
-    if (!read) return pass_on(read);
-    return named;
+    auto before = state_of_refs(place);
+    for (int i = 0; i < readings && before; ++i) {
+        auto named = read_history(place);
+        // Where objects went away meanwhile, the next reading says whether they are missing.
+        auto after = state_of_refs(place);
+        if (!after) return pass_on(after);
+        if (*after == *before) return named;
+        before = std::move(after);
+    }
+    if (!before) return pass_on(before);
+    return fail(ErrorKind::denied,
+                "refs of this repository changed each time its history was read: run it again later");
 }
 
 }  // namespace gerve::lfs

@@ -2,7 +2,6 @@
 // git-lfs).
 #pragma once
 
-#include <optional>
 #include <set>
 #include <string_view>
 
@@ -14,11 +13,14 @@ namespace gerve::lfs {
 // A pointer is smaller than this many bytes.
 constexpr std::size_t max_pointer = 1024;
 
-// The object that a pointer names; nothing when the blob is none.
-[[nodiscard]] std::optional<Oid> parse_pointer(std::string_view blob);
+// The objects that a blob names, each as "oid sha256:OID", if it is small enough to be a pointer. Clients
+// read more than the present form (older versions, blanks around it), so that whatever else it says does not
+// count.
+[[nodiscard]] std::set<Oid> named_by(std::string_view blob);
 
 // The objects that pointers name which can be reached from a ref, or from what a ref named before and its
-// reflog keeps. Runs git, for as long as it takes. Errors: as run_git; internal (git failed).
+// reflog keeps; while no ref changed. Runs git, for as long as it takes. Errors: as run_git; internal (git
+// failed); denied (refs changed again and again: told).
 [[nodiscard]] Result<std::set<Oid>> named_objects(const GitPlace& place);
 
 }  // namespace gerve::lfs

@@ -1,6 +1,7 @@
 #include "gerve/agent/lfs/request.h"
 
 #include <algorithm>
+#include <array>
 
 #include "authz/base/display.h"
 #include "authz/base/text.h"
@@ -16,6 +17,30 @@ constexpr std::size_t max_line = 1024;                      // bytes, of a body
 bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(),
                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+// A path is shown to other people: what a terminal obeys, or what makes it look like another one. `text` is
+// UTF-8.
+bool misleads(std::string_view text) {
+    constexpr std::array<std::pair<char32_t, char32_t>, 5> refused{{
+        {0x80, 0x9f},      // C1 controls
+        {0x61c, 0x61c},    // the direction of text
+        {0x200e, 0x200f},  // also
+        {0x2028, 0x202e},  // separators of lines and paragraphs, and also
+        {0x2066, 0x2069},  // also
+    }};
+    while (!text.empty()) {
+        const std::size_t size = std::max<std::size_t>(utf8_size(text), 1);
+        char32_t letter = static_cast<unsigned char>(text[0]) & (size == 1 ? 0x7fU : 0xffU >> (size + 1));
+        for (const char c : text.substr(1, size - 1))
+            letter = letter << 6 | (static_cast<unsigned char>(c) & 0x3fU);
+        if (std::any_of(refused.begin(), refused.end(), [letter](const auto& range) {
+                return letter >= range.first && letter <= range.second;
+            }))
+            return true;
+        text.remove_prefix(size);
+    }
+    return false;
 }
 
 std::string_view without_feed(std::string_view line) {
@@ -62,7 +87,7 @@ std::optional<SizedOid> parse_sized_oid(std::string_view line) {
 }
 
 bool may_be_locked(std::string_view path) {
-    if (path.empty() || path.size() > max_locked_path || has_control(path) || !is_utf8(path)) return false;
+    if (path.empty() || path.size() > max_locked_path || !is_utf8(path) || misleads(path)) return false;
     const auto parts = split(path, '/');
     return std::none_of(parts.begin(), parts.end(),
                         [](std::string_view part) { return part.empty() || part == "." || part == ".."; });

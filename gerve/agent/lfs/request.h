@@ -39,8 +39,8 @@ constexpr std::uint64_t max_object_size = std::uint64_t{1} << 62;
 // A size in bytes, at most max_object_size.
 [[nodiscard]] std::optional<std::uint64_t> parse_object_size(std::string_view text);
 
-// Relative to the top of a working tree, and one that git could have: UTF-8, no control characters, no empty
-// component, no "." and no "..".
+// Relative to the top of a working tree, and one that git could have: UTF-8, no control characters (C1 too),
+// no characters that turn the direction of text or separate lines, no empty component, no "." and no "..".
 [[nodiscard]] bool may_be_locked(std::string_view path);
 constexpr std::size_t max_locked_path = 4096;  // bytes
 

@@ -1,7 +1,6 @@
 #include "gerve/agent/lfs/room.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "authz/base/clock.h"
 #include "authz/base/text.h"
 #include "authz/model/messages.h"
+#include "gerve/agent/lfs/objects.h"
 #include "gerve/agent/repository/disk_usage.h"
 
 namespace gerve::lfs {
@@ -26,7 +26,7 @@ Result<Fd> open_usage(const Places& places) {
     const auto incoming = places.make("incoming");
     if (!incoming) return pass_on(incoming);
     Fd file(::openat(incoming->get(), usage_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file || ::flock(file.get(), LOCK_EX) != 0) return disk_error("cannot count the bytes");
+    if (!file || !lock_file(file, LOCK_EX)) return disk_error("cannot count the bytes");
     return file;
 }
 
@@ -58,18 +58,20 @@ void Room::write(const Fd& file, const Known& known) {
     if (!done && ::ftruncate(file.get(), 0) != 0) return;
 }
 
-Result<Room::Known> Room::measure() const {
+// What this process has open, whatever its name is by now.
+Result<Room::Known> Room::measure(const Places& places) const {
+    const std::string here = "/proc/self/fd/" + std::to_string(places.repository().get()) + "/.";
+    const std::uint64_t declared = declared_bytes(places);
     Known known{0, 0, unix_now()};
-    KnownUsage usage;
     if (limits_.repository != 0) {
-        const auto bytes = usage.of(path_, std::chrono::milliseconds(0));
+        const auto bytes = measure_disk_usage(here);
         if (!bytes) return pass_on(bytes);
-        known.repository = *bytes;
+        known.repository = *bytes + declared;
     }
     if (limits_.owner != 0 && layout_ != Layout::hashed_id) {
-        const auto bytes = usage.of_all_in(path_.substr(0, path_.rfind('/')), std::chrono::minutes(1));
+        const auto bytes = KnownUsage().of_all_in(here + ".", std::chrono::minutes(1));
         if (!bytes) return pass_on(bytes);
-        known.owner = *bytes;
+        known.owner = *bytes + declared;
     }
     return known;
 }
@@ -91,13 +93,13 @@ Result<void> Room::check(const Known& known, std::uint64_t bytes) const {
     return fail(ErrorKind::denied, std::string(trim(told)));
 }
 
-Result<Room::Known> Room::known_with_room(const Fd& file, std::uint64_t bytes) const {
+Result<Room::Known> Room::known_with_room(const Places& places, const Fd& file, std::uint64_t bytes) const {
     Known known = read(file);
     const std::int64_t age = unix_now() - known.since;
     const bool fresh = age >= 0 && age <= known_for;
     if (fresh && check(known, bytes)) return known;
     if (!fresh || age > measure_pause) {
-        auto measured = measure();
+        auto measured = measure(places);
         if (!measured) return measured;
         known = *measured;
         write(file, known);
@@ -106,25 +108,24 @@ Result<Room::Known> Room::known_with_room(const Fd& file, std::uint64_t bytes) c
     return known;
 }
 
-Result<void> Room::take(const Places& places, std::uint64_t bytes) const {
-    if (!limited()) return {};
-    const auto file = open_usage(places);
+Result<Fd> Room::take(const Places& places, std::uint64_t bytes) const {
+    if (!limited()) return Fd();
+    auto file = open_usage(places);
     if (!file) return pass_on(file);
-    auto known = known_with_room(*file, bytes);
+    auto known = known_with_room(places, *file, bytes);
     if (!known) return pass_on(known);
     known->repository += bytes;
     known->owner += bytes;
     write(*file, *known);
-    return {};
+    return file;
 }
 
-void Room::give_back(const Places& places, std::uint64_t bytes) const {
+void Room::give_back(const Places& places) const {
     if (!limited()) return;
     const auto file = open_usage(places);
     if (!file) return;
     Known known = read(*file);
-    known.repository -= std::min(known.repository, bytes);
-    known.owner -= std::min(known.owner, bytes);
+    known.since = std::min(known.since, unix_now() - measure_pause - 1);
     write(*file, known);
 }
 
@@ -132,7 +133,7 @@ Result<void> Room::look(const Places& places, std::uint64_t bytes) const {
     if (!limited()) return {};
     const auto file = open_usage(places);
     if (!file) return pass_on(file);
-    return without_value(known_with_room(*file, bytes));
+    return without_value(known_with_room(places, *file, bytes));
 }
 
 }  // namespace gerve::lfs

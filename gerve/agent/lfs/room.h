@@ -13,17 +13,18 @@ namespace gerve::lfs {
 
 // What the sessions of a repository take together is written down in lfs/incoming/usage, so that eight
 // uploads at once do not each take what is left. It is measured again when it is old, and before anything is
-// refused.
+// refused; objects that are being received count with the sizes that were declared.
 class Room {
   public:
-    // `path`: of the repository; `limits.push` is not used.
-    Room(SizeLimits limits, Layout layout, RepoPath repo, std::string path)
-        : limits_(limits), layout_(layout), repo_(std::move(repo)), path_(std::move(path)) {}
+    // `limits.push` is not used.
+    Room(SizeLimits limits, Layout layout, RepoPath repo)
+        : limits_(limits), layout_(layout), repo_(std::move(repo)) {}
 
-    // Error: denied (`told` says which limit is met, and what to do), as disk_error, as measure_disk_usage.
-    [[nodiscard]] Result<void> take(const Places& places, std::uint64_t bytes) const;
-    // What was taken for an object that did not come.
-    void give_back(const Places& places, std::uint64_t bytes) const;
+    // Nobody else counts while what it returns is open: keep it until the IncomingObject is begun. Error:
+    // denied (`told` says which limit is met, and what to do), as disk_error, as measure_disk_usage.
+    [[nodiscard]] Result<Fd> take(const Places& places, std::uint64_t bytes) const;
+    // An object did not come: it counts until the next measuring, which is before anything is refused.
+    void give_back(const Places& places) const;
     // Whether so much would fit, as far as is known. Errors: as take().
     [[nodiscard]] Result<void> look(const Places& places, std::uint64_t bytes) const;
 
@@ -34,9 +35,10 @@ class Room {
         std::int64_t since = 0;  // Unix milliseconds
     };
     [[nodiscard]] bool limited() const;
-    [[nodiscard]] Result<Known> measure() const;
+    [[nodiscard]] Result<Known> measure(const Places& places) const;
     [[nodiscard]] Result<void> check(const Known& known, std::uint64_t bytes) const;
-    [[nodiscard]] Result<Known> known_with_room(const Fd& file, std::uint64_t bytes) const;
+    [[nodiscard]] Result<Known> known_with_room(const Places& places, const Fd& file,
+                                                std::uint64_t bytes) const;
 
     static Known read(const Fd& file);
     static void write(const Fd& file, const Known& known);
@@ -44,7 +46,6 @@ class Room {
     SizeLimits limits_;
     Layout layout_;
     RepoPath repo_;
-    std::string path_;
 };
 
 }  // namespace gerve::lfs

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 
 #include "authz/base/text.h"
 #include "authz/base/units.h"
@@ -51,8 +52,8 @@ Result<Transfer::End> Transfer::run() {
         auto running = AsideFile::make(*incoming, "session");
         if (!running) return pass_on(running);
         running_.emplace(std::move(*running));
+        rename_holder(places_, terms_.holder);
     }
-    rename_holder(places_, terms_.holder);
     out_.line("version=1");
     out_.line("locking");
     out_.flush();
@@ -158,7 +159,9 @@ Result<std::string> Transfer::actions(const std::vector<std::string>& lines) {
 // Before gigabytes are sent in vain.
 Result<void> Transfer::may_come(const std::vector<SizedOid>& missing) {
     std::uint64_t all = 0;
+    std::set<Oid> counted;
     for (const SizedOid& object : missing) {
+        if (!counted.insert(object.oid).second) continue;
         if (auto small = fits(object); !small) return small;
         all += std::min(object.size, max_object_size - all);
     }
@@ -224,14 +227,10 @@ Transfer::Answer Transfer::put_object(const Request& request) {
 // `body` is the error that ends the session. Whatever becomes of the object, its data are read to their end:
 // the client reads nothing before it has sent them all.
 Result<void> Transfer::receive(const SizedOid& object, Result<void>& body) {
-    Result<void> outcome = fits(object);
-    const bool took = outcome && (outcome = room_.take(places_, object.size)).has_value();
+    auto begun = begin(object);
     std::optional<IncomingObject> incoming;
-    if (outcome) {
-        auto begun = IncomingObject::begin(places_, object);
-        if (begun) incoming.emplace(std::move(*begun));
-        if (!begun) outcome = pass_on(begun);
-    }
+    if (begun) incoming.emplace(std::move(*begun));
+    Result<void> outcome = without_value(begun);
     while (true) {
         const auto packet = in_.next();
         const bool goes_on = packet && *packet;
@@ -247,8 +246,19 @@ Result<void> Transfer::receive(const SizedOid& object, Result<void>& body) {
         if (!outcome) incoming.reset();
     }
     if (outcome) outcome = incoming->finish();
-    if (!outcome && took) room_.give_back(places_, object.size);
+    incoming.reset();
+    if (!outcome && begun) room_.give_back(places_);
     return outcome;
+}
+
+Result<IncomingObject> Transfer::begin(const SizedOid& object) const {
+    if (auto small = fits(object); !small) return pass_on(small);
+    auto counted = room_.take(places_, object.size);
+    if (!counted) return pass_on(counted);
+    auto begun = IncomingObject::begin(places_, object);
+    counted->reset();
+    if (!begun) room_.give_back(places_);
+    return begun;
 }
 
 Transfer::Answer Transfer::verify_object(const Request& request) {

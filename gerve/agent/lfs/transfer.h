@@ -54,6 +54,7 @@ class Transfer {
     [[nodiscard]] Result<void> may_come(const std::vector<SizedOid>& missing);
     [[nodiscard]] Result<void> fits(const SizedOid& object) const;
     [[nodiscard]] Answer send_object(const StoredObject& object);
+    [[nodiscard]] Result<IncomingObject> begin(const SizedOid& object) const;
     [[nodiscard]] Result<void> receive(const SizedOid& object, Result<void>& body);
     [[nodiscard]] Answer drop_body(const Request& request);
     [[nodiscard]] Answer say(int status, std::string_view text);
@@ -61,6 +62,7 @@ class Transfer {
     [[nodiscard]] Answer sent();
     void status(int number);
     void describe(const Lock& lock);
+    [[nodiscard]] LockPage page_of(const Request& request, std::size_t most) const;
 
     TransferTerms terms_;
     Places places_;

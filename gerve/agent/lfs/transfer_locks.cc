@@ -34,11 +34,13 @@ Transfer::Answer Transfer::unlock(const Request& request) {
     if (auto dropped = drop_body(request); !dropped) return dropped;
     if (!may_be_lock_id(request.argument)) return say(404, "there is no such lock");
     std::string name;
+    bool is_foreign = false;
     const auto removed = remove_lock(places_, request.argument, [&](const Lock& lock) {
         name = lock.holder.name;
-        return lock.holder.id == terms_.holder.id;
+        is_foreign = lock.holder.id != terms_.holder.id;
+        return !is_foreign;
     });
-    if (!removed && !name.empty() && removed.error().kind == ErrorKind::denied)
+    if (is_foreign)
         return say(403, "the lock is " + name + "'s: an administrator can remove it with gerve lfs unlock " +
                             terms_.repo + " " + request.argument);
     if (!removed) return say(removed.error());
@@ -54,18 +56,11 @@ Transfer::Answer Transfer::list(const Request& request) {
     const auto asked = parse_decimal(request.value("limit").value_or(""));
     const std::size_t most = static_cast<std::size_t>(
         std::clamp<std::uint64_t>(asked.value_or(locks_of_page), 1, most_locks_of_page));
-    const auto path = request.value("path");
-    const auto id = request.value("id");
-    const std::string_view cursor = request.value("cursor").value_or("");
-    std::vector<Lock> shown = list_locks(places_);
-    std::erase_if(shown, [&](const Lock& lock) {
-        return lock.id < cursor || (path && *path != lock.path) || (id && *id != lock.id);
-    });
+    const LockPage page = page_of(request, most);
     status(200);
-    if (shown.size() > most) out_.line("next-cursor=" + shown[most].id);
-    if (shown.size() > most) shown.resize(most);
+    if (!page.next.empty()) out_.line("next-cursor=" + page.next);
     out_.delimiter();
-    for (const Lock& lock : shown) {
+    for (const Lock& lock : page.locks) {
         out_.line("lock " + lock.id);
         out_.line("path " + lock.id + " " + lock.path);
         out_.line("locked-at " + lock.id + " " + time_text(lock.since));
@@ -74,6 +69,20 @@ Transfer::Answer Transfer::list(const Request& request) {
     }
     out_.flush();
     return sent();
+}
+
+// One path has one lock, whose id it says.
+LockPage Transfer::page_of(const Request& request, std::size_t most) const {
+    const std::string_view cursor = request.value("cursor").value_or("");
+    const auto path = request.value("path");
+    const auto id = request.value("id");
+    if (!path && !id) return list_page(places_, cursor, most);
+    const std::string one = path ? lock_id(*path) : std::string(*id);
+    if ((id && *id != one) || !may_be_lock_id(one) || one < cursor) return {};
+    auto lock = find_lock(places_, one);
+    LockPage page;
+    if (lock) page.locks.push_back(std::move(*lock));
+    return page;
 }
 
 void Transfer::describe(const Lock& lock) {

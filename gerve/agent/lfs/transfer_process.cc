@@ -89,7 +89,7 @@ int run_transfer(const std::vector<std::string>& words) {
     ::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error like others
     auto directory = enter(*start);
     if (!directory) return fail_with(directory.error());
-    Room room(start->sizes, start->layout, *repo, start->root + "/" + start->directory);
+    Room room(start->sizes, start->layout, *repo);
     Transfer transfer({start->uploads, start->max_object, holder_of_environment(), repo->text()},
                       Places(std::move(*directory)), std::move(room), read_from(STDIN_FILENO),
                       write_to(STDOUT_FILENO));

@@ -1,11 +1,14 @@
 #include "gerve/agent/lfs/upkeep.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
 
 #include "authz/base/text.h"
 #include "authz/base/units.h"
@@ -32,7 +35,7 @@ std::string line_of(const Lock& lock) {
     return lock.id + " " + time_text(lock.since) + " " + lock.holder.id + " " + name + " " + lock.path;
 }
 
-// When the oldest of the sessions that run began; those that do not run are removed by remove_abandoned().
+// When the oldest of the sessions that run began.
 system_clock::time_point oldest_session(const Places& places) {
     auto oldest = system_clock::time_point::max();
     const Fd incoming = places.open("incoming");
@@ -40,11 +43,28 @@ system_clock::time_point oldest_session(const Places& places) {
     while (const dirent* entry = reader.is_open() ? reader.next() : nullptr) {
         struct stat status {};
         if (!std::string_view(entry->d_name).starts_with("session.") ||
-            ::fstatat(reader.fd(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+            ::fstatat(reader.fd(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !is_held(reader.fd(), entry->d_name))
             continue;
         oldest = std::min(oldest, system_clock::from_time_t(status.st_mtim.tv_sec));
     }
     return oldest;
+}
+
+// Where it is by now, without symbolic links; empty: that is not known.
+std::string path_of(const Fd& directory) {
+    std::array<char, PATH_MAX> target{};
+    const std::string link = "/proc/self/fd/" + std::to_string(directory.get());
+    const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+    return size <= 0 ? "" : std::string(target.data(), static_cast<std::size_t>(size));
+}
+
+// What a push that runs is about to name is not known.
+Result<void> without_push(const Places& places) {
+    if (!has_process(path_of(places.repository()), "receive-pack")) return {};
+    return fail(ErrorKind::denied,
+                "nothing was removed, because a push is under way that may name any of the objects: run it "
+                "again when `gerve sessions` shows none");
 }
 
 // What its bytes say; empty when they cannot be read.
@@ -99,6 +119,8 @@ Result<std::string> prune(const std::string& root, const std::string& directory,
                           const Pruning& pruning) {
     const auto places = places_below(root, directory);
     if (!places) return pass_on(places);
+    auto quiet = pruning.removes ? without_push(*places) : Result<void>();
+    if (!quiet) return pass_on(quiet);
     // Before the pointers are read: what comes later is younger than this.
     auto before = system_clock::now() - pruning.older_than;
     const Fd incoming = places->open("incoming");
@@ -106,6 +128,8 @@ Result<std::string> prune(const std::string& root, const std::string& directory,
     before = std::min(before, oldest_session(*places));
     const auto named = named_objects(place);
     if (!named) return pass_on(named);
+    if (pruning.removes) quiet = without_push(*places);
+    if (!quiet) return pass_on(quiet);
     std::vector<std::string> lines;
     std::uint64_t count = 0;
     std::uint64_t bytes = 0;
@@ -116,7 +140,7 @@ Result<std::string> prune(const std::string& root, const std::string& directory,
         bytes += object.size;
         if (lines.size() < max_told) lines.push_back(object.oid.text() + " " + std::to_string(object.size));
     };
-    list_objects(*places, look, [](const std::string&) {});
+    list_objects(*places, look, [](const std::string&, int) {});
     std::sort(lines.begin(), lines.end());
     lines.insert(lines.begin(), std::to_string(count) + " " + std::to_string(bytes));
     return join(lines, "\n");
@@ -131,35 +155,70 @@ Result<std::string> carry_out(const std::string& root, const std::string& direct
     return client_error("invalid order for large files: " + printable(order) + " " + printable(argument));
 }
 
+namespace {
+
+// One look at all objects of a repository.
+class ObjectsCheck {
+  public:
+    ObjectsCheck(const Places& places, Repair repair) : places_(places), repair_(repair) {}
+
+    Leftovers run() {
+        list_objects(
+            places_, [this](const ListedObject& object) { check(object.oid); },
+            [this](const std::string& name, int error) {
+                const std::string place = name.empty() ? "" : "/" + name;
+                if (error == 0) tell(place, "is no object of Git LFS");
+                if (error != 0) tell_remaining(place, std::string("cannot be read: ") + std::strerror(error));
+            });
+        const Fd incoming = places_.open("incoming");
+        const std::size_t removed = incoming && repair_ == Repair::yes ? remove_abandoned(incoming) : 0;
+        if (removed > 0)
+            found_.lines += "lfs/incoming: removed " + std::to_string(removed) + " files of dead sessions\n";
+        return std::move(found_);
+    }
+
+  private:
+    void check(const Oid& oid) {
+        const std::string& text = oid.text();
+        const std::string place = "/" + text.substr(0, 2) + "/" + text.substr(2, 2) + "/" + text;
+        const auto stored = find_object(places_, oid);
+        if (!stored) return tell_remaining(place, stored.error().told);
+        if (!*stored) return;  // pruned meanwhile
+        const std::string hash = hash_of((*stored)->file);
+        if (hash.empty())
+            return tell_remaining(place, std::string("cannot be read: ") + std::strerror(errno));
+        if (hash == text) return;
+        const std::string remedy = "push it again (git lfs push --all), or restore it";
+        if (repair_ == Repair::no)
+            return tell_remaining(place,
+                                  "its bytes have another hash; run fsck with --repair, which moves it "
+                                  "away, then " +
+                                      remedy);
+        const auto moved = set_aside(places_, oid, (*stored)->file);
+        if (!moved)
+            return tell_remaining(place, "its bytes have another hash; not moved: " + moved.error().told);
+        if (*moved)
+            tell_remaining(place, "its bytes had another hash; moved to lfs/damaged/" + text + ": " + remedy);
+    }
+    void tell(const std::string& place, const std::string& what) {
+        found_.lines += "lfs/objects" + printable(place) + ": " + what + "\n";
+    }
+    void tell_remaining(const std::string& place, const std::string& what) {
+        tell(place, what);
+        found_.remains = true;
+    }
+
+    const Places& places_;
+    Repair repair_;
+    Leftovers found_;
+};
+
+}  // namespace
+
 Leftovers check_objects(const std::string& root, const std::string& directory, Repair repair) {
-    Leftovers found;
     const auto places = places_below(root, directory);
-    if (!places) return found;
-    const auto tell = [&found](const std::string& line) { found.lines += line + "\n"; };
-    const auto wrong = [&](const std::string& name, const std::string& what) {
-        tell("lfs/objects/" + printable(name) + ": " + what);
-        found.remains = true;
-    };
-    list_objects(
-        *places,
-        [&](const ListedObject& object) {
-            const std::string& oid = object.oid.text();
-            const std::string name = oid.substr(0, 2) + "/" + oid.substr(2, 2) + "/" + oid;
-            const auto stored = find_object(*places, object.oid);
-            const std::string hash = stored && *stored ? hash_of((*stored)->file) : "";
-            if (hash.empty()) {
-                wrong(name, "cannot be read");
-            } else if (hash != oid) {
-                wrong(name, "its bytes have another hash; push it again (git lfs push --all), or restore it");
-            }
-        },
-        [&](const std::string& name) {
-            tell("lfs/objects/" + printable(name) + ": is no object of Git LFS");
-        });
-    const Fd incoming = places->open("incoming");
-    const std::size_t removed = incoming && repair == Repair::yes ? remove_abandoned(incoming) : 0;
-    if (removed > 0) tell("lfs/incoming: removed " + std::to_string(removed) + " files of dead sessions");
-    return found;
+    if (!places) return {"lfs: cannot be read: " + describe(places.error()) + "\n", true};
+    return ObjectsCheck(*places, repair).run();
 }
 
 }  // namespace gerve::lfs

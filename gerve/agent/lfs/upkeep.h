@@ -37,7 +37,8 @@ struct Pruning {
 
 // The objects that no pointer names (see named_objects), that are older than the bound, and that no running
 // session has sent, or found there: a line "COUNT BYTES", and a line "OID BYTES" for each of the first
-// max_told. Removes them if it is to, and what dead sessions left.
+// max_told. Removes them if it is to, and what dead sessions left; denied while a push is under way, which
+// may name any of them.
 constexpr std::size_t max_told = 5000;
 [[nodiscard]] Result<std::string> prune(const std::string& root, const std::string& directory,
                                         const GitPlace& place, const Pruning& pruning);
@@ -48,7 +49,8 @@ constexpr std::size_t max_told = 5000;
                                             const GitPlace& place, std::string_view order,
                                             const std::string& argument);
 
-// Reads every object. Lines as look_for_leftovers has them.
+// Reads every object. Lines as look_for_leftovers has them. With Repair::yes damaged objects are moved to
+// lfs/damaged.
 [[nodiscard]] Leftovers check_objects(const std::string& root, const std::string& directory, Repair repair);
 
 }  // namespace gerve::lfs

@@ -12,8 +12,8 @@
 
 namespace gerve {
 
-// Bytes on the disk of all files below a directory. Files come and go meanwhile. Errors: unavailable,
-// internal.
+// Bytes on the disk of all files below a directory. Files come and go meanwhile. Error: unavailable, also
+// when there is no such directory.
 [[nodiscard]] Result<std::uint64_t> measure_disk_usage(const std::string& path);
 
 // What repositories used when they were last measured. Any thread may call it.
@@ -23,7 +23,7 @@ class KnownUsage {
     [[nodiscard]] Result<std::uint64_t> of(const std::string& path, std::chrono::milliseconds oldest);
     // Of a repository, or of all in a directory, as it was last measured, however long ago; nothing: never.
     [[nodiscard]] std::optional<std::uint64_t> last(const std::string& path) const;
-    // That of all repositories (names that end in ".git") in a directory.
+    // That of all repositories (names that end in ".git") in a directory. Errors: as of(), internal.
     [[nodiscard]] Result<std::uint64_t> of_all_in(const std::string& directory,
                                                   std::chrono::milliseconds oldest);
 

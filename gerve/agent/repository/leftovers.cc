@@ -14,6 +14,8 @@
 #include <system_error>
 
 #include "authz/base/display.h"
+#include "authz/base/fd.h"
+#include "authz/base/text.h"
 
 namespace gerve {
 namespace {
@@ -30,17 +32,19 @@ bool is_number(const std::string& name) {
            std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// Whether a process works there, as far as this process may see.
-bool has_process(const std::string& path) {
+// Whether one of the processes that work there is like this, as far as this process may see; `process` is its
+// directory in /proc.
+template <class IsLike>
+bool any_process(const std::string& path, IsLike&& is_like) {
     std::error_code error;
     for (fs::directory_iterator next("/proc", error), end; !error && next != end; next.increment(error)) {
         if (!is_number(next->path().filename().string())) continue;
         std::array<char, PATH_MAX> target{};
-        const std::string link = next->path().string() + "/cwd";
-        const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+        const std::string process = next->path().string();
+        const ssize_t size = ::readlink((process + "/cwd").c_str(), target.data(), target.size());
         if (size <= 0) continue;
         const std::string_view directory(target.data(), static_cast<std::size_t>(size));
-        if (directory == path || directory.starts_with(path + "/")) return true;
+        if ((directory == path || directory.starts_with(path + "/")) && is_like(process)) return true;
     }
     return false;
 }
@@ -61,6 +65,10 @@ bool is_lock(std::string_view relative) {
     return std::find(files.begin(), files.end(), relative) != files.end() ||
            std::any_of(directories.begin(), directories.end(),
                        [&](std::string_view one) { return relative.starts_with(one); });
+}
+
+bool is_busy(const std::string& path) {
+    return any_process(path, [](const std::string&) { return true; });
 }
 
 // A gc of another user, or of another machine, as git itself finds out: its file is younger than twelve
@@ -106,7 +114,7 @@ bool must_be_writable(const fs::path& relative) {
 class Search {
   public:
     Search(const std::string& path, Repair repair)
-        : path_(path), repairs_(repair == Repair::yes), busy_(has_process(path) || collects_garbage(path)) {}
+        : path_(path), repairs_(repair == Repair::yes), busy_(is_busy(path) || collects_garbage(path)) {}
 
     Leftovers run() {
         std::error_code error;
@@ -172,6 +180,17 @@ class Search {
 };
 
 }  // namespace
+
+bool has_process(const std::string& path, std::string_view word) {
+    return any_process(path, [word](const std::string& process) {
+        const Fd file(::open((process + "/cmdline").c_str(), O_RDONLY | O_CLOEXEC));
+        std::array<char, 4096> bytes{};
+        const ssize_t size = file ? ::read(file.get(), bytes.data(), bytes.size()) : 0;
+        if (size <= 0) return false;
+        const auto words = split({bytes.data(), static_cast<std::size_t>(size)}, '\0');
+        return std::find(words.begin(), words.end(), word) != words.end();
+    });
+}
 
 Leftovers look_for_leftovers(const std::string& path, Repair repair) {
     return Search(path, repair).run();

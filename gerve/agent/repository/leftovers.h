@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace gerve {
 
@@ -17,5 +18,10 @@ struct Leftovers {
 // Repair::yes those that are older than ten minutes are removed: a process that comes meanwhile makes its
 // own. Reads the disk and /proc; what cannot be read is left out.
 [[nodiscard]] Leftovers look_for_leftovers(const std::string& path, Repair repair);
+
+// Whether a process works in that directory (its current one, as of every git that serves it) that was
+// started with this word among its arguments, as far as /proc shows it. `path` is absolute, without symbolic
+// links.
+[[nodiscard]] bool has_process(const std::string& path, std::string_view word);
 
 }  // namespace gerve

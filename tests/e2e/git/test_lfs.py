@@ -214,6 +214,21 @@ def test_archived_renamed_and_explained(site, artist, project, alice):
     assert answer.stderr == f"remote: {project.path} has moved to {alice.login}/renamed\n"
 
 
+def test_a_damaged_object_is_found_moved_and_pushed_again(site, artist, project):
+    add_files(artist, {"a.bin": b"sound\n" * 100})
+    artist.git("push", "--quiet")
+    oid, = stored(project)
+    file = project.disk / "lfs/objects" / oid[:2] / oid[2:4] / oid
+    sound = file.read_bytes()
+    file.chmod(0o600)
+    file.write_bytes(b"S" + sound[1:])
+    site.gerve("repo", "fsck", project.path, exit=NONZERO, says="run fsck with --repair")
+    site.gerve("repo", "fsck", "--repair", project.path, exit=NONZERO, says=f"moved to lfs/damaged/{oid}: push it again")
+    artist.git("lfs", "push", "--all", "origin")
+    assert stored(project) == [oid] and file.read_bytes() == sound
+    site.gerve("repo", "fsck", project.path)
+
+
 def test_objects_that_nothing_names_are_pruned(site, artist, project):
     add_files(artist, {"kept.bin": b"kept\n"})
     artist.git("push", "--quiet")

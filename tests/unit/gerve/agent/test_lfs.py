@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+from conftest import wait_until
 from lfs_client import ALICE, DOWNLOAD, LfsClient, check_objects, left_aside, line, oid_of, packet, stored
 
 NOWHERE = "0" * 64
@@ -200,7 +201,35 @@ def test_pages_of_locks(site, bare):
     assert seen == ids
     one = client.ask("list-lock", "path=file-3")
     assert [text for text in one.lines if text.startswith("path ")][0].endswith(" file-3")
+    lock = one.lines[0].split()[1]
+    assert client.ask("list-lock", f"id={lock}").lines == one.lines
+    assert client.ask("list-lock", f"id={lock}", "path=file-3").lines == one.lines
+    assert client.ask("list-lock", f"id={lock}", "path=file-4").lines == []
+    assert client.ask("list-lock", "path=nothing").lines == client.ask("list-lock", "id=../../HEAD").lines == []
     client.quit()
+
+
+def test_a_repository_has_ten_thousand_locks_at_most(site, bare):
+    client = LfsClient(site)
+    last = client.ask("lock", "path=last").value("id")
+    for n in range(9_999):
+        (bare / "lfs/locks" / f"{n:032x}").touch()
+    refused = client.ask("lock", "path=one more")
+    assert refused.status == 507 and "10000 locks" in refused.text and "gerve lfs unlock" in refused.text
+    assert client.ask("lock", "path=last").status == 409
+    assert client.ask(f"unlock {last}").status == 200 and client.ask("lock", "path=one more").status == 201
+    client.quit()
+
+
+def test_a_download_leaves_the_names_of_holders(site, bare):
+    bert = LfsClient(site)
+    lock = bert.ask("lock", "path=a").value("id")
+    bert.quit()
+    written = (bare / "lfs/locks" / lock).read_bytes()
+    reader = LfsClient(site, DOWNLOAD, env={"GERVE_USER": "bertrand"})
+    assert f"ownername {lock} bert" in reader.ask("list-lock").lines
+    reader.quit()
+    assert (bare / "lfs/locks" / lock).read_bytes() == written
 
 
 def test_one_of_many_gets_the_lock(site, bare):
@@ -216,7 +245,7 @@ def test_one_of_many_gets_the_lock(site, bare):
 
 
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../a", "a/../b", "a//b", "a/", "./a", "a\x1bb", "a" * 4097,
-                                  "a\udcff"])
+                                  "a\udcff", "a\x9bb", "a\u202egpj.exe", "a\u2066b", "a\u2028b", "\u061ca"])
 def test_paths_that_no_tree_has_are_not_locked(site, bare, path):
     client = LfsClient(site)
     body = packet(b"lock\n") + packet(b"path=" + path.encode(errors="surrogateescape") + b"\n") + b"0000"
@@ -226,7 +255,36 @@ def test_paths_that_no_tree_has_are_not_locked(site, bare, path):
     assert not (bare / "lfs/locks").exists()
 
 
+def test_letters_of_all_languages_are_locked(site, bare):
+    client = LfsClient(site)
+    for path in ("\u00e9t\u00e9.psd", "\u56fe.psd", "\U0001f469\u200d\U0001f3a8.psd", "\u05d0.psd", "\u00a0"):
+        made = client.ask("lock", f"path={path}")
+        assert made.status == 201 and made.value("path") == path, (path, made.text)
+    client.quit()
+
+
 # ---- hostile clients
+
+
+def test_an_object_that_never_comes_takes_no_room(site, bare):
+    """Its size is what a client says."""
+    sizes = os.statvfs(bare)
+    free = sizes.f_bavail * sizes.f_frsize
+    clients = [LfsClient(site) for _ in range(3)]
+    for client in clients:
+        client.session.write(line(f"put-object {NOWHERE}") + line(f"size={free // 2}") + b"0001" + packet(b"x"))
+    wait_until(lambda: len(left_aside(bare)) == 6, what="three sessions, and what they receive")
+    held = [bare / "lfs/incoming" / name for name in left_aside(bare)]
+    assert sum(file.stat().st_blocks * 512 for file in held) < MB
+    for client in clients:
+        client.session.close()
+    wait_until(lambda: left_aside(bare) == [], what="nothing to be left")
+    client = LfsClient(site)
+    for size in (free * 2, 1 << 62):
+        refused = client.ask(f"put-object {NOWHERE}", f"size={size}", body=packet(b"x"))
+        assert refused.status == 507 and "disk of the file server is full" in refused.text
+    client.quit()
+    assert left_aside(bare) == []
 
 
 @pytest.mark.parametrize("bytes_sent", [

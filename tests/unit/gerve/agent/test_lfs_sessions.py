@@ -69,6 +69,26 @@ def test_eight_sessions_do_not_take_the_same_room(site, bare):
         client.quit()
 
 
+def test_what_is_being_received_counts_when_the_room_is_measured(site, bare):
+    limits = with_limits(repository=20 * MB)
+    slow = LfsClient(site, **limits)
+    slow.session.write(line(f"put-object {NOWHERE}") + line(f"size={12 * MB}") + b"0001" + packet(b"x"))
+    wait_until(lambda: len(left_aside(bare)) == 2, what="the object to begin")
+    (bare / "lfs/incoming/usage").write_bytes(b"")  # as if it were old
+    client = LfsClient(site, **limits)
+    assert client.put(os.urandom(9 * MB)).status == 507
+    assert client.put(os.urandom(MB)).status == 200
+    slow.session.close()
+    client.quit()
+
+
+def test_an_object_that_stands_twice_in_a_batch_counts_once(site, bare):
+    client = LfsClient(site, **with_limits(repository=8 * MB))
+    asked = client.batch(*[(NOWHERE, 5 * MB)] * 3)
+    assert asked.status == 200 and asked.lines == [f"{NOWHERE} {5 * MB} upload"] * 3
+    client.quit()
+
+
 def test_sessions_count_apart_from_the_push_that_waits_for_them(site):
     site.make_repository()
     site.start('max_operations_per_owner = 1\nmax_operations_per_account = 1\nmax_operations_per_key = 1\n'

@@ -1,12 +1,14 @@
 """What administrators do with large files at the agent: locks, pruning, fsck, and with the whole repository."""
 
 import os
+import shutil
+import subprocess
 import time
 
 import grv1
 import pytest
 from conftest import git
-from lfs_client import DOWNLOAD, LfsClient, check_objects, oid_of, stored
+from lfs_client import BERT, DOWNLOAD, LfsClient, check_objects, oid_of, stored
 
 MB = 1 << 20
 
@@ -94,7 +96,74 @@ def test_fsck_reads_every_object(site, bare):
     (bare / "lfs/objects/zz").mkdir()
     status, out, _ = order(site, "fsck")
     assert status == 1 and "lfs/objects/zz: is no object of Git LFS" in out
-    assert f"{oid_of(bad)}: its bytes have another hash" in out and oid_of(good) not in out
+    assert f"{oid_of(bad)}: its bytes have another hash; run fsck with --repair" in out and oid_of(good) not in out
+    # A client sends it again when the server does not claim to have it.
+    client = LfsClient(site)
+    assert client.batch((oid_of(bad), 1001)).lines == [f"{oid_of(bad)} 1001 noop"]
+    status, out, _ = order(site, "fsck", "repair")
+    assert status == 1 and f"moved to lfs/damaged/{oid_of(bad)}: push it again" in out
+    assert (bare / "lfs/damaged" / oid_of(bad)).read_bytes() == bad[:-1] + b"x" and stored(bare, good).exists()
+    assert client.batch((oid_of(bad), 1001)).lines == [f"{oid_of(bad)} 1001 upload"]
+    assert client.put(bad).status == 200
+    client.quit()
+    (bare / "lfs/objects/zz").rmdir()
+    assert order(site, "fsck") == (0, "", "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems")
+def test_fsck_tells_what_it_cannot_read(site, bare):
+    data = os.urandom(1000)
+    client = LfsClient(site)
+    assert client.put(data).status == 200
+    client.quit()
+    memory = f"/proc/{os.getpid()}/mem"  # a file whose first byte cannot be read
+    subprocess.run(["mount", "--bind", memory, stored(bare, data)], check=True)
+    try:
+        status, out, _ = order(site, "fsck")
+    finally:
+        subprocess.run(["umount", stored(bare, data)], check=True)
+    assert status == 1 and f"{oid_of(data)}: cannot be read: Input/output error" in out
+    assert order(site, "fsck") == (0, "", "")
+
+
+@pytest.mark.parametrize("content", [
+    b"version http://git-media.io/v/2\noid sha256:%s\nsize 1000\n",
+    b"\n\n  version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 1000\n",
+    b"version https://hawser.github.com/spec/v1\r\noid sha256:%s\r\nsize 1000\r\n",
+])
+def test_all_that_clients_take_for_a_pointer_keeps_its_object(site, bare, content):
+    data = os.urandom(1000)
+    client = LfsClient(site)
+    assert client.put(data).status == 200
+    client.quit()
+    commit_files(site, {"old.bin": content % oid_of(data).encode()})
+    assert order(site, "lfs-prune", "0 remove") == (0, "0 0\n", "") and stored(bare, data).exists()
+
+
+def test_nothing_is_removed_while_a_push_is_under_way(site, bare):
+    data = os.urandom(1000)
+    client = LfsClient(site)
+    assert client.put(data).status == 200
+    client.quit()
+    push = site.open(grv1.RECEIVE_PACK, env=BERT).until_opened()
+    push.until(lambda s: s.stdout)
+    status, out, err = order(site, "lfs-prune", "0 remove")
+    assert (status, out) == (1, "") and "a push is under way" in err and "gerve sessions" in err
+    assert order(site, "lfs-prune", "0")[1].startswith("1 1000\n"), "to look is no harm"
+    push.write(b"0000")
+    assert push.finish().status == 0
+    assert order(site, "lfs-prune", "0 remove")[1].startswith("1 1000\n") and not stored(bare, data).exists()
+
+
+def test_a_look_at_what_may_be_pruned_passes_over_dead_sessions(site, bare):
+    data = os.urandom(1000)
+    client = LfsClient(site)
+    assert client.put(data).status == 200
+    client.quit()
+    old = bare / "lfs/incoming" / "session.0123456789abcdef"
+    old.touch()
+    os.utime(old, (1, 1))
+    assert order(site, "lfs-prune", "0")[1].startswith("1 1000\n") and old.exists()
 
 
 def test_large_files_go_with_the_repository(site, bare):
@@ -110,3 +179,31 @@ def test_large_files_go_with_the_repository(site, bare):
     client.quit()
     assert order(site, "delete", path="mojombo/renamed.git")[0] == 0
     assert not (site.root / "mojombo/renamed.git").exists()
+
+
+def test_history_is_read_again_when_refs_change_meanwhile(site):
+    """A branch gets another name: the old one is gone when it is read, and the new one is not there yet."""
+    bare = site.make_repository()
+    script, moved = site.directory / "git-that-moves", site.directory / "moved"
+    real = shutil.which("git")
+    script.write_text(f'#!/bin/sh\nexec {real} "$@"\n')
+    script.chmod(0o755)
+    agent = site.start(f'git = "{script}"\n')
+    data = os.urandom(1000)
+    client = LfsClient(site)
+    assert client.put(data).status == 200
+    client.quit()
+    commit_files(site, {"kept.bin": pointer(data)}, branch="old")
+    commit = git("rev-parse", "refs/heads/old", cwd=bare).stdout.strip()
+    update = f"{real} --git-dir={bare} update-ref"
+    script.write_text(f"""#!/bin/sh
+case " $* " in *" rev-list "*)
+    [ -e {moved} ] && exec {real} "$@"
+    touch {moved}; {update} -d refs/heads/old
+    {real} "$@"; status=$?
+    {update} refs/heads/new {commit}; exit $status;;
+esac
+exec {real} "$@"
+""")
+    assert order(site, "lfs-prune", "0 remove") == (0, "0 0\n", "") and moved.exists()
+    assert stored(bare, data).exists() and agent.process.poll() is None
