@@ -181,6 +181,15 @@ Route local_route(const std::string& agent_socket) {
 Result<Explanation> explain(const ExplainSources& sources,
                             const std::variant<Login, Fingerprint, Certificate>& who,
                             const GitCommand& command, UnixMillis now) {
+    // As a login finds out, before anything is looked up.
+    if (is_lfs(command.service) && sources.lfs == LfsMode::off) {
+        Explanation off;
+        off.facts.emplace_back("lfs.mode", "off");
+        off.rule = rule_name(Rule::lfs_off);
+        off.told = messages::no_lfs();
+        off.exit = static_cast<int>(ExitStatus::not_found);
+        return off;
+    }
     auto subject = std::visit([&](const auto& name) { return subject_of(sources, name, now); }, who);
     if (!subject) return pass_on(subject);
     Explanation explanation = std::move(subject->so_far);

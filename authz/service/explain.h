@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "authz/certificate_rules.h"
+#include "authz/lfs_config.h"
 #include "authz/model/git_command.h"
 #include "authz/service/inquiry.h"
 #include "authz/store/database.h"
@@ -37,6 +38,7 @@ struct ExplainSources {
     bool accounts_elsewhere = false;
     // Where a certificate is taken to come from; nothing: from an address that is not known.
     std::optional<IpAddress> address{};
+    LfsMode lfs = LfsMode::transfer;
 };
 
 // Decides by the very functions that serve a login, over tables as they are now.

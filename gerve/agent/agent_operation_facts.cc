@@ -17,6 +17,10 @@ using grv1::FrameType;
 // For finding out which updates were forced: the client waits for its exit status meanwhile.
 constexpr std::chrono::milliseconds forced_patience(500);
 
+// A session of Git LFS that took fewer bytes has stored little, or only asked what is there: the next push
+// measures it.
+constexpr std::uint64_t least_stored = 64 * 1024;
+
 DiskShare share_of(const Operation& operation) {
     return {operation.repo.owner().folded(), operation.repo.folded()};
 }
@@ -122,7 +126,9 @@ asio::awaitable<void> AgentOperation::keep_lost(const Operation& operation, cons
 // Nobody waits for it.
 void AgentOperation::tidy_up(const Operation& operation) {
     const PushFacts pushed = facts_.push.value_or(PushFacts{});
-    if (operation.service != Service::lfs_upload && pushed.taken + pushed.unknown == 0) return;
+    const bool stored =
+        operation.service == Service::lfs_upload && relay_->count().from_gateway >= least_stored;
+    if (!stored && pushed.taken + pushed.unknown == 0) return;
     const GitPlace place{config_->git, operation.path, place_.head};
     if (operation.sizes.any()) {
         lane_.state.measuring.post_once(share_of(operation), [place, usage = lane_.state.usage] {

@@ -115,8 +115,12 @@ int run_explain(Site& site, const ExplainValues& values) {
     RedisCounters counters;
     const auto redis = routes_in_redis(site.config(), counters);
     const auto& own = site.config().mysql.queries;
-    const ExplainSources sources{own.empty() ? site.database() : site.serving_database(), local, redis.get(),
-                                 own.contains("key"), values.address};
+    const ExplainSources sources{own.empty() ? site.database() : site.serving_database(),
+                                 local,
+                                 redis.get(),
+                                 own.contains("key"),
+                                 values.address,
+                                 site.config().lfs.mode};
     const auto explanation = need(explain(sources, who, *values.command, unix_now()));
     values.json ? print_json(to_json(explanation)) : print(explanation);
     return explanation.allowed ? 0 : refused_status;

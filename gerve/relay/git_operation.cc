@@ -234,11 +234,12 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
     report.repo = granted->repo.text();
     auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
-        report.ended = OperationEnd::upstream_unreachable;
+        // The agent answered that it does not serve it; the command was refused.
         if (is_lfs(command.service) && upstream.error().kind == ErrorKind::client) {
             const Error error{ErrorKind::client, messages::no_lfs_there(granted->repo), ""};
             co_return co_await refuse(front, error, report);
         }
+        report.ended = OperationEnd::upstream_unreachable;
         // It answered, and told what it has enough of for now.
         const std::string limit = upstream.error().told;
         const std::string told = limit.empty()

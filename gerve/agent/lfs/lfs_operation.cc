@@ -39,10 +39,11 @@ GitStart AgentOperation::lfs_start(const Operation& operation) const {
 void AgentOperation::join_siblings(const Operation& operation, Watchers& watchers) {
     const bool lfs = is_lfs(operation.service);
     if (!lfs && operation.service != Service::receive_pack) return;
-    seat_ = lane_.state.lfs_sessions.join(operation.account + " " + operation.path, operation.connection);
+    seat_ = lane_.state.lfs_sessions.join(operation.account + " " + operation.path,
+                                          lfs ? operation.connection : "");
     if (lfs) {
-        watchers.input = [seat = seat_](std::string_view) { seat->move(); };
-        watchers.output = watchers.input;
+        watchers.input = [seat = seat_](std::string_view bytes) { seat->receive(bytes); };
+        watchers.output = [seat = seat_](std::string_view bytes) { seat->send(bytes); };
     }
     look_after_siblings(lfs);
 }

@@ -1,21 +1,66 @@
 #include "gerve/agent/lfs/sessions.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "authz/base/clock.h"
+#include "gerve/relay/pkt_length.h"
 
 namespace gerve::lfs {
 namespace {
 
-// After which nobody is at work on a connection whose client has quit: git-lfs quits when all is done.
-constexpr std::int64_t left_behind_after = 700;  // ms
+// After which nobody is at work in a session whose client has quit another: git-lfs quits when all is done.
+constexpr std::int64_t left_behind_after = 3000;  // ms
 
 }  // namespace
 
+void FlushCount::add(std::string_view bytes) {
+    while (!bytes.empty() && !is_lost_) {
+        if (left_ > 0) {
+            const std::size_t here = std::min(left_, bytes.size());
+            left_ -= here;
+            bytes.remove_prefix(here);
+            continue;
+        }
+        const std::size_t here = std::min(pkt_length_size - length_.size(), bytes.size());
+        length_.append(bytes.substr(0, here));
+        bytes.remove_prefix(here);
+        is_at_flush_ = false;
+        if (length_.size() < pkt_length_size) return;
+        const auto length = parse_pkt_length(length_);
+        is_lost_ = !length;
+        is_at_flush_ = length && *length == 0;
+        if (is_at_flush_) ++flushes_;
+        if (length && *length > pkt_length_size) left_ = *length - pkt_length_size;
+        length_.clear();
+    }
+}
+
+Seat::Seat(std::shared_ptr<Activity> client, std::shared_ptr<Activity> connection)
+    : client_(std::move(client)), connection_(std::move(connection)), joined_(monotonic_now()) {}
+
+void Seat::receive(std::string_view bytes) {
+    requests_.add(bytes);
+    move();
+}
+
+void Seat::send(std::string_view bytes) {
+    answers_.add(bytes);
+    move();
+}
+
 void Seat::move() {
-    const std::int64_t now = monotonic_now();
-    client_->moved.store(now, std::memory_order_relaxed);
-    connection_->moved.store(now, std::memory_order_relaxed);
+    moved_ = monotonic_now();
+    client_->moved.store(moved_, std::memory_order_relaxed);
+}
+
+void Seat::quit() {
+    connection_->quit = monotonic_now();
+}
+
+// The greeting is one answer more than there were requests.
+bool Seat::has_request() const {
+    return !requests_.is_between() || !answers_.is_between() || answers_.flushes() <= requests_.flushes();
 }
 
 bool Seat::client_moved() {
@@ -24,7 +69,9 @@ bool Seat::client_moved() {
 }
 
 bool Seat::is_left_behind() const {
-    return connection_->quit && monotonic_now() - connection_->moved >= left_behind_after;
+    const std::int64_t quit = connection_->quit;
+    return quit != 0 && joined_ <= quit && moved_ <= quit && !has_request() &&
+           monotonic_now() - quit >= left_behind_after;
 }
 
 std::shared_ptr<Seat> Sessions::join(const std::string& client, const std::string& connection) {
@@ -32,6 +79,7 @@ std::shared_ptr<Seat> Sessions::join(const std::string& client, const std::strin
     // Without a name of its connection an operation is alone on it.
     auto of_connection = connection.empty() ? std::make_shared<Activity>()
                                             : activity("connection " + connection + " " + client);
+    of_connection->quit = 0;
     return std::make_shared<Seat>(std::move(of_client), std::move(of_connection));
 }
 

@@ -147,6 +147,8 @@ def test_off_is_off_before_any_look_up(private_sites):
         assert answer.stdout == "" and answer.stderr == NOT_FOUND
     assert alice.ssh(f"git-lfs-authenticate {project.path} upload", exit=127).stdout == ""
     assert not [event for event in events(site) if event["event"] == "decision" and event.get("service") in SESSIONS]
+    explained = site.gerve("explain", alice.login, f"git-lfs-transfer {project.path} download", exit=NONZERO).stdout
+    assert NOT_FOUND.strip() in explained and "lfs-off" in explained and "127" in explained
     alice.clone(project, into="copy")
 
 
