@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
     id           BIGINT PRIMARY KEY AUTO_INCREMENT,
     authority_id BIGINT NOT NULL,
     kind         TINYINT NOT NULL CHECK (kind IN (1, 2, 3, 4)),             -- 1 serial, 2 key id, 3 certificate, 4 key
-    first_value  VARBINARY(255) NOT NULL,                                   -- serial, key id, or SHA-256 of a blob
+    first_value  VARBINARY(255) NOT NULL,                                   -- serial, key id, or SHA-256: of the signed part, of the key's blob
     last_value   VARBINARY(255) NOT NULL,                                   -- of serials; else the same
     created_at   BIGINT NOT NULL,
     UNIQUE (authority_id, kind, first_value, last_value),

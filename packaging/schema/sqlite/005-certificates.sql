@@ -19,7 +19,7 @@ CREATE TABLE certificate_revocations (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     authority_id INTEGER NOT NULL REFERENCES certificate_authorities (id),
     kind         INTEGER NOT NULL CHECK (kind IN (1, 2, 3, 4)),             -- 1 serial, 2 key id, 3 certificate, 4 key
-    first_value  BLOB    NOT NULL,                                          -- serial, key id, or SHA-256 of a blob
+    first_value  BLOB    NOT NULL,                                          -- serial, key id, or SHA-256: of the signed part, of the key's blob
     last_value   BLOB    NOT NULL,                                          -- of serials; else the same
     created_at   INTEGER NOT NULL,
     UNIQUE (authority_id, kind, first_value, last_value)
