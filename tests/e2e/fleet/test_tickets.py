@@ -189,7 +189,7 @@ def test_a_ticket_to_read_does_not_write(server, head):
     assert b"evil" not in subprocess.check_output(["git", "-C", disk, "for-each-ref"])
 
 
-@pytest.mark.parametrize("service", [0, 5, 255])
+@pytest.mark.parametrize("service", [0, 7, 255])
 def test_an_unknown_service_is_refused(server, service):
     assert server.ask(service=service).refused
 
