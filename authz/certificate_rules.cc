@@ -79,13 +79,14 @@ Verdict judge_signature(const Certificate&, const CertificateContext& context) {
 Verdict judge_kind(const Certificate& certificate, const CertificateContext&) {
     if (certificate.kind() == Certificate::Kind::user) return holds("a user certificate");
     return fails("a host certificate",
-                 "It is a host certificate. Have the key signed as a user's, without ssh-keygen's -h.");
+                 "It is a host certificate. Get a user certificate (ssh-keygen -s without -h).");
 }
 
 Verdict judge_valid_after(const Certificate& certificate, const CertificateContext& context) {
     const UnixMillis after = millis_of(certificate.valid_after());
     if (context.now >= after) return holds("valid from " + when(after));
-    return fails("not valid before " + when(after), "It is not valid before " + when(after) + ".");
+    return fails("not valid before " + when(after),
+                 "It is not valid before " + when(after) + ". Try again then.");
 }
 
 Verdict judge_valid_before(const Certificate& certificate, const CertificateContext& context) {
@@ -103,8 +104,8 @@ Verdict judge_longest_life(const Certificate& certificate, const CertificateCont
     const UnixMillis before = millis_of(certificate.valid_before());
     if (before != never && before >= after && before - after <= *longest) return holds("at most " + limit);
     return fails("it is valid for longer than " + limit,
-                 "It is valid for longer than the " + limit +
-                     " that certificates of its authority may be. Get one for a shorter time.");
+                 "It is valid for longer than " + limit +
+                     ", the most that its authority may certify. Get one for a shorter time.");
 }
 
 Verdict judge_critical_options(const Certificate& certificate, const CertificateContext&) {
@@ -112,14 +113,15 @@ Verdict judge_critical_options(const Certificate& certificate, const Certificate
         if (name == force_command_option || name == source_address_option) continue;
         const std::string option = "'" + printable(name, 64) + "'";
         return fails("unknown critical option " + option,
-                     "Its critical option " + option + " is not supported here.");
+                     "Its critical option " + option + " is not supported here. Get one without it.");
     }
     return holds(certificate.critical_options().empty() ? "none" : "known");
 }
 
 Verdict judge_force_command(const Certificate& certificate, const CertificateContext&) {
     if (find_option(certificate.critical_options(), force_command_option) == nullptr) return holds("none");
-    return fails("it forces a command", "It forces a command (force-command), which is not supported here.");
+    return fails("it forces a command",
+                 "It forces a command (force-command), which is not supported here. Get one without it.");
 }
 
 Verdict judge_source_address(const Certificate& certificate, const CertificateContext& context) {
@@ -130,13 +132,13 @@ Verdict judge_source_address(const Certificate& certificate, const CertificateCo
     bool inside = false;
     for (const std::string_view one : split(*list, ',')) {
         const auto network = Network::parse(one);
-        if (!network) return fails("malformed: " + from, "Its source-address is malformed.");
+        if (!network) return fails("malformed: " + from, "Its source-address is malformed. Get a new one.");
         inside = inside || network->contains(*context.address);
     }
     const std::string address = context.address->text();
     if (inside) return holds(address + " is in " + from);
-    return fails(address + " is not in " + from,
-                 "It is for other addresses (source-address) than " + address + ".");
+    return fails(address + " is not in " + from, "It may not be used from " + address +
+                                                     " (source-address). Get one that allows this address.");
 }
 
 // Where an extension names the user, no principal has to: GitHub's documentation signs without -n.
@@ -145,15 +147,15 @@ Verdict judge_principals(const Certificate& certificate, const CertificateContex
         return holds(std::to_string(certificate.principals().size()) + " in all");
     if (context.authority && context.authority->identity == IdentityRule::login)
         return holds("none; an extension names the user");
-    return fails("it names no principal, and would be anyone's",
-                 "It names no principal. Have the key signed with ssh-keygen's -n.");
+    return fails("it has no principals, so it would be valid for everybody",
+                 "It has no principals. Get one with a principal (ssh-keygen -s with -n).");
 }
 
 Verdict judge_revocation(const Certificate&, const CertificateContext& context) {
     if (!context.authority) return unknown_authority();
     if (context.authority->revoked)
         return fails("the authority was revoked at " + when(*context.authority->revoked),
-                     "Its authority was revoked. Get one by another.");
+                     "Its authority was revoked. Get one from another authority.");
     if (!context.revoked) return holds("not revoked");
     return fails("revoked by its " + std::string(revoked_by_name(*context.revoked)),
                  "It was revoked. Get a new one.");

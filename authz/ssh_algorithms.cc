@@ -53,7 +53,7 @@ std::vector<std::string> read_algorithms(TomlTable& table, std::string_view key,
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (std::find(known.begin(), known.end(), names[i]) != known.end()) continue;
         table.complain(key, i,
-                       "contains \"" + printable(names[i], 80) + "\", which Gerve does not have; it has " +
+                       "contains \"" + printable(names[i], 80) + "\", which is unknown; the known ones are " +
                            join({known.begin(), known.end()}, ", "));
     }
     return names;

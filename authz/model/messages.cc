@@ -80,9 +80,8 @@ std::string no_lfs(std::string_view command) {
 }
 std::string no_lfs_there(const RepoPath& repo) {
     return no_lfs() + "ERROR: The file server of " + repo.text() +
-           " does not serve Git LFS. Ask the operator to update the agent (gerve-agent) there, or to let it "
-           "serve "
-           "lfs-upload and lfs-download.\n";
+           " does not serve Git LFS. Ask the operator to update the agent (gerve-agent) there, or to let "
+           "it serve lfs-upload and lfs-download.\n";
 }
 std::string fetch_only(const RepoPath& repo) {
     return "ERROR: " + repo.text() +

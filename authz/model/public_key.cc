@@ -101,7 +101,7 @@ Result<unsigned> check_ed25519(std::string_view rest, KeptIn kept_in) {
 tl::unexpected<Error> refuse_algorithm(std::string_view algorithm) {
     if (algorithm.find("-cert-v0") != std::string_view::npos) {
         return client_error(
-            "a certificate is no key: register the plain public key, or the authority with `gerve ca add`");
+            "this is a certificate: register the plain public key, or the authority with `gerve ca add`");
     }
     if (algorithm == "ssh-dss") return client_error("DSA keys are not accepted");
     return client_error(

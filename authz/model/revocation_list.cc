@@ -31,7 +31,7 @@ tl::unexpected<Error> malformed_list() {
     return client_error("the key revocation list is malformed");
 }
 tl::unexpected<Error> unknown_part() {
-    return client_error("the key revocation list has a part of an unknown kind");
+    return client_error("the key revocation list has a section of an unknown type");
 }
 
 class ListParser {

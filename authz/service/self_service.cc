@@ -16,8 +16,8 @@ SelfAnswer refused(std::string text) {
     return {"", std::move(text), static_cast<int>(ExitStatus::refused)};
 }
 
-std::string time_text_or_never(UnixMillis time) {
-    return time == never ? "the end of time" : time_text(time);
+std::string life_text(UnixMillis expires) {
+    return expires == never ? "does not expire" : "is valid until " + time_text(expires);
 }
 
 SelfAnswer tell_who(const Principal& principal) {
@@ -29,9 +29,9 @@ SelfAnswer tell_who(const Principal& principal) {
         });
     std::string text = "You are " + who + ".\nYour key is " + principal.key().fingerprint.text() + ".\n";
     if (const CertificateFacts* certificate = certificate_of(principal.holder()))
-        text += "It was certified as \"" + displayed(certificate->key_id) + "\", serial " +
-                std::to_string(certificate->serial) + ", by " + certificate->authority_key.text() +
-                ", and is valid until " + time_text_or_never(certificate->expires) + ".\n";
+        text += "Its certificate \"" + displayed(certificate->key_id) + "\", serial " +
+                std::to_string(certificate->serial) + ", was signed by " + certificate->authority_key.text() +
+                " and " + life_text(certificate->expires) + ".\n";
     return {std::move(text), "", 0};
 }
 

@@ -61,7 +61,7 @@ void read_adopt_from(TomlTable& table, AgentConfig& config) {
             table.complain("adopt_from", i, "must be a directory, and not the whole file system");
         } else if ((config.root + "/").starts_with(real + "/")) {
             table.complain("adopt_from", i,
-                           "must not contain root: below that, repositories are adopted without it");
+                           "must not contain root: directories below root need no adopt_from");
         } else {
             config.adopt_from.push_back(real);
         }

@@ -30,9 +30,9 @@ std::vector<CheckLine> compare_gateways(const std::vector<std::string>& last_pro
     }
     if (lines.empty())
         lines.push_back(good_line(what, std::to_string(alike) +
-                                            " used in the last 24 hours, each with a host key that is "
-                                            "listed here at its last login; which keys they announce is "
-                                            "not compared"));
+                                            " with logins in the last 24 hours, each last with a host "
+                                            "key that is listed here; which keys they announce is not "
+                                            "compared"));
     return lines;
 }
 

@@ -96,10 +96,8 @@ int make(Site& site, HostKeyType type) {
         return 0;
     }
     std::printf(
-        "It is served after a reload (SIGHUP) or a restart. Clients that prefer this type and know another "
-        "key "
-        "of this\n"
-        "gateway will prompt or warn: publish the fingerprint beforehand.\n");
+        "It is served after a reload (SIGHUP) or a restart. Clients that prefer this type and know another\n"
+        "key of this gateway will prompt or warn: publish the fingerprint beforehand.\n");
     return 0;
 }
 
@@ -110,10 +108,9 @@ int announce(Site& site, HostKeyType type, bool force) {
     need(announce_host_key(config.state, type, force));
     const PublicKey key = need(read_host_key(host_key_file(config.state, type, HostKeyRole::announced)));
     std::printf(
-        "%s is announced after a reload (SIGHUP) or a restart: clients that update their known_hosts learn "
-        "it at "
-        "their\n"
-        "next login. `gerve host-key drop %s --dry-run` shows who has not yet.\n",
+        "%s is announced after a reload (SIGHUP) or a restart: clients that\n"
+        "update their known_hosts learn it at their next login. `gerve host-key drop %s --dry-run` shows\n"
+        "who has not yet.\n",
         key.fingerprint().text().c_str(), std::string(name_of(type)).c_str());
     return 0;
 }
@@ -139,10 +136,10 @@ void print_readiness(const HostKeyReadiness& readiness, const HostKey& serving, 
     std::printf("serving:   %s %s\nannounced: %s %s\n", serving.key.fingerprint().text().c_str(),
                 shown(serving.file).c_str(), next.key.fingerprint().text().c_str(), shown(next.file).c_str());
     std::printf(
-        "%zu keys logged in; %zu of them rely on host keys that stay, %zu of the others have learned the "
+        "%zu keys logged in: %zu rely on host keys that stay, and %zu of the others have learned the "
         "announced one.\n",
         readiness.keys, readiness.elsewhere, readiness.prepared);
-    if (!readiness.unknown.empty()) std::printf("This is not all: %s.\n", readiness.unknown.c_str());
+    if (!readiness.unknown.empty()) std::printf("The list is incomplete: %s.\n", readiness.unknown.c_str());
     if (readiness.unprepared.empty()) return;
     std::printf("\nThese would be warned of a changed host key:\n");
     Table table({"LAST LOGIN (UTC)", "WHO", "KEY", "ADDRESS", "CLIENT"});
@@ -200,7 +197,8 @@ int drop(Site& site, const DropValues& values) {
     const auto keys = host_keys_of(config);
     const HostKey* serving = find_host_key(keys, type, HostKeyRole::serving);
     const HostKey* next = find_host_key(keys, type, HostKeyRole::announced);
-    if (serving == nullptr) throw Stop{refused_status, "there is no host key of type " + name};
+    if (serving == nullptr)
+        throw Stop{refused_status, "there is no host key of type " + name + ": see gerve host-key list"};
     if (next == nullptr) {
         throw Stop{refused_status, "no " + name +
                                        " key is announced, so every client would be warned: first " +
@@ -261,7 +259,7 @@ Result<std::string> parse_host_name(const std::string& text) {
 
 int print(Site& site, HostKeyFormat format, const std::string& host) {
     if (format == HostKeyFormat::sshfp && host.find_first_of(":*[]") != std::string::npos)
-        throw Stop{usage_status, "a record in the DNS has a plain name, without a port"};
+        throw Stop{usage_status, "an SSHFP record needs a plain host name, without a port"};
     for (const HostKey& one : host_keys_of(site.config())) {
         if (format == HostKeyFormat::known_hosts) {
             std::printf("%s %s\n", host.c_str(), one.key.text().c_str());
@@ -283,7 +281,7 @@ void declare_drop(Command& host_key) {
                 "Look at logins since then: 2026-01-31, or an age such as 30d; default: 90d",
                 parsed(values->since, [](const std::string& text) { return parse_past(text, unix_now()); }))
         .flag("--dry-run", "Only list who would be warned of a changed host key", values->dry_run)
-        .flag("--force", "Do it although clients would be warned, and without a look at the audit events",
+        .flag("--force", "Do it even if clients would be warned, without reading the audit events",
               values->force)
         .json(values->json);
 }
@@ -299,7 +297,7 @@ void declare_print(Command& host_key) {
                  [values](Site& site) { return print(site, *values->format, *values->host); })
         .argument("HOST", "The name by which clients connect; [NAME]:PORT for another port than 22",
                   parsed(values->host, parse_host_name))
-        .option("--format", "FORMAT", "known_hosts, or sshfp for records in the DNS",
+        .option("--format", "FORMAT", "known_hosts (default), or sshfp for SSHFP records in the DNS",
                 parsed(values->format, parse_host_key_format));
 }
 
@@ -323,10 +321,10 @@ void declare_host_keys(Command& root) {
                 [values](Site& site) { return make(site, *values->made); })
         .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->made, parse_host_key_type));
     host_key
-        .change("announce", "Announce the host key that was created to clients.",
+        .change("announce", "Announce the host key that `new` made to clients.",
                 [values](Site& site) { return announce(site, *values->announced, values->force); })
         .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->announced, parse_host_key_type))
-        .flag("--force", "Do it in place of a key that is announced already", values->force);
+        .flag("--force", "Do it even if another key is announced already, which is then lost", values->force);
     declare_drop(host_key);
     declare_print(host_key);
     host_key.examples({"gerve host-key list", "gerve host-key print git.example.org >>known_hosts",

@@ -115,8 +115,8 @@ CheckLine check_security_keys(const SshdSettings& settings) {
             missing.emplace_back(algorithm);
     }
     if (!missing.empty()) {
-        return good_line(name, "not all can log in; to accept them, add to PubkeyAcceptedAlgorithms: " +
-                                   join(missing, ","));
+        return good_line(
+            name, "not all of them can log in: add to PubkeyAcceptedAlgorithms: " + join(missing, ","));
     }
     const auto options = words_of(settings, "pubkeyauthoptions");
     const bool pin = std::find(options.begin(), options.end(), "verify-required") != options.end();

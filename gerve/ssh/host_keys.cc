@@ -110,8 +110,8 @@ Result<void> need_key(const std::string& file, const Fingerprint& judged) {
     const auto key = read_host_key(file);
     if (!key) return pass_on(key);
     if (key->fingerprint() == judged) return {};
-    return client_error(file +
-                        " is another key by now: nothing was changed; look again: gerve host-key list");
+    return client_error(
+        file + " was replaced by another key meanwhile: nothing was changed; see gerve host-key list");
 }
 
 }  // namespace
@@ -212,9 +212,7 @@ Result<void> announce_host_key(const std::string& directory, HostKeyType type, b
     if (!known) return pass_on(known);
     if (*known && !replace)
         return client_error(
-            announced +
-            " is announced, and clients have perhaps learned it: use it first (gerve host-key "
-            "drop " +
+            announced + " is announced, and clients may have learned it: use it first (gerve host-key drop " +
             std::string(name_of(type)) + "), or replace it with --force");
     return move_key(made, announced);
 }

@@ -1,4 +1,4 @@
-// sntrup761: the server's part of the key exchange that OpenSSH 9.0 to 9.8 prefer, in place of libssh's,
+// sntrup761: the server's part of the key exchange that OpenSSH 9.0 to 9.9 prefer, in place of libssh's,
 // which is slow.
 #pragma once
 

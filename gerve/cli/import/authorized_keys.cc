@@ -143,12 +143,12 @@ class AuthorizedPlanner {
             note("from is not kept: the key counts from every address", ImportEffect::more);
             return true;
         }
-        const char* why =
-            name == "from"              ? "from limits its addresses, which Gerve cannot: take it with "
-                                          "--ignore-from, without the limit"
-            : name == "cert-authority"  ? "authorities of certificates are added with `gerve ca add`"
-            : name == "verify-required" ? "it requires the security key's PIN, which Gerve does not require"
-                                        : "Gerve does not know what this option limits";
+        const char* why = name == "from" ? "from limits its addresses, which Gerve cannot: take it with "
+                                           "--ignore-from, without the limit"
+                          : name == "cert-authority" ? "add a certificate authority with `gerve ca add`"
+                          : name == "verify-required"
+                              ? "Gerve cannot require a PIN: `gerve key add` adds the key without"
+                              : "Gerve does not know what this option limits";
         skip(name_, printable(name) + ": " + why, ImportEffect::less);
         return false;
     }

@@ -111,7 +111,7 @@ TEST_CASE("what is no key is named by its line, with what to do") {
     const std::string rsa = stored("rsa2048.pub");
     CHECK(says(told(rsa.substr(0, 76) + "\n" + rsa.substr(76, 76) + "\n" + rsa.substr(152)),
                "line 1: the key is split over several lines: join them"));
-    CHECK(says(told("\n" + stored("ed25519-cert.pub")), "line 2: a certificate is no key"));
+    CHECK(says(told("\n" + stored("ed25519-cert.pub")), "line 2: this is a certificate"));
     CHECK(says(told(stored("dsa.pub")), "DSA keys"));
     CHECK(says(told("-----BEGIN PUBLIC KEY-----\nAAAA\n"), "`ssh-keygen -i -m PKCS8 -f FILE`"));
     CHECK(says(told("-----BEGIN RSA PUBLIC KEY-----\nA\n"), "`ssh-keygen -i -m PEM -f FILE`"));

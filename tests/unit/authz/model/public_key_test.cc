@@ -91,7 +91,7 @@ TEST_CASE("what Gerve cannot check is refused by its kind") {
     for (const char* file : {"ed25519-cert", "ecdsa-cert", "rsa-cert"}) {
         CAPTURE(file);
         CHECK(refused(file) ==
-              "a certificate is no key: register the plain public key, or the authority with `gerve ca add`");
+              "this is a certificate: register the plain public key, or the authority with `gerve ca add`");
     }
     CHECK(
         refusal(PublicKey::parse_blob(wire("ssh-\x1b[2J"))).starts_with("'ssh-\\x1b[2J' is not a key type"));

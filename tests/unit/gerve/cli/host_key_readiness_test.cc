@@ -94,7 +94,7 @@ TEST_CASE("a gateway whose clients accepted a key that is not listed here is nam
         compare_gateways({by("one", serving.text()), by("two", next.text()), by("old", "")}, own);
     REQUIRE(well.size() == 1);
     CHECK(well[0].status == 0);
-    CHECK(well[0].told.starts_with("2 used in the last 24 hours"));
+    CHECK(well[0].told.starts_with("2 with logins in the last 24 hours"));
     const auto different = compare_gateways({by("one", serving.text()), by("two", other.text())}, own);
     REQUIRE(different.size() == 1);
     CHECK(different[0].status == 1);

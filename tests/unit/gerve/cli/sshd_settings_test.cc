@@ -121,6 +121,6 @@ TEST_CASE("what security keys have to do is told, and which types sshd refuses")
     CHECK(told(printed("pubkeyauthoptions none", "pubkeyauthoptions touch-required verify-required")) ==
           "a touch and a PIN for each login");
     CHECK(told(printed(",sk-ecdsa-sha2-nistp256@openssh.com", "")) ==
-          "not all can log in; to accept them, add to PubkeyAcceptedAlgorithms: "
+          "not all of them can log in: add to PubkeyAcceptedAlgorithms: "
           "sk-ecdsa-sha2-nistp256@openssh.com");
 }

@@ -100,7 +100,7 @@ TEST_CASE("a key that is limited does not get more, unless that is asked for") {
     const std::string key = public_key_line("ed25519.pub");
     CHECK(taken_from("from=\"10.0.0.1\" " + key, choices_of(bob)).find("--ignore-from") != std::string::npos);
     CHECK(taken_from("from=\"10.0.0.1\" " + key, choices_of(bob, true)) == "bob");
-    CHECK(taken_from("cert-authority " + key, choices_of(bob)).find("certificates") != std::string::npos);
+    CHECK(taken_from("cert-authority " + key, choices_of(bob)).find("gerve ca add") != std::string::npos);
     CHECK(taken_from("principals=\"a\" " + key, choices_of(bob)).find("does not know") != std::string::npos);
     CHECK(taken_from("future-limit " + key, choices_of(bob)).find("does not know") != std::string::npos);
     CHECK(taken_from("restrict,pty,permitopen=\"h:1\",no-X11-forwarding " + key, choices_of(bob)) == "bob");
