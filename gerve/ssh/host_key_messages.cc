@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "gerve/ssh/packet_fields.h"
+#include "authz/base/ssh_fields.h"
 
 namespace gerve::ssh {
 namespace {
@@ -28,15 +28,15 @@ std::optional<std::vector<std::string>> parse_proof_request(std::string_view pay
 
 std::string list_of_strings(const std::vector<std::string>& strings) {
     std::string list;
-    for (const std::string& one : strings) append_string(list, one);
+    for (const std::string& one : strings) put_field(list, one);
     return list;
 }
 
 std::string proof_input(std::string_view session_id, std::string_view key) {
     std::string input;
-    append_string(input, proof_request);
-    append_string(input, session_id);
-    append_string(input, key);
+    put_field(input, proof_request);
+    put_field(input, session_id);
+    put_field(input, key);
     return input;
 }
 

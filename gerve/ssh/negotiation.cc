@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "gerve/ssh/packet_fields.h"
+#include "authz/base/ssh_fields.h"
 
 namespace gerve::ssh {
 namespace {
@@ -47,13 +47,13 @@ Ending failed_negotiation(std::string_view error) {
 std::string plain_disconnect(std::string_view text) {
     constexpr std::uint32_t key_exchange_failed = 3;
     std::string payload(1, '\1');
-    append_number(payload, key_exchange_failed);
-    append_string(payload, text);
-    append_string(payload, "");
+    put_number(payload, key_exchange_failed);
+    put_field(payload, text);
+    put_field(payload, "");
     std::size_t padding = 8 - (5 + payload.size()) % 8;
     if (padding < 4) padding += 8;
     std::string packet;
-    append_number(packet, static_cast<std::uint32_t>(1 + payload.size() + padding));
+    put_number(packet, static_cast<std::uint32_t>(1 + payload.size() + padding));
     packet += static_cast<char>(padding);
     return packet + payload + std::string(padding, '\0');
 }

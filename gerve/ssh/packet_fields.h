@@ -1,10 +1,8 @@
-// The messages of SSH that Gerve itself looks at (RFC 4250 section 4.1.2), and how their fields are written;
-// authz/base/ssh_fields.h reads them (RFC 4251 section 5).
+// The messages of SSH that Gerve itself looks at (RFC 4250 section 4.1.2); authz/base/ssh_fields.h reads and
+// writes their fields.
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 
 #include "authz/base/ssh_fields.h"
 
@@ -35,14 +33,5 @@ constexpr std::uint8_t channel_eof = 96;
 constexpr std::uint8_t channel_close = 97;
 constexpr std::uint8_t channel_request = 98;
 }  // namespace message
-
-inline void append_number(std::string& to, std::uint32_t value) {
-    for (int shift = 24; shift >= 0; shift -= 8) to += static_cast<char>(value >> shift & 0xff);
-}
-
-inline void append_string(std::string& to, std::string_view value) {
-    append_number(to, static_cast<std::uint32_t>(value.size()));
-    to += value;
-}
 
 }  // namespace gerve::ssh
