@@ -31,7 +31,7 @@ void Connection::note_key_exchange(std::uint8_t type, std::string_view payload) 
 // OpenSSH's client asks at once to have those proven that it does not know.
 void Connection::announce_host_keys() {
     host_keys_announced_ = true;
-    const std::string keys = list_of_strings(identity_->host_keys());
+    const std::string& keys = identity_->announcement();
     ssh_buffer content = ssh_buffer_new();
     if (content == nullptr) return;
     if (ssh_buffer_add_data(content, keys.data(), static_cast<std::uint32_t>(keys.size())) == SSH_OK)
@@ -46,15 +46,15 @@ void Connection::take_global_request(std::string_view payload) {
     const auto wanted = parse_proof_request(payload);
     if (!wanted || !host_keys_announced_ || proofs_given_ || session_id_.empty()) return;
     proofs_given_ = true;
-    std::vector<std::string> proofs;
+    std::string proofs;
     std::vector<std::string> proven;
     for (const std::string& key : *wanted) {
-        auto proof = identity_->sign(key, proof_input(session_id_, key), signed_with_);
+        const auto proof = identity_->sign(key, proof_input(session_id_, key), signed_with_);
         if (!proof) return;
-        proofs.push_back(std::move(*proof));
+        put_field(proofs, *proof);
         proven.push_back(Fingerprint::of_blob(key).text());
     }
-    seam_.answer_request(list_of_strings(proofs));
+    seam_.answer_request(std::move(proofs));
     host_keys_learned_ = std::move(proven);
     news_.notify();
 }

@@ -26,12 +26,6 @@ std::optional<std::vector<std::string>> parse_proof_request(std::string_view pay
     return keys;
 }
 
-std::string list_of_strings(const std::vector<std::string>& strings) {
-    std::string list;
-    for (const std::string& one : strings) put_field(list, one);
-    return list;
-}
-
 std::string proof_input(std::string_view session_id, std::string_view key) {
     std::string input;
     put_field(input, proof_request);

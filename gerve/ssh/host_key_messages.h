@@ -16,9 +16,6 @@ namespace gerve::ssh {
 // another request, malformed, wants no reply, or names no key, one twice or more than 64.
 [[nodiscard]] std::optional<std::vector<std::string>> parse_proof_request(std::string_view payload);
 
-// The strings of a list, one behind the other: keys of an announcement, or signatures of an answer.
-[[nodiscard]] std::string list_of_strings(const std::vector<std::string>& strings);
-
 // What is signed to prove a key.
 [[nodiscard]] std::string proof_input(std::string_view session_id, std::string_view key);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "authz/base/ssh_fields.h"
 #include "authz/base/text.h"
 #include "authz/base/version.h"
 
@@ -116,8 +117,6 @@ Result<ServerIdentity> ServerIdentity::load(const SshConfig& config,
                               " is too old: 0.10.6 or newer is needed");
     }
     if (host_keys.empty()) return internal_error("no host key: set ssh.host_keys");
-    if (const auto problems = check_host_keys(host_keys); !problems.empty())
-        return internal_error(problems.front());
     ServerIdentity identity(ssh_bind_new());
     ssh_bind bind = identity.bind();
     const bool process_config = false;
@@ -135,26 +134,33 @@ Result<ServerIdentity> ServerIdentity::load(const SshConfig& config,
 Result<void> ServerIdentity::take(const std::string& file) {
     const auto known = read_host_key(file);
     if (!known) return pass_on(known);
-    if (std::find(blobs_.begin(), blobs_.end(), known->blob()) != blobs_.end()) return {};
+    if (find(known->blob()) != nullptr) return {};
     const auto key = import_host_key(file);
     if (!key) return pass_on(key);
-    keys_.emplace_back(*key);
-    blobs_.push_back(known->blob());
     const HostKeyType type = type_of(*known);
-    if (std::find(served_.begin(), served_.end(), type) != served_.end()) return {};
-    served_.push_back(type);
-    const auto served = import_host_key(file);
-    if (!served) return pass_on(served);
-    auto set = set_option(bind(), SSH_BIND_OPTIONS_IMPORT_KEY, file.c_str(), *served);
-    if (!set) ssh_key_free(*served);  // else it is libssh's
+    const bool serves =
+        std::none_of(keys_.begin(), keys_.end(), [&](const HostKey& one) { return one.type == type; });
+    keys_.push_back({known->blob(), type, std::unique_ptr<ssh_key_struct, FreeKey>(*key)});
+    put_field(announcement_, known->blob());
+    if (!serves) return {};
+    ssh_key served = ssh_key_dup(*key);
+    if (served == nullptr) return internal_error("libssh: out of memory");
+    auto set = set_option(bind(), SSH_BIND_OPTIONS_IMPORT_KEY, file.c_str(), served);
+    if (!set) ssh_key_free(served);  // else it is libssh's
     return set;
+}
+
+const ServerIdentity::HostKey* ServerIdentity::find(std::string_view blob) const {
+    const auto found =
+        std::find_if(keys_.begin(), keys_.end(), [&](const HostKey& one) { return one.blob == blob; });
+    return found == keys_.end() ? nullptr : &*found;
 }
 
 std::optional<std::string> ServerIdentity::sign(std::string_view key, std::string_view input,
                                                 std::string_view like) const {
-    const auto at = std::find(blobs_.begin(), blobs_.end(), key);
-    if (at == blobs_.end()) return std::nullopt;
-    ssh_key signer = keys_[static_cast<std::size_t>(at - blobs_.begin())].get();
+    const HostKey* found = find(key);
+    if (found == nullptr) return std::nullopt;
+    ssh_key signer = found->key.get();
     ssh_signature_struct* signature = pki_do_sign(
         signer, reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest_for(signer, like));
     if (signature == nullptr) return std::nullopt;

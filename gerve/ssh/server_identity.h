@@ -28,8 +28,8 @@ class ServerIdentity {
                                                      const std::vector<std::string>& host_keys);
 
     [[nodiscard]] ssh_bind_struct* bind() const { return bind_.get(); }
-    // All, as blobs, in the order of the files.
-    [[nodiscard]] const std::vector<std::string>& host_keys() const { return blobs_; }
+    // The content of hostkeys-00@openssh.com: the blobs of all, in the order of the files.
+    [[nodiscard]] const std::string& announcement() const { return announcement_; }
     // A signature blob by the host key with that blob; nothing if there is none. An RSA key signs with
     // `like`, the algorithm of the key exchange, where that is one of RSA's, and with rsa-sha2-512 otherwise.
     [[nodiscard]] std::optional<std::string> sign(std::string_view key, std::string_view input,
@@ -42,13 +42,18 @@ class ServerIdentity {
     struct FreeKey {
         void operator()(ssh_key_struct* key) const;
     };
+    struct HostKey {
+        std::string blob;
+        HostKeyType type;
+        std::unique_ptr<ssh_key_struct, FreeKey> key;
+    };
     explicit ServerIdentity(ssh_bind_struct* bind) : bind_(bind) {}
     [[nodiscard]] Result<void> take(const std::string& file);
+    [[nodiscard]] const HostKey* find(std::string_view blob) const;
 
     std::unique_ptr<ssh_bind_struct, Free> bind_;
-    std::vector<std::string> blobs_;
-    std::vector<std::unique_ptr<ssh_key_struct, FreeKey>> keys_;  // of the same order
-    std::vector<HostKeyType> served_;                             // one each
+    std::vector<HostKey> keys_;
+    std::string announcement_;
 };
 
 }  // namespace gerve::ssh
