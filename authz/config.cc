@@ -130,8 +130,8 @@ class ConfigReader {
         ssh.rekey_bytes =
             table.number("rekey_bytes", ssh.rekey_bytes, 0, std::numeric_limits<std::int64_t>::max());
         ssh.notice_file = table.path("notice_file");
-        ssh.ciphers = read_algorithms(table, "ciphers", known_ciphers());
-        ssh.key_exchanges = read_algorithms(table, "key_exchanges", known_key_exchanges());
+        ssh.ciphers = read_algorithms(table, "ciphers", known_ciphers);
+        ssh.key_exchanges = read_algorithms(table, "key_exchanges", known_key_exchanges);
     }
 
     void read_directory(TomlTable table) {

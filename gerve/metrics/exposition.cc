@@ -132,9 +132,9 @@ void show_logins(Page& page, const GatewayMetrics& gateway) {
     }
     show_refused_attempts(page, gateway);
     page.counter("gerve_keys_refused_total", "Keys offered that are not known", {}, gateway.refused_keys);
-    for (std::size_t i = 0; i < GatewayMetrics::key_exchanges.size(); ++i) {
+    for (std::size_t i = 0; i < gateway.by_key_exchange.size(); ++i) {
         page.counter("gerve_key_exchanges_total", "Connections that logged in, by key exchange algorithm",
-                     {{"algorithm", word(GatewayMetrics::key_exchanges, i)}}, gateway.by_key_exchange[i]);
+                     {{"algorithm", GatewayMetrics::key_exchange_word(i)}}, gateway.by_key_exchange[i]);
     }
 }
 

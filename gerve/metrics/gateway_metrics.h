@@ -3,10 +3,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 
 #include "authz/base/metrics.h"
+#include "authz/ssh_algorithms.h"
 #include "authz/wire/reports.h"
 #include "gerve/relay/file_servers.h"
 #include "gerve/ssh/ending.h"
@@ -59,16 +62,6 @@ enum class WorkerQuestion { key, authorize };
 // nothing else: it is read as numbers and, where it is text, checked.
 struct GatewayMetrics {
     static constexpr std::uint64_t layout = 4;
-    static constexpr std::array<std::string_view, 10> key_exchanges{"mlkem768x25519-sha256",
-                                                                    "sntrup761x25519-sha512",
-                                                                    "sntrup761x25519-sha512@openssh.com",
-                                                                    "curve25519-sha256",
-                                                                    "curve25519-sha256@libssh.org",
-                                                                    "ecdh-sha2-nistp256",
-                                                                    "ecdh-sha2-nistp384",
-                                                                    "ecdh-sha2-nistp521",
-                                                                    "diffie-hellman-group-exchange-sha256",
-                                                                    "other"};
     static constexpr std::size_t service_count = service_rows.size() + 1;  // the last: what is none of them
 
     Counter accepted;
@@ -81,7 +74,7 @@ struct GatewayMetrics {
     static constexpr std::size_t wrong_login = refusal_count;
     static constexpr std::size_t unknown_key = refusal_count + 1;
     Counter refused_keys;  // offers of a key that is not known, or for another user name
-    std::array<Counter, key_exchanges.size()> by_key_exchange;
+    std::array<Counter, known_key_exchanges.size() + 1> by_key_exchange;  // the last: any other
     std::array<std::array<Counter, operation_end_names.size()>, service_count> operations;
     std::array<Counter, push_outcome_names.size()> pushes;
     Counter bytes_in;  // of git operations that ended
@@ -102,7 +95,10 @@ struct GatewayMetrics {
     // `refusal`: of ssh::Refusal, wrong_login or unknown_key.
     void count_attempt(std::size_t refusal) { refused_attempts[refusal].add(); }
     void count_login(LoginEnd end) { logins[static_cast<std::size_t>(end)].add(); }
-    void count_key_exchange(std::string_view name) { by_key_exchange[place_of(name, key_exchanges)].add(); }
+    void count_key_exchange(std::string_view name) {
+        const auto* place = std::find(known_key_exchanges.begin(), known_key_exchanges.end(), name);
+        by_key_exchange[static_cast<std::size_t>(place - known_key_exchanges.begin())].add();
+    }
     void count_operation(const SessionReport& report) {
         const std::size_t service = place_of_service(report.service);
         operations[service][static_cast<std::size_t>(report.ended)].add();
@@ -123,20 +119,15 @@ struct GatewayMetrics {
     [[nodiscard]] static std::string_view service_word(std::size_t place) {
         return place < service_rows.size() ? service_rows[place].name : "none";
     }
+    [[nodiscard]] static std::string key_exchange_word(std::size_t place) {
+        return place < known_key_exchanges.size() ? std::string(known_key_exchanges[place]) : "other";
+    }
 
   private:
     [[nodiscard]] static std::size_t place_of_service(std::string_view name) {
         std::size_t place = 0;
         while (place < service_rows.size() && service_rows[place].name != name) ++place;
         return place;
-    }
-    // The last place is for whatever has none of its own.
-    template <std::size_t n>
-    static std::size_t place_of(std::string_view word, const std::array<std::string_view, n>& words) {
-        for (std::size_t i = 0; i + 1 < n; ++i) {
-            if (words[i] == word) return i;
-        }
-        return n - 1;
     }
 };
 

@@ -39,6 +39,19 @@ TEST_CASE("what an administrator ended, or whoever lost access, is told apart fr
     CHECK(metrics->operations[1].back().value() == 0);
 }
 
+TEST_CASE("a login is counted under its key exchange, or under the last") {
+    const auto metrics = std::make_unique<GatewayMetrics>();
+    for (const std::string_view name : known_key_exchanges) metrics->count_key_exchange(name);
+    metrics->count_key_exchange("");
+    metrics->count_key_exchange("curve448-sha512");
+    for (std::size_t i = 0; i < known_key_exchanges.size(); ++i) {
+        CHECK(metrics->by_key_exchange[i].value() == 1);
+        CHECK(GatewayMetrics::key_exchange_word(i) == known_key_exchanges[i]);
+    }
+    CHECK(metrics->by_key_exchange.back().value() == 2);
+    CHECK(GatewayMetrics::key_exchange_word(known_key_exchanges.size()) == "other");
+}
+
 TEST_CASE("each file server has one row; when rows run out the rest share one") {
     const auto metrics = std::make_unique<GatewayMetrics>();
     const auto server = [](std::size_t number) {
