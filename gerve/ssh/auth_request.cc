@@ -61,10 +61,10 @@ bool belongs_to(std::string_view algorithm, const PublicKey& key) {
     return algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512";
 }
 
-// The plain algorithm of what was announced: for a certificate only one of certificates, else no such one.
+// The key's own algorithm of the one that was announced. Empty: a certificate, by an algorithm of plain keys.
 std::string_view plain_algorithm(std::string_view algorithm, const AuthRequest& request) {
-    if (!request.certificate || !algorithm.ends_with(of_certificate))
-        return request.certificate ? "" : algorithm;
+    if (!request.certificate) return algorithm;
+    if (!algorithm.ends_with(of_certificate)) return "";
     return algorithm.substr(0, algorithm.size() - of_certificate.size());
 }
 

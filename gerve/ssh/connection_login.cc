@@ -43,8 +43,6 @@ bool Connection::take_packet_before_login(std::uint8_t type, std::string_view pa
 
 // The message queue is deprecated in favour of callbacks; but a callback has to answer at once, and our
 // answer comes from another process.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 // Some clients ask for the service in front of each attempt.
 void Connection::answer_service_requests() {
@@ -90,8 +88,6 @@ void Connection::accept_probe() {
     }
     turn();
 }
-
-#pragma GCC diagnostic pop
 
 void Connection::release_attempt() {
     held_.reset();

@@ -35,7 +35,6 @@ enum class HostKeyRole {
 [[nodiscard]] Result<std::vector<std::string>> make_host_keys(const std::string& directory);
 
 // Makes an Ed25519 key to be announced, unless there is one: the next rotation then finds clients prepared.
-// To be called by one process alone.
 [[nodiscard]] Result<void> make_spare_host_key(const std::string& directory);
 
 // Those that serve, then those that are announced. Error: internal, when the directory cannot be looked at.
