@@ -3,14 +3,18 @@
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 from .database import SCHEMA, Database
 from .site import Site
-from .sshd import AUTHZ, Sshd, open_to_others
+from .sshd import AUTHZ, Sshd, open_to_others, why_not
 
 
 @contextmanager
 def site_over_database(directory: Path):
-    """The site, started; its `database` is the server."""
+    """The site, started; its `database` is the server. Skips the test where there can be no sshd."""
+    if why_not():
+        pytest.skip(why_not())
     directory.mkdir()
     database = Database(directory)
     try:

@@ -6,7 +6,7 @@ import re
 import pytest
 from harness.over_database import site_over_database
 from harness.processes import wait_until
-from harness.sshd import Sshd, why_not
+from harness.sshd import Sshd
 
 pytestmark = pytest.mark.slow
 
@@ -15,8 +15,6 @@ BOUND = 2.5  # seconds that the question of one key may take
 
 @pytest.fixture(scope="module")
 def house(workspace):
-    if why_not():
-        pytest.skip(why_not())
     with site_over_database(workspace / "over-database") as site:
         yield site
 
