@@ -1,6 +1,5 @@
 """Which key exchanges are offered, that each of them carries a login, and that a current OpenSSH does not warn."""
 
-import base64
 import functools
 import json
 import os
@@ -15,7 +14,7 @@ from harness.messages import greeting
 from harness.plainssh import string
 from harness.programs import program
 from harness.rawssh import CUT, USERAUTH_FAILURE, USERAUTH_REQUEST, USERAUTH_SUCCESS, RawClient, encode
-from harness.security_key import ED25519, PRESENT, SoftKey
+from harness.security_key import ED25519, PRESENT, SoftKey, register
 
 POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"]
 OTHERS = ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
@@ -191,9 +190,7 @@ def test_a_signature_bound_to_the_host_key_logs_in(raw, alice):
 
 @pytest.mark.parametrize("flags, answers", [(PRESENT, (USERAUTH_SUCCESS,)), (0, (USERAUTH_FAILURE, CUT))])
 def test_a_bound_signature_of_a_security_key_needs_a_touch_too(site, raw, alice, flags, answers):
-    key = SoftKey(ED25519)
-    line = f"{ED25519} {base64.b64encode(key.blob).decode()} token\n"
-    site.gerve("key", "add", alice.login, "-", input=line.encode())
+    key = register(site, alice, ED25519)
     message = bound_request(key, raw.get_remote_server_key().asbytes())
     signature = key.sign(string(raw.session_id) + message.asbytes(), flags)
     message.add_string(string(ED25519) + string(signature) + bytes([flags]) + (1).to_bytes(4, "big"))

@@ -1,15 +1,23 @@
 """FIDO keys (sk-…): who is let in, and what the audit trail tells of it. The table runs through the gateway, and
 through OpenSSH's own sshd as judge."""
 
-import base64
-
 import pytest
 
 from harness.audit import events
 from harness.messages import greeting
 from harness.processes import wait_until
 from harness.rawssh import CUT, USERAUTH_BANNER, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_SUCCESS, RawClient
-from harness.security_key import ECDSA, ED25519, PRESENT, PROVIDER, VERIFIED, SoftKey, make_security_key, prove
+from harness.security_key import (
+    ECDSA,
+    ED25519,
+    PRESENT,
+    PROVIDER,
+    VERIFIED,
+    SoftKey,
+    make_security_key,
+    prove,
+    register,
+)
 
 pytestmark = pytest.mark.both_doors
 REFUSED = (USERAUTH_FAILURE, CUT)
@@ -31,13 +39,6 @@ CASES = {
     "without flags and counter": (dict(tail=b""), False),
     "with something behind the counter": (dict(tail=b"\1\0\0\0\1\0"), False),
 }
-
-
-def register(site, person, algorithm: str, application: str = "ssh:") -> SoftKey:
-    key = SoftKey(algorithm, application)
-    line = f"{algorithm} {base64.b64encode(key.blob).decode()} token\n"
-    site.gerve("key", "add", person.login, "-", input=line.encode())
-    return key
 
 
 @pytest.fixture

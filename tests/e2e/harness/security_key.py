@@ -1,6 +1,7 @@
 """FIDO security keys: one of software with which every field of a signature can be chosen, and keys that OpenSSH's own
 software authenticator (sk-dummy.so of Debian's openssh-tests) makes and signs with."""
 
+import base64
 import hashlib
 import os
 import subprocess
@@ -58,6 +59,14 @@ class SoftKey:
         numbers.add_mpint(r)
         numbers.add_mpint(s)
         return numbers.asbytes()
+
+
+def register(site, person, algorithm: str, application: str = "ssh:") -> SoftKey:
+    """A new key of that person's."""
+    key = SoftKey(algorithm, application)
+    line = f"{algorithm} {base64.b64encode(key.blob).decode()} token\n"
+    site.gerve("key", "add", person.login, "-", input=line.encode())
+    return key
 
 
 def prove(client: RawClient, key: SoftKey, flags: int = PRESENT, counter: int = 1, *, said_flags: int | None = None,
