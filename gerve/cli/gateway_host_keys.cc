@@ -25,7 +25,7 @@ std::vector<CheckLine> compare_gateways(const std::vector<std::string>& last_pro
         lines.push_back(bad_line(
             what,
             shown(text_in(proof, "gateway")) + " served " + key + " at " + audit_clock(proof) +
-                ", which is not a host key here: clients that reach the other gateway are warned; put the "
+                ", which is not a host key here: if it still serves that key, clients are warned; put the "
                 "same files into ssh.host_keys on all gateways, in the same order"));
     }
     if (lines.empty())

@@ -264,8 +264,8 @@ int print(Site& site, HostKeyFormat format, const std::string& host) {
         if (format == HostKeyFormat::known_hosts) {
             std::printf("%s %s\n", host.c_str(), one.key.text().c_str());
         } else {
-            std::printf("%s. IN SSHFP %d 2 %s\n", host.c_str(), sshfp_number(type_of(one.key)),
-                        to_hex(one.key.fingerprint().bytes()).c_str());
+            std::printf("%s%s IN SSHFP %d 2 %s\n", host.c_str(), host.ends_with('.') ? "" : ".",
+                        sshfp_number(type_of(one.key)), to_hex(one.key.fingerprint().bytes()).c_str());
         }
     }
     return 0;
@@ -274,7 +274,7 @@ int print(Site& site, HostKeyFormat format, const std::string& host) {
 void declare_drop(Command& host_key) {
     const auto values = std::make_shared<DropValues>();
     host_key
-        .change("drop", "Let the announced host key of a type take the place of the serving one.",
+        .change("drop", "Replace the serving host key of a type with the announced one.",
                 [values](Site& site) { return drop(site, *values); })
         .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->type, parse_host_key_type))
         .option("--since", "TIME",
