@@ -1,5 +1,7 @@
 #include "authz/audit/host_key_history.h"
 
+#include "authz/audit/rows.h"
+
 namespace gerve {
 namespace {
 
@@ -32,30 +34,18 @@ constexpr Statement select_late_trails{
     " (SELECT chain, MIN(seq) AS first_seq FROM audit_events GROUP BY chain) m"
     " ON e.chain = m.chain AND e.seq = m.first_seq WHERE m.first_seq > 1 AND e.happened_at > ?"};
 
-Result<std::vector<std::string>> bodies(Database& database, const Statement& statement, Binds binds) {
-    const auto rows = database.query(statement, binds);
-    if (!rows) return pass_on(rows);
-    std::vector<std::string> events;
-    for (const Row& row : *rows) {
-        const auto* body = row.empty() ? nullptr : std::get_if<std::string>(&row.front());
-        if (body == nullptr) return unavailable(std::string(statement.name) + ": a row is malformed");
-        events.push_back(*body);
-    }
-    return events;
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> read_host_key_proofs(Database& database, UnixMillis since) {
-    return bodies(database, select_host_key_proofs, {since});
+    return read_bodies(database, select_host_key_proofs, {since});
 }
 
 Result<std::vector<std::string>> read_gateway_proofs(Database& database, UnixMillis since) {
-    return bodies(database, select_gateway_proofs, {since});
+    return read_bodies(database, select_gateway_proofs, {since});
 }
 
 Result<std::vector<std::string>> read_learning_sessions(Database& database) {
-    return bodies(database, select_learning_sessions, {});
+    return read_bodies(database, select_learning_sessions, {});
 }
 
 Result<bool> lacks_events(Database& database, UnixMillis since) {

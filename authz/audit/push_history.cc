@@ -1,5 +1,7 @@
 #include "authz/audit/push_history.h"
 
+#include "authz/audit/rows.h"
+
 namespace gerve {
 namespace {
 
@@ -12,17 +14,9 @@ constexpr Statement select_pushes{
 
 Result<std::vector<std::string>> read_push_events(Database& database, const std::string& name,
                                                   const PushPage& page) {
-    const auto rows = database.query(
-        select_pushes, {std::string_view(name), page.since, static_cast<std::int64_t>(page.most),
+    return read_bodies(database, select_pushes,
+                       {std::string_view(name), page.since, static_cast<std::int64_t>(page.most),
                         static_cast<std::int64_t>(page.skipped)});
-    if (!rows) return pass_on(rows);
-    std::vector<std::string> events;
-    for (const Row& row : *rows) {
-        const auto* body = row.empty() ? nullptr : std::get_if<std::string>(&row.front());
-        if (body == nullptr) return unavailable("push-history: a row is malformed");
-        events.push_back(*body);
-    }
-    return events;
 }
 
 }  // namespace gerve

@@ -203,4 +203,16 @@ Result<AuditRowsDone> insert_audit_rows(Database& database, const std::vector<Au
     return done;
 }
 
+Result<std::vector<std::string>> read_bodies(Database& database, const Statement& statement, Binds binds) {
+    const auto rows = database.query(statement, binds);
+    if (!rows) return pass_on(rows);
+    std::vector<std::string> events;
+    for (const Row& row : *rows) {
+        const auto* body = row.empty() ? nullptr : std::get_if<std::string>(&row.front());
+        if (body == nullptr) return unavailable(std::string(statement.name) + ": a row is malformed");
+        events.push_back(*body);
+    }
+    return events;
+}
+
 }  // namespace gerve

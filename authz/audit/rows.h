@@ -34,4 +34,8 @@ struct AuditRowsDone {
 // shows how far it got. Error: unavailable.
 [[nodiscard]] Result<AuditRowsDone> insert_audit_rows(Database& database, const std::vector<AuditRow>& rows);
 
+// The events that a statement finds, as JSON: it selects their bodies. Errors: client, unavailable.
+[[nodiscard]] Result<std::vector<std::string>> read_bodies(Database& database, const Statement& statement,
+                                                           Binds binds);
+
 }  // namespace gerve
