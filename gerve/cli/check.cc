@@ -84,16 +84,16 @@ class Check {
         }
         if (files.empty()) return good("host keys", "`gerve serve` makes them at its first start");
         std::string types;
-        bool usable = true;
         for (const std::string& file : files) {
             const auto key = read_host_key(file);
-            if (!key) wrong("host keys", describe(key.error()), usage_status);
-            usable = usable && key;
-            if (!key) continue;
+            if (!key) {
+                wrong("host keys", describe(key.error()), usage_status);
+                continue;
+            }
             types += (types.empty() ? "" : ", ") + key->algorithm();
             host_keys_.push_back(key->fingerprint().text());
         }
-        if (!usable) return;
+        if (host_keys_.size() < files.size()) return;
         const bool lacks = types.find("ecdsa-") == std::string::npos;
         const char* hint = "; without an ECDSA key some clients (JSch) cannot connect: ";
         good("host keys", std::to_string(files.size()) + " usable: " + types +

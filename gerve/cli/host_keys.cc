@@ -1,7 +1,6 @@
 #include "gerve/ssh/host_keys.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -22,13 +21,10 @@ constexpr std::string_view usual_window = "90d";
 struct HostKey {
     std::string file;
     PublicKey key;
-    HostKeyRole role;
-};
+    HostKeyRole role;  // serving or announced
 
-std::string_view word_for(HostKeyRole role) {
-    constexpr std::array<std::string_view, 4> words{"serving", "announced", "made", "dropped"};
-    return words[static_cast<std::size_t>(role)];
-}
+    [[nodiscard]] const char* state() const { return role == HostKeyRole::serving ? "serving" : "announced"; }
+};
 
 bool is_listed(const Config& config) {
     return !config.ssh.host_keys.empty();
@@ -50,15 +46,16 @@ std::vector<HostKey> host_keys_of(const Config& config) {
 int list(Site& site, bool json) {
     Table table({"TYPE", "BITS", "STATE", "FINGERPRINT", "FILE"});
     Json rows = Json::array();
-    for (const auto& [file, key, role] : host_keys_of(site.config())) {
-        table.add({key.algorithm(), std::to_string(key.bits()), std::string(word_for(role)),
-                   key.fingerprint().text(), shown(file)});
+    for (const HostKey& one : host_keys_of(site.config())) {
+        const PublicKey& key = one.key;
+        table.add({key.algorithm(), std::to_string(key.bits()), one.state(), key.fingerprint().text(),
+                   shown(one.file)});
         rows.push_back({{"type", key.algorithm()},
                         {"bits", key.bits()},
-                        {"state", word_for(role)},
+                        {"state", one.state()},
                         {"fingerprint", key.fingerprint().text()},
                         {"public_key", key.text()},
-                        {"file", file}});
+                        {"file", one.file}});
     }
     if (json) {
         print_json(rows);
