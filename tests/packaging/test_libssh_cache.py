@@ -77,7 +77,7 @@ def test_a_source_package_that_was_exchanged_in_the_cache_is_refused(filled):
     filled.build("other", says="0.12.2-1")
 
 
-def test_a_source_package_of_unknown_origin_is_not_used(machine, archive, filled, no_network):
+def test_a_source_package_of_unknown_origin_is_not_used(filled, no_network):
     (filled.cache / "0.12.2-1").rename(filled.cache / "0.12.9-1")
     filled.build("other", says="0.12.2-1")
     shutil.rmtree(filled.cache / "0.12.2-1")
