@@ -55,10 +55,6 @@ AdminResult dispatch_adoption(const Adoption& adoption, const Operation& operati
     return result_of(adoption.inspect_tree(operation.source, operation.from).map(text));
 }
 
-std::string data_frame(grv1::FrameType type, const std::string& payload) {
-    return payload.empty() ? "" : grv1::encode_frame(type, payload);
-}
-
 }  // namespace
 
 AdminResult perform_admin(const AgentConfig& config, const Operation& operation) {
@@ -73,8 +69,8 @@ AdminResult perform_admin(const AgentConfig& config, const Operation& operation)
 }
 
 std::string encode_admin_result(const AdminResult& result) {
-    return data_frame(grv1::FrameType::stdout_data, result.output) +
-           data_frame(grv1::FrameType::stderr_data, result.error) +
+    return grv1::encode_data(grv1::FrameType::stdout_data, result.output) +
+           grv1::encode_data(grv1::FrameType::stderr_data, result.error) +
            grv1::encode_exit({static_cast<std::uint32_t>(result.status), 0, ""});
 }
 

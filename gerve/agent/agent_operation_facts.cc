@@ -184,8 +184,8 @@ asio::awaitable<grv1::Exit> AgentOperation::tell_leftovers(const Operation& oper
     const auto left = co_await disk_.call(lane_.state.administration, share_of(operation), std::move(work),
                                           DiskWait::forever);
     if (!left || left->lines.empty()) co_return exit;
-    const std::string frame = grv1::encode_frame(FrameType::stdout_data, left->lines);
-    static_cast<void>(co_await connection_->send(frame));
+    const std::string frames = grv1::encode_data(FrameType::stdout_data, left->lines);
+    static_cast<void>(co_await connection_->send(frames));
     if (left->remains && exit.code == 0) exit.code = 1;
     co_return exit;
 }

@@ -19,7 +19,11 @@ namespace gerve {
 namespace {
 
 constexpr timeval connect_patience{5, 0};
-constexpr std::size_t longest_answer = 1 << 20;
+
+// All locks of a repository with the longest paths fit (see lfs/locks.h).
+constexpr std::size_t longest_output = 64 << 20;
+// Of a damaged repository git may have more to say than anybody reads.
+constexpr std::size_t longest_errors = 1 << 20;
 
 tl::unexpected<Error> lost(const std::string& what) {
     return unavailable(errno_text(what));
@@ -79,20 +83,18 @@ struct Reply {
     AgentAnswer answer;
     std::optional<grv1::Exit> exit;
     std::optional<grv1::Fail> fail;
-
-    // Of a damaged repository git may have more to say than anybody reads.
-    void append(std::string& stream, std::string_view payload) const {
-        const std::size_t have = answer.output.size() + answer.errors.size();
-        stream += payload.substr(0, longest_answer - std::min(longest_answer, have));
-    }
 };
+
+void append(std::string& stream, std::string_view payload, std::size_t longest) {
+    stream += payload.substr(0, longest - std::min(longest, stream.size()));
+}
 
 Result<void> take(const grv1::FramePart& part, Reply& reply) {
     using grv1::FrameType;
     switch (part.type) {
         case FrameType::open_ok: reply.taken_up = true; break;
-        case FrameType::stdout_data: reply.append(reply.answer.output, part.payload); break;
-        case FrameType::stderr_data: reply.append(reply.answer.errors, part.payload); break;
+        case FrameType::stdout_data: append(reply.answer.output, part.payload, longest_output); break;
+        case FrameType::stderr_data: append(reply.answer.errors, part.payload, longest_errors); break;
         case FrameType::exit: {
             auto parsed = grv1::parse_exit(part.payload);
             if (!parsed) return pass_on(parsed);

@@ -50,6 +50,14 @@ std::string encode_frame(FrameType type, std::string_view payload) {
     return frame;
 }
 
+std::string encode_data(FrameType type, std::string_view bytes) {
+    std::string frames;
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), max_payload))) {
+        frames += encode_frame(type, bytes);
+    }
+    return frames;
+}
+
 std::string encode_exit(const Exit& report) {
     std::string payload;
     put_number(payload, report.code);

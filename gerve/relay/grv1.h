@@ -78,6 +78,8 @@ struct Fail {
 
 // A whole control frame. `payload` is cut to what its type can carry.
 [[nodiscard]] std::string encode_frame(FrameType type, std::string_view payload = {});
+// Data frames of one type for all of these bytes: as many as it takes, none for no bytes.
+[[nodiscard]] std::string encode_data(FrameType type, std::string_view bytes);
 [[nodiscard]] std::string encode_exit(const Exit& report);
 [[nodiscard]] std::string encode_fail(const Fail& failure);
 [[nodiscard]] std::string encode_open_ok(std::uint8_t version);

@@ -118,6 +118,17 @@ def test_locks(site, door, artist, project, alice, bob):
     assert site.gerve("lfs", "locks", project.path).stdout == "no locks\n"
 
 
+def test_all_locks_of_a_repository_are_listed(site, project):
+    """As many as it can have: 2.5 MB."""
+    locks = project.disk / "lfs/locks"
+    locks.mkdir(parents=True)
+    paths = {f"{n:04}-" + "x" * 150 for n in range(10_000)}
+    for path in paths:
+        content = f"gerve-lfs-lock-v1\nsince 1700000000000\nholder user 7\nname bert\npath {path}\n"
+        (locks / hashlib.sha256(path.encode()).hexdigest()[:32]).write_text(content)
+    assert {lock["path"] for lock in site.gerve_json("lfs", "locks", project.path)} == paths
+
+
 @pytest.mark.both_doors
 def test_who_may_only_read_uploads_and_locks_nothing(site, artist, project, bob):
     add_files(artist, {"a.bin": b"data\n"})

@@ -56,6 +56,26 @@ def test_administrators_see_and_remove_locks(site, bare):
     client.quit()
 
 
+def test_an_answer_that_exceeds_a_frame_comes_as_a_whole(site, bare):
+    (bare / "lfs/locks").mkdir(parents=True)
+    paths = [f"{n:04}-" + "x" * 200 for n in range(3_000)]
+    for path in paths:
+        content = f"gerve-lfs-lock-v1\nsince 1700000000000\nholder user 7\nname bert\npath {path}\n"
+        (bare / "lfs/locks" / oid_of(path.encode())[:32]).write_text(content)
+    status, out, _ = order(site, "lfs-locks")
+    assert status == 0 and [one.split()[-1] for one in out.splitlines()] == paths
+    oids = sorted(oid_of(b"%d" % n) for n in range(5_001))
+    for oid in oids:
+        stored(bare, oid).parent.mkdir(parents=True, exist_ok=True)
+        stored(bare, oid).touch()
+    status, out, _ = order(site, "lfs-prune", "0")
+    listed = out.splitlines()
+    assert (status, listed[0]) == (0, "5001 0") and len(listed) == 5_001
+    assert all(line.endswith(" 0") and line[:64] in oids for line in listed[1:])
+    status, out, _ = order(site, "fsck")
+    assert status == 1 and sorted(line.split("/")[4][:64] for line in out.splitlines()) == oids
+
+
 def test_what_nothing_names_is_pruned(site, bare):
     kept, old, deleted, running = (os.urandom(1000 + n) for n in range(4))
     client = LfsClient(site)

@@ -93,6 +93,14 @@ TEST_CASE("of an operation that says too much the beginning is kept, and how it 
     CHECK(long_winded.result->status == 1);
 }
 
+TEST_CASE("a list that is longer than what is read of complaints comes as a whole") {
+    const std::string list(3 << 20, 'x');
+    const auto listed =
+        talk(ok + grv1::encode_data(grv1::FrameType::stdout_data, list) + grv1::encode_exit({0, 0, ""}));
+    REQUIRE(listed.result.has_value());
+    CHECK(listed.result->output == list);
+}
+
 TEST_CASE("a FAIL is a missing repository, a reason to try elsewhere, or the end") {
     using grv1::FailCode;
     CHECK(fate_of(grv1::encode_fail({FailCode::no_such_repository, false, ""})) == Fate::missing);

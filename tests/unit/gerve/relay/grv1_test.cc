@@ -47,6 +47,15 @@ std::string read_all(Receiver receiver, std::string_view bytes, std::size_t piec
     return reader.at_boundary() ? seen : seen + "…";
 }
 
+TEST_CASE("data that exceed a frame fill as many as it takes") {
+    CHECK(encode_data(FrameType::stdout_data, "").empty());
+    CHECK(encode_data(FrameType::stdout_data, "one") == data_frame(FrameType::stdout_data, "one"));
+    const std::string bytes = std::string(max_payload, 'a') + std::string(max_payload, 'b') + "c";
+    const std::string frames = encode_data(FrameType::stdout_data, bytes);
+    CHECK(frames.size() == bytes.size() + 3 * header_size);
+    CHECK(read_all(Receiver::gateway, encode_open_ok(1) + frames, frames.size()) == "10:\x01;3>" + bytes);
+}
+
 TEST_CASE("frames come out the same whatever the pieces they come in") {
     const std::string to_gateway =
         encode_open_ok(1) + data_frame(FrameType::stdout_data, "advertisement") +
