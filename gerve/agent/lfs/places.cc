@@ -1,17 +1,17 @@
 #include "gerve/agent/lfs/places.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
 #include "gerve/agent/repository/directory_reader.h"
+#include "gerve/agent/repository/layout.h"
 
 namespace gerve::lfs {
 namespace {
@@ -40,9 +40,7 @@ Fd open_aside(int directory, const char* name) {
 }
 
 int rename_over_nothing(const Fd& from, const std::string& name, const Fd& to, const std::string& new_name) {
-    const long done = ::syscall(SYS_renameat2, from.get(), name.c_str(), to.get(), new_name.c_str(),
-                                static_cast<unsigned>(RENAME_NOREPLACE));
-    if (done == 0) return 0;
+    if (::renameat2(from.get(), name.c_str(), to.get(), new_name.c_str(), RENAME_NOREPLACE) == 0) return 0;
     if (errno != EINVAL && errno != ENOSYS) return errno;
     // A file system that cannot say "only if there is none" can still link.
     if (::linkat(from.get(), name.c_str(), to.get(), new_name.c_str(), 0) != 0) return errno;
@@ -65,6 +63,14 @@ Fd open_step(const Fd& parent, const std::string& name) {
 }
 
 Places::Places(Fd repository) : repository_(std::move(repository)), mode_(mode_of_objects(repository_)) {}
+
+Result<Places> Places::below(const std::string& root, const std::string& directory) {
+    const auto found = open_below(root, directory);
+    if (!found) return pass_on(found);
+    Fd repository = open_step(*found, ".");
+    if (!repository) return unavailable(errno_text("cannot open " + root + "/" + directory));
+    return Places(std::move(repository));
+}
 
 Fd Places::open(const std::string& name) const {
     const Fd lfs = open_step(repository_, "lfs");

@@ -24,6 +24,8 @@ class Places {
   public:
     // `repository` is open for reading.
     explicit Places(Fd repository);
+    // `root` and `directory`, and errors: as open_below.
+    [[nodiscard]] static Result<Places> below(const std::string& root, const std::string& directory);
 
     [[nodiscard]] const Fd& repository() const { return repository_; }
     // lfs/NAME. Not open when it is missing, or is no directory.

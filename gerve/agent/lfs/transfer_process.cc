@@ -1,6 +1,5 @@
 #include "gerve/agent/lfs/transfer_process.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -50,12 +49,10 @@ std::optional<TransferStart> parse(const std::vector<std::string>& words) {
 }
 
 // Also where the process runs: as long as it does, the repository is in use, as by git.
-Result<Fd> enter(const TransferStart& start) {
-    const auto below = open_below(start.root, start.directory);
-    if (!below) return pass_on(below);
-    Fd directory(::openat(below->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory || ::fchdir(directory.get()) != 0) return unavailable(errno_text("cannot enter"));
-    return directory;
+Result<Places> enter(const TransferStart& start) {
+    auto places = Places::below(start.root, start.directory);
+    if (places && ::fchdir(places->repository().get()) != 0) return unavailable(errno_text("cannot enter"));
+    return places;
 }
 
 int fail_with(const Error& error) {
@@ -87,12 +84,11 @@ int run_transfer(const std::vector<std::string>& words) {
     static_cast<void>(harden_process());
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error like others
-    auto directory = enter(*start);
-    if (!directory) return fail_with(directory.error());
+    auto places = enter(*start);
+    if (!places) return fail_with(places.error());
     Room room(start->sizes, start->layout, *repo);
     Transfer transfer({start->uploads, start->max_object, holder_of_environment(), repo->text()},
-                      Places(std::move(*directory)), std::move(room), read_from(STDIN_FILENO),
-                      write_to(STDOUT_FILENO));
+                      std::move(*places), std::move(room), read_from(STDIN_FILENO), write_to(STDOUT_FILENO));
     const auto end = transfer.run();
     if (!end) return fail_with(end.error());
     return *end == Transfer::End::quit ? 0 : 1;

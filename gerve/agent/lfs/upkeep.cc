@@ -14,20 +14,11 @@
 #include "authz/base/units.h"
 #include "gerve/agent/lfs/pointers.h"
 #include "gerve/agent/repository/directory_reader.h"
-#include "gerve/agent/repository/layout.h"
 
 namespace gerve::lfs {
 namespace {
 
 using std::chrono::system_clock;
-
-Result<Places> places_below(const std::string& root, const std::string& directory) {
-    const auto below = open_below(root, directory);
-    if (!below) return pass_on(below);
-    Fd repository(::openat(below->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!repository) return unavailable(errno_text("cannot open " + root + "/" + directory));
-    return Places(std::move(repository));
-}
 
 std::string line_of(const Lock& lock) {
     std::string name = lock.holder.name;
@@ -96,7 +87,7 @@ std::string Pruning::text() const {
 }
 
 Result<std::string> locks_text(const std::string& root, const std::string& directory) {
-    const auto places = places_below(root, directory);
+    const auto places = Places::below(root, directory);
     if (!places) return pass_on(places);
     std::vector<Lock> locks = list_locks(*places);
     std::sort(locks.begin(), locks.end(), [](const Lock& a, const Lock& b) { return a.path < b.path; });
@@ -107,7 +98,7 @@ Result<std::string> locks_text(const std::string& root, const std::string& direc
 
 Result<std::string> force_unlock(const std::string& root, const std::string& directory,
                                  const std::string& id) {
-    const auto places = places_below(root, directory);
+    const auto places = Places::below(root, directory);
     if (!places) return pass_on(places);
     const auto lock = remove_lock(*places, id, [](const Lock&) { return true; });
     if (!lock) return pass_on(lock);
@@ -117,7 +108,7 @@ Result<std::string> force_unlock(const std::string& root, const std::string& dir
 
 Result<std::string> prune(const std::string& root, const std::string& directory, const GitPlace& place,
                           const Pruning& pruning) {
-    const auto places = places_below(root, directory);
+    const auto places = Places::below(root, directory);
     if (!places) return pass_on(places);
     auto quiet = pruning.removes ? without_push(*places) : Result<void>();
     if (!quiet) return pass_on(quiet);
@@ -216,7 +207,7 @@ class ObjectsCheck {
 }  // namespace
 
 Leftovers check_objects(const std::string& root, const std::string& directory, Repair repair) {
-    const auto places = places_below(root, directory);
+    const auto places = Places::below(root, directory);
     if (!places) return {"lfs: cannot be read: " + describe(places.error()) + "\n", true};
     return ObjectsCheck(*places, repair).run();
 }
