@@ -32,8 +32,12 @@ Result<Fd> open_usage(const Places& places) {
 
 }  // namespace
 
+Room::Room(SizeLimits limits, Layout layout, RepoPath repo) : limits_(limits), repo_(std::move(repo)) {
+    if (layout == Layout::hashed_id) limits_.owner = 0;
+}
+
 bool Room::limited() const {
-    return limits_.repository != 0 || (limits_.owner != 0 && layout_ != Layout::hashed_id);
+    return limits_.repository != 0 || limits_.owner != 0;
 }
 
 Room::Known Room::read(const Fd& file) {
@@ -60,16 +64,16 @@ void Room::write(const Fd& file, const Known& known) {
 
 // What this process has open, whatever its name is by now.
 Result<Room::Known> Room::measure(const Places& places) const {
-    const std::string here = "/proc/self/fd/" + std::to_string(places.repository().get()) + "/.";
+    const std::string here = "/proc/self/fd/" + std::to_string(places.repository().get());
     const std::uint64_t declared = declared_bytes(places);
     Known known{0, 0, unix_now()};
     if (limits_.repository != 0) {
-        const auto bytes = measure_disk_usage(here);
+        const auto bytes = measure_disk_usage(here + "/.");
         if (!bytes) return pass_on(bytes);
         known.repository = *bytes + declared;
     }
-    if (limits_.owner != 0 && layout_ != Layout::hashed_id) {
-        const auto bytes = KnownUsage().of_all_in(here + ".", std::chrono::minutes(1));
+    if (limits_.owner != 0) {
+        const auto bytes = KnownUsage().of_all_in(here + "/..", std::chrono::minutes(1));
         if (!bytes) return pass_on(bytes);
         known.owner = *bytes + declared;
     }
@@ -83,7 +87,7 @@ Result<void> Room::check(const Known& known, std::uint64_t bytes) const {
     std::string told;
     if (!fits(known.repository, limits_.repository)) {
         told = messages::repository_full(repo_, known.repository, limits_.repository);
-    } else if (layout_ != Layout::hashed_id && !fits(known.owner, limits_.owner)) {
+    } else if (!fits(known.owner, limits_.owner)) {
         told = messages::owner_full(repo_.owner(), known.owner, limits_.owner);
     } else {
         return {};

@@ -16,9 +16,9 @@ namespace gerve::lfs {
 // refused; objects that are being received count with the sizes that were declared.
 class Room {
   public:
-    // `limits.push` is not used.
-    Room(SizeLimits limits, Layout layout, RepoPath repo)
-        : limits_(limits), layout_(layout), repo_(std::move(repo)) {}
+    // `limits.push` is not used; nor is `limits.owner` where the layout does not keep what an owner has
+    // together.
+    Room(SizeLimits limits, Layout layout, RepoPath repo);
 
     // Nobody else counts while what it returns is open: keep it until the IncomingObject is begun. Error:
     // denied (`told` says which limit is met, and what to do), as disk_error, as measure_disk_usage.
@@ -44,7 +44,6 @@ class Room {
     static void write(const Fd& file, const Known& known);
 
     SizeLimits limits_;
-    Layout layout_;
     RepoPath repo_;
 };
 
