@@ -123,16 +123,14 @@ Transfer::Answer Transfer::batch(const Request& request) {
     status(200);
     out_.line("hash-algo=sha256");
     out_.delimiter();
-    for (const std::string_view line : split(*answer, '\n')) {
-        if (!line.empty()) out_.line(line);
-    }
+    for (const std::string& line : *answer) out_.line(line);
     out_.flush();
     return sent();
 }
 
 // A line for each object: what is to be done with it.
-Result<std::string> Transfer::actions(const std::vector<std::string>& lines) {
-    std::string answer;
+Result<std::vector<std::string>> Transfer::actions(const std::vector<std::string>& lines) {
+    std::vector<std::string> answer;
     std::vector<SizedOid> missing;
     for (const std::string& line : lines) {
         auto object = parse_sized_oid(line);
@@ -149,7 +147,7 @@ Result<std::string> Transfer::actions(const std::vector<std::string>& lines) {
             if (*found) action = "download";
             if (*found) size = (*found)->size;
         }
-        answer += object->oid.text() + " " + std::to_string(size) + " " + std::string(action) + "\n";
+        answer.push_back(object->oid.text() + " " + std::to_string(size) + " " + std::string(action));
         if (action == "upload") missing.push_back(std::move(*object));
     }
     if (auto room = may_come(missing); !room) return pass_on(room);

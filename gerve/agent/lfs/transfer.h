@@ -50,7 +50,7 @@ class Transfer {
     [[nodiscard]] Answer unlock(const Request& request);
     [[nodiscard]] Answer list(const Request& request);
 
-    [[nodiscard]] Result<std::string> actions(const std::vector<std::string>& lines);
+    [[nodiscard]] Result<std::vector<std::string>> actions(const std::vector<std::string>& lines);
     [[nodiscard]] Result<void> may_come(const std::vector<SizedOid>& missing);
     [[nodiscard]] Result<void> fits(const SizedOid& object) const;
     [[nodiscard]] Answer send_object(const StoredObject& object);
