@@ -106,7 +106,8 @@ int prune(Site& site, const LargeFileValues& values) {
     if (*count > 0) table.print("");
     if (lines.size() - 1 < *count)
         std::printf("and %s more\n", std::to_string(*count - (lines.size() - 1)).c_str());
-    const std::string what = std::to_string(*count) + " objects, " + size_text(*bytes);
+    const std::string what =
+        std::to_string(*count) + (*count == 1 ? " object, " : " objects, ") + size_text(*bytes);
     std::printf("%s\n", values.removes ? ("removed " + what).c_str()
                         : *count == 0  ? "nothing to remove"
                                        : (what + "; remove them with --yes").c_str());
@@ -133,7 +134,7 @@ Setter age_into(std::chrono::milliseconds& into) {
 Setter lock_into(std::string& into) {
     return [&into](const std::string& text) -> Result<void> {
         if (!lfs::may_be_lock_id(text))
-            return client_error("must be the id of a lock, 32 digits: see `gerve lfs locks`");
+            return client_error("must be the id of a lock, 32 hexadecimal digits: see `gerve lfs locks`");
         into = text;
         return {};
     };
@@ -154,10 +155,10 @@ void declare_large_files(Command& root) {
         .argument("OWNER/NAME", "The repository", parsed(unlocked->repo))
         .argument("ID", "The lock's id, as gerve lfs locks lists it", lock_into(unlocked->lock));
     const auto pruned = std::make_shared<LargeFileValues>();
-    lfs.command("prune", "List or remove the large files that nothing in the history names.",
+    lfs.command("prune", "List or remove the large files that no pointer in the history names.",
                 [pruned](Site& site) { return prune_on_record(site, *pruned); })
         .argument("OWNER/NAME", "The repository", parsed(pruned->repo))
-        .option("--older-than", "AGE", "Only those that came longer ago than this; default: 14d",
+        .option("--older-than", "AGE", "Only those that are older than this; default: 14d",
                 age_into(pruned->older_than))
         .flag("--yes", "Remove them; this is recorded in the audit trail", pruned->removes)
         .json(pruned->json)

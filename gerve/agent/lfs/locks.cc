@@ -71,7 +71,7 @@ Result<void> write_lock(const Places& places, const Fd& locks, const Lock& lock,
     places.set_file_mode(file->file());
     if (::fsync(file->file().get()) != 0) return disk_error("cannot sync the lock");
     errno = file->move(locks, lock.id, replace);
-    if (errno != 0 || ::fsync(locks.get()) != 0) return disk_error("cannot make the lock");
+    if (errno != 0 || ::fsync(locks.get()) != 0) return disk_error("cannot store the lock");
     return {};
 }
 
@@ -118,8 +118,8 @@ Result<LockOutcome> make_lock(const Places& places, std::string_view path, const
     if (auto taken = read_lock(*locks, lock.id)) return LockOutcome{std::move(*taken), false};
     if (lock_ids(*locks).size() >= max_locks)
         return fail(ErrorKind::denied, "this repository has " + std::to_string(max_locks) +
-                                           " locks, which is the most: remove some with git lfs unlock, or "
-                                           "ask an administrator to (gerve lfs unlock)");
+                                           " locks, the maximum: remove some with git lfs unlock, or ask an "
+                                           "administrator to (gerve lfs unlock)");
     if (auto made = write_lock(places, *locks, lock, false); !made) return pass_on(made);
     return LockOutcome{std::move(lock), true};
 }

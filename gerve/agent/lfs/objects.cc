@@ -115,7 +115,7 @@ Result<IncomingObject> IncomingObject::begin(const Places& places, SizedOid obje
 
 Result<void> IncomingObject::write(std::string_view bytes) {
     if (bytes.size() > object_.size - written_)
-        return client_error("more bytes were sent than the object's size says");
+        return client_error("more bytes were sent than the declared size");
     hash_.add(bytes);
     while (!bytes.empty()) {
         const ssize_t put = ::write(aside_.file().get(), bytes.data(), bytes.size());
@@ -135,9 +135,9 @@ void IncomingObject::begin_writing_back() {
 }
 
 Result<void> IncomingObject::finish() {
-    if (written_ != object_.size) return client_error("fewer bytes were sent than the object's size says");
+    if (written_ != object_.size) return client_error("fewer bytes were sent than the declared size");
     if (hash_.hex() != object_.oid.text())
-        return client_error("the bytes that were sent have another hash than the object's name says");
+        return client_error("the data that was sent does not match its OID");
     places_.set_file_mode(aside_.file());
     if (::fsync(aside_.file().get()) != 0) return disk_error("cannot sync the object");
     const auto home = make_home(places_, object_.oid);
@@ -146,7 +146,7 @@ Result<void> IncomingObject::finish() {
     if (!lock.held()) return disk_error("cannot lock the objects");
     // What has the name already has the same bytes, or is damaged.
     errno = aside_.move(*home, object_.oid.text(), true);
-    if (errno != 0) return disk_error("cannot name the object");
+    if (errno != 0) return disk_error("cannot store the object");
     if (::fsync(home->get()) != 0) return disk_error("cannot sync the object");
     return {};
 }

@@ -26,7 +26,7 @@ Result<Fd> open_usage(const Places& places) {
     const auto incoming = places.make("incoming");
     if (!incoming) return pass_on(incoming);
     Fd file(::openat(incoming->get(), usage_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file || !lock_file(file, LOCK_EX)) return disk_error("cannot count the bytes");
+    if (!file || !lock_file(file, LOCK_EX)) return disk_error("cannot measure the repository");
     return file;
 }
 

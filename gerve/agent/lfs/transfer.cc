@@ -92,7 +92,7 @@ Transfer::Answer Transfer::serve(const Request& request) {
     } else if (row->writes && !terms_.uploads) {
         refused = std::string(row->command) + " needs an upload: git-lfs-transfer " + terms_.repo + " upload";
     } else if (!has_version_ && row->command != "version") {
-        refused = "the version is to be chosen first: version 1";
+        refused = "choose a version first: version 1";
     }
     if (refused.empty()) return (this->*row->answer)(request);
     if (auto dropped = drop_body(request); !dropped) return dropped;
@@ -101,7 +101,7 @@ Transfer::Answer Transfer::serve(const Request& request) {
 
 Transfer::Answer Transfer::take_version(const Request& request) {
     if (auto dropped = drop_body(request); !dropped) return dropped;
-    if (request.argument != "1") return say(400, "unknown version: this server has version 1");
+    if (request.argument != "1") return say(400, "unknown version: this server speaks version 1");
     has_version_ = true;
     status(200);
     out_.flush();
@@ -169,9 +169,9 @@ Result<void> Transfer::may_come(const std::vector<SizedOid>& missing) {
 Result<void> Transfer::fits(const SizedOid& object) const {
     if (terms_.max_object == 0 || object.size <= terms_.max_object) return {};
     return fail(ErrorKind::denied, "object " + object.oid.text() + " has " + size_text(object.size) +
-                                       ", and the largest that is taken here has " +
-                                       size_text(terms_.max_object) +
-                                       ": ask an administrator to raise lfs.max_object");
+                                       ", more than the " + size_text(terms_.max_object) +
+                                       " that one object may have: ask an administrator to raise "
+                                       "lfs.max_object");
 }
 
 Transfer::Answer Transfer::get_object(const Request& request) {
@@ -211,7 +211,7 @@ Transfer::Answer Transfer::put_object(const Request& request) {
     const auto size = parse_object_size(request.value("size").value_or(""));
     if (!oid || !size || !request.has_body) {
         if (auto dropped = drop_body(request); !dropped) return dropped;
-        return say(400, "put-object has an OID, an argument size, and data");
+        return say(400, "put-object needs an OID, the argument size, and data");
     }
     Result<void> body;
     const auto received = receive({*oid, *size}, body);
@@ -264,7 +264,7 @@ Transfer::Answer Transfer::verify_object(const Request& request) {
     const auto words = split(request.argument, ' ');
     const auto oid = Oid::parse(words[0]);
     const auto size = parse_object_size(words.size() > 1 ? words[1] : request.value("size").value_or(""));
-    if (!oid || !size) return say(400, "verify-object has an OID and an argument size");
+    if (!oid || !size) return say(400, "verify-object needs an OID and the argument size");
     const auto object = find_object(places_, *oid);
     if (!object) return say(object.error());
     if (!*object) return say(404, "object " + oid->text() + " is not on the server");

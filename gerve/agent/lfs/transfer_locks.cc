@@ -16,14 +16,18 @@ constexpr std::uint64_t most_locks_of_page = 1000;
 Transfer::Answer Transfer::lock(const Request& request) {
     if (auto dropped = drop_body(request); !dropped) return dropped;
     const std::string_view path = request.value("path").value_or("");
-    if (!may_be_locked(path)) return say(400, "lock has one path, as git names files in a tree");
+    if (!may_be_locked(path))
+        return say(
+            400,
+            "lock needs one path, relative to the top of the repository, in UTF-8, and without control "
+            "or bidirectional characters");
     const auto outcome = make_lock(places_, path, terms_.holder);
     if (!outcome) return say(outcome.error());
     status(outcome->made ? 201 : 409);
     describe(outcome->lock);
     if (!outcome->made) {
         out_.delimiter();
-        out_.line(outcome->lock.holder.id == terms_.holder.id ? "you have locked it already"
+        out_.line(outcome->lock.holder.id == terms_.holder.id ? "you have already locked it"
                                                               : "locked by " + outcome->lock.holder.name);
     }
     out_.flush();
@@ -41,8 +45,9 @@ Transfer::Answer Transfer::unlock(const Request& request) {
         return !is_foreign;
     });
     if (is_foreign)
-        return say(403, "the lock is " + name + "'s: an administrator can remove it with gerve lfs unlock " +
-                            terms_.repo + " " + request.argument);
+        return say(403, "the lock belongs to " + name +
+                            ": an administrator can remove it with gerve lfs unlock " + terms_.repo + " " +
+                            request.argument);
     if (!removed) return say(removed.error());
     if (!*removed) return say(404, "there is no such lock");
     status(200);

@@ -158,7 +158,7 @@ class ObjectsCheck {
             places_, [this](const ListedObject& object) { check(object.oid); },
             [this](const std::string& name, int error) {
                 const std::string place = name.empty() ? "" : "/" + name;
-                if (error == 0) tell(place, "is no object of Git LFS");
+                if (error == 0) tell(place, "is not an object of Git LFS");
                 if (error != 0) tell_remaining(place, std::string("cannot be read: ") + std::strerror(error));
             });
         const Fd incoming = places_.open("incoming");
@@ -182,14 +182,13 @@ class ObjectsCheck {
         const std::string remedy = "push it again (git lfs push --all), or restore it";
         if (repair_ == Repair::no)
             return tell_remaining(place,
-                                  "its bytes have another hash; run fsck with --repair, which moves it "
+                                  "does not match its OID; run fsck with --repair, which moves it "
                                   "away, then " +
                                       remedy);
         const auto moved = set_aside(places_, oid, (*stored)->file);
-        if (!moved)
-            return tell_remaining(place, "its bytes have another hash; not moved: " + moved.error().told);
+        if (!moved) return tell_remaining(place, "does not match its OID; not moved: " + moved.error().told);
         if (*moved)
-            tell_remaining(place, "its bytes had another hash; moved to lfs/damaged/" + text + ": " + remedy);
+            tell_remaining(place, "did not match its OID; moved to lfs/damaged/" + text + ": " + remedy);
     }
     void tell(const std::string& place, const std::string& what) {
         found_.lines += "lfs/objects" + printable(place) + ": " + what + "\n";

@@ -37,7 +37,7 @@ def test_an_object_that_is_too_large_is_refused_before_it_is_sent(site, bare):
     data = os.urandom(MB + 1)
     client = LfsClient(site, **with_limits(object=MB))
     for answer in (client.batch((oid_of(data), len(data))), client.put(data)):
-        assert answer.status == 507 and "the largest that is taken here has 1.0 MiB" in answer.text
+        assert answer.status == 507 and "more than the 1.0 MiB that one object may have" in answer.text
         assert oid_of(data) in answer.text and "lfs.max_object" in answer.text
     assert client.put(data[:MB]).status == 200
     client.quit()

@@ -115,8 +115,8 @@ def test_fsck_reads_every_object(site, bare):
     stored(bare, bad).write_bytes(bad[:-1] + b"x")
     (bare / "lfs/objects/zz").mkdir()
     status, out, _ = order(site, "fsck")
-    assert status == 1 and "lfs/objects/zz: is no object of Git LFS" in out
-    assert f"{oid_of(bad)}: its bytes have another hash; run fsck with --repair" in out and oid_of(good) not in out
+    assert status == 1 and "lfs/objects/zz: is not an object of Git LFS" in out
+    assert f"{oid_of(bad)}: does not match its OID; run fsck with --repair" in out and oid_of(good) not in out
     # A client sends it again when the server does not claim to have it.
     client = LfsClient(site)
     assert client.batch((oid_of(bad), 1001)).lines == [f"{oid_of(bad)} 1001 noop"]
