@@ -205,3 +205,11 @@ def site(tmp_path):
     made = Site(tmp_path)
     yield made
     made.stop()
+
+
+@pytest.fixture
+def bare(site):
+    """A repository, served by `site.agent`."""
+    repository = site.make_repository()
+    site.agent = site.start()
+    return repository

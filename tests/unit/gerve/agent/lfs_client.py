@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import time
 
+MB = 1 << 20
+NOWHERE = "0" * 64  # an OID that nothing has
 UPLOAD, DOWNLOAD = 5, 6
 FLUSH, DELIMITER = "flush", "delimiter"
 BERT = {"GERVE_USER": "bert", "GERVE_USER_ID": "7", "GERVE_KEY": "SHA256:bert", "GERVE_REPO": "mojombo/bert"}
@@ -11,6 +14,10 @@ ALICE = {"GERVE_USER": "alice", "GERVE_USER_ID": "8", "GERVE_KEY": "SHA256:alice
 
 def packet(data: bytes) -> bytes:
     return b"%04x" % (len(data) + 4) + data
+
+
+def packets(data: bytes, piece=32768) -> bytes:
+    return b"".join(packet(data[i:i + piece]) for i in range(0, len(data), piece))
 
 
 def line(text: str) -> bytes:
@@ -67,17 +74,17 @@ class LfsClient:
         return self._exactly(size - 4)
 
     def until_flush(self) -> list:
-        packets = []
+        got = []
         while (one := self.packet()) != FLUSH:
-            packets.append(one)
-        return packets
+            got.append(one)
+        return got
 
     def answer(self) -> Answer:
-        packets = self.until_flush()
-        assert packets[0].startswith(b"status "), packets
-        head = packets[1:packets.index(DELIMITER)] if DELIMITER in packets else packets[1:]
-        body = packets[packets.index(DELIMITER) + 1:] if DELIMITER in packets else []
-        return Answer(int(packets[0][7:10]), [one.decode().rstrip("\n") for one in head], DELIMITER in packets, body)
+        got = self.until_flush()
+        assert got[0].startswith(b"status "), got
+        head = got[1:got.index(DELIMITER)] if DELIMITER in got else got[1:]
+        body = got[got.index(DELIMITER) + 1:] if DELIMITER in got else []
+        return Answer(int(got[0][7:10]), [one.decode().rstrip("\n") for one in head], DELIMITER in got, body)
 
     def send(self, command: str, *arguments: str, body: bytes | None = None):
         head = b"".join(line(one) for one in (command, *arguments))
@@ -90,9 +97,22 @@ class LfsClient:
     def batch(self, *objects, arguments=("transfer=ssh", "hash-algo=sha256")) -> Answer:
         return self.ask("batch", *arguments, body=b"".join(line(f"{oid} {size}") for oid, size in objects))
 
-    def put(self, data: bytes, oid=None, size=None, piece=32768) -> Answer:
-        body = b"".join(packet(data[i:i + piece]) for i in range(0, len(data), piece))
-        return self.ask(f"put-object {oid or oid_of(data)}", f"size={len(data) if size is None else size}", body=body)
+    def put(self, data: bytes, oid=None, size=None) -> Answer:
+        size = len(data) if size is None else size
+        return self.ask(f"put-object {oid or oid_of(data)}", f"size={size}", body=packets(data))
+
+    def begin_put(self, oid: str, size: int, data: bytes = b""):
+        """Of an object, its head and the first of its data."""
+        self.session.write(line(f"put-object {oid}") + line(f"size={size}") + b"0001" + packets(data))
+
+    def put_slowly(self, data: bytes) -> Answer:
+        """A packet in each tenth of a second."""
+        self.begin_put(oid_of(data), len(data))
+        for start in range(0, len(data), 32768):
+            self.session.write(packet(data[start:start + 32768]))
+            time.sleep(0.1)
+        self.session.write(b"0000")
+        return self.answer()
 
     def get(self, oid: str) -> Answer:
         return self.ask(f"get-object {oid}")

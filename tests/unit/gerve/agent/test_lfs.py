@@ -6,18 +6,7 @@ import time
 
 import pytest
 from conftest import wait_until
-from lfs_client import ALICE, DOWNLOAD, LfsClient, check_objects, left_aside, line, oid_of, packet, stored
-
-NOWHERE = "0" * 64
-MB = 1 << 20
-
-
-@pytest.fixture
-def bare(site):
-    repository = site.make_repository()
-    site.agent = site.start()
-    return repository
-
+from lfs_client import ALICE, DOWNLOAD, MB, NOWHERE, LfsClient, check_objects, left_aside, line, oid_of, packet, stored
 
 # ---- objects
 
@@ -272,7 +261,7 @@ def test_an_object_that_never_comes_takes_no_room(site, bare):
     free = sizes.f_bavail * sizes.f_frsize
     clients = [LfsClient(site) for _ in range(3)]
     for client in clients:
-        client.session.write(line(f"put-object {NOWHERE}") + line(f"size={free // 2}") + b"0001" + packet(b"x"))
+        client.begin_put(NOWHERE, free // 2, b"x")
     wait_until(lambda: len(left_aside(bare)) == 6, what="three sessions, and what they receive")
     held = [bare / "lfs/incoming" / name for name in left_aside(bare)]
     assert sum(file.stat().st_blocks * 512 for file in held) < MB

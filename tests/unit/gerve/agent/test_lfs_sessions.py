@@ -12,18 +12,8 @@ import grv1
 import pytest
 from conftest import wait_until
 from harness.hanging import hanging
-from lfs_client import ALICE, BERT, DOWNLOAD, UPLOAD, LfsClient, check_objects, left_aside, line, oid_of, packet, stored
-
-NOWHERE = "0" * 64
-MB = 1 << 20
-
-
-@pytest.fixture
-def bare(site):
-    repository = site.make_repository()
-    site.agent = site.start()
-    return repository
-
+from lfs_client import (ALICE, BERT, DOWNLOAD, MB, NOWHERE, UPLOAD, LfsClient, check_objects, left_aside, line, oid_of,
+                        packet, packets, stored)
 
 # ---- limits
 
@@ -61,8 +51,8 @@ def test_eight_sessions_do_not_take_the_same_room(site, bare):
     clients = [LfsClient(site, **with_limits(repository=12 * MB)) for _ in range(8)]
     datas = [os.urandom(3 * MB) for _ in clients]
     for client, data in zip(clients, datas):
-        body = b"".join(packet(data[i:i + 32768]) for i in range(0, len(data), 32768))
-        client.send(f"put-object {oid_of(data)}", f"size={len(data)}", body=body)
+        client.begin_put(oid_of(data), len(data), data)
+        client.session.write(b"0000")
     statuses = sorted(client.answer().status for client in clients)
     assert statuses == [200] * 3 + [507] * 5
     for client in clients:
@@ -72,7 +62,7 @@ def test_eight_sessions_do_not_take_the_same_room(site, bare):
 def test_what_is_being_received_counts_when_the_room_is_measured(site, bare):
     limits = with_limits(repository=20 * MB)
     slow = LfsClient(site, **limits)
-    slow.session.write(line(f"put-object {NOWHERE}") + line(f"size={12 * MB}") + b"0001" + packet(b"x"))
+    slow.begin_put(NOWHERE, 12 * MB, b"x")
     wait_until(lambda: len(left_aside(bare)) == 2, what="the object to begin")
     (bare / "lfs/incoming/usage").write_bytes(b"")  # as if it were old
     client = LfsClient(site, **limits)
@@ -141,12 +131,7 @@ def test_a_sibling_that_is_at_work_is_let_finish(site, bare):
     first, second = (LfsClient(site, **on_connection(b"one")) for _ in range(2))
     first.quit()
     data = os.urandom(20 * 32768)
-    second.session.write(line(f"put-object {oid_of(data)}") + line(f"size={len(data)}") + b"0001")
-    for start in range(0, len(data), 32768):
-        second.session.write(packet(data[start:start + 32768]))
-        time.sleep(0.1)
-    second.session.write(b"0000")
-    assert second.answer().status == 200
+    assert second.put_slowly(data).status == 200
     time.sleep(4.5)
     assert second.batch().status == 200, "it moved behind the other's end: another git-lfs has it"
     second.quit()
@@ -155,7 +140,7 @@ def test_a_sibling_that_is_at_work_is_let_finish(site, bare):
 
 def test_a_session_whose_request_is_open_is_not_left_behind(site, bare):
     first, second = (LfsClient(site, **on_connection(b"one")) for _ in range(2))
-    second.session.write(line(f"put-object {oid_of(b'x')}") + line("size=1") + b"0001")
+    second.begin_put(oid_of(b"x"), 1)
     time.sleep(0.5)
     first.quit()
     time.sleep(5)
@@ -182,12 +167,7 @@ def test_a_push_that_waits_for_its_large_files_shows_that_it_lives(site, bare):
     idle = site.open(grv1.RECEIVE_PACK, env=ALICE).until_opened()
     client = LfsClient(site)
     data = os.urandom(30 * 32768)
-    client.session.write(line(f"put-object {oid_of(data)}") + line(f"size={len(data)}") + b"0001")
-    for start in range(0, len(data), 32768):
-        client.session.write(packet(data[start:start + 32768]))
-        time.sleep(0.1)
-    client.session.write(b"0000")
-    assert client.answer().status == 200
+    assert client.put_slowly(data).status == 200
     client.quit()
     for session in (push, idle):
         session.write(b"0000")
@@ -204,8 +184,7 @@ def test_killed_while_objects_come(site, bare, who):
     for moment in range(20):
         client = LfsClient(site)
         data = os.urandom(chance.randrange(1, 4 * MB))
-        whole = line(f"put-object {oid_of(data)}") + line(f"size={len(data)}") + b"0001" + \
-            b"".join(packet(data[i:i + 32768]) for i in range(0, len(data), 32768)) + b"0000"
+        whole = line(f"put-object {oid_of(data)}") + line(f"size={len(data)}") + b"0001" + packets(data) + b"0000"
         cut = len(whole) if moment % 4 == 0 else chance.randrange(len(whole))
         client.session.write(whole[:cut])
         if moment % 2:
@@ -264,7 +243,7 @@ def test_memory_does_not_grow_with_the_object(site, bare):
     client = LfsClient(site)
     size = 256 * MB
     piece = os.urandom(32768)
-    client.session.write(line(f"put-object {NOWHERE}") + line(f"size={size}") + b"0001")
+    client.begin_put(NOWHERE, size)
     block = packet(piece) * 8
     peak = 0
     for _ in range(size // len(piece) // 8):
@@ -281,7 +260,7 @@ def test_memory_does_not_grow_with_the_object(site, bare):
 def test_nothing_waits_for_a_session(site, bare):
     slow = [LfsClient(site) for _ in range(8)]
     for client in slow:
-        client.session.write(line(f"put-object {NOWHERE}") + line("size=1000000") + b"0001" + packet(b"x" * 1000))
+        client.begin_put(NOWHERE, 1_000_000, b"x" * 1000)
     began = time.monotonic()
     assert site.git("ls-remote", "fs:mojombo/bert.git").stdout
     assert time.monotonic() - began < 5

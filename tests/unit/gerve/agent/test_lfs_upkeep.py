@@ -8,16 +8,7 @@ import time
 import grv1
 import pytest
 from conftest import git
-from lfs_client import BERT, DOWNLOAD, LfsClient, check_objects, oid_of, stored
-
-MB = 1 << 20
-
-
-@pytest.fixture
-def bare(site):
-    repository = site.make_repository()
-    site.agent = site.start()
-    return repository
+from lfs_client import BERT, DOWNLOAD, MB, LfsClient, check_objects, oid_of, stored
 
 
 def order(site, name, argument="", **fields):
