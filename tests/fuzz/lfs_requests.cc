@@ -62,6 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const std::string id = lfs::lock_id(bytes.substr(path + 6, bytes.size() - path - 7));
         if (const auto lock = lfs::parse_lock(id, bytes)) {
             require(lfs::may_be_locked(lock->path), "a lock is of a path");
+            fuzz::require_one_clean_line(lock->path);
             const auto again = lfs::parse_lock(id, lfs::encode_lock(*lock));
             require(again && again->path == lock->path && again->holder.id == lock->holder.id,
                     "a lock says the same again");

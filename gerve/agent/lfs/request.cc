@@ -22,12 +22,13 @@ bool has_control(std::string_view text) {
 // A path is shown to other people: what a terminal obeys, or what makes it look like another one. `text` is
 // UTF-8.
 bool misleads(std::string_view text) {
-    constexpr std::array<std::pair<char32_t, char32_t>, 5> refused{{
-        {0x80, 0x9f},      // C1 controls
+    constexpr std::array<std::pair<char32_t, char32_t>, 6> refused{{
+        {0, 0x1f},         // C0 controls
+        {0x7f, 0x9f},      // DEL, C1 controls
         {0x61c, 0x61c},    // the direction of text
-        {0x200e, 0x200f},  // also
-        {0x2028, 0x202e},  // separators of lines and paragraphs, and also
-        {0x2066, 0x2069},  // also
+        {0x200e, 0x200f},  // the same
+        {0x2028, 0x202e},  // separators of lines and paragraphs, the direction of text
+        {0x2066, 0x2069},  // the direction of text
     }};
     while (!text.empty()) {
         const std::size_t size = std::max<std::size_t>(utf8_size(text), 1);

@@ -53,6 +53,7 @@ def test_an_answer_that_exceeds_a_frame_comes_as_a_whole(site, bare):
     for path in paths:
         content = f"gerve-lfs-lock-v1\nsince 1700000000000\nholder user 7\nname bert\npath {path}\n"
         (bare / "lfs/locks" / oid_of(path.encode())[:32]).write_text(content)
+    (bare / "lfs/locks" / oid_of(b"a\x1bb")[:32]).write_text(content.replace(path, "a\x1bb"))  # none that we made
     status, out, _ = order(site, "lfs-locks")
     assert status == 0 and [one.split()[-1] for one in out.splitlines()] == paths
     oids = sorted(oid_of(b"%d" % n) for n in range(5_001))
