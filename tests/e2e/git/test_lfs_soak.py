@@ -2,7 +2,7 @@
 
 import hashlib
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -77,12 +77,8 @@ def watched(site, *work) -> Memory:
     memory = Memory(site)
     with ThreadPoolExecutor(len(work)) as pool:
         running = [pool.submit(*one) for one in work]
-        while not all(one.done() for one in running):
+        while wait(running, timeout=0.2).not_done:
             memory.look()
-            try:
-                running[0].result(timeout=0.2)
-            except TimeoutError:
-                pass
         for one in running:
             one.result()
     return memory
