@@ -64,17 +64,15 @@ std::optional<LfsWords> parse_lfs_words(std::string_view exec) {
 
 }  // namespace
 
-bool asks_for_lfs_over_http(std::string_view exec) {
-    const auto words = exec.size() <= max_command ? parse_lfs_words(exec) : std::nullopt;
-    return words && words->program == "git-lfs-authenticate";
-}
-
 Result<GitCommand> parse_git_command(std::string_view exec) {
     std::string_view rest = exec;
     if (exec.size() > max_command || exec.find('\0') != std::string_view::npos) {
         return client_error(messages::unknown_command());
     }
-    if (const auto lfs = parse_lfs_words(exec); lfs && lfs->program == "git-lfs-transfer") {
+    const auto lfs = parse_lfs_words(exec);
+    if (lfs && lfs->program == "git-lfs-authenticate")
+        return client_error(messages::no_lfs("git-lfs-authenticate"));
+    if (lfs && lfs->program == "git-lfs-transfer") {
         auto repo = parse_url_path(lfs->path);
         if (!repo) return pass_on(repo);
         return GitCommand{lfs->service, std::move(*repo)};

@@ -198,11 +198,6 @@ asio::awaitable<void> serve_git(OperationFront& front, const GitWish& wish, cons
     if (self && *self) co_return co_await tell_self(front, **self, report);
     const auto command = self ? parse_git_command(wish.command) : Result<GitCommand>(pass_on(self));
     report.ended = OperationEnd::refused;
-    if (asks_for_lfs_over_http(wish.command)) {
-        report.repo = wish.command;
-        const Error error{ErrorKind::client, messages::no_lfs("git-lfs-authenticate"), ""};
-        co_return co_await refuse(front, error, report);
-    }
     if (!command) {
         report.repo = wish.command;
         co_return co_await refuse(front, command.error(), report);

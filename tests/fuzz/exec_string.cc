@@ -24,8 +24,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         fuzz::require_one_clean_line(command.error().told);
         fuzz::require_one_clean_line(command.error().detail);
     }
-    if (asks_for_lfs_over_http(input))
-        require(!parse_git_command(input), "what is asked of an HTTP server is no command of ours");
     if (const auto question = parse_self_question(input); question && *question) {
         require(!parse_git_command(input), "no question about the key is a git command");
         std::string plain((*question)->name());

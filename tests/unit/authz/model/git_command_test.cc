@@ -47,7 +47,7 @@ TEST_CASE("git-lfs's three words are understood as they are") {
         const auto command = parse_git_command(exec);
         REQUIRE_FALSE(command.has_value());
         CHECK(command.error().kind == ErrorKind::client);
-        CHECK_FALSE(asks_for_lfs_over_http(exec));
+        CHECK(command.error().told == messages::unknown_command());
     }
     for (const char* exec : {"git-lfs-transfer o upload", "git-lfs-transfer o/../r upload",
                              "git-lfs-transfer /etc/passwd/x upload", "git-lfs-transfer o/.git upload"}) {
@@ -56,10 +56,13 @@ TEST_CASE("git-lfs's three words are understood as they are") {
         REQUIRE_FALSE(command.has_value());
         CHECK(command.error().told == messages::no_repository_path());
     }
-    CHECK(asks_for_lfs_over_http("git-lfs-authenticate o/r upload"));
-    CHECK(asks_for_lfs_over_http("git-lfs-authenticate /o/r.git download"));
-    CHECK_FALSE(asks_for_lfs_over_http("git-lfs-authenticate 'o/r' upload"));
-    CHECK_FALSE(parse_git_command("git-lfs-authenticate o/r upload").has_value());
+    for (const char* exec : {"git-lfs-authenticate o/r upload", "git-lfs-authenticate /o/r.git download"}) {
+        const auto command = parse_git_command(exec);
+        REQUIRE_FALSE(command.has_value());
+        CHECK(command.error().kind == ErrorKind::client);
+        CHECK(command.error().told == messages::no_lfs("git-lfs-authenticate"));
+    }
+    CHECK(parse_git_command("git-lfs-authenticate 'o/r' upload").error().told == messages::unknown_command());
 }
 
 TEST_CASE("anything but one argument in git's own quoting is no command") {
