@@ -167,6 +167,21 @@ TEST_CASE_FIXTURE(Fixture, "when nothing moves for too long, the session ends") 
     CHECK(client.out == "......");
 }
 
+TEST_CASE_FIXTURE(Fixture, "an agent that says that the client is at work elsewhere keeps a session") {
+    client.ends = false;
+    deadlines.idle = std::chrono::milliseconds(200);
+    const ScriptedAgent agent([](int fd) {
+        write_all(fd, grv1::encode_open_ok(1));
+        for (int i = 0; i < 6; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(80));
+            write_all(fd, grv1::encode_frame(grv1::FrameType::pong));
+        }
+        write_all(fd, grv1::encode_exit({0, 0, ""}));
+    });
+    relay_with(agent);
+    CHECK(outcome.end == RelayEnd::exited);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a hook may take longer than a client may idle") {
     deadlines.idle = std::chrono::milliseconds(100);
     deadlines.idle_while_sending = true;
