@@ -198,7 +198,10 @@ Ordered<std::string> FileServer::ask_for_text(const Order& order) {
     const auto answer = carry_out(order);
     if (!answer) return tl::make_unexpected(answer.error());
     if (answer->status != 0) return undone(Fate::refused, complaint_of(*answer));
-    return std::string(trim(answer->output));
+    // Line feeds alone: the path of a lock may end with a blank.
+    std::string_view said = answer->output;
+    while (said.ends_with('\n')) said.remove_suffix(1);
+    return std::string(said);
 }
 
 std::chrono::days FileServer::keep_lost() const {

@@ -122,7 +122,7 @@ def test_all_locks_of_a_repository_are_listed(site, project):
     """As many as it can have: 2.5 MB."""
     locks = project.disk / "lfs/locks"
     locks.mkdir(parents=True)
-    paths = {f"{n:04}-" + "x" * 150 for n in range(10_000)}
+    paths = {f"{n:04}-" + "x" * 150 for n in range(9_998)} | {" ", "last "}
     for path in paths:
         content = f"gerve-lfs-lock-v1\nsince 1700000000000\nholder user 7\nname bert\npath {path}\n"
         (locks / hashlib.sha256(path.encode()).hexdigest()[:32]).write_text(content)
