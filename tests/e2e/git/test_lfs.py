@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 import time
 
 import pytest
@@ -73,14 +74,22 @@ def test_a_hundred_files_are_pushed_and_cloned(site, artist, project, alice):
     uploads = [event for event in ended if event["service"] == "git-lfs-upload"]
     assert sum(event["bytes_in"] for event in uploads) > 100 * 20_000
     assert all(event["user"] == alice.login for event in ended)
+    assert len({event["connection"] for event in uploads}) == len(uploads), "each on a connection of its own"
 
 
 @pytest.mark.both_doors
-def test_eight_sessions_on_one_connection_end_with_the_push(site, alice, artist, project):
+@pytest.mark.parametrize("by", ["user", "git-lfs"])
+def test_eight_sessions_on_one_connection_end_with_the_push(site, alice, artist, project, by):
     """The first is OpenSSH's master connection: git-lfs ends it first, and waits for it, while it waits for the others,
     which git-lfs before 3.6 has not ended yet."""
     add_files(artist, {f"{n}.bin": os.urandom(200_000) for n in range(40)})
-    shared = artist.with_ssh_options("-o", "ControlMaster=auto", "-o", f"ControlPath={alice.home}/mux")
+    with tempfile.TemporaryDirectory() as runtime:  # sockets have short names
+        shared = artist.with_env(XDG_RUNTIME_DIR=runtime) if by == "git-lfs" else \
+            artist.with_ssh_options("-o", "ControlMaster=auto", "-o", f"ControlPath={runtime}/mux")
+        push_over_one_connection(site, shared, project)
+
+
+def push_over_one_connection(site, shared, project):
     began = time.monotonic()
     shared.git("lfs", "push", "origin", "main", timeout=130)
     assert time.monotonic() - began < 20
