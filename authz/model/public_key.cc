@@ -2,28 +2,15 @@
 
 #include <array>
 #include <bit>
-#include <cstdint>
 #include <optional>
 
 #include "authz/base/curve_points.h"
 #include "authz/base/digest.h"
+#include "authz/base/ssh_fields.h"
 #include "authz/base/text.h"
 
 namespace gerve {
 namespace {
-
-// Takes an RFC 4251 string (uint32 length, bytes) off the front of `rest`.
-std::optional<std::string_view> take_string(std::string_view& rest) {
-    if (rest.size() < 4) return std::nullopt;
-    std::uint32_t size = 0;
-    for (int i = 0; i < 4; ++i)
-        size = size << 8 | static_cast<unsigned char>(rest[static_cast<std::size_t>(i)]);
-    rest.remove_prefix(4);
-    if (size > rest.size()) return std::nullopt;
-    const std::string_view value = rest.substr(0, size);
-    rest.remove_prefix(size);
-    return value;
-}
 
 // Whether a positive mpint is odd, as every RSA modulus and exponent is.
 bool is_odd(std::string_view mpint) {
@@ -45,10 +32,10 @@ tl::unexpected<Error> malformed() {
     return client_error(std::string(PublicKey::malformed_text));
 }
 
-Result<unsigned> check_rsa(std::string_view rest) {
-    const auto exponent = take_string(rest);
-    const auto modulus = take_string(rest);
-    if (!exponent || !modulus || !rest.empty()) return malformed();
+Result<unsigned> check_rsa(FieldReader& fields) {
+    const auto exponent = fields.string();
+    const auto modulus = fields.string();
+    if (!exponent || !modulus || !fields.at_end()) return malformed();
     const auto exponent_bits = mpint_bits(*exponent);
     const auto bits = mpint_bits(*modulus);
     if (!exponent_bits || !bits || *exponent_bits < 2 || *exponent_bits > 64) return malformed();
@@ -64,10 +51,10 @@ Result<unsigned> check_rsa(std::string_view rest) {
 // Whether nothing is left, or for "sk-" types the application alone that the key was made for, which is a C
 // string (PROTOCOL.u2f of OpenSSH).
 enum class KeptIn { file, authenticator };
-bool ends(std::string_view rest, KeptIn kept_in) {
-    if (kept_in == KeptIn::file) return rest.empty();
-    const auto application = take_string(rest);
-    return application && application->find('\0') == std::string_view::npos && rest.empty();
+bool ends(FieldReader& fields, KeptIn kept_in) {
+    if (kept_in == KeptIn::file) return fields.at_end();
+    const auto application = fields.string();
+    return application && application->find('\0') == std::string_view::npos && fields.at_end();
 }
 
 struct Curve {
@@ -82,18 +69,18 @@ constexpr std::array<Curve, 3> curves{{
     {"ecdsa-sha2-nistp521", "nistp521", 521, 133},
 }};
 
-Result<unsigned> check_ecdsa(const Curve& curve, std::string_view rest, KeptIn kept_in) {
-    const auto name = take_string(rest);
-    const auto point = take_string(rest);
-    if (!name || !point || !ends(rest, kept_in) || *name != curve.name) return malformed();
+Result<unsigned> check_ecdsa(const Curve& curve, FieldReader& fields, KeptIn kept_in) {
+    const auto name = fields.string();
+    const auto point = fields.string();
+    if (!name || !point || !ends(fields, kept_in) || *name != curve.name) return malformed();
     if (point->size() != curve.point_size || point->front() != '\x04') return malformed();
     if (!is_on_curve(curve.name, *point)) return client_error("the public key is not a point on its curve");
     return curve.bits;
 }
 
-Result<unsigned> check_ed25519(std::string_view rest, KeptIn kept_in) {
-    const auto point = take_string(rest);
-    if (!point || !ends(rest, kept_in) || point->size() != 32) return malformed();
+Result<unsigned> check_ed25519(FieldReader& fields, KeptIn kept_in) {
+    const auto point = fields.string();
+    if (!point || !ends(fields, kept_in) || point->size() != 32) return malformed();
     if (is_small_order(*point)) return client_error("the public key has a small order: it proves nothing");
     return 256U;
 }
@@ -110,14 +97,14 @@ tl::unexpected<Error> refuse_algorithm(std::string_view algorithm) {
         "sk-ssh-ed25519@openssh.com, sk-ecdsa-sha2-nistp256@openssh.com)");
 }
 
-Result<unsigned> check_body(std::string_view algorithm, std::string_view rest) {
-    if (algorithm == "ssh-ed25519") return check_ed25519(rest, KeptIn::file);
-    if (algorithm == "ssh-rsa") return check_rsa(rest);
-    if (algorithm == "sk-ssh-ed25519@openssh.com") return check_ed25519(rest, KeptIn::authenticator);
+Result<unsigned> check_body(std::string_view algorithm, FieldReader& fields) {
+    if (algorithm == "ssh-ed25519") return check_ed25519(fields, KeptIn::file);
+    if (algorithm == "ssh-rsa") return check_rsa(fields);
+    if (algorithm == "sk-ssh-ed25519@openssh.com") return check_ed25519(fields, KeptIn::authenticator);
     if (algorithm == "sk-ecdsa-sha2-nistp256@openssh.com")
-        return check_ecdsa(curves.front(), rest, KeptIn::authenticator);
+        return check_ecdsa(curves.front(), fields, KeptIn::authenticator);
     for (const Curve& curve : curves) {
-        if (algorithm == curve.algorithm) return check_ecdsa(curve, rest, KeptIn::file);
+        if (algorithm == curve.algorithm) return check_ecdsa(curve, fields, KeptIn::file);
     }
     return refuse_algorithm(algorithm);
 }
@@ -152,10 +139,10 @@ std::string Fingerprint::text() const {
 
 Result<PublicKey> PublicKey::parse_blob(std::string_view blob) {
     if (blob.size() > max_blob) return client_error("the public key is larger than 4096 bytes");
-    std::string_view rest = blob;
-    const auto algorithm = take_string(rest);
+    FieldReader fields(blob);
+    const auto algorithm = fields.string();
     if (!algorithm) return malformed();
-    const auto bits = check_body(*algorithm, rest);
+    const auto bits = check_body(*algorithm, fields);
     if (!bits) return pass_on(bits);
     return PublicKey(std::string(*algorithm), std::string(blob), *bits);
 }
