@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "authz/base/ssh_signature.h"
 #include "authz/base/text.h"
 #include "authz/base/units.h"
 
@@ -64,9 +65,8 @@ Verdict judge_signature_algorithm(const Certificate& certificate, const Certific
     const std::string_view algorithm = certificate.signature_algorithm();
     if (algorithm == "ssh-rsa") return fails("the authority signed with SHA-1 (ssh-rsa)");
     const std::string& key = certificate.authority().algorithm();
-    const bool fits =
-        key == "ssh-rsa" ? algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512" : algorithm == key;
-    if (!fits) return fails("'" + printable(algorithm, 64) + "' is no algorithm of a key of type " + key);
+    if (!signs_by(key, algorithm))
+        return fails("'" + printable(algorithm, 64) + "' does not fit a key of type " + key);
     return holds(std::string(algorithm));
 }
 

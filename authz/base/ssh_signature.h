@@ -6,6 +6,14 @@
 
 namespace gerve {
 
+// Whether a key of that type makes signatures of that name, as far as they are accepted: an RSA key those
+// with SHA-2 (RFC 8332 section 3), not "ssh-rsa", which is SHA-1; every other key those that it is named
+// after.
+[[nodiscard]] constexpr bool signs_by(std::string_view key_type, std::string_view algorithm) {
+    if (key_type != "ssh-rsa") return algorithm == key_type;
+    return algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512";
+}
+
 // The algorithm that a signature names; empty: it is malformed.
 [[nodiscard]] std::string_view signature_algorithm_of(std::string_view signature);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "authz/base/ssh_signature.h"
 #include "authz/base/text.h"
 #include "gerve/ssh/packet_fields.h"
 
@@ -127,7 +128,7 @@ AuthRequest parse_auth_request(std::string_view payload) {
     const std::string_view plain = plain_algorithm(*algorithm, request);
     if (plain == "ssh-rsa")
         return refuse(request, Refusal::sha1, "SHA-1 signatures (ssh-rsa) are not accepted");
-    if (!belongs_to(plain, *request.key)) {
+    if (!signs_by(request.key->algorithm(), plain)) {
         const std::string& type =
             request.certificate ? request.certificate->type() : request.key->algorithm();
         return refuse(request, Refusal::algorithm_mismatch,
