@@ -1,5 +1,4 @@
-// FieldReader: takes the fields of an SSH message, key or signature (RFC 4251 section 5) off the front of its
-// bytes.
+// The fields of an SSH message, key or signature (RFC 4251 section 5), read and written.
 #pragma once
 
 #include <cstdint>
