@@ -166,7 +166,8 @@ Verdict judge_identity(const Certificate& certificate, const CertificateContext&
     if (!context.authority) return unknown_authority();
     const std::size_t names = named_accounts(certificate, *context.authority).size();
     if (names == 0) return fails("it names no account");
-    if (names > max_named_accounts) return fails("it names more than 8 possible accounts");
+    if (names > max_named_accounts)
+        return fails("it names more than " + std::to_string(max_named_accounts) + " possible accounts");
     if (context.accounts.empty()) return fails("there is no such user");
     if (context.accounts.size() > 1) return fails("it names more than one user");
     return holds(context.accounts.front().login.text());

@@ -9,6 +9,15 @@ namespace {
 
 constexpr std::size_t longest_key_id = 255;  // as JSON
 
+void put_security_key(JsonMembers& members, const SecurityKeyUse& use) {
+    JsonMembers attested;
+    attested.add("flags", use.flags);
+    attested.add("counter", use.counter);
+    attested.add_flag("touched", use.touched());
+    attested.add_flag("verified", use.verified());
+    members.add_json("security_key", attested.take_object());
+}
+
 }  // namespace
 
 std::string short_text(std::string_view text, std::size_t most) {
@@ -36,7 +45,7 @@ void put_key(JsonMembers& members, const KnownKey& key) {
     put_holder(members, key);
 }
 
-// A serial has up to 20 digits, more than programs that read JSON take for a number.
+// A serial is a string: programs that read JSON round numbers above 2^53.
 void put_holder(JsonMembers& members, const KnownKey& key) {
     members.add("key", number_of(key.id));
     if (const CertificateFacts* certificate = certificate_of(key.holder)) {
@@ -46,19 +55,6 @@ void put_holder(JsonMembers& members, const KnownKey& key) {
     }
     members.add(audit_member_of(key.holder), name_of(key.holder));
 }
-
-namespace {
-
-void put_security_key(JsonMembers& members, const SecurityKeyUse& use) {
-    JsonMembers attested;
-    attested.add("flags", use.flags);
-    attested.add("counter", use.counter);
-    attested.add_flag("touched", use.touched());
-    attested.add_flag("verified", use.verified());
-    members.add_json("security_key", attested.take_object());
-}
-
-}  // namespace
 
 AuditFact fact_of(const KeyProven& event) {
     JsonMembers members(EventKind::proven);

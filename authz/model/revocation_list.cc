@@ -1,6 +1,5 @@
 #include "authz/model/revocation_list.h"
 
-#include <algorithm>
 #include <limits>
 #include <optional>
 
@@ -36,8 +35,8 @@ tl::unexpected<Error> unknown_part() {
 
 class ListParser {
   public:
-    explicit ListParser(std::string_view bytes)
-        : fields_(bytes.substr(std::min(bytes.size(), list_magic.size()))) {}
+    // `bytes`: behind the magic.
+    explicit ListParser(std::string_view bytes) : fields_(bytes) {}
 
     Result<RevocationList> parse() {
         if (fields_.number() != list_format)
@@ -182,7 +181,7 @@ Result<RevocationList> RevocationList::parse(std::string_view bytes) {
     if (bytes.size() > max_bytes) return client_error("the key revocation list is larger than 16 MiB");
     if (!bytes.starts_with(list_magic))
         return client_error("not a key revocation list in binary form: `ssh-keygen -k -f FILE` makes one");
-    return ListParser(bytes).parse();
+    return ListParser(bytes.substr(list_magic.size())).parse();
 }
 
 }  // namespace gerve

@@ -94,17 +94,13 @@ std::optional<KeyHolder> read_certified(Reader& reader) {
     std::string key_id(reader.text());
     auto certificate = Fingerprint::parse_bytes(reader.bytes(Fingerprint::size));
     const UnixMillis expires = reader.number();
-    const auto user = read_plain_holder(reader, static_cast<char>(reader.byte()));
-    if (!authority_key || !certificate || !user) return std::nullopt;
+    const auto holder = read_plain_holder(reader, static_cast<char>(reader.byte()));
+    const User* user = holder ? user_of(*holder) : nullptr;
+    if (!authority_key || !certificate || user == nullptr) return std::nullopt;
     CertificateFacts facts{authority,         std::move(*authority_key), {},     serial,
                            std::move(key_id), std::move(*certificate),   expires};
     if (has_organization) facts.organization = organization;
-    return match(
-        *user,
-        [&](const User& one) {
-            return std::optional<KeyHolder>(CertifiedUser{std::move(facts), one});
-        },
-        [](const auto&) { return std::optional<KeyHolder>(); });
+    return CertifiedUser{std::move(facts), *user};
 }
 
 std::optional<KeyHolder> read_holder(Reader& reader) {

@@ -63,7 +63,8 @@ Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, U
     // Whoever has a deploy key or a certificate has that one; who else has some is none of its business.
     const auto account = match(
         principal.holder(), [](const User& user) { return std::optional(user.id); },
-        [](const auto&) { return std::optional<AccountId>(); });
+        [](const DeployKey&) { return std::optional<AccountId>(); },
+        [](const CertifiedUser&) { return std::optional<AccountId>(); });
     if (!account) return tell_who(principal);
     const auto keys = directory.list_keys(*account, most_keys + 1);
     if (!keys && keys.error().kind == ErrorKind::client) {

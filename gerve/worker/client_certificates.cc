@@ -29,8 +29,7 @@ void ClientConnection::refuse_certificate(const ssh::AuthAttempt& attempt,
 asio::awaitable<Result<std::optional<KeyFound>>> ClientConnection::look_up_again(bool was_told) {
     if (login_->certificate.empty()) {
         const KeyRequest question{login_->key, login_->user, true, client_, was_told};
-        auto found = co_await worker_.authz.ask(question);
-        co_return found;
+        co_return co_await worker_.authz.ask(question);
     }
     const CertificateRequest question{login_->certificate, login_->user, true, client_, was_told};
     auto reply = co_await worker_.authz.ask(question);
@@ -39,8 +38,7 @@ asio::awaitable<Result<std::optional<KeyFound>>> ClientConnection::look_up_again
     const auto* refused = std::get_if<CertificateRefused>(&*reply);
     if (refused != nullptr && !refused->told.empty())
         co_return fail(ErrorKind::denied, "ERROR: " + refused->told + "\n", refused->why);
-    std::optional<KeyFound> nothing;
-    co_return nothing;
+    co_return std::optional<KeyFound>();
 }
 
 }  // namespace gerve

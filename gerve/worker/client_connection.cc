@@ -188,7 +188,7 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
     const auto found = co_await look_up(attempt);
     if (connection_->ended()) co_return std::nullopt;
     // Who is told why their certificate does not count has to prove its key first.
-    const std::optional<CertificateRefused> refused = last_lookup_.refused;
+    const std::optional<CertificateRefused>& refused = last_lookup_.refused;
     if (found && !*found && !refused) {
         worker_.metrics.refused_keys.add();
         worker_.metrics.count_attempt(GatewayMetrics::unknown_key);
