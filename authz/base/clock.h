@@ -21,7 +21,7 @@ using UnixMillis = std::int64_t;
     return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
-// A monotonic time that does not come: what has no deadline.
+// A time of either clock that does not come: what has no deadline, or no end.
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace gerve

@@ -46,8 +46,8 @@ class Certificate final {
     [[nodiscard]] const Options& critical_options() const { return critical_options_; }
     [[nodiscard]] const Options& extensions() const { return extensions_; }
     [[nodiscard]] std::string_view signature_algorithm() const;
-    // SHA-256 of what the authority has signed, without the signature: whoever has a certificate can turn a
-    // signature by ECDSA into another valid one.
+    // SHA-256 of what the authority has signed, without the signature: ECDSA is malleable, and whoever has a
+    // certificate can put another valid signature in place of the authority's.
     [[nodiscard]] Fingerprint fingerprint() const {
         return Fingerprint::of_blob(std::string_view(blob_).substr(0, signed_size_));
     }

@@ -39,7 +39,7 @@ struct CertificateFacts {
     std::uint64_t serial = 0;
     std::string key_id;
     Fingerprint certificate;  // Certificate::fingerprint()
-    UnixMillis expires = 0;   // end_of_time: never
+    UnixMillis expires = 0;   // `never`: it does not
 };
 
 // A user by the word of an authority: the directory has no row of the key.
