@@ -40,7 +40,7 @@ class Application {
     Application(Site& site, const ApplyValues& values) : site_(site), values_(values) {
         const std::string text = read_input(values.file, most_bytes);
         site.details().add("sha256", to_hex(sha256(text)));
-        file_ = read_declared(text, values.file == "-" ? "standard input" : values.file);
+        file_ = read_declared(text, input_name(values.file));
         if (!file_.problems.empty()) refuse_file(std::move(file_.problems));
     }
 

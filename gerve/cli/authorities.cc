@@ -96,7 +96,7 @@ Setter key_into(std::vector<Revocation>& into) {
 
 PublicKey read_authority_key(const std::string& file) {
     const auto keys = parse_key_file(read_input(file, most_authority_bytes));
-    const std::string name = file == "-" ? "standard input" : file;
+    const std::string name = input_name(file);
     if (!keys) throw Stop{refused_status, name + ": " + describe(keys.error())};
     if (keys->size() != 1)
         throw Stop{refused_status, name + ": contains " + std::to_string(keys->size()) +
@@ -189,12 +189,11 @@ int show_authority(Site& site, const AuthorityValues& values) {
 
 // Of a certificate file: that certificate alone.
 Revocation revoke_file(const AuthorityRecord& authority, const std::string& file) {
-    const auto certificate = Certificate::parse_line(read_input(file, most_authority_bytes));
-    if (!certificate) throw Stop{refused_status, file + ": " + describe(certificate.error())};
-    if (certificate->authority() != authority.key)
-        throw Stop{refused_status, file + ": the certificate is of another authority, " +
-                                       certificate->authority().fingerprint().text()};
-    return revoke_value(RevokedBy::certificate, certificate->fingerprint().bytes());
+    const Certificate certificate = read_certificate(file);
+    if (certificate.authority() != authority.key)
+        throw Stop{refused_status, input_name(file) + ": the certificate is of another authority, " +
+                                       certificate.authority().fingerprint().text()};
+    return revoke_value(RevokedBy::certificate, certificate.fingerprint().bytes());
 }
 
 struct ImportedList {
@@ -204,10 +203,11 @@ struct ImportedList {
 
 ImportedList read_list(const AuthorityRecord& authority, const std::string& file) {
     const auto list = RevocationList::parse(read_input(file, RevocationList::max_bytes));
-    if (!list) throw Stop{refused_status, file + ": " + describe(list.error())};
+    const std::string name = input_name(file);
+    if (!list) throw Stop{refused_status, name + ": " + describe(list.error())};
     if (list->sha1_fingerprints > 0)
         throw Stop{refused_status,
-                   file +
+                   name +
                        ": it names keys by SHA-1, by which Gerve does not know them: make the "
                        "list from the keys or from their SHA-256 (`hash: SHA256:…`)"};
     ImportedList imported;

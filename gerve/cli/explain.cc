@@ -28,8 +28,6 @@ struct ExplainValues {
     bool json = false;
 };
 
-constexpr std::size_t most_certificate_file = 64 * 1024;  // bytes
-
 // A login may end in .pub, too, and has no slash.
 bool is_file_name(const std::string& text) {
     if (text.find('/') != std::string::npos) return true;
@@ -48,17 +46,11 @@ Result<SubjectWord> parse_subject(const std::string& text) {
     return SubjectWord(std::move(*login));
 }
 
-// Reads a certificate's file.
 Subject load_subject(const SubjectWord& word) {
     return match(
         word, [](const Login& login) { return Subject(login); },
         [](const Fingerprint& key) { return Subject(key); },
-        [](const CertificateFile& file) {
-            auto certificate = Certificate::parse_line(read_input(file.name, most_certificate_file));
-            if (!certificate)
-                throw Stop{refused_status, printable(file.name) + ": " + describe(certificate.error())};
-            return Subject(std::move(*certificate));
-        });
+        [](const CertificateFile& file) { return Subject(read_certificate(file.name)); });
 }
 
 Result<GitCommand> parse_command(const std::string& text) {

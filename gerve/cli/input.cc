@@ -10,6 +10,11 @@
 #include "gerve/cli/held_signals.h"
 
 namespace gerve {
+namespace {
+
+constexpr std::size_t most_certificate_bytes = 64 * 1024;
+
+}  // namespace
 
 std::string read_input(const std::string& file, std::size_t most) {
     struct stat status {};
@@ -25,6 +30,16 @@ std::string read_input(const std::string& file, std::size_t most) {
     }
     if (std::ferror(stdin) != 0) throw Stop{refused_status, errno_text("standard input")};
     return text;
+}
+
+std::string input_name(const std::string& file) {
+    return file == "-" ? "standard input" : file;
+}
+
+Certificate read_certificate(const std::string& file) {
+    auto certificate = Certificate::parse_line(read_input(file, most_certificate_bytes));
+    if (!certificate) throw Stop{refused_status, input_name(file) + ": " + describe(certificate.error())};
+    return std::move(*certificate);
 }
 
 }  // namespace gerve

@@ -50,7 +50,7 @@ std::string lines_of(const std::vector<FiledKey>& keys) {
 // The key of a file, or with --all each of them.
 std::vector<FiledKey> read_keys(const KeyValues& values) {
     const std::string text = read_input(values.file, most_key_bytes);
-    const std::string name = values.file == "-" ? "standard input" : values.file;
+    const std::string name = input_name(values.file);
     auto keys = parse_key_file(text);
     if (!keys) {
         const std::string beside = values.file + ".pub";
