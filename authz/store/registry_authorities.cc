@@ -67,15 +67,15 @@ Result<std::optional<AuthorityRecord>> find_taken(const std::vector<AuthorityRec
         const bool same_key = one.key == key;
         if (!same_name && !same_key) continue;
         if (same_name && same_key && one.options == options && !one.revoked) return one;
-        if (!same_name)
-            return client_error("authority " + one.name.text() +
-                                " already has this key: a key is that of one authority");
-        return client_error(
-            "there already is an authority " + one.name.text() + ", with another key or other properties" +
-            (one.revoked ? " (it was revoked): add a new key under another name"
-                         : ": `gerve ca list` shows them. Give a new key another name; for other properties "
-                           "of the same key, `gerve ca remove " +
-                               one.name.text() + "` comes first"));
+        const std::string who = "authority " + one.name.text();
+        if (!same_name) return client_error(who + " already has this key: a key belongs to one authority");
+        if (one.revoked) return client_error(who + " is revoked: add a new key under another name");
+        if (!same_key)
+            return client_error(who + " already exists with another key: give the new key another name");
+        return client_error(who +
+                            " already exists with other properties (`gerve ca list` shows them): to change "
+                            "them, run `gerve ca remove " +
+                            one.name.text() + "` first");
     }
     return std::nullopt;
 }
@@ -179,12 +179,12 @@ Result<AuthorityRecord> Registry::remove_authority(const Login& name, bool with_
     if (!transaction) return pass_on(transaction);
     auto authority = show_authority(name);
     if (!authority) return authority;
+    const std::string& text = authority->name.text();
     if (!with_revocations && (authority->revoked || authority->revocations > 0))
         return client_error(
-            "authority " + authority->name.text() + " " +
-            (authority->revoked ? "is revoked" : "has revoked certificates") +
+            "authority " + text + " " + (authority->revoked ? "is revoked" : "has revoked certificates") +
             ": if its key were added again, its revoked certificates would be accepted. Keep it" +
-            (authority->revoked ? "" : " (`gerve ca revoke NAME --all` revokes it whole)") +
+            (authority->revoked ? "" : " (`gerve ca revoke " + text + " --all` revokes all of them)") +
             ", or use --force to remove its revocations as well");
     for (const Statement& statement : {delete_revocations, delete_authority}) {
         if (auto done = run(database_, statement, {number_of(authority->id)}); !done) return pass_on(done);

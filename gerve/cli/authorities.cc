@@ -183,7 +183,7 @@ int show_authority(Site& site, const AuthorityValues& values) {
                 counts_for(authority.options).c_str(), identity_text(authority.options).c_str(),
                 life_text(authority.options).c_str(),
                 authority.revoked ? (", revoked " + time_text(*authority.revoked)).c_str() : "");
-    table.print("no certificate of it is revoked");
+    table.print("no revocations");
     return 0;
 }
 
@@ -208,8 +208,8 @@ ImportedList read_list(const AuthorityRecord& authority, const std::string& file
     if (list->sha1_fingerprints > 0)
         throw Stop{refused_status,
                    name +
-                       ": it names keys by SHA-1, by which Gerve does not know them: make the "
-                       "list from the keys or from their SHA-256 (`hash: SHA256:…`)"};
+                       ": revokes keys by SHA-1, by which Gerve does not know them: make the list from the "
+                       "keys or from their SHA-256 (`hash: SHA256:…`)"};
     ImportedList imported;
     std::size_t others = 0;
     for (const RevocationList::Section& section : list->sections) {
@@ -229,8 +229,8 @@ ImportedList read_list(const AuthorityRecord& authority, const std::string& file
         imported.revocations.push_back(revoke_value(RevokedBy::key, key.bytes()));
     }
     if (others > 0)
-        complain(file + ": " + std::to_string(others) +
-                 " parts are about other authorities, and were left out: import the list for each of them");
+        complain(name + ": " + std::to_string(others) + (others == 1 ? " section is" : " sections are") +
+                 " about other authorities and left out: import the list for each of them");
     return imported;
 }
 
@@ -253,6 +253,8 @@ int revoke(Site& site, const AuthorityValues& values) {
     const bool newly = whole && need(site.registry().revoke_authority(*values.name)) == Outcome::done;
     site.details().add("revoked", added);
     if (newly) site.details().add_flag("all", true);
+    if (revocations.empty() && !whole)
+        return there_already(input_name(values.list) + " revokes nothing of " + authority.name.text());
     if (added == 0 && !newly) return there_already("all of that was revoked before");
     if (newly) std::printf("revoked the authority %s\n", authority.name.text().c_str());
     if (added > 0) std::printf("%zu new %s\n", added, added == 1 ? "revocation" : "revocations");
@@ -273,7 +275,8 @@ void declare_add(Command& group) {
                 "What names the user: key-id (default), principal, login (an extension login@HOST), or "
                 "login@HOST for one HOST",
                 parsed(values->identity, parse_identity))
-        .option("--max-life", "TIME", "Refuse certificates that are valid for longer, for example 30d",
+        .option("--max-life", "TIME",
+                "Refuse certificates that are valid for longer than this, for example 30d",
                 parsed(values->longest_life, parse_life));
 }
 
@@ -288,7 +291,7 @@ void declare_revoke(Command& group) {
         .option("--key-id", "ID", "By key id", key_id_into(values->revocations), true)
         .option("--key", "FINGERPRINT", "By the certified key, SHA256:…", key_into(values->revocations), true)
         .option("--certificate", "FILE", "One certificate, by its -cert.pub file", word(values->certificate))
-        .option("--krl", "FILE", "What a key revocation list of ssh-keygen -k revokes", word(values->list))
+        .option("--krl", "FILE", "What a key revocation list (ssh-keygen -k) revokes", word(values->list))
         .flag("--all", "The authority itself, for good", values->all);
 }
 
@@ -304,7 +307,7 @@ void declare_authorities(Command& root) {
         .json(list->json);
     const auto show = std::make_shared<AuthorityValues>();
     group
-        .command("show", "Show an authority and what of its certificates is revoked.",
+        .command("show", "Show an authority and its revocations.",
                  [show](Site& site) { return show_authority(site, *show); })
         .argument("NAME", "The authority", parsed(show->name))
         .json(show->json);
@@ -314,8 +317,7 @@ void declare_authorities(Command& root) {
         .change("remove", "Remove an authority with its revocations; live sessions by its certificates end.",
                 [remove](Site& site) { return remove_authority(site, *remove); })
         .argument("NAME", "The authority", parsed(remove->name))
-        .flag("--force", "Do it although it or certificates of it are revoked, and forget that",
-              remove->force);
+        .flag("--force", "Even if it is revoked or has revocations, which are lost", remove->force);
     group.examples({"gerve ca add corp ca.pub --instance --identity principal --max-life 12h",
                     "gerve ca add acme acme_ca.pub --org acme --identity login@github.com",
                     "gerve ca revoke corp --serial 7-9 --key-id alice@laptop",
