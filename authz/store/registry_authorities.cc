@@ -80,10 +80,6 @@ Result<std::optional<AuthorityRecord>> find_taken(const std::vector<AuthorityRec
     return std::nullopt;
 }
 
-Bind bind_of_time(const std::optional<UnixMillis>& time) {
-    return time ? Bind(*time) : Bind();
-}
-
 Result<bool> add_revocation(Database& database, AuthorityId authority, const Revocation& one,
                             UnixMillis now) {
     const auto by = static_cast<std::int64_t>(one.by);

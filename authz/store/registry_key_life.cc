@@ -66,8 +66,7 @@ Result<Added<KeyRecord>> Registry::extend_key(const Fingerprint& fingerprint,
     if (expires && *expires <= clock_())
         return client_error("the expiry date is in the past: " + time_text(*expires));
     if (key->expires == expires) return Added<KeyRecord>{std::move(*key), true};
-    const auto changed =
-        must_change(database_, set_expiry, {expires ? Bind(*expires) : Bind(), number_of(key->id)}, raced);
+    const auto changed = must_change(database_, set_expiry, {bind_of(expires), number_of(key->id)}, raced);
     if (!changed) return pass_on(changed);
     key->expires = expires;
     return Added<KeyRecord>{std::move(*key), false};

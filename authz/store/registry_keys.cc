@@ -146,10 +146,6 @@ struct NewKey {
     bool can_write;
 };
 
-Bind bind_of(const std::optional<std::int64_t>& number) {
-    return number ? Bind(*number) : Bind();
-}
-
 bool has_same_holder(const KeyRecord& key, const NewKey& add) {
     return match(
         key.holder, [&](const SomeUser auto& user) { return add.account == number_of(as_user(user).id); },

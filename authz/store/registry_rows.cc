@@ -46,6 +46,10 @@ Result<AccountRecord> need_kind(Database& database, const Login& login, AccountK
 
 }  // namespace
 
+Bind bind_of(const std::optional<std::int64_t>& number) {
+    return number ? Bind(*number) : Bind();
+}
+
 Result<void> run(Database& database, const Statement& statement, Binds binds) {
     const auto done = database.execute(statement, binds);
     if (!done) return pass_on(done);

@@ -38,6 +38,9 @@ template <class Record, class Read>
     return std::move(records->front());
 }
 
+// Nothing is NULL.
+[[nodiscard]] Bind bind_of(const std::optional<std::int64_t>& number);
+
 // A statement that has no rows to give.
 [[nodiscard]] Result<void> run(Database& database, const Statement& statement, Binds binds);
 
