@@ -88,12 +88,18 @@ CertificateContext good_context() {
     return context;
 }
 
+using Spoil = std::function<void(Parts&, CertificateContext&)>;
+
 // What one rule alone refuses.
 struct Bad {
     CertificateRule rule;
     const char* name;
-    std::function<void(Parts&, CertificateContext&)> spoil;
+    Spoil spoil;
 };
+
+Spoil with_option(const char* name, const char* value) {
+    return [=](Parts& parts, auto&) { parts.critical = {{name, value}}; };
+}
 
 const std::vector<Bad> bad_ones{
     {CertificateRule::signature_algorithm, "SHA-1", [](Parts& p, auto&) { p.algorithm = "ssh-rsa"; }},
@@ -103,26 +109,11 @@ const std::vector<Bad> bad_ones{
     {CertificateRule::valid_before, "late", [](Parts& p, auto&) { p.before = now; }},
     {CertificateRule::longest_life, "long", [](Parts& p, auto&) { p.before = now + 101; }},
     {CertificateRule::longest_life, "endless", [](Parts& p, auto&) { p.before = ~std::uint64_t{0}; }},
-    {CertificateRule::critical_options, "unknown",
-     [](Parts& p, auto&) {
-         p.critical = {{"x@y", "1"}};
-     }},
-    {CertificateRule::critical_options, "PIN",
-     [](Parts& p, auto&) {
-         p.critical = {{"verify-required", ""}};
-     }},
-    {CertificateRule::force_command, "forced",
-     [](Parts& p, auto&) {
-         p.critical = {{"force-command", "true"}};
-     }},
-    {CertificateRule::source_address, "elsewhere",
-     [](Parts& p, auto&) {
-         p.critical = {{"source-address", "10.0.0.0/8,192.0.2.8"}};
-     }},
-    {CertificateRule::source_address, "malformed",
-     [](Parts& p, auto&) {
-         p.critical = {{"source-address", "192.0.2.7,x"}};
-     }},
+    {CertificateRule::critical_options, "unknown", with_option("x@y", "1")},
+    {CertificateRule::critical_options, "PIN", with_option("verify-required", "")},
+    {CertificateRule::force_command, "forced", with_option("force-command", "true")},
+    {CertificateRule::source_address, "elsewhere", with_option("source-address", "10.0.0.0/8,192.0.2.8")},
+    {CertificateRule::source_address, "malformed", with_option("source-address", "192.0.2.7,x")},
     {CertificateRule::source_address, "unknown address",
      [](Parts& p, auto& c) {
          p.critical = {{"source-address", "192.0.2.7"}};

@@ -69,3 +69,15 @@ TEST_CASE("a holder is the same by number and kind, whatever it is called") {
     CHECK_FALSE(is_same_holder(alice, repository));
     CHECK(identity_of(alice) != identity_of(repository));
 }
+
+TEST_CASE("a user by an organisation's authority has an identity of its own, by the instance's the user's") {
+    const User alice{AccountId{7}, *Login::parse("Alice")};
+    CertifiedUser certified{
+        CertificateFacts{AuthorityId{1}, key_of_alice, std::nullopt, 1, "id", key_of_alice, 0}, alice};
+    CHECK(identity_of(certified) == identity_of(alice));
+    certified.certificate.organization = AccountId{9};
+    const std::string by_nine = identity_of(certified);
+    CHECK(by_nine != identity_of(alice));
+    certified.certificate.organization = AccountId{10};
+    CHECK(identity_of(certified) != by_nine);
+}

@@ -41,13 +41,17 @@ struct Scene {
         live.take(1, 1, {.client = {}, .began = {entry}, .moved = {}, .ended = {}},
                   {Principal::make(proof, std::move(known))});
     }
-    // A session of bob, by a certificate of key `key` that ends at `expires`.
+    // A session of bob, by a certificate of key `key` with the session's number as its serial, valid until
+    // `expires`.
     void begin_certified(std::uint64_t number, unsigned key, UnixMillis expires) {
         if (!authority) authority = must(registry.add_authority(login("corp"), make_key(7), {})).id;
         Directory directory = store.directory();
         const User bob = *must(directory.find_user(login("bob")));
-        const CertificateFacts facts{*authority, make_key(7).fingerprint(),   {},     number,
-                                     "bob",      make_key(key).fingerprint(), expires};
+        const CertificateFacts facts{
+            *authority, make_key(7).fingerprint(),
+            {},         number,
+            "bob",      Fingerprint::of_blob("certificate " + std::to_string(number)),
+            expires};
         KnownKey known{KeyId{0}, make_key(key).fingerprint(), CertifiedUser{facts, bob}};
         const Proof proof = Proof::from_sealed_handle(known.fingerprint);
         LiveEntry entry{.number = number, .handle = "", .client = {}, .id = "s" + std::to_string(number)};
@@ -233,6 +237,15 @@ TEST_CASE("a key that is revoked ends what it runs by a certificate") {
     CHECK(scene.round().ended == 0);
     must(scene.registry.revoke_key(make_key(2).fingerprint()));
     CHECK(scene.round().ended == 1);
+}
+
+TEST_CASE("one certificate of a key is revoked, and what runs by another one of it goes on") {
+    Scene scene;
+    scene.begin_certified(1, 40, unix_now() + 60'000);
+    scene.begin_certified(2, 40, unix_now() + 60'000);
+    must(scene.registry.revoke_certificates(login("corp"), {revoke_serials(2, 2)}));
+    CHECK(scene.round().ended == 1);
+    CHECK(scene.ended == Set{2});
 }
 
 TEST_CASE("a certificate whose time is over ends what it runs while the database is away") {

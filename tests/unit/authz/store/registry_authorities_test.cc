@@ -48,7 +48,7 @@ TEST_CASE("an authority is found by its key, with what its row says") {
     must(site->remove_account(login("acme")));
 }
 
-TEST_CASE("what is revoked is found by serial, key id, certificate and key") {
+TEST_CASE("what is revoked is found by serial, key id, certificate and key, of its own authority alone") {
     AuthoritySite site;
     const std::uint64_t last = ~std::uint64_t{0};
     CHECK_FALSE(site.revoked(5).has_value());
@@ -73,6 +73,8 @@ TEST_CASE("what is revoked is found by serial, key id, certificate and key") {
     std::string listed;
     for (const Revocation& one : must(site->list_revocations(login("corp")))) listed += text_of(one) + " ";
     CHECK(listed.starts_with("5-7 9223372036854775808-18446744073709551615 Stolen SHA256:"));
+    site.ca = must(site->add_authority(login("other"), make_key(8), {})).id;
+    CHECK_FALSE(site.revoked(5, "Stolen", 3).has_value());
 }
 
 TEST_CASE("a certificate that was found before is looked for again by all that may have changed") {
