@@ -2,28 +2,16 @@
 
 import base64
 import shutil
-import struct
 import subprocess
 from pathlib import Path
 
+from paramiko.message import Message
+
 from .client import Client
 from .keys import Key, make_key, sign
-
+from .plainssh import string
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-
-def field(value: bytes) -> bytes:
-    return struct.pack(">I", len(value)) + value
-
-
-def _fields(data: bytes) -> list[bytes]:
-    fields = []
-    while data:
-        size = struct.unpack(">I", data[:4])[0]
-        fields.append(data[4:4 + size])
-        data = data[4 + size:]
-    return fields
 
 
 class Authority:
@@ -56,15 +44,14 @@ class Authority:
 
     def turn_signature(self, file: Path) -> None:
         """Puts (r, n - s) in place of (r, s) into a certificate's signature by ECDSA with P-256, which stays valid."""
-        kind, text = file.read_text().split()[:2]
-        blob = base64.b64decode(text)
-        start = blob.index(field(self.key.blob)) + len(field(self.key.blob))
-        algorithm, pair = _fields(_fields(blob[start:])[0])
-        r, s = _fields(pair)
-        other = P256_ORDER - int.from_bytes(s, "big")
-        turned = field(r) + field(other.to_bytes(other.bit_length() // 8 + 1, "big"))
-        made = blob[:start] + field(field(algorithm) + field(turned))
-        file.write_text(f"{kind} {base64.b64encode(made).decode()}\n")
+        blob = _blob(file)
+        start = blob.index(string(self.key.blob)) + len(string(self.key.blob))
+        signature = Message(Message(blob[start:]).get_binary())
+        algorithm, pair = signature.get_binary(), Message(signature.get_binary())
+        turned = Message()
+        turned.add_mpint(pair.get_mpint())
+        turned.add_mpint(P256_ORDER - pair.get_mpint())
+        _write(file, blob[:start] + string(string(algorithm) + string(turned.asbytes())))
 
     def certify_by_certificate(self, key: Key) -> Path:
         """A certificate whose authority is a certificate: of the authority's own key, which signs it."""
@@ -73,12 +60,10 @@ class Authority:
         shutil.copy(self.key.public, signer.public)
         own = _blob(self.certify(signer))
         file = self.certify(key)
-        kind, text = file.read_text().split()[:2]
-        blob = base64.b64decode(text)
-        behind = len(field(self.key.blob)) + len(field(sign(self.key, b"", self.key.algorithm)))
-        signed = blob[:-behind] + field(own)
-        made = signed + field(sign(self.key, signed, self.key.algorithm))
-        file.write_text(f"{kind} {base64.b64encode(made).decode()}\n")
+        blob = _blob(file)
+        behind = len(string(self.key.blob)) + len(string(sign(self.key, b"", self.key.algorithm)))
+        signed = blob[:-behind] + string(own)
+        _write(file, signed + string(sign(self.key, signed, self.key.algorithm)))
         return file
 
 
@@ -88,6 +73,11 @@ def certificate_of(key: Key) -> Path:
 
 def _blob(file: Path) -> bytes:
     return base64.b64decode(file.read_text().split()[1])
+
+
+def _write(file: Path, blob: bytes) -> None:
+    """Puts another certificate of the same type into the file."""
+    file.write_text(f"{file.read_text().split()[0]} {base64.b64encode(blob).decode()}\n")
 
 
 def bearer(site, login: str, door=None, **key_options) -> Client:
