@@ -178,8 +178,7 @@ Route local_route(const std::string& agent_socket) {
     return Route{std::move(*server), {std::move(*endpoint)}};
 }
 
-Result<Explanation> explain(const ExplainSources& sources,
-                            const std::variant<Login, Fingerprint, Certificate>& who,
+Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject& who,
                             const GitCommand& command, UnixMillis now) {
     // As a login finds out, before anything is looked up.
     if (is_lfs(command.service) && sources.lfs == LfsMode::off) {

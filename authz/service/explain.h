@@ -41,10 +41,12 @@ struct ExplainSources {
     LfsMode lfs = LfsMode::transfer;
 };
 
+// Who is asked about.
+using ExplainSubject = std::variant<Login, Fingerprint, Certificate>;
+
 // Decides by the very functions that serve a login, over tables as they are now.
 // Errors: client (no such account, or accounts are elsewhere: then only keys can be asked for), unavailable.
-[[nodiscard]] Result<Explanation> explain(const ExplainSources& sources,
-                                          const std::variant<Login, Fingerprint, Certificate>& who,
+[[nodiscard]] Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject& who,
                                           const GitCommand& command, UnixMillis now);
 
 // The embedded server `local`, at its unix socket.

@@ -15,7 +15,6 @@
 namespace gerve {
 namespace {
 
-using Subject = std::variant<Login, Fingerprint, Certificate>;
 struct CertificateFile {
     std::string name;
 };
@@ -46,11 +45,11 @@ Result<SubjectWord> parse_subject(const std::string& text) {
     return SubjectWord(std::move(*login));
 }
 
-Subject load_subject(const SubjectWord& word) {
+ExplainSubject load_subject(const SubjectWord& word) {
     return match(
-        word, [](const Login& login) { return Subject(login); },
-        [](const Fingerprint& key) { return Subject(key); },
-        [](const CertificateFile& file) { return Subject(read_certificate(file.name)); });
+        word, [](const Login& login) { return ExplainSubject(login); },
+        [](const Fingerprint& key) { return ExplainSubject(key); },
+        [](const CertificateFile& file) { return ExplainSubject(read_certificate(file.name)); });
 }
 
 Result<GitCommand> parse_command(const std::string& text) {
@@ -102,7 +101,7 @@ std::unique_ptr<RedisRoutes> routes_in_redis(const Config& config, RedisCounters
 }
 
 int run_explain(Site& site, const ExplainValues& values) {
-    const Subject who = load_subject(*values.who);
+    const ExplainSubject who = load_subject(*values.who);
     const Route local = local_route(site.config().local_agent_socket());
     RedisCounters counters;
     const auto redis = routes_in_redis(site.config(), counters);

@@ -47,7 +47,7 @@ class World : public Store {
         }
     }
     // Who asks in a table: a login, or a deploy key by its name.
-    [[nodiscard]] std::variant<Login, Fingerprint, Certificate> who(const std::string& word) {
+    [[nodiscard]] ExplainSubject who(const std::string& word) {
         if (!word.starts_with("key:")) return login(word);
         REQUIRE(deploy_keys_.contains(word.substr(4)));
         return make_key(deploy_keys_.at(word.substr(4))).fingerprint();

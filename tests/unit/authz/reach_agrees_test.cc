@@ -90,8 +90,7 @@ class Comparison {
                                const std::string& question) {
         const auto [place, is_new] = decided_.try_emplace(question);
         if (is_new) {
-            const auto subject = std::visit(
-                [](const auto& one) { return std::variant<Login, Fingerprint, Certificate>(one); }, who);
+            const auto subject = std::visit([](const auto& one) { return ExplainSubject(one); }, who);
             const auto explanation = must(explain({store_.database(), local_}, subject, command, test_now));
             place->second = answer(explanation.allowed, explanation.rule);
             ++questions;

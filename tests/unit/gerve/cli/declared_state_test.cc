@@ -58,8 +58,7 @@ class Questions {
 
 std::string answer_of(Store& store, const Question& question) {
     static const Route local{*ServerName::parse("local"), {*Endpoint::parse("unix:/local.sock")}};
-    const auto who = std::visit(
-        [](const auto& one) { return std::variant<Login, Fingerprint, Certificate>(one); }, question.who);
+    const auto who = std::visit([](const auto& one) { return ExplainSubject(one); }, question.who);
     const auto answer = explain({store.database(), local}, who, question.command, test_now);
     if (!answer && answer.error().kind == ErrorKind::client) return "refused: " + answer.error().told;
     const Explanation told = must(answer);
