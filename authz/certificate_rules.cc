@@ -98,7 +98,7 @@ Verdict judge_valid_before(const Certificate& certificate, const CertificateCont
 Verdict judge_longest_life(const Certificate& certificate, const CertificateContext& context) {
     if (!context.authority) return unknown_authority();
     const auto& longest = context.authority->longest_life;
-    if (!longest) return holds("the authority sets no longest life");
+    if (!longest) return holds("the authority sets no limit");
     const std::string limit = age_text(std::chrono::milliseconds(*longest));
     const UnixMillis after = millis_of(certificate.valid_after());
     const UnixMillis before = millis_of(certificate.valid_before());
