@@ -32,11 +32,6 @@ UnixMillis millis_of(std::uint64_t seconds) {
     return seconds > most ? never : static_cast<UnixMillis>(seconds * 1000);
 }
 
-std::string when(UnixMillis time) {
-    constexpr UnixMillis last = 253'402'300'799'000;  // of the year 9999
-    return time > last ? "the end of time" : time_text(time);
-}
-
 const std::string* find_option(const Certificate::Options& options, std::string_view name) {
     for (const auto& [key, value] : options) {
         if (key == name) return &value;
@@ -91,8 +86,9 @@ Verdict judge_valid_after(const Certificate& certificate, const CertificateConte
 
 Verdict judge_valid_before(const Certificate& certificate, const CertificateContext& context) {
     const UnixMillis before = millis_of(certificate.valid_before());
-    if (context.now < before) return holds("valid until " + when(before));
-    return fails("expired at " + when(before), "It expired at " + when(before) + ". Get a new one.");
+    if (context.now < before) return holds("valid until " + validity_text(before));
+    return fails("expired at " + validity_text(before),
+                 "It expired at " + validity_text(before) + ". Get a new one.");
 }
 
 Verdict judge_longest_life(const Certificate& certificate, const CertificateContext& context) {
@@ -154,7 +150,7 @@ Verdict judge_principals(const Certificate& certificate, const CertificateContex
 Verdict judge_revocation(const Certificate&, const CertificateContext& context) {
     if (!context.authority) return unknown_authority();
     if (context.authority->revoked)
-        return fails("the authority was revoked at " + when(*context.authority->revoked),
+        return fails("the authority was revoked at " + time_text(*context.authority->revoked),
                      "Its authority was revoked. Get one from another authority.");
     if (!context.revoked) return holds("not revoked");
     return fails("revoked by its " + std::string(revoked_by_name(*context.revoked)),
@@ -209,6 +205,11 @@ const RuleVerdict* find_failure(const std::vector<RuleVerdict>& verdicts) {
         if (one.verdict.is != Verdict::Is::holds) return &one;
     }
     return nullptr;
+}
+
+std::string validity_text(UnixMillis time) {
+    constexpr UnixMillis last = 253'402'300'799'000;  // of the year 9999
+    return time > last ? "the end of time" : time_text(time);
 }
 
 std::vector<Login> named_accounts(const Certificate& certificate, const Authority& authority) {

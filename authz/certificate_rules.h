@@ -103,6 +103,9 @@ struct RuleVerdict {
 constexpr std::size_t max_named_accounts = 8;
 [[nodiscard]] std::vector<Login> named_accounts(const Certificate& certificate, const Authority& authority);
 
+// When a certificate begins or ends to be valid, as text; what is beyond the year 9999 is the end of time.
+[[nodiscard]] std::string validity_text(UnixMillis time);
+
 // What is remembered of it.
 [[nodiscard]] CertificateFacts facts_of(const Certificate& certificate, const Authority& authority);
 

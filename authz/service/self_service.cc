@@ -5,6 +5,7 @@
 
 #include "authz/base/display.h"
 #include "authz/base/units.h"
+#include "authz/certificate_rules.h"
 #include "authz/service/inquiry.h"
 
 namespace gerve {
