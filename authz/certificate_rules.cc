@@ -91,7 +91,7 @@ Verdict judge_valid_before(const Certificate& certificate, const CertificateCont
                  "It expired at " + validity_text(before) + ". Get a new one.");
 }
 
-Verdict judge_longest_life(const Certificate& certificate, const CertificateContext& context) {
+Verdict judge_max_life(const Certificate& certificate, const CertificateContext& context) {
     if (!context.authority) return unknown_authority();
     const auto& longest = context.authority->longest_life;
     if (!longest) return holds("the authority sets no limit");
@@ -176,7 +176,7 @@ constexpr std::array<CertificateRuleRow, certificate_rule_count> rule_rows{{
     {CertificateRule::kind, judge_kind},
     {CertificateRule::valid_after, judge_valid_after},
     {CertificateRule::valid_before, judge_valid_before},
-    {CertificateRule::longest_life, judge_longest_life},
+    {CertificateRule::max_life, judge_max_life},
     {CertificateRule::critical_options, judge_critical_options},
     {CertificateRule::force_command, judge_force_command},
     {CertificateRule::source_address, judge_source_address},

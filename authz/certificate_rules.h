@@ -55,7 +55,7 @@ enum class CertificateRule {
     kind,
     valid_after,
     valid_before,
-    longest_life,
+    max_life,
     critical_options,
     force_command,
     source_address,
@@ -64,9 +64,9 @@ enum class CertificateRule {
     identity,
 };
 constexpr std::array<std::string_view, 13> certificate_rule_names{
-    "authority",    "signature-algorithm", "signature",        "kind",          "valid-after",
-    "valid-before", "longest-life",        "critical-options", "force-command", "source-address",
-    "principals",   "revocation",          "identity"};
+    "authority", "signature-algorithm", "signature",     "kind",           "valid-after", "valid-before",
+    "max-life",  "critical-options",    "force-command", "source-address", "principals",  "revocation",
+    "identity"};
 constexpr std::size_t certificate_rule_count = certificate_rule_names.size();
 [[nodiscard]] constexpr std::string_view certificate_rule_name(CertificateRule rule) {
     return name_in(certificate_rule_names, rule);
