@@ -31,6 +31,16 @@ def test_authorities_are_listed_and_their_changes_recorded(site):
     assert commands == ["ca add", "ca add", "ca revoke", "ca revoke", "ca remove"]
 
 
+def test_a_list_about_another_authority_revokes_nothing(site, workspace):
+    authority, other = (Authority(site.directory / site.fresh("authority")) for _ in range(2))
+    name = site.fresh("ca")
+    site.gerve("ca", "add", name, authority.key.public, "--instance")
+    listed = other.revoke(workspace / "other.krl", "serial: 7")
+    told = site.gerve("ca", "revoke", name, "--krl", listed, says="1 section is about other authorities")
+    assert f"revokes nothing of {name}: nothing was changed" in told.stderr
+    assert site.gerve_json("ca", "show", name)["revoked_certificates"] == []
+
+
 def test_a_security_key_cannot_be_an_authority(site, workspace):
     file = workspace / "sk.pub"
     file.write_text(f"{ED25519} {base64.b64encode(SoftKey(ED25519).blob).decode()}\n")

@@ -177,6 +177,15 @@ def test_the_gateway_judges(world, one):
     assert one.told in refused.stderr
 
 
+def test_whoami_tells_the_certificate(world):
+    client = world.bearers["forever"]
+    user, key, certificate = client.ssh("whoami").stdout.splitlines()
+    assert (user, key) == (f"You are {world.user}.", f"Your key is {client.key.fingerprint}.")
+    assert certificate.startswith('It was certified as "test", serial ')
+    assert certificate.endswith(
+        f", by {world.authorities['ed25519'].key.fingerprint}, and is valid until the end of time.")
+
+
 @pytest.mark.parametrize("one", ROWS, ids=lambda one: one.name)
 def test_openssh_judges_alike_but_for_what_is_said(world, judge, one):
     ours = one.rule == ""

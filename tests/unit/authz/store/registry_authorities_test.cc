@@ -122,6 +122,9 @@ TEST_CASE("an authority is not removed, and added again, to bring back what is r
     }
     SUBCASE("the authority") {
         must(site->revoke_authority(login("corp")));
+        const auto again = site->add_authority(login("corp"), make_key(7), {});
+        REQUIRE_FALSE(again.has_value());
+        CHECK(again.error().told == "authority corp is revoked: add a new key under another name");
     }
     const auto refused = site->remove_authority(login("corp"), false);
     REQUIRE_FALSE(refused.has_value());
