@@ -79,9 +79,9 @@ Verdict judge_kind(const Certificate& certificate, const CertificateContext&) {
 
 Verdict judge_valid_after(const Certificate& certificate, const CertificateContext& context) {
     const UnixMillis after = millis_of(certificate.valid_after());
-    if (context.now >= after) return holds("valid from " + when(after));
-    return fails("not valid before " + when(after),
-                 "It is not valid before " + when(after) + ". Try again then.");
+    if (context.now >= after) return holds("valid from " + validity_text(after));
+    return fails("not valid before " + validity_text(after),
+                 "It is not valid before " + validity_text(after) + ". Try again then.");
 }
 
 Verdict judge_valid_before(const Certificate& certificate, const CertificateContext& context) {

@@ -17,10 +17,6 @@ SelfAnswer refused(std::string text) {
     return {"", std::move(text), static_cast<int>(ExitStatus::refused)};
 }
 
-std::string life_text(UnixMillis expires) {
-    return expires == never ? "does not expire" : "is valid until " + time_text(expires);
-}
-
 SelfAnswer tell_who(const Principal& principal) {
     const std::string who = match(
         principal.holder(), [](const SomeUser auto& user) { return as_user(user).login.text(); },
@@ -32,7 +28,7 @@ SelfAnswer tell_who(const Principal& principal) {
     if (const CertificateFacts* certificate = certificate_of(principal.holder()))
         text += "Its certificate \"" + displayed(certificate->key_id) + "\", serial " +
                 std::to_string(certificate->serial) + ", was signed by " + certificate->authority_key.text() +
-                " and " + life_text(certificate->expires) + ".\n";
+                " and is valid until " + validity_text(certificate->expires) + ".\n";
     return {std::move(text), "", 0};
 }
 

@@ -161,7 +161,7 @@ Result<Added<AuthorityRecord>> Registry::add_authority(const Login& name, const 
         must_change(database_, insert_authority,
                     {std::string_view(name.folded()), BlobView{fingerprint.bytes()}, BlobView{key.blob()},
                      organization, static_cast<std::int64_t>(wanted.identity), std::string_view(wanted.host),
-                     bind_of_time(wanted.longest_life), clock_()},
+                     bind_of(wanted.longest_life), clock_()},
                     "another command added the authority at the same time: try again");
     if (!added) return pass_on(added);
     auto record = show_authority(name);

@@ -55,13 +55,6 @@ AuthRequest& refuse_key(AuthRequest& request, std::string_view blob, const std::
 // PROTOCOL.certkeys: an algorithm for certificates is that of the key in it with this behind it.
 constexpr std::string_view of_certificate = "-cert-v01@openssh.com";
 
-// RFC 8332 section 3: an RSA key signs by several algorithms, of which "ssh-rsa" is SHA-1. Every other key
-// signs by the algorithm that it is named after.
-bool belongs_to(std::string_view algorithm, const PublicKey& key) {
-    if (key.algorithm() != "ssh-rsa") return algorithm == key.algorithm();
-    return algorithm == "rsa-sha2-256" || algorithm == "rsa-sha2-512";
-}
-
 // The key's own algorithm of the one that was announced. Empty: a certificate, by an algorithm of plain keys.
 std::string_view plain_algorithm(std::string_view algorithm, const AuthRequest& request) {
     if (!request.certificate) return algorithm;

@@ -181,9 +181,9 @@ def test_whoami_tells_the_certificate(world):
     client = world.bearers["forever"]
     user, key, certificate = client.ssh("whoami").stdout.splitlines()
     assert (user, key) == (f"You are {world.user}.", f"Your key is {client.key.fingerprint}.")
-    assert certificate.startswith('It was certified as "test", serial ')
+    assert certificate.startswith('Its certificate "test", serial ')
     assert certificate.endswith(
-        f", by {world.authorities['ed25519'].key.fingerprint}, and is valid until the end of time.")
+        f", was signed by {world.authorities['ed25519'].key.fingerprint} and is valid until the end of time.")
 
 
 @pytest.mark.parametrize("one", ROWS, ids=lambda one: one.name)
