@@ -28,14 +28,16 @@ struct ClientContext {
     std::string connection;  // one id for all that happens on one SSH connection
     Door door = Door::gateway;
     std::optional<SecurityKeyUse> security_key{};  // of the signature that logged in
-    std::string host_key{};  // the fingerprint of the gateway's key that the client accepted
+    std::string host_key{};      // the fingerprint of the gateway's key that the client accepted
+    std::string key_exchange{};  // the algorithm of the login; empty where sshd keeps it to itself
 
     static constexpr auto fields() {
         using C = ClientContext;
         return std::tuple(wire::field("address", &C::address), wire::field("version", &C::version),
                           wire::field("connection", &C::connection), wire::field("door", &C::door),
                           wire::omissible("security_key", &C::security_key),
-                          wire::omissible("host_key", &C::host_key));
+                          wire::omissible("host_key", &C::host_key),
+                          wire::omissible("key_exchange", &C::key_exchange));
     }
 };
 

@@ -284,6 +284,7 @@ void declare_audit(Command& root) {
         anchor);
     (void)audit.command(
         "new-chain", "Start a new chain, and record that, when the key of the old chain is lost.", new_chain);
+    declare_audit_reports(audit);
     const auto pruned = std::make_shared<AuditValues>();
     audit
         .change("prune", "Delete old events from the table; logrotate takes care of the files.",
@@ -292,7 +293,8 @@ void declare_audit(Command& root) {
                 past_into(pruned->before));
     audit.examples({"gerve audit --user alice --since 7d", "gerve audit --key SHA256:… --json",
                     "gerve audit --denied --follow", "zcat audit.jsonl.3.gz | gerve audit --file -",
-                    "gerve audit verify --anchor \"$(cat /mnt/elsewhere/anchor)\""});
+                    "gerve audit verify --anchor \"$(cat /mnt/elsewhere/anchor)\"",
+                    "gerve audit report key-exchange"});
 }
 
 }  // namespace gerve

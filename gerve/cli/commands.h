@@ -34,6 +34,7 @@ void declare_routes(Command& root);                  // server, route, ticket-ke
 void declare_sshd_setup(Command& root);              // sshd-setup
 void declare_maintenance(Command& root);             // maintenance
 void declare_audit(Command& root);                   // audit
+void declare_audit_reports(Command& audit);          // audit report
 void declare_explain(Command& root);                 // explain
 void declare_sessions(Command& root);                // sessions, kill
 

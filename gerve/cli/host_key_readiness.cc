@@ -6,15 +6,11 @@
 #include <set>
 
 #include "authz/audit/host_key_history.h"
+#include "gerve/cli/recorded_logins.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {
 namespace {
-
-AuditJson parse_event(const std::string& body) {
-    AuditJson event = AuditJson::parse(body, nullptr, false);
-    return event.is_object() ? event : AuditJson::object();
-}
 
 bool learned(const AuditJson& session, const Fingerprint& key) {
     const auto list = session.find("host_keys_learned");
@@ -41,16 +37,6 @@ std::map<std::string, std::optional<AuditJson>> find_warned(const std::vector<st
             warned.reset();
     }
     return keys;
-}
-
-std::string unknown_events(Site& site, std::size_t keys, UnixMillis since) {
-    if (!site.config().audit.table)
-        return "the events are not in the database (audit.table), so who logged in is not known";
-    if (keys == 0) return "nobody logged in during that time, so who would be warned is not known";
-    if (need_backend(lacks_events(site.database(), since)))
-        return "events of that time are missing (they were pruned, or audit.table was off), so who logged in "
-               "is not known: choose a later --since";
-    return "";
 }
 
 }  // namespace
@@ -88,7 +74,9 @@ HostKeyReadiness judge_readiness(Site& site, const Fingerprint& serving, const F
     const auto proofs = need_backend(read_host_key_proofs(site.database(), since));
     const auto sessions = need_backend(read_learning_sessions(site.database()));
     HostKeyReadiness readiness = judge_readiness(proofs, sessions, serving, next, staying);
-    readiness.unknown = unknown_events(site, readiness.keys, since);
+    readiness.unknown = why_logins_unknown(site, since);
+    if (readiness.unknown.empty() && readiness.keys == 0)
+        readiness.unknown = "nobody logged in during that time, so who would be warned is not known";
     return readiness;
 }
 

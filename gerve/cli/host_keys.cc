@@ -11,12 +11,11 @@
 #include "gerve/cli/commands.h"
 #include "gerve/cli/host_key_readiness.h"
 #include "gerve/cli/output.h"
+#include "gerve/cli/recorded_logins.h"
 #include "gerve/cli/site.h"
 
 namespace gerve {
 namespace {
-
-constexpr std::string_view usual_window = "90d";
 
 struct HostKey {
     std::string file;

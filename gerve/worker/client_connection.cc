@@ -216,6 +216,7 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
     }
     client_.security_key = attempt.use;
     client_.host_key = connection_->host_key();
+    client_.key_exchange = connection_->key_exchange();
     LoggedIn login{attempt.user, *attempt.key, std::nullopt};
     if (attempt.certificate) login.certificate = attempt.certificate->blob();
     if (found) login.found = **found;

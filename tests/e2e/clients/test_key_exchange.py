@@ -9,9 +9,11 @@ import subprocess
 import pytest
 from paramiko import Message
 
+from harness.audit import events
 from harness.keys import Key, sign
 from harness.messages import greeting
 from harness.plainssh import string
+from harness.processes import wait_until
 from harness.programs import program
 from harness.rawssh import CUT, USERAUTH_FAILURE, USERAUTH_REQUEST, USERAUTH_SUCCESS, RawClient, encode
 from harness.security_key import ED25519, PRESENT, SoftKey, register
@@ -154,6 +156,35 @@ def test_a_current_openssh_warns_where_there_is_none(private_sites):
     site = private_sites(CONFIG.replace("NAMES", '"curve25519-sha256"'))
     ssh, client = current_ssh(site.person("alice"))
     assert WARNING in client.run(ssh, "-F", client.ssh_config, "-o", "LogLevel=INFO", "gerve", exit=1).stderr
+
+
+# ---- who still goes without
+
+
+def test_the_report_lists_who_logs_in_without_a_post_quantum_exchange(private_site):
+    needs_post_quantum()
+    old, new = private_site.person("old"), private_site.person("new")
+    repository = private_site.repository(old, private=True)
+    machine = private_site.deploy_client(repository)
+    new.ssh(exit=1)
+    for _ in range(2):
+        old.ssh("-o", "KexAlgorithms=curve25519-sha256", exit=1)
+    old.ssh("-o", "KexAlgorithms=ecdh-sha2-nistp256", exit=1)
+    old.ssh(exit=1)
+    machine.ssh("-o", "KexAlgorithms=ecdh-sha2-nistp384", exit=1)
+    report = lambda *words: private_site.gerve_json("audit", "report", "key-exchange", *words)
+    wait_until(lambda: report()["holders"] == 3 and report()["without"] == 2 and len(report()["logins"]) == 3, "the logins in the table")
+    told = report()
+    assert (told["unrecorded"], told["complete"]) == (0, True)
+    whose = [(one.get("user", one.get("deploy_key_of")), one["key_exchange"]) for one in told["logins"]]
+    assert sorted(whose) == sorted([(old.login, "curve25519-sha256"), (old.login, "ecdh-sha2-nistp256"),
+                                    (repository.path, "ecdh-sha2-nistp384")])
+    last = [one for one in events(private_site, "--event", "proven") if one["key_exchange"] == "curve25519-sha256"][-1]
+    (curve,) = [one for one in told["logins"] if one["key_exchange"] == "curve25519-sha256"]
+    assert (curve["time"], curve["client"]) == (last["time"], last["client"]) and "OpenSSH" in curve["client"]
+    table = private_site.gerve("audit", "report", "key-exchange", "--since", "1h").stdout
+    assert table.startswith("3 accounts and deploy keys logged in since ") and ", 2 of them without" in table
+    assert "ecdh-sha2-nistp256" in table and new.login not in table.replace(new.key.fingerprint, "")
 
 
 # ---- signatures that name the host key as well (publickey-hostbound-v00@openssh.com)

@@ -25,20 +25,25 @@ TEST_CASE("proofs that are told together are an event each, in their order") {
     CHECK(verify(directory, {"audit.jsonl"}).empty());
 }
 
-TEST_CASE("a proof tells what a security key attested, and the host key that the client accepted") {
+TEST_CASE(
+    "a proof tells what a security key attested, the host key that the client accepted and the key "
+    "exchange") {
     const TemporaryDirectory directory;
     auto sink = must(AuditSink::open({trail_settings(directory)}));
     const KnownKey alice{KeyId{1}, make_key(1).fingerprint(), User{AccountId{1}, login("Alice")}};
     ClientContext client = ask_key(1).client;
     sink->record(KeyProven{client, "git", "", &alice});
     client.host_key = make_key(2).fingerprint().text();
+    client.key_exchange = "mlkem768x25519-sha256";
     client.security_key = SecurityKeyUse{SecurityKeyUse::user_present, 0xffffffff};
     sink->record(KeyProven{client, "git", "", &alice});
     const auto lines = json_lines(directory.file("audit.jsonl"));
     REQUIRE(lines.size() == 4);
     CHECK_FALSE(lines[2].contains("security_key"));
     CHECK_FALSE(lines[2].contains("host_key"));
+    CHECK_FALSE(lines[2].contains("key_exchange"));
     CHECK(lines[3]["host_key"] == client.host_key);
+    CHECK(lines[3]["key_exchange"] == "mlkem768x25519-sha256");
     CHECK(lines[3]["security_key"]["flags"] == 1);
     CHECK(lines[3]["security_key"]["counter"] == 4294967295);
     CHECK(lines[3]["security_key"]["touched"] == true);
