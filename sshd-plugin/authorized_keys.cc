@@ -43,7 +43,10 @@ Result<std::string> make_line(const ForcedCommand& command, const KeyFound& foun
         if (!path->empty() && !is_plain(*path))
             return internal_error(*path + ": not allowed in a forced command");
     }
-    return "restrict,command=\"" + words + " " + found.handle + "\" " + key.text() + "\n";
+    std::string options = "restrict,";
+    if (key.is_security_key() && found.no_touch_required) options += "no-touch-required,";
+    if (key.is_security_key() && found.verify_required) options += "verify-required,";
+    return options + "command=\"" + words + " " + found.handle + "\" " + key.text() + "\n";
 }
 
 }  // namespace gerve::sshd

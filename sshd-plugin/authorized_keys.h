@@ -28,9 +28,10 @@ struct ForcedCommand {
     std::string notice;  // the operator's notice file; empty: none
 };
 
-// `restrict,command="SHELL [OPTIONS] HANDLE" TYPE BLOB` and a newline, built from parsed values alone: no
-// byte of what sshd or a client sent is repeated as it came. Errors: internal, when authz answered for
-// another key or with a handle that is not base64, or a path would need quoting.
+// `restrict,command="SHELL [OPTIONS] HANDLE" TYPE BLOB` and a newline, for a FIDO key with no-touch-required
+// or verify-required as authz says, built from parsed values alone: no byte of what sshd or a client sent is
+// repeated as it came. Errors: internal, when authz answered for another key or with a handle that is not
+// base64, or a path would need quoting.
 [[nodiscard]] Result<std::string> make_line(const ForcedCommand& command, const KeyFound& found,
                                             const PublicKey& key);
 

@@ -22,6 +22,9 @@ std::string_view rule_name(Rule rule) {
         case Rule::fetch_only_server: return "fetch-only-server";
         case Rule::lfs_off: return "lfs-off";
         case Rule::other_organization: return "other-organization";
+        case Rule::post_quantum_required: return "post-quantum-required";
+        case Rule::touch_required: return "touch-required";
+        case Rule::pin_required: return "pin-required";
     }
     return "unknown";
 }

@@ -30,8 +30,12 @@ enum class Rule {
     fetch_only_server,   // its file server is a git daemon
     lfs_off,             // Git LFS is not served
     other_organization,  // a certificate by another organisation's authority
+    // What the owning organisation asks of logins, and this one does not meet.
+    post_quantum_required,
+    touch_required,
+    pin_required,
 };
-constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::other_organization) + 1;
+constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::pin_required) + 1;
 
 [[nodiscard]] std::string_view rule_name(Rule rule);  // "owner", "public-read", …
 

@@ -32,6 +32,10 @@ constexpr const char* unchecked = "ERROR: Gerve cannot check your access right n
 std::string with_request(std::string text, const RequestId& request) {
     return std::move(text) + " (request " + request.text() + ")\n";
 }
+
+std::string verb_of(Service service) {
+    return needs_write(service) ? "push" : "fetch";
+}
 }  // namespace
 
 std::string greeting(std::string_view who) {
@@ -91,6 +95,32 @@ std::string fetch_only(const RepoPath& repo) {
 }
 std::string fetching_alone() {
     return "ERROR: git:// is read-only. Use SSH to push or archive.\n";
+}
+std::string post_quantum_required(const Login& organization, std::string_view used) {
+    const std::string with = used.empty() ? "" : ", and this connection has " + std::string(used);
+    return "ERROR: " + organization.text() + " requires a post-quantum key exchange" + with +
+           ". Upgrade your SSH client: OpenSSH 9.0 or later has one, unless KexAlgorithms in its "
+           "configuration "
+           "leaves it out.\n";
+}
+std::string post_quantum_behind_sshd(const Login& organization) {
+    return "ERROR: " + organization.text() +
+           " requires a post-quantum key exchange, which this SSH server does not report to Gerve. Use the "
+           "address of a gateway, or ask the operator.\n";
+}
+std::string touch_required(const Login& organization, Service service) {
+    return "ERROR: " + organization.text() + " requires the touch of a security key to " + verb_of(service) +
+           ". Log in with a key made by: ssh-keygen -t ed25519-sk\n";
+}
+std::string pin_required(const Login& organization, Service service) {
+    return "ERROR: " + organization.text() + " requires a security key with PIN to " + verb_of(service) +
+           ". Log in with a key made by: ssh-keygen -t ed25519-sk -O verify-required\n";
+}
+std::string unchecked_behind_sshd(const Login& organization) {
+    return "ERROR: " + organization.text() +
+           " requires more of your security key than this SSH server was told to check. Connect again, or "
+           "use "
+           "the address of a gateway.\n";
 }
 std::string suspended() {
     return "ERROR: Your account is suspended.\n";

@@ -8,6 +8,7 @@
 
 #include "authz/model/login.h"
 #include "authz/model/repo_path.h"
+#include "authz/model/service.h"
 
 namespace gerve {
 
@@ -51,6 +52,12 @@ namespace messages {
 [[nodiscard]] std::string no_lfs_there(const RepoPath& repo);  // its file server does not serve Git LFS
 [[nodiscard]] std::string fetch_only(const RepoPath& repo);    // its file server takes no pushes
 [[nodiscard]] std::string fetching_alone();                    // git:// serves nothing else
+// What an organisation asks of logins. `used`: the key exchange; empty: not known.
+[[nodiscard]] std::string post_quantum_required(const Login& organization, std::string_view used);
+[[nodiscard]] std::string post_quantum_behind_sshd(const Login& organization);
+[[nodiscard]] std::string touch_required(const Login& organization, Service service);
+[[nodiscard]] std::string pin_required(const Login& organization, Service service);
+[[nodiscard]] std::string unchecked_behind_sshd(const Login& organization);  // touch or PIN
 [[nodiscard]] std::string suspended();
 [[nodiscard]] std::string withdrawn();           // the key or account went away while its connection lived
 [[nodiscard]] std::string killed();              // by `gerve kill`

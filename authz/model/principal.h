@@ -16,6 +16,7 @@ struct KnownKey {
     KeyId id;
     Fingerprint fingerprint;
     KeyHolder holder;
+    bool no_touch_required = false;  // of a FIDO key: it logs in without user presence
 };
 
 // Why somebody is taken for the holder of a key. Each way to mint one is a function of its own, and a test

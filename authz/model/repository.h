@@ -6,6 +6,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/model/ids.h"
+#include "authz/model/login_policy.h"
 #include "authz/model/repo_path.h"
 #include "authz/model/size_limits.h"
 
@@ -22,6 +23,7 @@ struct Repository {
     bool disabled = false;
     bool moved = false;    // found by an old name
     OwnSizeLimits limits;  // its own, and for those that it lacks its owner's
+    LoginPolicy policy{};  // its owner's
 };
 
 // The three ways to a permission, each `none` when there is no such row.

@@ -30,6 +30,12 @@ bool holds_still(const Handle& handle, const Asker& asker) {
     return session && began_with_handle(*session, age);
 }
 
+// What a worker saw of the login, or what sshd was told to insist on.
+LoginFacts login_facts(const Handle& handle, const Asker& asker, const ClientContext& client) {
+    if (asker.kind != PeerKind::worker) return {std::nullopt, true, handle.checked_by_sshd, true};
+    return {client.key_exchange, true, client.security_key, false};
+}
+
 std::optional<Principal> proven(const Handle& handle, KnownKey key) {
     return Principal::make(Proof::from_sealed_handle(handle.key.fingerprint), std::move(key));
 }
@@ -192,7 +198,8 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     const auto principal = principal_of(**handle, asker);
     if (!principal) return pass_on(principal);
     if (!*principal) return StaleHandle{};
-    const auto inquiry = inquire(*directory_, **principal, request.service, request.repo);
+    const auto inquiry = inquire(*directory_, **principal, request.service, request.repo,
+                                 login_facts(**handle, asker, request.client));
     if (!inquiry) return pass_on(inquiry);
     log_decision(*inquiry, request.request, (*principal)->name(), (*principal)->key().fingerprint.text(),
                  request.service, request.repo, request.client);
@@ -271,7 +278,8 @@ Result<SelfReply> Authorizer::self(const SelfRequest& request, const Asker& aske
     const auto principal = principal_of(**handle, asker);
     if (!principal) return pass_on(principal);
     if (!*principal) return StaleHandle{};
-    auto answer = answer_self(*directory_, **principal, request.question, unix_now());
+    auto answer = answer_self(*directory_, **principal, request.question,
+                              login_facts(**handle, asker, request.client), unix_now());
     if (!answer) return pass_on(answer);  // it may be put again, and is recorded once
     if (const auto told = proof_of((*principal)->key(), "", asker, request.client)) audit_.record(*told);
     return std::move(*answer);

@@ -81,7 +81,10 @@ class Authorizer {
     [[nodiscard]] static std::string binding(PeerKind kind, const std::string& login_name,
                                              const ClientContext& client);
     void note_seen(std::span<const KeyAsked> asked, std::span<const Result<std::optional<KnownKey>>> known);
-    [[nodiscard]] std::optional<KeyFound> answer(const KeyAsked& asked, std::optional<KnownKey> known);
+    [[nodiscard]] Result<std::optional<KeyFound>> answer(const KeyAsked& asked,
+                                                         std::optional<KnownKey> known);
+    // For sshd, which verifies signatures: what it is to insist on goes into the handle.
+    [[nodiscard]] Result<KeyFound> seal_security_key(KnownKey key, const KeyAsked& asked);
     void note_seen(const CertificateRequest& request, const PublicKey& key,
                    const std::optional<KnownKey>& known);
     [[nodiscard]] KeyFound seal(KnownKey key, const std::string& login, const ClientContext& client,

@@ -73,8 +73,13 @@ void Authorizer::note_seen(std::span<const KeyAsked> asked,
     audit_.record(proofs);
 }
 
-std::optional<KeyFound> Authorizer::answer(const KeyAsked& asked, std::optional<KnownKey> known) {
+Result<std::optional<KeyFound>> Authorizer::answer(const KeyAsked& asked, std::optional<KnownKey> known) {
     if (!known) return std::nullopt;
+    if (asked.asker.kind == PeerKind::authorized_keys && asked.request->key.is_security_key()) {
+        auto found = seal_security_key(std::move(*known), asked);
+        if (!found) return pass_on(found);
+        return std::move(*found);
+    }
     return seal(std::move(*known), asked.request->login, asked.request->client, asked.asker);
 }
 
@@ -82,6 +87,20 @@ KeyFound Authorizer::seal(KnownKey key, const std::string& login, const ClientCo
                           const Asker& asker) {
     const Handle handle{std::move(key), asker.kind, binding(asker.kind, login, client), monotonic_now()};
     return KeyFound{handle.key, signer_.seal.seal(handle)};
+}
+
+Result<KeyFound> Authorizer::seal_security_key(KnownKey key, const KeyAsked& asked) {
+    const auto strictest = directory_->find_strictest_policy(key.holder);
+    if (!strictest) return pass_on(strictest);
+    const bool verify = strictest->pin != AskedFor::nothing;
+    const bool touch = !key.no_touch_required || strictest->touch != AskedFor::nothing || verify;
+    SecurityKeyUse checked;
+    if (touch) checked.flags |= SecurityKeyUse::user_present;
+    if (verify) checked.flags |= SecurityKeyUse::user_verified;
+    const KeyRequest& request = *asked.request;
+    const Handle handle{std::move(key), asked.asker.kind,
+                        binding(asked.asker.kind, request.login, request.client), monotonic_now(), checked};
+    return KeyFound{handle.key, signer_.seal.seal(handle), !touch, verify};
 }
 
 // As of a key: what the trail says of an offer, and of a proof.

@@ -36,6 +36,7 @@ std::string describe_known(const KnownKey& key) {
 struct Subject {
     std::optional<Principal> principal;
     Explanation so_far;
+    LoginFacts login{};  // what is sure of every login by it
 };
 
 Explanation refuse_key(Explanation so_far, std::string rule) {
@@ -71,6 +72,7 @@ Result<Subject> subject_of(const ExplainSources& sources, const Login& login, Un
 struct KeyFact {
     std::string text;
     std::string state;
+    bool is_security_key = true;  // or it is not known what it is
 };
 
 // Why there is no such key to log in with, Gerve's own tables know; a statement answers with live keys alone.
@@ -80,7 +82,10 @@ Result<KeyFact> key_fact(const ExplainSources& sources, const Fingerprint& key,
         return known ? KeyFact{describe_known(*known), "live"} : KeyFact{"missing", "unknown"};
     }
     const auto record = Registry(sources.database).show_key(key);
-    if (record) return KeyFact{describe_key(*record, now), std::string(record->state(now))};
+    if (record) {
+        return KeyFact{describe_key(*record, now), std::string(record->state(now)),
+                       record->algorithm.starts_with("sk-")};
+    }
     if (record.error().kind != ErrorKind::client) return pass_on(record);
     return KeyFact{"missing", "unknown"};
 }
@@ -94,6 +99,7 @@ Result<Subject> subject_of(const ExplainSources& sources, const Fingerprint& key
     Subject subject;
     subject.so_far.facts.emplace_back("key " + key.text(), std::move(fact->text));
     if (*known) {
+        subject.login.attestation_known = !fact->is_security_key;
         subject.principal = Principal::make(Proof::from_administrator(key), std::move(**known));
     } else {
         subject.so_far = refuse_key(std::move(subject.so_far), fact->state + "-key");
@@ -101,11 +107,12 @@ Result<Subject> subject_of(const ExplainSources& sources, const Fingerprint& key
     return subject;
 }
 
-std::string text_of(const Verdict& verdict) {
+template <class SomeVerdict>
+std::string text_of(const SomeVerdict& verdict) {
     switch (verdict.is) {
-        case Verdict::Is::holds: return "holds: " + verdict.why;
-        case Verdict::Is::fails: return "fails: " + verdict.why;
-        case Verdict::Is::unknown: break;
+        case SomeVerdict::Is::holds: return "holds: " + verdict.why;
+        case SomeVerdict::Is::fails: return "fails: " + verdict.why;
+        case SomeVerdict::Is::unknown: break;
     }
     return "not decided: " + verdict.why;
 }
@@ -123,6 +130,7 @@ Result<Subject> subject_of(const ExplainSources& sources, const Certificate& cer
     for (const RuleVerdict& one : inquiry->verdicts)
         facts.emplace_back("rule " + std::string(certificate_rule_name(one.rule)), text_of(one.verdict));
     if (inquiry->key) {
+        subject.login.attestation_known = true;  // those of security keys are refused
         const Fingerprint key = inquiry->key->fingerprint;
         subject.principal = Principal::make(Proof::from_administrator(key), std::move(*inquiry->key));
         return subject;
@@ -200,11 +208,17 @@ Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject&
     std::optional<LookedAt> routes;
     if (sources.hints != nullptr) directory.follow(routes.emplace(*sources.hints), servers);
     std::vector<Fact> facts;
-    const auto inquiry = inquire(directory, *subject->principal, command.service, command.repo, &facts);
+    const auto inquiry =
+        inquire(directory, *subject->principal, command.service, command.repo, subject->login, &facts);
     if (!inquiry) return pass_on(inquiry);
     for (Fact& fact : facts) {
         explanation.facts.emplace_back(std::string(query_name(fact.query)) + " " + fact.asked,
                                        std::move(fact.answer));
+    }
+    for (const LoginVerdict& one : inquiry->verdicts) {
+        explanation.facts.emplace_back(
+            "policy of " + inquiry->repository->path.owner().text() + ", " + std::string(rule_name(one.rule)),
+            text_of(one));
     }
     put_decision(explanation, *inquiry, command.repo);
     return explanation;

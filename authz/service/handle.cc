@@ -8,7 +8,9 @@
 namespace gerve {
 namespace {
 
+// The second has one more byte in the end: the flags of checked_by_sshd.
 constexpr char version = 1;
+constexpr char version_with_flags = 2;
 constexpr std::size_t max_bound = 255;
 
 // Inside the seal: fixed-size big-endian numbers, and texts behind one byte of length.
@@ -117,13 +119,14 @@ HandleSeal::HandleSeal(const TicketKey& key, const std::vector<TicketKey>& other
 }
 
 std::string HandleSeal::seal(const Handle& handle) const {
-    std::string plain(1, version);
+    std::string plain(1, handle.checked_by_sshd ? version_with_flags : version);
     plain += static_cast<char>(handle.given_to);
     put_number(plain, handle.issued);
     put_text(plain, std::string_view(handle.bound).substr(0, max_bound));
     put_number(plain, number_of(handle.key.id));
     plain += handle.key.fingerprint.bytes();
     std::visit([&](const auto& holder) { put_holder(plain, holder); }, handle.key.holder);
+    if (handle.checked_by_sshd) plain += static_cast<char>(handle.checked_by_sshd->flags);
     return to_base64(gerve::seal(keys_.front(), plain));
 }
 
@@ -133,16 +136,19 @@ std::optional<Handle> HandleSeal::open(std::string_view text) const {
     const auto opens = [&](const Secret& key) { return open_sealed(key, *sealed, plain); };
     if (!sealed || std::none_of(keys_.begin(), keys_.end(), opens)) return std::nullopt;
     Reader reader(plain);
-    if (static_cast<char>(reader.byte()) != version) return std::nullopt;
+    const char form = static_cast<char>(reader.byte());
+    if (form != version && form != version_with_flags) return std::nullopt;
     const auto given_to = static_cast<PeerKind>(reader.byte());
     const std::int64_t issued = reader.number();
     std::string bound(reader.text());
     const KeyId id{reader.number()};
     auto fingerprint = Fingerprint::parse_bytes(reader.bytes(Fingerprint::size));
     auto holder = read_holder(reader);
+    std::optional<SecurityKeyUse> checked;
+    if (form == version_with_flags) checked = SecurityKeyUse{reader.byte(), 0};
     if (!fingerprint || !holder || !reader.good_to_the_end()) return std::nullopt;
     return Handle{KnownKey{id, std::move(*fingerprint), std::move(*holder)}, given_to, std::move(bound),
-                  issued};
+                  issued, checked};
 }
 
 }  // namespace gerve

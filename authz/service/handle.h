@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "authz/model/principal.h"
+#include "authz/model/security_key.h"
 #include "authz/model/ticket.h"
 #include "authz/wire/protocol.h"
 
@@ -25,6 +26,8 @@ struct Handle {
     PeerKind given_to;        // worker or authorized_keys
     std::string bound;        // what else it holds for: a worker's connection id, or sshd's login name
     std::int64_t issued = 0;  // monotonic_now()
+    // Of a FIDO key behind sshd: the flags that sshd was told to insist on.
+    std::optional<SecurityKeyUse> checked_by_sshd{};
 };
 
 // Seals and opens handles with a key of its own, derived from a ticket key: they outlive a restart of authz.

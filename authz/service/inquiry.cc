@@ -63,6 +63,15 @@ Result<void> add_route(Directory& directory, Service service, Inquiry& inquiry, 
     return {};
 }
 
+// Whoever may not even read it learns nothing of the policy.
+void apply_policy(const Principal& principal, Service service, const LoginFacts& login, Inquiry& inquiry) {
+    if (!allowed(inquiry.decision) || !inquiry.repository->policy.asks_anything()) return;
+    inquiry.verdicts = judge_login(inquiry.repository->path.owner(), inquiry.repository->policy,
+                                   is_deploy_key(principal.holder()), service, login);
+    if (const LoginVerdict* failure = find_failure(inquiry.verdicts))
+        inquiry.decision = Deny{failure->told, failure->rule};
+}
+
 // Whether what is told leaves it open whether there is such a repository.
 bool hides(const Decision& decision) {
     const auto* deny = std::get_if<Deny>(&decision);
@@ -120,9 +129,10 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
 }
 
 Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
-                        const RepoPath& repo, std::vector<Fact>* facts) {
+                        const RepoPath& repo, const LoginFacts& login, std::vector<Fact>* facts) {
     auto inquiry = inquire_access(directory, principal, service, repo, facts);
     if (!inquiry) return inquiry;
+    apply_policy(principal, service, login, *inquiry);
     if (auto found = add_route(directory, service, *inquiry, facts); !found) return pass_on(found);
     return inquiry;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "authz/login_rules.h"
 #include "authz/model/decision.h"
 #include "authz/model/git_command.h"
 #include "authz/model/principal.h"
@@ -23,18 +24,22 @@ struct Fact {
 struct Inquiry {
     Decision decision;
     std::optional<Repository> repository;
-    std::optional<Route> route;  // looked up only when the decision is Allow
+    std::optional<Route> route;            // looked up only when the decision is Allow
+    std::vector<LoginVerdict> verdicts{};  // on what the owner asks of logins, for whom access is allowed
 };
 
-// Without the route. A refusal that does not tell whether there is such a repository costs the same
-// statements for each reason behind it, but for a name below the asker's own login. Error: unavailable.
+// Without the route, and without a word on how somebody logged in: what runs is not ended by a new policy. A
+// refusal that does not tell whether there is such a repository costs the same statements for each reason
+// behind it, but for a name below the asker's own login. Error: unavailable.
 [[nodiscard]] Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
                                              Service service, const RepoPath& repo,
                                              std::vector<Fact>* facts = nullptr);
 
-// The route is asked for what is allowed alone. `facts`, unless null, gets each answer. Error: unavailable.
+// Access, and what the repository's organisation asks of the login; the route is asked for what is allowed
+// alone. `facts`, unless null, gets each answer. Error: unavailable.
 [[nodiscard]] Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
-                                      const RepoPath& repo, std::vector<Fact>* facts = nullptr);
+                                      const RepoPath& repo, const LoginFacts& login,
+                                      std::vector<Fact>* facts = nullptr);
 
 // The same for somebody who has not logged in, and fetches.
 [[nodiscard]] Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo);

@@ -96,15 +96,19 @@ std::string_view reason_of(Rule rule) {
         case Rule::other_organization:
             return "your certificate counts only for repositories of the organisation whose authority signed "
                    "it";
+        case Rule::post_quantum_required: return "its organisation requires a post-quantum key exchange";
+        case Rule::touch_required: return "its organisation requires a security key that is touched";
+        case Rule::pin_required: return "its organisation requires a security key with PIN";
         case Rule::fetch_only_server: return "its file server is a git daemon, which only serves fetches";
         default: break;
     }
     return "you have no access";
 }
 
-Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, const SelfQuestion& question) {
+Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, const SelfQuestion& question,
+                            const LoginFacts& login) {
     const Service service = question.push ? Service::receive_pack : Service::upload_pack;
-    const auto inquiry = inquire(directory, principal, service, *question.repo);
+    const auto inquiry = inquire(directory, principal, service, *question.repo, login);
     if (!inquiry) return pass_on(inquiry);
     const auto* deny = std::get_if<Deny>(&inquiry->decision);
     const bool hidden = deny != nullptr &&
@@ -128,14 +132,14 @@ Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, co
 }  // namespace
 
 Result<SelfAnswer> answer_self(Directory& directory, const Principal& principal, const SelfQuestion& question,
-                               UnixMillis now) {
+                               const LoginFacts& login, UnixMillis now) {
     if (is_suspended(principal.holder())) return refused(messages::suspended());
     switch (question.kind) {
         case SelfQuestion::Kind::whoami: return tell_who(principal);
         case SelfQuestion::Kind::keys: return tell_keys(directory, principal, now);
         case SelfQuestion::Kind::why: break;
     }
-    return tell_why(directory, principal, question);
+    return tell_why(directory, principal, question, login);
 }
 
 }  // namespace gerve

@@ -9,6 +9,10 @@ std::string end_text(const std::optional<UnixMillis>& expires) {
     return expires ? time_text(*expires) : "never";
 }
 
+std::string touch_text(const DeclaredKey& key) {
+    return key.no_touch_required ? "not required" : "required";
+}
+
 class KeyDifferences {
   public:
     explicit KeyDifferences(DeclaredDifferences& all) : all_(all) {}
@@ -32,7 +36,7 @@ class KeyDifferences {
     }
 
     static Result<void> add_key(Registry& registry, const DeclaredKey& key, bool uses_recorded) {
-        const KeyOptions options{key.title, key.expires, uses_recorded, true};
+        const KeyOptions options{key.title, key.expires, uses_recorded, true, key.no_touch_required};
         const auto added = match(
             key.holder, [&](const Login& user) { return registry.add_key(user, key.key, options); },
             [&](const RepoPath& repo) {
@@ -68,13 +72,19 @@ class KeyDifferences {
         });
     }
 
-    // Its title and its end.
+    // Its title, its end, and whether it has to be touched.
     void change_key(const DeclaredKey& wanted, const DeclaredKey& there) {
         const Fingerprint key = there.key.fingerprint();
         if (wanted.title != there.title) {
             note_key(wanted, there, "title", there.title, wanted.title,
                      [key, title = wanted.title](Registry& registry) {
                          return without_value(registry.retitle_key(key, title));
+                     });
+        }
+        if (wanted.no_touch_required != there.no_touch_required) {
+            note_key(wanted, there, "touch", touch_text(there), touch_text(wanted),
+                     [key, no_touch = wanted.no_touch_required](Registry& registry) {
+                         return without_value(registry.set_no_touch_required(key, no_touch));
                      });
         }
         if (wanted.expires != there.expires) {

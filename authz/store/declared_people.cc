@@ -49,14 +49,39 @@ class People {
     void add_account(const DeclaredAccount& one) {
         all_.note({.kind = kind_of(one),
                    .name = one.login.text(),
-                   .after = one.suspended ? "suspended" : "",
+                   .after = after_adding(one),
                    .about = {{"user", one.login.text()}},
                    .place = one.place,
                    .turn = put_accounts,
                    .make = [one](Registry& registry) {
                        if (const auto added = registry.add_account(one.login, one.kind); !added)
                            return without_value(added);
+                       if (one.policy != LoginPolicy{}) return set_policy(registry, one.login, one.policy);
                        return one.suspended ? registry.suspend_account(one.login) : Result<void>();
+                   }});
+    }
+
+    static std::string after_adding(const DeclaredAccount& one) {
+        if (one.policy != LoginPolicy{}) return "policy " + text_of(one.policy);
+        return one.suspended ? "suspended" : "";
+    }
+
+    static Result<void> set_policy(Registry& registry, const Login& login, const LoginPolicy& policy) {
+        return without_value(registry.change_policy(login, LoginPolicyChange::to(policy)));
+    }
+
+    void note_policy(const DeclaredAccount& wanted, const DeclaredAccount& there) {
+        all_.note({.sign = ChangeSign::change,
+                   .kind = DeclaredKind::organization,
+                   .name = there.login.text(),
+                   .attribute = "policy",
+                   .before = text_of(there.policy),
+                   .after = text_of(wanted.policy),
+                   .about = {{"user", there.login.text()}},
+                   .place = wanted.place,
+                   .turn = put_members,
+                   .make = [login = there.login, policy = wanted.policy](Registry& registry) {
+                       return set_policy(registry, login, policy);
                    }});
     }
 
@@ -81,6 +106,7 @@ class People {
                 if (wanted.kind != there.kind) return add_account(wanted);  // it will be refused
                 if (wanted.suspended != there.suspended)
                     note_suspension(login, wanted.suspended, wanted.place);
+                if (wanted.policy != there.policy) note_policy(wanted, there);
             },
             [&](const Login&, const DeclaredAccount& wanted) { add_account(wanted); },
             [&](const Login&, const DeclaredAccount& there) { drop_account(there); });

@@ -21,6 +21,7 @@ struct DeclaredAccount {
     AccountKind kind = AccountKind::user;
     bool suspended = false;
     TextPlace place;
+    LoginPolicy policy{};  // of an organisation
 };
 
 struct DeclaredMember {
@@ -50,6 +51,7 @@ struct DeclaredKey {
     bool can_write = false;             // of a deploy key
     bool revoked = false;
     TextPlace place;
+    bool no_touch_required = false;  // of a FIDO key
 };
 
 struct DeclaredGrant {

@@ -49,6 +49,7 @@ Result<std::optional<KnownKey>> read_key(const Row& columns, const Fingerprint& 
     const auto expires = row.maybe_integer();
     const auto revoked = row.maybe_integer();
     const bool can_write = row.flag();
+    const bool no_touch_required = row.flag();
     // The blob that the fingerprint was made of needs no second digest.
     const bool same = blob != nullptr && *blob == stored;
     if (!row.good() || (!same && Fingerprint::of_blob(stored) != fingerprint)) return row.malformed();
@@ -56,7 +57,7 @@ Result<std::optional<KnownKey>> read_key(const Row& columns, const Fingerprint& 
     if (revoked || (expires && *expires <= now)) return std::nullopt;
     auto owner = row.next_is_null() ? read_deploy_key(row, can_write) : read_user(row, can_write);
     if (!owner) return pass_on(owner);
-    return KnownKey{KeyId{id}, fingerprint, std::move(*owner)};
+    return KnownKey{KeyId{id}, fingerprint, std::move(*owner), no_touch_required};
 }
 
 Result<std::optional<Repository>> read_repository(const Row& columns, const Statement& statement,
@@ -73,6 +74,7 @@ Result<std::optional<Repository>> read_repository(const Row& columns, const Stat
     limits.push = row.maybe_size();
     limits.repository = row.maybe_size();
     limits.owner = row.maybe_size();
+    const LoginPolicy policy = row.policy();
     if (!row.good()) return row.malformed();
     return Repository{RepoId{id},
                       RepoPath(std::move(*owner), std::move(*name)),
@@ -81,7 +83,8 @@ Result<std::optional<Repository>> read_repository(const Row& columns, const Stat
                       archived,
                       disabled,
                       moved,
-                      limits};
+                      limits,
+                      policy};
 }
 
 Access read_level(RowReader& row) {
@@ -115,7 +118,7 @@ Result<Rows> Directory::ask(StatementKind kind, const Statement& statement, Bind
 // A deploy key's row ends with its repository's id; puts owner and name behind it. Another program's
 // statement has told them already.
 Result<void> Directory::name_repository(Row& row) {
-    const auto* id = row.size() == 9 ? std::get_if<std::int64_t>(&row.back()) : nullptr;
+    const auto* id = row.size() == 10 ? std::get_if<std::int64_t>(&row.back()) : nullptr;
     if (id == nullptr) return {};
     auto names = at_most_one(ask(StatementKind::deploy_key, key_repository_statement, {*id}),
                              key_repository_statement);

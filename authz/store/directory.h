@@ -73,6 +73,14 @@ class Directory {
     // keys are kept in another program's tables, which know no such list.
     [[nodiscard]] Result<std::vector<OwnKey>> list_keys(AccountId user, std::size_t most);
 
+    // What sshd is to insist on for a FIDO key: the strictest of the organisations that its user belongs to,
+    // or is a collaborator of, or that a deploy key is of. Asked for FIDO keys behind sshd alone.
+    struct StrictestPolicy {
+        AskedFor touch = AskedFor::nothing;
+        AskedFor pin = AskedFor::nothing;
+    };
+    [[nodiscard]] Result<StrictestPolicy> find_strictest_policy(const KeyHolder& holder);
+
     // Whether the tables of a login can be read: a lookup of a key that nobody has, which is not counted.
     [[nodiscard]] Result<void> answers();
 

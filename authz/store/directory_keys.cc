@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "authz/store/directory.h"
 #include "authz/store/directory_statements.h"
 #include "authz/store/registry_rows.h"
@@ -25,6 +27,25 @@ Result<std::vector<OwnKey>> Directory::list_keys(AccountId user, std::size_t mos
     if (!turn.taken()) return no_turn(StatementKind::own_keys);
     return read_all<OwnKey>(database_, directory_sql::own_keys_statement,
                             {number_of(user), static_cast<std::int64_t>(most)}, read_own_key);
+}
+
+// Another program's tables know no policies.
+Result<Directory::StrictestPolicy> Directory::find_strictest_policy(const KeyHolder& holder) {
+    if (!database_.has_own_tables()) return StrictestPolicy{};
+    const Statement& statement = is_deploy_key(holder) ? directory_sql::policy_of_deploy_key_statement
+                                                       : directory_sql::strictest_policy_statement;
+    const std::int64_t id = number_of(holder);
+    const auto rows = is_deploy_key(holder) ? ask(StatementKind::permission, statement, {id})
+                                            : ask(StatementKind::permission, statement, {id, id});
+    if (!rows) return pass_on(rows);
+    StrictestPolicy strictest;
+    for (const Row& columns : *rows) {
+        RowReader row(columns, statement);
+        strictest.touch = std::max(strictest.touch, static_cast<AskedFor>(row.integer_within(0, 2)));
+        strictest.pin = std::max(strictest.pin, static_cast<AskedFor>(row.integer_within(0, 2)));
+        if (!row.good()) return row.malformed();
+    }
+    return strictest;
 }
 
 Result<void> Directory::answers() {

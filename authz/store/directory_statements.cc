@@ -34,13 +34,13 @@ const Statement& several_keys_statement(std::size_t count) {
 
 }  // namespace directory_sql
 
-const std::array<Statement, 10>& directory_statements() {
+const std::array<Statement, 12>& directory_statements() {
     using namespace directory_sql;
-    static const std::array<Statement, 10> statements{key_statement,        key_repository_statement,
-                                                      repository_statement, redirect_statement,
-                                                      permission_statement, route_statement,
-                                                      server_statement,     authority_statement,
-                                                      revocation_statement, user_statement};
+    static const std::array<Statement, 12> statements{
+        key_statement,      key_repository_statement,   repository_statement,
+        redirect_statement, permission_statement,       route_statement,
+        server_statement,   authority_statement,        revocation_statement,
+        user_statement,     strictest_policy_statement, policy_of_deploy_key_statement};
     return statements;
 }
 

@@ -10,7 +10,7 @@ namespace directory_sql {
 
 inline constexpr Statement key_statement{"key",
                                          "SELECT k.id, k.key_blob, k.expires_at, k.revoked_at, k.can_write,"
-                                         " a.id, a.login, a.suspended_at, k.repo_id"
+                                         " k.no_touch_required, a.id, a.login, a.suspended_at, k.repo_id"
                                          " FROM public_keys k LEFT JOIN accounts a ON a.id = k.account_id"
                                          " WHERE k.fingerprint = ?"};
 
@@ -22,14 +22,16 @@ inline constexpr Statement key_repository_statement{
 inline constexpr Statement repository_statement{
     "repository",
     "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at,"
-    " COALESCE(r.max_push, o.max_push), COALESCE(r.max_size, o.max_size), o.max_size_of_owner"
+    " COALESCE(r.max_push, o.max_push), COALESCE(r.max_size, o.max_size), o.max_size_of_owner,"
+    " o.requires_post_quantum, o.requires_touch, o.requires_pin, o.requires_of_deploy_keys"
     " FROM accounts o JOIN repositories r ON r.owner_id = o.id"
     " WHERE o.login_folded = ? AND r.name_folded = ?"};
 
 inline constexpr Statement redirect_statement{
     "redirect",
     "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at,"
-    " COALESCE(r.max_push, o.max_push), COALESCE(r.max_size, o.max_size), o.max_size_of_owner"
+    " COALESCE(r.max_push, o.max_push), COALESCE(r.max_size, o.max_size), o.max_size_of_owner,"
+    " o.requires_post_quantum, o.requires_touch, o.requires_pin, o.requires_of_deploy_keys"
     " FROM accounts was JOIN repo_redirects d ON d.owner_id = was.id"
     " JOIN repositories r ON r.id = d.repo_id JOIN accounts o ON o.id = r.owner_id"
     " WHERE was.login_folded = ? AND d.name_folded = ?"};
@@ -64,6 +66,22 @@ inline constexpr Statement own_keys_statement{
     " FROM public_keys k LEFT JOIN key_last_used u ON u.key_id = k.id"
     " WHERE k.account_id = ? ORDER BY k.id DESC LIMIT ?"};
 
+// ---- of FIDO keys behind sshd: the strictest policies that a user, or a deploy key, comes by. Each has the
+// columns of a policy that concern touch and PIN, in one row or two.
+
+inline constexpr Statement strictest_policy_statement{
+    "strictest-policy",
+    "SELECT COALESCE(MAX(o.requires_touch), 0), COALESCE(MAX(o.requires_pin), 0)"
+    " FROM org_members m JOIN accounts o ON o.id = m.org_id WHERE m.account_id = ?"
+    " UNION ALL SELECT COALESCE(MAX(o.requires_touch), 0), COALESCE(MAX(o.requires_pin), 0)"
+    " FROM collaborators c JOIN repositories r ON r.id = c.repo_id JOIN accounts o ON o.id = r.owner_id"
+    " WHERE c.account_id = ?"};
+
+inline constexpr Statement policy_of_deploy_key_statement{
+    "policy-of-deploy-key",
+    "SELECT COALESCE(MAX(o.requires_touch), 0), COALESCE(MAX(o.requires_pin), 0) FROM repositories r"
+    " JOIN accounts o ON o.id = r.owner_id WHERE r.id = ? AND o.requires_of_deploy_keys = 1"};
+
 // ---- of certificates
 
 inline constexpr Statement authority_statement{
@@ -97,6 +115,6 @@ inline constexpr std::size_t max_keys_at_once = 8;
 }  // namespace directory_sql
 
 // Those of every login, for one key, so that a check or a test can see that each fits the tables.
-[[nodiscard]] const std::array<Statement, 10>& directory_statements();
+[[nodiscard]] const std::array<Statement, 12>& directory_statements();
 
 }  // namespace gerve

@@ -56,13 +56,16 @@ class Own {
 
 Row standard_key(Own& own) {
     const std::int64_t can_write = own.flag(8) ? 1 : 0;
-    return {own.at(0), own.key(1),  {},        {},        can_write, own.at(2),
-            own.at(3), own.mark(4), own.at(5), own.at(6), own.at(7)};
+    const std::int64_t no = 0;  // the exception is Gerve's own
+    return {own.at(0), own.key(1), {},          {},        can_write, no,
+            own.at(2), own.at(3),  own.mark(4), own.at(5), own.at(6), own.at(7)};
 }
 
 Row standard_repository(Own& own) {
     const std::int64_t is_public = own.flag(4) ? 1 : 0;
-    return {own.at(0), own.at(1), own.at(2), own.at(3), is_public, own.mark(5), own.mark(6), {}, {}, {}};
+    const std::int64_t no = 0;  // limits and policies are Gerve's own
+    return {own.at(0), own.at(1), own.at(2), own.at(3), is_public, own.mark(5), own.mark(6),
+            {},        {},        {},        no,        no,        no,          no};
 }
 
 Row standard_permission(Own& own) {

@@ -11,6 +11,7 @@
 #include "authz/certificate_rules.h"
 #include "authz/model/decision.h"
 #include "authz/model/ids.h"
+#include "authz/model/login_policy.h"
 #include "authz/model/principal.h"
 #include "authz/model/repository.h"
 #include "authz/model/route.h"
@@ -71,7 +72,8 @@ struct KeyRecord {
     std::optional<UnixMillis> expires;
     std::optional<UnixMillis> revoked;
     std::optional<UnixMillis> last_used;
-    std::string last_address;  // where from; empty: never used
+    std::string last_address;        // where from; empty: never used
+    bool no_touch_required = false;  // of a FIDO key
     // "live", "expired", "revoked", "suspended" (the account)
     [[nodiscard]] std::string_view state(UnixMillis now) const;
 };
@@ -92,6 +94,7 @@ struct KeyOptions {
     bool uses_recorded = true;          // the audit trail is on, so that a login by it would be known
     // As a file declares it: an empty title stays empty, any UTF-8 is taken, and its end may be past.
     bool as_declared = false;
+    bool no_touch_required = false;  // of a FIDO key alone
 };
 
 // What was to be added, and whether it was there already, as it was to be; then nothing was changed.
@@ -124,6 +127,22 @@ struct LimitChange {
     std::optional<std::optional<std::uint64_t>> push;
     std::optional<std::optional<std::uint64_t>> repository;
     std::optional<std::optional<std::uint64_t>> owner;  // of an owner alone
+};
+
+struct PolicyRecord {
+    Login organization;
+    LoginPolicy policy;
+};
+
+struct PolicyChanged {
+    LoginPolicy before;
+    LoginPolicy after;
+};
+
+// Somebody that reaches a repository of an organisation.
+struct PolicySubject {
+    std::string name;  // a login, or OWNER/REPO of a deploy key
+    bool is_deploy_key = false;
 };
 
 struct LimitsChanged {

@@ -95,6 +95,9 @@ class Registry {
     [[nodiscard]] Result<Added<KeyRecord>> extend_key(const Fingerprint& fingerprint,
                                                       std::optional<UnixMillis> expires);
 
+    // Of a FIDO key; refused for others.
+    [[nodiscard]] Result<Outcome> set_no_touch_required(const Fingerprint& fingerprint, bool no_touch);
+
     // Any UTF-8 of at most 200 bytes.
     [[nodiscard]] Result<KeyRecord> retitle_key(const Fingerprint& fingerprint, const std::string& title);
 
@@ -124,6 +127,15 @@ class Registry {
     [[nodiscard]] Result<LimitsChanged> change_limits(const LimitHolder& holder, const LimitChange& change);
     // Of every account and repository that has some, by name.
     [[nodiscard]] Result<std::vector<LimitRecord>> list_limits();
+
+    // ---- what organisations ask of logins (registry_policies.cc)
+    [[nodiscard]] Result<LoginPolicy> show_policy(const Login& organization);
+    [[nodiscard]] Result<PolicyChanged> change_policy(const Login& organization,
+                                                      const LoginPolicyChange& change);
+    // Of each that asks something, or says so of deploy keys; by name.
+    [[nodiscard]] Result<std::vector<PolicyRecord>> list_policies();
+    // Members, collaborators and holders of deploy keys; everybody else reaches public repositories alone.
+    [[nodiscard]] Result<std::vector<PolicySubject>> list_policy_subjects(const Login& organization);
 
     // ---- access (registry_access.cc)
     // Replaces what the holder had. The owner needs no grant and gets none.

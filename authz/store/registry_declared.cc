@@ -122,13 +122,8 @@ Result<DeclaredKey> declared(const KeyRecord& record) {
     const bool can_write = match(
         record.holder, [](const SomeUser auto&) { return false; },
         [](const DeployKey& bound) { return bound.can_write; });
-    return DeclaredKey{std::move(*key),
-                       std::move(holder),
-                       record.title,
-                       record.expires,
-                       can_write,
-                       record.revoked.has_value(),
-                       {}};
+    return DeclaredKey{std::move(*key), std::move(holder),          record.title, record.expires,
+                       can_write,       record.revoked.has_value(), {},           record.no_touch_required};
 }
 
 }  // namespace
@@ -140,6 +135,12 @@ Result<DeclaredState> Registry::read_declared() {
     for (const AccountRecord& one : *accounts) {
         state.accounts.emplace(one.login,
                                DeclaredAccount{one.login, one.kind, one.suspended.has_value(), {}});
+    }
+    const auto policies = list_policies();
+    if (!policies) return pass_on(policies);
+    for (const PolicyRecord& one : *policies) {
+        const auto organization = state.accounts.find(one.organization);
+        if (organization != state.accounts.end()) organization->second.policy = one.policy;
     }
     const auto repositories = list_repositories();
     if (!repositories) return pass_on(repositories);

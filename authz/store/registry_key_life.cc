@@ -14,6 +14,8 @@ constexpr Statement set_holder{"move-key",
 constexpr Statement set_expiry{"extend-key",
                                "UPDATE public_keys SET expires_at = ? WHERE id = ? AND revoked_at IS NULL"};
 constexpr Statement set_title{"retitle-key", "UPDATE public_keys SET title = ? WHERE id = ?"};
+constexpr Statement update_no_touch{"set-no-touch-required",
+                                    "UPDATE public_keys SET no_touch_required = ? WHERE id = ?"};
 
 Result<KeyRecord> need_unrevoked(Database& database, const Fingerprint& fingerprint) {
     auto key = need_key(database, fingerprint);
@@ -80,6 +82,19 @@ Result<KeyRecord> Registry::retitle_key(const Fingerprint& fingerprint, const st
         return pass_on(done);
     key->title = title;
     return key;
+}
+
+Result<Outcome> Registry::set_no_touch_required(const Fingerprint& fingerprint, bool no_touch) {
+    auto transaction = Transaction::begin(database_);
+    if (!transaction) return pass_on(transaction);
+    const auto key = need_key(database_, fingerprint);
+    if (!key) return pass_on(key);
+    if (key->no_touch_required == no_touch) return Outcome::already;
+    if (auto done = check_no_touch(key->algorithm, no_touch); !done) return pass_on(done);
+    if (auto done = run(database_, update_no_touch, {std::int64_t{no_touch}, number_of(key->id)}); !done)
+        return pass_on(done);
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return Outcome::done;
 }
 
 }  // namespace gerve

@@ -10,12 +10,12 @@ namespace {
 
 // One SELECT for every list of keys, so that one function reads them all. (Literals, since a Statement holds
 // a view.)
-#define GERVE_SELECT_KEYS                                                                        \
-    "SELECT k.id, k.fingerprint, k.key_blob, k.title, k.can_write, k.created_at, k.expires_at, " \
-    "k.revoked_at,"                                                                              \
-    " u.used_at, u.address, a.id, a.login, a.suspended_at, r.id, o.login, r.name"                \
-    " FROM public_keys k LEFT JOIN key_last_used u ON u.key_id = k.id"                           \
-    " LEFT JOIN accounts a ON a.id = k.account_id"                                               \
+#define GERVE_SELECT_KEYS                                                                              \
+    "SELECT k.id, k.fingerprint, k.key_blob, k.title, k.can_write, k.created_at, k.expires_at, "       \
+    "k.revoked_at,"                                                                                    \
+    " u.used_at, u.address, k.no_touch_required, a.id, a.login, a.suspended_at, r.id, o.login, r.name" \
+    " FROM public_keys k LEFT JOIN key_last_used u ON u.key_id = k.id"                                 \
+    " LEFT JOIN accounts a ON a.id = k.account_id"                                                     \
     " LEFT JOIN repositories r ON r.id = k.repo_id LEFT JOIN accounts o ON o.id = r.owner_id"
 
 constexpr Statement select_keys{"list-keys", GERVE_SELECT_KEYS " ORDER BY k.id"};
@@ -30,7 +30,7 @@ constexpr Statement select_key{"show-key", GERVE_SELECT_KEYS " WHERE k.fingerpri
 constexpr Statement insert_key{
     "insert-key",
     "INSERT INTO public_keys (fingerprint, algorithm, key_blob, title, account_id, repo_id, can_write,"
-    " created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+    " created_at, expires_at, no_touch_required) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
 // Of the last thousand events: a key of a machine may have millions. To offer it takes the public half alone.
 constexpr Statement select_addresses{
     "list-key-addresses",
@@ -72,6 +72,7 @@ std::optional<KeyRecord> read_key_record(RowReader& row) {
         address = row.text();
     else
         row.skip();
+    const bool no_touch_required = row.flag();
     auto holder = read_holder(row, can_write);
     if (!holder || !row.good()) return std::nullopt;
     return KeyRecord{KeyId{id},
@@ -85,7 +86,8 @@ std::optional<KeyRecord> read_key_record(RowReader& row) {
                      expires,
                      revoked,
                      used,
-                     std::move(address)};
+                     std::move(address),
+                     no_touch_required};
 }
 
 // A key whose private half somebody logged in by while it was live. Both tables are written some moments
@@ -165,6 +167,10 @@ std::string difference(const KeyRecord& key, const NewKey& add) {
         return (key.expires ? "it expires on " + time_text(*key.expires) : std::string("it never expires")) +
                ": `gerve key extend " + fingerprint + " --expires DATE|never` changes that";
     }
+    if (key.no_touch_required != add.options.no_touch_required) {
+        return std::string(key.no_touch_required ? "it needs no touch" : "it has to be touched") +
+               ": `gerve apply` can change that";
+    }
     if (!add.options.title.empty() && add.options.title != key.title)
         return "its title is \"" + key.title + "\"";
     return "";
@@ -198,15 +204,18 @@ Result<Added<KeyRecord>> take_known(const KeyRecord& key, const NewKey& add, Uni
 Result<KeyRecord> insert(Database& database, const NewKey& add, UnixMillis now) {
     const auto title = choose_title(add.key, add.options);
     if (!title) return pass_on(title);
+    const bool no_touch = add.options.no_touch_required;
+    if (auto fits = check_no_touch(add.key.algorithm(), no_touch); !fits) return pass_on(fits);
     const auto& expires = add.options.expires;
     if (expires && *expires <= now && !add.options.as_declared)
         return client_error("the expiry date is in the past: " + time_text(*expires));
     const Fingerprint fingerprint = add.key.fingerprint();
-    const auto added = must_change(database, insert_key,
-                                   {BlobView{fingerprint.bytes()}, std::string_view(add.key.algorithm()),
-                                    BlobView{add.key.blob()}, std::string_view(*title), bind_of(add.account),
-                                    bind_of(add.repo), std::int64_t{add.can_write}, now, bind_of(expires)},
-                                   "the key was added at the same time: try again");
+    const auto added = must_change(
+        database, insert_key,
+        {BlobView{fingerprint.bytes()}, std::string_view(add.key.algorithm()), BlobView{add.key.blob()},
+         std::string_view(*title), bind_of(add.account), bind_of(add.repo), std::int64_t{add.can_write}, now,
+         bind_of(expires), std::int64_t{no_touch}},
+        "the key was added at the same time: try again");
     if (!added) return pass_on(added);
     return need_key(database, fingerprint);
 }
@@ -244,6 +253,12 @@ Result<Added<KeyRecord>> add_and_commit(Database& database, const NewKey& wanted
 Result<void> check_declared_title(std::string_view title) {
     if (title.size() <= max_title && is_utf8(title)) return {};
     return client_error("the title is too long: at most 200 bytes of UTF-8");
+}
+
+Result<void> check_no_touch(std::string_view algorithm, bool no_touch_required) {
+    if (!no_touch_required || algorithm.starts_with("sk-")) return {};
+    return client_error("only a security key (sk-…) can do without a touch, and this key is " +
+                        std::string(algorithm));
 }
 
 Result<KeyRecord> need_key(Database& database, const Fingerprint& fingerprint) {

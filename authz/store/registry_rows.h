@@ -75,6 +75,9 @@ struct NameRecord {
 // A title that a file declares may hold any UTF-8, at most as much as the column takes. Error: client.
 [[nodiscard]] Result<void> check_declared_title(std::string_view title);
 
+// Only a FIDO key can do without a touch. Error: client.
+[[nodiscard]] Result<void> check_no_touch(std::string_view algorithm, bool no_touch_required);
+
 // Whether somebody ever logged in by a key, as far as it is known here; see Registry::add_key.
 [[nodiscard]] Result<bool> was_used(Database& database, const KeyRecord& key);
 

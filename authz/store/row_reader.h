@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "authz/model/login_policy.h"
 #include "authz/model/size_limits.h"
 #include "authz/store/database.h"
 
@@ -46,6 +47,15 @@ class RowReader {
         return static_cast<std::uint64_t>(*number);
     }
     bool flag() { return integer_within(0, 1) == 1; }
+    // Its four columns: requires_post_quantum and so on.
+    LoginPolicy policy() {
+        LoginPolicy policy;
+        policy.post_quantum = flag();
+        policy.touch = static_cast<AskedFor>(integer_within(0, 2));
+        policy.pin = static_cast<AskedFor>(integer_within(0, 2));
+        policy.deploy_keys = flag();
+        return policy;
+    }
     const std::string& text() {
         static const std::string empty;
         const auto* text = take<std::string>();

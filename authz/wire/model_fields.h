@@ -95,7 +95,8 @@ template <>
 struct Fields<KnownKey> {
     static constexpr auto list() {
         return std::tuple(field("id", &KnownKey::id), field("fingerprint", &KnownKey::fingerprint),
-                          field("owner", &KnownKey::holder));
+                          field("owner", &KnownKey::holder),
+                          omissible("no_touch_required", &KnownKey::no_touch_required));
     }
 };
 

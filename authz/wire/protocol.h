@@ -57,10 +57,15 @@ struct Done {
 struct KeyFound {
     KnownKey key;
     std::string handle;  // base64, at most 1 KB
+    // Options of an authorized_keys line for a FIDO key, where sshd asks.
+    bool no_touch_required = false;
+    bool verify_required = false;
 
     static constexpr auto fields() {
         return std::tuple(wire::field("key", &KeyFound::key),
-                          wire::field<wire::HandleText>("handle", &KeyFound::handle));
+                          wire::field<wire::HandleText>("handle", &KeyFound::handle),
+                          wire::omissible("no_touch_required", &KeyFound::no_touch_required),
+                          wire::omissible("verify_required", &KeyFound::verify_required));
     }
     [[nodiscard]] std::string_view misfit() const { return handle.empty() ? "handle" : ""; }
 };

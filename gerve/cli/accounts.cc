@@ -117,7 +117,7 @@ Setter role_into(OrgRole& into) {
 }
 
 void declare_org(Command& root) {
-    Command org = root.group("org", "Members of organisations.");
+    Command org = root.group("org", "Members of organisations, and what these require of logins.");
     Command member = org.group("member", "Members of an organisation; its owners may do anything in it.");
     const auto add = std::make_shared<AccountValues>();
     member
@@ -151,7 +151,9 @@ void declare_org(Command& root) {
         .argument("ORG", "The organisation", parsed(list->login))
         .json(list->json);
     member.examples({"gerve org member add acme alice --role owner", "gerve org member list acme"});
-    org.examples({"gerve org member add acme alice --role owner", "gerve org member list acme"});
+    declare_org_policy(org);
+    org.examples({"gerve org member add acme alice --role owner", "gerve org member list acme",
+                  "gerve org policy acme --touch push"});
 }
 
 int list_teams(Site& site, const AccountValues& values) {

@@ -11,6 +11,7 @@ void declare_schema(Command& root);                  // schema
 void declare_backup(Command& root);                  // backup, restore
 void declare_accounts(Command& root);                // user, org, team
 void declare_renaming(Command& user);                // user rename
+void declare_org_policy(Command& org);               // org policy
 void declare_keys(Command& root);                    // key, deploy-key
 void declare_authorities(Command& root);             // ca
 void declare_repositories(Command& root);            // repo

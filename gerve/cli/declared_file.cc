@@ -96,9 +96,19 @@ class DeclaredReader {
         const bool suspended = kind == AccountKind::user && table.flag("suspended", false);
         if (!login) return login;
         const TextPlace before = place_in(state_.accounts, *login);
-        put(state_.accounts, *login, DeclaredAccount{*login, kind, suspended, table.place("login")}, table,
-            "login", login->text(), before);
+        const LoginPolicy policy = kind == AccountKind::organization ? read_policy(table) : LoginPolicy{};
+        put(state_.accounts, *login, DeclaredAccount{*login, kind, suspended, table.place("login"), policy},
+            table, "login", login->text(), before);
         return login;
+    }
+
+    static LoginPolicy read_policy(TomlTable& table) {
+        LoginPolicy policy;
+        policy.post_quantum = table.flag("require_post_quantum", false);
+        policy.touch = table.choice("require_touch", asked_for_names, AskedFor::nothing);
+        policy.pin = table.choice("require_pin", asked_for_names, AskedFor::nothing);
+        policy.deploy_keys = table.flag("require_of_deploy_keys", false);
+        return policy;
     }
 
     void read_user(TomlTable& table) {
@@ -181,12 +191,16 @@ class DeclaredReader {
         const auto expires = read_end(table);
         const bool can_write = deploys && table.flag("write", false);
         const bool revoked = table.flag("revoked", false);
+        const bool no_touch = table.flag("no_touch_required", false);
+        if (no_touch && key && !key->is_security_key())
+            table.complain("no_touch_required",
+                           "is for security keys (sk-…), and this is " + key->algorithm());
         if (!key || !holder) return;
         const Fingerprint fingerprint = key->fingerprint();
         const TextPlace before = place_in(state_.keys, fingerprint);
         put(state_.keys, fingerprint,
             DeclaredKey{std::move(*key), std::move(*holder), std::move(title), expires, can_write, revoked,
-                        table.place("key")},
+                        table.place("key"), no_touch},
             table, "key", fingerprint.text(), before);
     }
 

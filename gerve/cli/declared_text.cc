@@ -51,7 +51,7 @@ std::string key_text(std::string_view table, const DeclaredKey& key) {
     if (!key.title.empty()) text += assignment("title", toml_string(key.title));
     text += flag("write", key.can_write);
     if (key.expires) text += assignment("expires", toml_string(declared_time_text(*key.expires)));
-    return text + flag("revoked", key.revoked);
+    return text + flag("no_touch_required", key.no_touch_required) + flag("revoked", key.revoked);
 }
 
 // What belongs to an account, an organisation or a repository, found once for all.
@@ -87,10 +87,20 @@ std::string user_text(const DeclaredAccount& user, Belongings& all) {
     return text;
 }
 
+std::string asked_for_text(std::string_view key, AskedFor what) {
+    return what == AskedFor::nothing ? "" : assignment(key, toml_string(asked_for_name(what)));
+}
+
+std::string policy_lines(const LoginPolicy& policy) {
+    return flag("require_post_quantum", policy.post_quantum) + asked_for_text("require_touch", policy.touch) +
+           asked_for_text("require_pin", policy.pin) + flag("require_of_deploy_keys", policy.deploy_keys);
+}
+
 std::string organization_text(const DeclaredAccount& organization, Belongings& all) {
     const Login& login = organization.login;
     std::string text = "\n[[orgs]]\n" + assignment("login", toml_string(login.text()));
     text += name_list("owners", all.owners[login]) + name_list("members", all.members[login]);
+    text += policy_lines(organization.policy);
     for (const TeamPath& team : all.teams[login]) {
         text += "\n[[orgs.teams]]\n" + assignment("name", toml_string(team.name.text()));
         text += name_list("members", all.team_members[team]);

@@ -61,6 +61,7 @@ void line(const char* name, const std::string& value) {
 void print_key(const KeyRecord& key) {
     line("Fingerprint", key.fingerprint.text());
     line("Key", key.algorithm + ", " + std::to_string(key.bits) + " bits");
+    if (key.no_touch_required) line("Touch", "not required");
     line("Title", shown(key.title));
     line("Holder", name_of(key.holder) + " (" + kind_of(key) + ")");
     line("State", std::string(key.state(unix_now())));
@@ -124,6 +125,7 @@ Json key_json(const KeyRecord& key) {
              {"revoked", json_time(key.revoked)},
              {"last_used", json_time(key.last_used)},
              {"last_address", key.last_address}};
+    if (key.algorithm.starts_with("sk-")) out["touch_required"] = !key.no_touch_required;
     match(
         key.holder, [&](const SomeUser auto& user) { out["login"] = as_user(user).login.text(); },
         [&](const DeployKey& bound) {

@@ -24,8 +24,11 @@ struct KeyValues {
     bool never = false;  // expires
     bool all = false;    // keys of the file
     bool write = false;
+    bool no_touch = false;
     bool json = false;
 };
+
+constexpr const char* no_touch_help = "Let a security key (sk-…) log in without being touched";
 
 constexpr std::size_t most_key_bytes = 1024 * 1024;
 constexpr const char* fingerprint_help = "SHA256:…, as `ssh-keygen -l` prints it";
@@ -81,7 +84,8 @@ void note_keys(Site& site, const std::vector<FiledKey>& keys) {
 // Adds the keys of a file, and prints their fingerprints. One that is refused keeps the others from nothing.
 int add_keys(Site& site, const KeyValues& values, const AddKey& add) {
     const std::vector<FiledKey> keys = read_keys(values);
-    const KeyOptions options{values.title, values.expires, site.config().audit.enabled};
+    const KeyOptions options{values.title, values.expires, site.config().audit.enabled, false,
+                             values.no_touch};
     note_keys(site, keys);
     std::string refused;
     for (const FiledKey& one : keys) {
@@ -183,6 +187,7 @@ void declare_key(Command& root) {
         .argument("FILE", file_help, word(add->file))
         .option("-t,--title", "TEXT", "The key's title; default: the key's comment", word(add->title))
         .option("--expires", "DATE", expires_help, expiry_into(add->expires))
+        .flag("--no-touch-required", no_touch_help, add->no_touch)
         .flag("--all", "Add every key in the file", add->all);
     const auto list = std::make_shared<KeyValues>();
     key.command("list", "List all keys or those of one user, including expired and revoked ones.",
@@ -225,6 +230,7 @@ void declare_deploy_key(Command& root) {
         .flag("--write", "Allow pushes", add->write)
         .option("-t,--title", "TEXT", "The key's title; default: the key's comment", word(add->title))
         .option("--expires", "DATE", expires_help, expiry_into(add->expires))
+        .flag("--no-touch-required", no_touch_help, add->no_touch)
         .flag("--all", "Add every key in the file", add->all);
     const auto list = std::make_shared<KeyValues>();
     key.command("list", "List the deploy keys of a repository.",

@@ -120,7 +120,9 @@ CheckLine check_security_keys(const SshdSettings& settings) {
     }
     const auto options = words_of(settings, "pubkeyauthoptions");
     const bool pin = std::find(options.begin(), options.end(), "verify-required") != options.end();
-    return good_line(name, pin ? "a touch and a PIN for each login" : "a touch for each login");
+    return good_line(name, pin ? "a touch and a PIN for each login"
+                               : "a touch for each login, unless its key is an exception, and a PIN where an "
+                                 "organisation of its holder requires one");
 }
 
 CheckLine check_fingerprint_hash(const SshdSettings& settings) {

@@ -209,7 +209,9 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
         refuse_certificate(attempt, *refused);
         co_return std::nullopt;
     }
-    if (attempt.key->is_security_key() && !(attempt.use && attempt.use->touched())) {
+    // While authz is away nobody knows of an exception.
+    const bool needs_no_touch = found && *found && (*found)->key.no_touch_required;
+    if (attempt.key->is_security_key() && !needs_no_touch && !(attempt.use && attempt.use->touched())) {
         note_untouched(attempt);
         connection_->refuse_attempt();
         co_return std::nullopt;

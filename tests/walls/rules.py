@@ -57,7 +57,7 @@ SOLE_INCLUDERS = [
 ]
 
 # The model and the policy do no I/O: they include their own kind, and of the rest only what stands here.
-PURE = ("authz/model/*", "authz/policy.*", "authz/certificate_rules.*")
+PURE = ("authz/model/*", "authz/policy.*", "authz/certificate_rules.*", "authz/login_rules.*")
 PURE_INCLUDES = {
     "authz/base/address.h",
     "authz/base/big_endian.h",

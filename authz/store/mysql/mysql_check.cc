@@ -62,10 +62,11 @@ std::string_view replaced_by(std::string_view statement) {
 }
 
 // Where anything is another program's, no certificate is accepted.
-bool is_about_certificates(const Statement& statement) {
+bool is_of_own_tables(const Statement& statement) {
     using namespace directory_sql;
     return statement.name == authority_statement.name || statement.name == revocation_statement.name ||
-           statement.name == user_statement.name;
+           statement.name == user_statement.name || statement.name == strictest_policy_statement.name ||
+           statement.name == policy_of_deploy_key_statement.name;
 }
 
 class MysqlCheck : FindingList {
@@ -137,7 +138,7 @@ class MysqlCheck : FindingList {
         for (const auto& [name, sql] : config_.queries) check_own_statement(name, sql, access);
         const auto statements = directory_statements();
         const auto stays = [&](const Statement& each) {
-            return !is_replaced(each.name) && (uses_own_tables() || !is_about_certificates(each));
+            return !is_replaced(each.name) && (uses_own_tables() || !is_of_own_tables(each));
         };
         if (std::none_of(statements.begin(), statements.end(), stays)) return;
         if (!check_version(session, access)) return;

@@ -113,12 +113,14 @@ class AuthorizedPlanner {
             return skip(name_, "an earlier line has this key", ImportEffect::same);
         command_.reset();
         expires_.reset();
+        no_touch_ = false;
         for (const AuthorizedOption& option : line->options) {
             if (!take_option_of(option)) return;
         }
         const auto login = login_for(*line);
         if (!login) return skip(name_, login.error().told, ImportEffect::less);
-        plan_.keys.push_back({place_, *login, line->key, expires_});
+        // sshd ignores it with other keys.
+        plan_.keys.push_back({place_, *login, line->key, expires_, no_touch_ && line->key.is_security_key()});
     }
 
     // False: the line is not taken, since the key would get more than it has.
@@ -135,8 +137,7 @@ class AuthorizedPlanner {
             return true;
         }
         if (name == "no-touch-required") {
-            note("no-touch-required is not kept: a security key has to be touched for each login",
-                 ImportEffect::less);
+            no_touch_ = true;
             return true;
         }
         if (name == "from" && choices_.ignore_from) {
@@ -199,6 +200,7 @@ class AuthorizedPlanner {
     std::string name_;  // of the line's key
     std::optional<std::string> command_;
     std::optional<UnixMillis> expires_;
+    bool no_touch_ = false;
     std::set<Fingerprint> seen_;
     AuthorizedPlan plan_;
 };

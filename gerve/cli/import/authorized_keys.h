@@ -45,6 +45,7 @@ struct AuthorizedKey {
     Login login;
     PublicKey key;
     std::optional<UnixMillis> expires;
+    bool no_touch_required = false;  // of a security key
 };
 
 struct AuthorizedPlan {

@@ -36,7 +36,8 @@ void add_missing(AccountState& accounts, const AuthorizedPlan& plan, bool uses_r
                                          {}});
             continue;
         }
-        accounts.need_key(one.login, one.key, {"", one.expires, uses_recorded}, one.place);
+        accounts.need_key(one.login, one.key, {"", one.expires, uses_recorded, false, one.no_touch_required},
+                          one.place);
     }
 }
 

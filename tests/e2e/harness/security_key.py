@@ -46,6 +46,7 @@ class SoftKey:
             point = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
             body = string("nistp256") + string(point)
         self.blob = string(algorithm) + body + string(application)
+        self.fingerprint = "SHA256:" + base64.b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip("=")
 
     def sign(self, data: bytes, flags: int = PRESENT, counter: int = 1, application: str | None = None) -> bytes:
         """The inner signature, without flags and counter."""
@@ -61,11 +62,11 @@ class SoftKey:
         return numbers.asbytes()
 
 
-def register(site, person, algorithm: str, application: str = "ssh:") -> SoftKey:
-    """A new key of that person's."""
+def register(site, person, algorithm: str, application: str = "ssh:", options: tuple[str, ...] = ()) -> SoftKey:
+    """A new key of that person's. options: of `gerve key add`."""
     key = SoftKey(algorithm, application)
     line = f"{algorithm} {base64.b64encode(key.blob).decode()} token\n"
-    site.gerve("key", "add", person.login, "-", input=line.encode())
+    site.gerve("key", "add", person.login, "-", *options, input=line.encode())
     return key
 
 

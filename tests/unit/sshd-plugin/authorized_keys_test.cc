@@ -65,6 +65,25 @@ TEST_CASE("the line is restrict, the forced command, and the key as it was parse
                             "/etc/gerve/notice aGFuZGxl\" ssh-"));
 }
 
+TEST_CASE("a security key's line tells sshd what to check, and no other line does") {
+    std::string body("\0\0\0\x1ask-ssh-ed25519@openssh.com\0\0\0\x20", 34);
+    body += std::string(32, 'k') + std::string("\0\0\0\x04ssh:", 8);
+    const auto key = PublicKey::parse_blob(body);
+    REQUIRE(key.has_value());
+    KeyFound found = found_for(*key);
+    CHECK(make_line(plain, found, *key)->starts_with("restrict,command="));
+    found.verify_required = true;
+    CHECK(make_line(plain, found, *key)->starts_with("restrict,verify-required,command="));
+    found.verify_required = false;
+    found.no_touch_required = true;
+    CHECK(make_line(plain, found, *key)->starts_with("restrict,no-touch-required,command="));
+    std::mt19937 random(3);
+    const auto other = PublicKey::parse_blob(blob_of(random));
+    KeyFound of_other = found_for(*other);
+    of_other.no_touch_required = true;
+    CHECK(make_line(plain, of_other, *other)->starts_with("restrict,command="));
+}
+
 TEST_CASE("no key and no comment of 2,000 generated ones can change the line") {
     std::mt19937 random(20090801);
     for (int round = 0; round < 2'000; ++round) {

@@ -55,6 +55,40 @@ TEST_CASE("an owner is granted with a ticket for one operation, at the price of 
     CHECK(site.asked(Query::route) == 1);
 }
 
+TEST_CASE("what an organisation asks of logins is decided by the facts of the login, at no further query") {
+    Site site;
+    Registry registry = site.store.registry();
+    must(registry.add_account(login("acme"), AccountKind::organization));
+    must(registry.create_repository(repo("acme/site"), false));
+    must(registry.set_org_member(login("acme"), login("alice"), OrgRole::owner));
+    must(registry.change_policy(login("acme"), {.post_quantum = true, .touch = AskedFor::pushes}));
+    auto client = site.client();
+    const std::string handle = must_find(client, 1).handle;
+    const auto ask = [&](Service service, std::string exchange, std::optional<SecurityKeyUse> use) {
+        ClientContext context = from_gateway();
+        context.key_exchange = std::move(exchange);
+        context.security_key = use;
+        return must(client.ask(ask_access(handle, service, "acme/site", context)));
+    };
+    const SecurityKeyUse touched{SecurityKeyUse::user_present, 1};
+    const auto old = std::get<Refused>(ask(Service::upload_pack, "curve25519-sha256", touched));
+    CHECK(old.because == Rule::post_quantum_required);
+    CHECK(old.exit == ExitStatus::refused);
+    CHECK(old.told.find("OpenSSH 9.0") != std::string::npos);
+    CHECK(std::holds_alternative<Granted>(ask(Service::upload_pack, "mlkem768x25519-sha256", {})));
+    const auto untouched = std::get<Refused>(ask(Service::receive_pack, "mlkem768x25519-sha256", {}));
+    CHECK(untouched.because == Rule::touch_required);
+    CHECK(std::holds_alternative<Granted>(ask(Service::receive_pack, "mlkem768x25519-sha256", touched)));
+    CHECK(site.asked(Query::key) == 1);
+    CHECK(site.asked(Query::repository) == 4);
+    CHECK(site.asked(Query::permission) == 4);
+    // Whoever may not read the repository is told nothing of the policy.
+    const std::string bobs = must_find(client, 2).handle;
+    const auto hidden =
+        std::get<Refused>(must(client.ask(ask_access(bobs, Service::upload_pack, "acme/site"))));
+    CHECK(hidden.told == "ERROR: Repository not found.\n");
+}
+
 TEST_CASE("a collaborator costs one permission query, and is refused a push without a route query") {
     const Site site;
     auto client = site.client();

@@ -64,6 +64,16 @@ TEST_CASE("a handle says the same when it comes back") {
     CHECK(handle->bound.empty());
 }
 
+TEST_CASE("what sshd was told to check of a security key comes back with its handle") {
+    const HandleSeal seal(TicketKey::make());
+    Handle handle = of_user;
+    CHECK_FALSE(seal.open(seal.seal(handle))->checked_by_sshd);
+    for (const std::uint8_t flags : {0, 1, 5}) {
+        handle.checked_by_sshd = SecurityKeyUse{flags, 0};
+        CHECK(seal.open(seal.seal(handle))->checked_by_sshd == handle.checked_by_sshd);
+    }
+}
+
 TEST_CASE("a handle opens after a restart with the same ticket key, and with no other") {
     const TicketKey key = TicketKey::make();
     const std::string text = HandleSeal(key).seal(of_user);

@@ -29,7 +29,8 @@ struct Scene {
         KnownKey known = *must(directory.find_key(make_key(key), unix_now()));
         const Proof proof = Proof::from_sealed_handle(known.fingerprint);
         const auto question = *parse_self_question(exec);
-        return must(answer_self(directory, *Principal::make(proof, std::move(known)), *question, unix_now()));
+        return must(answer_self(directory, *Principal::make(proof, std::move(known)), *question, LoginFacts{},
+                                unix_now()));
     }
     void check(unsigned key, std::string_view exec, const std::string& out) {
         CAPTURE(exec);

@@ -105,7 +105,7 @@ struct Refusals : Store {
         QueryCounters queries;
         Directory asked(own ? *own : counting, queries,
                         Route{*ServerName::parse("local"), {*Endpoint::parse("unix:/s")}});
-        const auto inquiry = principal ? must(inquire(asked, *principal, service, repo(path)))
+        const auto inquiry = principal ? must(inquire(asked, *principal, service, repo(path), LoginFacts{}))
                                        : must(inquire_anonymously(asked, repo(path)));
         const auto* deny = std::get_if<Deny>(&inquiry.decision);
         Asked answer{deny == nullptr ? "" : deny->told, counting.counts, {}};
@@ -181,7 +181,7 @@ TEST_CASE("where a permission cannot be read, a missing name has no other answer
     Directory directory = site.directory();
     for (const auto& [why, path] : hidden) {
         CAPTURE(why);
-        const auto inquiry = inquire(directory, *who, Service::upload_pack, repo(path));
+        const auto inquiry = inquire(directory, *who, Service::upload_pack, repo(path), LoginFacts{});
         REQUIRE_FALSE(inquiry.has_value());
         CHECK(inquiry.error().kind == ErrorKind::unavailable);
     }

@@ -117,7 +117,9 @@ TEST_CASE("what security keys have to do is told, and which types sshd refuses")
         }
         return std::string();
     };
-    CHECK(told(printed()) == "a touch for each login");
+    CHECK(told(printed()) ==
+          "a touch for each login, unless its key is an exception, and a PIN where an "
+          "organisation of its holder requires one");
     CHECK(told(printed("pubkeyauthoptions none", "pubkeyauthoptions touch-required verify-required")) ==
           "a touch and a PIN for each login");
     CHECK(told(printed(",sk-ecdsa-sha2-nistp256@openssh.com", "")) ==

@@ -110,14 +110,19 @@ TEST_CASE("a key that is limited does not get more, unless that is asked for") {
     CHECK(both.findings.size() == 2);
 }
 
-TEST_CASE("a security key is taken, and has to be touched whatever the line says") {
+TEST_CASE("a security key is taken, and needs no touch if the line says so") {
     const auto bob = *Login::parse("bob");
     const std::string key = public_key_line("sk-ed25519.pub");
     CHECK(taken_from(key, choices_of(bob)) == "bob");
     const auto untouched = plan_authorized_keys("f", "no-touch-required " + key, choices_of(bob));
-    CHECK(untouched.keys.size() == 1);
-    REQUIRE(untouched.findings.size() == 1);
-    CHECK(untouched.findings[0].why.find("touched for each login") != std::string::npos);
+    REQUIRE(untouched.keys.size() == 1);
+    CHECK(untouched.findings.empty());
+    CHECK(untouched.keys[0].no_touch_required);
+    const auto touched = plan_authorized_keys(
+        "f", key + "\nno-touch-required " + public_key_line("ed25519.pub"), choices_of(bob));
+    REQUIRE(touched.keys.size() == 2);
+    CHECK_FALSE(touched.keys[0].no_touch_required);
+    CHECK_FALSE(touched.keys[1].no_touch_required);
     CHECK(taken_from("verify-required " + key, choices_of(bob)).find("PIN") != std::string::npos);
 }
 
