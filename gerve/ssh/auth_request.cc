@@ -5,6 +5,7 @@
 
 #include "authz/base/ssh_signature.h"
 #include "authz/base/text.h"
+#include "authz/base/webauthn_signature.h"
 #include "gerve/ssh/packet_fields.h"
 
 namespace gerve::ssh {
@@ -77,7 +78,18 @@ Result<void> take_key(AuthRequest& request, std::string_view blob) {
     return {};
 }
 
+constexpr std::string_view sk_ecdsa_key = "sk-ecdsa-sha2-nistp256@openssh.com";
+
+AuthRequest& check_webauthn(AuthRequest& request, std::string_view signature) {
+    const auto parsed = WebauthnSignature::parse(signature);
+    if (!parsed) return refuse(request, Refusal::malformed, "the signature is malformed");
+    request.use = SecurityKeyUse{parsed->flags, parsed->counter};
+    return request;
+}
+
 AuthRequest& check_signature(AuthRequest& request, std::string_view algorithm, std::string_view signature) {
+    if (request.by_webauthn && FieldReader(signature).string() == webauthn_algorithm)
+        return check_webauthn(request, signature);
     FieldReader fields(signature);
     const auto made_by = fields.string();
     const auto bytes = fields.string();
@@ -121,13 +133,64 @@ AuthRequest parse_auth_request(std::string_view payload) {
     const std::string_view plain = plain_algorithm(*algorithm, request);
     if (plain == "ssh-rsa")
         return refuse(request, Refusal::sha1, "SHA-1 signatures (ssh-rsa) are not accepted");
-    if (!signs_by(request.key->algorithm(), plain)) {
+    request.by_webauthn = plain == webauthn_algorithm && request.key->algorithm() == sk_ecdsa_key;
+    if (!request.by_webauthn && !signs_by(request.key->algorithm(), plain)) {
         const std::string& type =
             request.certificate ? request.certificate->type() : request.key->algorithm();
         return refuse(request, Refusal::algorithm_mismatch,
                       quoted(*algorithm) + " does not fit a key of type " + type);
     }
     return request.has_signature ? check_signature(request, plain, *signature) : request;
+}
+
+namespace {
+
+// The fields of a request that was taken apart before.
+struct TakenRequest {
+    std::string_view user, service, method, algorithm, blob, host_key, signature;
+};
+TakenRequest read_again(std::string_view payload) {
+    FieldReader fields(payload);
+    TakenRequest taken;
+    for (std::string_view* field : {&taken.user, &taken.service, &taken.method})
+        *field = fields.string().value_or("");
+    const bool has_signature = fields.byte().value_or(0) != 0;
+    for (std::string_view* field : {&taken.algorithm, &taken.blob}) *field = fields.string().value_or("");
+    if (taken.method == host_bound) taken.host_key = fields.string().value_or("");
+    if (has_signature) taken.signature = fields.string().value_or("");
+    return taken;
+}
+
+}  // namespace
+
+// RFC 4252 section 7: signed are the session identifier, and the request up to the signature.
+bool verify_webauthn_request(std::string_view payload, std::string_view session_id,
+                             std::string_view host_key) {
+    const TakenRequest request = read_again(payload);
+    const auto signature = WebauthnSignature::parse(request.signature);
+    if (!signature || session_id.empty()) return false;
+    if (request.method == host_bound && Fingerprint::of_blob(request.host_key).text() != host_key)
+        return false;
+    std::string data;
+    put_field(data, session_id);
+    data += static_cast<char>(message::userauth_request);
+    data += payload.substr(0, payload.size() - sizeof(std::uint32_t) - request.signature.size());
+    return verify_webauthn_signature(request.blob, *signature, data);
+}
+
+std::string_view key_blob_in(std::string_view payload) {
+    return read_again(payload).blob;
+}
+
+std::string as_known_to_libssh(std::string_view payload) {
+    const TakenRequest request = read_again(payload);
+    std::string plain;
+    for (const std::string_view field : {request.user, request.service, std::string_view("publickey")})
+        put_field(plain, field);
+    plain += '\0';
+    put_field(plain, sk_ecdsa_key);
+    put_field(plain, request.blob);
+    return plain;
 }
 
 }  // namespace gerve::ssh

@@ -115,6 +115,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     friend class Channel;
     Connection(asio::io_context& loop, const ConnectionLimits& limits);
 
+    void accept_webauthn_probe(ssh_message_struct* message);
     enum class Announcement { none, host_keys };
     void let_in(Announcement announcement);
     [[nodiscard]] Result<void> start(const ServerIdentity& identity, Fd socket);
@@ -198,6 +199,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     std::string signed_with_;  // the algorithm of the host key's signature
     std::vector<std::string> host_keys_learned_;
     std::optional<std::string> held_;        // the request to log in that waits for an answer, as it came
+    bool held_by_webauthn_ = false;          // AuthRequest::by_webauthn
     ssh_message_struct* message_ = nullptr;  // the same, as libssh sees it, once it has
     bool verified_ = false;
     std::unique_ptr<ssh_server_callbacks_struct> callbacks_;

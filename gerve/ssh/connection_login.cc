@@ -4,6 +4,7 @@
 #include <libssh/server.h>
 
 #include "authz/base/text.h"
+#include "authz/base/webauthn_signature.h"
 #include "gerve/ssh/connection.h"
 #include "gerve/ssh/packet_fields.h"
 
@@ -23,6 +24,7 @@ bool Connection::take_packet_before_login(std::uint8_t type, std::string_view pa
             return true;
         }
         attempt_ = parse_auth_request(payload);
+        held_by_webauthn_ = attempt_->by_webauthn;
         held_ = payload;
         news_.notify();
         return true;
@@ -58,7 +60,8 @@ ssh_message_struct* Connection::held_message() {
     if (message_ != nullptr || !held_) return message_;
     ssh_buffer packet = ssh_buffer_new();
     if (packet == nullptr) return nullptr;
-    if (ssh_buffer_add_data(packet, held_->data(), static_cast<std::uint32_t>(held_->size())) == SSH_OK) {
+    const std::string request = held_by_webauthn_ ? as_known_to_libssh(*held_) : *held_;
+    if (ssh_buffer_add_data(packet, request.data(), static_cast<std::uint32_t>(request.size())) == SSH_OK) {
         ssh_packet_userauth_request(session_, message::userauth_request, packet, session_);
         message_ = ssh_message_get(session_);
     }
@@ -68,6 +71,7 @@ ssh_message_struct* Connection::held_message() {
 
 bool Connection::verify_attempt() {
     if (!held_ || session_ == nullptr) return false;
+    if (held_by_webauthn_) return verified_ = verify_webauthn_request(*held_, session_id_, host_key_);
     const Call call(*this);
     ssh_message message = held_message();
     verified_ = message != nullptr && ssh_message_subtype(message) == SSH_AUTH_METHOD_PUBLICKEY &&
@@ -75,12 +79,25 @@ bool Connection::verify_attempt() {
     return verified_;
 }
 
+// RFC 4252 section 7: the answer names the algorithm that was asked about.
+void Connection::accept_webauthn_probe(ssh_message_struct* message) {
+    const std::string algorithm(webauthn_algorithm);
+    const std::string_view blob = key_blob_in(*held_);
+    ssh_string name = ssh_string_from_char(algorithm.c_str());
+    ssh_string key = ssh_string_new(blob.size());
+    if (name != nullptr && key != nullptr && ssh_string_fill(key, blob.data(), blob.size()) == 0)
+        ssh_message_auth_reply_pk_ok(message, name, key);
+    ssh_string_free(name);
+    ssh_string_free(key);
+}
+
 void Connection::accept_probe() {
     if (!held_ || session_ == nullptr) return;
     {
         const Call call(*this);
         if (ssh_message message = held_message()) {
-            ssh_message_auth_reply_pk_ok_simple(message);
+            held_by_webauthn_ ? accept_webauthn_probe(message)
+                              : (void)ssh_message_auth_reply_pk_ok_simple(message);
         } else {
             ssh_auth_reply_default(session_, 0);
         }

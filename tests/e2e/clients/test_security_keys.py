@@ -13,9 +13,11 @@ from harness.security_key import (
     PRESENT,
     PROVIDER,
     VERIFIED,
+    WEBAUTHN,
     SoftKey,
     make_security_key,
     prove,
+    prove_by_web,
     register,
 )
 
@@ -113,6 +115,56 @@ def test_other_keys_attest_nothing(site, alice):
     alice.ssh(exit=1)
     proven = wait_until(lambda: events(site, "--event", "proven", "--user", alice.login), "the proof")
     assert "security_key" not in proven[-1]
+
+
+# ---- signatures that a web browser has the key make
+
+
+WEB_CASES = {
+    "touched": (dict(), True),
+    "touched, with PIN": (dict(flags=PRESENT | VERIFIED), True),
+    "a page of another origin": (dict(origin="https://elsewhere.example"), True),
+    "more members in the client data": (dict(cross_origin=True), True),
+    "extensions": (dict(flags=PRESENT | 0x80, extensions=b"\xa0"), True),
+    "not touched": (dict(flags=0), False),
+    "another challenge": (dict(challenge=b"something else"), False),
+    "a registration": (dict(kind="webauthn.create"), False),
+    "an origin that was not signed": (dict(said_origin="https://git.example.com"), False),
+    "an origin with a quote": (dict(origin='https://a","b":"c'), False),
+    "attested data": (dict(flags=PRESENT | 0x40), False),
+    "extensions without their flag": (dict(extensions=b"\xa0"), False),
+    "the flag without extensions": (dict(flags=PRESENT | 0x80), False),
+    "over another connection": (dict(session=bytes(32)), False),
+    "announced as a plain one": (dict(announced=ECDSA), False),
+    "cut": (dict(cut=1), False),
+}
+
+
+# sshd compares the algorithm of a signature with the one that was announced only for RSA (sshkey_check_sigtype).
+WEB_CASES_OF_SSHD = {"announced as a plain one"}
+
+
+@pytest.mark.parametrize("case", WEB_CASES)
+def test_the_table_of_web_signatures(door, alice, registered, case):
+    said, let_in = WEB_CASES[case]
+    let_in = let_in or (door.kind == "sshd" and case in WEB_CASES_OF_SSHD)
+    key = registered(ECDSA)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        assert raw.probe(key.blob, WEBAUTHN) == USERAUTH_PK_OK
+        answer = prove_by_web(raw, key, **said)
+        if not let_in:
+            assert answer in REFUSED
+            return
+        assert answer == USERAUTH_SUCCESS
+        assert raw.whoami() == greeting(alice.login)
+
+
+def test_only_ecdsa_keys_sign_for_the_web(door, registered):
+    key = registered(ED25519)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        assert raw.probe(key.blob, WEBAUTHN) in REFUSED
 
 
 # ---- OpenSSH's own client, with a software authenticator

@@ -20,6 +20,7 @@ from .rawssh import USERAUTH_REQUEST, RawClient, encode
 PROVIDER = Path(os.environ.get("GERVE_SK_DUMMY", "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"))
 
 PRESENT, VERIFIED = 0x01, 0x04
+WEBAUTHN = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
 ED25519, ECDSA = "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"
 
 
@@ -47,6 +48,24 @@ class SoftKey:
             body = string("nistp256") + string(point)
         self.blob = string(algorithm) + body + string(application)
         self.fingerprint = "SHA256:" + base64.b64encode(hashlib.sha256(self.blob).digest()).decode().rstrip("=")
+
+    def sign_for_web(self, data: bytes, flags: int = PRESENT, counter: int = 1, *, origin: str = "https://git.example.org",
+                     kind: str = "webauthn.get", challenge: bytes | None = None, said_origin: str | None = None,
+                     extensions: bytes = b"", cross_origin: bool = False) -> bytes:
+        """A whole signature as a browser has it made. challenge: what the browser was given, unless it is the data;
+        said_origin: what the signature says beside the client data."""
+        given = base64.urlsafe_b64encode(data if challenge is None else challenge).decode().rstrip("=")
+        client_data = f'{{"type":"{kind}","challenge":"{given}","origin":"{origin}"'
+        client_data = (client_data + (',"crossOrigin":false}' if cross_origin else "}")).encode()
+        signed = hashlib.sha256(self.application.encode()).digest() + flags.to_bytes(1, "big") + counter.to_bytes(4, "big")
+        signed += extensions + hashlib.sha256(client_data).digest()
+        r, s = decode_dss_signature(self._private.sign(signed, ec.ECDSA(hashes.SHA256())))
+        numbers = Message()
+        numbers.add_mpint(r)
+        numbers.add_mpint(s)
+        tail = flags.to_bytes(1, "big") + counter.to_bytes(4, "big")
+        tail += string(origin if said_origin is None else said_origin) + string(client_data) + string(extensions)
+        return string(WEBAUTHN) + string(numbers.asbytes()) + tail
 
     def sign(self, data: bytes, flags: int = PRESENT, counter: int = 1, application: str | None = None) -> bytes:
         """The inner signature, without flags and counter."""
@@ -81,5 +100,15 @@ def prove(client: RawClient, key: SoftKey, flags: int = PRESENT, counter: int = 
         tail = bytes([flags if said_flags is None else said_flags])
         tail += (counter if said_counter is None else said_counter).to_bytes(4, "big")
     request.add_string(string(made_by or key.algorithm) + string(signature) + tail)
+    client.send_message(request)
+    return client.receive_number()
+
+
+def prove_by_web(client: RawClient, key: SoftKey, *, session: bytes | None = None, announced: str = WEBAUTHN,
+                 cut: int = 0, **signed) -> int | str:
+    """Logs in with a signature of SoftKey.sign_for_web, whose options are `signed`."""
+    request = encode(USERAUTH_REQUEST, "git", "ssh-connection", "publickey", True, announced, key.blob)
+    signature = key.sign_for_web(string(session or client.session_id) + request.asbytes(), **signed)
+    request.add_string(signature[: len(signature) - cut])
     client.send_message(request)
     return client.receive_number()

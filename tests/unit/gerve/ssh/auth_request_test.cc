@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "authz/base/text.h"
 #include "tests/unit/gerve/ssh/packets.h"
 
 using namespace gerve::ssh;
@@ -118,6 +119,44 @@ TEST_CASE("a security key's signature ends with flags and counter") {
     CHECK_FALSE(parse_auth_request(request("ssh-ed25519", ed25519, signature("ssh-ed25519"))).use);
     CHECK(refusal(request("ssh-ed25519", key)) == Refusal::algorithm_mismatch);
     CHECK(refusal(request(type, ed25519)) == Refusal::algorithm_mismatch);
+}
+
+TEST_CASE("a web browser's signature has an origin, client data and extensions behind flags and counter") {
+    const std::string type = "sk-ecdsa-sha2-nistp256@openssh.com";
+    const std::string web = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
+    // The generator of P-256.
+    const std::string point = gerve::from_hex(
+                                  "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+                                  "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+                                  .value();
+    const std::string key = text(type) + text("nistp256") + text(point) + text("ssh:");
+    const auto signed_with = [&](std::uint8_t flags, const std::string& origin,
+                                 const std::string& extensions) {
+        return text(text(web) + text(std::string(64, 's')) + static_cast<char>(flags) +
+                    std::string("\0\0\1\2", 4) + text(origin) + text("{}") + text(extensions));
+    };
+    CHECK(parse_auth_request(request(web, key)).by_webauthn);
+    CHECK_FALSE(parse_auth_request(request(type, key)).by_webauthn);
+    const AuthRequest parsed = parse_auth_request(request(web, key, signed_with(5, "https://a", "")));
+    CHECK(parsed.by_webauthn);
+    REQUIRE(parsed.use);
+    CHECK(parsed.use->verified());
+    CHECK(parsed.use->counter == 258);
+    CHECK(refusal(request(web, key, signed_with(0x81, "https://a", "x"))) == Refusal::none);
+    CHECK(refusal(request(web, key, signed_with(0x81, "https://a", ""))) == Refusal::malformed);
+    CHECK(refusal(request(web, key, signed_with(1, "https://a", "x"))) == Refusal::malformed);
+    CHECK(refusal(request(web, key, signed_with(0x41, "https://a", ""))) == Refusal::malformed);
+    CHECK(refusal(request(web, key, signed_with(1, "https://\"", ""))) == Refusal::malformed);
+    CHECK(refusal(request(type, key, signed_with(1, "https://a", ""))) == Refusal::malformed);
+    CHECK(refusal(request(web, ed25519)) == Refusal::algorithm_mismatch);
+    const std::string whole = request(web, key, signed_with(1, "https://a", ""));
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        CAPTURE(size);
+        CHECK(refusal(whole.substr(0, size)) == Refusal::malformed);
+    }
+    CHECK_FALSE(verify_webauthn_request(whole, "session", ""));
+    CHECK(parse_auth_request(as_known_to_libssh(whole)).key->blob() == key);
+    CHECK_FALSE(parse_auth_request(as_known_to_libssh(whole)).has_signature);
 }
 
 TEST_CASE("every request that is cut short, or goes on, is malformed") {
