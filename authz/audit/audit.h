@@ -57,6 +57,7 @@ class AuditSink {
     void record(const std::optional<KeyProven>& proof, const Decided& event);
     // Once for each part of a request, as below.
     void record(const RefsPushed& event);
+    void record(const CounterFell& event) { record(fact_of(event)); }
     // Of git://, where nobody logs in. Whether it is to be in the log as well: it is within its source's
     // ration.
     [[nodiscard]] bool record(const DecidedAnonymously& event);

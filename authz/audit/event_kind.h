@@ -19,10 +19,11 @@ enum class EventKind {
     service,
     trail,
     lost,
+    counter_fell,
 };
-constexpr std::array<std::string_view, 12> event_kind_names{"offered", "proven",  "refused", "decision",
-                                                            "push",    "session", "ended",   "left-out",
-                                                            "admin",   "service", "trail",   "lost"};
+constexpr std::array<std::string_view, 13> event_kind_names{
+    "offered",  "proven", "refused", "decision", "push", "session",     "ended",
+    "left-out", "admin",  "service", "trail",    "lost", "counter-fell"};
 
 [[nodiscard]] constexpr std::string_view event_kind_name(EventKind kind) {
     return name_in(event_kind_names, kind);

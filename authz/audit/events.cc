@@ -9,12 +9,14 @@ namespace {
 
 constexpr std::size_t longest_key_id = 255;  // as JSON
 
-void put_security_key(JsonMembers& members, const SecurityKeyUse& use) {
+void put_security_key(JsonMembers& members, const SecurityKeyUse& use,
+                      const std::optional<std::int64_t>& connected_at) {
     JsonMembers attested;
     attested.add("flags", use.flags);
     attested.add("counter", use.counter);
     attested.add_flag("touched", use.touched());
     attested.add_flag("verified", use.verified());
+    if (connected_at) attested.add("connected_ms", *connected_at);
     members.add_json("security_key", attested.take_object());
 }
 
@@ -63,7 +65,8 @@ AuditFact fact_of(const KeyProven& event) {
         put_key(members, *event.known);
     else
         members.add("fingerprint", event.fingerprint);
-    if (event.client.security_key) put_security_key(members, *event.client.security_key);
+    if (event.client.security_key)
+        put_security_key(members, *event.client.security_key, event.client.connected_at);
     if (!event.client.host_key.empty()) members.add("host_key", event.client.host_key);
     if (!event.client.key_exchange.empty()) members.add("key_exchange", event.client.key_exchange);
     put_client(members, event.client);
@@ -190,6 +193,15 @@ AuditFact fact_of(const RefusalReport& report, const KnownKey& key) {
     members.add("login", report.login);
     put_key(members, key);
     put_client(members, report.client);
+    return {audit_now(), members.take()};
+}
+
+AuditFact fact_of(const CounterFell& event) {
+    JsonMembers members(EventKind::counter_fell);
+    members.add("counter", event.counter);
+    members.add("before", event.before);
+    // What the proof says of the key, and of who used it.
+    for (const auto& [name, json] : event.members) members.add_json(name, json);
     return {audit_now(), members.take()};
 }
 

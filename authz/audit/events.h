@@ -52,6 +52,12 @@ struct ClientRefused {
     const RefusalReport& report;
     std::optional<KnownKey> key;
 };
+// The signature counter of a security key is below that of a login that had finished before.
+struct CounterFell {
+    std::uint32_t counter = 0;
+    std::uint32_t before = 0;
+    std::vector<std::pair<std::string, std::string>> members;  // of the proof, as JSON
+};
 // A command of an administrator's, at its end.
 struct AdminChange {
     std::string user;                    // who ran it, by the kernel's word: a name, or the number of a user
@@ -68,6 +74,7 @@ struct AdminChange {
 [[nodiscard]] AuditFact fact_of(const RefsPushed& event);
 [[nodiscard]] AuditFact fact_of(const SessionEnded& event);
 [[nodiscard]] AuditFact fact_of(const AdminChange& event);
+[[nodiscard]] AuditFact fact_of(const CounterFell& event);
 // Of somebody who had logged in.
 [[nodiscard]] AuditFact fact_of(const RefusalReport& report, const KnownKey& key);
 [[nodiscard]] AuditFact service_fact(std::string_view is);  // "started", "stopped"

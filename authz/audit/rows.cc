@@ -88,6 +88,23 @@ bool read_flat(std::string_view line, AuditRow& row) {
     return true;
 }
 
+// A number behind a member's name; 0: it is not there.
+std::uint64_t number_behind(std::string_view line, std::string_view opening) {
+    const auto at = line.find(opening);
+    if (at == std::string_view::npos) return 0;
+    const std::string_view digits = line.substr(at + opening.size(), 20);
+    return parse_decimal(digits.substr(0, digits.find_first_of(",}"))).value_or(0);
+}
+
+// What a security key signed; a string cannot hold such a member, whose quotes would be escaped.
+void read_counter(std::string_view line, AuditRow& row) {
+    const auto at = line.find(R"(,"security_key":{)");
+    if (row.proven_key <= 0 || at == std::string_view::npos) return;
+    const std::string_view attested = line.substr(at, line.find('}', at) - at + 1);
+    row.counter = static_cast<std::uint32_t>(number_behind(attested, R"("counter":)"));
+    row.connected_at = static_cast<std::int64_t>(number_behind(attested, R"("connected_ms":)"));
+}
+
 AuditRow row_of(const SpooledLine& line) {
     AuditRow row;
     row.chain = from_hex(line.head.chain).value_or("");
@@ -180,7 +197,10 @@ Result<AuditRowsDone> insert_all(Database& database, const std::vector<AuditRow>
 std::vector<AuditRow> rows_of(const std::vector<SpooledLine>& lines) {
     std::vector<AuditRow> rows;
     rows.reserve(lines.size());
-    for (const SpooledLine& line : lines) rows.push_back(row_of(line));
+    for (const SpooledLine& line : lines) {
+        rows.push_back(row_of(line));
+        read_counter(line.text, rows.back());
+    }
     return rows;
 }
 

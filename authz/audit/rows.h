@@ -22,7 +22,9 @@ struct AuditRow {
     std::optional<std::string> repository;
     std::optional<std::string> address;
     std::string body;
-    std::int64_t proven_key = 0;  // its number, of a proof; else 0
+    std::int64_t proven_key = 0;    // its number, of a proof; else 0
+    std::uint32_t counter = 0;      // of a proof by a security key that counts; else 0
+    std::int64_t connected_at = 0;  // of such a proof's connection; UnixMillis, 0: not known
 };
 [[nodiscard]] std::vector<AuditRow> rows_of(const std::vector<SpooledLine>& lines);
 

@@ -35,7 +35,9 @@ constexpr Statement find_events{"audit-table", "SELECT chain, seq, gateway, deni
 AuditTable::AuditTable(AuditTableParts parts)
     : parts_(std::move(parts)),
       link_(parts_.connect),
-      last_uses_(parts_.connect, *parts_.counters),
+      last_uses_(
+          parts_.connect, *parts_.counters,
+          parts_.counter_fell ? parts_.counter_fell : [](const CounterFell&) {}),
       spool_(parts_.file, [this](const std::string& chain) { return progress_of(chain); }),
       turn_(::open(head_file_of(parts_.file).c_str(), O_RDONLY | O_CLOEXEC)),
       alarm_(table_alarm_interval),

@@ -19,6 +19,7 @@ struct AuditTableParts {
     Connect connect;                     // may INSERT into audit_events, and INSERT and UPDATE key_last_used
     std::function<Result<void>()> sync;  // brings the file to the disk: a row is never ahead of it
     AuditCounters* counters;
+    LastUses::Tell counter_fell{};  // by another thread than calls the rest
 };
 
 // A thread of its own. How far it got is asked of the table itself, so each event arrives once: whatever

@@ -100,8 +100,12 @@ Result<std::unique_ptr<AuditTable>> open_audit_table(const Config& config, Audit
     if (!audit.on() || !config.audit.table) return nullptr;
     auto connect = choose_database(config, DatabaseUse::record);
     if (!connect) return pass_on(connect);
-    return std::make_unique<AuditTable>(AuditTableParts{config.audit_file(), std::move(*connect),
-                                                        [&audit] { return audit.sync(); }, &counters});
+    return std::make_unique<AuditTable>(AuditTableParts{
+        config.audit_file(), std::move(*connect), [&audit] { return audit.sync(); }, &counters,
+        [&audit](const CounterFell& event) {
+            log::warn("a signature counter fell", {{"counter", event.counter}, {"before", event.before}});
+            audit.record(event);
+        }});
 }
 
 Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMetrics& metrics) {

@@ -30,6 +30,7 @@ struct ClientContext {
     std::optional<SecurityKeyUse> security_key{};  // of the signature that logged in
     std::string host_key{};      // the fingerprint of the gateway's key that the client accepted
     std::string key_exchange{};  // the algorithm of the login; empty where sshd keeps it to itself
+    std::optional<std::int64_t> connected_at{};  // UnixMillis; of a login with a security key alone
 
     static constexpr auto fields() {
         using C = ClientContext;
@@ -37,7 +38,8 @@ struct ClientContext {
                           wire::field("connection", &C::connection), wire::field("door", &C::door),
                           wire::omissible("security_key", &C::security_key),
                           wire::omissible("host_key", &C::host_key),
-                          wire::omissible("key_exchange", &C::key_exchange));
+                          wire::omissible("key_exchange", &C::key_exchange),
+                          wire::omissible("connected_at", &C::connected_at));
     }
 };
 

@@ -87,6 +87,9 @@ constexpr std::array rows_of_kinds{
               [](const AuditJson& event) { return text_in(event, "what"); }},
     RowOfKind{EventKind::lost, [](const AuditJson& event) { return text_in(event, "count") + " events"; },
               nothing},
+    RowOfKind{EventKind::counter_fell,
+              [](const AuditJson& event) { return "signature counter " + text_in(event, "counter"); },
+              [](const AuditJson& event) { return "after " + text_in(event, "before"); }},
 };
 
 constexpr bool each_kind_has_its_row() {

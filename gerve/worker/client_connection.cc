@@ -217,6 +217,7 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
         co_return std::nullopt;
     }
     client_.security_key = attempt.use;
+    if (attempt.use) client_.connected_at = connected_at_;
     client_.host_key = connection_->host_key();
     client_.key_exchange = connection_->key_exchange();
     LoggedIn login{attempt.user, *attempt.key, std::nullopt};

@@ -74,6 +74,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     ClientContext client_;
     Stage stage_ = Stage::authenticating;
     std::optional<UnauthenticatedLimit::Place> place_;  // until it is known
+    UnixMillis connected_at_ = unix_now();
     Deadline login_deadline_{};
     std::optional<LoggedIn> login_;
     std::optional<Accounts::Connection> seat_;  // of one that is known

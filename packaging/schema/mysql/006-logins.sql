@@ -1,5 +1,6 @@
 -- What an organisation asks of logins that use its repositories: 0 nothing, 1 of pushes, 2 of everything; and whether it
--- asks touch and PIN of deploy keys, too. And FIDO keys that log in without a touch. Two statements, which may run again.
+-- asks touch and PIN of deploy keys, too. And FIDO keys that log in without a touch, and the highest
+-- signature counter of each. Three statements, which may run again.
 
 SET @gerve_change = IF(
     (SELECT COUNT(*) FROM information_schema.columns
@@ -20,6 +21,17 @@ SET @gerve_change = IF(
     'DO 0',
     'ALTER TABLE public_keys
      ADD COLUMN no_touch_required TINYINT NOT NULL DEFAULT 0 CHECK (no_touch_required IN (0, 1))');
+PREPARE gerve_change FROM @gerve_change;
+EXECUTE gerve_change;
+DEALLOCATE PREPARE gerve_change;
+
+SET @gerve_change = IF(
+    (SELECT COUNT(*) FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'key_last_used' AND column_name = 'counted_at') > 0,
+    'DO 0',
+    'ALTER TABLE key_last_used
+     ADD COLUMN signature_counter BIGINT NOT NULL DEFAULT 0,
+     ADD COLUMN counted_at BIGINT NOT NULL DEFAULT 0');
 PREPARE gerve_change FROM @gerve_change;
 EXECUTE gerve_change;
 DEALLOCATE PREPARE gerve_change;

@@ -105,9 +105,35 @@ def test_the_trail_has_flags_and_counter(site, door, alice, registered, flags, c
         assert prove(raw, key, flags=flags, counter=counter) == USERAUTH_SUCCESS
         raw.whoami()
         proven = wait_until(lambda: events(site, "--event", "proven", "--user", alice.login), "the proof")
+    assert proven[-1]["security_key"].pop("connected_ms") > 1_600_000_000_000
     assert proven[-1]["security_key"] == {
         "flags": flags, "counter": counter, "touched": True, "verified": bool(flags & VERIFIED)
     }
+
+
+@pytest.mark.gateway_only("sshd verifies the signature and keeps what it attests to itself")
+def test_a_counter_that_falls_is_an_event(site, door, alice, registered):
+    key, uncounted = registered(ECDSA), registered(ED25519)
+
+    def log_in(key, counter):
+        with RawClient(door) as raw:
+            raw.request_authentication()
+            assert prove(raw, key, counter=counter) == USERAUTH_SUCCESS
+            raw.whoami()
+
+    fallen = lambda: events(site, "--event", "counter-fell", "--user", alice.login)
+    for counter in (7, 7, 9):
+        log_in(key, counter)
+    for counter in (3, 0):
+        log_in(uncounted, counter)
+    log_in(key, 8)
+    wait_until(fallen, "the event", timeout=10)
+    log_in(key, 10)
+    log_in(key, 2)
+    wait_until(lambda: len(fallen()) == 2, "the second event", timeout=10)
+    assert [(one["counter"], one["before"], one["fingerprint"]) for one in fallen()] == [
+        (8, 9, key.fingerprint), (2, 10, key.fingerprint)]
+    assert "signature counter 2" in site.gerve("audit", "--event", "counter-fell", "--user", alice.login).stdout
 
 
 @pytest.mark.gateway_only("sshd verifies the signature and keeps what it attests to itself")
