@@ -124,13 +124,13 @@ Verdict judge_source_address(const Certificate& certificate, const CertificateCo
     const std::string* list = find_option(certificate.critical_options(), source_address_option);
     if (list == nullptr) return holds("from any address");
     const std::string from = printable(*list, 200);
-    if (!context.address) return unknown("only from " + from + "; the client's address is not known");
     bool inside = false;
     for (const std::string_view one : split(*list, ',')) {
         const auto network = Network::parse(one);
         if (!network) return fails("malformed: " + from, "Its source-address is malformed. Get a new one.");
-        inside = inside || network->contains(*context.address);
+        inside = inside || (context.address && network->contains(*context.address));
     }
+    if (!context.address) return unknown("only from " + from + "; the client's address is not known");
     const std::string address = context.address->text();
     if (inside) return holds(address + " is in " + from);
     return fails(address + " is not in " + from, "It may not be used from " + address +

@@ -102,19 +102,35 @@ Exit trouble(const std::string& what) {
     return in_trouble;
 }
 
+// Who it is; a certificate that a rule refuses is told to the system log.
+Result<std::optional<KeyFound>> ask(AuthzClient& authz, const Offer& offer) {
+    const ClientContext client{offer.address, "", "", Door::sshd};
+    if (!offer.certificate) return authz.ask(KeyRequest{offer.key, offer.login, false, client});
+    auto reply = authz.ask(CertificateRequest{offer.certificate->blob(), offer.login, false, client});
+    if (!reply) return pass_on(reply);
+    if (auto* found = std::get_if<KeyFound>(&*reply)) return std::optional(std::move(*found));
+    if (const auto* refused = std::get_if<CertificateRefused>(&*reply))
+        tell_refusal(program, "certificate refused by the rule " + printable(refused->rule, 64) + ": " +
+                                  printable(refused->why, 1024));
+    return std::optional<KeyFound>();
+}
+
 Exit answer(const Settings& settings) {
     const auto offer = parse_offer(settings.words);
     if (!offer) return offer.error().kind == ErrorKind::client ? answered : trouble(describe(offer.error()));
     const auto& [socket, logins, notice] = settings.installation;
     if (std::find(logins.begin(), logins.end(), offer->login) == logins.end()) return answered;
     AuthzClient authz(socket, settings.patience);
-    const KeyRequest question{offer->key, offer->login, false, {offer->address, "", "", Door::sshd}};
-    const auto found = authz.ask(question);
+    const auto found = ask(authz, *offer);
     const std::string fingerprint = offer->key.fingerprint().text();
     if (!found) return trouble("no answer for " + fingerprint + ": " + describe(found.error()));
     if (!*found) return answered;
     const ForcedCommand command{settings.shell, socket == default_socket ? "" : socket, notice};
-    const auto line = make_line(command, **found, offer->key);
+    const auto line = make_line(command, **found, *offer);
+    if (!line && line.error().kind == ErrorKind::client) {
+        tell_refusal(program, "certificate of " + fingerprint + ": " + line.error().told);
+        return answered;
+    }
     if (!line) return trouble("no answer for " + fingerprint + ": " + describe(line.error()));
     if (::write(STDOUT_FILENO, line->data(), line->size()) != static_cast<ssize_t>(line->size())) {
         return trouble(errno_text("cannot answer sshd"));

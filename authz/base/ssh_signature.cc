@@ -131,13 +131,6 @@ std::string der_of(std::string_view signature) {
 
 }  // namespace
 
-std::string_view signature_algorithm_of(std::string_view signature) {
-    FieldReader fields(signature);
-    const auto name = fields.string();
-    const auto bytes = fields.string();
-    return name && bytes && fields.at_end() ? *name : std::string_view();
-}
-
 bool verify_ssh_signature(std::string_view blob, std::string_view signature, std::string_view data) {
     FieldReader key_fields(blob);
     const auto key_type = key_fields.string();

@@ -1,8 +1,10 @@
-// Verification of SSH signatures (RFC 4253 section 6.6, RFC 5656 section 3.1.2, RFC 8332, RFC 8709) by
-// OpenSSL.
+// Verification of SSH signatures (RFC 4253 section 6.6, RFC 5656 section 3.1.2, RFC 8332, RFC 8709, and
+// PROTOCOL.u2f of OpenSSH) by OpenSSL.
 #pragma once
 
 #include <string_view>
+
+#include "authz/base/ssh_fields.h"
 
 namespace gerve {
 
@@ -15,11 +17,17 @@ namespace gerve {
 }
 
 // The algorithm that a signature names; empty: it is malformed.
-[[nodiscard]] std::string_view signature_algorithm_of(std::string_view signature);
+[[nodiscard]] inline std::string_view signature_algorithm_of(std::string_view signature) {
+    FieldReader fields(signature);
+    const auto name = fields.string();
+    const auto bytes = fields.string();
+    return name && bytes && fields.at_end() ? *name : std::string_view();
+}
 
 // Whether `signature`, in SSH wire format, is one of the key `blob` over `data`. ssh-ed25519,
-// ecdsa-sha2-nistp256/384/521, rsa-sha2-256 and rsa-sha2-512; by any other algorithm, SHA-1 among them,
-// never.
+// ecdsa-sha2-nistp256/384/521, rsa-sha2-256 and rsa-sha2-512, and the security keys
+// sk-ssh-ed25519@openssh.com and sk-ecdsa-sha2-nistp256@openssh.com (PROTOCOL.u2f of OpenSSH) where the user
+// was present; by any other algorithm, SHA-1 among them, never.
 [[nodiscard]] bool verify_ssh_signature(std::string_view blob, std::string_view signature,
                                         std::string_view data);
 

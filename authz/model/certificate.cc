@@ -204,9 +204,4 @@ std::string_view Certificate::signature_algorithm() const {
     return signature_algorithm_of(signature_);
 }
 
-bool Certificate::is_signed() const {
-    return verify_ssh_signature(authority_.blob(), signature_,
-                                std::string_view(blob_).substr(0, signed_size_));
-}
-
 }  // namespace gerve

@@ -119,8 +119,9 @@ Result<CertificateReply> Authorizer::certificate(const CertificateRequest& reque
     const auto certificate = Certificate::parse_blob(request.certificate);
     if (!certificate) return CertificateUnknown{};
     const auto address = IpAddress::parse(request.client.address);
-    auto inquiry = inquire_certificate(*directory_, *certificate,
-                                       address ? std::optional(*address) : std::nullopt, unix_now());
+    const CertificateOrigin origin{address ? std::optional(*address) : std::nullopt,
+                                   asker.kind == PeerKind::authorized_keys};
+    auto inquiry = inquire_certificate(*directory_, *certificate, origin, unix_now());
     if (!inquiry) return pass_on(inquiry);
     note_seen(request, certificate->key(), inquiry->key);
     if (inquiry->key) return seal(std::move(*inquiry->key), request.login, request.client, asker);

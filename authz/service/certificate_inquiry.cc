@@ -30,19 +30,27 @@ Result<void> look_up(Directory& directory, const Certificate& certificate, Certi
     return {};
 }
 
+void leave_address_to_sshd(std::vector<RuleVerdict>& verdicts) {
+    for (auto& [rule, verdict] : verdicts) {
+        if (rule == CertificateRule::source_address && verdict.is == Verdict::Is::unknown)
+            verdict = {Verdict::Is::holds, verdict.why + ", and sshd checks it"};
+    }
+}
+
 }  // namespace
 
 Result<CertificateInquiry> inquire_certificate(Directory& directory, const Certificate& certificate,
-                                               const std::optional<IpAddress>& address, UnixMillis now) {
+                                               const CertificateOrigin& origin, UnixMillis now) {
     auto authority = directory.find_authority(certificate.authority().fingerprint());
     if (!authority) return pass_on(authority);
-    CertificateContext context{.now = now, .authority = std::move(*authority), .address = address};
+    CertificateContext context{.now = now, .authority = std::move(*authority), .address = origin.address};
     context.is_signed = context.authority && certificate.is_signed();
     if (context.is_signed) {
         if (auto done = look_up(directory, certificate, context); !done) return pass_on(done);
     }
     CertificateInquiry inquiry{
         context.authority, context.is_signed, judge_certificate(certificate, context), {}};
+    if (origin.sshd_checks_address) leave_address_to_sshd(inquiry.verdicts);
     if (find_failure(inquiry.verdicts) == nullptr) {
         inquiry.key = KnownKey{
             KeyId{0}, certificate.key().fingerprint(),

@@ -18,12 +18,17 @@ struct CertificateInquiry {
     std::optional<KnownKey> key;  // of a certificate that counts
 };
 
-// `address`: of the client; nothing: not known, and then a certificate for certain addresses does not count.
+// Where a certificate comes from, as far as source-address depends on it.
+struct CertificateOrigin {
+    std::optional<IpAddress> address;  // nothing: not known
+    // sshd refuses by source-address itself, and does not always tell its AuthorizedKeysCommand the address.
+    bool sshd_checks_address = false;
+};
+
 // The directory is asked no more than its authority of what nobody known has signed. Error: unavailable.
 [[nodiscard]] Result<CertificateInquiry> inquire_certificate(Directory& directory,
                                                              const Certificate& certificate,
-                                                             const std::optional<IpAddress>& address,
-                                                             UnixMillis now);
+                                                             const CertificateOrigin& origin, UnixMillis now);
 
 // One line for whoever has proven the key of a certificate that a known authority signed; empty: nobody is
 // told.

@@ -120,7 +120,7 @@ std::string text_of(const SomeVerdict& verdict) {
 Result<Subject> subject_of(const ExplainSources& sources, const Certificate& certificate, UnixMillis now) {
     QueryCounters counters;
     Directory directory(sources.database, counters, sources.local);
-    auto inquiry = inquire_certificate(directory, certificate, sources.address, now);
+    auto inquiry = inquire_certificate(directory, certificate, {sources.address}, now);
     if (!inquiry) return pass_on(inquiry);
     Subject subject;
     auto& facts = subject.so_far.facts;

@@ -174,6 +174,7 @@ constexpr std::array permits{
     permit<take_report>(worker, git),
     permit<take_refusal>(worker, git),
     permit_keys(authorized_keys, sshd),
+    permit<answer_certificate>(authorized_keys, sshd),
     permit<answer_holder>(forced_command, sshd),
     permit<answer_authorize>(forced_command, sshd),
     permit<answer_self>(forced_command, sshd),

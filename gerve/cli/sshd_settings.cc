@@ -125,6 +125,23 @@ CheckLine check_security_keys(const SshdSettings& settings) {
                                  "organisation of its holder requires one");
 }
 
+CheckLine check_certificates(const SshdSettings& settings) {
+    const std::string name = "certificates";
+    const std::string value = value_of(settings, "pubkeyacceptedalgorithms");
+    const auto accepted = split(value, ',');
+    std::vector<std::string> missing;
+    for (const char* algorithm :
+         {"ssh-ed25519-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+          "ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+          "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com"}) {
+        if (std::find(accepted.begin(), accepted.end(), algorithm) == accepted.end())
+            missing.emplace_back(algorithm);
+    }
+    if (missing.empty()) return good_line(name, "of the authorities that `gerve ca list` lists");
+    return good_line(name,
+                     "not all of them can log in: add to PubkeyAcceptedAlgorithms: " + join(missing, ","));
+}
+
 CheckLine check_fingerprint_hash(const SshdSettings& settings) {
     if (const auto value = value_of(settings, "fingerprinthash"); fold_case(value) == "md5") {
         return bad_line("FingerprintHash", "is MD5, and gerve-authorized-keys compares %f; set it to sha256");
@@ -209,9 +226,12 @@ std::vector<CheckLine> check_sshd_settings(const SshdSettings& settings, const s
     return {check_command(settings),
             check_keys_user(settings, login),
             expect(settings, "AuthorizedKeysFile", "none", "anyone who can write that file can log in"),
+            expect(settings, "TrustedUserCAKeys", "none",
+                   "certificates of these authorities log in without Gerve's forced command"),
             expect(settings, "PubkeyAuthentication", "yes", ""),
             check_accepted_environment(settings),
             check_security_keys(settings),
+            check_certificates(settings),
             expect(settings, "PermitTTY", "no", ""),
             expect(settings, "DisableForwarding", "yes", ""),
             expect(settings, "PermitUserRC", "no", ""),

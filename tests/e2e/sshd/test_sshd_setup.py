@@ -78,6 +78,7 @@ MISTAKES = [
     (f"User {KEYS_USER}", "User nobody", "authz.authorized_keys_user", 'authorized_keys_user = "nobody"'),
     (f"User {KEYS_USER}", "User no-such-user", "AuthorizedKeysCommandUser", "useradd"),
     (r"AuthorizedKeysFile none", "", "AuthorizedKeysFile", "AuthorizedKeysFile none"),
+    (r"TrustedUserCAKeys none", "TrustedUserCAKeys /etc/ssh/ca.pub", "TrustedUserCAKeys", "TrustedUserCAKeys none"),
     (r"AcceptEnv .*", "", "AcceptEnv", "AcceptEnv GIT_PROTOCOL"),
     (r"MaxStartups .*", "", "MaxStartups", "MaxStartups 200:30:1000"),
     (r"PermitTTY no", "", "PermitTTY", "PermitTTY no"),

@@ -114,6 +114,11 @@ const std::vector<Bad> bad_ones{
     {CertificateRule::force_command, "forced", with_option("force-command", "true")},
     {CertificateRule::source_address, "elsewhere", with_option("source-address", "10.0.0.0/8,192.0.2.8")},
     {CertificateRule::source_address, "malformed", with_option("source-address", "192.0.2.7,x")},
+    {CertificateRule::source_address, "malformed, and the address unknown",
+     [](Parts& p, auto& c) {
+         p.critical = {{"source-address", "192.0.2.7,x"}};
+         c.address.reset();
+     }},
     {CertificateRule::source_address, "unknown address",
      [](Parts& p, auto& c) {
          p.critical = {{"source-address", "192.0.2.7"}};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "authz/base/ssh_fields.h"
 #include "authz/base/text.h"
 
 using namespace gerve;
@@ -48,6 +49,66 @@ const std::vector<std::string> insertions{"\n",
 
 const ForcedCommand plain{"/usr/lib/gerve/gerve-shell", "", ""};
 
+Result<std::string> line_for(const PublicKey& key) {
+    return make_line(plain, found_for(key), {"git", key, ""});
+}
+
+// A certificate as a client offers it, whose signature is nobody's.
+std::string certificate_blob(const std::string& key, const std::string& authority,
+                             const std::vector<std::string>& principals) {
+    std::string blob;
+    put_field(blob, "ssh-ed25519-cert-v01@openssh.com");
+    put_field(blob, "nonce");
+    put_field(blob, std::string_view(key).substr(19));
+    put_number(blob, std::uint64_t{17});
+    put_number(blob, std::uint32_t{1});
+    put_field(blob, "laptop");
+    std::string list;
+    for (const std::string& one : principals) put_field(list, one);
+    put_field(blob, list);
+    put_number(blob, std::uint64_t{0});
+    put_number(blob, ~std::uint64_t{0});
+    for (int empty = 0; empty < 3; ++empty) put_field(blob, "");
+    put_field(blob, authority);
+    std::string signature;
+    put_field(signature, "ssh-ed25519");
+    put_field(signature, std::string(64, 's'));
+    put_field(blob, signature);
+    return blob;
+}
+
+struct Certified {
+    explicit Certified(const std::vector<std::string>& principals, unsigned seed = 11) {
+        std::mt19937 random(seed);
+        const std::string key = blob_of(random);
+        authority = blob_of(random);
+        const std::string blob = certificate_blob(key, authority, principals);
+        words = {"git", "ssh-ed25519-cert-v01@openssh.com", to_base64(blob),
+                 Fingerprint::of_blob(key).text()};
+    }
+    [[nodiscard]] Offer offer() const {
+        auto offer = parse_offer(words);
+        REQUIRE_MESSAGE(offer.has_value(), describe(offer.error()));
+        return *offer;
+    }
+    // As authz answers.
+    [[nodiscard]] KeyFound found() const {
+        const Offer asked = offer();
+        CertificateFacts facts{AuthorityId{1},
+                               asked.certificate->authority().fingerprint(),
+                               {},
+                               17,
+                               "laptop",
+                               asked.certificate->fingerprint(),
+                               0};
+        CertifiedUser user{std::move(facts), User{AccountId{1}, *Login::parse("alice")}};
+        return {{KeyId{0}, asked.key.fingerprint(), std::move(user)}, "aGFuZGxl"};
+    }
+
+    std::string authority;
+    std::vector<std::string> words;
+};
+
 }  // namespace
 
 TEST_CASE("the line is restrict, the forced command, and the key as it was parsed") {
@@ -57,10 +118,10 @@ TEST_CASE("the line is restrict, the forced command, and the key as it was parse
     REQUIRE(offer.has_value());
     CHECK(offer->login == "git");
     CHECK(offer->address.empty());
-    CHECK(make_line(plain, found_for(offer->key), offer->key) ==
+    CHECK(make_line(plain, found_for(offer->key), *offer) ==
           "restrict,command=\"/usr/lib/gerve/gerve-shell aGFuZGxl\" ssh-ed25519 " + to_base64(blob) + "\n");
     const ForcedCommand full{"/opt/gerve-shell", "/srv/a.sock", "/etc/gerve/notice"};
-    CHECK(make_line(full, found_for(offer->key), offer->key)
+    CHECK(make_line(full, found_for(offer->key), *offer)
               ->starts_with("restrict,command=\"/opt/gerve-shell --socket /srv/a.sock --notice "
                             "/etc/gerve/notice aGFuZGxl\" ssh-"));
 }
@@ -91,7 +152,7 @@ TEST_CASE("no key and no comment of 2,000 generated ones can change the line") {
         const auto words = words_for(blob);
         const auto key = PublicKey::parse_blob(blob);
         REQUIRE(key.has_value());
-        const std::string expected = *make_line(plain, found_for(*key), *key);
+        const std::string expected = *line_for(*key);
         CHECK(std::count(expected.begin(), expected.end(), '\n') == 1);
         CHECK(std::count(expected.begin(), expected.end(), '"') == 2);
         auto altered = words;
@@ -104,10 +165,10 @@ TEST_CASE("no key and no comment of 2,000 generated ones can change the line") {
         // sshd's own words are refused when anything is added; the login is the caller's to compare, and no
         // part of the line.
         CHECK(offer.has_value() == into_login);
-        if (offer) CHECK(make_line(plain, found_for(offer->key), offer->key) == expected);
+        if (offer) CHECK(make_line(plain, found_for(offer->key), *offer) == expected);
         // A key file's line with a hostile comment.
         const auto commented = PublicKey::parse_line(key->text() + " me" + insertion);
-        if (commented) CHECK(make_line(plain, found_for(*commented), *commented) == expected);
+        if (commented) CHECK(line_for(*commented) == expected);
     }
 }
 
@@ -125,8 +186,7 @@ TEST_CASE("a comment of any bytes makes the line that no comment makes, or no ke
         const auto commented = PublicKey::parse_line(key->text() + " " + comment);
         if (!commented) continue;
         ++understood;
-        CHECK(make_line(plain, found_for(*commented), *commented) ==
-              *make_line(plain, found_for(*key), *key));
+        CHECK(line_for(*commented) == *line_for(*key));
     }
     CHECK(understood > 100);
 }
@@ -150,17 +210,17 @@ TEST_CASE("an answer for another key, a handle that is none and a path that want
     std::mt19937 random(3);
     const auto key = *PublicKey::parse_blob(blob_of(random));
     const auto other = *PublicKey::parse_blob(blob_of(random));
-    CHECK_FALSE(make_line(plain, found_for(other), key).has_value());
+    CHECK_FALSE(make_line(plain, found_for(other), {"git", key, ""}).has_value());
     for (const std::string handle : {"", "a b", "a\"", "a\n", "%%%%", "aGFuZGxl\"", "-c"}) {
         CAPTURE(handle);
-        CHECK_FALSE(make_line(plain, found_for(key, handle), key).has_value());
+        CHECK_FALSE(make_line(plain, found_for(key, handle), {"git", key, ""}).has_value());
     }
-    CHECK_FALSE(make_line(plain, found_for(key, std::string(1028, 'A')), key).has_value());
+    CHECK_FALSE(make_line(plain, found_for(key, std::string(1028, 'A')), {"git", key, ""}).has_value());
     for (const std::string path : {"/a b", "/a\"b", "/a\nb", "/a;b", "/$HOME"}) {
         CAPTURE(path);
-        CHECK_FALSE(make_line({path, "", ""}, found_for(key), key).has_value());
-        CHECK_FALSE(make_line({"/s", path, ""}, found_for(key), key).has_value());
-        CHECK_FALSE(make_line({"/s", "", path}, found_for(key), key).has_value());
+        CHECK_FALSE(make_line({path, "", ""}, found_for(key), {"git", key, ""}).has_value());
+        CHECK_FALSE(make_line({"/s", path, ""}, found_for(key), {"git", key, ""}).has_value());
+        CHECK_FALSE(make_line({"/s", "", path}, found_for(key), {"git", key, ""}).has_value());
     }
 }
 
@@ -173,4 +233,60 @@ TEST_CASE("the client's address is taken where sshd tells the connection (%C)") 
     CHECK(parse_offer(words)->address == "2001:db8::7");
     words.back() = "192.0.2.7\"\n";
     CHECK(parse_offer(words)->address.empty());
+}
+
+TEST_CASE("for a certificate the line has its authority, and one of its principals") {
+    const Certified one({"bad, principal", "alice", "bob"});
+    CHECK(make_line(plain, one.found(), one.offer()) ==
+          "restrict,cert-authority,principals=\"alice\",command=\"/usr/lib/gerve/gerve-shell aGFuZGxl\" "
+          "ssh-ed25519 " +
+              to_base64(one.authority) + "\n");
+    const Certified nobody({});
+    CHECK(make_line(plain, nobody.found(), nobody.offer())
+              ->starts_with("restrict,cert-authority,command=\"/usr/lib/gerve/gerve-shell aGFuZGxl\" ssh-"));
+}
+
+TEST_CASE("no principal can change the line") {
+    for (const std::string& insertion : insertions) {
+        CAPTURE(insertion);
+        const Certified one({"alice" + insertion, insertion});
+        const bool harmless = insertion == "==";
+        const auto line = make_line(plain, one.found(), one.offer());
+        REQUIRE(line.has_value() == harmless);
+        if (!line) CHECK(line.error().kind == ErrorKind::client);
+    }
+    const Certified longest({std::string(255, 'a')});
+    CHECK(make_line(plain, longest.found(), longest.offer()).has_value());
+    const Certified longer({std::string(256, 'a')});
+    CHECK_FALSE(make_line(plain, longer.found(), longer.offer()).has_value());
+}
+
+TEST_CASE("an answer about something else makes no line for a certificate") {
+    const Certified one({"alice"});
+    const Certified other({"alice"}, 12);
+    CHECK_FALSE(make_line(plain, other.found(), one.offer()).has_value());
+    CHECK_FALSE(make_line(plain, found_for(one.offer().key), one.offer()).has_value());
+    Offer as_key = one.offer();
+    as_key.certificate.reset();
+    CHECK_FALSE(make_line(plain, one.found(), as_key).has_value());
+    KeyFound elsewhere = one.found();
+    std::get<CertifiedUser>(elsewhere.key.holder).certificate.authority_key = Fingerprint::of_blob("x");
+    CHECK_FALSE(make_line(plain, elsewhere, one.offer()).has_value());
+    KeyFound another = one.found();
+    std::get<CertifiedUser>(another.key.holder).certificate.certificate = Fingerprint::of_blob("x");
+    CHECK_FALSE(make_line(plain, another, one.offer()).has_value());
+}
+
+TEST_CASE("sshd's words about a certificate have to agree") {
+    Certified one({"alice"});
+    CHECK(one.offer().certificate->key_id() == "laptop");
+    auto words = one.words;
+    words[1] = "ssh-rsa-cert-v01@openssh.com";
+    CHECK(parse_offer(words).error().kind == ErrorKind::internal);
+    words = one.words;
+    words[3] = Fingerprint::of_blob("another").text();
+    CHECK(parse_offer(words).error().kind == ErrorKind::internal);
+    words = one.words;
+    words[2] = to_base64(from_base64(words[2])->substr(0, 200));
+    CHECK(parse_offer(words).error().kind == ErrorKind::client);
 }

@@ -38,19 +38,32 @@ std::size_t index_of(std::string_view name) {
 }  // namespace
 
 TEST_CASE("each kind of peer asks what its row allows, through its own door, and nothing else") {
-    const std::array<Allowed, 24> allowed{{
-        {worker, gateway, "key"},           {worker, gateway, "authorize"},
-        {worker, gateway, "report"},        {worker, gateway, "ready"},
-        {worker, gateway, "proof"},         {worker, gateway, "self"},
-        {worker, gateway, "live"},          {worker, gateway, "refusal"},
-        {worker, git, "anonymous"},         {worker, git, "report"},
-        {worker, git, "refusal"},           {authorized_keys, sshd, "key"},
-        {forced_command, sshd, "holder"},   {forced_command, sshd, "authorize"},
-        {forced_command, sshd, "report"},   {forced_command, sshd, "self"},
-        {forced_command, sshd, "live"},     {administrator, gateway, "ready"},
-        {administrator, gateway, "change"}, {administrator, gateway, "sessions"},
-        {administrator, gateway, "kill"},   {worker, gateway, "push"},
-        {forced_command, sshd, "push"},     {worker, gateway, "certificate"},
+    const std::array<Allowed, 25> allowed{{
+        {worker, gateway, "key"},
+        {worker, gateway, "authorize"},
+        {worker, gateway, "report"},
+        {worker, gateway, "ready"},
+        {worker, gateway, "proof"},
+        {worker, gateway, "self"},
+        {worker, gateway, "live"},
+        {worker, gateway, "refusal"},
+        {worker, git, "anonymous"},
+        {worker, git, "report"},
+        {worker, git, "refusal"},
+        {authorized_keys, sshd, "key"},
+        {forced_command, sshd, "holder"},
+        {forced_command, sshd, "authorize"},
+        {forced_command, sshd, "report"},
+        {forced_command, sshd, "self"},
+        {forced_command, sshd, "live"},
+        {administrator, gateway, "ready"},
+        {administrator, gateway, "change"},
+        {administrator, gateway, "sessions"},
+        {administrator, gateway, "kill"},
+        {worker, gateway, "push"},
+        {forced_command, sshd, "push"},
+        {worker, gateway, "certificate"},
+        {authorized_keys, sshd, "certificate"},
     }};
     std::size_t found = 0;
     for (const PeerKind kind : {worker, authorized_keys, forced_command, administrator}) {

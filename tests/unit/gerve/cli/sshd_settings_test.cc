@@ -14,6 +14,7 @@ std::string printed(const std::string& replaced = "", const std::string& by = ""
         "authorizedkeyscommand /usr/lib/gerve/gerve-authorized-keys --socket /s %u %t %k %f\n"
         "authorizedkeyscommanduser nobody\n"
         "authorizedkeysfile none\n"
+        "trustedusercakeys none\n"
         "pubkeyacceptedalgorithms ssh-ed25519,sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com\n"
         "pubkeyauthoptions none\n"
         "acceptenv LANG\n"
@@ -56,6 +57,7 @@ TEST_CASE("settings that are right have no finding, and each classic mistake has
          "AuthorizedKeysCommandUser"},
         {"authorizedkeysfile none", "authorizedkeysfile .ssh/authorized_keys .ssh/authorized_keys2",
          "AuthorizedKeysFile"},
+        {"trustedusercakeys none", "trustedusercakeys /etc/ssh/ca.pub", "TrustedUserCAKeys"},
         {"acceptenv GIT_PROTOCOL", "acceptenv LC_ALL", "AcceptEnv"},
         {"permittty no", "permittty yes", "PermitTTY"},
         {"disableforwarding yes", "disableforwarding no", "DisableForwarding"},
@@ -74,7 +76,7 @@ TEST_CASE("settings that are right have no finding, and each classic mistake has
         CAPTURE(mistake[1]);
         CHECK(wrong_in(printed(mistake[0], mistake[1])) == std::vector{mistake[2]});
     }
-    CHECK(wrong_in("").size() == 9);
+    CHECK(wrong_in("").size() == 10);
     for (const char* fine :
          {"allowusers root\nallowusers daemon", "allowgroups wheel daemon", "denyusers git"}) {
         CAPTURE(fine);
