@@ -6,6 +6,7 @@
 #include "authz/base/ssh_signature.h"
 #include "authz/base/text.h"
 #include "authz/base/units.h"
+#include "authz/model/certificate_options.h"
 
 namespace gerve {
 namespace {
@@ -107,6 +108,7 @@ Verdict judge_max_life(const Certificate& certificate, const CertificateContext&
 Verdict judge_critical_options(const Certificate& certificate, const CertificateContext&) {
     for (const auto& [name, value] : certificate.critical_options()) {
         if (name == force_command_option || name == source_address_option) continue;
+        if (name == verify_required && certificate.key().is_security_key()) continue;
         const std::string option = "'" + printable(name, 64) + "'";
         return fails("unknown critical option " + option,
                      "Its critical option " + option + " is not supported here. Get one without it.");

@@ -8,8 +8,10 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "authz/base/digest.h"
 #include "authz/base/ssh_fields.h"
 
 namespace gerve {
@@ -34,15 +36,20 @@ struct Algorithm {
     std::string_view key_type;
     const char* digest;  // null: the algorithm hashes by itself
     const char* group;   // of a curve
+    bool attested;       // by a security key, whose key ends with its application
 };
-constexpr std::array<Algorithm, 6> algorithms{{
-    {"ssh-ed25519", "ssh-ed25519", nullptr, nullptr},
-    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", "SHA256", "prime256v1"},
-    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", "SHA384", "secp384r1"},
-    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521", "SHA512", "secp521r1"},
-    {"rsa-sha2-256", "ssh-rsa", "SHA256", nullptr},
-    {"rsa-sha2-512", "ssh-rsa", "SHA512", nullptr},
+constexpr std::array<Algorithm, 8> algorithms{{
+    {"ssh-ed25519", "ssh-ed25519", nullptr, nullptr, false},
+    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", "SHA256", "prime256v1", false},
+    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", "SHA384", "secp384r1", false},
+    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521", "SHA512", "secp521r1", false},
+    {"rsa-sha2-256", "ssh-rsa", "SHA256", nullptr, false},
+    {"rsa-sha2-512", "ssh-rsa", "SHA512", nullptr, false},
+    {"sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519@openssh.com", nullptr, nullptr, true},
+    {"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", "SHA256", "prime256v1",
+     true},
 }};
+constexpr std::uint8_t user_present = 0x01;  // WebAuthn level 2 section 6.1
 
 const Algorithm* find_algorithm(std::string_view name, std::string_view key_type) {
     for (const Algorithm& one : algorithms) {
@@ -84,7 +91,7 @@ Key make_rsa_key(FieldReader& fields) {
 Key make_curve_key(const Algorithm& algorithm, FieldReader& fields) {
     const auto name = fields.string();
     const auto point = fields.string();
-    if (!name || !point || !fields.at_end()) return nullptr;
+    if (!name || !point || (algorithm.attested && !fields.string()) || !fields.at_end()) return nullptr;
     ParameterBuilder builder(OSSL_PARAM_BLD_new());
     const bool good =
         builder != nullptr &&
@@ -98,7 +105,7 @@ Key make_public_key(const Algorithm& algorithm, FieldReader& fields) {
     if (algorithm.group != nullptr) return make_curve_key(algorithm, fields);
     if (algorithm.digest != nullptr) return make_rsa_key(fields);
     const auto point = fields.string();
-    if (!point || !fields.at_end()) return nullptr;
+    if (!point || (algorithm.attested && !fields.string()) || !fields.at_end()) return nullptr;
     return Key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, data_of(*point), point->size()));
 }
 
@@ -129,6 +136,24 @@ std::string der_of(std::string_view signature) {
     return text;
 }
 
+// The last field of a security key's blob.
+std::string_view application_of(std::string_view blob) {
+    FieldReader fields(blob);
+    std::string_view last;
+    while (const auto field = fields.string()) last = *field;
+    return last;
+}
+
+// What a security key has signed in place of `data`; nothing: without its user's presence.
+std::optional<std::string> attested(std::string_view blob, std::string_view data,
+                                    std::optional<std::uint8_t> flags, std::optional<std::uint32_t> counter) {
+    if (!flags || !counter || (*flags & user_present) == 0) return std::nullopt;
+    std::string input = sha256(application_of(blob));
+    input += static_cast<char>(*flags);
+    put_number(input, *counter);
+    return input + sha256(data);
+}
+
 }  // namespace
 
 bool verify_ssh_signature(std::string_view blob, std::string_view signature, std::string_view data) {
@@ -137,9 +162,18 @@ bool verify_ssh_signature(std::string_view blob, std::string_view signature, std
     FieldReader fields(signature);
     const auto name = fields.string();
     const auto bytes = fields.string();
-    if (!key_type || !name || !bytes || bytes->empty() || !fields.at_end()) return false;
+    if (!key_type || !name || !bytes || bytes->empty()) return false;
     const Algorithm* algorithm = find_algorithm(*name, *key_type);
     if (algorithm == nullptr) return false;
+    std::string replaced;
+    if (algorithm->attested) {
+        const auto flags = fields.byte();
+        const auto counter = fields.number();
+        auto input = attested(blob, data, flags, counter);
+        if (!input) return false;
+        data = replaced = std::move(*input);
+    }
+    if (!fields.at_end()) return false;
     const Key key = make_public_key(*algorithm, key_fields);
     const DigestContext context(EVP_MD_CTX_new());
     const std::string made = algorithm->group != nullptr ? der_of(*bytes) : std::string(*bytes);

@@ -21,6 +21,7 @@ namespace gerve {
     FieldReader fields(signature);
     const auto name = fields.string();
     const auto bytes = fields.string();
+    if (name && name->starts_with("sk-") && (!fields.byte() || !fields.number())) return {};
     return name && bytes && fields.at_end() ? *name : std::string_view();
 }
 

@@ -20,12 +20,14 @@ struct CertificateType {
     std::string_view key_type;
     unsigned fields;
 };
-constexpr std::array<CertificateType, 5> certificate_types{{
+constexpr std::array<CertificateType, 7> certificate_types{{
     {"ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519", 1},
     {"ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp256", 2},
     {"ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp384", 2},
     {"ecdsa-sha2-nistp521-cert-v01@openssh.com", "ecdsa-sha2-nistp521", 2},
     {"ssh-rsa-cert-v01@openssh.com", "ssh-rsa", 2},
+    {"sk-ssh-ed25519-cert-v01@openssh.com", "sk-ssh-ed25519@openssh.com", 2},
+    {"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", 3},
 }};
 
 tl::unexpected<Error> malformed_certificate() {
@@ -36,9 +38,6 @@ Result<CertificateType> find_type(std::string_view name) {
     for (const CertificateType& type : certificate_types) {
         if (type.name == name) return type;
     }
-    if (name.starts_with("sk-"))
-        return client_error(
-            "certificates of security keys (sk-) are not accepted: add the key itself with `gerve key add`");
     return client_error("'" + printable(name, 64) + "' is not a type of certificate accepted here");
 }
 
@@ -83,8 +82,6 @@ Result<PublicKey> parse_authority(std::string_view blob) {
         return client_error("the certificate's authority is itself a certificate");
     auto key = PublicKey::parse_blob(blob);
     if (!key) return client_error("the certificate's authority: " + describe(key.error()));
-    if (key->is_security_key())
-        return client_error("the certificate's authority has a security key (sk-), which is not accepted");
     return key;
 }
 

@@ -15,8 +15,8 @@ namespace gerve {
 // Whether a type of key is one of a certificate: "ssh-ed25519-cert-v01@openssh.com" …
 [[nodiscard]] bool is_certificate_type(std::string_view type);
 
-// ssh-ed25519, ecdsa-sha2-nistp256/384/521 and ssh-rsa, each with its -cert-v01@openssh.com; the key in it
-// and the key of its authority are such as PublicKey takes. Certificates of security keys (sk-) do not parse.
+// ssh-ed25519, ecdsa-sha2-nistp256/384/521, ssh-rsa and the two sk- types, each with its
+// -cert-v01@openssh.com; the key in it and the key of its authority are such as PublicKey takes.
 class Certificate final {
   public:
     static constexpr std::size_t max_blob = 16 * 1024;  // bytes
@@ -52,7 +52,7 @@ class Certificate final {
         return Fingerprint::of_blob(std::string_view(blob_).substr(0, signed_size_));
     }
 
-    // Whether the authority's key has made the signature, not by SHA-1. Costs 0.1 to 1 ms.
+    // Whether the authority's key made it: not by SHA-1, and touched if it is a security key. 0.1 to 1 ms.
     [[nodiscard]] bool is_signed() const;
     friend bool operator==(const Certificate& a, const Certificate& b) { return a.blob_ == b.blob_; }
 

@@ -138,9 +138,6 @@ Result<AuthorityRecord> Registry::show_authority(const Login& name) {
 
 Result<Added<AuthorityRecord>> Registry::add_authority(const Login& name, const PublicKey& key,
                                                        const AuthorityOptions& options) {
-    if (key.is_security_key())
-        return client_error("the key of an authority cannot be a security key (" + key.algorithm() +
-                            "): use an ed25519, ECDSA or RSA key");
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     AuthorityOptions wanted = options;

@@ -133,7 +133,8 @@ CheckLine check_certificates(const SshdSettings& settings) {
     for (const char* algorithm :
          {"ssh-ed25519-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
           "ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-          "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com"}) {
+          "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com",
+          "sk-ssh-ed25519-cert-v01@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com"}) {
         if (std::find(accepted.begin(), accepted.end(), algorithm) == accepted.end())
             missing.emplace_back(algorithm);
     }

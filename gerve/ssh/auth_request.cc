@@ -57,10 +57,11 @@ AuthRequest& refuse_key(AuthRequest& request, std::string_view blob, const std::
 constexpr std::string_view of_certificate = "-cert-v01@openssh.com";
 
 // The key's own algorithm of the one that was announced. Empty: a certificate, by an algorithm of plain keys.
-std::string_view plain_algorithm(std::string_view algorithm, const AuthRequest& request) {
-    if (!request.certificate) return algorithm;
+std::string plain_algorithm(std::string_view algorithm, const AuthRequest& request) {
+    if (!request.certificate) return std::string(algorithm);
     if (!algorithm.ends_with(of_certificate)) return "";
-    return algorithm.substr(0, algorithm.size() - of_certificate.size());
+    std::string plain(algorithm.substr(0, algorithm.size() - of_certificate.size()));
+    return request.key->is_security_key() ? plain + "@openssh.com" : plain;
 }
 
 // The key, or the certificate and the key in it. Error: client.
@@ -130,7 +131,7 @@ AuthRequest parse_auth_request(std::string_view payload) {
     request.has_signature = *has_signature != 0;
     if (const auto taken = take_key(request, *blob); !taken)
         return refuse_key(request, *blob, describe(taken.error()));
-    const std::string_view plain = plain_algorithm(*algorithm, request);
+    const std::string plain = plain_algorithm(*algorithm, request);
     if (plain == "ssh-rsa")
         return refuse(request, Refusal::sha1, "SHA-1 signatures (ssh-rsa) are not accepted");
     request.by_webauthn = plain == webauthn_algorithm && request.key->algorithm() == sk_ecdsa_key;

@@ -1,4 +1,6 @@
 // What a connection asks authz about a certificate, and what its client is told.
+#include "authz/base/text.h"
+#include "authz/model/certificate_options.h"
 #include "gerve/worker/client_connection.h"
 
 namespace gerve {
@@ -22,6 +24,21 @@ void ClientConnection::refuse_certificate(const ssh::AuthAttempt& attempt,
     note_refusal(name_of(ssh::Refusal::certificate), refused.rule + ": " + refused.why, attempt.user);
     if (!refused.told.empty()) connection_->show_banner(refused.told + "\r\n");
     connection_->refuse_attempt();
+}
+
+// Its key is proven, and its security key has been touched: whether it has verified its user as well, its
+// signature alone tells.
+bool ClientConnection::refuse_unverified(const ssh::AuthAttempt& attempt) {
+    const Certificate& certificate = *attempt.certificate;
+    if (!requires_verification(certificate) || (attempt.use && attempt.use->verified())) return false;
+    const CertificateRefused refused{
+        "critical-options",
+        "\"" + printable(certificate.key_id()) + "\", serial " + std::to_string(certificate.serial()) +
+            ": verify-required, and the security key did not verify its user",
+        "The certificate is not accepted. It requires that the security key asks for a PIN or fingerprint "
+        "(verify-required). Make the key with ssh-keygen -O verify-required."};
+    refuse_certificate(attempt, refused);
+    return true;
 }
 
 // Of the key, or of the certificate, that has logged in. Error besides those of asking: denied, telling the

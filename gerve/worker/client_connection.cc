@@ -216,6 +216,7 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
         connection_->refuse_attempt();
         co_return std::nullopt;
     }
+    if (attempt.certificate && refuse_unverified(attempt)) co_return std::nullopt;
     client_.security_key = attempt.use;
     if (attempt.use) client_.connected_at = connected_at_;
     client_.host_key = connection_->host_key();

@@ -39,6 +39,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     asio::awaitable<Result<std::optional<KeyFound>>> look_up(const ssh::AuthAttempt& attempt);
     asio::awaitable<void> look_up_certificate(const ssh::AuthAttempt& attempt);
     void refuse_certificate(const ssh::AuthAttempt& attempt, const CertificateRefused& refused);
+    [[nodiscard]] bool refuse_unverified(const ssh::AuthAttempt& attempt);  // false: it was not
     asio::awaitable<Result<std::optional<KeyFound>>> look_up_again(bool was_told);
     void note_refused_attempt(const ssh::AuthAttempt& attempt);
     void note_wrong_signature(const ssh::AuthAttempt& attempt);

@@ -1,10 +1,7 @@
 """Authorities of certificates: how they are kept, and what their certificates are revoked by."""
 
-import base64
-
 from harness.audit import events
 from harness.certificates import Authority, bearer
-from harness.security_key import ED25519, SoftKey
 
 
 def test_authorities_are_listed_and_their_changes_recorded(site):
@@ -39,12 +36,6 @@ def test_a_list_about_another_authority_revokes_nothing(site, workspace):
     told = site.gerve("ca", "revoke", name, "--krl", listed, says="1 section is about other authorities")
     assert f"revokes nothing of {name}: nothing was changed" in told.stderr
     assert site.gerve_json("ca", "show", name)["revoked_certificates"] == []
-
-
-def test_a_security_key_cannot_be_an_authority(site, workspace):
-    file = workspace / "sk.pub"
-    file.write_text(f"{ED25519} {base64.b64encode(SoftKey(ED25519).blob).decode()}\n")
-    site.gerve("ca", "add", site.fresh("ca"), file, "--instance", exit=1, says="cannot be a security key")
 
 
 def test_what_github_documents(site, door):

@@ -2,8 +2,10 @@
 software authenticator (sk-dummy.so of Debian's openssh-tests) makes and signs with."""
 
 import base64
+import copy
 import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from paramiko.message import Message
 
-from .keys import Key
+from .certificates import Authority
+from .keys import Key, sign
 from .plainssh import string
 from .rawssh import USERAUTH_REQUEST, RawClient, encode
 
@@ -67,12 +70,15 @@ class SoftKey:
         tail += string(origin if said_origin is None else said_origin) + string(client_data) + string(extensions)
         return string(WEBAUTHN) + string(numbers.asbytes()) + tail
 
+    def line(self) -> str:
+        return f"{self.algorithm} {base64.b64encode(self.blob).decode()} token\n"
+
     def sign(self, data: bytes, flags: int = PRESENT, counter: int = 1, application: str | None = None) -> bytes:
         """The inner signature, without flags and counter."""
         name = self.application if application is None else application
         attested = flags.to_bytes(1, "big") + counter.to_bytes(4, "big")
         signed = hashlib.sha256(name.encode()).digest() + attested + hashlib.sha256(data).digest()
-        if self.algorithm == ED25519:
+        if isinstance(self._private, ed25519.Ed25519PrivateKey):
             return self._private.sign(signed)
         r, s = decode_dss_signature(self._private.sign(signed, ec.ECDSA(hashes.SHA256())))
         numbers = Message()
@@ -81,11 +87,46 @@ class SoftKey:
         return numbers.asbytes()
 
 
+class SoftAuthority:
+    """A security key of software that signs certificates."""
+
+    def __init__(self, directory: Path, algorithm: str):
+        self.key = SoftKey(algorithm)
+        self.directory = directory
+        self.public = directory / "soft_ca.pub"
+        directory.mkdir(parents=True)
+        self.public.write_text(self.key.line())
+
+    def certify(self, key: Key, principals: str, flags: int = PRESENT) -> Path:
+        """The certificate, where ssh looks for it: what ssh-keygen makes by another authority, signed anew."""
+        other = Authority(self.directory / "other")
+        file = other.certify(key, principals=principals)
+        kind, encoded = file.read_text().split()[:2]
+        blob = base64.b64decode(encoded)
+        behind = len(string(other.key.blob)) + len(string(sign(other.key, b"", other.key.algorithm)))
+        shutil.rmtree(self.directory / "other")
+        signed = blob[:-behind] + string(self.key.blob)
+        attested = flags.to_bytes(1, "big") + (1).to_bytes(4, "big")
+        signature = string(self.key.algorithm) + string(self.key.sign(signed, flags, 1)) + attested
+        file.write_text(f"{kind} {base64.b64encode(signed + string(signature)).decode()}\n")
+        return file
+
+
+def certified(key: SoftKey, authority: Authority, directory: Path, **made) -> SoftKey:
+    """The key as it is proven by a certificate of that authority's."""
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / "soft"
+    Key(file).public.write_text(key.line())
+    kind, encoded = authority.certify(Key(file), **made).read_text().split()[:2]
+    other = copy.copy(key)
+    other.algorithm, other.blob = kind, base64.b64decode(encoded)
+    return other
+
+
 def register(site, person, algorithm: str, application: str = "ssh:", options: tuple[str, ...] = ()) -> SoftKey:
     """A new key of that person's. options: of `gerve key add`."""
     key = SoftKey(algorithm, application)
-    line = f"{algorithm} {base64.b64encode(key.blob).decode()} token\n"
-    site.gerve("key", "add", person.login, "-", *options, input=line.encode())
+    site.gerve("key", "add", person.login, "-", *options, input=key.line().encode())
     return key
 
 

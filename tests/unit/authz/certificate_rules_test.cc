@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "authz/base/ssh_fields.h"
+#include "authz/model/certificate_options.h"
 
 using namespace gerve;
 
@@ -32,6 +33,7 @@ struct Parts {
     Certificate::Options extensions{};
     std::string algorithm = "ssh-ed25519";  // of the signature
     std::string authority = ed25519_blob(64);
+    bool security_key = false;
 };
 
 std::string options_field(const Certificate::Options& options) {
@@ -47,9 +49,11 @@ std::string options_field(const Certificate::Options& options) {
 
 std::string blob_of(const Parts& parts) {
     std::string blob;
-    put_field(blob, "ssh-ed25519-cert-v01@openssh.com");
+    put_field(blob, parts.security_key ? "sk-ssh-ed25519-cert-v01@openssh.com"
+                                       : "ssh-ed25519-cert-v01@openssh.com");
     put_field(blob, "nonce");
     put_field(blob, ed25519_blob(1).substr(19));
+    if (parts.security_key) put_field(blob, "ssh:");
     put_number(blob, std::uint64_t{17});
     put_number(blob, parts.kind);
     put_field(blob, parts.key_id);
@@ -152,6 +156,18 @@ TEST_CASE("where an extension names the user, no principal has to") {
         context.authority->identity = rule;
         CHECK(counts(parts, context) == (rule == IdentityRule::login));
     }
+}
+
+TEST_CASE("verify-required is for security keys alone") {
+    Parts parts;
+    parts.critical = {{"verify-required", ""}};
+    parts.security_key = true;
+    CHECK(counts(parts, good_context()));
+    CHECK(requires_verification(make(parts)));
+    CHECK(make(parts).key().is_security_key());
+    parts.security_key = false;
+    CHECK_FALSE(counts(parts, good_context()));
+    CHECK_FALSE(requires_verification(make({})));
 }
 
 TEST_CASE("each rule refuses what it is about, and nothing else does") {
