@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.certificates import Authority, bearer
 from harness.sql_server import SqlServer
 from harness.messages import KILLED, WITHDRAWN
 from harness.processes import free_port, session_members, wait_until
@@ -66,6 +67,27 @@ def test_a_revoked_key_ends_its_clones_at_both_gateways(gateways, bulky):
     first.gerve("key", "revoke", reader.key.fingerprint)
     for clone in clones:
         clone.ends(WITHDRAWN, began)
+
+
+@pytest.mark.parametrize("how", ["serial", "key", "all"])
+def test_a_revoked_certificate_ends_its_clones_at_both_gateways(gateways, bulky, how):
+    first, second = gateways
+    reader = first.person("reader")
+    first.grant(bulky, reader, "read")
+    authority = Authority(first.directory / first.fresh("authority"))
+    name = first.fresh("ca")
+    first.gerve("ca", "add", name, authority.key.public, "--instance", "--identity", "principal")
+    client = bearer(first, reader.login)
+    authority.certify(client.key, principals=reader.login, serial=42)
+    clones = [SlowClone(first, client, bulky), SlowClone(second, client.through(second.door()), bulky)]
+    assert [len(live_of(site, reader)) for site in gateways] == [1, 1]
+    words = {"serial": ["--serial", "40-50"], "key": ["--key", client.key.fingerprint], "all": ["--all"]}[how]
+    began = time.monotonic()
+    second.gerve("ca", "revoke", name, *words)
+    for clone in clones:
+        clone.ends(WITHDRAWN, began)
+    for site in gateways:
+        client.through(site.door()).ssh("whoami", exit=255, says="Permission denied")
 
 
 def test_while_the_database_is_away_what_runs_goes_on(gateways, bulky):

@@ -62,7 +62,7 @@ class Database(SqlServer):
     def ask(self, sql: str, force: bool = False) -> str:
         """As run(), by the side door. force: errors are left alone."""
         ran = subprocess.run([*self._by_side_door(), *(["--force"] if force else [])], input=sql, capture_output=True,
-                             text=True, timeout=60)
+                             text=True, errors="backslashreplace", timeout=60)
         assert force or ran.returncode == 0, f"{sql}: {ran.stderr}"
         return ran.stdout
 
