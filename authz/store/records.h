@@ -247,6 +247,12 @@ struct AuthorityRecord {
     std::int64_t revocations = 0;  // of its certificates
 };
 
+struct AuthorityChange {
+    Outcome outcome;
+    AuthorityOptions before;
+    AuthorityRecord now;
+};
+
 // What counts no more of an authority's certificates: those of a range of serials, of a key id, one by the
 // SHA-256 of its signed part, or those of a key by its SHA-256.
 struct Revocation {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "authz/base/big_endian.h"
+#include "authz/base/digest.h"
 #include "authz/base/display.h"
 #include "authz/base/units.h"
 #include "authz/store/registry.h"
@@ -20,6 +21,13 @@ constexpr Statement insert_authority{
     "INSERT INTO certificate_authorities"
     " (name, fingerprint, key_blob, org_id, identity, host, longest_life, created_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"};
+constexpr Statement update_longest_life{"set-authority",
+                                        "UPDATE certificate_authorities SET longest_life = ? WHERE id = ?"};
+// The name and the key are unique: the row gives way for the one that takes its place.
+constexpr Statement give_way{"replace-authority",
+                             "UPDATE certificate_authorities SET name = ?, fingerprint = ? WHERE id = ?"};
+constexpr Statement move_revocations{
+    "move-revocations", "UPDATE certificate_revocations SET authority_id = ? WHERE authority_id = ?"};
 constexpr Statement set_authority_revoked{
     "revoke-authority",
     "UPDATE certificate_authorities SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"};
@@ -73,11 +81,47 @@ Result<std::optional<AuthorityRecord>> find_taken(const std::vector<AuthorityRec
         if (!same_key)
             return client_error(who + " already exists with another key: give the new key another name");
         return client_error(who +
-                            " already exists with other properties (`gerve ca list` shows them): to change "
-                            "them, run `gerve ca remove " +
-                            one.name.text() + "` first");
+                            " already exists with other properties (`gerve ca list` shows them): change them "
+                            "with `gerve ca set " +
+                            one.name.text() + "`");
     }
     return std::nullopt;
+}
+
+// The organisation's id, or NULL; it is called by its login now.
+Result<Bind> resolve_organization(Database& database, AuthorityOptions& options) {
+    if (!options.organization) return Bind{};
+    auto account = need_organization(database, *options.organization);
+    if (!account) return pass_on(account);
+    options.organization = account->login;
+    return Bind{number_of(account->id)};
+}
+
+bool only_lives_longer(const AuthorityOptions& before, AuthorityOptions wanted) {
+    const bool longer =
+        before.longest_life && (!wanted.longest_life || *wanted.longest_life > *before.longest_life);
+    wanted.longest_life = before.longest_life;
+    return longer && wanted == before;
+}
+
+// By a row with another id, which what runs with its certificates does not know.
+Result<void> replace_authority(Database& database, const AuthorityRecord& before,
+                               const AuthorityOptions& wanted, const Bind& organization) {
+    const Fingerprint fingerprint = before.key.fingerprint();
+    const std::string aside = random_bytes(Fingerprint::size);
+    const std::string aside_name = "~" + std::to_string(number_of(before.id));
+    const std::int64_t old_id = number_of(before.id);
+    if (auto away = run(database, give_way, {std::string_view(aside_name), BlobView{aside}, old_id}); !away)
+        return away;
+    const auto added =
+        must_change(database, insert_authority,
+                    {std::string_view(before.name.folded()), BlobView{fingerprint.bytes()},
+                     BlobView{before.key.blob()}, organization, static_cast<std::int64_t>(wanted.identity),
+                     std::string_view(wanted.host), bind_of(wanted.longest_life), before.created},
+                    "another command changed the authority at the same time: try again");
+    if (!added) return pass_on(added);
+    if (auto moved = run(database, move_revocations, {added->inserted_id, old_id}); !moved) return moved;
+    return run(database, delete_authority, {old_id});
 }
 
 Result<bool> add_revocation(Database& database, AuthorityId authority, const Revocation& one,
@@ -141,13 +185,8 @@ Result<Added<AuthorityRecord>> Registry::add_authority(const Login& name, const 
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     AuthorityOptions wanted = options;
-    Bind organization;
-    if (wanted.organization) {
-        auto account = need_organization(database_, *wanted.organization);
-        if (!account) return pass_on(account);
-        organization = number_of(account->id);
-        wanted.organization = account->login;
-    }
+    const auto organization = resolve_organization(database_, wanted);
+    if (!organization) return pass_on(organization);
     const auto all = list_authorities();
     if (!all) return pass_on(all);
     auto taken = find_taken(*all, name, key, wanted);
@@ -157,7 +196,7 @@ Result<Added<AuthorityRecord>> Registry::add_authority(const Login& name, const 
     const auto added =
         must_change(database_, insert_authority,
                     {std::string_view(name.folded()), BlobView{fingerprint.bytes()}, BlobView{key.blob()},
-                     organization, static_cast<std::int64_t>(wanted.identity), std::string_view(wanted.host),
+                     *organization, static_cast<std::int64_t>(wanted.identity), std::string_view(wanted.host),
                      bind_of(wanted.longest_life), clock_()},
                     "another command added the authority at the same time: try again");
     if (!added) return pass_on(added);
@@ -165,6 +204,29 @@ Result<Added<AuthorityRecord>> Registry::add_authority(const Login& name, const 
     if (!record) return pass_on(record);
     if (auto committed = transaction->commit(); !committed) return pass_on(committed);
     return Added<AuthorityRecord>{std::move(*record), false};
+}
+
+Result<AuthorityChange> Registry::set_authority(const Login& name, const AuthorityOptions& options) {
+    auto transaction = Transaction::begin(database_);
+    if (!transaction) return pass_on(transaction);
+    AuthorityOptions wanted = options;
+    const auto organization = resolve_organization(database_, wanted);
+    if (!organization) return pass_on(organization);
+    auto before = show_authority(name);
+    if (!before) return pass_on(before);
+    if (before->revoked)
+        return client_error("authority " + before->name.text() + " is revoked: its certificates never count");
+    if (before->options == wanted)
+        return AuthorityChange{Outcome::already, before->options, std::move(*before)};
+    auto changed =
+        only_lives_longer(before->options, wanted)
+            ? run(database_, update_longest_life, {bind_of(wanted.longest_life), number_of(before->id)})
+            : replace_authority(database_, *before, wanted, *organization);
+    if (!changed) return pass_on(changed);
+    auto now = show_authority(name);
+    if (!now) return pass_on(now);
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return AuthorityChange{Outcome::done, before->options, std::move(*now)};
 }
 
 Result<AuthorityRecord> Registry::remove_authority(const Login& name, bool with_revocations) {

@@ -1,12 +1,9 @@
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "authz/base/text.h"
 #include "authz/base/units.h"
-#include "authz/model/certificate.h"
 #include "authz/model/public_key_file.h"
-#include "authz/model/revocation_list.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/input.h"
 #include "gerve/cli/output.h"
@@ -20,22 +17,24 @@ struct AuthorityIdentity {
     std::string host;
 };
 
+// Nothing: a certificate may be valid for any time.
+struct LifeBound {
+    std::optional<UnixMillis> longest;
+};
+
 struct AuthorityValues {
     std::optional<Login> name;
     std::optional<Login> organization;
     std::optional<AuthorityIdentity> identity;
     std::optional<UnixMillis> longest_life;
-    std::vector<Revocation> revocations;
+    std::optional<LifeBound> life_bound;
     std::string file;
-    std::string certificate;
-    std::string list;
     bool instance = false;
-    bool all = false;
     bool force = false;
     bool json = false;
 };
 
-constexpr std::size_t most_authority_bytes = 64 * 1024;
+constexpr std::size_t most_key_bytes = 64 * 1024;
 constexpr std::string_view login_mark = "login@";
 
 Result<AuthorityIdentity> parse_identity(const std::string& text) {
@@ -57,45 +56,35 @@ std::string identity_text(const AuthorityOptions& options) {
     return options.host.empty() ? "login" : std::string(login_mark) + options.host;
 }
 
+std::string life_text(const AuthorityOptions& options) {
+    return options.longest_life ? setting_text(std::chrono::milliseconds(*options.longest_life)) : "any";
+}
+
+std::string counts_for(const AuthorityOptions& options) {
+    return options.organization ? options.organization->text() : "the instance";
+}
+
+// In one line, as the audit trail has it too.
+std::string options_text(const AuthorityOptions& options) {
+    return "for " + counts_for(options) + ", identity by " + identity_text(options) + ", max life " +
+           life_text(options);
+}
+
 Result<UnixMillis> parse_life(const std::string& text) {
     const auto life = parse_setting(text);
     if (life && life->count() > 0) return life->count();
     return client_error("'" + printable(text, 40) + "' is not a duration: write 12h or 30d");
 }
 
-Setter serials_into(std::vector<Revocation>& into) {
-    return [&into](const std::string& text) -> Result<void> {
-        const auto dash = text.find('-');
-        const auto first = parse_decimal(std::string_view(text).substr(0, dash));
-        const auto last =
-            dash == std::string::npos ? first : parse_decimal(std::string_view(text).substr(dash + 1));
-        if (!first || !last || *last < *first)
-            return client_error("'" + printable(text, 60) + "' is not a serial N or a range N-M");
-        into.push_back(revoke_serials(*first, *last));
-        return {};
-    };
-}
-
-Setter key_id_into(std::vector<Revocation>& into) {
-    return [&into](const std::string& text) -> Result<void> {
-        if (text.empty() || text.size() > Certificate::max_key_id)
-            return client_error("a key id has 1 to 255 bytes");
-        into.push_back(revoke_value(RevokedBy::key_id, text));
-        return {};
-    };
-}
-
-Setter key_into(std::vector<Revocation>& into) {
-    return [&into](const std::string& text) -> Result<void> {
-        const auto key = Fingerprint::parse(text);
-        if (!key) return pass_on(key);
-        into.push_back(revoke_value(RevokedBy::key, key->bytes()));
-        return {};
-    };
+Result<LifeBound> parse_life_bound(const std::string& text) {
+    if (text == "any") return LifeBound{};
+    const auto life = parse_life(text);
+    if (!life) return client_error(life.error().told + ", or any");
+    return LifeBound{*life};
 }
 
 PublicKey read_authority_key(const std::string& file) {
-    const auto keys = parse_key_file(read_input(file, most_authority_bytes));
+    const auto keys = parse_key_file(read_input(file, most_key_bytes));
     const std::string name = input_name(file);
     if (!keys) throw Stop{refused_status, name + ": " + describe(keys.error())};
     if (keys->size() != 1)
@@ -118,6 +107,30 @@ int add_authority(Site& site, const AuthorityValues& values) {
     return added.was_there ? there_already("authority " + added.name.text() + " already exists") : 0;
 }
 
+// What is not given stays as it is.
+int set_authority(Site& site, const AuthorityValues& values) {
+    if (values.organization && values.instance)
+        throw Stop{usage_status, "give --org ORG or --instance, not both"};
+    if (!values.organization && !values.instance && !values.identity && !values.life_bound)
+        throw Stop{usage_status, "give what to change: --org, --instance, --identity or --max-life"};
+    const AuthorityRecord authority = need(site.registry().show_authority(*values.name));
+    AuthorityOptions wanted = authority.options;
+    if (values.organization || values.instance) wanted.organization = values.organization;
+    if (values.identity) {
+        wanted.identity = values.identity->rule;
+        wanted.host = values.identity->host;
+    }
+    if (values.life_bound) wanted.longest_life = values.life_bound->longest;
+    site.details().add("authority", authority.key.fingerprint().text());
+    const AuthorityChange change = need(site.registry().set_authority(*values.name, wanted));
+    site.details().add("before", options_text(change.before));
+    site.details().add("after", options_text(change.now.options));
+    if (change.outcome == Outcome::already)
+        return there_already("authority " + authority.name.text() +
+                             " is already: " + options_text(change.before));
+    return 0;
+}
+
 int remove_authority(Site& site, const AuthorityValues& values) {
     const auto removed = need(site.registry().remove_authority(*values.name, values.force));
     site.details().add("authority", removed.key.fingerprint().text());
@@ -138,14 +151,6 @@ Json to_json(const AuthorityRecord& one) {
     if (one.options.longest_life)
         out["max_life"] = setting_text(std::chrono::milliseconds(*one.options.longest_life));
     return out;
-}
-
-std::string life_text(const AuthorityOptions& options) {
-    return options.longest_life ? setting_text(std::chrono::milliseconds(*options.longest_life)) : "any";
-}
-
-std::string counts_for(const AuthorityOptions& options) {
-    return options.organization ? options.organization->text() : "the instance";
 }
 
 int list_authorities(Site& site, bool json) {
@@ -179,85 +184,9 @@ int show_authority(Site& site, const AuthorityValues& values) {
         print_json(out);
         return 0;
     }
-    std::printf("%s\nfor %s, identity by %s, max life %s%s\n\n", authority.key.text().c_str(),
-                counts_for(authority.options).c_str(), identity_text(authority.options).c_str(),
-                life_text(authority.options).c_str(),
+    std::printf("%s\n%s%s\n\n", authority.key.text().c_str(), options_text(authority.options).c_str(),
                 authority.revoked ? (", revoked " + time_text(*authority.revoked)).c_str() : "");
     table.print("no revocations");
-    return 0;
-}
-
-// Of a certificate file: that certificate alone.
-Revocation revoke_file(const AuthorityRecord& authority, const std::string& file) {
-    const Certificate certificate = read_certificate(file);
-    if (certificate.authority() != authority.key)
-        throw Stop{refused_status, input_name(file) + ": the certificate is of another authority, " +
-                                       certificate.authority().fingerprint().text()};
-    return revoke_value(RevokedBy::certificate, certificate.fingerprint().bytes());
-}
-
-struct ImportedList {
-    std::vector<Revocation> revocations;
-    bool revokes_authority = false;
-};
-
-ImportedList read_list(const AuthorityRecord& authority, const std::string& file) {
-    const auto list = RevocationList::parse(read_input(file, RevocationList::max_bytes));
-    const std::string name = input_name(file);
-    if (!list) throw Stop{refused_status, name + ": " + describe(list.error())};
-    if (list->sha1_fingerprints > 0)
-        throw Stop{refused_status,
-                   name +
-                       ": revokes keys by SHA-1, by which Gerve does not know them: make the list from the "
-                       "keys or from their SHA-256 (`hash: SHA256:…`)"};
-    ImportedList imported;
-    std::size_t others = 0;
-    for (const RevocationList::Section& section : list->sections) {
-        if (!section.authority.empty() && section.authority != authority.key.blob()) {
-            ++others;
-            continue;
-        }
-        for (const auto& [first, last] : section.serials)
-            imported.revocations.push_back(revoke_serials(first, last));
-        for (const std::string& id : section.key_ids) {
-            if (id.size() <= Certificate::max_key_id)
-                imported.revocations.push_back(revoke_value(RevokedBy::key_id, id));
-        }
-    }
-    for (const Fingerprint& key : list->keys) {
-        imported.revokes_authority = imported.revokes_authority || key == authority.key.fingerprint();
-        imported.revocations.push_back(revoke_value(RevokedBy::key, key.bytes()));
-    }
-    if (others > 0)
-        complain(name + ": " + std::to_string(others) + (others == 1 ? " section is" : " sections are") +
-                 " about other authorities and left out: import the list for each of them");
-    return imported;
-}
-
-int revoke(Site& site, const AuthorityValues& values) {
-    const AuthorityRecord authority = need(site.registry().show_authority(*values.name));
-    std::vector<Revocation> revocations = values.revocations;
-    bool whole = values.all;
-    if (!values.certificate.empty()) revocations.push_back(revoke_file(authority, values.certificate));
-    if (!values.list.empty()) {
-        ImportedList imported = read_list(authority, values.list);
-        whole = whole || imported.revokes_authority;
-        revocations.insert(revocations.end(), std::make_move_iterator(imported.revocations.begin()),
-                           std::make_move_iterator(imported.revocations.end()));
-    }
-    if (revocations.empty() && !whole && values.list.empty())
-        throw Stop{usage_status,
-                   "give what to revoke: --serial, --key-id, --key, --certificate, --krl or --all"};
-    site.details().add("authority", authority.key.fingerprint().text());
-    const std::size_t added = need(site.registry().revoke_certificates(*values.name, revocations));
-    const bool newly = whole && need(site.registry().revoke_authority(*values.name)) == Outcome::done;
-    site.details().add("revoked", added);
-    if (newly) site.details().add_flag("all", true);
-    if (revocations.empty() && !whole)
-        return there_already(input_name(values.list) + " revokes nothing of " + authority.name.text());
-    if (added == 0 && !newly) return there_already("all of that was revoked before");
-    if (newly) std::printf("revoked the authority %s\n", authority.name.text().c_str());
-    if (added > 0) std::printf("%zu new %s\n", added, added == 1 ? "revocation" : "revocations");
     return 0;
 }
 
@@ -280,19 +209,20 @@ void declare_add(Command& group) {
                 parsed(values->longest_life, parse_life));
 }
 
-void declare_revoke(Command& group) {
+void declare_set(Command& group) {
     const auto values = std::make_shared<AuthorityValues>();
     group
-        .change("revoke", "Revoke certificates of an authority, or all of them; their live sessions end.",
-                [values](Site& site) { return revoke(site, *values); })
+        .change("set", "Change what an authority's certificates count for; what is not given stays.",
+                [values](Site& site) { return set_authority(site, *values); })
         .argument("NAME", "The authority", parsed(values->name))
-        .option("--serial", "N[-M]", "By serial, or by a range of serials", serials_into(values->revocations),
-                true)
-        .option("--key-id", "ID", "By key id", key_id_into(values->revocations), true)
-        .option("--key", "FINGERPRINT", "By the certified key, SHA256:…", key_into(values->revocations), true)
-        .option("--certificate", "FILE", "One certificate, by its -cert.pub file", word(values->certificate))
-        .option("--krl", "FILE", "What a key revocation list (ssh-keygen -k) revokes", word(values->list))
-        .flag("--all", "The authority itself, for good", values->all);
+        .option("--org", "ORG", "Its certificates count for repositories of this organisation alone",
+                parsed(values->organization))
+        .flag("--instance", "Its certificates count for all repositories", values->instance)
+        .option("--identity", "RULE", "What names the user: key-id, principal, login or login@HOST",
+                parsed(values->identity, parse_identity))
+        .option("--max-life", "TIME",
+                "Refuse certificates that are valid for longer than this; any: no limit",
+                parsed(values->life_bound, parse_life_bound));
 }
 
 }  // namespace
@@ -300,6 +230,7 @@ void declare_revoke(Command& group) {
 void declare_authorities(Command& root) {
     Command group = root.group("ca", "Certificate authorities, whose certificates users log in with.");
     declare_add(group);
+    declare_set(group);
     const auto list = std::make_shared<AuthorityValues>();
     group
         .command("list", "List the authorities.",
@@ -311,7 +242,7 @@ void declare_authorities(Command& root) {
                  [show](Site& site) { return show_authority(site, *show); })
         .argument("NAME", "The authority", parsed(show->name))
         .json(show->json);
-    declare_revoke(group);
+    declare_authority_revoking(group);
     const auto remove = std::make_shared<AuthorityValues>();
     group
         .change("remove", "Remove an authority with its revocations; live sessions by its certificates end.",
@@ -320,6 +251,7 @@ void declare_authorities(Command& root) {
         .flag("--force", "Even if it is revoked or has revocations, which are lost", remove->force);
     group.examples({"gerve ca add corp ca.pub --instance --identity principal --max-life 12h",
                     "gerve ca add acme acme_ca.pub --org acme --identity login@github.com",
+                    "gerve ca set corp --max-life 8h",
                     "gerve ca revoke corp --serial 7-9 --key-id alice@laptop",
                     "gerve ca revoke corp --krl revoked.krl", "gerve ca show corp"});
 }

@@ -14,6 +14,7 @@ void declare_renaming(Command& user);                // user rename
 void declare_org_policy(Command& org);               // org policy
 void declare_keys(Command& root);                    // key, deploy-key
 void declare_authorities(Command& root);             // ca
+void declare_authority_revoking(Command& ca);        // ca revoke
 void declare_repositories(Command& root);            // repo
 void declare_adoption(Command& repo);                // repo adopt
 void declare_inspection(Command& repo);              // repo fsck, repo size

@@ -88,6 +88,18 @@ TEST_CASE("a certificate that was found before is looked for again by all that m
     const auto again = [&](UnixMillis now) { return must(directory.find_key_again(known, now)).has_value(); };
     CHECK(again(999));
     CHECK_FALSE(again(1000));
+    SUBCASE("what its authority's row says was changed") {
+        SUBCASE("a longest life") {
+            must(site->set_authority(login("corp"), {.longest_life = 500}));
+        }
+        SUBCASE("what names the user") {
+            must(site->set_authority(login("corp"), {.identity = IdentityRule::principal}));
+        }
+        SUBCASE("the repositories") {
+            must(site->set_authority(login("corp"), {.organization = login("acme")}));
+        }
+        CHECK_FALSE(again(1));
+    }
     SUBCASE("suspended: still known, and so told") {
         must(site->suspend_account(login("alice")));
         CHECK(is_suspended(must(directory.find_key_again(known, 1))->holder));
@@ -132,4 +144,49 @@ TEST_CASE("an authority is not removed, and added again, to bring back what is r
     CHECK(must(site->list_authorities()).size() == 1);
     must(site->remove_authority(login("corp"), true));
     CHECK(must(site->list_authorities()).empty());
+}
+
+TEST_CASE("what an authority's row says can be changed, but its key and a revocation not") {
+    AuthoritySite site;
+    const AuthorityOptions options{login("ACME"), IdentityRule::login, "github.com", 3'600'000};
+    const auto changed = must(site->set_authority(login("CORP"), options));
+    CHECK(changed.outcome == Outcome::done);
+    CHECK(changed.before == AuthorityOptions{});
+    const auto shown = must(site->show_authority(login("corp")));
+    CHECK(shown.options == AuthorityOptions{login("acme"), IdentityRule::login, "github.com", 3'600'000});
+    CHECK(shown.options == changed.now.options);
+    CHECK(must(site->set_authority(login("corp"), options)).outcome == Outcome::already);
+    Directory directory = site.directory();
+    const auto found = must(directory.find_authority(make_key(7).fingerprint()));
+    CHECK(found->organization == must(site->show_account(login("acme"))).id);
+    CHECK(found->longest_life == 3'600'000);
+    must(site->set_authority(login("corp"), {}));
+    CHECK(must(site->show_authority(login("corp"))).options == AuthorityOptions{});
+    CHECK(must(site->list_authorities()).size() == 1);
+    CHECK_FALSE(site->set_authority(login("nobody"), {}).has_value());
+    CHECK_FALSE(site->set_authority(login("corp"), {.organization = login("alice")}).has_value());
+    must(site->revoke_authority(login("corp")));
+    CHECK_FALSE(site->set_authority(login("corp"), options).has_value());
+}
+
+TEST_CASE("an authority that may certify for longer stays who it is, and its revocations stay in any case") {
+    AuthoritySite site;
+    must(site->revoke_certificates(login("corp"), {revoke_serials(7, 9)}));
+    const auto created = must(site->show_authority(login("corp"))).created;
+    auto id = site.ca;
+    const auto set_life = [&](std::optional<UnixMillis> life) {
+        const auto before = id;
+        id = must(site->set_authority(login("corp"), {.longest_life = life})).now.id;
+        site.ca = id;
+        CHECK(site.revoked(8) == RevokedBy::serial);
+        CHECK_FALSE(site.revoked(10).has_value());
+        CHECK(must(site->show_authority(login("corp"))).created == created);
+        return id == before;
+    };
+    CHECK_FALSE(set_life(1000));
+    CHECK(set_life(2000));
+    CHECK(set_life({}));
+    CHECK_FALSE(set_life(3000));
+    CHECK_FALSE(set_life(2999));
+    CHECK(must(site->list_revocations(login("corp"))).size() == 1);
 }
