@@ -25,6 +25,7 @@ std::string_view rule_name(Rule rule) {
         case Rule::post_quantum_required: return "post-quantum-required";
         case Rule::touch_required: return "touch-required";
         case Rule::pin_required: return "pin-required";
+        case Rule::other_kind: return "other-kind";
     }
     return "unknown";
 }

@@ -30,6 +30,7 @@ enum class Rule {
     fetch_only_server,   // its file server is a git daemon
     lfs_off,             // Git LFS is not served
     other_organization,  // a certificate by another organisation's authority
+    other_kind,          // a git client, and a repository of Mercurial; or the other way round
     // What the owning organisation asks of logins, and this one does not meet.
     post_quantum_required,
     touch_required,

@@ -93,6 +93,11 @@ std::string fetch_only(const RepoPath& repo) {
            "put "
            "an agent (gerve-agent) there.\n";
 }
+std::string other_kind(const RepoPath& repo, RepositoryKind kind) {
+    const bool is_git = kind == RepositoryKind::git;
+    return "ERROR: " + repo.text() + " is a " + std::string(kind_title(kind)) + " repository: use " +
+           (is_git ? "git clone ssh://git@HOST/" : "hg clone ssh://git@HOST/") + repo.text() + ".\n";
+}
 std::string fetching_alone() {
     return "ERROR: git:// is read-only. Use SSH to push or archive.\n";
 }

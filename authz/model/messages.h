@@ -8,6 +8,7 @@
 
 #include "authz/model/login.h"
 #include "authz/model/repo_path.h"
+#include "authz/model/repository_kind.h"
 #include "authz/model/service.h"
 
 namespace gerve {
@@ -51,7 +52,9 @@ namespace messages {
 [[nodiscard]] std::string no_lfs(std::string_view command = "git-lfs-transfer");
 [[nodiscard]] std::string no_lfs_there(const RepoPath& repo);  // its file server does not serve Git LFS
 [[nodiscard]] std::string fetch_only(const RepoPath& repo);    // its file server takes no pushes
-[[nodiscard]] std::string fetching_alone();                    // git:// serves nothing else
+// To a client of the other kind. `kind`: the repository's.
+[[nodiscard]] std::string other_kind(const RepoPath& repo, RepositoryKind kind);
+[[nodiscard]] std::string fetching_alone();  // git:// serves nothing else
 // What an organisation asks of logins. `used`: the key exchange; empty: not known.
 [[nodiscard]] std::string post_quantum_required(const Login& organization, std::string_view used);
 [[nodiscard]] std::string post_quantum_behind_sshd(const Login& organization);

@@ -8,6 +8,7 @@
 #include "authz/model/ids.h"
 #include "authz/model/login_policy.h"
 #include "authz/model/repo_path.h"
+#include "authz/model/repository_kind.h"
 #include "authz/model/size_limits.h"
 
 namespace gerve {
@@ -23,6 +24,7 @@ struct Repository {
     bool disabled = false;
     bool moved = false;    // found by an old name
     OwnSizeLimits limits;  // its own, and for those that it lacks its owner's
+    RepositoryKind kind = RepositoryKind::git;
     LoginPolicy policy{};  // its owner's
 };
 

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "authz/model/repository_kind.h"
+
 namespace gerve {
 
 // The numbers are those of GRV1's service TLV. `admin` is for Gerve's own commands: no client can ask for it.
@@ -30,6 +32,7 @@ struct ServiceRow {
     bool writes;
     // `git-lfs-transfer PATH WORD`, which the agent serves by itself; empty: it is one of git's own.
     std::string_view lfs = {};
+    RepositoryKind kind = RepositoryKind::git;  // of the repositories that it serves
 };
 
 inline constexpr std::array service_rows{
@@ -65,6 +68,18 @@ inline constexpr std::array service_rows{
 [[nodiscard]] constexpr bool is_lfs(Service service) {
     const ServiceRow* row = find_row(service);
     return row != nullptr && !row->lfs.empty();
+}
+// Of `admin`: git, which nobody asks it for.
+[[nodiscard]] constexpr RepositoryKind kind_of(Service service) {
+    const ServiceRow* row = find_row(service);
+    return row == nullptr ? RepositoryKind::git : row->kind;
+}
+// What reads repositories of a kind, or writes them.
+[[nodiscard]] constexpr Service service_of(RepositoryKind kind, bool writes) {
+    for (const ServiceRow& row : service_rows) {
+        if (row.kind == kind && row.writes == writes && row.lfs.empty()) return row.service;
+    }
+    return Service::upload_pack;
 }
 
 }  // namespace gerve

@@ -10,6 +10,7 @@ std::string describe_repository(const std::optional<Repository>& repository) {
     if (!repository) return "missing";
     std::string text = "repository " + std::to_string(number_of(repository->id)) + ", " +
                        repository->path.text() + (repository->is_public ? ", public" : ", private");
+    if (repository->kind != RepositoryKind::git) text += ", " + std::string(kind_name(repository->kind));
     if (repository->moved) text += ", found by an old name";
     if (repository->archived) text += ", archived";
     if (repository->disabled) text += ", disabled";
@@ -61,6 +62,13 @@ Result<void> add_route(Directory& directory, Service service, Inquiry& inquiry, 
         is_lfs(service) ? Deny{messages::no_lfs_there(repo), Rule::fetch_only_server, ExitStatus::not_found}
                         : Deny{messages::fetch_only(repo), Rule::fetch_only_server};
     return {};
+}
+
+// For whoever may know that there is such a repository.
+void check_kind(Service service, Inquiry& inquiry) {
+    if (!inquiry.repository || inquiry.repository->kind == kind_of(service)) return;
+    const Repository& repository = *inquiry.repository;
+    inquiry.decision = Deny{messages::other_kind(repository.path, repository.kind), Rule::other_kind};
 }
 
 // Whoever may not even read it learns nothing of the policy.
@@ -132,6 +140,7 @@ Result<Inquiry> inquire(Directory& directory, const Principal& principal, Servic
                         const RepoPath& repo, const LoginFacts& login, std::vector<Fact>* facts) {
     auto inquiry = inquire_access(directory, principal, service, repo, facts);
     if (!inquiry) return inquiry;
+    if (!hides(inquiry->decision)) check_kind(service, *inquiry);
     apply_policy(principal, service, login, *inquiry);
     if (auto found = add_route(directory, service, *inquiry, facts); !found) return pass_on(found);
     return inquiry;
@@ -146,6 +155,7 @@ Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo) 
             return pass_on(rest);
     }
     Inquiry inquiry{std::move(decision), std::move(*repository), std::nullopt};
+    if (!hides(inquiry.decision)) check_kind(Service::upload_pack, inquiry);
     if (auto found = add_route(directory, Service::upload_pack, inquiry, nullptr); !found)
         return pass_on(found);
     return inquiry;

@@ -99,6 +99,7 @@ std::string_view reason_of(Rule rule) {
         case Rule::post_quantum_required: return "its organisation requires a post-quantum key exchange";
         case Rule::touch_required: return "its organisation requires a security key that is touched";
         case Rule::pin_required: return "its organisation requires a security key with PIN";
+        case Rule::other_kind: return "it is not a git repository";
         case Rule::fetch_only_server: return "its file server is a git daemon, which only serves fetches";
         default: break;
     }
@@ -107,9 +108,15 @@ std::string_view reason_of(Rule rule) {
 
 Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, const SelfQuestion& question,
                             const LoginFacts& login) {
-    const Service service = question.push ? Service::receive_pack : Service::upload_pack;
-    const auto inquiry = inquire(directory, principal, service, *question.repo, login);
+    const Service service = service_of(RepositoryKind::git, question.push);
+    auto inquiry = inquire(directory, principal, service, *question.repo, login);
     if (!inquiry) return pass_on(inquiry);
+    if (const auto* denied = std::get_if<Deny>(&inquiry->decision);
+        denied != nullptr && denied->because == Rule::other_kind) {
+        const Service fitting = service_of(inquiry->repository->kind, question.push);
+        inquiry = inquire(directory, principal, fitting, *question.repo, login);
+        if (!inquiry) return pass_on(inquiry);
+    }
     const auto* deny = std::get_if<Deny>(&inquiry->decision);
     const bool hidden = deny != nullptr &&
                         (deny->because == Rule::suspended || deny->told == messages::repository_not_found());

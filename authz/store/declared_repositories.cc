@@ -29,8 +29,21 @@ class RepositoryDifferences {
         mark_repository(repo, "enabled", "disabled", place, &Registry::disable_repository);
     }
 
+    // What no command changes: it is shown with the changes, and refused with them.
+    void refuse_kind(const RepoPath& repo, const DeclaredRepository& wanted,
+                     const DeclaredRepository& there) {
+        const std::string is(kind_name(there.kind));
+        mark_repository(repo, kind_name(there.kind).data(), kind_name(wanted.kind).data(), wanted.place,
+                        [is](Registry&, const RepoPath& path) -> Result<void> {
+                            return client_error(path.text() + " is of kind " + is +
+                                                ", and a repository cannot change its kind: write kind = \"" +
+                                                is + "\"");
+                        });
+    }
+
     void change_repository(const RepoPath& repo, const DeclaredRepository& wanted,
                            const DeclaredRepository& there) {
+        if (wanted.kind != there.kind) refuse_kind(repo, wanted, there);
         if (wanted.is_public != there.is_public) {
             const bool is_public = wanted.is_public;
             mark_repository(repo, is_public ? "private" : "public", is_public ? "public" : "private",
@@ -56,7 +69,7 @@ class RepositoryDifferences {
         const auto now = registry.find_current_path(repo);
         if (!now) return pass_on(now);
         if (*now) return client_error(repo.text() + " is now called " + (*now)->text());
-        if (const auto created = registry.create_repository(repo, wanted.is_public); !created)
+        if (const auto created = registry.create_repository(repo, wanted.is_public, wanted.kind); !created)
             return pass_on(created);
         if (auto disabled = registry.disable_repository(repo); !disabled) return disabled;
         return wanted.archived ? registry.archive_repository(repo) : Result<void>();
@@ -66,6 +79,7 @@ class RepositoryDifferences {
         all_.note({.kind = DeclaredKind::repository,
                    .name = repo.text(),
                    .after = std::string(wanted.is_public ? "public" : "private") +
+                            (wanted.kind == RepositoryKind::git ? "" : ", hg") +
                             (wanted.archived ? ", archived" : "") + (wanted.disabled ? ", disabled" : ""),
                    .about = {{"repo", repo.text()}},
                    .place = wanted.place,

@@ -35,6 +35,7 @@ struct DeclaredRepository {
     bool archived = false;
     bool disabled = false;
     TextPlace place;
+    RepositoryKind kind = RepositoryKind::git;
 };
 
 // The holder of a user's key, or of a deploy key.

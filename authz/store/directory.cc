@@ -70,6 +70,7 @@ Result<std::optional<Repository>> read_repository(const Row& columns, const Stat
     const bool is_public = row.flag();
     const bool archived = row.maybe_integer().has_value();
     const bool disabled = row.maybe_integer().has_value();
+    const auto kind = static_cast<RepositoryKind>(row.integer_within(1, 2));
     OwnSizeLimits limits;
     limits.push = row.maybe_size();
     limits.repository = row.maybe_size();
@@ -84,6 +85,7 @@ Result<std::optional<Repository>> read_repository(const Row& columns, const Stat
                       disabled,
                       moved,
                       limits,
+                      kind,
                       policy};
 }
 

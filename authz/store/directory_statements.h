@@ -21,7 +21,7 @@ inline constexpr Statement key_repository_statement{
 
 inline constexpr Statement repository_statement{
     "repository",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at,"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at, r.kind,"
     " COALESCE(r.max_push, o.max_push), COALESCE(r.max_size, o.max_size), o.max_size_of_owner,"
     " o.requires_post_quantum, o.requires_touch, o.requires_pin, o.requires_of_deploy_keys"
     " FROM accounts o JOIN repositories r ON r.owner_id = o.id"
@@ -29,7 +29,7 @@ inline constexpr Statement repository_statement{
 
 inline constexpr Statement redirect_statement{
     "redirect",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at,"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.archived_at, r.disabled_at, r.kind,"
     " COALESCE(r.max_push, o.max_push), COALESCE(r.max_size, o.max_size), o.max_size_of_owner,"
     " o.requires_post_quantum, o.requires_touch, o.requires_pin, o.requires_of_deploy_keys"
     " FROM accounts was JOIN repo_redirects d ON d.owner_id = was.id"

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "authz/model/public_key.h"
+#include "authz/model/repository_kind.h"
 
 namespace gerve::own_rows {
 namespace {
@@ -61,10 +62,12 @@ Row standard_key(Own& own) {
             own.at(2), own.at(3),  own.mark(4), own.at(5), own.at(6), own.at(7)};
 }
 
+// Other programs' tables have git repositories alone.
 Row standard_repository(Own& own) {
     const std::int64_t is_public = own.flag(4) ? 1 : 0;
+    const auto kind = static_cast<std::int64_t>(RepositoryKind::git);
     const std::int64_t no = 0;  // limits and policies are Gerve's own
-    return {own.at(0), own.at(1), own.at(2), own.at(3), is_public, own.mark(5), own.mark(6),
+    return {own.at(0), own.at(1), own.at(2), own.at(3), is_public, own.mark(5), own.mark(6), kind,
             {},        {},        {},        no,        no,        no,          no};
 }
 

@@ -111,6 +111,7 @@ struct RepositoryRecord {
     UnixMillis created = 0;
     std::optional<UnixMillis> archived;
     std::optional<UnixMillis> disabled;
+    RepositoryKind kind = RepositoryKind::git;
     [[nodiscard]] std::string_view state() const;  // "active", "archived", "disabled"
 };
 

@@ -104,7 +104,8 @@ class Registry {
     // ---- repositories (registry_repositories.cc)
     // The row alone: the caller makes, renames and deletes what is on the file server (by Repository::id and
     // path), and undoes the row when that fails.
-    [[nodiscard]] Result<RepositoryRecord> create_repository(const RepoPath& repo, bool is_public);
+    [[nodiscard]] Result<RepositoryRecord> create_repository(const RepoPath& repo, bool is_public,
+                                                             RepositoryKind kind = RepositoryKind::git);
     [[nodiscard]] Result<std::vector<RepositoryRecord>> list_repositories(
         const std::optional<Login>& owner = std::nullopt);
     // By its name now; an old name that redirects is refused, telling the new one.

@@ -146,8 +146,8 @@ Result<DeclaredState> Registry::read_declared() {
     if (!repositories) return pass_on(repositories);
     for (const RepositoryRecord& one : *repositories) {
         state.repositories.emplace(
-            one.path,
-            DeclaredRepository{one.is_public, one.archived.has_value(), one.disabled.has_value(), {}});
+            one.path, DeclaredRepository{
+                          one.is_public, one.archived.has_value(), one.disabled.has_value(), {}, one.kind});
     }
     const auto keys = list_keys();
     if (!keys) return pass_on(keys);

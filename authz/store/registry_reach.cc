@@ -11,7 +11,7 @@ namespace {
 // Every way by which an account reaches repositories: 0 owner, 1 direct, 2 team, 3 organisation (its owners).
 constexpr Statement select_reach{
     "list-reach",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at,"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at, r.kind,"
     " w.way, w.level, g.login, t.name FROM ("
     " SELECT id AS repo_id, 0 AS way, 3 AS level, NULL AS team_id FROM repositories WHERE owner_id = ?"
     " UNION ALL SELECT repo_id, 1, level, NULL FROM collaborators WHERE account_id = ?"
@@ -52,7 +52,7 @@ constexpr Statement select_account_keys{"account-keys",
 
 constexpr Statement select_public{
     "list-public-repositories",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at, r.kind"
     " FROM repositories r JOIN accounts o ON o.id = r.owner_id"
     " WHERE r.is_public = 1 AND r.disabled_at IS NULL ORDER BY o.login_folded, r.name_folded"};
 
@@ -125,8 +125,9 @@ Permission permission_by(const std::vector<AccessWay>& ways) {
 }
 
 Standing standing_of(const KeyHolder& holder, const RepositoryRecord& record, std::vector<AccessWay> ways) {
-    const Repository repository{record.id,        record.path,       record.owner,
-                                record.is_public, !!record.archived, !!record.disabled};
+    const Repository repository{record.id,         record.path,       record.owner, record.is_public,
+                                !!record.archived, !!record.disabled, false,        {},
+                                record.kind};
     const Reach reach = reach_of(holder, repository, permission_by(ways));
     std::ranges::sort(ways, comes_before);
     return {access_now(reach.access, repository), reach.because, std::move(ways)};

@@ -6,14 +6,15 @@ namespace {
 
 constexpr Statement insert_repository{
     "insert-repository",
-    "INSERT INTO repositories (owner_id, name, name_folded, is_public, created_at) VALUES (?, ?, ?, ?, ?)"};
+    "INSERT INTO repositories (owner_id, name, name_folded, is_public, created_at, kind)"
+    " VALUES (?, ?, ?, ?, ?, ?)"};
 constexpr Statement select_repositories{
     "list-repositories",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at, r.kind"
     " FROM repositories r JOIN accounts o ON o.id = r.owner_id ORDER BY o.login_folded, r.name_folded"};
 constexpr Statement select_repositories_of_owner{
     "list-repositories-of-owner",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at, r.kind"
     " FROM accounts o JOIN repositories r ON r.owner_id = o.id WHERE o.id = ? ORDER BY r.name_folded"};
 
 constexpr Statement set_archived{
@@ -114,17 +115,18 @@ Result<void> leave_redirect(Database& database, const RepositoryRecord& from, co
 
 }  // namespace
 
-Result<RepositoryRecord> Registry::create_repository(const RepoPath& repo, bool is_public) {
+Result<RepositoryRecord> Registry::create_repository(const RepoPath& repo, bool is_public,
+                                                     RepositoryKind kind) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
     const auto owner = need_owner(database_, repo.owner());
     if (!owner) return pass_on(owner);
     const std::int64_t owner_id = number_of(owner->id);
     const std::string_view folded = repo.name().folded();
-    const auto added = must_change(
-        database_, insert_repository,
-        {owner_id, std::string_view(repo.name().text()), folded, std::int64_t{is_public}, clock_()},
-        "there is already a repository " + repo.text());
+    const auto added = must_change(database_, insert_repository,
+                                   {owner_id, std::string_view(repo.name().text()), folded,
+                                    std::int64_t{is_public}, clock_(), static_cast<std::int64_t>(kind)},
+                                   "there is already a repository " + repo.text());
     if (!added) return pass_on(added);
     if (auto done = run(database_, delete_redirect, {owner_id, folded}); !done) return pass_on(done);
     auto record = need_repository(database_, repo);

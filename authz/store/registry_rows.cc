@@ -14,7 +14,7 @@ constexpr Statement find_team{"find-team",
 
 constexpr Statement find_repository{
     "find-repository",
-    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at"
+    "SELECT r.id, o.id, o.login, r.name, r.is_public, r.created_at, r.archived_at, r.disabled_at, r.kind"
     " FROM accounts o JOIN repositories r ON r.owner_id = o.id WHERE o.login_folded = ? AND r.name_folded = "
     "?"};
 
@@ -74,9 +74,10 @@ std::optional<RepositoryRecord> read_repository_record(RowReader& row) {
     const auto created = row.integer();
     const auto archived = row.maybe_integer();
     const auto disabled = row.maybe_integer();
+    const auto kind = static_cast<RepositoryKind>(row.integer_within(1, 2));
     if (!path || !row.good()) return std::nullopt;
     return RepositoryRecord{RepoId{id}, std::move(*path), AccountId{owner}, is_public,
-                            created,    archived,         disabled};
+                            created,    archived,         disabled,         kind};
 }
 
 Result<std::optional<NameRecord>> find_name(Database& database, const Login& login) {

@@ -46,7 +46,8 @@ template <class Record, class Read>
 
 // Each takes the columns of the SELECT beside it in this order.
 //   account     id, login, kind, created_at, suspended_at
-//   repository  id, owner's id, owner's login, name, is_public, created_at, archived_at, disabled_at
+//   repository  id, owner's id, owner's login, name, is_public, created_at, archived_at, disabled_at,
+//               kind
 [[nodiscard]] std::optional<AccountRecord> read_account(RowReader& row);
 [[nodiscard]] std::optional<RepositoryRecord> read_repository_record(RowReader& row);
 

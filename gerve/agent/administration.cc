@@ -59,7 +59,8 @@ AdminResult dispatch_adoption(const Adoption& adoption, const Operation& operati
 
 AdminResult perform_admin(const AgentConfig& config, const Operation& operation) {
     try {
-        const Repositories repositories(config.root, config.layout, config.git, config.template_directory);
+        const Repositories repositories(config.root, config.layout, config.git, config.template_directory,
+                                        config.hg);
         if (!adopts(operation.admin)) return dispatch(repositories, operation);
         const AdoptionPlaces places{config.root, config.layout, config.adopt_from};
         return dispatch_adoption(Adoption(places, repositories, config.git), operation);

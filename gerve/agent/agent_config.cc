@@ -101,6 +101,9 @@ void read_ticket_keys(TomlTable& table, AgentConfig& config, bool tcp) {
 void read_git(TomlTable& table, AgentConfig& config) {
     config.git = table.path("git", config.git);
     if (::access(config.git.c_str(), X_OK) != 0) table.complain("git", "is not a program: " + config.git);
+    config.hg = table.path("hg", config.hg);
+    if (table.has("hg") && ::access(config.hg.c_str(), X_OK) != 0)
+        table.complain("hg", "is not a program: " + config.hg);
     config.check_objects = table.flag("check_objects", config.check_objects);
     config.template_directory = table.path("template");
     if (!config.template_directory.empty() && !is_directory(config.template_directory)) {

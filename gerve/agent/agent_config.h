@@ -64,6 +64,7 @@ struct AgentConfig {
     std::vector<TicketKey> ticket_keys;   // empty: unsigned OPENs, on unix sockets only
     std::string standby_file;             // empty: none
     std::string git = "/usr/bin/git";
+    std::string hg = "/usr/bin/hg";  // needed for repositories of Mercurial alone
     std::string template_directory;  // of new repositories; empty: no hooks
     bool check_objects = true;       // that are pushed, as git fsck does
     ServiceSet services = ServiceSet::all();

@@ -7,6 +7,7 @@
 #include "authz/base/rationed_log.h"
 #include "authz/base/text.h"
 #include "gerve/agent/administration.h"
+#include "gerve/agent/hg/hg_program.h"
 #include "gerve/agent/repository/environment.h"
 
 namespace gerve {
@@ -184,13 +185,15 @@ asio::awaitable<void> AgentOperation::run_git(const Operation& operation, std::o
         allowance_ = std::move(*room);
         if (allowance_) limit_input(environment, allowance_->bytes);
     }
-    const GitStart start = lfs ? lfs_start(operation)
-                               : GitStart{config_->git,
-                                          git_arguments(operation),
-                                          environment.lines(),
-                                          lane_.state.open_files,
-                                          operation.yields ? niceness_of_strangers : 0,
-                                          needs_write(operation.service)};
+    const bool is_hg = place_.kind == RepositoryKind::hg;
+    const GitStart start = lfs     ? lfs_start(operation)
+                           : is_hg ? hg::verify_start(config_->hg, operation.path)
+                                   : GitStart{config_->git,
+                                              git_arguments(operation),
+                                              environment.lines(),
+                                              lane_.state.open_files,
+                                              operation.yields ? niceness_of_strangers : 0,
+                                              needs_write(operation.service)};
     const auto give_up = std::chrono::steady_clock::now() + config_->limits.queue_timeout;
     while (true) {
         auto git = GitProcess::start(start);
@@ -236,7 +239,8 @@ asio::awaitable<void> AgentOperation::relay_git(const Operation& operation, std:
     facts_ = co_await find_facts(operation, report, *reader);
     co_await keep_lost(operation, reader->push());
     report = co_await tell_limit(operation, report);
-    if (operation.admin == AdminAction::fsck) report = co_await tell_leftovers(operation, report);
+    if (operation.admin == AdminAction::fsck && place_.kind == RepositoryKind::git)
+        report = co_await tell_leftovers(operation, report);
     turn.reset();  // git is gone; how long the gateway takes to close is nobody's wait
     const std::string told = takes_report_ ? grv1::encode_report(facts_) : "";
     tidy_up(operation);

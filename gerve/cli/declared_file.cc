@@ -156,11 +156,12 @@ class DeclaredReader {
         const auto path = parsed(table, "path", "is missing: write path = \"OWNER/NAME\"", RepoPath::parse);
         const bool is_public =
             table.choice("visibility", std::span(visibility_words), "private") == visibility_words[1];
+        const auto kind = kind_named(table.choice("kind", std::span(repository_kind_names), "git"));
         const bool archived = table.flag("archived", false);
         const bool disabled = table.flag("disabled", false);
         if (path) {
             put(state_.repositories, *path,
-                DeclaredRepository{is_public, archived, disabled, table.place("path")}, table, "path",
+                DeclaredRepository{is_public, archived, disabled, table.place("path"), kind}, table, "path",
                 path->text(), place_in(state_.repositories, *path));
         }
         for (const Access access : {Access::admin, Access::write, Access::read})

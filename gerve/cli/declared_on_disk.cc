@@ -33,7 +33,7 @@ std::string create_there(Site& site, const RepositoryRecord& record) {
     const auto route = find_route_of(site, record.path.owner());
     if (!route) return no_route_text(record.path.owner());
     FileServer server(site, *route);
-    const auto made = server.create(record.path, record.id, "");
+    const auto made = server.create(record.path, record.id, format_of(record.kind));
     if (made || (made.error().fate == Fate::refused && server.size(record.path, record.id))) return "";
     return made.error().why;
 }

@@ -111,6 +111,8 @@ std::string organization_text(const DeclaredAccount& organization, Belongings& a
 std::string repository_text(const RepoPath& repo, const DeclaredRepository& repository, Belongings& all) {
     std::string text = "\n[[repositories]]\n" + assignment("path", toml_string(repo.text()));
     text += assignment("visibility", repository.is_public ? "\"public\"" : "\"private\"");
+    if (repository.kind != RepositoryKind::git)
+        text += assignment("kind", toml_string(kind_name(repository.kind)));
     text += flag("archived", repository.archived) + flag("disabled", repository.disabled);
     for (const Access access : {Access::admin, Access::write, Access::read})
         text += name_list(access_name(access), all.grants[{repo, access}]);

@@ -67,6 +67,16 @@ std::string no_route_text(const Login& owner) {
     return owner.text() + " has no route: `gerve route set " + owner.text() + " SERVER`";
 }
 
+std::string format_of(RepositoryKind kind, const std::string& object_format) {
+    return kind == RepositoryKind::git ? object_format : std::string(kind_name(kind));
+}
+
+void need_git(const RepositoryRecord& record, std::string_view why) {
+    if (record.kind == RepositoryKind::git) return;
+    throw Stop{refused_status, record.path.text() + " is a " + std::string(kind_title(record.kind)) +
+                                   " repository, which " + std::string(why)};
+}
+
 struct FileServer::Order {
     std::string name;  // of GRV1's admin service
     RepoPath repo;

@@ -23,6 +23,12 @@ namespace gerve {
 [[nodiscard]] Route route_of(Site& site, const Login& owner);
 [[nodiscard]] std::string no_route_text(const Login& owner);
 
+// What create() calls a repository of this kind; `object_format` is of one of git.
+[[nodiscard]] std::string format_of(RepositoryKind kind, const std::string& object_format = {});
+
+// Stops with "OWNER/NAME is a Mercurial repository, and WHY" unless it is one of git.
+void need_git(const RepositoryRecord& record, std::string_view why);
+
 // Every call blocks until the work is done, or nobody takes it up. What an agent may have begun is never
 // given to another: Fate::unknown is the end.
 class FileServer {
@@ -33,7 +39,7 @@ class FileServer {
 
     [[nodiscard]] const ServerName& name() const { return route_.server; }
 
-    // `object_format`: "sha256", or "" for git's own default.
+    // `object_format`: "sha256", "hg" for a repository of Mercurial, or "" for git's own default.
     [[nodiscard]] Ordered<void> create(const RepoPath& repo, RepoId id, const std::string& object_format);
     [[nodiscard]] Ordered<void> rename(const RepoPath& from, const RepoPath& to, RepoId id);
     [[nodiscard]] Ordered<void> remove(const RepoPath& repo, RepoId id);

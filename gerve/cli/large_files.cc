@@ -22,6 +22,7 @@ struct LargeFileValues {
 std::vector<std::string> order(Site& site, const LargeFileValues& values, const std::string& name,
                                const std::string& argument) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
+    need_git(record, "has no large files of Git LFS");
     FileServer server(site, record.path.owner());
     const auto said = server.large_files(record.path, record.id, name, argument);
     if (!said) throw Stop{refused_status, said.error().why};

@@ -79,6 +79,7 @@ RefRestoring choose(Site& site, const RestoringValues& values, const std::string
 
 int restore(Site& site, const RestoringValues& values) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
+    need_git(record, "has no refs");
     const std::string repo = record.path.text();
     site.details().add("repo", repo);
     const RefRestoring restoring = choose(site, values, repo);

@@ -18,6 +18,7 @@ struct RepositoryValues {
     std::string object_format;
     bool is_private = false;
     bool is_public = false;
+    bool is_hg = false;
     bool yes = false;
     bool json = false;
 };
@@ -58,8 +59,14 @@ std::optional<Visibility> wanted_visibility(const RepositoryValues& values) {
 }
 
 // A repository that is there, as a script that creates it once more finds it.
-int take_known(FileServer& server, const RepositoryRecord& there, std::optional<Visibility> wanted) {
+int take_known(FileServer& server, const RepositoryRecord& there, std::optional<Visibility> wanted,
+               RepositoryKind kind) {
     const std::string path = there.path.text();
+    if (there.kind != kind) {
+        throw Stop{refused_status, "repository " + path + " already exists, and it is of kind " +
+                                       std::string(kind_name(there.kind)) +
+                                       ": a repository cannot change its kind"};
+    }
     if (wanted && there.is_public != (*wanted == Visibility::everybody)) {
         throw Stop{refused_status, "repository " + path + " already exists, and it is " +
                                        (there.is_public ? "public: `gerve repo make-private "
@@ -79,18 +86,22 @@ int take_known(FileServer& server, const RepositoryRecord& there, std::optional<
 int create(Site& site, const RepositoryValues& values) {
     site.details().add("repo", values.repo->text());
     const auto wanted = wanted_visibility(values);
+    if (values.is_hg && !values.object_format.empty())
+        throw Stop{usage_status, "--object-format is one of git's, and cannot be combined with --hg"};
+    const auto kind = values.is_hg ? RepositoryKind::hg : RepositoryKind::git;
     (void)need(site.registry().show_account(values.repo->owner()));
     FileServer server(site, values.repo->owner());
     if (const auto there = site.registry().show_repository(*values.repo))
-        return take_known(server, *there, wanted);
+        return take_known(server, *there, wanted, kind);
     const Visibility visibility = wanted.value_or(site.config().repositories.default_visibility);
     const bool is_public = visibility == Visibility::everybody;
     site.details().add("visibility", name_in(visibility_names, visibility));
-    const RepositoryRecord record = need(site.registry().create_repository(*values.repo, is_public));
-    const auto made = server.create(record.path, record.id, values.object_format);
+    if (values.is_hg) site.details().add("kind", kind_name(kind));
+    const RepositoryRecord record = need(site.registry().create_repository(*values.repo, is_public, kind));
+    const auto made = server.create(record.path, record.id, format_of(kind, values.object_format));
     if (made) {
-        std::printf("created %s (%s)\n", record.path.text().c_str(),
-                    std::string(name_in(visibility_names, visibility)).c_str());
+        std::printf("created %s (%s%s)\n", record.path.text().c_str(),
+                    std::string(name_in(visibility_names, visibility)).c_str(), values.is_hg ? ", hg" : "");
         return 0;
     }
     const bool unknown = made.error().fate == Fate::unknown;
@@ -168,6 +179,7 @@ int set_head(Site& site, const RepositoryValues& values) {
     const RepositoryRecord record = need(site.registry().show_repository(*values.repo));
     const std::string branch = branch_of(values.name);
     site.details().add("repo", record.path.text());
+    need_git(record, "has no HEAD: a clone checks out the bookmark @, or the branch default");
     site.details().add("after", branch);
     const auto before = FileServer(site, record.path.owner()).set_head(record.path, record.id, branch);
     if (!before) throw Stop{refused_status, before.error().why};
@@ -220,17 +232,19 @@ int remove(Site& site, const RepositoryValues& values) {
 int list(Site& site, const RepositoryValues& values) {
     const auto records = need(site.registry().list_repositories(values.owner));
     Json out = Json::array();
-    Table table({"REPOSITORY", "VISIBILITY", "STATE", "CREATED"});
+    Table table({"REPOSITORY", "KIND", "VISIBILITY", "STATE", "CREATED"});
     for (const RepositoryRecord& record : records) {
         const char* visibility = record.is_public ? "public" : "private";
         out.push_back({{"repository", record.path.text()},
                        {"id", number_of(record.id)},
+                       {"kind", kind_name(record.kind)},
                        {"visibility", visibility},
                        {"state", record.state()},
                        {"created", time_text(record.created)},
                        {"archived", json_time(record.archived)},
                        {"disabled", json_time(record.disabled)}});
-        table.add({record.path.text(), visibility, std::string(record.state()), time_text(record.created)});
+        table.add({record.path.text(), std::string(kind_name(record.kind)), visibility,
+                   std::string(record.state()), time_text(record.created)});
     }
     values.json ? print_json(out)
                 : table.print("no repositories: make one with `gerve repo create OWNER/NAME`");
@@ -295,7 +309,9 @@ void declare_repositories(Command& root) {
         .flag("--public", "Every account may read it, and every client over git:// where listen.git is set",
               created->is_public)
         .option("--object-format", "FORMAT", "sha1 (the default), or sha256, which cannot be changed later",
-                object_format_into(created->object_format));
+                object_format_into(created->object_format))
+        .flag("--hg", "A Mercurial repository, which hg reads and writes; this cannot be changed later",
+              created->is_hg);
     const auto listed = std::make_shared<RepositoryValues>();
     repo.command("list", "List all repositories, or those of one owner.",
                  [listed](Site& site) { return list(site, *listed); })

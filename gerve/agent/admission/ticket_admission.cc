@@ -8,6 +8,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
+#include "gerve/agent/hg/hg_program.h"
 #include "gerve/agent/repository/adoption_source.h"
 #include "gerve/agent/repository/default_branch.h"
 #include "gerve/agent/repository/environment.h"
@@ -138,7 +139,8 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
         return refuse(FailCode::bad_request, "invalid admin operation '" + printable(open.admin) + "'");
     }
     if (!open.object_format.empty()) {
-        const bool known = open.object_format == "sha1" || open.object_format == "sha256";
+        const bool known = open.object_format == "sha1" || open.object_format == "sha256" ||
+                           open.object_format == kind_name(RepositoryKind::hg);
         if (operation.admin != AdminAction::create || !known) {
             return refuse(FailCode::bad_request,
                           "invalid object format '" + printable(open.object_format) + "'");
@@ -182,6 +184,13 @@ bool runs_git(const Operation& operation) {
     return operation.admin == AdminAction::none || operation.admin == AdminAction::fsck ||
            operation.admin == AdminAction::set_head || operation.admin == AdminAction::restore_ref ||
            operation.admin == AdminAction::large_files;
+}
+
+// Without it nothing is served, and the client is told what the operator has to do.
+Admitted<Place> look_at_hg(const AgentConfig& config, Place place) {
+    if (auto installed = hg::check_installed(config.hg); !installed)
+        return refuse(FailCode::service_disabled, describe(installed.error()));
+    return place;
 }
 
 tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& error) {
@@ -288,6 +297,12 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
                                          : open_below(config.root, operation.directory);
     if (!directory) return refuse_place(operation, directory.error());
     if (!runs_git(operation)) return place;
+    place.kind = is_hg_repository(*directory) ? RepositoryKind::hg : RepositoryKind::git;
+    if (place.kind != kind_of(operation.service) && operation.admin != AdminAction::fsck) {
+        const std::string why = operation.path + ": a " + std::string(kind_title(place.kind)) + " repository";
+        return refuse_place(operation, unavailable(why).value());
+    }
+    if (place.kind == RepositoryKind::hg) return look_at_hg(config, place);
     auto head = read_head(*directory, operation.path);
     if (!head) return refuse_place(operation, head.error());
     place.head = std::move(*head);

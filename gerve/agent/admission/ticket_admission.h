@@ -119,6 +119,7 @@ struct StandbyLook {
 struct Place {
     std::string head;       // the ref that HEAD names; empty when it names a commit, or git is not to be run
     bool is_empty = false;  // receive-pack: there is no branch yet
+    RepositoryKind kind = RepositoryKind::git;
     GitSettings settings;
 };
 

@@ -9,6 +9,7 @@
 
 #include "authz/base/text.h"
 #include "gerve/agent/repository/adoption_check.h"
+#include "gerve/agent/repository/repository_check.h"
 #include "gerve/agent/repository/repository_tree.h"
 
 namespace gerve {
@@ -56,6 +57,11 @@ Result<Adoption::Checked> Adoption::check(const RepoPath& repo, std::uint64_t id
     if (!opened && opened.error().kind == ErrorKind::denied)
         return fail(ErrorKind::denied, "there is no directory " + printable(source->path()));
     if (!opened) return pass_on(opened);
+    if (is_hg_repository(*opened))
+        return client_error(
+            printable(source->path()) +
+            " is a Mercurial repository, and only git's can be adopted: create one with `gerve repo "
+            "create OWNER/NAME --hg`, and push to it");
     auto found = check_for_adoption(places_, *source, *opened, git_);
     if (!found) return pass_on(found);
     const auto place = repository_directory(places_.layout, repo, id);

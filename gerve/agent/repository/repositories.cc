@@ -13,6 +13,7 @@
 
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
+#include "gerve/agent/hg/hg_program.h"
 #include "gerve/agent/lfs/upkeep.h"
 #include "gerve/agent/repository/default_branch.h"
 #include "gerve/agent/repository/disk_usage.h"
@@ -111,6 +112,7 @@ Result<std::string> Repositories::make_work_directory() const {
 }
 
 Result<void> Repositories::initialise(const std::string& path, const std::string& object_format) const {
+    if (object_format == "hg") return hg::initialise(hg_, path);
     GitStart start;
     start.program = git_;
     start.arguments = {"init",
@@ -210,6 +212,9 @@ Result<std::uint64_t> Repositories::size(const RepoPath& repo, std::uint64_t id)
 Result<FsckReport> Repositories::fsck(const RepoPath& repo, std::uint64_t id, Repair repair) const {
     auto place = existing(repo, id);
     if (!place) return pass_on(place);
+    const auto directory = open_repository(root_, *place);
+    if (!directory) return pass_on(directory);
+    if (is_hg_repository(*directory)) return hg::verify(hg_, root_ + "/" + *place);
     const auto git = git_place(*place);
     if (!git) return pass_on(git);
     auto run = run_git({git_, fsck_arguments(git->path), plain_git_environment(git->path)});

@@ -28,16 +28,17 @@ struct FsckReport {
 class Repositories {
   public:
     // `root`: absolute, without symbolic links. `template_directory`: as for `git init --template`; empty:
-    // none.
+    // none. It is of git alone.
     Repositories(std::string root, Layout layout, std::string git = "/usr/bin/git",
-                 std::string template_directory = {})
+                 std::string template_directory = {}, std::string hg = "/usr/bin/hg")
         : root_(std::move(root)),
           layout_(layout),
           git_(std::move(git)),
-          template_directory_(std::move(template_directory)) {}
+          template_directory_(std::move(template_directory)),
+          hg_(std::move(hg)) {}
 
-    // A bare repository with HEAD at refs/heads/main. It appears whole or not at all. `object_format`: "sha1"
-    // or "sha256", as for `git init`.
+    // A bare repository with HEAD at refs/heads/main; or one of Mercurial. It appears whole or not at all.
+    // `object_format`: "sha1" or "sha256", as for `git init`; or "hg".
     [[nodiscard]] Result<void> create(const RepoPath& repo, std::uint64_t id,
                                       const std::string& object_format = "sha1") const;
 
@@ -90,6 +91,7 @@ class Repositories {
     Layout layout_;
     std::string git_;
     std::string template_directory_;
+    std::string hg_;
 };
 
 // What follows "git" to check the repository at `path`.

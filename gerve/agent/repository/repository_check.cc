@@ -66,6 +66,11 @@ Result<Fd> open_repository(const std::string& root, const std::string& relative)
                        ": chown -R it to the user that git runs as, or to root");
 }
 
+bool is_hg_repository(const Fd& repository) {
+    struct stat status {};
+    return ::fstatat(repository.get(), ".hg", &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+}
+
 Result<std::string> read_head(const Fd& repository, const std::string& relative) {
     for (const char* needed : {"objects", "refs"}) {
         if (::faccessat(repository.get(), needed, X_OK, AT_EACCESS) == 0) continue;

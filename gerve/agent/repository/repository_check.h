@@ -14,6 +14,9 @@ namespace gerve {
 // another owner.
 [[nodiscard]] Result<Fd> open_repository(const std::string& root, const std::string& relative);
 
+// Whether a repository of Mercurial lies there, whatever else does.
+[[nodiscard]] bool is_hg_repository(const Fd& repository);
+
 // What git itself asks of a repository (gitrepository-layout(5)): a HEAD that names a ref or a commit, and
 // `objects` and `refs` that can be entered. Otherwise git would only say so to the client, with the path on
 // this machine. `relative` names the directory in the error. Returns the ref that HEAD names

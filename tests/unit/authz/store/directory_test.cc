@@ -176,6 +176,15 @@ TEST_CASE("a repository is found whatever the case, and told as it is spelled") 
     CHECK_FALSE(site.found("nobody/site").has_value());
 }
 
+TEST_CASE("a repository is found with its kind, also by an old name") {
+    Site site;
+    must(site.registry().create_repository(repo("alice/old"), false, RepositoryKind::hg));
+    CHECK(site.found("alice/site")->kind == RepositoryKind::git);
+    CHECK(site.found("alice/old")->kind == RepositoryKind::hg);
+    must(site.registry().rename_repository(repo("alice/old"), repo("alice/new")));
+    CHECK(site.found("alice/old")->kind == RepositoryKind::hg);
+}
+
 TEST_CASE("a repository's marks are seen") {
     Site site;
     must(site.registry().archive_repository(repo("alice/site")));

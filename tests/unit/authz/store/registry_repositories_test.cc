@@ -37,6 +37,17 @@ TEST_CASE("repositories: created once, listed, marked once") {
     CHECK(says(refusal(site->set_repository_public(repo("alice/site"), false)), "already private"));
 }
 
+TEST_CASE("a repository has the kind that it was created with") {
+    RegistrySite site;
+    must(site->create_repository(repo("acme/engine"), true));
+    CHECK(must(site->create_repository(repo("acme/old"), false, RepositoryKind::hg)).kind ==
+          RepositoryKind::hg);
+    const auto all = must(site->list_repositories(login("acme")));
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].kind == RepositoryKind::git);
+    CHECK(all[1].kind == RepositoryKind::hg);
+}
+
 TEST_CASE("renaming: the new name must be free, the old one is told, case alone leaves no redirect") {
     RegistrySite site;
     must(site->create_repository(repo("alice/web"), false));
