@@ -33,6 +33,8 @@ struct ServiceRow {
     // `git-lfs-transfer PATH WORD`, which the agent serves by itself; empty: it is one of git's own.
     std::string_view lfs = {};
     RepositoryKind kind = RepositoryKind::git;  // of the repositories that it serves
+    // The same command for whoever may write, where its words do not say what is to be done; authz decides.
+    std::optional<Service> writing = std::nullopt;
 };
 
 inline constexpr std::array service_rows{
@@ -73,6 +75,11 @@ inline constexpr std::array service_rows{
 [[nodiscard]] constexpr RepositoryKind kind_of(Service service) {
     const ServiceRow* row = find_row(service);
     return row == nullptr ? RepositoryKind::git : row->kind;
+}
+// The service that a command turns into for whoever may write.
+[[nodiscard]] constexpr Service most_of(Service service) {
+    const ServiceRow* row = find_row(service);
+    return row == nullptr ? service : row->writing.value_or(service);
 }
 // What reads repositories of a kind, or writes them.
 [[nodiscard]] constexpr Service service_of(RepositoryKind kind, bool writes) {

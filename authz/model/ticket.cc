@@ -28,6 +28,7 @@ enum class Tlv : std::uint16_t {
     max_owner = 20,
     max_object = 21,
     connection = 22,
+    write_refusal = 23,
     object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
 };
 
@@ -66,6 +67,7 @@ std::string encode_tlvs(const Open& open, const TicketKey* key) {
     if (open.takes_report) put_tlv(out, Tlv::takes_report, number_bytes(std::uint8_t{1}));
     if (open.service == Service::admin || needs_write(open.service))
         put_tlv(out, Tlv::keep_lost, number_bytes(static_cast<std::uint32_t>(open.keep_lost.count())));
+    if (!open.write_refusal.empty()) put_tlv(out, Tlv::write_refusal, open.write_refusal);
     if (open.sizes.push != 0) put_tlv(out, Tlv::max_push, number_bytes(open.sizes.push));
     if (open.sizes.repository != 0) put_tlv(out, Tlv::max_repository, number_bytes(open.sizes.repository));
     if (open.sizes.owner != 0) put_tlv(out, Tlv::max_owner, number_bytes(open.sizes.owner));
@@ -156,6 +158,7 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::max_repository: return take_size(open.sizes.repository, value, type);
         case Tlv::max_owner: return take_size(open.sizes.owner, value, type);
         case Tlv::max_object: return take_size(open.max_object, value, type);
+        case Tlv::write_refusal: return take_text(open.write_refusal, value, type);
         case Tlv::connection: return take_text(open.connection, value, type, 16);
         case Tlv::object_format:
             if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));

@@ -72,7 +72,9 @@ struct Open {
     std::chrono::days keep_lost{90};
     SizeLimits sizes;              // receive-pack, lfs_upload
     std::uint64_t max_object = 0;  // lfs_upload: bytes of the largest object; 0: no limit
-    std::string connection;        // 16 bytes: one for all operations on a client's connection; or empty
+    // hg_read: what whoever tries to write is told, one line; the session of somebody who may not.
+    std::string write_refusal;
+    std::string connection;  // 16 bytes: one for all operations on a client's connection; or empty
 };
 
 // The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without

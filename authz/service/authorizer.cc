@@ -53,6 +53,7 @@ struct Errand {
     std::vector<NameValue> environment;  // of hooks
     bool takes_report;
     const ClientContext& client;
+    std::string write_refusal = {};  // one line without its end
 };
 
 std::vector<NameValue> hook_environment(const Repository& repository, const RequestId& request,
@@ -93,6 +94,7 @@ Open make_open(const Repository& repository, Errand errand, const ServerName& se
     open.audience = server.text();
     open.env = std::move(errand.environment);
     open.takes_report = errand.takes_report;
+    open.write_refusal = std::move(errand.write_refusal);
     open.connection = sha256(errand.client.address + " " + errand.client.connection).substr(0, 16);
     open.repo_id = static_cast<std::uint64_t>(number_of(repository.id));
     return open;
@@ -198,24 +200,36 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     const auto principal = principal_of(**handle, asker);
     if (!principal) return pass_on(principal);
     if (!*principal) return StaleHandle{};
-    const auto inquiry = inquire(*directory_, **principal, request.service, request.repo,
-                                 login_facts(**handle, asker, request.client));
+    auto inquiry = inquire(*directory_, **principal, request.service, request.repo,
+                           login_facts(**handle, asker, request.client));
     if (!inquiry) return pass_on(inquiry);
+    AuthorizeRequest decided = request;
+    decided.service = inquiry->service;
     log_decision(*inquiry, request.request, (*principal)->name(), (*principal)->key().fingerprint.text(),
-                 request.service, request.repo, request.client);
+                 decided.service, request.repo, request.client);
     const KnownKey& key = (*principal)->key();
     const auto proof = proof_of(key, request.proven_as, asker, request.client);
-    const bool on_record = recorded(proof, {request, key, inquiry->decision, found_by(*inquiry)});
+    bool on_record = recorded(proof, {decided, key, inquiry->decision, found_by(*inquiry)});
+    if (!on_record && decided.service != request.service) {
+        // Reading goes on.
+        decided.service = request.service;
+        inquiry->write_refusal = messages::cannot_record(request.request);
+        on_record = recorded(std::nullopt, {decided, key, inquiry->decision, found_by(*inquiry)});
+    }
     if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {
         return Refused{deny->told, deny->exit, deny->because};
     }
     if (!on_record) {
         return Refused{messages::cannot_record(request.request), ExitStatus::unavailable, Rule::unrecorded};
     }
-    return grant(
-        signer_, *inquiry,
-        {request.service, request.repo, request.git_protocol, request.request,
-         hook_environment(**principal, *inquiry->repository, request), request.takes_report, request.client});
+    auto granted = grant(signer_, *inquiry,
+                         {decided.service, request.repo, request.git_protocol, request.request,
+                          hook_environment(**principal, *inquiry->repository, request), request.takes_report,
+                          request.client, std::string(trim(inquiry->write_refusal))});
+    if (auto* given = granted ? std::get_if<Granted>(&*granted) : nullptr;
+        given != nullptr && decided.service != request.service)
+        given->service = decided.service;
+    return granted;
 }
 
 Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {

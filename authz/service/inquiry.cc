@@ -71,13 +71,22 @@ void check_kind(Service service, Inquiry& inquiry) {
     inquiry.decision = Deny{messages::other_kind(repository.path, repository.kind), Rule::other_kind};
 }
 
-// Whoever may not even read it learns nothing of the policy.
-void apply_policy(const Principal& principal, Service service, const LoginFacts& login, Inquiry& inquiry) {
+// Whoever may not even read it learns nothing of the policy. An operation that would write, and whose login
+// may only read, reads.
+void apply_policy(const Principal& principal, Service asked, const LoginFacts& login, Inquiry& inquiry) {
     if (!allowed(inquiry.decision) || !inquiry.repository->policy.asks_anything()) return;
-    inquiry.verdicts = judge_login(inquiry.repository->path.owner(), inquiry.repository->policy,
-                                   is_deploy_key(principal.holder()), service, login);
-    if (const LoginVerdict* failure = find_failure(inquiry.verdicts))
-        inquiry.decision = Deny{failure->told, failure->rule};
+    const auto judge = [&] {
+        inquiry.verdicts = judge_login(inquiry.repository->path.owner(), inquiry.repository->policy,
+                                       is_deploy_key(principal.holder()), inquiry.service, login);
+        return find_failure(inquiry.verdicts);
+    };
+    const LoginVerdict* failure = judge();
+    if (failure != nullptr && inquiry.service != asked) {
+        inquiry.write_refusal = failure->told;
+        inquiry.service = asked;
+        failure = judge();
+    }
+    if (failure != nullptr) inquiry.decision = Deny{failure->told, failure->rule};
 }
 
 // Whether what is told leaves it open whether there is such a repository.
@@ -120,7 +129,8 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
     note(facts, Query::repository, repo.text(), describe_repository(*repository));
 
     Permission permission;
-    const bool asks_permission = needs_permission(principal, service, *repository);
+    Service decided = most_of(service);
+    const bool asks_permission = needs_permission(principal, decided, *repository);
     if (asks_permission) {
         const auto found = directory.find_permission(user_of(principal.holder())->id, **repository);
         if (!found) return pass_on(found);
@@ -128,12 +138,19 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
         note(facts, Query::permission, principal.name() + " on " + (*repository)->path.text(),
              describe_permission(permission));
     }
-    Decision decision = decide(principal, service, *repository, permission);
+    Decision decision = decide(principal, decided, *repository, permission);
+    std::string write_refusal;
+    if (const auto* deny = std::get_if<Deny>(&decision); deny != nullptr && decided != service) {
+        write_refusal = deny->told;
+        decided = service;
+        decision = decide(principal, service, *repository, permission);
+    }
     if (hides(decision) && !is_own_name(principal, repo)) {
         auto rest = ask_the_rest(directory, user_of(principal.holder()), repo, *repository, asks_permission);
         if (!rest) return pass_on(rest);
     }
-    return Inquiry{std::move(decision), std::move(*repository), std::nullopt};
+    return Inquiry{std::move(decision), std::move(*repository), std::nullopt, decided,
+                   std::move(write_refusal)};
 }
 
 Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
@@ -154,7 +171,7 @@ Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo) 
         if (auto rest = ask_the_rest(directory, nullptr, repo, *repository, true); !rest)
             return pass_on(rest);
     }
-    Inquiry inquiry{std::move(decision), std::move(*repository), std::nullopt};
+    Inquiry inquiry{std::move(decision), std::move(*repository), std::nullopt, Service::upload_pack};
     if (!hides(inquiry.decision)) check_kind(Service::upload_pack, inquiry);
     if (auto found = add_route(directory, Service::upload_pack, inquiry, nullptr); !found)
         return pass_on(found);

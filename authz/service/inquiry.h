@@ -24,8 +24,10 @@ struct Fact {
 struct Inquiry {
     Decision decision;
     std::optional<Repository> repository;
-    std::optional<Route> route;            // looked up only when the decision is Allow
-    std::vector<LoginVerdict> verdicts{};  // on what the owner asks of logins, for whom access is allowed
+    std::optional<Route> route;              // looked up only when the decision is Allow
+    Service service = Service::upload_pack;  // that was decided on: the one asked for, or most_of() it
+    std::string write_refusal = {};          // what keeps it from being most_of() it, as a client is told
+    std::vector<LoginVerdict> verdicts{};    // on what the owner asks of logins, for whom access is allowed
 };
 
 // Without the route, and without a word on how somebody logged in: what runs is not ended by a new policy. A

@@ -92,13 +92,15 @@ struct Granted {
     std::string notice;  // a whole line for the client's stderr, or empty
     Rule because;
     std::vector<Destination> destinations;  // in the order to be tried, at least one
+    std::optional<Service> service{};       // what it became, where the command left that open
 
     static constexpr std::string_view is = "granted";
     static constexpr auto fields() {
         return std::tuple(wire::field("repo", &Granted::repo),
                           wire::field<wire::Text<max_notice>>("notice", &Granted::notice),
                           wire::field("because", &Granted::because),
-                          wire::field<wire::Array<64>>("destinations", &Granted::destinations));
+                          wire::field<wire::Array<64>>("destinations", &Granted::destinations),
+                          wire::omissible("service", &Granted::service));
     }
     [[nodiscard]] std::string_view misfit() const { return destinations.empty() ? "destinations" : ""; }
 };

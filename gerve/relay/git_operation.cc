@@ -227,6 +227,8 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
     const auto granted = co_await front.authorize(question, report);
     if (!granted) co_return co_await refuse(front, granted.error(), report);
     report.repo = granted->repo.text();
+    const Service service = granted->service.value_or(command.service);
+    report.service = service_name(service);
     auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
         // The agent answered that it does not serve it; the command was refused.
@@ -245,7 +247,9 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
     }
     const std::string notices = granted->notice + notice;
     co_await say(front.streams(), notices);
-    const RelayDeadlines relayed = relay_deadlines(command.service, deadlines);
+    const bool as_asked = service == command.service;
+    const RelayDeadlines relayed =
+        relay_deadlines(service, as_asked ? deadlines : file_servers.config().deadlines(service));
     co_await carry(front, granted->repo, std::move(*upstream), scratch, relayed, report);
 }
 
