@@ -23,7 +23,7 @@ enum class Service : std::uint8_t {
 
 struct ServiceRow {
     Service service;
-    // As clients ask for git's own; in logs, metrics and the audit trail. It begins with "git-".
+    // As clients ask for git's own; in logs, metrics and the audit trail.
     std::string_view name;
     std::string_view setting;  // its deadlines in [upstream]
     std::string_view git;      // the words behind `git` on the file server, in front of the path
@@ -51,6 +51,15 @@ inline constexpr std::array service_rows{
         if (row.service == service) return &row;
     }
     return nullptr;
+}
+
+// As the configuration of an agent names it: without "git-".
+[[nodiscard]] constexpr std::string_view short_name(const ServiceRow& row) {
+    return row.name.starts_with("git-") ? row.name.substr(4) : row.name;
+}
+// One that is git's own program.
+[[nodiscard]] constexpr bool is_of_git(const ServiceRow& row) {
+    return row.lfs.empty() && row.kind == RepositoryKind::git;
 }
 
 [[nodiscard]] constexpr std::string_view service_name(Service service) {

@@ -220,6 +220,13 @@ Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject&
             "policy of " + inquiry->repository->path.owner().text() + ", " + std::string(rule_name(one.rule)),
             text_of(one));
     }
+    // The client's words leave it open.
+    if (allowed(inquiry->decision) && most_of(command.service) != command.service) {
+        explanation.facts.emplace_back("writing",
+                                       inquiry->write_refusal.empty()
+                                           ? "allowed"
+                                           : "refused: " + std::string(trim(inquiry->write_refusal)));
+    }
     put_decision(explanation, *inquiry, command.repo);
     return explanation;
 }

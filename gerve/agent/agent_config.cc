@@ -115,7 +115,7 @@ void read_git(TomlTable& table, AgentConfig& config) {
 std::string service_choices() {
     std::string choices;
     for (const ServiceRow& row : service_rows)
-        choices += (choices.empty() ? "" : ", ") + std::string(row.name.substr(4));
+        choices += (choices.empty() ? "" : ", ") + std::string(short_name(row));
     return choices + " or admin";
 }
 
@@ -124,10 +124,12 @@ void read_services(TomlTable& table, AgentConfig& config) {
     config.services = {};
     const auto names = table.texts("services");
     for (std::size_t i = 0; i < names.size(); ++i) {
+        const auto* row = std::find_if(service_rows.begin(), service_rows.end(),
+                                       [&](const ServiceRow& one) { return short_name(one) == names[i]; });
         if (names[i] == "admin") {
             config.services.insert(Service::admin);
-        } else if (auto service = parse_service("git-" + names[i])) {
-            config.services.insert(*service);
+        } else if (row != service_rows.end()) {
+            config.services.insert(row->service);
         } else {
             table.complain("services", i, "must be " + service_choices());
         }

@@ -188,9 +188,11 @@ bool runs_git(const Operation& operation) {
 
 // Without it nothing is served, and the client is told what the operator has to do.
 Admitted<Place> look_at_hg(const AgentConfig& config, Place place) {
-    if (auto installed = hg::check_installed(config.hg); !installed)
-        return refuse(FailCode::service_disabled, describe(installed.error()));
-    return place;
+    const auto installed = hg::check_installed(config.hg);
+    if (installed) return place;
+    Refusal refusal = refuse(FailCode::service_disabled, describe(installed.error())).value();
+    refusal.fail.text = refusal.why;
+    return tl::make_unexpected(std::move(refusal));
 }
 
 tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& error) {
@@ -256,6 +258,7 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .keep_lost = open.keep_lost,
                         .sizes = needs_write(open.service) ? open.sizes : SizeLimits{},
                         .max_object = open.max_object,
+                        .write_refusal = open.write_refusal,
                         .account = claimant_of(open).account,
                         .connection = open.connection,
                         .yields = claimant_of(open).account.empty()};

@@ -91,6 +91,7 @@ struct Operation {
     std::chrono::days keep_lost{0};  // what a push takes the name from
     SizeLimits sizes;
     std::uint64_t max_object = 0;  // lfs-upload: bytes; 0: no limit
+    std::string write_refusal;     // hg-read: what whoever tries to write is told
     std::string account;           // as Claimant has it
     std::string connection;        // of the client, as the ticket names it; empty: it does not
     bool yields = false;           // nobody has logged in: git runs with the lowest priority

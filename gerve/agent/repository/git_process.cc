@@ -82,6 +82,7 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
                    .environment = start.environment,
                    .directory = start.directory,
                    .descriptors = {{in->childs.get(), 0}, {out->childs.get(), 1}, {err->childs.get(), 2}}};
+    for (const auto& [file, number] : start.files) git.descriptors.push_back({file->get(), number});
     git.words.insert(git.words.end(), start.arguments.begin(), start.arguments.end());
     pid_t pid = 0;
     errno = spawn(git, pid);

@@ -3,8 +3,10 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "authz/base/fd.h"
@@ -22,6 +24,8 @@ struct GitStart {
     bool survives = false;
     std::string directory = {};  // where it runs; empty: where this process does
     std::string name = "git";    // the first word of its command line
+    // Further descriptors, and their numbers there, from 3 on.
+    std::vector<std::pair<std::shared_ptr<const Fd>, int>> files = {};
 };
 
 // How a process ended: by a signal (then `code` is 0) or with a status of 0..255.
