@@ -15,8 +15,8 @@ constexpr std::string_view path_characters =
 // Takes "git-VERB " or "git VERB " off the front.
 std::optional<Service> take_verb(std::string_view& rest) {
     for (const ServiceRow& row : service_rows) {
+        if (!is_of_git(row)) continue;
         const std::string_view bare = row.name.substr(4);
-        if (!row.lfs.empty()) continue;
         if (!rest.starts_with("git-") && !rest.starts_with("git ")) return std::nullopt;
         if (!rest.substr(4).starts_with(bare)) continue;
         const std::string_view behind = rest.substr(4 + bare.size());
@@ -27,18 +27,21 @@ std::optional<Service> take_verb(std::string_view& rest) {
     return std::nullopt;
 }
 
-// One word quoted as sq_quote_buf does it: '…', with ' and ! written as '\'' and '\!'.
-std::optional<std::string> unquote(std::string_view quoted) {
+// One word quoted as sq_quote_buf does it: '…', with ' and ! written as '\'' and '\!'. `special`: those two,
+// or what else is written so.
+std::optional<std::string> unquote(std::string_view quoted, std::string_view special = "'!") {
     if (quoted.size() < 2 || quoted.front() != '\'' || quoted.back() != '\'') return std::nullopt;
     quoted = quoted.substr(1, quoted.size() - 2);
     std::string word;
     while (!quoted.empty()) {
-        if (quoted.starts_with("'\\''") || quoted.starts_with("'\\!'")) {
+        const bool is_special = special.find(quoted.front()) != std::string_view::npos;
+        if (quoted.size() >= 4 && quoted.starts_with("'\\") && quoted[3] == '\'' &&
+            special.find(quoted[2]) != std::string_view::npos) {
             word += quoted[2];
             quoted.remove_prefix(4);
             continue;
         }
-        if (quoted.front() == '\'' || quoted.front() == '!') return std::nullopt;
+        if (is_special) return std::nullopt;
         word += quoted.front();
         quoted.remove_prefix(1);
     }
@@ -62,6 +65,38 @@ std::optional<LfsWords> parse_lfs_words(std::string_view exec) {
     return std::nullopt;
 }
 
+// Plain where that is enough, else in single quotes. What begins with '-' would be an option.
+std::optional<std::string> parse_hg_word(std::string_view word) {
+    constexpr std::string_view plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-";
+    const auto is_plain = [](std::string_view text) {
+        return text.find_first_not_of(plain) == std::string_view::npos;
+    };
+    if (word.empty() || word.front() == '-') return std::nullopt;
+    if (is_plain(word)) return std::string(word);
+    auto path = unquote(word, "'");
+    if (!path || path->empty() || path->front() == '-' || is_plain(*path)) return std::nullopt;
+    return path;
+}
+
+// Of `hg -R PATH serve --stdio`; or of `hg init PATH`, which is refused with a text.
+Result<GitCommand> parse_hg_command(std::string_view exec) {
+    constexpr std::string_view front = "hg -R ";
+    constexpr std::string_view back = " serve --stdio";
+    constexpr std::string_view init = "hg init ";
+    if (exec.starts_with(init) && parse_hg_word(exec.substr(init.size())))
+        return client_error(messages::no_hg_init());
+    if (!exec.starts_with(front) || !exec.ends_with(back) || exec.size() <= front.size() + back.size())
+        return client_error(messages::unknown_command());
+    exec.remove_prefix(front.size());
+    exec.remove_suffix(back.size());
+    const auto word = parse_hg_word(exec);
+    if (!word) return client_error(messages::unknown_command());
+    auto repo = parse_url_path(*word);
+    if (!repo) return pass_on(repo);
+    return GitCommand{Service::hg_read, std::move(*repo)};
+}
+
 }  // namespace
 
 Result<GitCommand> parse_git_command(std::string_view exec) {
@@ -69,6 +104,7 @@ Result<GitCommand> parse_git_command(std::string_view exec) {
     if (exec.size() > max_command || exec.find('\0') != std::string_view::npos) {
         return client_error(messages::unknown_command());
     }
+    if (exec.starts_with("hg ")) return parse_hg_command(exec);
     const auto lfs = parse_lfs_words(exec);
     if (lfs && lfs->program == "git-lfs-authenticate")
         return client_error(messages::no_lfs("git-lfs-authenticate"));

@@ -45,7 +45,7 @@ std::string greeting(std::string_view who) {
 std::string unknown_command() {
     std::vector<std::string> names;
     for (const ServiceRow& row : service_rows) {
-        if (row.lfs.empty()) names.emplace_back(row.name);
+        if (is_of_git(row)) names.emplace_back(row.name);
     }
     const std::string last = std::move(names.back());
     names.pop_back();
@@ -86,6 +86,16 @@ std::string no_lfs_there(const RepoPath& repo) {
     return no_lfs() + "ERROR: The file server of " + repo.text() +
            " does not serve Git LFS. Ask the operator to update the agent (gerve-agent) there, or to let "
            "it serve lfs-upload and lfs-download.\n";
+}
+std::string no_hg_there(const RepoPath& repo) {
+    return "ERROR: The file server of " + repo.text() +
+           " does not serve Mercurial. Ask the operator to install it there (package mercurial), to update "
+           "the "
+           "agent (gerve-agent), or to let it serve hg-read and hg-write.\n";
+}
+std::string no_hg_init() {
+    return "ERROR: hg init does not create repositories here. Ask an administrator to run: gerve repo create "
+           "OWNER/NAME --hg\n";
 }
 std::string fetch_only(const RepoPath& repo) {
     return "ERROR: " + repo.text() +

@@ -51,6 +51,8 @@ namespace messages {
 // git-lfs-transfer or git-lfs-authenticate.
 [[nodiscard]] std::string no_lfs(std::string_view command = "git-lfs-transfer");
 [[nodiscard]] std::string no_lfs_there(const RepoPath& repo);  // its file server does not serve Git LFS
+[[nodiscard]] std::string no_hg_there(const RepoPath& repo);   // likewise, Mercurial
+[[nodiscard]] std::string no_hg_init();                        // what `hg init ssh://…` gets
 [[nodiscard]] std::string fetch_only(const RepoPath& repo);    // its file server takes no pushes
 // To a client of the other kind. `kind`: the repository's.
 [[nodiscard]] std::string other_kind(const RepoPath& repo, RepositoryKind kind);

@@ -19,6 +19,8 @@ enum class Service : std::uint8_t {
     admin = 4,
     lfs_upload = 5,
     lfs_download = 6,
+    hg_read = 7,
+    hg_write = 8,
 };
 
 struct ServiceRow {
@@ -43,6 +45,8 @@ inline constexpr std::array service_rows{
     ServiceRow{Service::upload_archive, "git-upload-archive", "upload_archive", "upload-archive", false},
     ServiceRow{Service::lfs_upload, "git-lfs-upload", "lfs_upload", "", true, "upload"},
     ServiceRow{Service::lfs_download, "git-lfs-download", "lfs_download", "", false, "download"},
+    ServiceRow{Service::hg_read, "hg-read", "hg_read", "", false, "", RepositoryKind::hg, Service::hg_write},
+    ServiceRow{Service::hg_write, "hg-write", "hg_write", "", true, "", RepositoryKind::hg},
 };
 
 // Null: `admin`.

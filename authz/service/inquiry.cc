@@ -58,9 +58,10 @@ Result<void> add_route(Directory& directory, Service service, Inquiry& inquiry, 
     auto& endpoints = inquiry.route->endpoints;
     std::erase_if(endpoints, [&](const Endpoint& endpoint) { return !serves(endpoint, service); });
     if (!endpoints.empty()) return {};
-    inquiry.decision =
-        is_lfs(service) ? Deny{messages::no_lfs_there(repo), Rule::fetch_only_server, ExitStatus::not_found}
-                        : Deny{messages::fetch_only(repo), Rule::fetch_only_server};
+    Deny deny{messages::fetch_only(repo), Rule::fetch_only_server};
+    if (is_lfs(service)) deny = {messages::no_lfs_there(repo), deny.because, ExitStatus::not_found};
+    if (kind_of(service) == RepositoryKind::hg) deny.told = messages::no_hg_there(repo);
+    inquiry.decision = std::move(deny);
     return {};
 }
 

@@ -185,18 +185,11 @@ asio::awaitable<void> AgentOperation::run_git(const Operation& operation, std::o
         allowance_ = std::move(*room);
         if (allowance_) limit_input(environment, allowance_->bytes);
     }
-    const bool is_hg = place_.kind == RepositoryKind::hg;
-    const GitStart start = lfs     ? lfs_start(operation)
-                           : is_hg ? hg::verify_start(config_->hg, operation.path)
-                                   : GitStart{config_->git,
-                                              git_arguments(operation),
-                                              environment.lines(),
-                                              lane_.state.open_files,
-                                              operation.yields ? niceness_of_strangers : 0,
-                                              needs_write(operation.service)};
+    const auto start = start_of(operation, environment);
+    if (!start) co_return co_await tell(refuse(FailCode::busy, describe(start.error())).value());
     const auto give_up = std::chrono::steady_clock::now() + config_->limits.queue_timeout;
     while (true) {
-        auto git = GitProcess::start(start);
+        auto git = GitProcess::start(*start);
         if (git) co_return co_await relay_git(operation, turn, std::move(*git));
         const bool passes = git.error().kind == ErrorKind::unavailable;
         const bool over = std::chrono::steady_clock::now() >= give_up;
@@ -207,6 +200,29 @@ asio::awaitable<void> AgentOperation::run_git(const Operation& operation, std::o
         if (connection_->peer_is_gone()) co_return;
         co_await pause(shortage_pause);
     }
+}
+
+// Error: unavailable.
+Result<GitStart> AgentOperation::start_of(const Operation& operation, const GitEnvironment& environment) {
+    if (is_lfs(operation.service)) return lfs_start(operation);
+    if (operation.admin != AdminAction::none && place_.kind == RepositoryKind::hg)
+        return hg::verify_start(config_->hg, operation.path);
+    if (place_.kind == RepositoryKind::hg) {
+        // One without room can still be read.
+        const bool is_full = allowance_ && allowance_->bytes < hg::least_room;
+        const std::string refusal = is_full ? allowance_->told(operation.repo) : operation.write_refusal;
+        auto session = hg::make_session(config_->hg, operation, trim(refusal));
+        if (!session) return pass_on(session);
+        hg_ = std::move(*session);
+        hg_.start.open_files = lane_.state.open_files;
+        return hg_.start;
+    }
+    return GitStart{config_->git,
+                    git_arguments(operation),
+                    environment.lines(),
+                    lane_.state.open_files,
+                    operation.yields ? niceness_of_strangers : 0,
+                    needs_write(operation.service)};
 }
 
 asio::awaitable<void> AgentOperation::pause(std::chrono::milliseconds time) {
@@ -229,6 +245,7 @@ asio::awaitable<void> AgentOperation::relay_git(const Operation& operation, std:
     const auto reader = std::make_shared<OperationReader>(operation.service);
     Watchers watchers = reader->watchers();
     join_siblings(operation, watchers);
+    watch_size(operation, watchers);
     relay_->watch(std::move(watchers));
     grv1::Exit report = co_await relay_->run([this, &turn] {
         deadline_.cancel();

@@ -10,6 +10,7 @@
 #include "authz/model/ticket.h"
 #include "gerve/agent/admission/ticket_admission.h"
 #include "gerve/agent/disk_call.h"
+#include "gerve/agent/hg/hg_session.h"
 #include "gerve/agent/lfs/sessions.h"
 #include "gerve/agent/relay/gateway_connection.h"
 #include "gerve/agent/relay/git_relay.h"
@@ -81,6 +82,8 @@ class AgentOperation : public std::enable_shared_from_this<AgentOperation> {
     [[nodiscard]] asio::awaitable<grv1::Exit> tell_leftovers(const Operation& operation, grv1::Exit exit);
     [[nodiscard]] asio::awaitable<void> administer(const Operation& operation);
     [[nodiscard]] GitStart lfs_start(const Operation& operation) const;
+    [[nodiscard]] Result<GitStart> start_of(const Operation& operation, const GitEnvironment& environment);
+    void watch_size(const Operation& operation, Watchers& watchers);
     void join_siblings(const Operation& operation, Watchers& watchers);
     void look_after_siblings(bool lfs);
     void leave_siblings(const Operation& operation, const grv1::Exit& exit);
@@ -112,6 +115,8 @@ class AgentOperation : public std::enable_shared_from_this<AgentOperation> {
     std::string nonce_;  // of the ticket, once it was found to be good
     grv1::Report facts_;
     std::optional<PushAllowance> allowance_;  // of the pack of a push
+    hg::Session hg_;                          // of Mercurial, from its start on
+    bool over_limit_ = false;                 // it sent more than there was room for
     std::shared_ptr<lfs::Seat> seat_;         // of Git LFS, or of a push that may wait for it
     Timer siblings_;
     bool takes_report_ = false;  // the gateway

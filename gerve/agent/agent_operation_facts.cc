@@ -1,5 +1,7 @@
 // The last part of an operation: what the operation did, and what a push leads to.
 #include <algorithm>
+#include <asio/post.hpp>
+#include <utility>
 
 #include "gerve/agent/agent_operation.h"
 #include "gerve/agent/lfs/upkeep.h"
@@ -37,6 +39,11 @@ asio::awaitable<grv1::Report> AgentOperation::find_facts(const Operation& operat
         reader.push().compare_with_advertisement(facts.changes);
         facts.push = reader.push().facts(facts.changes);
         failed = failed || facts.push->refused + facts.push->unknown > 0;
+    } else if (operation.service == Service::hg_write) {
+        facts.changes = hg::read_notes(hg_);
+        // A session that has only read is no push.
+        if (!facts.changes.empty())
+            facts.push = PushFacts{.taken = static_cast<std::uint32_t>(facts.changes.size())};
     } else if (operation.service == Service::upload_pack) {
         facts.fetch = reader.fetch().facts();
     }
@@ -92,10 +99,22 @@ asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentOperation::find_roo
     co_return refuse_storage(operation.service, last ? silent_disk(operation.path) : last.error());
 }
 
+// Mercurial has no limit of its own: its input ends where the limit is, and it undoes what it has begun.
+void AgentOperation::watch_size(const Operation& operation, Watchers& watchers) {
+    if (operation.service != Service::hg_write || !allowance_) return;
+    const std::uint64_t most = allowance_->bytes + hg::least_room;
+    watchers.input = [this, most, got = std::uint64_t{0}](std::string_view bytes) mutable {
+        got += bytes.size();
+        if (got <= most || std::exchange(over_limit_, true)) return;
+        asio::post(lane_.loop, [relay = relay_] { relay->end_input(); });
+    };
+}
+
 // Behind git's words about a pack that is too large: which limit it is, and what to do.
 asio::awaitable<grv1::Exit> AgentOperation::tell_limit(const Operation& operation, grv1::Exit exit) {
     const bool taken = !facts_.push || facts_.push->taken > 0;
-    if (!allowance_ || taken || !says_too_large(facts_.git_said)) co_return exit;
+    const bool by_git = !taken && says_too_large(facts_.git_said);
+    if (!allowance_ || (!by_git && !over_limit_)) co_return exit;
     const std::string told = grv1::encode_frame(FrameType::stderr_data, allowance_->told(operation.repo));
     static_cast<void>(co_await connection_->send(told));
     co_return grv1::Exit{static_cast<std::uint32_t>(ExitStatus::no_room), 0, exit.reason};
@@ -103,7 +122,7 @@ asio::awaitable<grv1::Exit> AgentOperation::tell_limit(const Operation& operatio
 
 // Before the client learns that the push has ended: no crash after that loses anything.
 asio::awaitable<void> AgentOperation::keep_lost(const Operation& operation, const PushReader& push) {
-    if (operation.keep_lost.count() == 0) co_return;
+    if (operation.keep_lost.count() == 0 || place_.kind != RepositoryKind::git) co_return;
     auto lost = lost_objects(facts_.changes);
     const auto more = push.unnamed_objects();
     lost.insert(lost.end(), more.begin(), more.end());

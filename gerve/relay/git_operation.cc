@@ -232,8 +232,11 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
     auto upstream = co_await file_servers.reach(*granted, report);
     if (!upstream) {
         // The agent answered that it does not serve it; the command was refused.
-        if (is_lfs(command.service) && upstream.error().kind == ErrorKind::client) {
-            const Error error{ErrorKind::client, messages::no_lfs_there(granted->repo), ""};
+        const bool is_hg = kind_of(service) == RepositoryKind::hg;
+        if ((is_lfs(service) || is_hg) && upstream.error().kind == ErrorKind::client) {
+            const Error error{
+                ErrorKind::client,
+                is_hg ? messages::no_hg_there(granted->repo) : messages::no_lfs_there(granted->repo), ""};
             co_return co_await refuse(front, error, report);
         }
         report.ended = OperationEnd::upstream_unreachable;

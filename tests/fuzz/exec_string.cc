@@ -10,9 +10,10 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (const auto command = parse_git_command(input)) {
         require(command->service != Service::admin, "no client asks for the admin service");
         const ServiceRow& row = *find_row(command->service);
-        const std::string plain =
-            row.lfs.empty() ? std::string(row.name) + " '" + command->repo.text() + "'"
-                            : "git-lfs-transfer " + command->repo.text() + " " + std::string(row.lfs);
+        const std::string repo = command->repo.text();
+        std::string plain = std::string(row.name) + " '" + repo + "'";
+        if (!row.lfs.empty()) plain = "git-lfs-transfer " + repo + " " + std::string(row.lfs);
+        if (row.kind == RepositoryKind::hg) plain = "hg -R " + repo + " serve --stdio";
         const auto again = parse_git_command(plain);
         require(again && again->service == command->service && again->repo == command->repo,
                 "a command means the same when it is written plainly");

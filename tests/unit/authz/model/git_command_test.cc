@@ -65,6 +65,80 @@ TEST_CASE("git-lfs's three words are understood as they are") {
     CHECK(parse_git_command("git-lfs-authenticate 'o/r' upload").error().told == messages::unknown_command());
 }
 
+TEST_CASE("Mercurial's one command is understood as its client writes it") {
+    for (const char* exec : {"hg -R mojombo/bert serve --stdio", "hg -R /mojombo/bert.git serve --stdio",
+                             "hg -R mojombo//bert/ serve --stdio"}) {
+        CAPTURE(exec);
+        const auto command = parse_git_command(exec);
+        REQUIRE(command.has_value());
+        CHECK(command->service == Service::hg_read);
+        CHECK(command->repo.text() == "mojombo/bert");
+    }
+    CHECK_FALSE(needs_write(Service::hg_read));
+    CHECK(needs_write(most_of(Service::hg_read)));
+    for (const char* exec : {"hg",
+                             "hg ",
+                             "hg -R",
+                             "hg -R o/r",
+                             "hg -R serve --stdio",
+                             "hg -R  serve --stdio",
+                             "hg -R o/r serve --stdio ",
+                             " hg -R o/r serve --stdio",
+                             "hg  -R o/r serve --stdio",
+                             "hg -R o/r serve --stdio --config ui.debugger=1",
+                             "hg -R o/r --debugger serve --stdio",
+                             "hg -R --debugger serve --stdio",
+                             "hg -R --config=hooks.pre-serve=id serve --stdio",
+                             "hg -R '--config=hooks.pre-serve=id >&2' serve --stdio",
+                             "hg -R -o/r serve --stdio",
+                             "hg -R '-o r' serve --stdio",
+                             "hg -R 'o/r' serve --stdio",
+                             "hg -R \"o/r\" serve --stdio",
+                             "hg -R o/r' serve --stdio",
+                             "hg -R 'o/r serve --stdio",
+                             "hg -R 'o'r' serve --stdio",
+                             "hg -R o/r;id serve --stdio",
+                             "hg -R o/r&&id serve --stdio",
+                             "hg -R $HOME/r serve --stdio",
+                             "hg -R o/r x serve --stdio",
+                             "hg -R o/r\tserve --stdio",
+                             "hg -R o/r serve --stdio\n",
+                             "hg --cwd / -R o/r serve --stdio",
+                             "hg --config x=y -R o/r serve --stdio",
+                             "hg serve --stdio",
+                             "hg -R o/r serve",
+                             "hg -R o/r init",
+                             "hg -Ro/r serve --stdio",
+                             "hg init",
+                             "hg init ",
+                             "hg init -o/r",
+                             "hg init --config=x=y",
+                             "hg init o/r x",
+                             "HG -R o/r serve --stdio",
+                             "hg-ssh o/r",
+                             "hg -R '' serve --stdio"}) {
+        CAPTURE(exec);
+        const auto command = parse_git_command(exec);
+        REQUIRE_FALSE(command.has_value());
+        CHECK(command.error().kind == ErrorKind::client);
+        CHECK(command.error().told == messages::unknown_command());
+    }
+    CHECK_FALSE(parse_git_command(std::string("hg -R o/r\0 serve --stdio", 25)).has_value());
+    for (const char* exec :
+         {"hg -R o serve --stdio", "hg -R o/../r serve --stdio", "hg -R /etc/passwd/x serve --stdio",
+          "hg -R 'o/it'\\''s' serve --stdio", "hg -R 'o/r!' serve --stdio", "hg -R '~root/r' serve --stdio",
+          "hg -R o/%2e%2e serve --stdio", "hg -R 'o/r --config x=y' serve --stdio"}) {
+        CAPTURE(exec);
+        const auto command = parse_git_command(exec);
+        REQUIRE_FALSE(command.has_value());
+        CHECK(command.error().told == messages::no_repository_path());
+    }
+    for (const char* exec : {"hg init o/r", "hg init /o/r", "hg init 'it'\\''s'"}) {
+        CAPTURE(exec);
+        CHECK(parse_git_command(exec).error().told == messages::no_hg_init());
+    }
+}
+
 TEST_CASE("anything but one argument in git's own quoting is no command") {
     for (const char* exec : {"",
                              "git",

@@ -20,6 +20,7 @@ Open sample() {
     open.config = {{"receive.maxInputSize", "1"}};
     open.repo_id = 7;
     open.max_object = 1000;
+    open.write_refusal = "ERROR: No.";
     open.connection = std::string(16, '\0');
     return open;
 }
@@ -44,6 +45,7 @@ TEST_CASE("an OPEN says the same on the other side") {
     CHECK(received->open.config == sample().config);
     CHECK(received->open.repo_id == 7);
     CHECK(received->open.max_object == 1000);
+    CHECK(received->open.write_refusal == "ERROR: No.");
     CHECK(received->open.connection == std::string(16, '\0'));
 }
 

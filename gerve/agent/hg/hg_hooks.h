@@ -1,0 +1,91 @@
+// What a session of Mercurial is configured with: its settings, and the hooks in Python that they name. hg
+// finds them as descriptors 3 and 4, and the file for its notes as 5.
+#pragma once
+
+#include <string_view>
+
+namespace gerve::hg {
+
+// A .hg/hgrc that is root's counts like one of the agent's user, as for git; about any other the client is
+// told nothing, for that has the path in it.
+inline constexpr std::string_view settings_of_all =
+    "[trusted]\n"
+    "users = root\n"
+    "[ui]\n"
+    "report_untrusted = False\n";
+
+// What hg is configured with, and the module that its hooks are in. A hook that cannot be loaded ends what it
+// hooks on; that of `pre-serve` the session.
+struct Hooks {
+    std::string_view settings;
+    std::string_view module;
+};
+
+// Commands that write say so to Mercurial ("push"); those of extensions, which may write without a
+// transaction, do too. The other two hooks are a second net, for what would write all the same.
+inline constexpr Hooks reader_hooks{
+    "[hooks]\n"
+    "pre-serve.gerve = python:/dev/fd/4:guard\n"
+    "pretxnopen.gerve = python:/dev/fd/4:refuse\n"
+    "prepushkey.gerve = python:/dev/fd/4:refuse\n",
+    R"python(import os
+
+from mercurial import error, wireprototypes, wireprotov1server
+
+
+def told():
+    return os.environb[b'GERVE_WRITE_REFUSAL']
+
+
+def refuse(ui, repo, **kwargs):
+    raise error.Abort(told())
+
+
+def guard(ui, repo, **kwargs):
+    for entry in wireprotov1server.commands.values():
+        if entry.permission not in (b'pull', 'pull'):
+            entry.func = lambda repo, proto, *args: wireprototypes.ooberror(told())
+)python"};
+
+inline constexpr Hooks writer_hooks{
+    "[hooks]\n"
+    "pre-serve.gerve = python:/dev/fd/4:prepare\n"
+    "txnclose.gerve = python:/dev/fd/4:note\n"
+    "txnclose-bookmark.gerve = python:/dev/fd/4:note_bookmark\n",
+    R"python(from mercurial import error, wireprotoserver
+
+NOTHING = b'0' * 40
+
+
+def prepare(ui, repo, **kwargs):
+    """The input of a push that is too large is cut: one line, and no traceback."""
+    handler = wireprotoserver.sshv1protocolhandler
+    read = handler.getpayload
+
+    def getpayload(self):
+        try:
+            yield from read(self)
+        except ValueError:
+            raise error.Abort(b'the push ended early')
+
+    handler.getpayload = getpayload
+
+
+def write(old, new, name):
+    with open('/dev/fd/5', 'ab') as notes:
+        notes.write(b'taken no - %s %s %s\n' % (old, new, name.replace(b'\n', b' ')))
+
+
+def note(ui, repo, node=None, node_last=None, phases_moved=None, **kwargs):
+    tip = repo[b'tip'].hex()
+    if node:
+        write(NOTHING, node_last or tip, b'changesets')
+    elif phases_moved:
+        write(tip, tip, b'phases')
+
+
+def note_bookmark(ui, repo, bookmark=None, oldnode=None, node=None, **kwargs):
+    write(oldnode or NOTHING, node or NOTHING, b'bookmarks/' + bookmark)
+)python"};
+
+}  // namespace gerve::hg

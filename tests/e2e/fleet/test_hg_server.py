@@ -1,0 +1,73 @@
+"""Mercurial and the file server: one that does not serve it, one without hg, and one whose agent is killed."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.mercurial import Hg, hg_repository, on_disk
+from harness.outcome import NONZERO
+from harness.processes import wait_until
+from harness.production import Production
+
+
+@pytest.fixture
+def house(workspace):
+    site = Production(Path(tempfile.mkdtemp(prefix="hg-", dir=workspace)))
+    try:
+        yield site
+        site.stop()
+    finally:
+        site.kill()
+
+
+def begin(house):
+    house.start()
+    owner = house.person("alice")
+    gits = house.repository(owner, "gits")  # routes the owner
+    assert gits
+    return owner
+
+
+def test_a_file_server_that_does_not_serve_it(house):
+    house.files.more = 'services = ["upload-pack", "receive-pack", "admin"]\n'
+    owner = begin(house)
+    project = hg_repository(house, owner)
+    answer = owner.ssh(f"hg -R {project.path} serve --stdio", exit=128)
+    assert answer.stdout == ""
+    assert answer.stderr.startswith(f"ERROR: The file server of {project.path} does not serve Mercurial.")
+
+
+def test_a_file_server_without_hg(house):
+    owner = begin(house)
+    project = hg_repository(house, owner)
+    house.files.stop()
+    gone = house.directory / "hg"
+    gone.write_text("#!/bin/sh\n")
+    gone.chmod(0o755)
+    house.files.more = f'hg = "{gone}"\n'
+    house.files.start()
+    gone.unlink()
+    answer = owner.ssh(f"hg -R {project.path} serve --stdio", exit=128)
+    assert answer.stdout == "" and "package mercurial" in answer.stderr
+    house.gerve("repo", "create", f"{owner.login}/other", "--hg", exit=1, says="package mercurial")
+    house.gerve("repo", "fsck", project.path, exit=NONZERO, says="package mercurial")
+
+
+def test_an_agent_that_is_killed_during_a_push(house):
+    owner = begin(house)
+    project = hg_repository(house, owner)
+    work = Hg(owner).clone(project)
+    work.commit("a.txt")
+    work("push")
+    work.commit("big.bin", bytes(range(256)) * 64 * 1024)
+    (project.disk / ".hg/hgrc").write_text("[hooks]\npretxnchangegroup.slow = touch .hg/begun; sleep 1\n")
+    push = work.terminal.start("/usr/bin/hg", "push")
+    wait_until(lambda: (project.disk / ".hg/begun").exists(), "the transaction is open")
+    house.files.kill()
+    push.finish(exit=NONZERO, timeout=60)
+    house.files.start()
+    on_disk(house, project)("recover", exit=(0, 1))
+    work("push", exit=(0, 1), timeout=60)
+    on_disk(house, project)("verify", "--quiet")
+    assert on_disk(house, project).tip("tip") == work.tip()
