@@ -5,14 +5,14 @@
 #include <libssh/server.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "authz/model/git_command.h"
 #include "gerve/ssh/connection.h"
+#include "gerve/ssh/spare_buffers.h"
 
 namespace gerve::ssh {
 namespace {
-
-constexpr std::size_t max_read = 2 << 20;
 
 // A client that is slower than we are opens its window by a few KB at a time. Each of them sent on its own
 // costs a packet, a system call and its wake-up: so wait until the window has room for this much, or for an
@@ -23,21 +23,11 @@ constexpr std::chrono::milliseconds hesitation{50};
 // A client whose window is smaller gets it whole at every turn, and waits for the next: OpenSSH's is 2 MB.
 constexpr std::uint32_t small_window = 1 << 20;
 
-// The receive window, in bytes. libssh 0.10 opens 64,000 and refills to 1.28 MB; a push over a long line
-// needs more. The window doubles each time twice its size was received, up to the cap, where it is the client
-// that is waited for: where it is the file server, a larger window only fills memory, and what is read comes
-// from beyond the cache. All windows of the process together stay below the budget, since a stalled file
-// server makes each cost its full size in memory.
-constexpr std::uint32_t first_window = 2 << 20;
-constexpr std::uint32_t max_window = 8 << 20;
-constexpr std::uint64_t window_budget = 512ULL << 20;
-std::uint64_t windows_granted = 0;
+// Windows beyond the first size, all together.
+constexpr std::uint64_t most_window_growth = 512ULL << 20;
+WindowBudget window_budget(most_window_growth);
 
-// From 0.11 on libssh keeps a window of 2 MiB, whatever is asked for.
-bool window_can_grow() {
-    static const bool can = ssh_version(SSH_VERSION_INT(0, 11, 0)) == nullptr;
-    return can;
-}
+thread_local SpareBuffers input_spares(4);
 
 Channel& self_of(void* user) {
     return *static_cast<Channel*>(user);
@@ -53,16 +43,9 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
       input_(connection.socket_.get_executor()),
       output_(connection.socket_.get_executor()),
       patience_(connection.socket_.get_executor()),
+      window_(window_budget, std::chrono::steady_clock::now()),
       env_left_(max_env_requests) {
     callbacks_->userdata = this;
-    callbacks_->channel_data_function = [](ssh_session, ssh_channel, void*, uint32_t size, int is_stderr,
-                                           void* user) {
-        // libssh tells the size of all that lies in its buffer, not of what came.
-        Channel& self = self_of(user);
-        if (is_stderr == 0) self.untaken_ = size;
-        self.input_.notify();
-        return 0;  // stays in libssh's buffer until take_input()
-    };
     callbacks_->channel_eof_function = [](ssh_session, ssh_channel, void* user) {
         self_of(user).input_.notify();
     };
@@ -98,7 +81,7 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
 }
 
 Channel::~Channel() {
-    windows_granted -= window_;
+    input_spares.release(received_);
     if (channel_ == nullptr) return;
     ssh_remove_channel_callbacks(channel_, callbacks_.get());
     ssh_channel_free(channel_);
@@ -145,17 +128,21 @@ bool Channel::lives_on_its_window() const {
     return refused_ != 0 && largest_window_ < small_window;
 }
 
-// libssh calls a channel open until the client's last data have been read, which nobody does where nothing
-// runs.
+// What came before the client's CLOSE is still worked on, unless nothing runs that would.
 bool Channel::gone() const {
+    if (channel_ == nullptr) return true;
     const bool runs = callbacks_->channel_shell_request_function == nullptr;
-    return channel_ == nullptr || ssh_channel_is_closed(channel_) != 0 || (client_closed_ && !runs);
+    if (client_closed_ && !runs) return true;
+    if (ssh_channel_is_closed(channel_) == 0) return false;
+    const bool works_on = client_closed_ && !finished_ && untaken() > 0;
+    return !works_on || connection_ == nullptr || connection_->session_ == nullptr ||
+           ssh_is_connected(connection_->session_) == 0;
 }
 
 asio::awaitable<bool> Channel::wait_input(Deadline deadline) {
     const auto began = std::chrono::steady_clock::now();
     const bool in_time = co_await input_.wait(deadline);
-    waited_ += std::chrono::steady_clock::now() - began;
+    window_.note_waited(std::chrono::steady_clock::now() - began);
     co_return in_time;
 }
 
@@ -168,50 +155,44 @@ void Channel::interrupt() {
     output_.notify();
 }
 
-// libssh enlarges a window only when it is asked for more bytes than the present window holds. So when the
-// window is due to grow and a quarter of the time was spent waiting for the client, grow_window() chooses the
-// next size, within the budget of the process, and one call asks for that many bytes, into a buffer of that
-// size. Every other call asks for at most max_read. Each call returns what is there at once.
+// Libssh does not get to see it: it would copy it three times, and has a window of a fixed size.
+void Channel::receive(std::string_view bytes) {
+    if (received_taken_ > received_.size() / 2) {
+        received_.erase(0, received_taken_);
+        received_taken_ = 0;
+    }
+    input_spares.append(received_, bytes);
+    input_.notify();
+}
+
 std::size_t Channel::take_input(std::span<char> into) {
     if (gone()) return 0;
-    const std::uint32_t wanted = window_ == 0 ? first_window : window_;
-    const bool due = window_can_grow() && since_asked_ >= wanted / 8 && bytes_in_ >= 2ULL * first_window &&
-                     into.size() >= wanted;
-    if (due) since_asked_ = 0;
-    const bool grow = due && waits_for_client();
-    if (grow) grow_window();
-    const Connection::Call call(*connection_);
-    const std::span<char> some = into.first(std::min<std::size_t>(into.size(), max_read));
-    // Asking libssh for more than its window holds is what makes it offer a larger one; see
-    // docs/performance.md.
-    const int got = grow && window_ != 0 ? ssh_channel_read_timeout(channel_, into.data(), window_, 0, 0)
-                                         : ssh_channel_read_nonblocking(
-                                               channel_, some.data(), static_cast<uint32_t>(some.size()), 0);
-    const auto taken = static_cast<std::size_t>(std::max(got, 0));
+    const std::size_t taken = std::min<std::size_t>(into.size(), untaken());
     if (taken == 0) return 0;
+    std::memcpy(into.data(), received_.data() + received_taken_, taken);
+    received_taken_ += taken;
+    if (untaken() == 0) {
+        received_taken_ = 0;
+        input_spares.release(received_);
+    }
     bytes_in_ += taken;
-    untaken_ -= std::min<std::uint64_t>(untaken_, taken);
-    since_asked_ += taken;
+    window_.note_taken(taken, std::chrono::steady_clock::now());
+    open_window();
     connection_->on_input_taken();
     return taken;
 }
 
-// For a quarter of the time at least, since this was last asked.
-bool Channel::waits_for_client() {
-    const auto now = std::chrono::steady_clock::now();
-    return 4 * std::exchange(waited_, {}) >= now - std::exchange(asked_, now);
-}
-
-void Channel::grow_window() {
-    std::uint32_t next = window_ == 0 ? first_window : window_;
-    if (window_ != 0 && window_ < max_window && bytes_in_ >= 4ULL * window_) next = window_ * 2;
-    if (next == window_ || windows_granted + (next - window_) > window_budget) return;
-    windows_granted += next - window_;
-    window_ = next;
+void Channel::open_window() {
+    if (!numbers_ || client_closed_ || ssh_channel_is_eof(channel_) != 0) return;
+    const std::uint64_t open = connection_->open_window_of(*this);
+    const std::uint32_t more = window_.adjustment(open, untaken());
+    if (more == 0) return;
+    const Connection::Call call(*connection_);
+    connection_->seam_.open_window(connection_->session_, numbers_->clients, more);
 }
 
 bool Channel::input_ended() {
-    return channel_ != nullptr && ssh_channel_is_eof(channel_) != 0;
+    return channel_ != nullptr && untaken() == 0 && ssh_channel_is_eof(channel_) != 0;
 }
 
 std::size_t Channel::room() const {

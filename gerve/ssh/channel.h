@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gerve/relay/client_streams.h"
+#include "gerve/ssh/receive_window.h"
 
 struct ssh_channel_struct;
 struct ssh_session_struct;
@@ -47,7 +48,14 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     // So much is put into libssh at most before the socket has taken it.
     static constexpr std::size_t max_write = 256 * 1024;
 
-    [[nodiscard]] std::uint64_t untaken() const { return untaken_; }
+    // The numbers that this channel has with us and with the client (RFC 4254 section 5.1).
+    struct Numbers {
+        std::uint32_t ours = 0;
+        std::uint32_t clients = 0;
+    };
+    void receive(std::string_view bytes);
+    void open_window();
+    [[nodiscard]] std::uint64_t untaken() const { return received_.size() - received_taken_; }
     [[nodiscard]] bool lives_on_its_window() const;
     void requested();  // the one request of this channel is complete
     void detach();     // it has ended, or its connection does: forget the libssh object
@@ -55,8 +63,6 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     void hesitate();
     [[nodiscard]] std::size_t room() const;
     [[nodiscard]] std::size_t worthwhile_room(std::size_t wanted);
-    void grow_window();
-    [[nodiscard]] bool waits_for_client();
 
     Connection* connection_;
     ssh_channel_struct* channel_;
@@ -67,10 +73,11 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     News output_;
     asio::steady_timer patience_;
     std::uint64_t bytes_in_ = 0;
-    std::uint64_t untaken_ = 0;  // bytes that came, and wait in libssh
     std::uint64_t bytes_out_ = 0;
-    std::uint64_t since_asked_ = 0;     // bytes taken, since a larger window was last considered
-    std::uint32_t window_ = 0;          // of ours, for what the client sends
+    std::optional<Numbers> numbers_;  // once the channel is confirmed
+    std::string received_;            // what the client has sent
+    std::size_t received_taken_ = 0;  // so much of it is taken
+    ReceiveWindow window_;
     std::uint32_t largest_window_ = 0;  // of the client's
     std::size_t refused_ = 0;           // room that put_output() waits for
     unsigned env_left_;
@@ -79,8 +86,6 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     bool client_closed_ = false;
     bool hesitating_ = false;
     bool impatient_ = false;
-    Deadline asked_ = std::chrono::steady_clock::now();  // when waits_for_client() was
-    std::chrono::steady_clock::duration waited_{0};      // for input, since then
 };
 
 }  // namespace gerve::ssh

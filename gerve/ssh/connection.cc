@@ -21,8 +21,6 @@ constexpr std::uint64_t bytes_per_turn = 256 * 1024;
 constexpr std::chrono::milliseconds time_per_turn{3};
 constexpr std::size_t bulk_read = 64 * 1024;
 constexpr std::size_t login_read = 16 * 1024;
-// Packets that answer what arrives behind the end of the last channel: some window adjustments, and CLOSE.
-constexpr unsigned most_nudges = 16;
 
 std::chrono::nanoseconds thread_time() {
     timespec now{};
@@ -124,7 +122,9 @@ bool Connection::take_packet(std::uint8_t type, std::string_view payload) {
         return true;
     }
     switch (traffic_.receive(type, payload)) {
-        case Traffic::Verdict::serve: return false;
+        case Traffic::Verdict::serve:
+            if (type == message::channel_data) deliver(payload);
+            return type == message::channel_data;
         case Traffic::Verdict::drop: break;
         case Traffic::Verdict::window_exceeded:
             cut(EndReason::window, "The client sent more data than the channel window allows.");
@@ -142,6 +142,7 @@ bool Connection::take_packet(std::uint8_t type, std::string_view payload) {
 void Connection::note_sent(std::uint8_t type, std::string_view payload) {
     if (!keys_agreed_) note_key_exchange(type, payload);
     if (type == message::newkeys) keys_agreed_ = true;
+    if (type == message::channel_open_confirmation) note_confirmation(payload);
     if (logged_in_) {
         traffic_.send(type, payload);
     } else if (type == message::unimplemented) {
@@ -236,72 +237,6 @@ Ending Connection::abuse() const {
     if (traffic_.is_abuse(static_cast<std::uint64_t>(seconds)))
         return {EndReason::useless, "Too many requests on one connection."};
     return {};
-}
-
-ssh_channel_struct* Connection::on_channel_open(ssh_session_struct* /*session*/, void* self) {
-    return static_cast<Connection*>(self)->accept_channel();
-}
-
-ssh_channel_struct* Connection::accept_channel() {
-    ++channels_in_all_;
-    if (closing_) return nullptr;
-    if (channels_.size() >= limits_.max_channels) return nullptr;
-    ssh_channel channel = ssh_channel_new(session_);
-    if (channel == nullptr) return nullptr;
-    channels_.push_back(std::make_shared<Channel>(*this, channel, limits_.max_env_requests));
-    return channel;
-}
-
-asio::awaitable<std::shared_ptr<Channel>> Connection::next_request(Deadline deadline) {
-    std::shared_ptr<Channel> channel;
-    while (requests_.empty() && !ended() && host_keys_learned_.empty()) {
-        const bool in_time = co_await news_.wait(deadline);
-        if (!in_time) co_return channel;
-    }
-    if (!requests_.empty()) {
-        channel = std::move(requests_.front());
-        requests_.pop_front();
-    }
-    co_return channel;
-}
-
-void Connection::wake_channels() {
-    for (const auto& channel : channels_) {
-        if (std::exchange(channel->requested_, false)) {
-            requests_.push_back(channel);
-            news_.notify();
-        }
-        channel->wake();
-    }
-}
-
-void Connection::drop_closed_channels() {
-    if (session_ == nullptr) return;
-    std::vector<std::shared_ptr<Channel>> gone;
-    for (auto& channel : channels_) {
-        if (channel->gone()) gone.push_back(std::move(channel));
-    }
-    if (gone.empty()) return;
-    last_channel_end_ = std::chrono::steady_clock::now();
-    nudges_left_ = most_nudges;
-    std::erase(channels_, nullptr);
-    const Call call(*this);
-    for (const auto& channel : gone) channel->detach();
-}
-
-void Connection::detach_channels() {
-    closing_ = true;
-    const auto channels = std::exchange(channels_, {});
-    const Seam::Inside inside(seam_);
-    for (const auto& channel : channels) channel->detach();
-}
-
-bool Connection::open_channels() const {
-    return !channels_.empty();
-}
-
-bool Connection::finished_before(Deadline then) const {
-    return had_channels() && !open_channels() && !ended() && last_channel_end_ < then && !write_pending();
 }
 
 std::string Connection::client_version() const {

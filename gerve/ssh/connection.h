@@ -140,6 +140,10 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     void note_sent(std::uint8_t type, std::string_view payload) override;
     void note_signed(std::string_view input) override;
     void note_key_exchange(std::uint8_t type, std::string_view payload);
+    void deliver(std::string_view data);  // the payload of SSH_MSG_CHANNEL_DATA
+    void note_confirmation(std::string_view payload);
+    // What the client may still send on it, once it was told of all that it may; in bytes.
+    [[nodiscard]] std::uint64_t open_window_of(const Channel& channel) const;
     void announce_host_keys();
     void take_global_request(std::string_view payload);
     bool take_packet_before_login(std::uint8_t type, std::string_view payload);
@@ -204,6 +208,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     bool verified_ = false;
     std::unique_ptr<ssh_server_callbacks_struct> callbacks_;
     std::vector<std::shared_ptr<Channel>> channels_;
+    std::deque<std::weak_ptr<Channel>> unconfirmed_;  // their confirmation is not sent
     std::deque<std::shared_ptr<Channel>> requests_;
     std::optional<AuthAttempt> attempt_;
     News news_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,6 +79,17 @@ class Seam {
     void answer_request(std::string content) { answer_ = std::move(content); }
     [[nodiscard]] std::optional<std::string> take_answer() { return std::exchange(answer_, std::nullopt); }
 
+    // Lets the client send so many bytes more on the channel that has this number with it. It waits while
+    // keys are exchanged anew.
+    void open_window(ssh_session_struct* session, std::uint32_t recipient, std::uint32_t bytes);
+    struct Adjustment {
+        std::uint32_t recipient = 0;
+        std::uint32_t bytes = 0;
+    };
+    [[nodiscard]] bool has_adjustments() const { return !adjustments_.empty(); }  // that are not sent
+    [[nodiscard]] Adjustment take_adjustment();                                   // there is one
+    [[nodiscard]] std::uint64_t unsent_window(std::uint32_t recipient) const;     // bytes
+
     void set_socket_callbacks(void* callbacks) { socket_callbacks_ = callbacks; }
     void gather(std::string_view bytes);
     PacketWatch& watch() { return watch_; }
@@ -96,6 +108,7 @@ class Seam {
     std::size_t out_taken_ = 0;
     std::uint64_t sent_ = 0;
     std::optional<std::string> answer_;
+    std::deque<Adjustment> adjustments_;  // libssh was told of, and has not sent
 };
 
 }  // namespace gerve::ssh

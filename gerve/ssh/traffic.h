@@ -29,6 +29,11 @@ class Traffic {
     // Packets that served nothing exceed what is in proportion to the others. `seconds`: the age of the
     // connection.
     [[nodiscard]] bool is_abuse(std::uint64_t seconds) const;
+    // What the client may still send on the channel that has this number with us, in bytes.
+    [[nodiscard]] std::uint64_t window(std::uint32_t our_number) const {
+        const auto channel = channels_.find(our_number);
+        return channel == channels_.end() ? 0 : channel->second.window;
+    }
     [[nodiscard]] std::uint64_t data_sent() const { return data_sent_; }  // bytes, of all channels
 
   private:

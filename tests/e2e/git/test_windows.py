@@ -1,7 +1,10 @@
 """Flow control of RFC 4254 section 5.2, as clients of every kind do it and as none should."""
 
+import hashlib
 import os
+import struct
 import time
+import zlib
 
 import pytest
 
@@ -24,10 +27,44 @@ def bulky(site):
 
 
 SSH_MSG_IGNORE = 2
+FIRST_WINDOW, LARGEST_WINDOW = 2 << 20, 8 << 20  # bytes that a client may send ahead
 
 
 def pkt(text: str) -> bytes:
     return b"%04x%s" % (len(text) + 4, text.encode())
+
+
+def push_of(blob: bytes) -> tuple[bytes, str]:
+    """What a client sends to git-receive-pack to make a tag of `blob`, and the blob's name."""
+    name = hashlib.sha1(b"blob %d\0" % len(blob) + blob).hexdigest()
+    size, first = len(blob) >> 4, 0x30 | (len(blob) & 0xF)
+    header = [first]
+    while size:
+        header[-1] |= 0x80
+        header.append(size & 0x7F)
+        size >>= 7
+    pack = b"PACK" + struct.pack(">II", 2, 1) + bytes(header) + zlib.compress(blob, 0)
+    command = pkt(f"{'0' * 40} {name} refs/tags/noise\0report-status") + b"0000"
+    return command + pack + hashlib.sha1(pack).digest(), name
+
+
+def send_in_windows(client, channel, content: bytes) -> list[int]:
+    """Sends as much as it may and then waits until nothing more is granted, as a client at the end of a long line sees it.
+    The grants, one for each wait."""
+    granted = [channel.granted]
+    left, at = channel.granted, 0
+    while at < len(content):
+        if left == 0:
+            while not isinstance(got := client.receive(0.3 if left else 10), str):
+                if got[0] == CHANNEL_WINDOW_ADJUST:
+                    _, more = got[1].get_int(), got[1].get_int()
+                    left += more
+            assert got == SILENCE and left > 0
+            granted.append(left)
+        piece = content[at:at + min(left, 32768)]
+        channel.data(piece)
+        at, left = at + len(piece), left - len(piece)
+    return granted
 
 
 def archive(client, path, window, packet, refill) -> Answer:
@@ -69,6 +106,42 @@ def test_every_way_to_refill_a_window_gets_every_byte(door, alice, bulky, refill
     assert (answer.exit, answer.events[-1]) == (0, "close"), answer.events
     assert answer.stdout.endswith(b"0000")
     assert len(answer.stdout) > 1 << 20
+
+
+def push(client, owner, path, content: bytes) -> list[int]:
+    channel = client.log_in(owner.key).open_session()
+    channel.request("exec", True, f"git-receive-pack '{path}'")
+    channel.read_some()
+    granted = send_in_windows(client, channel, content)
+    channel.eof()
+    answer = channel.read_to_the_end()
+    assert (answer.exit, answer.events[-1]) == (0, "close"), answer.events
+    assert b"ok refs/tags/noise" in answer.stdout
+    return granted
+
+
+def test_the_receive_window_grows_for_a_client_that_is_waited_for(site, door):
+    owner = site.person("owner")
+    repository = site.repository(owner)
+    content, name = push_of(os.urandom(40 << 20))
+    with RawClient(door) as client:
+        granted = push(client, owner, repository.path, content)
+    assert granted[0] <= FIRST_WINDOW and max(granted[1:3]) <= FIRST_WINDOW, granted
+    assert LARGEST_WINDOW // 8 * 7 < max(granted) <= LARGEST_WINDOW, granted
+    assert repository.rev("noise") == name
+
+
+def test_more_than_the_window_is_cut(site, door):
+    owner = site.person("owner")
+    repository = site.repository(owner)
+    with RawClient(door) as client:
+        channel = client.log_in(owner.key).open_session()
+        channel.request("exec", True, f"git-receive-pack '{repository.path}'")
+        channel.read_some()
+        for _ in range(2 * LARGEST_WINDOW // 32768):  # git has read its commands, and nothing opens the window again
+            channel.data(b"0000".ljust(32768, b"x"))
+        assert client.is_cut()
+        assert "more data than the channel window allows" in client.disconnect_text
 
 
 @pytest.mark.parametrize("packet", [1, 9, 10, 11, 64])

@@ -221,6 +221,7 @@ class RawClient(paramiko.Transport):
         message = self.expect(CHANNEL_OPEN_CONFIRMATION)
         message.get_int()
         channel.peer = message.get_int()
+        channel.granted = message.get_int()
         return channel
 
     def whoami(self) -> str:
@@ -263,6 +264,7 @@ class RawChannel:
         self.client = client
         self.number = number
         self.peer = 0
+        self.granted = 0  # bytes that this end may send, at first
 
     def request(self, name: str, want_reply: bool, *fields) -> None:
         self.client.send(CHANNEL_REQUEST, self.peer, name, want_reply, *fields)
