@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 2> lfs_mode_names{"transfer", "off"};
 struct LfsConfig {
     LfsMode mode = LfsMode::transfer;
     std::uint64_t max_object = 0;  // bytes; 0: no limit
+    bool require_objects = true;   // of the pointers that a push brings
 };
 
 [[nodiscard]] LfsConfig read_lfs(TomlTable table);

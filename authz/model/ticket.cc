@@ -29,6 +29,7 @@ enum class Tlv : std::uint16_t {
     max_object = 21,
     connection = 22,
     write_refusal = 23,
+    requires_objects = 24,
     object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
 };
 
@@ -73,6 +74,7 @@ std::string encode_tlvs(const Open& open, const TicketKey* key) {
     if (open.sizes.owner != 0) put_tlv(out, Tlv::max_owner, number_bytes(open.sizes.owner));
     if (open.max_object != 0) put_tlv(out, Tlv::max_object, number_bytes(open.max_object));
     if (!open.connection.empty()) put_tlv(out, Tlv::connection, open.connection);
+    if (open.requires_objects) put_tlv(out, Tlv::requires_objects, number_bytes(std::uint8_t{1}));
     return out;
 }
 
@@ -160,6 +162,7 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::max_object: return take_size(open.max_object, value, type);
         case Tlv::write_refusal: return take_text(open.write_refusal, value, type);
         case Tlv::connection: return take_text(open.connection, value, type, 16);
+        case Tlv::requires_objects: return take_flag(open.requires_objects, value, type);
         case Tlv::object_format:
             if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));
             return take_text(open.object_format, value, type);

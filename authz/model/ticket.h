@@ -75,6 +75,8 @@ struct Open {
     // hg_read: what whoever tries to write is told, one line; the session of somebody who may not.
     std::string write_refusal;
     std::string connection;  // 16 bytes: one for all operations on a client's connection; or empty
+    // receive-pack: what the push's pointers of Git LFS name must be in the repository.
+    bool requires_objects = false;
 };
 
 // The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without

@@ -123,6 +123,8 @@ Result<Authorization> grant(const Signer& signer, const Inquiry& inquiry, Errand
     open.keep_lost = signer.keep_lost;
     if (needs_write(open.service)) open.sizes = repository.limits.over(signer.sizes);
     if (open.service == Service::lfs_upload) open.max_object = signer.lfs.max_object;
+    if (open.service == Service::receive_pack)
+        open.requires_objects = signer.lfs.mode == LfsMode::transfer && signer.lfs.require_objects;
     auto destinations = make_destinations(signer.key, *inquiry.route, std::move(open));
     if (destinations.empty()) return unavailable("server " + server.text() + " has no endpoint");
     return Granted{repository.path, std::move(notice), std::get<Allow>(inquiry.decision).because,

@@ -185,6 +185,7 @@ asio::awaitable<void> AgentOperation::run_git(const Operation& operation, std::o
         allowance_ = std::move(*room);
         if (allowance_) limit_input(environment, allowance_->bytes);
     }
+    if (place_.hooks) lfs::add_hooks(environment, *place_.hooks);
     const auto start = start_of(operation, environment);
     if (!start) co_return co_await tell(refuse(FailCode::busy, describe(start.error())).value());
     const auto give_up = std::chrono::steady_clock::now() + config_->limits.queue_timeout;

@@ -15,6 +15,8 @@
 #include "authz/os/hardening.h"
 #include "authz/os/privileges.h"
 #include "gerve/agent/agent.h"
+#include "gerve/agent/lfs/hook_process.h"
+#include "gerve/agent/lfs/receive_hooks.h"
 #include "gerve/agent/lfs/transfer_process.h"
 #include "gerve/agent/repository/git_process.h"
 
@@ -107,6 +109,8 @@ int main(int argc, char** argv) {
     // Confined by the agent that started it.
     const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     if (!words.empty() && words.front() == gerve::lfs::process_word) return gerve::lfs::run_transfer(words);
+    if (argc > 0 && gerve::lfs::is_hook(argv[0])) return gerve::lfs::run_hook(argv[0], words);
+    static_cast<void>(gerve::lfs::own_program());  // its file may be replaced while it runs
     gerve::confine();
     CLI::App app("Serves the repositories of this machine to the gateways of Gerve.", "gerve-agent");
     gerve::Options options;

@@ -55,6 +55,8 @@ void read_stream(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes = fuzz::text_of(data, size);
     read_stream(bytes.substr(std::min<std::size_t>(1, bytes.size())));
+    if (const auto pointer = lfs::parse_pointer(bytes))
+        require(lfs::named_by(bytes).contains(pointer->oid), "what is required is not pruned");
     for (const auto& oid : lfs::named_by(bytes))
         require(bytes.find(oid.text()) != std::string_view::npos, "a pointer names what stands in it");
     const auto path = bytes.find("\npath ");

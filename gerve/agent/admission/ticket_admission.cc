@@ -259,6 +259,8 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
                         .sizes = needs_write(open.service) ? open.sizes : SizeLimits{},
                         .max_object = open.max_object,
                         .write_refusal = open.write_refusal,
+                        .requires_objects = open.requires_objects && open.service == Service::receive_pack &&
+                                            config.services.contains(Service::lfs_upload),
                         .account = claimant_of(open).account,
                         .connection = open.connection,
                         .yields = claimant_of(open).account.empty()};
@@ -312,9 +314,14 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     const bool pushes = operation.service == Service::receive_pack;
     place.is_empty = pushes && !has_branches(*directory, operation.path, place.head);
     if (operation.service == Service::upload_pack) place.settings = fetch_settings(ConfigWords(*directory));
-    if (pushes)
-        place.settings =
-            push_settings(ConfigWords(*directory), config.check_objects, operation.keep_lost.count() > 0);
+    if (!pushes) return place;
+    const ConfigWords words(*directory);
+    place.settings = push_settings(words, config.check_objects, operation.keep_lost.count() > 0);
+    if (!operation.requires_objects) return place;
+    auto hooks = lfs::redirect_hooks(config.root, *directory, {config.git, operation.path, place.head},
+                                     words.has("hookspath"));
+    if (!hooks) return refuse_place(operation, hooks.error());
+    place.hooks = std::move(*hooks);
     return place;
 }
 

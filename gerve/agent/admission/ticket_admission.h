@@ -11,6 +11,7 @@
 #include "authz/model/ticket.h"
 #include "gerve/agent/admission/nonce_cache.h"
 #include "gerve/agent/agent_config.h"
+#include "gerve/agent/lfs/receive_hooks.h"
 #include "gerve/agent/repository/environment.h"
 #include "gerve/agent/repository/git_settings.h"
 #include "gerve/agent/repository/leftovers.h"
@@ -90,11 +91,12 @@ struct Operation {
     std::string who;                 // for reflogs: the login, "deploy-key", or "gerve"
     std::chrono::days keep_lost{0};  // what a push takes the name from
     SizeLimits sizes;
-    std::uint64_t max_object = 0;  // lfs-upload: bytes; 0: no limit
-    std::string write_refusal;     // hg-read: what whoever tries to write is told
-    std::string account;           // as Claimant has it
-    std::string connection;        // of the client, as the ticket names it; empty: it does not
-    bool yields = false;           // nobody has logged in: git runs with the lowest priority
+    std::uint64_t max_object = 0;   // lfs-upload: bytes; 0: no limit
+    std::string write_refusal;      // hg-read: what whoever tries to write is told
+    bool requires_objects = false;  // receive-pack: those that its pointers of Git LFS name
+    std::string account;            // as Claimant has it
+    std::string connection;         // of the client, as the ticket names it; empty: it does not
+    bool yields = false;            // nobody has logged in: git runs with the lowest priority
 };
 
 // Service, path, environment. Does not look at the disk.
@@ -122,6 +124,7 @@ struct Place {
     bool is_empty = false;  // receive-pack: there is no branch yet
     RepositoryKind kind = RepositoryKind::git;
     GitSettings settings;
+    std::optional<lfs::ReceiveHooks> hooks;  // in front of the repository's own
 };
 
 // Whether the operation can begin: the repository exists, unless it is to be created, and git can be run in

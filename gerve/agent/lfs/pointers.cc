@@ -1,98 +1,37 @@
 #include "gerve/agent/lfs/pointers.h"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <string>
 #include <vector>
 
 #include "authz/base/text.h"
+#include "gerve/agent/lfs/git_reader.h"
 #include "gerve/agent/lfs/objects.h"
-#include "gerve/agent/repository/environment.h"
-#include "gerve/agent/repository/git_process.h"
 
 namespace gerve::lfs {
 namespace {
 
 constexpr std::string_view before_oid = "oid sha256:";
 
+// Those that git-lfs reads: its own, and what was written before it had this name.
+constexpr std::array<std::string_view, 3> pointer_versions{
+    "https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"};
+
 // How often history is read, when refs change while it is read.
 constexpr int readings = 5;
 
-// So many blobs, each smaller than a pointer may be, are read by one git: what run_git takes of its output
-// has room for them.
-constexpr std::size_t blobs_at_once = 900;
-
-// "ID blob SIZE", the blob, and a line feed, for each. False: it is none of that.
-bool take_blobs(std::string_view said, std::set<Oid>& named) {
-    while (!said.empty()) {
-        const auto end = said.find('\n');
-        if (end == std::string_view::npos) return false;
-        const auto words = split(said.substr(0, end), ' ');
-        const auto size = words.size() == 3 ? parse_decimal(words[2]) : std::nullopt;
-        if (!size || words[1] != "blob" || said.size() < end + 2 + *size) return false;
-        named.merge(named_by(said.substr(end + 1, *size)));
-        said.remove_prefix(end + 2 + *size);
-    }
-    return true;
-}
-
-Result<void> read_blobs(const GitPlace& place, std::vector<std::string>& blobs, std::set<Oid>& named) {
-    if (blobs.empty()) return {};
-    const auto said =
-        ask_in(place, {"cat-file", "--batch", "--buffer"}, no_deadline, join(blobs, "\n") + "\n");
-    blobs.clear();
-    if (!said) return pass_on(said);
-    if (!take_blobs(*said, named)) return internal_error("git cat-file: unexpected output");
-    return {};
-}
-
-// Reads the lines that git writes, for as long as it takes. Error: internal, when it failed.
-template <class OnLine>
-Result<void> each_line(const GitPlace& place, std::vector<std::string> arguments, OnLine&& on_line) {
-    std::vector<std::string> environment = plain_git_environment(place.path);
-    environment.emplace_back("GIT_NO_REPLACE_OBJECTS=1");
-    arguments.insert(arguments.begin(), "--git-dir=" + place.path);
-    auto started = GitProcess::start({place.git, std::move(arguments), std::move(environment)});
-    if (!started) return pass_on(started);
-    GitProcess& git = *started;
-    git.in.reset();
-    std::string rest;
-    std::string errors;
-    std::array<char, 65536> buffer{};
-    while (git.out || git.err) {
-        std::array<pollfd, 2> ready{pollfd{git.out ? git.out.get() : -1, POLLIN, 0},
-                                    pollfd{git.err ? git.err.get() : -1, POLLIN, 0}};
-        if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR)
-            return internal_error(errno_text("poll"));
-        for (Fd* from : {&git.out, &git.err}) {
-            const ssize_t got = *from ? ::read(from->get(), buffer.data(), buffer.size()) : -1;
-            if (got == 0) from->reset();
-            if (got <= 0) continue;
-            std::string& into = from == &git.out ? rest : errors;
-            if (errors.size() < 4096 || from == &git.out)
-                into.append(buffer.data(), static_cast<std::size_t>(got));
-        }
-        std::size_t begin = 0;
-        for (auto end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
-            if (auto taken = on_line(std::string_view(rest).substr(begin, end - begin)); !taken) return taken;
-            begin = end + 1;
-        }
-        rest.erase(0, begin);
-    }
-    const GitEnd end = git.reap();
-    if (end.code != 0 || end.signal != 0) return internal_error("git failed: " + printable(trim(errors)));
-    return {};
+bool is_key(std::string_view word) {
+    return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+    });
 }
 
 // A digest of all refs and of what they name. refs/gerve/lost is one of them, and gets a new commit with each
 // entry of its reflog.
 Result<std::string> state_of_refs(const GitPlace& place) {
     Hasher hash;
-    auto read = each_line(place, {"for-each-ref", "--format=%(objectname) %(refname)"},
+    auto read = each_line(GitReader::of(place), {"for-each-ref", "--format=%(objectname) %(refname)"}, "",
                           [&](std::string_view line) -> Result<void> {
                               hash.add(line);
                               hash.add("\n");
@@ -103,23 +42,54 @@ Result<std::string> state_of_refs(const GitPlace& place) {
 }
 
 Result<std::set<Oid>> read_history(const GitPlace& place) {
+    const GitReader reader = GitReader::of(place);
     std::set<Oid> named;
     std::vector<std::string> blobs;
-    auto read =
-        each_line(place,
-                  {"rev-list", "--objects", "--no-object-names", "--all", "--reflog",
-                   "--filter=combine:object:type=blob+blob:limit=" + std::to_string(max_pointer),
-                   "--filter-provided-objects"},
-                  [&](std::string_view line) -> Result<void> {
-                      blobs.emplace_back(line);
-                      return blobs.size() < blobs_at_once ? Result<void>() : read_blobs(place, blobs, named);
-                  });
-    if (read) read = read_blobs(place, blobs, named);
+    const auto look_at_blobs = [&]() -> Result<void> {
+        auto read = each_blob(reader, blobs, [&](std::size_t, std::string_view content) -> Result<void> {
+            named.merge(named_by(content));
+            return {};
+        });
+        blobs.clear();
+        return read;
+    };
+    std::vector<std::string> arguments{"rev-list", "--objects", "--no-object-names", "--all", "--reflog"};
+    const auto filter = small_blobs_only();
+    arguments.insert(arguments.end(), filter.begin(), filter.end());
+    auto read = each_line(reader, std::move(arguments), "", [&](std::string_view line) -> Result<void> {
+        blobs.emplace_back(line);
+        return blobs.size() < blobs_at_once ? Result<void>() : look_at_blobs();
+    });
+    if (read) read = look_at_blobs();
     if (!read) return pass_on(read);
     return named;
 }
 
 }  // namespace
+
+std::optional<SizedOid> parse_pointer(std::string_view blob) {
+    constexpr std::string_view version = "version ";
+    if (blob.size() >= max_pointer || !blob.starts_with(version)) return std::nullopt;
+    if (blob.ends_with('\n')) blob.remove_suffix(1);
+    const auto lines = split(blob, '\n');
+    const auto known =
+        std::find(pointer_versions.begin(), pointer_versions.end(), lines.front().substr(version.size()));
+    if (known == pointer_versions.end()) return std::nullopt;
+    std::optional<Oid> oid;
+    std::optional<std::uint64_t> size;
+    std::string_view last;
+    for (std::size_t i = 1; i < lines.size(); ++i) {
+        const auto space = lines[i].find(' ');
+        const std::string_view key = lines[i].substr(0, space);
+        if (space == std::string_view::npos || !is_key(key) || key <= last) return std::nullopt;
+        const std::string_view value = lines[i].substr(space + 1);
+        if (key == "oid" && value.starts_with("sha256:")) oid = Oid::parse(value.substr(7));
+        if (key == "size") size = parse_object_size(value);
+        last = key;
+    }
+    if (!oid || !size) return std::nullopt;
+    return SizedOid{std::move(*oid), *size};
+}
 
 std::set<Oid> named_by(std::string_view blob) {
     constexpr std::size_t oid_size = 64;

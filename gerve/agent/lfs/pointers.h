@@ -2,6 +2,7 @@
 // git-lfs).
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string_view>
 
@@ -12,6 +13,11 @@ namespace gerve::lfs {
 
 // A pointer is smaller than this many bytes.
 constexpr std::size_t max_pointer = 1024;
+
+// What a blob names that is a pointer by the letter of git-lfs's specification: the version comes first, with
+// the present URL or one that was used before it, and the other keys in the order of the alphabet. Its last
+// line may lack its end. Nothing: it is another file.
+[[nodiscard]] std::optional<SizedOid> parse_pointer(std::string_view blob);
 
 // The objects that a blob names, each as "oid sha256:OID", if it is small enough to be a pointer. Clients
 // read more than the present form (older versions, blanks around it), so that whatever else it says does not

@@ -14,6 +14,7 @@
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
 #include "gerve/agent/hg/hg_program.h"
+#include "gerve/agent/lfs/receive_hooks.h"
 #include "gerve/agent/lfs/upkeep.h"
 #include "gerve/agent/repository/default_branch.h"
 #include "gerve/agent/repository/disk_usage.h"
@@ -25,9 +26,6 @@ namespace gerve {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Below the root, where no layout puts a repository: no login starts with a '.'.
-constexpr std::string_view work_directory = ".gerve";
 
 // What partial clones and push options need; a template with a `config` of its own decides by itself.
 constexpr std::string_view default_config =
@@ -265,6 +263,7 @@ void Repositories::clean_up() const {
     for (fs::directory_iterator next(root_ + "/" + std::string(work_directory), error), end;
          !error && next != end; next.increment(error)) {
         std::error_code ignored;
+        if (next->path().filename() == lfs::hooks_directory) continue;
         const bool deleted = next->path().filename().string().starts_with("deleted-");
         const auto age = fs::file_time_type::clock::now() - fs::last_write_time(next->path(), ignored);
         // One that is being made right now, by a command beside the agent, is young.

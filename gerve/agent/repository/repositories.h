@@ -16,6 +16,9 @@
 
 namespace gerve {
 
+// Below the root, where no layout puts a repository: no login starts with a '.'.
+constexpr std::string_view work_directory = ".gerve";
+
 // What `git fsck` said, and what look_for_leftovers() found. 0 is a sound repository.
 struct FsckReport {
     int status = 0;

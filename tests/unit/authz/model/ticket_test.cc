@@ -22,6 +22,7 @@ Open sample() {
     open.max_object = 1000;
     open.write_refusal = "ERROR: No.";
     open.connection = std::string(16, '\0');
+    open.requires_objects = true;
     return open;
 }
 
@@ -47,6 +48,7 @@ TEST_CASE("an OPEN says the same on the other side") {
     CHECK(received->open.max_object == 1000);
     CHECK(received->open.write_refusal == "ERROR: No.");
     CHECK(received->open.connection == std::string(16, '\0'));
+    CHECK(received->open.requires_objects);
 }
 
 TEST_CASE("no byte of an OPEN can be altered") {

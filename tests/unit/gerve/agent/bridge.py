@@ -18,7 +18,8 @@ def main() -> int:
     service = {"upload-pack": grv1.UPLOAD_PACK, "receive-pack": grv1.RECEIVE_PACK,
                "upload-archive": grv1.UPLOAD_ARCHIVE}[verb]
     message = grv1.Open(service, path, site["audience"], env=site["env"], config=site["config"],
-                        repo_id=site["repo_id"], git_protocol=os.environ.get("GIT_PROTOCOL"))
+                        repo_id=site["repo_id"], git_protocol=os.environ.get("GIT_PROTOCOL"),
+                        extra=[(kind, bytes.fromhex(value)) for kind, value in site["extra"]])
     key = None
     if site["key"]:
         key = grv1.TicketKey()

@@ -184,10 +184,11 @@ class Site:
         self.sessions.append(grv1.Session(address or self.tcp, message, timeout))
         return self.sessions[-1]
 
-    def git(self, *words, address=None, signed=True, env=None, config=(), repo_id=0, hooks=None, **more):
+    def git(self, *words, address=None, signed=True, env=None, config=(), repo_id=0, hooks=None, extra=(), **more):
         """Real git whose ssh is the bridge; `fs:OWNER/NAME.git` is a URL."""
         site = {"address": address or self.tcp, "audience": "fs1", "env": hooks or {}, "config": list(config),
-                "repo_id": repo_id, "key": [self.key.id.hex(), self.key.secret.hex()] if signed else None}
+                "repo_id": repo_id, "extra": [[kind, value.hex()] for kind, value in extra],
+                "key": [self.key.id.hex(), self.key.secret.hex()] if signed else None}
         file = self.directory / f"site-{os.urandom(4).hex()}.json"
         file.write_text(json.dumps(site))
         return git(*words, env={"GIT_SSH_COMMAND": f"/usr/bin/python3 {HERE / 'bridge.py'}", "GIT_SSH_VARIANT": "ssh",

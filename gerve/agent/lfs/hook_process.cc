@@ -1,0 +1,141 @@
+#include "gerve/agent/lfs/hook_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "authz/base/fd.h"
+#include "authz/base/log.h"
+#include "authz/base/text.h"
+#include "authz/os/spawn.h"
+#include "gerve/agent/lfs/places.h"
+#include "gerve/agent/lfs/receive_hooks.h"
+#include "gerve/agent/lfs/required_objects.h"
+
+namespace gerve::lfs {
+namespace {
+
+// Of a push: "OLD NEW REF", a line each. Two hundred thousand refs need no more.
+constexpr std::size_t most_commands = 64 << 20;  // bytes
+
+constexpr int declines = 1;
+
+std::string text_of_variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+std::string_view last_part(std::string_view path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
+int decline(const std::string& told) {
+    std::fputs(told.c_str(), stderr);
+    return declines;
+}
+
+// The client reads that there is trouble, the log what it is.
+int cannot_check(const Error& error) {
+    const std::string request = text_of_variable("GERVE_REQUEST_ID");
+    log::start_syslog("gerve-agent", log::Level::info);  // the standard error is the client's
+    log::error("a push cannot be checked for objects of Git LFS",
+               {{"request", request}, {"why", describe(error)}});
+    return decline(
+        "ERROR: The file server cannot check the large files (Git LFS) of this push: tell its operator. "
+        "(request " +
+        printable(request) + ")\n");
+}
+
+// What each ref is to name; deletions name nothing.
+std::string tips_of(std::string_view commands) {
+    std::string tips;
+    for (const std::string_view line : split(commands, '\n')) {
+        const auto words = split(line, ' ');
+        if (words.size() < 3 || words[1].find_first_not_of('0') == std::string_view::npos) continue;
+        tips.append(words[1]).append("\n");
+    }
+    return tips;
+}
+
+// 0: every object that the push needs is there.
+int check_objects_of(std::string_view commands) {
+    const std::string tips = tips_of(commands);
+    if (tips.empty()) return 0;
+    const Places places(Fd(::open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+    if (!places.repository())
+        return cannot_check(unavailable(errno_text("cannot open the repository")).value());
+    GitReader reader{text_of_variable(git_variable), {}, own_environment()};
+    reader.environment.emplace_back("GIT_NO_REPLACE_OBJECTS=1");
+    const auto missing = find_missing(reader, places, tips);
+    if (!missing) return cannot_check(missing.error());
+    return missing->count == 0 ? 0 : decline(missing->told());
+}
+
+// The same bytes once more, for the next reader.
+Result<Fd> as_file(std::string_view bytes) {
+    Fd file(::memfd_create("commands", MFD_CLOEXEC));
+    if (!file) return unavailable(errno_text("memfd_create"));
+    while (!bytes.empty()) {
+        const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
+        if (put < 0 && errno != EINTR) return unavailable(errno_text("cannot keep the commands of a push"));
+        if (put > 0) bytes.remove_prefix(static_cast<std::size_t>(put));
+    }
+    if (::lseek(file.get(), 0, SEEK_SET) != 0) return unavailable(errno_text("lseek"));
+    return file;
+}
+
+int wait_for(pid_t pid) {
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) return declines;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// In the same place, with the same arguments and streams, and in the same process group as git would start
+// it.
+int run_own_hook(std::string_view name, const std::vector<std::string>& words, const Fd& input) {
+    const std::string hook = text_of_variable(own_hooks_variable) + "/" + std::string(name);
+    if (::access(hook.c_str(), X_OK) != 0) return 0;
+    SpawnStart start{.program = hook, .words = {hook}, .environment = without_redirection(own_environment())};
+    start.words.insert(start.words.end(), words.begin(), words.end());
+    start.own_group = false;
+    start.closes_others = false;
+    if (input) start.descriptors = {{input.get(), STDIN_FILENO}};
+    pid_t pid = 0;
+    const int error = spawn(start, pid);
+    if (error == 0) return wait_for(pid);
+    const std::string why =
+        error == ENOEXEC ? "its first line does not name a program (#!)" : std::strerror(error);
+    return decline("ERROR: The hook " + std::string(name) + " of this repository cannot be run: " + why +
+                   ". Tell the operator of the file server.\n");
+}
+
+}  // namespace
+
+bool is_hook(std::string_view program) {
+    return !text_of_variable(own_hooks_variable).empty() &&
+           std::find(hook_names.begin(), hook_names.end(), last_part(program)) != hook_names.end();
+}
+
+int run_hook(std::string_view program, const std::vector<std::string>& words) {
+    const std::string_view name = last_part(program);
+    if (name != hook_names.front()) return run_own_hook(name, words, Fd());
+    ::signal(SIGPIPE, SIG_IGN);
+    const Fd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+    const auto commands = read_open_file(input, "the commands of the push", most_commands);
+    if (!commands) return cannot_check(commands.error());
+    if (const int status = check_objects_of(*commands); status != 0) return status;
+    const auto again = as_file(*commands);
+    return again ? run_own_hook(name, words, *again) : cannot_check(again.error());
+}
+
+}  // namespace gerve::lfs
