@@ -56,6 +56,11 @@ Refusal no_turn(OperationCount::Verdict verdict, const OperationLimits& limits) 
     return refusal;
 }
 
+// An order about large files that takes as long as the history is.
+bool reads_history(const Operation& operation) {
+    return operation.admin == AdminAction::large_files && operation.order == "lfs-prune";
+}
+
 std::string service_text(const Open& open) {
     if (open.service != Service::admin) return std::string(service_name(open.service));
     return "admin " + open.admin;
@@ -155,6 +160,8 @@ asio::awaitable<void> AgentOperation::serve() {
         co_return;
     }
     const bool blocking = operation->admin != AdminAction::none && operation->admin != AdminAction::fsck;
+    // Its threads are limit enough: an order that takes hours is not one of those that are about to start.
+    if (blocking) turn->started();
     if (blocking) co_return co_await administer(*operation);
     co_await run_git(*operation, turn);
 }
@@ -283,9 +290,9 @@ asio::awaitable<void> AgentOperation::administer(const Operation& operation) {
         return perform_admin(*config, operation);
     };
     DiskShare share{operation.repo.owner().folded(), operation.repo.folded()};
+    DiskThreads& threads = reads_history(operation) ? lane_.state.large_files : lane_.state.administration;
     // However long it takes: what has become of it is unknown until then.
-    const auto result =
-        co_await disk_.call(lane_.state.administration, std::move(share), std::move(work), DiskWait::forever);
+    const auto result = co_await disk_.call(threads, std::move(share), std::move(work), DiskWait::forever);
     if (!result) co_return;
     const grv1::Exit report{static_cast<std::uint32_t>(result->status), 0, ""};
     co_await deliver(report, encode_admin_result(*result));

@@ -200,8 +200,8 @@ asio::awaitable<grv1::Exit> AgentOperation::tell_leftovers(const Operation& oper
         left.remains = left.remains || objects.remains;
         return left;
     };
-    const auto left = co_await disk_.call(lane_.state.administration, share_of(operation), std::move(work),
-                                          DiskWait::forever);
+    const auto left =
+        co_await disk_.call(lane_.state.large_files, share_of(operation), std::move(work), DiskWait::forever);
     if (!left || left->lines.empty()) co_return exit;
     const std::string frames = grv1::encode_data(FrameType::stdout_data, left->lines);
     static_cast<void>(co_await connection_->send(frames));

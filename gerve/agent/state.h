@@ -53,17 +53,19 @@ class AgentState {
     const std::size_t open_files;
     const DescriptorBudget budget;
     const std::shared_ptr<KnownUsage> usage = std::make_shared<KnownUsage>();  // for the limits of pushes
-    // What every operation asks of the disk before it begins; what takes long: administration; and what a
-    // push asks when git has ended. None can hold up another.
+    // What every operation asks of the disk before it begins; what takes long: administration; what reads
+    // large files for hours, or all of history for them; and what a push asks when git has ended. None can
+    // hold up another.
     DiskThreads looks;
     DiskThreads administration{{.threads = 16, .per_owner = 4, .per_place = 1}};
+    DiskThreads large_files{{.threads = 8, .per_owner = 2, .per_place = 1}};
     DiskThreads settling{{.threads = 16, .per_owner = 2, .per_place = 1}};
     // How much repositories use, which a push with a limit waits for; and git gc, which nobody waits for.
     DiskThreads measuring{{.threads = 8, .per_owner = 2, .per_place = 1}};
     DiskThreads collecting{{.threads = 4, .per_owner = 1, .per_place = 1}};
     [[nodiscard]] bool waits_for_disk() const {
-        return !looks.is_idle() || !administration.is_idle() || !settling.is_idle() || !measuring.is_idle() ||
-               !collecting.is_idle();
+        return !looks.is_idle() || !administration.is_idle() || !large_files.is_idle() ||
+               !settling.is_idle() || !measuring.is_idle() || !collecting.is_idle();
     }
 
   private:

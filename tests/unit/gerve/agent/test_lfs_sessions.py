@@ -209,6 +209,9 @@ def test_killed_while_objects_come(site, bare, who):
     client.quit()
     assert stored(bare, data).read_bytes() == data
     assert left_aside(bare) == [], "and nothing is left of those before"
+    with site.open(grv1.ADMIN, admin=b"lfs-prune", argument=b"0 remove") as session:
+        assert session.finish().status == 0
+    assert check_objects(bare) == 0 and left_aside(bare) == [], "nor of what no push has named"
 
 
 def test_an_error_of_the_disk_is_told(site, bare):

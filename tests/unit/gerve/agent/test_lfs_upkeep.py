@@ -7,7 +7,7 @@ import time
 
 import grv1
 import pytest
-from conftest import git
+from conftest import git, wait_until
 from lfs_client import BERT, DOWNLOAD, MB, LfsClient, check_objects, oid_of, stored
 
 
@@ -219,3 +219,26 @@ exec {real} "$@"
 """)
     assert order(site, "lfs-prune", "0 remove") == (0, "0 0\n", "") and moved.exists()
     assert stored(bare, data).exists() and agent.process.poll() is None
+
+
+def test_what_reads_history_for_long_holds_up_nothing_else(site):
+    """Prunes of as many repositories as an owner may have administered at once, each with a git that does not end."""
+    slow = site.directory / "git"
+    gate = site.directory / "gate"
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *--reflog*) while [ ! -e {gate} ]; do sleep 0.1; done;; esac\n'
+                    'exec git "$@"\n')
+    slow.chmod(0o755)
+    names = [f"mojombo/slow{number}.git" for number in range(6)]
+    for name in names:
+        site.make_repository(name)
+    bare = site.make_repository()
+    site.start(f'git = "{slow}"\n')
+    stored(bare, b"data").parent.mkdir(parents=True)
+    prunes = [site.open(grv1.ADMIN, name, admin=b"lfs-prune", argument=b"0") for name in names]
+    wait_until(lambda: len(site.agents[-1].children()) >= 2, what="git to read history")
+    began = time.monotonic()
+    assert order(site, "size")[0] == 0 and order(site, "lfs-locks")[0] == 0
+    assert time.monotonic() - began < 5
+    assert not any(session.exit for session in prunes)
+    gate.touch()
+    assert [session.finish().status for session in prunes] == [0] * len(names)
