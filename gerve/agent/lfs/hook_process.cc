@@ -100,10 +100,19 @@ int wait_for(pid_t pid) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// As git names it: in $GIT_DIR, but where core.hooksPath leads, relative to the directory in which hooks run
+// (git-config(1)). Some run in a work tree.
+std::string own_hook(std::string_view name) {
+    const std::string own = text_of_variable(own_hooks_variable);
+    const std::string repository = text_of_variable("GIT_DIR");
+    const bool elsewhere = own == usual_hooks && !repository.empty() && repository != ".";
+    return (elsewhere ? repository + "/" : "") + own + "/" + std::string(name);
+}
+
 // In the same place, with the same arguments and streams, and in the same process group as git would start
 // it.
 int run_own_hook(std::string_view name, const std::vector<std::string>& words, const Fd& input) {
-    const std::string hook = text_of_variable(own_hooks_variable) + "/" + std::string(name);
+    const std::string hook = own_hook(name);
     if (::access(hook.c_str(), X_OK) != 0) return 0;
     SpawnStart start{.program = hook, .words = {hook}, .environment = without_redirection(own_environment())};
     start.words.insert(start.words.end(), words.begin(), words.end());

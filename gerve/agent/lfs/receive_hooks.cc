@@ -17,7 +17,6 @@
 namespace gerve::lfs {
 namespace {
 
-constexpr std::string_view usual_hooks = "hooks";
 constexpr std::string_view hooks_key = "core.hooksPath";
 
 std::string link_target(int directory, const std::string& name) {

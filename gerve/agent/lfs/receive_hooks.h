@@ -19,6 +19,9 @@ namespace gerve::lfs {
 // Below the agent's work directory (.gerve), which is cleaned up without it.
 constexpr std::string_view hooks_directory = "hooks";
 
+// Where a repository has its hooks unless its configuration says otherwise.
+constexpr std::string_view usual_hooks = "hooks";
+
 // What receive-pack, and what it starts, may run (githooks(5)); pre-receive is always redirected, the others
 // where the repository has them.
 constexpr std::array<std::string_view, 9> hook_names{

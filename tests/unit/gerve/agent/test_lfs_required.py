@@ -205,6 +205,19 @@ def test_core_hookspath_of_the_repository_is_obeyed(site, bare, work, how):
     assert "Git LFS pointer" in said and "this one" not in said, "its own hook runs when the push may go on"
 
 
+def test_a_hook_that_runs_in_a_work_tree_is_found(site, bare, work):
+    tree = site.directory / "tree"
+    tree.mkdir()
+    git("config", "core.bare", "false", cwd=bare)
+    git("config", "core.worktree", str(tree), cwd=bare)
+    git("config", "receive.denyCurrentBranch", "updateInstead", cwd=bare)
+    hook(bare, "push-to-checkout", f'echo "$(pwd -P) $1" > {site.directory}/checked-out\n')
+    commit(work, text="words\n")
+    accepted(push(site, work))
+    tip = git("rev-parse", "HEAD", cwd=work).stdout
+    assert (site.directory / "checked-out").read_text() == f"{bare} {tip}"
+
+
 def test_an_own_hook_declines_a_ref(site, bare, work):
     hook(bare, "update", 'test "$1" = refs/heads/good\n')
     git("branch", "good", cwd=work)
