@@ -81,18 +81,6 @@ log::Level level_of(FailCode code) {
 
 }  // namespace
 
-std::string anonymous_client(const Open& open) {
-    if (variable_of(open, "GERVE_PROTOCOL") != "git") return "";
-    const std::string address = variable_of(open, "GERVE_REMOTE_ADDR");
-    return address.empty() ? "git://" : address;
-}
-
-std::string ration_source(const Peer& peer) {
-    if (peer.unix_socket) return "unix";
-    const std::string host = peer.name.substr(0, peer.name.rfind(':'));
-    return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
-}
-
 AgentOperation::AgentOperation(Lane& lane, Fd socket, Peer peer)
     : lane_(lane),
       config_(lane.state.config()),

@@ -29,6 +29,18 @@ DiskShare share_of(const Operation& operation) {
 
 }  // namespace
 
+std::string anonymous_client(const Open& open) {
+    if (variable_of(open, "GERVE_PROTOCOL") != "git") return "";
+    const std::string address = variable_of(open, "GERVE_REMOTE_ADDR");
+    return address.empty() ? "git://" : address;
+}
+
+std::string ration_source(const Peer& peer) {
+    if (peer.unix_socket) return "unix";
+    const std::string host = peer.name.substr(0, peer.name.rfind(':'));
+    return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+}
+
 // What the operation did, as its streams told it and, where they did not, the repository.
 asio::awaitable<grv1::Report> AgentOperation::find_facts(const Operation& operation, const grv1::Exit& exit,
                                                          const OperationReader& reader) {

@@ -333,12 +333,7 @@ class RawChannel:
         elif number == CHANNEL_REQUEST:
             self._take_request(answer, message)
         else:
-            names = {
-                CHANNEL_SUCCESS: "success",
-                CHANNEL_FAILURE: "failure",
-                CHANNEL_EOF: "eof",
-                CHANNEL_CLOSE: "close",
-            }
+            names = {CHANNEL_SUCCESS: "success", CHANNEL_FAILURE: "failure", CHANNEL_EOF: "eof", CHANNEL_CLOSE: "close"}
             answer.note(names.get(number, f"message {number}"))
 
     @staticmethod
