@@ -84,7 +84,8 @@ class Authorizer {
     [[nodiscard]] Result<std::optional<KeyFound>> answer(const KeyAsked& asked,
                                                          std::optional<KnownKey> known);
     // For sshd, which verifies signatures: what it is to insist on goes into the handle.
-    [[nodiscard]] Result<KeyFound> seal_security_key(KnownKey key, const KeyAsked& asked);
+    [[nodiscard]] Result<KeyFound> seal_security_key(KnownKey key, const std::string& login,
+                                                     const ClientContext& client, const Asker& asker);
     void note_seen(const CertificateRequest& request, const PublicKey& key,
                    const std::optional<KnownKey>& known);
     [[nodiscard]] KeyFound seal(KnownKey key, const std::string& login, const ClientContext& client,

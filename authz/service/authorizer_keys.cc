@@ -76,7 +76,8 @@ void Authorizer::note_seen(std::span<const KeyAsked> asked,
 Result<std::optional<KeyFound>> Authorizer::answer(const KeyAsked& asked, std::optional<KnownKey> known) {
     if (!known) return std::nullopt;
     if (asked.asker.kind == PeerKind::authorized_keys && asked.request->key.is_security_key()) {
-        auto found = seal_security_key(std::move(*known), asked);
+        auto found =
+            seal_security_key(std::move(*known), asked.request->login, asked.request->client, asked.asker);
         if (!found) return pass_on(found);
         return std::move(*found);
     }
@@ -89,7 +90,8 @@ KeyFound Authorizer::seal(KnownKey key, const std::string& login, const ClientCo
     return KeyFound{handle.key, signer_.seal.seal(handle)};
 }
 
-Result<KeyFound> Authorizer::seal_security_key(KnownKey key, const KeyAsked& asked) {
+Result<KeyFound> Authorizer::seal_security_key(KnownKey key, const std::string& login,
+                                               const ClientContext& client, const Asker& asker) {
     const auto strictest = directory_->find_strictest_policy(key.holder);
     if (!strictest) return pass_on(strictest);
     const bool verify = strictest->pin != AskedFor::nothing;
@@ -97,9 +99,8 @@ Result<KeyFound> Authorizer::seal_security_key(KnownKey key, const KeyAsked& ask
     SecurityKeyUse checked;
     if (touch) checked.flags |= SecurityKeyUse::user_present;
     if (verify) checked.flags |= SecurityKeyUse::user_verified;
-    const KeyRequest& request = *asked.request;
-    const Handle handle{std::move(key), asked.asker.kind,
-                        binding(asked.asker.kind, request.login, request.client), monotonic_now(), checked};
+    const Handle handle{std::move(key), asker.kind, binding(asker.kind, login, client), monotonic_now(),
+                        checked};
     return KeyFound{handle.key, signer_.seal.seal(handle), !touch, verify};
 }
 
@@ -124,6 +125,11 @@ Result<CertificateReply> Authorizer::certificate(const CertificateRequest& reque
     auto inquiry = inquire_certificate(*directory_, *certificate, origin, unix_now());
     if (!inquiry) return pass_on(inquiry);
     note_seen(request, certificate->key(), inquiry->key);
+    if (inquiry->key && asker.kind == PeerKind::authorized_keys && certificate->key().is_security_key()) {
+        auto found = seal_security_key(std::move(*inquiry->key), request.login, request.client, asker);
+        if (!found) return pass_on(found);
+        return std::move(*found);
+    }
     if (inquiry->key) return seal(std::move(*inquiry->key), request.login, request.client, asker);
     if (!inquiry->is_signed) return CertificateUnknown{};
     const RuleVerdict& failure = *find_failure(inquiry->verdicts);

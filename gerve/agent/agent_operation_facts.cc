@@ -6,6 +6,7 @@
 #include "gerve/agent/agent_operation.h"
 #include "gerve/agent/lfs/upkeep.h"
 #include "gerve/agent/repository/default_branch.h"
+#include "gerve/agent/repository/environment.h"
 #include "gerve/agent/repository/garbage.h"
 #include "gerve/agent/repository/lost_objects.h"
 #include "gerve/agent/repository/push_settling.h"

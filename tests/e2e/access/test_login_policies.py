@@ -5,10 +5,11 @@ import json
 import pytest
 
 from harness.audit import events
+from harness.certificates import Authority
 from harness.messages import NOT_FOUND
 from harness.processes import wait_until
 from harness.rawssh import CUT, USERAUTH_FAILURE, USERAUTH_SUCCESS, RawClient
-from harness.security_key import ECDSA, ED25519, PRESENT, VERIFIED, prove, register
+from harness.security_key import ECDSA, ED25519, PRESENT, VERIFIED, SoftKey, certified, prove, register
 
 pytestmark = pytest.mark.both_doors
 
@@ -129,6 +130,18 @@ def test_an_exception_from_the_touch_counts_unless_a_policy_asks_more(site, door
             assert answer == USERAUTH_SUCCESS
             assert TOUCH in ask(raw, PUSH, website).stderr.decode()
             assert ask(raw, FETCH, website).stdout
+
+
+@pytest.mark.parametrize("policy, flags", [("--touch", PRESENT), ("--pin", WITH_PIN)])
+def test_the_certificate_of_a_security_key_counts_like_the_key(site, door, alice, acme, website, policy, flags):
+    authority = Authority(site.directory / site.fresh("authority"))
+    site.gerve("ca", "add", site.fresh("ca"), authority.key.public, "--instance", "--identity", "principal")
+    set_policy(site, acme, policy, "push")
+    key = certified(SoftKey(ED25519), authority, site.directory / site.fresh("soft"), principals=alice.login)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        assert prove(raw, key, made_by=ED25519, flags=flags) == USERAUTH_SUCCESS
+        assert ask(raw, PUSH, website).stdout
 
 
 def test_only_a_security_key_can_be_an_exception(site, alice):
