@@ -57,7 +57,9 @@ class ConfigReader {
         (void)read_limits(reader_.root().table("limits"));  // workers read it again: limits_of()
         read_audit(reader_.root().table("audit"));
         config_.repositories = read_repositories(reader_.root().table("repositories"));
-        config_.lfs = read_lfs(reader_.root().table("lfs"));
+        TomlTable lfs = reader_.root().table("lfs");
+        config_.lfs = read_lfs(lfs);
+        static_cast<void>(existing_file(lfs, "token_secret_file"));
         config_.log = read_log(reader_.root().table("log"));
         Problems problems = reader_.finish();
         if (!problems.empty()) return tl::make_unexpected(std::move(problems));

@@ -9,8 +9,8 @@ namespace {
 
 constexpr unsigned least_share = 16;
 
-// Five pushes, with the eight sessions that git-lfs opens for each.
-constexpr unsigned least_operations = 45;
+// Five pushes with large files: the sessions of git-lfs come on connections of their own.
+constexpr unsigned least_connections = 5 * (1 + lfs_sessions);
 
 unsigned share(unsigned limit, unsigned workers, unsigned least = least_share) {
     if (limit == 0) return 0;
@@ -21,12 +21,12 @@ unsigned share(unsigned limit, unsigned workers, unsigned least = least_share) {
 
 AccountLimits AccountLimits::share_of(unsigned workers) const {
     workers = std::max(workers, 1U);
-    return {share(connections_per_key, workers),
-            share(connections_per_account, workers),
+    return {share(connections_per_key, workers, least_connections),
+            share(connections_per_account, workers, least_connections),
             share(idle_per_key, workers),
             share(idle_per_account, workers),
-            share(operations_per_key, workers, least_operations),
-            share(operations_per_account, workers, least_operations)};
+            share(operations_per_key, workers),
+            share(operations_per_account, workers)};
 }
 
 AccountLimits read_limits(TomlTable table) {

@@ -7,6 +7,9 @@ namespace gerve {
 
 class TomlTable;
 
+// That git-lfs opens for one push; for each operation of git so many sessions of Git LFS may run, beside it.
+constexpr unsigned lfs_sessions = 8;
+
 // Of the gateway; 0: no limit. An account is a user, or the deploy keys of one repository.
 struct AccountLimits {
     unsigned connections_per_key = 256;
@@ -16,8 +19,8 @@ struct AccountLimits {
     unsigned operations_per_key = 256;
     unsigned operations_per_account = 512;
 
-    // What each of so many workers allows, since they count apart: its share, at least 16 connections
-    // and 45 operations.
+    // What each of so many workers allows, since they count apart: its share, at least 45 connections
+    // and 16 operations.
     [[nodiscard]] AccountLimits share_of(unsigned workers) const;
 };
 

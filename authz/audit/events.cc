@@ -92,6 +92,7 @@ AuditFact fact_of(const Decided& event) {
     JsonMembers members(EventKind::decision);
     put_decision(members, event.request.request, event.decision, event.request.service, event.request.repo,
                  event.found);
+    if (event.request.wants_token) members.add_flag("token", true);
     put_key(members, event.key);
     put_client(members, event.request.client);
     return {audit_now(), members.take()};

@@ -106,12 +106,11 @@ Result<GitCommand> parse_git_command(std::string_view exec) {
     }
     if (exec.starts_with("hg ")) return parse_hg_command(exec);
     const auto lfs = parse_lfs_words(exec);
-    if (lfs && lfs->program == "git-lfs-authenticate")
-        return client_error(messages::no_lfs("git-lfs-authenticate"));
-    if (lfs && lfs->program == "git-lfs-transfer") {
+    for (const bool wants_token : {false, true}) {
+        if (!lfs || lfs->program != lfs_command(wants_token)) continue;
         auto repo = parse_url_path(lfs->path);
         if (!repo) return pass_on(repo);
-        return GitCommand{lfs->service, std::move(*repo)};
+        return GitCommand{lfs->service, std::move(*repo), wants_token};
     }
     const auto service = take_verb(rest);
     if (!service) return client_error(messages::unknown_command());

@@ -16,17 +16,23 @@ namespace gerve {
 struct GitCommand {
     Service service;
     RepoPath repo;
+    // Of Git LFS: the client asks for an address and a token for it (git-lfs-authenticate), not to be served.
+    bool wants_token = false;
 };
+
+// The command of git-lfs.
+[[nodiscard]] constexpr std::string_view lfs_command(bool wants_token) {
+    return wants_token ? "git-lfs-authenticate" : "git-lfs-transfer";
+}
 
 constexpr std::size_t max_command = 1024;  // bytes of an exec string
 
 // `git-upload-pack 'o/r'` or `git upload-pack 'o/r'`, and so for each of git's services: one argument in
-// exactly the quoting of git's sq_quote (quote.c). Or `git-lfs-transfer o/r upload` (or download): three
-// words without any quoting, as git-lfs writes them. Or `hg -R o/r serve --stdio`, the path as Mercurial's
-// client writes it (_serverquote of its sshpeer.py), which is Service::hg_read. Errors: client (not such a
-// command; in this form git-lfs-authenticate is not found: git-lfs asks so for an HTTP server; `hg init o/r`
-// gets its own text), denied (a path that no repository can have: the client is told the form that is
-// expected).
+// exactly the quoting of git's sq_quote (quote.c). Or `git-lfs-transfer o/r upload` (or download), or
+// git-lfs-authenticate likewise: three words without any quoting, as git-lfs writes them. Or
+// `hg -R o/r serve --stdio`, the path as Mercurial's client writes it (_serverquote of its sshpeer.py), which
+// is Service::hg_read. Errors: client (not such a command; `hg init o/r` gets its own text), denied (a path
+// that no repository can have: the client is told the form that is expected).
 [[nodiscard]] Result<GitCommand> parse_git_command(std::string_view exec);
 
 // What the holder of a key may ask about it, and about nobody else; authz answers it.

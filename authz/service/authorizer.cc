@@ -4,6 +4,7 @@
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/service/inquiry.h"
+#include "authz/service/lfs_token.h"
 #include "authz/service/self_service.h"
 #include "authz/service/sshd_session.h"
 #include "authz/wire/session_log.h"
@@ -131,6 +132,19 @@ Result<Authorization> grant(const Signer& signer, const Inquiry& inquiry, Errand
                    std::move(destinations)};
 }
 
+// No file server takes part: the repository's large files are elsewhere.
+Result<Authorization> grant_token(const Signer& signer, const Inquiry& inquiry, const Principal& principal,
+                                  const AuthorizeRequest& request) {
+    const Repository& repository = *inquiry.repository;
+    const std::string token = make_lfs_token(signer.lfs_secret.value(), repository, principal,
+                                             request.service, signer.lfs.token_life, unix_now());
+    return Granted{repository.path,
+                   repository.moved ? messages::moved(request.repo, repository.path) : "",
+                   std::get<Allow>(inquiry.decision).because,
+                   {},
+                   lfs_token_answer(signer.lfs, repository, token)};
+}
+
 // Who: the principal's name and key, or that there is none.
 void log_decision(const Inquiry& inquiry, const RequestId& request, const std::string& who,
                   const std::string& key, Service service, const RepoPath& repo,
@@ -193,8 +207,9 @@ Result<std::optional<KeyFound>> Authorizer::holder(const HolderRequest& request,
 }
 
 Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, const Asker& asker) {
-    if (is_lfs(request.service) && signer_.lfs.mode == LfsMode::off)
-        return Refused{messages::no_lfs(), ExitStatus::not_found, Rule::lfs_off};
+    if (is_lfs(request.service) && !serves_lfs(signer_.lfs.mode, request.wants_token))
+        return Refused{messages::no_lfs(lfs_command(request.wants_token)), ExitStatus::not_found,
+                       Rule::lfs_off};
     if (directory_ == nullptr) return no_connection();
     const auto handle = open_handle(request.handle, asker, request.client);
     if (!handle) return pass_on(handle);
@@ -202,8 +217,10 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     const auto principal = principal_of(**handle, asker);
     if (!principal) return pass_on(principal);
     if (!*principal) return StaleHandle{};
-    auto inquiry = inquire(*directory_, **principal, request.service, request.repo,
-                           login_facts(**handle, asker, request.client));
+    const bool wants_token = is_lfs(request.service) && request.wants_token;
+    const auto look = wants_token ? inquire_login : inquire;
+    auto inquiry = look(*directory_, **principal, request.service, request.repo,
+                        login_facts(**handle, asker, request.client), nullptr);
     if (!inquiry) return pass_on(inquiry);
     AuthorizeRequest decided = request;
     decided.service = inquiry->service;
@@ -224,6 +241,7 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     if (!on_record) {
         return Refused{messages::cannot_record(request.request), ExitStatus::unavailable, Rule::unrecorded};
     }
+    if (wants_token) return grant_token(signer_, *inquiry, **principal, request);
     auto granted = grant(signer_, *inquiry,
                          {decided.service, request.repo, request.git_protocol, request.request,
                           hook_environment(**principal, *inquiry->repository, request), request.takes_report,

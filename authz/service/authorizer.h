@@ -19,17 +19,20 @@ namespace gerve {
 // What every thread shares and none changes.
 struct Signer {
     explicit Signer(TicketKey first, const std::vector<TicketKey>& others = {},
-                    const RepositoriesConfig& repositories = {}, const LfsConfig& large_files = {})
+                    const RepositoriesConfig& repositories = {}, const LfsConfig& large_files = {},
+                    std::optional<Secret> lfs_secret_ = std::nullopt)
         : key(std::move(first)),
           seal(key, others),
           keep_lost(repositories.keep_lost),
           sizes(repositories.sizes),
-          lfs(large_files) {}
+          lfs(large_files),
+          lfs_secret(std::move(lfs_secret_)) {}
     TicketKey key;
     HandleSeal seal;
     std::chrono::days keep_lost;  // as each ticket says
     SizeLimits sizes;             // of repositories and owners without limits of their own
     LfsConfig lfs;
+    std::optional<Secret> lfs_secret;  // with lfs.mode = "http"
 };
 
 // Who asks, as the table of peers has it.

@@ -143,14 +143,15 @@ Result<Subject> subject_of(const ExplainSources& sources, const Certificate& cer
     return subject;
 }
 
-void put_decision(Explanation& explanation, const Inquiry& inquiry, const RepoPath& asked) {
+void put_decision(Explanation& explanation, const Inquiry& inquiry, const GitCommand& command) {
     if (const auto* deny = std::get_if<Deny>(&inquiry.decision)) {
         explanation.rule = rule_name(deny->because);
         explanation.told = deny->told;
         explanation.exit = static_cast<int>(deny->exit);
         return;
     }
-    if (!inquiry.route || inquiry.route->endpoints.empty()) {
+    const bool needs_server = !command.wants_token;
+    if (needs_server && (!inquiry.route || inquiry.route->endpoints.empty())) {
         // Policy allows it, and still nobody is served: authz cannot say where to.
         explanation.rule = inquiry.route ? "no-endpoint" : "no-route";
         explanation.told = messages::cannot_check();
@@ -160,7 +161,7 @@ void put_decision(Explanation& explanation, const Inquiry& inquiry, const RepoPa
     explanation.allowed = true;
     explanation.rule = rule_name(std::get<Allow>(inquiry.decision).because);
     explanation.route = inquiry.route;
-    if (inquiry.repository->moved) explanation.told = messages::moved(asked, inquiry.repository->path);
+    if (inquiry.repository->moved) explanation.told = messages::moved(command.repo, inquiry.repository->path);
 }
 
 // Redis is asked as for a login, and learns nothing by it.
@@ -189,11 +190,11 @@ Route local_route(const std::string& agent_socket) {
 Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject& who,
                             const GitCommand& command, UnixMillis now) {
     // As a login finds out, before anything is looked up.
-    if (is_lfs(command.service) && sources.lfs == LfsMode::off) {
+    if (is_lfs(command.service) && !serves_lfs(sources.lfs, command.wants_token)) {
         Explanation off;
-        off.facts.emplace_back("lfs.mode", "off");
+        off.facts.emplace_back("lfs.mode", name_in(lfs_mode_names, sources.lfs));
         off.rule = rule_name(Rule::lfs_off);
-        off.told = messages::no_lfs();
+        off.told = messages::no_lfs(lfs_command(command.wants_token));
         off.exit = static_cast<int>(ExitStatus::not_found);
         return off;
     }
@@ -208,8 +209,9 @@ Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject&
     std::optional<LookedAt> routes;
     if (sources.hints != nullptr) directory.follow(routes.emplace(*sources.hints), servers);
     std::vector<Fact> facts;
+    const auto look = command.wants_token ? inquire_login : inquire;
     const auto inquiry =
-        inquire(directory, *subject->principal, command.service, command.repo, subject->login, &facts);
+        look(directory, *subject->principal, command.service, command.repo, subject->login, &facts);
     if (!inquiry) return pass_on(inquiry);
     for (Fact& fact : facts) {
         explanation.facts.emplace_back(std::string(query_name(fact.query)) + " " + fact.asked,
@@ -227,7 +229,7 @@ Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject&
                                            ? "allowed"
                                            : "refused: " + std::string(trim(inquiry->write_refusal)));
     }
-    put_decision(explanation, *inquiry, command.repo);
+    put_decision(explanation, *inquiry, command);
     return explanation;
 }
 

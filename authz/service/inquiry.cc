@@ -154,12 +154,19 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
                    std::move(write_refusal)};
 }
 
-Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
-                        const RepoPath& repo, const LoginFacts& login, std::vector<Fact>* facts) {
+Result<Inquiry> inquire_login(Directory& directory, const Principal& principal, Service service,
+                              const RepoPath& repo, const LoginFacts& login, std::vector<Fact>* facts) {
     auto inquiry = inquire_access(directory, principal, service, repo, facts);
     if (!inquiry) return inquiry;
     if (!hides(inquiry->decision)) check_kind(service, *inquiry);
     apply_policy(principal, service, login, *inquiry);
+    return inquiry;
+}
+
+Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
+                        const RepoPath& repo, const LoginFacts& login, std::vector<Fact>* facts) {
+    auto inquiry = inquire_login(directory, principal, service, repo, login, facts);
+    if (!inquiry) return inquiry;
     if (auto found = add_route(directory, service, *inquiry, facts); !found) return pass_on(found);
     return inquiry;
 }

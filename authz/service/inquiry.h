@@ -37,7 +37,13 @@ struct Inquiry {
                                              Service service, const RepoPath& repo,
                                              std::vector<Fact>* facts = nullptr);
 
-// Access, and what the repository's organisation asks of the login; the route is asked for what is allowed
+// Access, the kind of repository, and what its organisation asks of the login; without the route. Error:
+// unavailable.
+[[nodiscard]] Result<Inquiry> inquire_login(Directory& directory, const Principal& principal, Service service,
+                                            const RepoPath& repo, const LoginFacts& login,
+                                            std::vector<Fact>* facts = nullptr);
+
+// The same, and the route, which is asked for what is allowed
 // alone. `facts`, unless null, gets each answer. Error: unavailable.
 [[nodiscard]] Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
                                       const RepoPath& repo, const LoginFacts& login,

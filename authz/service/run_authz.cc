@@ -25,6 +25,7 @@
 #include "authz/os/socket_file.h"
 #include "authz/os/unix_socket.h"
 #include "authz/service/explain.h"
+#include "authz/service/lfs_token.h"
 #include "authz/service/recheck.h"
 #include "authz/service/server.h"
 #include "authz/service/ticket_keys.h"
@@ -108,6 +109,13 @@ Result<std::unique_ptr<AuditTable>> open_audit_table(const Config& config, Audit
         }});
 }
 
+Result<std::optional<Secret>> find_lfs_secret(const LfsConfig& config) {
+    if (config.mode != LfsMode::http) return std::nullopt;
+    return load_lfs_secret(config.token_secret_file).map([](const Secret& secret) {
+        return std::optional(secret);
+    });
+}
+
 Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMetrics& metrics) {
     if (auto prepared = prepare_schema(config); !prepared) return pass_on(prepared);
     auto connect = choose_database(config, DatabaseUse::serve);
@@ -116,6 +124,8 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     if (!peers) return pass_on(peers);
     const auto keys = load_ticket_keys(config);
     if (!keys) return pass_on(keys);
+    const auto lfs_secret = find_lfs_secret(config.lfs);
+    if (!lfs_secret) return pass_on(lfs_secret);
     auto audit = open_audit(config, metrics.audit);
     if (!audit) return pass_on(audit);
     auto table = open_audit_table(config, **audit, metrics.audit);
@@ -133,7 +143,7 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
     ServerParts parts{
         *connect,
         std::move(*peers),
-        Signer(keys->front(), {keys->begin() + 1, keys->end()}, config.repositories, config.lfs),
+        Signer(keys->front(), {keys->begin() + 1, keys->end()}, config.repositories, config.lfs, *lfs_secret),
         local,
         audit->get(),
         thread_count(config),

@@ -91,8 +91,9 @@ struct Granted {
     RepoPath repo;       // its name now
     std::string notice;  // a whole line for the client's stderr, or empty
     Rule because;
-    std::vector<Destination> destinations;  // in the order to be tried, at least one
+    std::vector<Destination> destinations;  // in the order to be tried, at least one, but for an answer
     std::optional<Service> service{};       // what it became, where the command left that open
+    std::string answer{};  // what the client gets on its standard output, instead of a file server
 
     static constexpr std::string_view is = "granted";
     static constexpr auto fields() {
@@ -100,9 +101,12 @@ struct Granted {
                           wire::field<wire::Text<max_notice>>("notice", &Granted::notice),
                           wire::field("because", &Granted::because),
                           wire::field<wire::Array<64>>("destinations", &Granted::destinations),
-                          wire::omissible("service", &Granted::service));
+                          wire::omissible("service", &Granted::service),
+                          wire::omissible<wire::Text<max_notice>>("answer", &Granted::answer));
     }
-    [[nodiscard]] std::string_view misfit() const { return destinations.empty() ? "destinations" : ""; }
+    [[nodiscard]] std::string_view misfit() const {
+        return destinations.empty() == answer.empty() ? "destinations" : "";
+    }
 };
 struct Refused {
     std::string told;
@@ -229,6 +233,7 @@ struct AuthorizeRequest {
     // The SSH user name of a proof that was not told yet: the lookup behind the handle was that of an offer.
     std::string proven_as{};
     bool takes_report = false;  // the gateway accepts REPORT frames of GRV1
+    bool wants_token = false;   // of Git LFS: see GitCommand
 
     static constexpr std::string_view name = "authorize";
     using Reply = Authorization;
@@ -238,7 +243,8 @@ struct AuthorizeRequest {
                           wire::field("service", &R::service), wire::field("repo", &R::repo),
                           wire::field("git_protocol", &R::git_protocol), wire::field("request", &R::request),
                           wire::field("client", &R::client), wire::omissible("proven_as", &R::proven_as),
-                          wire::omissible("takes_report", &R::takes_report));
+                          wire::omissible("takes_report", &R::takes_report),
+                          wire::omissible("wants_token", &R::wants_token));
     }
     [[nodiscard]] std::string_view misfit() const { return service == Service::admin ? "service" : ""; }
 };

@@ -179,6 +179,18 @@ asio::awaitable<void> tell_self(OperationFront& front, SelfQuestion question, Se
     co_await say(front.streams(), answer->err);
 }
 
+// An authz that does not know the question yet would have the operation served, and gives no answer.
+asio::awaitable<void> give_token(OperationFront& front, const Granted& granted, SessionReport& report) {
+    if (granted.answer.empty()) {
+        const Error error{ErrorKind::client, messages::no_lfs(lfs_command(true)), ""};
+        co_return co_await refuse(front, error, report);
+    }
+    report.ended = OperationEnd::exit;
+    report.exit = 0;
+    co_await say(front.streams(), granted.notice);
+    co_await say(front.streams(), granted.answer, OutputStream::out);
+}
+
 }  // namespace
 
 void describe_command(const std::string& command, SessionReport& report) {
@@ -223,10 +235,12 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
                                     .git_protocol = protocol ? std::optional(*protocol) : std::nullopt,
                                     .request = report.request,
                                     .client = report.client,
-                                    .takes_report = true};
+                                    .takes_report = true,
+                                    .wants_token = command.wants_token};
     const auto granted = co_await front.authorize(question, report);
     if (!granted) co_return co_await refuse(front, granted.error(), report);
     report.repo = granted->repo.text();
+    if (command.wants_token) co_return co_await give_token(front, *granted, report);
     const Service service = granted->service.value_or(command.service);
     report.service = service_name(service);
     auto upstream = co_await file_servers.reach(*granted, report);

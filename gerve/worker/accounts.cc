@@ -18,8 +18,12 @@ std::string too_many(const char* whose, unsigned limit, const char* what, const 
 constexpr const char* one_key = "This key";
 constexpr const char* one_account = "This account";
 constexpr const char* of_connections = "connections";
-constexpr const char* of_operations = "git operations";
+constexpr std::array<const char*, 2> of_operations{"git operations", "Git LFS sessions"};
 constexpr const char* close_some = "Close some of them, then connect again.";
+
+// So many are there for one of git's. 0 stays 0: no limit.
+constexpr std::array<unsigned, 2> as_many{1, lfs_sessions};
+
 constexpr const char* wait_for_some = "Wait until some of them have ended, then try again.";
 
 }  // namespace
@@ -52,30 +56,33 @@ void Accounts::leave(Guests::iterator guest) {
     guests_.erase(guest);
 }
 
-Accounts::Admitted<Accounts::Operation> Accounts::Connection::begin() {
+Accounts::Admitted<Accounts::Operation> Accounts::Connection::begin(Kind kind) {
+    const auto index = static_cast<std::size_t>(kind);
+    const unsigned many = as_many.at(index);
     Holder& key = guest_->key->second;
     Holder& account = guest_->account->second;
     const AccountLimits& limits = accounts_->limits_;
     const AccountLimits& gateway = accounts_->gateway_;
-    if (is_full(key.operations, limits.operations_per_key))
+    const char* what = of_operations.at(index);
+    if (is_full(key.operations.at(index), many * limits.operations_per_key))
+        return tl::make_unexpected(too_many(one_key, many * gateway.operations_per_key, what, wait_for_some));
+    if (is_full(account.operations.at(index), many * limits.operations_per_account))
         return tl::make_unexpected(
-            too_many(one_key, gateway.operations_per_key, of_operations, wait_for_some));
-    if (is_full(account.operations, limits.operations_per_account))
-        return tl::make_unexpected(
-            too_many(one_account, gateway.operations_per_account, of_operations, wait_for_some));
-    ++key.operations;
-    ++account.operations;
+            too_many(one_account, many * gateway.operations_per_account, what, wait_for_some));
+    ++key.operations.at(index);
+    ++account.operations.at(index);
     ++guest_->operations;
-    return Operation(*accounts_, guest_);
+    return Operation(*accounts_, guest_, kind);
 }
 
 Accounts::Operation::~Operation() {
-    if (accounts_ != nullptr) accounts_->end(guest_, Clock::now());
+    if (accounts_ != nullptr) accounts_->end(guest_, kind_, Clock::now());
 }
 
-void Accounts::end(Guests::iterator guest, Clock::time_point now) {
-    --guest->key->second.operations;
-    --guest->account->second.operations;
+void Accounts::end(Guests::iterator guest, Kind kind, Clock::time_point now) {
+    const auto index = static_cast<std::size_t>(kind);
+    --guest->key->second.operations.at(index);
+    --guest->account->second.operations.at(index);
     --guest->operations;
     guest->quiet_since = now;
 }

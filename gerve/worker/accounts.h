@@ -1,6 +1,7 @@
 // Accounts: what each key and each account has at a worker, and that none has more than its share.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <list>
@@ -20,6 +21,10 @@ class Accounts {
     // A connection on which nothing runs is idle after this time: clients log in first and ask then.
     static constexpr std::chrono::seconds idle_after{10};
 
+    // What counts apart: a push waits for the sessions that its client's git-lfs opens, so neither may take
+    // the places of the other.
+    enum class Kind { git, lfs };
+
     // `gateway`: the limits of all workers together, of which there are so many.
     Accounts(const AccountLimits& gateway, unsigned workers)
         : gateway_(gateway), limits_(gateway.share_of(workers)) {}
@@ -30,8 +35,8 @@ class Accounts {
   private:
     struct Holder {
         unsigned connections = 0;
-        unsigned operations = 0;
-        unsigned idle = 0;  // of the round of trim()
+        std::array<unsigned, 2> operations{};  // by Kind
+        unsigned idle = 0;                     // of the round of trim()
     };
     using Holders = std::map<std::string, Holder>;
     struct Guest {
@@ -52,15 +57,17 @@ class Accounts {
     class Operation {
       public:
         Operation(Operation&& other) noexcept
-            : accounts_(std::exchange(other.accounts_, nullptr)), guest_(other.guest_) {}
+            : accounts_(std::exchange(other.accounts_, nullptr)), guest_(other.guest_), kind_(other.kind_) {}
         Operation& operator=(Operation&&) = delete;
         ~Operation();
 
       private:
         friend class Accounts;
-        Operation(Accounts& accounts, Guests::iterator guest) : accounts_(&accounts), guest_(guest) {}
+        Operation(Accounts& accounts, Guests::iterator guest, Kind kind)
+            : accounts_(&accounts), guest_(guest), kind_(kind) {}
         Accounts* accounts_;
         Guests::iterator guest_;
+        Kind kind_;
     };
 
     // A connection on which somebody is logged in, until it is destroyed. `Accounts` outlives it.
@@ -70,7 +77,8 @@ class Accounts {
             : accounts_(std::exchange(other.accounts_, nullptr)), guest_(other.guest_) {}
         Connection& operator=(Connection&&) = delete;
         ~Connection();
-        [[nodiscard]] Admitted<Operation> begin();
+        // Of Git LFS there may be lfs_sessions for each operation of git.
+        [[nodiscard]] Admitted<Operation> begin(Kind kind);
 
       private:
         friend class Accounts;
@@ -90,7 +98,7 @@ class Accounts {
 
   private:
     void leave(Guests::iterator guest);
-    void end(Guests::iterator guest, Clock::time_point now);
+    void end(Guests::iterator guest, Kind kind, Clock::time_point now);
 
     AccountLimits gateway_;  // as texts tell them
     AccountLimits limits_;

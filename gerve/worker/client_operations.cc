@@ -9,6 +9,15 @@ namespace gerve {
 using ssh::Channel;
 using std::chrono::steady_clock;
 
+namespace {
+
+Accounts::Kind kind_of_command(const std::string& command) {
+    const auto git = parse_git_command(command);
+    return git && is_lfs(git->service) ? Accounts::Kind::lfs : Accounts::Kind::git;
+}
+
+}  // namespace
+
 // The front of an operation on a channel.
 class SshFront final : public OperationFront {
   public:
@@ -41,7 +50,7 @@ asio::awaitable<void> ClientConnection::serve(std::shared_ptr<Channel> channel) 
     const GaugeHold running(worker_.numbers.sessions);
     std::optional<Accounts::Operation> counted;
     if (seat_) {
-        auto begun = seat_->begin();
+        auto begun = seat_->begin(kind_of_command(*channel->command()));
         if (!begun) {
             report.handle = login_->found->handle;
             report.ended = OperationEnd::refused;

@@ -8,38 +8,12 @@ import time
 import pytest
 
 from harness.audit import events
+from harness.large_files import add_files, stored, with_lfs
 from harness.outcome import NONZERO
 from harness.processes import wait_until
 
 NOT_FOUND = "git-lfs-transfer: not found\n"
 SESSIONS = ("git-lfs-upload", "git-lfs-download")
-
-
-def with_lfs(client, *patterns):
-    client.git("lfs", "install", "--skip-repo")
-    work = client.clone(client.project)
-    work.git("lfs", "install", "--local")
-    work.git("lfs", "track", *patterns)
-    work.commit(".gitattributes", (work.cwd / ".gitattributes").read_text())
-    return work
-
-
-def add_files(work, contents: dict):
-    for name, content in contents.items():
-        work.write(name, content)
-    work.git("add", *contents)
-    work.git("commit", "--quiet", "--message", f"Add {len(contents)} files")
-
-
-def stored(repository) -> list:
-    """The objects on the file server; each has the hash that its name says."""
-    found = []
-    for directory, _, names in os.walk(repository.disk / "lfs/objects"):
-        for name in names:
-            with open(os.path.join(directory, name), "rb") as file:
-                assert hashlib.file_digest(file, "sha256").hexdigest() == name
-            found.append(name)
-    return sorted(found)
 
 
 @pytest.fixture
@@ -157,6 +131,26 @@ def test_who_may_only_read_uploads_and_locks_nothing(site, artist, project, bob)
 def test_git_lfs_authenticate_is_not_found(alice, project):
     answer = alice.ssh(f"git-lfs-authenticate {project.path} upload", exit=127)
     assert answer.stdout == "" and answer.stderr == "git-lfs-authenticate: not found\n"
+
+
+@pytest.mark.both_doors
+def test_a_push_without_its_objects_is_refused(artist, project, alice):
+    add_files(artist, {"logo.bin": b"logo\n"})
+    refused = artist.git("push", "--no-verify", exit=NONZERO)
+    oid = hashlib.sha256(b"logo\n").hexdigest()
+    assert "This push contains a Git LFS pointer whose object is not on the server:" in refused.stderr
+    assert f"logo.bin ({oid})" in refused.stderr and "(pre-receive hook declined)" in refused.stderr
+    artist.git("lfs", "push", "--all", "origin")
+    artist.git("push", "--no-verify", "--quiet")
+    assert stored(project) == [oid]
+
+
+def test_it_need_not_have_its_objects(private_sites):
+    site = private_sites('state = "{state}"\n[listen]\nssh = ["127.0.0.1:{port}"]\n[lfs]\nrequire_objects = false\n')
+    alice, alice.project = site.newcomer()
+    work = with_lfs(alice, "*.bin")
+    add_files(work, {"logo.bin": b"logo\n"})
+    work.git("push", "--no-verify", "--quiet")
 
 
 def test_off_is_off_before_any_look_up(private_sites):

@@ -177,13 +177,13 @@ def open_to_others(site) -> None:
 
 
 @contextmanager
-def running_site_for_sshd(directory: Path):
+def running_site_for_sshd(directory: Path, more: str = ""):
     """A site in whose processes' eyes sshd's users exist, and whose authz they reach."""
     if why_not():
         pytest.skip(why_not())
     directory.mkdir()
     passwd = Sshd.passwd(directory, "/usr/sbin/nologin")
-    site = Site(directory, SITE_CONFIG, Sshd.inside(passwd)).start()
+    site = Site(directory, SITE_CONFIG + more, Sshd.inside(passwd)).start()
     open_to_others(site)
     yield site
     site.gateway.stop()

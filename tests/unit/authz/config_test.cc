@@ -244,8 +244,8 @@ TEST_CASE("limits of keys and accounts, and each worker's share") {
     CHECK(usual.operations_per_account == 512);
     CHECK(usual.share_of(1).connections_per_key == 256);
     CHECK(usual.share_of(4).connections_per_key == 64);
-    CHECK(usual.share_of(64).connections_per_key == 16);  // the least
-    CHECK(usual.share_of(64).operations_per_key == 45);   // likewise: pushes with their large files
+    CHECK(usual.share_of(64).connections_per_key == 45);  // the least: pushes with their large files
+    CHECK(usual.share_of(64).operations_per_key == 16);   // likewise
     const AccountLimits told =
         limits_of(*parse_config("[limits]\nidle_per_key = 3\noperations_per_key = 0\n", "x"));
     CHECK(told.idle_per_key == 3);

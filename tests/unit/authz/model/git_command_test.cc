@@ -58,10 +58,13 @@ TEST_CASE("git-lfs's three words are understood as they are") {
     }
     for (const char* exec : {"git-lfs-authenticate o/r upload", "git-lfs-authenticate /o/r.git download"}) {
         const auto command = parse_git_command(exec);
-        REQUIRE_FALSE(command.has_value());
-        CHECK(command.error().kind == ErrorKind::client);
-        CHECK(command.error().told == messages::no_lfs("git-lfs-authenticate"));
+        REQUIRE(command.has_value());
+        CHECK(command->wants_token);
+        CHECK(command->repo.text() == "o/r");
+        CHECK(is_lfs(command->service));
+        CHECK(needs_write(command->service) == (std::string_view(exec).ends_with("upload")));
     }
+    CHECK_FALSE(parse_git_command("git-lfs-transfer o/r upload")->wants_token);
     CHECK(parse_git_command("git-lfs-authenticate 'o/r' upload").error().told == messages::unknown_command());
 }
 

@@ -74,28 +74,59 @@ TEST_CASE("operations are counted over all connections, and end with their objec
     REQUIRE(house.come(user_key(1, 1)));
     REQUIRE(house.come(user_key(1, 1)));
     REQUIRE(house.come(user_key(1, 2)));
-    std::optional<Accounts::Operation> first(std::move(*house.seats[0]->begin()));
-    const auto second = house.seats[1]->begin();
+    std::optional<Accounts::Operation> first(std::move(*house.seats[0]->begin(Accounts::Kind::git)));
+    const auto second = house.seats[1]->begin(Accounts::Kind::git);
     REQUIRE(second.has_value());
-    const auto over = house.seats[0]->begin();
+    const auto over = house.seats[0]->begin(Accounts::Kind::git);
     REQUIRE_FALSE(over.has_value());
     CHECK(over.error() ==
           "ERROR: This key may have at most 2 git operations at this gateway at once. Wait until some of "
           "them have "
           "ended, then try again.\n");
-    const auto third = house.seats[2]->begin();
+    const auto third = house.seats[2]->begin(Accounts::Kind::git);
     REQUIRE(third.has_value());
-    const auto fourth = house.seats[2]->begin();
+    const auto fourth = house.seats[2]->begin(Accounts::Kind::git);
     REQUIRE_FALSE(fourth.has_value());
     CHECK(fourth.error().find("This account may have at most 3 git operations") != std::string::npos);
     first.reset();
-    CHECK(house.seats[0]->begin().has_value());
+    CHECK(house.seats[0]->begin(Accounts::Kind::git).has_value());
+}
+
+TEST_CASE("sessions of Git LFS and git take no places from each other, and eight may run for each of git's") {
+    using Kind = Accounts::Kind;
+    House house({.operations_per_key = 1, .operations_per_account = 2});
+    REQUIRE(house.come(user_key(1, 1)));
+    REQUIRE(house.come(user_key(1, 2)));
+    std::vector<Accounts::Operation> running;
+    for (int i = 0; i < 8; ++i) running.push_back(std::move(*house.seats[0]->begin(Kind::lfs)));
+    const auto over = house.seats[0]->begin(Kind::lfs);
+    REQUIRE_FALSE(over.has_value());
+    CHECK(over.error().starts_with(
+        "ERROR: This key may have at most 8 Git LFS sessions at this gateway at once."));
+    running.push_back(std::move(*house.seats[0]->begin(Kind::git)));
+    CHECK_FALSE(house.seats[0]->begin(Kind::git).has_value());
+    for (int i = 0; i < 8; ++i) running.push_back(std::move(*house.seats[1]->begin(Kind::lfs)));
+    CHECK(house.seats[1]->begin(Kind::git).has_value());
+    running.clear();
+    CHECK(house.seats[0]->begin(Kind::lfs).has_value());
+    CHECK(house.seats[0]->begin(Kind::git).has_value());
+}
+
+TEST_CASE("no limit is none for sessions of Git LFS either") {
+    House house({.operations_per_key = 0, .operations_per_account = 0});
+    REQUIRE(house.come(user_key(1, 1)));
+    std::vector<Accounts::Operation> running;
+    for (int i = 0; i < 100; ++i) {
+        auto begun = house.seats[0]->begin(Accounts::Kind::lfs);
+        REQUIRE(begun.has_value());
+        running.push_back(std::move(*begun));
+    }
 }
 
 TEST_CASE("the longest idle connection goes when there are too many, and none that works or is new") {
     House house({.idle_per_key = 2, .idle_per_account = 3});
     for (int i = 0; i < 5; ++i) REQUIRE(house.come(user_key(1, 1)));
-    std::optional<Accounts::Operation> running(std::move(*house.seats[0]->begin()));
+    std::optional<Accounts::Operation> running(std::move(*house.seats[0]->begin(Accounts::Kind::git)));
     house.accounts.trim(house.now + Accounts::idle_after / 2);
     CHECK(house.cut.empty());
     house.now += 2 * Accounts::idle_after;
