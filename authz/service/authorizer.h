@@ -1,4 +1,4 @@
-// Authorizer: answers what peers ask, over one thread's directory; the only place where tickets are signed.
+// Authorizer: answers what peers ask, over one thread's directory.
 #pragma once
 
 #include <optional>
