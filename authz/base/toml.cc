@@ -98,8 +98,10 @@ struct TomlReader::Document {
 // The same word in another table beats a similar one in this.
 std::string TomlReader::Document::suggestion(const TomlTable::Path& path, std::string_view key) const {
     for (const auto& [table, keys] : known) {
-        if (keys.contains(std::string(key)))
-            return "; did you mean " + toml_quoted(table + std::string(key)) + "?";
+        if (!keys.contains(std::string(key))) continue;
+        const std::string there = table + std::string(key);
+        if (known.contains(there + ".")) return "; did you mean the table [" + there + "]?";
+        return "; did you mean " + toml_quoted(there) + (table.empty() ? " in front of all tables?" : "?");
     }
     const auto here = known.find(dotted(path, ""));
     if (here == known.end()) return "";

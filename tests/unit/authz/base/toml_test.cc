@@ -100,6 +100,9 @@ TEST_CASE("a key in the wrong table is sent to its own") {
           "t.toml:1:1: unknown key \"logins\"; did you mean \"ssh.logins\"?\n"
           "    logins = [\"git\"]\n"
           "    ^\n");
+    CHECK(problems_in("[ssh]\nname = \"x\"\n").find("; did you mean \"name\" in front of all tables?") !=
+          std::string::npos);
+    CHECK(problems_in("[ssh]\nssh = 1\n").find("; did you mean the table [ssh]?") != std::string::npos);
     CHECK(problems_in("[ssh]\nzebra = 1\n") ==
           "t.toml:2:1: unknown key \"zebra\" in [ssh]\n    zebra = 1\n    ^\n");
 }
