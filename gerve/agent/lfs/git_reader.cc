@@ -11,17 +11,14 @@
 #include "gerve/agent/lfs/pointers.h"
 #include "gerve/agent/repository/environment.h"
 #include "gerve/agent/repository/git_process.h"
-#include "gerve/agent/repository/git_run.h"
 
 namespace gerve::lfs {
 namespace {
 
 constexpr std::size_t longest_complaint = 4096;
 
-GitStart start_of(const GitReader& reader, std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), reader.front.begin(), reader.front.end());
-    return {reader.program, std::move(arguments), reader.environment};
-}
+// Of blobs_at_once blobs with a line in front of each; more is no answer to what was asked.
+constexpr std::size_t longest_answer = 2 << 20;
 
 // What comes in pieces, as lines.
 class LineSplitter {
@@ -79,19 +76,14 @@ Result<void> take_blobs(std::string_view said, const OnBlob& on_blob) {
     return {};
 }
 
-}  // namespace
-
-GitReader GitReader::of(const GitPlace& place) {
-    GitReader reader{place.git, {"--git-dir=" + place.path}, plain_git_environment(place.path)};
-    reader.environment.emplace_back("GIT_NO_REPLACE_OBJECTS=1");
-    return reader;
-}
-
-Result<void> each_line(const GitReader& reader, std::vector<std::string> arguments, std::string_view input,
-                       const OnLine& on_line) {
-    auto git = GitProcess::start(start_of(reader, std::move(arguments)));
+// Hands over what git writes to its standard output as it comes. What it says beside that is not mixed in: it
+// may complain (of an alternate that is gone) and succeed.
+Result<void> each_piece(const GitReader& reader, const std::vector<std::string>& arguments,
+                        std::string_view input, const OnLine& on_piece) {
+    GitStart start{reader.program, reader.front, reader.environment};
+    start.arguments.insert(start.arguments.end(), arguments.begin(), arguments.end());
+    auto git = GitProcess::start(start);
     if (!git) return pass_on(git);
-    LineSplitter lines(on_line);
     std::string errors;
     std::array<char, 65536> buffer{};
     const auto number = [](const Fd& fd) { return fd ? fd.get() : -1; };
@@ -102,7 +94,7 @@ Result<void> each_line(const GitReader& reader, std::vector<std::string> argumen
         if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR)
             return internal_error(errno_text("poll"));
         const auto output = git->out ? take_from(git->out, buffer) : std::nullopt;
-        if (auto taken = output ? lines.take(*output) : Result<void>(); !taken) return taken;
+        if (auto taken = output ? on_piece(*output) : Result<void>(); !taken) return taken;
         const auto complaint = git->err ? take_from(git->err, buffer) : std::nullopt;
         if (complaint) errors += complaint->substr(0, longest_complaint - errors.size());
     }
@@ -111,14 +103,31 @@ Result<void> each_line(const GitReader& reader, std::vector<std::string> argumen
     return {};
 }
 
+}  // namespace
+
+GitReader GitReader::of(const GitPlace& place) {
+    GitReader reader{place.git, {"--git-dir=" + place.path}, plain_git_environment(place.path)};
+    reader.environment.emplace_back("GIT_NO_REPLACE_OBJECTS=1");
+    return reader;
+}
+
+Result<void> each_line(const GitReader& reader, const std::vector<std::string>& arguments,
+                       std::string_view input, const OnLine& on_line) {
+    LineSplitter lines(on_line);
+    return each_piece(reader, arguments, input, [&](std::string_view piece) { return lines.take(piece); });
+}
+
 Result<void> each_blob(const GitReader& reader, const std::vector<std::string>& ids, const OnBlob& on_blob) {
     if (ids.empty()) return {};
-    const auto run =
-        run_git(start_of(reader, {"cat-file", "--batch", "--buffer"}), no_deadline, join(ids, "\n") + "\n");
-    if (!run) return pass_on(run);
-    if (run->end.code != 0 || run->end.signal != 0)
-        return internal_error("git cat-file failed: " + printable(trim(run->output)));
-    return take_blobs(run->output, on_blob);
+    std::string said;
+    auto read = each_piece(reader, {"cat-file", "--batch", "--buffer"}, join(ids, "\n") + "\n",
+                           [&](std::string_view piece) -> Result<void> {
+                               said += piece;
+                               if (said.size() <= longest_answer) return {};
+                               return internal_error("git cat-file: too much output");
+                           });
+    if (!read) return read;
+    return take_blobs(said, on_blob);
 }
 
 std::vector<std::string> small_blobs_only() {

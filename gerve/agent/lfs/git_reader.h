@@ -12,7 +12,7 @@
 
 namespace gerve::lfs {
 
-// How git is started where history is read.
+// How git is started where history is read; by a process that ignores SIGPIPE.
 struct GitReader {
     std::string program;
     std::vector<std::string> front;        // arguments in front of the command
@@ -25,15 +25,14 @@ struct GitReader {
 // long as git takes. Errors: as GitProcess::start; those of `on_line`, which ends git; internal (git failed).
 constexpr std::size_t max_line = 8192;
 using OnLine = std::function<Result<void>(std::string_view line)>;
-[[nodiscard]] Result<void> each_line(const GitReader& reader, std::vector<std::string> arguments,
+[[nodiscard]] Result<void> each_line(const GitReader& reader, const std::vector<std::string>& arguments,
                                      std::string_view input, const OnLine& on_line);
 
-// Of blobs, each smaller than a pointer may be: so many are read by one git, since what run_git takes of its
-// output has room for them.
+// Of blobs, each smaller than a pointer may be: so many are read by one git, and held at once.
 constexpr std::size_t blobs_at_once = 900;
 
-// Hands over the content of each blob, with its index. Errors: as run_git; those of `on_blob`; internal (git
-// failed, or has not said what a blob is).
+// Hands over the content of each blob, with its index. Errors: as each_line; those of `on_blob`; internal
+// (git has not said what a blob is).
 using OnBlob = std::function<Result<void>(std::size_t index, std::string_view content)>;
 [[nodiscard]] Result<void> each_blob(const GitReader& reader, const std::vector<std::string>& ids,
                                      const OnBlob& on_blob);

@@ -205,6 +205,17 @@ def test_core_hookspath_of_the_repository_is_obeyed(site, bare, work, how):
     assert "Git LFS pointer" in said and "this one" not in said, "its own hook runs when the push may go on"
 
 
+def test_what_git_complains_of_is_not_taken_for_objects(site, bare, work):
+    """An alternate that is gone: git says so each time, and goes on."""
+    (bare / "objects/info/alternates").write_text("/nowhere/objects\n")
+    commit(work, text="words\n")
+    accepted(push(site, work))
+    commit(work, file=pointer(b"x"))
+    refused(push(site, work))
+    lay(bare, b"x")
+    accepted(push(site, work))
+
+
 def test_a_hook_that_runs_in_a_work_tree_is_found(site, bare, work):
     tree = site.directory / "tree"
     tree.mkdir()
