@@ -82,6 +82,7 @@ Result<void> each_piece(const GitReader& reader, const std::vector<std::string>&
                         std::string_view input, const OnLine& on_piece) {
     GitStart start{reader.program, reader.front, reader.environment};
     start.arguments.insert(start.arguments.end(), arguments.begin(), arguments.end());
+    start.own_group = reader.own_group;
     auto git = GitProcess::start(start);
     if (!git) return pass_on(git);
     std::string errors;

@@ -17,6 +17,7 @@ struct GitReader {
     std::string program;
     std::vector<std::string> front;        // arguments in front of the command
     std::vector<std::string> environment;  // without what refs/replace says: see run_in
+    bool own_group = true;                 // see GitStart
 
     [[nodiscard]] static GitReader of(const GitPlace& place);
 };

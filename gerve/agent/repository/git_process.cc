@@ -81,7 +81,8 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
                    .words = {start.name},
                    .environment = start.environment,
                    .directory = start.directory,
-                   .descriptors = {{in->childs.get(), 0}, {out->childs.get(), 1}, {err->childs.get(), 2}}};
+                   .descriptors = {{in->childs.get(), 0}, {out->childs.get(), 1}, {err->childs.get(), 2}},
+                   .own_group = start.own_group};
     for (const auto& [file, number] : start.files) git.descriptors.push_back({file->get(), number});
     git.words.insert(git.words.end(), start.arguments.begin(), start.arguments.end());
     pid_t pid = 0;
@@ -89,7 +90,7 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
     if (errno != 0) return not_started("cannot start " + start.program);
     limit_open_files(pid, start.open_files);
     yield_to_others(pid, start.niceness);
-    GitProcess process(pid);
+    GitProcess process(pid, start.own_group);
     process.in = std::move(in->ours);
     process.out = std::move(out->ours);
     process.err = std::move(err->ours);
@@ -101,6 +102,7 @@ GitProcess::GitProcess(GitProcess&& other) noexcept
       out(std::move(other.out)),
       err(std::move(other.err)),
       pid_(other.pid_),
+      leads_group_(other.leads_group_),
       reaped_(std::exchange(other.reaped_, true)) {}
 
 GitProcess::~GitProcess() {
@@ -122,7 +124,7 @@ bool GitProcess::has_ended() const {
 }
 
 void GitProcess::signal_group(int number) const {
-    if (!reaped_) ::kill(-pid_, number);
+    if (!reaped_) ::kill(leads_group_ ? -pid_ : pid_, number);
 }
 
 GitEnd GitProcess::reap() {

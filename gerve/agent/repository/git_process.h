@@ -1,4 +1,4 @@
-// One git process with its three pipes, in a process group of its own.
+// One git process with its three pipes, usually in a process group of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -26,6 +26,8 @@ struct GitStart {
     std::string name = "git";    // the first word of its command line
     // Further descriptors, and their numbers there, from 3 on.
     std::vector<std::pair<std::shared_ptr<const Fd>, int>> files = {};
+    // False: it stays in the process group of this process, and gets the signals that are sent there.
+    bool own_group = true;
 };
 
 // How a process ended: by a signal (then `code` is 0) or with a status of 0..255.
@@ -44,7 +46,7 @@ class GitProcess {
     GitProcess(GitProcess&& other) noexcept;
     GitProcess& operator=(GitProcess&&) = delete;
     GitProcess(const GitProcess&) = delete;
-    // Kills the whole group and waits for it if nobody has reaped the process.
+    // Kills the whole group (see signal_group) and waits for the process if nobody has reaped it.
     ~GitProcess();
 
     // The ends of the pipes that belong to this side, to be taken by whoever relays them.
@@ -59,15 +61,16 @@ class GitProcess {
     [[nodiscard]] Result<Fd> open_pidfd() const;
     [[nodiscard]] bool has_ended() const;
 
-    // To every member of the group. Without effect after the process was reaped, for then the number of the
-    // group may already be another's.
+    // To every member of the group; to the process alone if it has no group of its own. Without effect after
+    // the process was reaped, for then the number of the group may already be another's.
     void signal_group(int number) const;
 
     [[nodiscard]] GitEnd reap();  // blocks until the process has ended
 
   private:
-    explicit GitProcess(pid_t pid) : pid_(pid) {}
+    GitProcess(pid_t pid, bool leads_group) : pid_(pid), leads_group_(leads_group) {}
     pid_t pid_;
+    bool leads_group_;
     bool reaped_ = false;
 };
 

@@ -216,6 +216,22 @@ def test_what_git_complains_of_is_not_taken_for_objects(site, bare, work):
     accepted(push(site, work))
 
 
+def test_what_reads_a_push_ends_with_it(site):
+    """All that runs for a push is in the group of git receive-pack, which the agent ends with it."""
+    site.make_repository()
+    told, seen = site.directory / "git", site.directory / "seen"
+    told.write_text('#!/bin/sh\ncase "$*" in *rev-list*filter*) '
+                    f'cut -d" " -f5 /proc/$$/stat /proc/$PPID/stat > {seen};; esac\nexec git "$@"\n')
+    told.chmod(0o755)
+    site.start(f'git = "{told}"\n')
+    work = site.directory / "work"
+    site.git("clone", "--quiet", "fs:mojombo/bert.git", str(work))
+    commit(work, text="words\n")
+    accepted(push(site, work))
+    groups = seen.read_text().split()
+    assert len(groups) == 2 and groups[0] == groups[1]
+
+
 def test_a_hook_that_runs_in_a_work_tree_is_found(site, bare, work):
     tree = site.directory / "tree"
     tree.mkdir()
