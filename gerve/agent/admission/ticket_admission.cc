@@ -17,6 +17,9 @@
 namespace gerve {
 namespace {
 
+// Of the system: its configuration for everybody is /etc/gitconfig.
+constexpr std::string_view usual_git = "/usr/bin/git";
+
 using grv1::FailCode;
 
 std::string_view told_text(FailCode code) {
@@ -318,8 +321,9 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
     const ConfigWords words(*directory);
     place.settings = push_settings(words, config.check_objects, operation.keep_lost.count() > 0);
     if (!operation.requires_objects) return place;
-    auto hooks = lfs::redirect_hooks(config.root, *directory, {config.git, operation.path, place.head},
-                                     words.has("hookspath"));
+    // Another git may have another system-wide configuration than the one in `words`.
+    const bool asks = words.has("hookspath") || config.git != usual_git;
+    auto hooks = lfs::redirect_hooks(config.root, *directory, {config.git, operation.path, place.head}, asks);
     if (!hooks) return refuse_place(operation, hooks.error());
     place.hooks = std::move(*hooks);
     return place;

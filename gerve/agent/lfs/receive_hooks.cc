@@ -25,14 +25,21 @@ std::string link_target(int directory, const std::string& name) {
     return size <= 0 ? "" : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
+// git's complaints are among what it says, so a path with control characters is none: better no push than one
+// whose hooks are looked for in a wrong place.
 Result<std::string> find_own_hooks(const GitPlace& place) {
-    const auto run = run_in(place, {"config", "--type=path", "--get", std::string(hooks_key)});
+    const auto run = run_in(place, {"config", "--type=path", "--null", "--get", std::string(hooks_key)});
     if (!run) return pass_on(run);
     constexpr int not_set = 1;
     if (run->end.code == not_set && run->end.signal == 0) return std::string(usual_hooks);
-    std::string path(trim(run->output));
-    if (run->end.code == 0 && run->end.signal == 0 && !path.empty()) return path;
-    return unavailable("cannot read core.hooksPath of " + place.path + ": " + printable(path));
+    std::string path = run->output;
+    const bool ended = run->end.code == 0 && run->end.signal == 0 && path.ends_with('\0');
+    if (ended) path.pop_back();
+    const bool is_clean = std::none_of(
+        path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    if (!ended || !is_clean)
+        return unavailable("cannot read core.hooksPath of " + place.path + ": " + printable(path, 512));
+    return path.empty() ? "/" : path;  // as git reads it
 }
 
 unsigned own_hooks_of(const Fd& repository, const std::string& own) {

@@ -38,7 +38,11 @@ ConfigWords::ConfigWords(const Fd& repository) {
     const auto own = config_content(repository.get(), "config");
     const auto everybodys = config_content(AT_FDCWD, "/etc/gitconfig");
     if (own && everybodys) text_ = fold_case(*own + *everybodys);
-    unknown_ = !own || !everybodys || text_.find("include") != std::string::npos;
+    // extensions.worktreeConfig: git reads a second file in the repository, also in a bare one.
+    const bool has_second = text_.find("worktreeconfig") != std::string::npos;
+    const auto second = has_second ? config_content(repository.get(), "config.worktree") : std::string();
+    if (second) text_ += fold_case(*second);
+    unknown_ = !own || !everybodys || !second || text_.find("include") != std::string::npos;
 }
 
 GitSettings fetch_settings(const ConfigWords& words) {

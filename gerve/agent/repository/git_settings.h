@@ -10,9 +10,9 @@
 
 namespace gerve {
 
-// Which words stand in the configuration that git reads in a repository: in its own `config` and in
-// /etc/gitconfig, in small letters. All of them, if one of these cannot be read or includes other files.
-// Reads the disk.
+// Which words stand in the configuration that git reads in a repository: in its own `config`, in its
+// `config.worktree` if that counts, and in /etc/gitconfig, in small letters. All of them, if one of these
+// cannot be read or includes other files. Reads the disk.
 class ConfigWords {
   public:
     explicit ConfigWords(const Fd& repository);

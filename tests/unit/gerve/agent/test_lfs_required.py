@@ -188,7 +188,7 @@ def test_own_hooks_run_as_they_would_without_it(site, bare, work):
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize("how", ["absolute", "relative", "included"])
+@pytest.mark.parametrize("how", ["absolute", "relative", "included", "in config.worktree"])
 def test_core_hookspath_of_the_repository_is_obeyed(site, bare, work, how):
     hook(bare, "pre-receive", "exit 1\n")
     hook(bare, "pre-receive", "echo this one; exit 1\n", directory="others")
@@ -196,6 +196,10 @@ def test_core_hookspath_of_the_repository_is_obeyed(site, bare, work, how):
     if how == "included":
         (bare / "more").write_text(f"[core]\n\thooksPath = {path}\n")
         git("config", "include.path", "more", cwd=bare)
+    elif how == "in config.worktree":
+        git("config", "extensions.worktreeConfig", "true", cwd=bare)
+        git("config", "--worktree", "core.hooksPath", path, cwd=bare)
+        assert "hooks" not in (bare / "config").read_text()
     else:
         git("config", "core.hooksPath", path, cwd=bare)
     commit(work, text="words\n")
@@ -203,6 +207,16 @@ def test_core_hookspath_of_the_repository_is_obeyed(site, bare, work, how):
     commit(work, file=pointer(b"x"))
     said = refused(push(site, work))
     assert "Git LFS pointer" in said and "this one" not in said, "its own hook runs when the push may go on"
+
+
+def test_an_empty_core_hookspath_leads_to_no_hook(site, bare, work):
+    """git looks for /pre-receive then."""
+    hook(bare, "pre-receive", "exit 1\n")
+    git("config", "core.hooksPath", "", cwd=bare)
+    commit(work, text="words\n")
+    accepted(push(site, work))
+    commit(work, file=pointer(b"x"))
+    refused(push(site, work))
 
 
 def test_what_git_complains_of_is_not_taken_for_objects(site, bare, work):
