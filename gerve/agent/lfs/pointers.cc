@@ -21,10 +21,34 @@ constexpr std::array<std::string_view, 3> pointer_versions{
 // How often history is read, when refs change while it is read.
 constexpr int readings = 5;
 
-bool is_key(std::string_view word) {
-    return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
-    });
+// What a line of a pointer says: "KEY VALUE".
+std::optional<std::string_view> value_of(std::string_view line, std::string_view key) {
+    if (!line.starts_with(key) || line.size() == key.size() || line[key.size()] != ' ') return std::nullopt;
+    return line.substr(key.size() + 1);
+}
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+// "ext-0-NAME HASH": an extension has changed the file before it was hashed.
+bool is_extension(std::string_view line) {
+    constexpr std::string_view prefix = "ext-";
+    const auto key = line.substr(0, line.find(' '));
+    if (key.size() == line.size() || !key.starts_with(prefix) || key.size() < 7) return false;
+    const char first = key[6];
+    const bool is_word = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first == '_';
+    return is_digit(key[4]) && key[5] == '-' && (is_word || is_digit(first));
+}
+
+// Empty lines do not count, nor do the carriage returns of a file with the line ends of Windows.
+std::vector<std::string_view> pointer_lines(std::string_view blob) {
+    std::vector<std::string_view> lines;
+    for (std::string_view line : split(trim(blob), '\n')) {
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (!line.empty() && !is_extension(line)) lines.push_back(line);
+    }
+    return lines;
 }
 
 // A digest of all refs and of what they name. refs/gerve/lost is one of them, and gets a new commit with each
@@ -68,26 +92,18 @@ Result<std::set<Oid>> read_history(const GitPlace& place) {
 }  // namespace
 
 std::optional<SizedOid> parse_pointer(std::string_view blob) {
-    constexpr std::string_view version = "version ";
-    if (blob.size() >= max_pointer || !blob.starts_with(version)) return std::nullopt;
-    if (blob.ends_with('\n')) blob.remove_suffix(1);
-    const auto lines = split(blob, '\n');
-    const auto known =
-        std::find(pointer_versions.begin(), pointer_versions.end(), lines.front().substr(version.size()));
-    if (known == pointer_versions.end()) return std::nullopt;
-    std::optional<Oid> oid;
-    std::optional<std::uint64_t> size;
-    std::string_view last;
-    for (std::size_t i = 1; i < lines.size(); ++i) {
-        const auto space = lines[i].find(' ');
-        const std::string_view key = lines[i].substr(0, space);
-        if (space == std::string_view::npos || !is_key(key) || key <= last) return std::nullopt;
-        const std::string_view value = lines[i].substr(space + 1);
-        if (key == "oid" && value.starts_with("sha256:")) oid = Oid::parse(value.substr(7));
-        if (key == "size") size = parse_object_size(value);
-        last = key;
-    }
-    if (!oid || !size) return std::nullopt;
+    constexpr std::string_view hash = "sha256:";
+    if (blob.size() >= max_pointer) return std::nullopt;
+    const auto lines = pointer_lines(blob);
+    if (lines.size() != 3) return std::nullopt;
+    const auto version = value_of(lines[0], "version");
+    const auto name = value_of(lines[1], "oid");
+    const auto size = parse_object_size(value_of(lines[2], "size").value_or(""));
+    const bool known =
+        std::find(pointer_versions.begin(), pointer_versions.end(), version) != pointer_versions.end();
+    if (!known || !name || !name->starts_with(hash) || !size) return std::nullopt;
+    auto oid = Oid::parse(name->substr(hash.size()));
+    if (!oid) return std::nullopt;
     return SizedOid{std::move(*oid), *size};
 }
 

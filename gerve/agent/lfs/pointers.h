@@ -14,9 +14,9 @@ namespace gerve::lfs {
 // A pointer is smaller than this many bytes.
 constexpr std::size_t max_pointer = 1024;
 
-// What a blob names that is a pointer by the letter of git-lfs's specification: the version comes first, with
-// the present URL or one that was used before it, and the other keys in the order of the alphabet. Its last
-// line may lack its end. Nothing: it is another file.
+// What a blob names that git-lfs takes for a pointer (lfs/pointer.go): version, oid and size in this order,
+// the version with the present URL or one that was used before it; lines of extensions (ext-0-NAME) anywhere.
+// Blanks around it, empty lines and carriage returns do not matter. Nothing: it is another file.
 [[nodiscard]] std::optional<SizedOid> parse_pointer(std::string_view blob);
 
 // The objects that a blob names, each as "oid sha256:OID", if it is small enough to be a pointer. Clients

@@ -82,8 +82,13 @@ def test_without_the_request_nothing_is_looked_at(site, bare, work):
     pointer(b"x", before="ext-0-case " + "f" * 64 + "\n"),
     pointer(b"x", after=""),
     pointer(b"x", before="ext-0-" + "long" * 150 + " f\n"),
+    pointer(b"x", after="\next-1-Late " + "f" * 64),
+    "\n \t" + pointer(b"x") + " \n\n",
+    pointer(b"x", before="\n\n"),
+    pointer(b"x").replace("\n", "\r\n"),
 ])
 def test_what_is_a_pointer(site, work, content):
+    """All that git-lfs takes for one: it would ask for the object."""
     assert len(content) < 1024
     commit(work, file=content)
     refused(push(site, work))
@@ -91,13 +96,15 @@ def test_what_is_a_pointer(site, work, content):
 
 @pytest.mark.parametrize("content", [
     pointer(b"x", version="https://example.org/v1"),
-    "\n" + pointer(b"x"),
     f"version {V1}\nsize 1\noid sha256:{oid_of(b'x')}\n",
     pointer(b"x", before="ext-0-" + "long" * 250 + " f\n"),
     pointer(b"x", size="one"),
     pointer(b"", size=0),
     pointer(b"x").replace("sha256", "sha1"),
-    pointer(b"x", before="a line without a key that ends here\n").replace("\na ", "\nA "),
+    pointer(b"x", before="a line of another kind\n"),
+    pointer(b"x", before="ext-x-case " + "f" * 64 + "\n"),
+    pointer(b"x", after="\nextra line"),
+    pointer(b"x", after=" bytes\n"),
     pointer(b"x").upper(),
 ])
 def test_what_is_another_file(site, work, content):
