@@ -3,7 +3,6 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -104,8 +103,7 @@ std::string TomlReader::Document::suggestion(const TomlTable::Path& path, std::s
         return "; did you mean " + toml_quoted(there) + (table.empty() ? " in front of all tables?" : "?");
     }
     const auto here = known.find(dotted(path, ""));
-    if (here == known.end()) return "";
-    const auto similar = nearest(key, here->second);
+    const auto similar = here == known.end() ? std::nullopt : nearest(key, here->second);
     return similar ? "; did you mean " + toml_quoted(*similar) + "?" : "";
 }
 
