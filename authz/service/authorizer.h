@@ -86,13 +86,11 @@ class Authorizer {
     void note_seen(std::span<const KeyAsked> asked, std::span<const Result<std::optional<KnownKey>>> known);
     [[nodiscard]] Result<std::optional<KeyFound>> answer(const KeyAsked& asked,
                                                          std::optional<KnownKey> known);
-    // For sshd, which verifies signatures: what it is to insist on goes into the handle.
-    [[nodiscard]] Result<KeyFound> seal_security_key(KnownKey key, const std::string& login,
-                                                     const ClientContext& client, const Asker& asker);
-    void note_seen(const CertificateRequest& request, const PublicKey& key,
-                   const std::optional<KnownKey>& known);
-    [[nodiscard]] KeyFound seal(KnownKey key, const std::string& login, const ClientContext& client,
-                                const Asker& asker);
+    void note_seen(const KeyRequest& request, const std::optional<KnownKey>& known);
+    // The request's key is that of a certificate, too. For sshd, which verifies signatures, the handle has
+    // what it is to insist on of a security key. Error: unavailable.
+    [[nodiscard]] Result<KeyFound> seal(KnownKey key, const KeyRequest& request, const Asker& asker);
+    [[nodiscard]] Result<SecurityKeyUse> asked_of_sshd(const KnownKey& key);
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
     Result<std::optional<KnownKey>> key_of(const Handle& handle);

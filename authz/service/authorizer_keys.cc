@@ -75,43 +75,44 @@ void Authorizer::note_seen(std::span<const KeyAsked> asked,
 
 Result<std::optional<KeyFound>> Authorizer::answer(const KeyAsked& asked, std::optional<KnownKey> known) {
     if (!known) return std::nullopt;
-    if (asked.asker.kind == PeerKind::authorized_keys && asked.request->key.is_security_key()) {
-        auto found =
-            seal_security_key(std::move(*known), asked.request->login, asked.request->client, asked.asker);
-        if (!found) return pass_on(found);
-        return std::move(*found);
+    auto found = seal(std::move(*known), *asked.request, asked.asker);
+    if (!found) return pass_on(found);
+    return std::move(*found);
+}
+
+Result<KeyFound> Authorizer::seal(KnownKey key, const KeyRequest& request, const Asker& asker) {
+    Handle handle{std::move(key), asker.kind, binding(asker.kind, request.login, request.client),
+                  monotonic_now()};
+    KeyFound found{handle.key, ""};
+    if (asker.kind == PeerKind::authorized_keys && request.key.is_security_key()) {
+        const auto checked = asked_of_sshd(handle.key);
+        if (!checked) return pass_on(checked);
+        handle.checked_by_sshd = *checked;
+        found.no_touch_required = !checked->touched();
+        found.verify_required = checked->verified();
     }
-    return seal(std::move(*known), asked.request->login, asked.request->client, asked.asker);
+    found.handle = signer_.seal.seal(handle);
+    return found;
 }
 
-KeyFound Authorizer::seal(KnownKey key, const std::string& login, const ClientContext& client,
-                          const Asker& asker) {
-    const Handle handle{std::move(key), asker.kind, binding(asker.kind, login, client), monotonic_now()};
-    return KeyFound{handle.key, signer_.seal.seal(handle)};
-}
-
-Result<KeyFound> Authorizer::seal_security_key(KnownKey key, const std::string& login,
-                                               const ClientContext& client, const Asker& asker) {
+Result<SecurityKeyUse> Authorizer::asked_of_sshd(const KnownKey& key) {
     const auto strictest = directory_->find_strictest_policy(key.holder);
     if (!strictest) return pass_on(strictest);
     const bool verify = strictest->pin != AskedFor::nothing;
     const bool touch = !key.no_touch_required || strictest->touch != AskedFor::nothing || verify;
-    SecurityKeyUse checked;
-    if (touch) checked.flags |= SecurityKeyUse::user_present;
-    if (verify) checked.flags |= SecurityKeyUse::user_verified;
-    const Handle handle{std::move(key), asker.kind, binding(asker.kind, login, client), monotonic_now(),
-                        checked};
-    return KeyFound{handle.key, signer_.seal.seal(handle), !touch, verify};
+    SecurityKeyUse asked;
+    if (touch) asked.flags |= SecurityKeyUse::user_present;
+    if (verify) asked.flags |= SecurityKeyUse::user_verified;
+    return asked;
 }
 
-// As of a key: what the trail says of an offer, and of a proof.
-void Authorizer::note_seen(const CertificateRequest& request, const PublicKey& key,
-                           const std::optional<KnownKey>& known) {
-    const KeyRequest as_key{key, request.login, request.proven, request.client, request.again};
-    if (log::wants(log::Level::debug)) log_seen(as_key, known.has_value());
-    if (!request.proven) return audit_.record(KeyOffered{as_key, known});
+// What the trail says of the key in a certificate that is offered, or proven.
+void Authorizer::note_seen(const KeyRequest& request, const std::optional<KnownKey>& known) {
+    if (log::wants(log::Level::debug)) log_seen(request, known.has_value());
+    if (!request.proven) return audit_.record(KeyOffered{request, known});
     if (request.again) return;
-    const KeyProven proof{request.client, request.login, key.fingerprint().text(), known ? &*known : nullptr};
+    const KeyProven proof{request.client, request.login, request.key.fingerprint().text(),
+                          known ? &*known : nullptr};
     audit_.record(proof);
 }
 
@@ -124,13 +125,13 @@ Result<CertificateReply> Authorizer::certificate(const CertificateRequest& reque
                                    asker.kind == PeerKind::authorized_keys};
     auto inquiry = inquire_certificate(*directory_, *certificate, origin, unix_now());
     if (!inquiry) return pass_on(inquiry);
-    note_seen(request, certificate->key(), inquiry->key);
-    if (inquiry->key && asker.kind == PeerKind::authorized_keys && certificate->key().is_security_key()) {
-        auto found = seal_security_key(std::move(*inquiry->key), request.login, request.client, asker);
+    const KeyRequest as_key{certificate->key(), request.login, request.proven, request.client, request.again};
+    note_seen(as_key, inquiry->key);
+    if (inquiry->key) {
+        auto found = seal(std::move(*inquiry->key), as_key, asker);
         if (!found) return pass_on(found);
         return std::move(*found);
     }
-    if (inquiry->key) return seal(std::move(*inquiry->key), request.login, request.client, asker);
     if (!inquiry->is_signed) return CertificateUnknown{};
     const RuleVerdict& failure = *find_failure(inquiry->verdicts);
     return CertificateRefused{std::string(certificate_rule_name(failure.rule)),

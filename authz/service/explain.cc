@@ -130,7 +130,7 @@ Result<Subject> subject_of(const ExplainSources& sources, const Certificate& cer
     for (const RuleVerdict& one : inquiry->verdicts)
         facts.emplace_back("rule " + std::string(certificate_rule_name(one.rule)), text_of(one.verdict));
     if (inquiry->key) {
-        subject.login.attestation_known = true;  // those of security keys are refused
+        subject.login.attestation_known = !certificate.key().is_security_key();
         const Fingerprint key = inquiry->key->fingerprint;
         subject.principal = Principal::make(Proof::from_administrator(key), std::move(*inquiry->key));
         return subject;

@@ -26,7 +26,7 @@ struct Handle {
     PeerKind given_to;        // worker or authorized_keys
     std::string bound;        // what else it holds for: a worker's connection id, or sshd's login name
     std::int64_t issued = 0;  // monotonic_now()
-    // Of a FIDO key behind sshd: the flags that sshd was told to insist on.
+    // Of a FIDO key behind sshd, or a certificate of one: the flags that sshd was told to insist on.
     std::optional<SecurityKeyUse> checked_by_sshd{};
 };
 

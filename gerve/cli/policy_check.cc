@@ -9,7 +9,8 @@ namespace gerve {
 namespace {
 
 // What the trail has of one login. An event of an earlier version has no key exchange; sshd verifies
-// signatures itself, so nothing is known of a FIDO key's there.
+// signatures itself, so nothing is known of a FIDO key's there. The directory does not have the keys of
+// certificates.
 LoginFacts facts_of_login(const AuditJson& login, const std::map<std::string, std::string>& algorithms) {
     LoginFacts facts;
     facts.behind_sshd = text_in(login, "door") == "sshd";
@@ -23,7 +24,7 @@ LoginFacts facts_of_login(const AuditJson& login, const std::map<std::string, st
     }
     const auto algorithm = algorithms.find(text_in(login, "fingerprint"));
     const bool is_security_key = algorithm != algorithms.end() && algorithm->second.starts_with("sk-");
-    facts.attestation_known = !is_security_key;
+    facts.attestation_known = !is_security_key && (algorithm != algorithms.end() || !facts.behind_sshd);
     return facts;
 }
 

@@ -114,6 +114,24 @@ def test_behind_sshd_the_strictest_policy_is_asked_of_every_login(site, open_doo
         assert other.login in raw.whoami()
 
 
+def test_the_certificate_of_a_security_key_without_pin_is_refused_where_it_is_required(site, door, alice, acme, website):
+    authority = Authority(site.directory / site.fresh("authority"))
+    site.gerve("ca", "add", site.fresh("ca"), authority.key.public, "--instance", "--identity", "principal")
+    set_policy(site, acme, "--pin", "push")
+    place = site.directory / site.fresh("soft")
+    key = certified(SoftKey(ED25519), authority, place, principals=alice.login)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        answer = prove(raw, key, made_by=ED25519)
+        if door.kind == "sshd":
+            assert answer in (USERAUTH_FAILURE, CUT)
+        else:
+            assert answer == USERAUTH_SUCCESS
+            assert PIN in ask(raw, PUSH, website).stderr.decode()
+    explained = site.gerve("explain", place / "soft-cert.pub", f"{PUSH} '{website.path}'").stdout
+    assert "not decided: the signature of the login decides" in explained
+
+
 def test_an_exception_from_the_touch_counts_unless_a_policy_asks_more(site, door, alice, acme, website):
     key = register(site, alice, ED25519, options=("--no-touch-required",))
     with RawClient(door) as raw:

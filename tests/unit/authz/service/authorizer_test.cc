@@ -1,6 +1,7 @@
 // What is granted, refused and signed, asked over a real socket.
 #include "authz/service/authorizer.h"
 
+#include "authz/base/ssh_fields.h"
 #include "tests/unit/authz/service/fixture.h"
 
 using namespace gerve;
@@ -87,6 +88,43 @@ TEST_CASE("what an organisation asks of logins is decided by the facts of the lo
     const auto hidden =
         std::get<Refused>(must(client.ask(ask_access(bobs, Service::upload_pack, "acme/site"))));
     CHECK(hidden.told == "ERROR: Repository not found.\n");
+}
+
+TEST_CASE("sshd is told what to insist on, and what it insists on is what counts") {
+    Site site;
+    Registry registry = site.store.registry();
+    must(registry.add_account(login("acme"), AccountKind::organization));
+    must(registry.create_repository(repo("acme/site"), false));
+    must(registry.set_org_member(login("acme"), login("alice"), OrgRole::owner));
+    std::string blob;
+    for (const std::string& field :
+         {std::string("sk-ssh-ed25519@openssh.com"), std::string(32, 'k'), std::string("ssh:")})
+        put_field(blob, field);
+    const PublicKey token = must(PublicKey::parse_blob(blob));
+    must(registry.add_key(login("alice"), token, {"", std::nullopt, true, false, true}));
+    auto client = site.client();
+    const auto find = [&] { return *must(client.ask(KeyRequest{token, "git", false, from_sshd()})); };
+    const auto refusal = [&](const KeyFound& found) -> std::optional<Rule> {
+        const auto answer =
+            must(client.ask(ask_access(found.handle, Service::receive_pack, "acme/site", from_sshd())));
+        const auto* refused = std::get_if<Refused>(&answer);
+        return refused == nullptr ? std::nullopt : std::optional(refused->because);
+    };
+    const KeyFound before = find();
+    CHECK(before.no_touch_required);
+    CHECK_FALSE(before.verify_required);
+    CHECK(refusal(before) == std::nullopt);
+    must(registry.change_policy(login("acme"), {.touch = AskedFor::pushes}));
+    CHECK(refusal(before) == Rule::touch_required);
+    const KeyFound touched = find();
+    CHECK_FALSE(touched.no_touch_required);
+    CHECK_FALSE(touched.verify_required);
+    CHECK(refusal(touched) == std::nullopt);
+    must(registry.change_policy(login("acme"), {.pin = AskedFor::pushes}));
+    CHECK(refusal(touched) == Rule::pin_required);
+    const KeyFound verified = find();
+    CHECK(verified.verify_required);
+    CHECK(refusal(verified) == std::nullopt);
 }
 
 TEST_CASE("a collaborator costs one permission query, and is refused a push without a route query") {

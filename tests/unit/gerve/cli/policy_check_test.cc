@@ -64,6 +64,11 @@ TEST_CASE("what an event does not say is not decided, but that sshd keeps the ex
     const auto sk_by_sshd = check({.touch = AskedFor::pushes}, {login_of("alice", "sk", {}, "", "sshd")});
     CHECK(sk_by_sshd.refusals.empty());
     CHECK(sk_by_sshd.undecided == 1);
+    // Of a certificate.
+    const auto certified = check({.touch = AskedFor::pushes}, {login_of("alice", "other", {}, "", "sshd")});
+    CHECK(certified.refusals.empty());
+    CHECK(certified.undecided == 1);
+    CHECK(check({.touch = AskedFor::pushes}, {login_of("alice", "other", {})}).refusals.size() == 1);
     CHECK(check({.touch = AskedFor::pushes}, {login_of("alice", "plain", {}, "", "sshd")}).refusals.size() ==
           1);
     const auto old_client =
