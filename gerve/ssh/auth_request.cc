@@ -134,7 +134,8 @@ AuthRequest parse_auth_request(std::string_view payload) {
     const std::string plain = plain_algorithm(*algorithm, request);
     if (plain == "ssh-rsa")
         return refuse(request, Refusal::sha1, "SHA-1 signatures (ssh-rsa) are not accepted");
-    request.by_webauthn = plain == webauthn_algorithm && request.key->algorithm() == sk_ecdsa_key;
+    request.by_webauthn =
+        !request.certificate && plain == webauthn_algorithm && request.key->algorithm() == sk_ecdsa_key;
     if (!request.by_webauthn && !signs_by(request.key->algorithm(), plain)) {
         const std::string& type =
             request.certificate ? request.certificate->type() : request.key->algorithm();

@@ -64,6 +64,13 @@ def test_the_table(site, door, alice, authority, algorithm, case):
         assert raw.whoami() == greeting(alice.login)
 
 
+def test_a_certificate_is_not_proven_by_signatures_of_web_browsers(site, door, alice, authority):
+    key = certified(SoftKey(ECDSA), authority, site.directory / site.fresh("soft"), principals=alice.login)
+    with RawClient(door) as raw:
+        raw.request_authentication()
+        assert raw.probe(key.blob, "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com") in REFUSED
+
+
 @pytest.mark.parametrize("algorithm", [ED25519, ECDSA])
 @pytest.mark.parametrize("flags", [PRESENT, PRESENT | VERIFIED, 0, VERIFIED])
 def test_an_authority_has_to_be_touched(site, door, algorithm, flags):
