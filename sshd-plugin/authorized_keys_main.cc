@@ -105,8 +105,9 @@ Exit trouble(const std::string& what) {
 // Who it is; a certificate that a rule refuses is told to the system log.
 Result<std::optional<KeyFound>> ask(AuthzClient& authz, const Offer& offer) {
     const ClientContext client{offer.address, "", "", Door::sshd};
-    if (!offer.certificate) return authz.ask(KeyRequest{offer.key, offer.login, false, client});
-    auto reply = authz.ask(CertificateRequest{offer.certificate->blob(), offer.login, false, client});
+    if (!offer.certificate) return authz.ask(KeyRequest{offer.key, offer.login, false, client, false, true});
+    auto reply =
+        authz.ask(CertificateRequest{offer.certificate->blob(), offer.login, false, client, false, true});
     if (!reply) return pass_on(reply);
     if (auto* found = std::get_if<KeyFound>(&*reply)) return std::optional(std::move(*found));
     if (const auto* refused = std::get_if<CertificateRefused>(&*reply))

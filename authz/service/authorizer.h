@@ -90,7 +90,7 @@ class Authorizer {
     // The request's key is that of a certificate, too. For sshd, which verifies signatures, the handle has
     // what it is to insist on of a security key. Error: unavailable.
     [[nodiscard]] Result<KeyFound> seal(KnownKey key, const KeyRequest& request, const Asker& asker);
-    [[nodiscard]] Result<SecurityKeyUse> asked_of_sshd(const KnownKey& key);
+    [[nodiscard]] Result<SecurityKeyUse> asked_of_sshd(const KnownKey& key, bool takes_options);
     Result<std::optional<Handle>> open_handle(const std::string& text, const Asker& asker,
                                               const ClientContext& client);
     Result<std::optional<KnownKey>> key_of(const Handle& handle);

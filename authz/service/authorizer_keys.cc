@@ -85,7 +85,7 @@ Result<KeyFound> Authorizer::seal(KnownKey key, const KeyRequest& request, const
                   monotonic_now()};
     KeyFound found{handle.key, ""};
     if (asker.kind == PeerKind::authorized_keys && request.key.is_security_key()) {
-        const auto checked = asked_of_sshd(handle.key);
+        const auto checked = asked_of_sshd(handle.key, request.takes_options);
         if (!checked) return pass_on(checked);
         handle.checked_by_sshd = *checked;
         found.no_touch_required = !checked->touched();
@@ -95,7 +95,9 @@ Result<KeyFound> Authorizer::seal(KnownKey key, const KeyRequest& request, const
     return found;
 }
 
-Result<SecurityKeyUse> Authorizer::asked_of_sshd(const KnownKey& key) {
+// Without options sshd insists on a touch.
+Result<SecurityKeyUse> Authorizer::asked_of_sshd(const KnownKey& key, bool takes_options) {
+    if (!takes_options) return SecurityKeyUse{SecurityKeyUse::user_present, 0};
     const auto strictest = directory_->find_strictest_policy(key.holder);
     if (!strictest) return pass_on(strictest);
     const bool verify = strictest->pin != AskedFor::nothing;
@@ -125,7 +127,8 @@ Result<CertificateReply> Authorizer::certificate(const CertificateRequest& reque
                                    asker.kind == PeerKind::authorized_keys};
     auto inquiry = inquire_certificate(*directory_, *certificate, origin, unix_now());
     if (!inquiry) return pass_on(inquiry);
-    const KeyRequest as_key{certificate->key(), request.login, request.proven, request.client, request.again};
+    const KeyRequest as_key{certificate->key(), request.login, request.proven,
+                            request.client,     request.again, request.takes_options};
     note_seen(as_key, inquiry->key);
     if (inquiry->key) {
         auto found = seal(std::move(*inquiry->key), as_key, asker);

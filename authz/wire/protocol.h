@@ -157,6 +157,8 @@ struct KeyRequest {
     bool proven = false;
     ClientContext client;
     bool again = false;  // of a connection whose proof was told before: no event
+    // Of sshd's AuthorizedKeysCommand: it writes the options that KeyFound names. That of 0.1.0 writes none.
+    bool takes_options = false;
 
     static constexpr std::string_view name = "key";
     using Reply = std::optional<KeyFound>;
@@ -164,7 +166,8 @@ struct KeyRequest {
         using R = KeyRequest;
         return std::tuple(wire::field<wire::Base64>("blob", &R::key), wire::field("login", &R::login),
                           wire::field("proven", &R::proven), wire::field("client", &R::client),
-                          wire::omissible("again", &R::again));
+                          wire::omissible("again", &R::again),
+                          wire::omissible("takes_options", &R::takes_options));
     }
 };
 
@@ -189,14 +192,15 @@ struct CertificateRefused {
 };
 using CertificateReply = std::variant<KeyFound, CertificateRefused, CertificateUnknown>;
 
-// Whom does this certificate stand for? The client's address decides, too (source-address). `proven` and
-// `again` as in KeyRequest.
+// Whom does this certificate stand for? The client's address decides, too (source-address). `proven`, `again`
+// and `takes_options` as in KeyRequest.
 struct CertificateRequest {
     std::string certificate;  // its blob: authz alone takes it apart
     std::string login;
     bool proven = false;
     ClientContext client;
     bool again = false;
+    bool takes_options = false;
 
     static constexpr std::string_view name = "certificate";
     using Reply = CertificateReply;
@@ -204,7 +208,8 @@ struct CertificateRequest {
         using R = CertificateRequest;
         return std::tuple(wire::field<wire::Base64>("blob", &R::certificate), wire::field("login", &R::login),
                           wire::field("proven", &R::proven), wire::field("client", &R::client),
-                          wire::omissible("again", &R::again));
+                          wire::omissible("again", &R::again),
+                          wire::omissible("takes_options", &R::takes_options));
     }
 };
 

@@ -103,7 +103,9 @@ TEST_CASE("sshd is told what to insist on, and what it insists on is what counts
     const PublicKey token = must(PublicKey::parse_blob(blob));
     must(registry.add_key(login("alice"), token, {"", std::nullopt, true, false, true}));
     auto client = site.client();
-    const auto find = [&] { return *must(client.ask(KeyRequest{token, "git", false, from_sshd()})); };
+    const auto find = [&](bool takes_options = true) {
+        return *must(client.ask(KeyRequest{token, "git", false, from_sshd(), false, takes_options}));
+    };
     const auto refusal = [&](const KeyFound& found) -> std::optional<Rule> {
         const auto answer =
             must(client.ask(ask_access(found.handle, Service::receive_pack, "acme/site", from_sshd())));
@@ -125,6 +127,11 @@ TEST_CASE("sshd is told what to insist on, and what it insists on is what counts
     const KeyFound verified = find();
     CHECK(verified.verify_required);
     CHECK(refusal(verified) == std::nullopt);
+    // A helper that writes no options has sshd check the touch alone.
+    const KeyFound of_old = find(false);
+    CHECK_FALSE(of_old.verify_required);
+    CHECK_FALSE(of_old.no_touch_required);
+    CHECK(refusal(of_old) == Rule::pin_required);
 }
 
 TEST_CASE("a collaborator costs one permission query, and is refused a push without a route query") {

@@ -60,7 +60,7 @@ inline const KnownKey deploy_key{KeyId{8}, sample_key().fingerprint(),
 
 // ---- one of each request: sample(std::type_identity<R>)
 inline KeyRequest sample(std::type_identity<KeyRequest>) {
-    return {sample_key(), "git", true, sample_client(), true};
+    return {sample_key(), "git", true, sample_client(), true, true};
 }
 inline HolderRequest sample(std::type_identity<HolderRequest>) {
     return {"aGFuZGxl", sample_client()};
@@ -126,7 +126,7 @@ inline PushReport sample(std::type_identity<PushReport>) {
 }
 
 inline CertificateRequest sample(std::type_identity<CertificateRequest>) {
-    return {std::string("\0cert\xff", 6), "git", true, sample_client(), true};
+    return {std::string("\0cert\xff", 6), "git", true, sample_client(), true, true};
 }
 
 template <class Visit, class... R>
