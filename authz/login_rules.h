@@ -1,7 +1,6 @@
 // judge_login(): does a login meet what an organisation asks of those that use its repositories. Pure.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>

@@ -1,8 +1,10 @@
 // LoginPolicy: what an organisation asks of the logins that use its repositories.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "authz/base/enum_names.h"
 #include "authz/model/security_key.h"

@@ -21,7 +21,8 @@ namespace gerve {
 
 constexpr std::size_t max_authz_message = 128 * 1024;  // bytes, either way
 
-// Where a request comes from; recorded, and decisive for nothing but a certificate's source-address.
+// Where a request comes from; recorded. A certificate's source-address depends on the address, and an
+// organisation's login policy on the key exchange and the signature, as the gateway's worker tells them.
 struct ClientContext {
     std::string address;     // of the git client, as text, without port
     std::string version;     // its SSH version string, untrusted
