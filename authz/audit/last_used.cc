@@ -174,10 +174,15 @@ void LastUses::judge_counters(Database& database) {
         const std::lock_guard lock(mutex_);
         rows = std::exchange(counted_, {});
     }
-    for (const AuditRow& row : rows) {
+    for (auto next = rows.begin(); next != rows.end(); ++next) {
+        const AuditRow& row = *next;
         CountedUse stored;
         const auto found = database.query(select_counter, {row.proven_key});
-        if (!found) return note_failure(found.error());
+        if (!found) {
+            const std::lock_guard lock(mutex_);
+            counted_.insert(counted_.begin(), next, rows.end());
+            return note_failure(found.error());
+        }
         if (!found->empty()) {
             const auto* counter = std::get_if<std::int64_t>(&found->front().at(0));
             const auto* at = std::get_if<std::int64_t>(&found->front().at(1));
