@@ -144,12 +144,14 @@ class AuthorizedPlanner {
             note("from is not kept: the key counts from every address", ImportEffect::more);
             return true;
         }
-        const char* why = name == "from" ? "from limits its addresses, which Gerve cannot: take it with "
-                                           "--ignore-from, without the limit"
-                          : name == "cert-authority" ? "add a certificate authority with `gerve ca add`"
-                          : name == "verify-required"
-                              ? "Gerve cannot require a PIN: `gerve key add` adds the key without"
-                              : "Gerve does not know what this option limits";
+        const char* why =
+            name == "from"             ? "from limits its addresses, which Gerve cannot: take it with "
+                                         "--ignore-from, without the limit"
+            : name == "cert-authority" ? "add a certificate authority with `gerve ca add`"
+            : name == "verify-required"
+                ? "Gerve requires a PIN by organisation (`gerve org policy ORG --pin all`), not "
+                  "by key: `gerve key add` adds the key without"
+                : "Gerve does not know what this option limits";
         skip(name_, printable(name) + ": " + why, ImportEffect::less);
         return false;
     }
