@@ -174,7 +174,8 @@ asio::awaitable<void> AgentOperation::run_git(const Operation& operation, std::o
     GitEnvironment environment = operation.environment;
     add_settings(environment, place_.settings, {operation.who, request_});
     const bool lfs = is_lfs(operation.service);
-    if (!lfs && !environment.sets(".maxinputsize")) {
+    // What the gateway sets for git limits git alone.
+    if (!lfs && (place_.kind == RepositoryKind::hg || !environment.sets(".maxinputsize"))) {
         auto room = co_await find_room(operation);
         if (!room) co_return co_await tell(room.error());
         allowance_ = std::move(*room);

@@ -14,8 +14,22 @@ inline constexpr std::string_view settings_of_all =
     "[ui]\n"
     "report_untrusted = False\n";
 
-// What hg is configured with, and the module that its hooks are in. A hook that cannot be loaded ends what it
-// hooks on; that of `pre-serve` the session.
+// hg says nothing about settings that it cannot read (no /proc, a wrapper that closes descriptors, a
+// shortage), and would serve without these hooks, to readers too. So it finds /dev/null as its input, and the
+// client's as descriptor 6; the hook on `pre-serve` exchanges them when all else is done.
+inline constexpr std::string_view module_of_all =
+    R"python(import os
+
+
+def serve_client():
+    os.dup2(6, 0)
+    os.close(6)
+
+
+)python";
+
+// What hg is configured with, and the module that its hooks are in, each behind what is of all. A hook that
+// cannot be loaded ends what it hooks on; that of `pre-serve` the session.
 struct Hooks {
     std::string_view settings;
     std::string_view module;
@@ -28,9 +42,7 @@ inline constexpr Hooks reader_hooks{
     "pre-serve.gerve = python:/dev/fd/4:guard\n"
     "pretxnopen.gerve = python:/dev/fd/4:refuse\n"
     "prepushkey.gerve = python:/dev/fd/4:refuse\n",
-    R"python(import os
-
-from mercurial import error, wireprototypes, wireprotov1server
+    R"python(from mercurial import error, wireprototypes, wireprotov1server
 
 
 def told():
@@ -45,6 +57,7 @@ def guard(ui, repo, **kwargs):
     for entry in wireprotov1server.commands.values():
         if entry.permission not in (b'pull', 'pull'):
             entry.func = lambda repo, proto, *args: wireprototypes.ooberror(told())
+    serve_client()
 )python"};
 
 inline constexpr Hooks writer_hooks{
@@ -69,6 +82,7 @@ def prepare(ui, repo, **kwargs):
             raise error.Abort(b'the push ended early')
 
     handler.getpayload = getpayload
+    serve_client()
 
 
 def write(old, new, name):

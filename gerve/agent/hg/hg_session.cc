@@ -17,6 +17,7 @@ namespace {
 constexpr int settings_number = 3;
 constexpr int hooks_number = 4;
 constexpr int notes_number = 5;
+constexpr int input_number = 6;
 
 constexpr std::size_t most_noted = 1 << 20;  // bytes that are read
 
@@ -40,7 +41,7 @@ Result<Session> make_session(const std::string& hg, const Operation& operation, 
     const Hooks& hooks = writes ? writer_hooks : reader_hooks;
     const auto settings = make_file("gerve-hgrc", std::string(settings_of_all) + std::string(hooks.settings));
     if (!settings) return pass_on(settings);
-    const auto module = make_file("gerve-hg-hooks", hooks.module);
+    const auto module = make_file("gerve-hg-hooks", std::string(module_of_all) + std::string(hooks.module));
     if (!module) return pass_on(module);
     Session session;
     GitStart& start = session.start;
@@ -51,6 +52,7 @@ Result<Session> make_session(const std::string& hg, const Operation& operation, 
     std::vector<std::string> more{"HGRCPATH=/dev/fd/3", "GERVE_WRITE_REFUSAL=" + printable(refusal, 1024)};
     more.insert(more.end(), operation.environment.variables.begin(), operation.environment.variables.end());
     start.environment = environment(std::move(more));
+    start.input = input_number;
     start.survives = writes;
     if (!writes) return session;
     auto notes = make_file("gerve-hg-notes", "");

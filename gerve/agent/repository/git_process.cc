@@ -77,12 +77,14 @@ Result<GitProcess> GitProcess::start(const GitStart& start) {
         keep_a_reader(*out);
         keep_a_reader(*err);
     }
-    SpawnStart git{.program = start.program,
-                   .words = {start.name},
-                   .environment = start.environment,
-                   .directory = start.directory,
-                   .descriptors = {{in->childs.get(), 0}, {out->childs.get(), 1}, {err->childs.get(), 2}},
-                   .own_group = start.own_group};
+    SpawnStart git{
+        .program = start.program,
+        .words = {start.name},
+        .environment = start.environment,
+        .directory = start.directory,
+        .descriptors = {{in->childs.get(), start.input}, {out->childs.get(), 1}, {err->childs.get(), 2}},
+        .null_input = start.input != 0,
+        .own_group = start.own_group};
     for (const auto& [file, number] : start.files) git.descriptors.push_back({file->get(), number});
     git.words.insert(git.words.end(), start.arguments.begin(), start.arguments.end());
     pid_t pid = 0;

@@ -28,6 +28,7 @@ struct GitStart {
     std::vector<std::pair<std::shared_ptr<const Fd>, int>> files = {};
     // False: it stays in the process group of this process, and gets the signals that are sent there.
     bool own_group = true;
+    int input = 0;  // the number of its input there; another than 0: that is /dev/null
 };
 
 // How a process ended: by a signal (then `code` is 0) or with a status of 0..255.

@@ -1,4 +1,5 @@
-"""Mercurial and the file server: one that does not serve it, one without hg, and one whose agent is killed."""
+"""Mercurial and the file server: one that does not serve it, one without hg, one whose hg does not find what it is
+configured with, and one whose agent is killed."""
 
 import tempfile
 from pathlib import Path
@@ -52,6 +53,21 @@ def test_a_file_server_without_hg(house):
     assert answer.stdout == "" and "package mercurial" in answer.stderr
     house.gerve("repo", "create", f"{owner.login}/other", "--hg", exit=1, says="package mercurial")
     house.gerve("repo", "fsck", project.path, exit=NONZERO, says="package mercurial")
+
+
+def test_an_hg_that_does_not_find_its_hooks_serves_nobody(house):
+    """It says nothing about settings that it cannot read, and would let readers write."""
+    wrapper = house.directory / "hg"
+    wrapper.write_text('#!/bin/sh\nexec 3<&-\nexec /usr/bin/hg "$@"\n')
+    wrapper.chmod(0o755)
+    house.files.more = f'hg = "{wrapper}"\n'
+    owner = begin(house)
+    project = hg_repository(house, owner)
+    request = b"hello\npushkey\nnamespace 9\nbookmarkskey 1\nxold 0\nnew 40\n" + b"0" * 40
+    for client in (house.person("bob"), owner):
+        answer = client.run(*client.ssh_argv(f"hg -R {project.path} serve --stdio"), input=request, exit=(0, 1, 255))
+        assert answer.stdout == ""
+    assert on_disk(house, project).bookmarks() == {}
 
 
 def test_an_agent_that_is_killed_during_a_push(house):
