@@ -65,12 +65,36 @@ inline constexpr Hooks writer_hooks{
     "pre-serve.gerve = python:/dev/fd/4:prepare\n"
     "txnclose.gerve = python:/dev/fd/4:note\n"
     "txnclose-bookmark.gerve = python:/dev/fd/4:note_bookmark\n",
-    R"python(from mercurial import error, wireprotoserver
+    R"python(from mercurial import bundle2, changegroup, error, exchange, wireprotoserver
 
 NOTHING = b'0' * 40
 
 
 def prepare(ui, repo, **kwargs):
+    refuse_what_no_client_pushes()
+    tell_early_end()
+    serve_client()
+
+
+def refuse_what_no_client_pushes():
+    """hg takes from a push also what it offers to those who pull: an address that it would fetch, past the size
+    limits and from the inside of the network; and files of the store, past every hook. What is compressed
+    may be of any size when it is not."""
+    for part in list(bundle2.parthandlermapping):
+        if part.startswith((b'remote-', b'stream')):
+            del bundle2.parthandlermapping[part]
+    read = exchange.readbundle
+
+    def readbundle(*args, **kwargs):
+        bundle = read(*args, **kwargs)
+        if not isinstance(bundle, (changegroup.cg1unpacker, bundle2.unbundle20)) or bundle.compressed():
+            raise error.Abort(b'a push must not be compressed')
+        return bundle
+
+    exchange.readbundle = readbundle
+
+
+def tell_early_end():
     """The input of a push that is too large is cut: one line, and no traceback."""
     handler = wireprotoserver.sshv1protocolhandler
     read = handler.getpayload
@@ -82,7 +106,6 @@ def prepare(ui, repo, **kwargs):
             raise error.Abort(b'the push ended early')
 
     handler.getpayload = getpayload
-    serve_client()
 
 
 def write(old, new, name):

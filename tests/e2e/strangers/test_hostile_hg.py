@@ -1,11 +1,13 @@
 """Mercurial's exec string: one form, its client's own quoting, and no option ever reaches hg (CVE-2017-9462,
-CVE-2018-1000132)."""
+CVE-2018-1000132). And pushes that no client makes."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
 
-from harness.mercurial import hg_repository
+from harness.mercurial import hg_repository, on_disk
 from harness.messages import INVALID_PATH, UNKNOWN_COMMAND
 from harness.rawssh import RawClient, in_order
 
@@ -124,3 +126,43 @@ def test_any_other_string_is_an_unknown_command(run, door, command):
 def test_a_path_that_no_repository_can_have_is_answered_with_the_form(run, word):
     answer = run(f"hg -R {word} serve --stdio")
     assert (answer.stdout, answer.stderr, answer.exit) == (b"", INVALID_PATH.encode(), 1)
+
+
+def part(kind: bytes, payload: bytes = b"", **parameters: bytes) -> bytes:
+    """Of a bundle2, with mandatory parameters."""
+    sizes = b"".join(bytes([len(name), len(value)]) for name, value in parameters.items())
+    texts = b"".join(name.encode() + value for name, value in parameters.items())
+    header = bytes([len(kind)]) + kind + bytes(4) + bytes([len(parameters), 0]) + sizes + texts
+    chunk = struct.pack(">i", len(payload)) + payload if payload else b""
+    return struct.pack(">i", len(header)) + header + chunk + bytes(4)
+
+
+def unbundle(bundle: bytes) -> bytes:
+    return b"unbundle\nheads 10\n666f726365%d\n%s0\n" % (len(bundle), bundle)
+
+
+@pytest.mark.parametrize(
+    "kind, payload, parameters",
+    [
+        (b"REMOTE-CHANGEGROUP", b"", {"url": b"http://127.0.0.1:1/x", "size": b"5"}),
+        (b"STREAM2", b"s\x07\x05plantedhello", {"requirements": b"revlogv1", "filecount": b"1", "bytecount": b"5"}),
+    ],
+)
+def test_a_push_has_no_part_that_is_for_those_who_pull(run, site, target, kind, payload, parameters):
+    answer = run("hg -R {r} serve --stdio", unbundle(b"HG20" + bytes(4) + part(kind, payload, **parameters) + bytes(4)))
+    assert b"ERROR:UNSUPPORTEDCONTENT" in answer.stdout and b"parttype" + kind.lower() in answer.stdout
+    assert answer.stderr == b""
+    assert not list(target.disk.glob(".hg/store/planted"))
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        b"HG10GZ" + zlib.compress(bytes(12)),
+        b"HG20" + struct.pack(">i", 14) + b"Compression=GZ" + zlib.compress(bytes(4)),
+    ],
+)
+def test_a_push_is_not_compressed(run, site, target, bundle):
+    answer = run("hg -R {r} serve --stdio", unbundle(bundle))
+    assert answer.stderr == b"abort: a push must not be compressed\n"
+    assert on_disk(site, target).tip("tip") == "0" * 40
