@@ -68,6 +68,7 @@ inline constexpr Hooks writer_hooks{
     R"python(from mercurial import bundle2, changegroup, error, exchange, wireprotoserver
 
 NOTHING = b'0' * 40
+MOST_NOTED = 1 << 20
 
 
 def prepare(ui, repo, **kwargs):
@@ -109,8 +110,11 @@ def tell_early_end():
 
 
 def write(old, new, name):
+    """The client chose the name; a line that RefChange::parse does not take would be no note."""
+    name = name[:1024].replace(b'\n', b' ').replace(b'\0', b' ')
     with open('/dev/fd/5', 'ab') as notes:
-        notes.write(b'taken no - %s %s %s\n' % (old, new, name.replace(b'\n', b' ')))
+        if notes.tell() < MOST_NOTED:
+            notes.write(b'taken no - %s %s %s\n' % (old, new, name))
 
 
 def note(ui, repo, node=None, node_last=None, phases_moved=None, **kwargs):

@@ -1,14 +1,17 @@
 """Mercurial's exec string: one form, its client's own quoting, and no option ever reaches hg (CVE-2017-9462,
 CVE-2018-1000132). And pushes that no client makes."""
 
+import secrets
 import struct
 import zlib
 from pathlib import Path
 
 import pytest
 
+from harness.audit import events
 from harness.mercurial import hg_repository, on_disk
 from harness.messages import INVALID_PATH, UNKNOWN_COMMAND
+from harness.processes import wait_until
 from harness.rawssh import RawClient, in_order
 
 pytestmark = pytest.mark.both_doors
@@ -166,3 +169,16 @@ def test_a_push_is_not_compressed(run, site, target, bundle):
     answer = run("hg -R {r} serve --stdio", unbundle(bundle))
     assert answer.stderr == b"abort: a push must not be compressed\n"
     assert on_disk(site, target).tip("tip") == "0" * 40
+
+
+def test_a_bookmark_with_a_long_name_is_on_record(run, site, target):
+    name = secrets.token_hex(4) + "k" * 1500
+    node = on_disk(site, target).tip("tip").encode()
+    request = b"pushkey\nnamespace 9\nbookmarkskey %d\n%sold 0\nnew 40\n%s" % (len(name), name.encode(), node)
+    assert run("hg -R {r} serve --stdio", request).stdout == b"2\n1\n"
+
+    def noted():
+        pushes = [event for event in events(site, "--repo", target.path) if event["event"] == "push"]
+        return any(change["ref"].startswith(f"bookmarks/{name[:100]}") for push in pushes for change in push["refs"])
+
+    wait_until(noted, "the push is on record")
