@@ -19,9 +19,30 @@ inline constexpr std::string_view settings_of_all =
 // client's as descriptor 6; the hook on `pre-serve` exchanges them when all else is done.
 inline constexpr std::string_view module_of_all =
     R"python(import os
+import re
+
+from mercurial import error, wireprotov1server
+
+
+def check_large_files():
+    """largefiles makes a path of what the client gives as a hash, and sends the file there."""
+    for name in (b'getlfile', b'putlfile', b'statlfile'):
+        entry = wireprotov1server.commands.get(name)
+        if entry:
+            entry.func = with_checked_hash(entry.func)
+
+
+def with_checked_hash(serve):
+    def serve_checked(repo, proto, sha):
+        if not re.fullmatch(b'[0-9a-f]{40}', sha):
+            raise error.Abort(b'malformed hash of a large file')
+        return serve(repo, proto, sha)
+
+    return serve_checked
 
 
 def serve_client():
+    check_large_files()
     os.dup2(6, 0)
     os.close(6)
 
@@ -42,7 +63,7 @@ inline constexpr Hooks reader_hooks{
     "pre-serve.gerve = python:/dev/fd/4:guard\n"
     "pretxnopen.gerve = python:/dev/fd/4:refuse\n"
     "prepushkey.gerve = python:/dev/fd/4:refuse\n",
-    R"python(from mercurial import error, wireprototypes, wireprotov1server
+    R"python(from mercurial import wireprototypes
 
 
 def told():
@@ -65,7 +86,7 @@ inline constexpr Hooks writer_hooks{
     "pre-serve.gerve = python:/dev/fd/4:prepare\n"
     "txnclose.gerve = python:/dev/fd/4:note\n"
     "txnclose-bookmark.gerve = python:/dev/fd/4:note_bookmark\n",
-    R"python(from mercurial import bundle2, changegroup, error, exchange, wireprotoserver
+    R"python(from mercurial import bundle2, changegroup, exchange, wireprotoserver
 
 NOTHING = b'0' * 40
 MOST_NOTED = 1 << 20

@@ -171,6 +171,21 @@ def test_a_push_is_not_compressed(run, site, target, bundle):
     assert on_disk(site, target).tip("tip") == "0" * 40
 
 
+@pytest.mark.parametrize("command", ["getlfile", "statlfile", "putlfile"])
+@pytest.mark.parametrize("name", ["/etc/passwd", "../hgrc", "0" * 39 + "/", "0" * 41])
+def test_a_large_file_is_named_by_its_hash_alone(run, target, command, name):
+    (target.disk / ".hg/largefiles").mkdir(exist_ok=True)
+    (target.disk / ".hg/hgrc").write_text("[extensions]\nlargefiles =\n")
+    try:
+        answer = run("hg -R {r} serve --stdio", f"{command}\nsha {len(name)}\n{name}1\nx0\n".encode())
+        batched = run("hg -R {r} serve --stdio", b"batch\n* 0\ncmds %d\n%s sha=%s" % (
+            len(command) + len(name) + 5, command.encode(), name.encode()))
+    finally:
+        (target.disk / ".hg/hgrc").unlink()
+    for one in (answer, batched):
+        assert (one.stdout, one.stderr) == (b"", b"abort: malformed hash of a large file\n")
+
+
 def test_a_bookmark_with_a_long_name_is_on_record(run, site, target):
     name = secrets.token_hex(4) + "k" * 1500
     node = on_disk(site, target).tip("tip").encode()
