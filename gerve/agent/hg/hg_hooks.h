@@ -24,8 +24,10 @@ import re
 from mercurial import error, wireprotov1server
 
 
-def check_large_files():
-    """largefiles makes a path of what the client gives as a hash, and sends the file there."""
+def confine_large_files(repo):
+    """largefiles makes a path of what the client gives as a hash, and sends the file there. Its cache is one for all
+    repositories in the home directory, which is not there: the repository's own store takes its place."""
+    repo.ui.setconfig(b'largefiles', b'usercache', repo.vfs.join(b'largefiles'), b'gerve')
     for name in (b'getlfile', b'putlfile', b'statlfile'):
         entry = wireprotov1server.commands.get(name)
         if entry:
@@ -41,8 +43,8 @@ def with_checked_hash(serve):
     return serve_checked
 
 
-def serve_client():
-    check_large_files()
+def serve_client(repo):
+    confine_large_files(repo)
     os.dup2(6, 0)
     os.close(6)
 
@@ -78,7 +80,7 @@ def guard(ui, repo, **kwargs):
     for entry in wireprotov1server.commands.values():
         if entry.permission not in (b'pull', 'pull'):
             entry.func = lambda repo, proto, *args: wireprototypes.ooberror(told())
-    serve_client()
+    serve_client(repo)
 )python"};
 
 inline constexpr Hooks writer_hooks{
@@ -95,7 +97,7 @@ MOST_NOTED = 1 << 20
 def prepare(ui, repo, **kwargs):
     refuse_what_no_client_pushes()
     tell_early_end()
-    serve_client()
+    serve_client(repo)
 
 
 def refuse_what_no_client_pushes():

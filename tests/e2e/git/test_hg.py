@@ -1,5 +1,6 @@
 """Mercurial over SSH with the distribution's hg: changesets, bookmarks, phases, largefiles and lfs, administration."""
 
+import hashlib
 import json
 
 import pytest
@@ -211,7 +212,7 @@ def enable(project, extension: str):
     (project.disk / ".hg/hgrc").write_text(f"[extensions]\n{extension} =\n")
 
 
-def test_largefiles_work_where_the_repository_enables_them(hg, work, project, bob):
+def test_largefiles_work_where_the_repository_enables_them(site, hg, work, project, alice, bob):
     large = ["--config", "extensions.largefiles="]
     (work.cwd / "large.bin").write_bytes(b"large\n")
     work(*large, "add", "--large", "large.bin")
@@ -225,6 +226,10 @@ def test_largefiles_work_where_the_repository_enables_them(hg, work, project, bo
     theirs(*large, "commit", "--message", "Change a large file")
     theirs(*large, "push", exit=NONZERO, says=f"ERROR: Permission to {project.path} denied to {bob.login}.")
     assert len(list((project.disk / ".hg/largefiles").iterdir())) == 1, "putlfile needs no transaction"
+    other = hg_repository(site, alice, "other")
+    enable(other, "largefiles")
+    request = b"getlfile\n" + arguments(sha=hashlib.sha1(b"large\n").hexdigest())
+    bob.run(*bob.ssh_argv(f"hg -R {other.path} serve --stdio"), input=request, exit=255, stdout="", says="not present")
 
 
 def test_lfs_keeps_its_objects_elsewhere(hg, work, project):
