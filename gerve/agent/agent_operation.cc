@@ -182,11 +182,12 @@ asio::awaitable<void> AgentOperation::run_git(const Operation& operation, std::o
         if (allowance_) limit_input(environment, allowance_->bytes);
     }
     if (place_.hooks) lfs::add_hooks(environment, *place_.hooks);
-    const auto start = start_of(operation, environment);
+    auto start = start_of(operation, environment);
     if (!start) co_return co_await tell(refuse(FailCode::busy, describe(start.error())).value());
     const auto give_up = std::chrono::steady_clock::now() + config_->limits.queue_timeout;
     while (true) {
         auto git = GitProcess::start(*start);
+        if (git) start->files.clear();  // else it holds more descriptors than the budget has for it
         if (git) co_return co_await relay_git(operation, turn, std::move(*git));
         const bool passes = git.error().kind == ErrorKind::unavailable;
         const bool over = std::chrono::steady_clock::now() >= give_up;
@@ -212,7 +213,7 @@ Result<GitStart> AgentOperation::start_of(const Operation& operation, const GitE
         if (!session) return pass_on(session);
         hg_ = std::move(*session);
         hg_.start.open_files = lane_.state.open_files;
-        return hg_.start;
+        return std::move(hg_.start);
     }
     return GitStart{config_->git,
                     git_arguments(operation),
