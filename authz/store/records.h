@@ -248,7 +248,29 @@ struct AuthorityRecord {
     std::int64_t revocations = 0;  // of its certificates
 };
 
+struct AuthorityIdentity {
+    IdentityRule rule = IdentityRule::key_id;
+    std::string host;
+};
+
+// What is to become of each part; nothing: it stays.
 struct AuthorityChange {
+    std::optional<std::optional<Login>> organization{};
+    std::optional<AuthorityIdentity> identity{};
+    std::optional<std::optional<UnixMillis>> longest_life{};
+
+    [[nodiscard]] static AuthorityChange to(const AuthorityOptions& options) {
+        return {options.organization, AuthorityIdentity{options.identity, options.host},
+                options.longest_life};
+    }
+    [[nodiscard]] bool any() const { return organization || identity || longest_life; }
+    [[nodiscard]] AuthorityOptions over(const AuthorityOptions& options) const {
+        return {organization.value_or(options.organization), identity ? identity->rule : options.identity,
+                identity ? identity->host : options.host, longest_life.value_or(options.longest_life)};
+    }
+};
+
+struct AuthorityChanged {
     Outcome outcome;
     AuthorityOptions before;
     AuthorityRecord now;

@@ -173,9 +173,9 @@ class Registry {
     // A key is that of one authority. Error besides: the name or the key is taken, by what.
     [[nodiscard]] Result<Added<AuthorityRecord>> add_authority(const Login& name, const PublicKey& key,
                                                                const AuthorityOptions& options);
-    // Whole: what `options` does not say is as of a new authority. What runs with its certificates ends,
-    // unless only its longest life grows: it was let in by what the row said. Error besides: it is revoked.
-    [[nodiscard]] Result<AuthorityChange> set_authority(const Login& name, const AuthorityOptions& options);
+    // What runs with its certificates ends, unless only its longest life grows: it was let in by what the
+    // row said. Error besides: it is revoked.
+    [[nodiscard]] Result<AuthorityChanged> change_authority(const Login& name, const AuthorityChange& change);
     // Its certificates are then of an authority that nobody knows. Refused where it or certificates of it are
     // revoked, unless `with_revocations`: added again, it would bring them back.
     [[nodiscard]] Result<AuthorityRecord> remove_authority(const Login& name, bool with_revocations);

@@ -206,19 +206,19 @@ Result<Added<AuthorityRecord>> Registry::add_authority(const Login& name, const 
     return Added<AuthorityRecord>{std::move(*record), false};
 }
 
-Result<AuthorityChange> Registry::set_authority(const Login& name, const AuthorityOptions& options) {
+Result<AuthorityChanged> Registry::change_authority(const Login& name, const AuthorityChange& change) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return pass_on(transaction);
-    AuthorityOptions wanted = options;
-    const auto organization = resolve_organization(database_, wanted);
-    if (!organization) return pass_on(organization);
     auto before = show_authority(name);
     if (!before) return pass_on(before);
     if (before->revoked)
         return client_error("authority " + before->name.text() + " is revoked: its certificates never count");
+    AuthorityOptions wanted = change.over(before->options);
+    const auto organization = resolve_organization(database_, wanted);
+    if (!organization) return pass_on(organization);
     if (before->options == wanted)
-        return AuthorityChange{Outcome::already, before->options, std::move(*before)};
-    auto changed =
+        return AuthorityChanged{Outcome::already, before->options, std::move(*before)};
+    const auto changed =
         only_lives_longer(before->options, wanted)
             ? run(database_, update_longest_life, {bind_of(wanted.longest_life), number_of(before->id)})
             : replace_authority(database_, *before, wanted, *organization);
@@ -226,7 +226,7 @@ Result<AuthorityChange> Registry::set_authority(const Login& name, const Authori
     auto now = show_authority(name);
     if (!now) return pass_on(now);
     if (auto committed = transaction->commit(); !committed) return pass_on(committed);
-    return AuthorityChange{Outcome::done, before->options, std::move(*now)};
+    return AuthorityChanged{Outcome::done, before->options, std::move(*now)};
 }
 
 Result<AuthorityRecord> Registry::remove_authority(const Login& name, bool with_revocations) {
@@ -248,13 +248,18 @@ Result<AuthorityRecord> Registry::remove_authority(const Login& name, bool with_
     return authority;
 }
 
+// Reads and writes in one transaction: change_authority() gives the row another id.
 Result<Outcome> Registry::revoke_authority(const Login& name) {
+    auto transaction = Transaction::begin(database_);
+    if (!transaction) return pass_on(transaction);
     const auto authority = show_authority(name);
     if (!authority) return pass_on(authority);
-    const auto changed =
-        change_in_turn(database_, set_authority_revoked, {clock_(), number_of(authority->id)});
-    if (!changed) return pass_on(changed);
-    return changed->rows > 0 ? Outcome::done : Outcome::already;
+    if (authority->revoked) return Outcome::already;
+    const auto revoked = must_change(database_, set_authority_revoked, {clock_(), number_of(authority->id)},
+                                     "another command changed the authority at the same time: try again");
+    if (!revoked) return pass_on(revoked);
+    if (auto committed = transaction->commit(); !committed) return pass_on(committed);
+    return Outcome::done;
 }
 
 Result<std::size_t> Registry::revoke_certificates(const Login& name,

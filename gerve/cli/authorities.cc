@@ -12,11 +12,6 @@
 namespace gerve {
 namespace {
 
-struct AuthorityIdentity {
-    IdentityRule rule = IdentityRule::key_id;
-    std::string host;
-};
-
 // Nothing: a certificate may be valid for any time.
 struct LifeBound {
     std::optional<UnixMillis> longest;
@@ -111,23 +106,19 @@ int add_authority(Site& site, const AuthorityValues& values) {
 int set_authority(Site& site, const AuthorityValues& values) {
     if (values.organization && values.instance)
         throw Stop{usage_status, "give --org ORG or --instance, not both"};
-    if (!values.organization && !values.instance && !values.identity && !values.life_bound)
+    AuthorityChange change;
+    if (values.organization || values.instance) change.organization = values.organization;
+    change.identity = values.identity;
+    if (values.life_bound) change.longest_life = values.life_bound->longest;
+    if (!change.any())
         throw Stop{usage_status, "give what to change: --org, --instance, --identity or --max-life"};
-    const AuthorityRecord authority = need(site.registry().show_authority(*values.name));
-    AuthorityOptions wanted = authority.options;
-    if (values.organization || values.instance) wanted.organization = values.organization;
-    if (values.identity) {
-        wanted.identity = values.identity->rule;
-        wanted.host = values.identity->host;
-    }
-    if (values.life_bound) wanted.longest_life = values.life_bound->longest;
-    site.details().add("authority", authority.key.fingerprint().text());
-    const AuthorityChange change = need(site.registry().set_authority(*values.name, wanted));
-    site.details().add("before", options_text(change.before));
-    site.details().add("after", options_text(change.now.options));
-    if (change.outcome == Outcome::already)
-        return there_already("authority " + authority.name.text() +
-                             " is already: " + options_text(change.before));
+    const AuthorityChanged changed = need(site.registry().change_authority(*values.name, change));
+    site.details().add("authority", changed.now.key.fingerprint().text());
+    site.details().add("before", options_text(changed.before));
+    site.details().add("after", options_text(changed.now.options));
+    if (changed.outcome == Outcome::already)
+        return there_already("authority " + changed.now.name.text() +
+                             " is already: " + options_text(changed.before));
     return 0;
 }
 

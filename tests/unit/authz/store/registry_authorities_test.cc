@@ -90,13 +90,13 @@ TEST_CASE("a certificate that was found before is looked for again by all that m
     CHECK_FALSE(again(1000));
     SUBCASE("what its authority's row says was changed") {
         SUBCASE("a longest life") {
-            must(site->set_authority(login("corp"), {.longest_life = 500}));
+            must(site->change_authority(login("corp"), {.longest_life = 500}));
         }
         SUBCASE("what names the user") {
-            must(site->set_authority(login("corp"), {.identity = IdentityRule::principal}));
+            must(site->change_authority(login("corp"), {.identity = {{IdentityRule::principal, ""}}}));
         }
         SUBCASE("the repositories") {
-            must(site->set_authority(login("corp"), {.organization = login("acme")}));
+            must(site->change_authority(login("corp"), {.organization = login("acme")}));
         }
         CHECK_FALSE(again(1));
     }
@@ -149,24 +149,25 @@ TEST_CASE("an authority is not removed, and added again, to bring back what is r
 TEST_CASE("what an authority's row says can be changed, but its key and a revocation not") {
     AuthoritySite site;
     const AuthorityOptions options{login("ACME"), IdentityRule::login, "github.com", 3'600'000};
-    const auto changed = must(site->set_authority(login("CORP"), options));
+    const auto changed = must(site->change_authority(login("CORP"), AuthorityChange::to(options)));
     CHECK(changed.outcome == Outcome::done);
     CHECK(changed.before == AuthorityOptions{});
     const auto shown = must(site->show_authority(login("corp")));
     CHECK(shown.options == AuthorityOptions{login("acme"), IdentityRule::login, "github.com", 3'600'000});
     CHECK(shown.options == changed.now.options);
-    CHECK(must(site->set_authority(login("corp"), options)).outcome == Outcome::already);
+    CHECK(must(site->change_authority(login("corp"), AuthorityChange::to(options))).outcome ==
+          Outcome::already);
     Directory directory = site.directory();
     const auto found = must(directory.find_authority(make_key(7).fingerprint()));
     CHECK(found->organization == must(site->show_account(login("acme"))).id);
     CHECK(found->longest_life == 3'600'000);
-    must(site->set_authority(login("corp"), {}));
+    must(site->change_authority(login("corp"), AuthorityChange::to({})));
     CHECK(must(site->show_authority(login("corp"))).options == AuthorityOptions{});
     CHECK(must(site->list_authorities()).size() == 1);
-    CHECK_FALSE(site->set_authority(login("nobody"), {}).has_value());
-    CHECK_FALSE(site->set_authority(login("corp"), {.organization = login("alice")}).has_value());
+    CHECK_FALSE(site->change_authority(login("nobody"), {}).has_value());
+    CHECK_FALSE(site->change_authority(login("corp"), {.organization = login("alice")}).has_value());
     must(site->revoke_authority(login("corp")));
-    CHECK_FALSE(site->set_authority(login("corp"), options).has_value());
+    CHECK_FALSE(site->change_authority(login("corp"), AuthorityChange::to(options)).has_value());
 }
 
 TEST_CASE("an authority that may certify for longer stays who it is, and its revocations stay in any case") {
@@ -176,7 +177,7 @@ TEST_CASE("an authority that may certify for longer stays who it is, and its rev
     auto id = site.ca;
     const auto set_life = [&](std::optional<UnixMillis> life) {
         const auto before = id;
-        id = must(site->set_authority(login("corp"), {.longest_life = life})).now.id;
+        id = must(site->change_authority(login("corp"), {.longest_life = life})).now.id;
         site.ca = id;
         CHECK(site.revoked(8) == RevokedBy::serial);
         CHECK_FALSE(site.revoked(10).has_value());
@@ -189,4 +190,38 @@ TEST_CASE("an authority that may certify for longer stays who it is, and its rev
     CHECK_FALSE(set_life(3000));
     CHECK_FALSE(set_life(2999));
     CHECK(must(site->list_revocations(login("corp"))).size() == 1);
+}
+
+TEST_CASE("of an authority only what is given is changed") {
+    AuthoritySite site;
+    const auto change = [&](const AuthorityChange& wanted) {
+        return must(site->change_authority(login("corp"), wanted)).now.options;
+    };
+    AuthorityOptions expected;
+    CHECK_FALSE(AuthorityChange{}.any());
+    CHECK(change({}) == expected);
+    expected.organization = login("acme");
+    CHECK(change({.organization = login("ACME")}) == expected);
+    expected.longest_life = 1000;
+    CHECK(change({.longest_life = 1000}) == expected);
+    expected.identity = IdentityRule::login;
+    expected.host = "github.com";
+    CHECK(change({.identity = {{IdentityRule::login, "github.com"}}}) == expected);
+    expected.organization.reset();
+    CHECK(change({.organization = std::optional<Login>()}) == expected);
+    expected.longest_life.reset();
+    CHECK(change({.longest_life = std::optional<UnixMillis>()}) == expected);
+}
+
+TEST_CASE("an authority is not said to be revoked when another change came between") {
+    AuthoritySite site;
+    static Registry* beside;
+    beside = &site.registry_;
+    // The clock is read between the lookup and the change.
+    Registry revoking(site.database(), [] {
+        must(beside->change_authority(login("corp"), {.longest_life = 500}));
+        return test_now;
+    });
+    const auto said = revoking.revoke_authority(login("corp"));
+    CHECK(said.has_value() == must(site->show_authority(login("corp"))).revoked.has_value());
 }
