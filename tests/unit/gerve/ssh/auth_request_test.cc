@@ -154,6 +154,14 @@ TEST_CASE("a web browser's signature has an origin, client data and extensions b
         CAPTURE(size);
         CHECK(refusal(whole.substr(0, size)) == Refusal::malformed);
     }
+    const std::string certificate_type = "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com";
+    const std::string certificate = text(certificate_type) + text("nonce") + text("nistp256") + text(point) +
+                                    text("ssh:") + std::string(8, '\0') + std::string("\0\0\0\1", 4) +
+                                    text("laptop") + text(text("alice")) + std::string(8, '\0') +
+                                    std::string(8, '\xff') + text("") + text("") + text("") + text(ed25519) +
+                                    signature("ssh-ed25519");
+    CHECK(refusal(request(certificate_type, certificate)) == Refusal::none);
+    CHECK(refusal(request("webauthn-" + certificate_type, certificate)) == Refusal::algorithm_mismatch);
     CHECK_FALSE(verify_webauthn_request(whole, "session", ""));
     CHECK(parse_auth_request(as_known_to_libssh(whole)).key->blob() == key);
     CHECK_FALSE(parse_auth_request(as_known_to_libssh(whole)).has_signature);
