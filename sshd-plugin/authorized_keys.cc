@@ -43,7 +43,7 @@ Result<std::string> authority_options(const Certificate& certificate) {
         return one.size() <= max_principal && is_plain(one);
     });
     if (plain == principals.end())
-        return client_error("none of its principals is at most " + std::to_string(max_principal) +
+        return client_error("it has no principal of 1 to " + std::to_string(max_principal) +
                             " letters, digits and /._+@:=-");
     return "cert-authority,principals=\"" + *plain + "\",";
 }

@@ -121,7 +121,7 @@ def test_a_principal_that_cannot_stand_in_the_line_is_told_to_the_log(site, sshd
     client = comes(site, beside, user.login, authority, key_id=user.login, principals='x" command="/bin/sh')
     client.through(site.door()).ssh("whoami", says=user.login)
     client.ssh("whoami", exit=255, says="Permission denied (publickey)")
-    assert "none of its principals is at most 255 letters" in sshd.syslog.text()
+    assert "it has no principal of 1 to 255 letters" in sshd.syslog.text()
     comes(site, beside, user.login, authority, key_id=user.login, principals='a b,plain').ssh("whoami", says=user.login)
 
 
