@@ -31,7 +31,10 @@ Result<std::optional<RevokedBy>> read_revocation(const Rows& rows) {
          {RevokedBy::serial, RevokedBy::key_id, RevokedBy::certificate, RevokedBy::key, RevokedBy::key}) {
         if (row.integer() > 0 && !found) found = by;
     }
+    const bool authority_is_there = row.integer() > 0;
     if (!row.good()) return row.malformed();
+    if (!found && !authority_is_there)
+        return unavailable("certificate-revocation: the authority was changed or removed meanwhile");
     return found;
 }
 
@@ -66,10 +69,10 @@ Result<std::optional<RevokedBy>> Directory::find_revocation(const CertificateFac
     put_number(serial, facts.serial);
     const Stopwatch watch(counters_.times(Query::certificate));
     const auto found = [&]() -> Result<std::optional<RevokedBy>> {
-        const auto rows = ask(
-            StatementKind::certificate, revocation_statement,
-            {authority, BlobView{serial}, BlobView{serial}, authority, BlobView{facts.key_id}, authority,
-             BlobView{facts.certificate.bytes()}, authority, BlobView{key.bytes()}, BlobView{key.bytes()}});
+        const auto rows = ask(StatementKind::certificate, revocation_statement,
+                              {authority, BlobView{serial}, BlobView{serial}, authority,
+                               BlobView{facts.key_id}, authority, BlobView{facts.certificate.bytes()},
+                               authority, BlobView{key.bytes()}, BlobView{key.bytes()}, authority});
         if (!rows) return pass_on(rows);
         return read_revocation(*rows);
     };

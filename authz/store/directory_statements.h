@@ -89,7 +89,8 @@ inline constexpr Statement authority_statement{
     "SELECT id, name, org_id, identity, host, longest_life, revoked_at FROM certificate_authorities"
     " WHERE fingerprint = ?"};
 
-// One row: how many revocations of each kind there are; the last is of the key itself (`gerve key revoke`).
+// One row: how many revocations of each kind there are; then, of the key itself (`gerve key revoke`); and
+// whether the authority still has that id: `gerve ca set` takes its revocations to another.
 // Serials of one length compare as numbers do.
 inline constexpr Statement revocation_statement{
     "certificate-revocation",
@@ -100,7 +101,8 @@ inline constexpr Statement revocation_statement{
     " (SELECT COUNT(*) FROM certificate_revocations WHERE authority_id = ? AND kind = 3 AND first_value = ?),"
     " (SELECT COUNT(*) FROM certificate_revocations WHERE authority_id = ? AND kind = 4 AND first_value = "
     "?),"
-    " (SELECT COUNT(*) FROM public_keys WHERE fingerprint = ? AND revoked_at IS NOT NULL)"};
+    " (SELECT COUNT(*) FROM public_keys WHERE fingerprint = ? AND revoked_at IS NOT NULL),"
+    " (SELECT COUNT(*) FROM certificate_authorities WHERE id = ?)"};
 
 // A user by the login that they have now: an old name names nobody.
 inline constexpr Statement user_statement{

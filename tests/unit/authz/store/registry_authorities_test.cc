@@ -192,6 +192,19 @@ TEST_CASE("an authority that may certify for longer stays who it is, and its rev
     CHECK(must(site->list_revocations(login("corp"))).size() == 1);
 }
 
+TEST_CASE("an authority that is changed between two lookups of a login does not hide its revocations") {
+    AuthoritySite site;
+    must(site->revoke_certificates(login("corp"), {revoke_serials(7, 7)}));
+    Directory directory = site.directory();
+    const auto authority = must(directory.find_authority(make_key(7).fingerprint()));
+    must(site->change_authority(login("corp"), {.longest_life = 1000}));
+    const CertificateFacts facts{authority->id, make_key(7).fingerprint(), {}, 7,
+                                 "id",          make_key(9).fingerprint(), 0};
+    const auto found = directory.find_revocation(facts, make_key(1).fingerprint());
+    REQUIRE_FALSE(found.has_value());
+    CHECK(found.error().kind == ErrorKind::unavailable);
+}
+
 TEST_CASE("of an authority only what is given is changed") {
     AuthoritySite site;
     const auto change = [&](const AuthorityChange& wanted) {
