@@ -70,5 +70,5 @@ TEST_CASE("limits are refused where they mean nothing, and a malformed one is no
     const auto found = directory.find_repository(repo("alice/site"));
     REQUIRE_FALSE(found.has_value());
     CHECK(found.error().kind == ErrorKind::unavailable);
-    CHECK(says(describe(found.error()), "malformed row, column 8"));
+    CHECK(says(describe(found.error()), "malformed row, column 9"));
 }
