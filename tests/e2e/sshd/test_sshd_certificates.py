@@ -1,6 +1,8 @@
 """Certificates behind a stock sshd: the table of certificates, what the trail and the logs say, and what sshd itself
 demands besides."""
 
+import time
+
 import pytest
 from harness.audit import events
 from harness.certificate_table import ROWS, World
@@ -58,12 +60,10 @@ BY_SSHD = ("by-rsa-sha1", "expired", "not-yet", "host", "from-elsewhere", "from-
 @pytest.mark.parametrize("one", [one for one in ROWS if one.rule and one.name not in BY_SSHD], ids=lambda one: one.name)
 def test_the_system_log_names_the_rule(world, sshd, beside, one):
     before = len(sshd.syslog.messages)
-    bearer = world.bearers[one.name].through(beside)
-    serial = f"serial {bearer.serial}," if hasattr(bearer, "serial") else ""
-    bearer.ssh("whoami", exit=255)
+    world.bearers[one.name].through(beside).ssh("whoami", exit=255)
 
     def told() -> list[str]:
-        lines = [line for line in sshd.syslog.messages[before:] if "gerve-authorized-keys[" in line and serial in line]
+        lines = [line for line in sshd.syslog.messages[before:] if "gerve-authorized-keys[" in line]
         return [line for line in lines if f"certificate refused by the rule {one.rule}: " in line]
 
     if one.rule != "authority":
