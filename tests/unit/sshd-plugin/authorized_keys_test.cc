@@ -132,17 +132,17 @@ TEST_CASE("a security key's line tells sshd what to check, and no other line doe
     const auto key = PublicKey::parse_blob(body);
     REQUIRE(key.has_value());
     KeyFound found = found_for(*key);
-    CHECK(make_line(plain, found, *key)->starts_with("restrict,command="));
+    CHECK(make_line(plain, found, {"git", *key, ""})->starts_with("restrict,command="));
     found.verify_required = true;
-    CHECK(make_line(plain, found, *key)->starts_with("restrict,verify-required,command="));
+    CHECK(make_line(plain, found, {"git", *key, ""})->starts_with("restrict,verify-required,command="));
     found.verify_required = false;
     found.no_touch_required = true;
-    CHECK(make_line(plain, found, *key)->starts_with("restrict,no-touch-required,command="));
+    CHECK(make_line(plain, found, {"git", *key, ""})->starts_with("restrict,no-touch-required,command="));
     std::mt19937 random(3);
     const auto other = PublicKey::parse_blob(blob_of(random));
     KeyFound of_other = found_for(*other);
     of_other.no_touch_required = true;
-    CHECK(make_line(plain, of_other, *other)->starts_with("restrict,command="));
+    CHECK(make_line(plain, of_other, {"git", *other, ""})->starts_with("restrict,command="));
 }
 
 TEST_CASE("no key and no comment of 2,000 generated ones can change the line") {
