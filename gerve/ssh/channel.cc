@@ -179,6 +179,7 @@ std::size_t Channel::take_input(std::span<char> into) {
     window_.note_taken(taken, std::chrono::steady_clock::now());
     open_window();
     connection_->on_input_taken();
+    if (gone()) connection_->turn_soon();  // the client closed it before: nothing else comes that would tell
     return taken;
 }
 

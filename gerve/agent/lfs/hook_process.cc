@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,14 +92,6 @@ Result<Fd> as_file(std::string_view bytes) {
     return file;
 }
 
-int wait_for(pid_t pid) {
-    int status = 0;
-    while (::waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) return declines;
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 // As git names it: in $GIT_DIR, but where core.hooksPath leads, relative to the directory in which hooks run
 // (git-config(1)). Some run in a work tree.
 std::string own_hook(std::string_view name) {
@@ -110,21 +101,26 @@ std::string own_hook(std::string_view name) {
     return (elsewhere ? repository + "/" : "") + own + "/" + std::string(name);
 }
 
-// In the same place, with the same arguments and streams, and in the same process group as git would start
-// it.
-int run_own_hook(std::string_view name, const std::vector<std::string>& words, const Fd& input) {
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (std::string& one : texts) pointers.push_back(one.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+// In place of this process: so it has the parent, the place, the arguments and the streams that git gave it.
+// Comes back only if there is none, or if it cannot be run.
+int become_own_hook(std::string_view name, std::vector<std::string> words, const Fd& input) {
     const std::string hook = own_hook(name);
     if (::access(hook.c_str(), X_OK) != 0) return 0;
-    SpawnStart start{.program = hook, .words = {hook}, .environment = without_redirection(own_environment())};
-    start.words.insert(start.words.end(), words.begin(), words.end());
-    start.own_group = false;
-    start.closes_others = false;
-    if (input) start.descriptors = {{input.get(), STDIN_FILENO}};
-    pid_t pid = 0;
-    const int error = spawn(start, pid);
-    if (error == 0) return wait_for(pid);
+    words.insert(words.begin(), hook);
+    auto environment = without_redirection(own_environment());
+    if (input && ::dup2(input.get(), STDIN_FILENO) < 0)
+        return cannot_check(unavailable(errno_text("dup2")).value());
+    ::signal(SIGPIPE, SIG_DFL);
+    ::execve(hook.c_str(), pointers_to(words).data(), pointers_to(environment).data());
     const std::string why =
-        error == ENOEXEC ? "its first line does not name a program (#!)" : std::strerror(error);
+        errno == ENOEXEC ? "its first line does not name a program (#!)" : std::strerror(errno);
     return decline("ERROR: The hook " + std::string(name) + " of this repository cannot be run: " + why +
                    ". Tell the operator of the file server.\n");
 }
@@ -138,14 +134,14 @@ bool is_hook(std::string_view program) {
 
 int run_hook(std::string_view program, const std::vector<std::string>& words) {
     const std::string_view name = last_part(program);
-    if (name != hook_names.front()) return run_own_hook(name, words, Fd());
+    if (name != hook_names.front()) return become_own_hook(name, words, Fd());
     ::signal(SIGPIPE, SIG_IGN);
     const Fd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
     const auto commands = read_open_file(input, "the commands of the push", most_commands);
     if (!commands) return cannot_check(commands.error());
     if (const int status = check_objects_of(*commands); status != 0) return status;
     const auto again = as_file(*commands);
-    return again ? run_own_hook(name, words, *again) : cannot_check(again.error());
+    return again ? become_own_hook(name, words, *again) : cannot_check(again.error());
 }
 
 }  // namespace gerve::lfs

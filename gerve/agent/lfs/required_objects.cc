@@ -64,7 +64,9 @@ std::string MissingObjects::told() const {
 
 Result<MissingObjects> find_missing(const GitReader& reader, const Places& places, std::string_view tips) {
     PointerSearch search(reader, places);
-    std::vector<std::string> arguments{"rev-list", "--objects", "--stdin", "--not", "--all"};
+    // git tells its hook of commands that it is going to refuse as well, whose objects need not be there.
+    std::vector<std::string> arguments{"rev-list", "--ignore-missing", "--objects", "--stdin", "--not",
+                                       "--all"};
     const auto filter = small_blobs_only();
     arguments.insert(arguments.end(), filter.begin(), filter.end());
     auto read = each_line(reader, std::move(arguments), tips,

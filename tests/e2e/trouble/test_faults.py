@@ -185,7 +185,7 @@ def test_a_malformed_row_is_an_outage(site, alice, project, field):
 def test_a_key_that_makes_no_sense_is_named_in_the_log(site, alice, project):
     with altered(site, *(text.format(owner=project.owner, name=project.name) for text in MALFORMED["login"])):
         cannot_check(alice, project)
-    wait_until(lambda: f"key: malformed row, column 7 ({alice.key.fingerprint})" in site.gateway.log(),
+    wait_until(lambda: f"key: malformed row, column 8 ({alice.key.fingerprint})" in site.gateway.log(),
                "the log names the key")
     assert "cannot reach its directory" not in site.gateway.log()
 
