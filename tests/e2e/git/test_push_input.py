@@ -80,6 +80,12 @@ def plain_answer(disk, before, text: bytes) -> bytes:
     aside = disk.with_name("aside.git")
     disk.rename(aside)
     shutil.copytree(before, disk)
+    # The agent has one in front of the repository's own. With one, git verifies certificates, and dies of those that have
+    # no signature.
+    hook = disk / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ncat >/dev/null\n")
+    hook.chmod(0o755)
     try:
         return ask_git(disk, text)
     finally:
