@@ -101,7 +101,7 @@ def test_one_key_pushes_with_pin_and_fetches_without(site, door, alice, acme, we
 def test_behind_sshd_the_strictest_policy_is_asked_of_every_login(site, open_door, flags, let_in, door):
     """Of members; somebody else's login is as it was."""
     if door.kind != "sshd":
-        pytest.skip("the gateway asks for each operation")
+        pytest.skip("not through the gateway: it asks for each operation")
     member, other = site.person("member", door), site.person("other", door)
     organisation = site.organisation("strict")
     site.gerve("org", "member", "add", organisation, member.login)
