@@ -1,12 +1,11 @@
 #include "authz/base/webauthn_signature.h"
 
-#include <algorithm>
 #include <string>
 
+#include "authz/base/base64url.h"
 #include "authz/base/digest.h"
 #include "authz/base/ssh_fields.h"
 #include "authz/base/ssh_signature.h"
-#include "authz/base/text.h"
 
 namespace gerve {
 namespace {
@@ -15,14 +14,6 @@ constexpr std::string_view sk_ecdsa = "sk-ecdsa-sha2-nistp256@openssh.com";
 constexpr std::string_view plain_ecdsa = "ecdsa-sha2-nistp256";
 constexpr std::uint8_t attested_data = 0x40;  // of a registration; never in a signature
 constexpr std::uint8_t has_extensions = 0x80;
-
-// RFC 4648 section 5, without padding.
-std::string to_base64url(std::string_view bytes) {
-    std::string text = to_base64_unpadded(bytes);
-    std::replace(text.begin(), text.end(), '+', '-');
-    std::replace(text.begin(), text.end(), '/', '_');
-    return text;
-}
 
 // How WebAuthn section 5.8.1.1 has every browser begin; what follows is not looked at.
 bool begins_as_wanted(const WebauthnSignature& signature, std::string_view data) {

@@ -1,7 +1,6 @@
 #include "authz/service/lfs_token.h"
 
-#include <algorithm>
-
+#include "authz/base/base64url.h"
 #include "authz/base/fd.h"
 #include "authz/base/json_text.h"
 #include "authz/base/text.h"
@@ -11,20 +10,6 @@ namespace {
 
 constexpr std::size_t secret_size = 32;
 constexpr std::int64_t clock_difference = 60;  // seconds
-
-std::string to_base64_of_urls(std::string_view bytes) {
-    std::string text = to_base64_unpadded(bytes);
-    std::replace(text.begin(), text.end(), '+', '-');
-    std::replace(text.begin(), text.end(), '/', '_');
-    return text;
-}
-
-std::optional<std::string> from_base64_of_urls(std::string text) {
-    if (text.find_first_of("+/=") != std::string::npos) return std::nullopt;
-    std::replace(text.begin(), text.end(), '-', '+');
-    std::replace(text.begin(), text.end(), '_', '/');
-    return from_base64(text);
-}
 
 std::int64_t user_of_token(const Principal& principal, const Repository& repository) {
     return match(
@@ -37,7 +22,7 @@ std::int64_t user_of_token(const Principal& principal, const Repository& reposit
 Result<Secret> load_lfs_secret(const std::string& file) {
     const auto content = read_secret_file(file);
     if (!content) return pass_on(content);
-    const auto bytes = from_base64_of_urls(std::string(trim(*content)));
+    const auto bytes = from_base64url(std::string(trim(*content)));
     if (bytes && bytes->size() == secret_size) return Secret(*bytes);
     return internal_error(
         file +
@@ -54,10 +39,9 @@ std::string make_lfs_token(const Secret& secret, const Repository& repository, c
                                "\",\"UserID\":" + std::to_string(user_of_token(principal, repository)) +
                                ",\"exp\":" + std::to_string(second + life.count()) +
                                ",\"nbf\":" + std::to_string(second - clock_difference) + "}";
-    std::string token =
-        to_base64_of_urls("{\"alg\":\"HS256\",\"typ\":\"JWT\"}") + "." + to_base64_of_urls(claims);
+    std::string token = to_base64url("{\"alg\":\"HS256\",\"typ\":\"JWT\"}") + "." + to_base64url(claims);
     const std::string signature = hmac_sha256(secret.view(), token);
-    return token + "." + to_base64_of_urls(signature);
+    return token + "." + to_base64url(signature);
 }
 
 std::string lfs_token_answer(const LfsConfig& config, const Repository& repository,
