@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "authz/base/text.h"
 #include "authz/os/system_user.h"
@@ -105,42 +106,38 @@ CheckLine check_penalties(const SshdSettings& settings) {
                      "PerSourcePenaltyExemptList");
 }
 
-CheckLine check_security_keys(const SshdSettings& settings) {
-    const std::string name = "security keys";
+// What has to be added for all of these to log in; empty: nothing.
+std::string missing_algorithms(const SshdSettings& settings, const std::vector<std::string>& wanted) {
     const std::string value = value_of(settings, "pubkeyacceptedalgorithms");
     const auto accepted = split(value, ',');
     std::vector<std::string> missing;
-    for (const char* algorithm : {"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"}) {
-        if (std::find(accepted.begin(), accepted.end(), algorithm) == accepted.end())
-            missing.emplace_back(algorithm);
-    }
-    if (!missing.empty()) {
-        return good_line(
-            name, "not all of them can log in: add to PubkeyAcceptedAlgorithms: " + join(missing, ","));
-    }
+    std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(missing), [&](const std::string& one) {
+        return std::find(accepted.begin(), accepted.end(), one) == accepted.end();
+    });
+    if (missing.empty()) return "";
+    return "not all of them can log in: add to PubkeyAcceptedAlgorithms: " + join(missing, ",");
+}
+
+CheckLine check_security_keys(const SshdSettings& settings) {
+    const std::string name = "security keys";
+    const auto missing =
+        missing_algorithms(settings, {"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"});
+    if (!missing.empty()) return good_line(name, missing);
     const auto options = words_of(settings, "pubkeyauthoptions");
     const bool pin = std::find(options.begin(), options.end(), "verify-required") != options.end();
     return good_line(name, pin ? "a touch and a PIN for each login"
-                               : "a touch for each login, unless its key is an exception, and a PIN where an "
-                                 "organisation of its holder requires one");
+                               : "a touch for each login, unless the key was added with --no-touch-required, "
+                                 "and a PIN where an organisation of its holder requires one");
 }
 
 CheckLine check_certificates(const SshdSettings& settings) {
-    const std::string name = "certificates";
-    const std::string value = value_of(settings, "pubkeyacceptedalgorithms");
-    const auto accepted = split(value, ',');
-    std::vector<std::string> missing;
-    for (const char* algorithm :
-         {"ssh-ed25519-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-          "ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-          "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com",
-          "sk-ssh-ed25519-cert-v01@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com"}) {
-        if (std::find(accepted.begin(), accepted.end(), algorithm) == accepted.end())
-            missing.emplace_back(algorithm);
-    }
-    if (missing.empty()) return good_line(name, "of the authorities that `gerve ca list` lists");
-    return good_line(name,
-                     "not all of them can log in: add to PubkeyAcceptedAlgorithms: " + join(missing, ","));
+    const auto missing = missing_algorithms(
+        settings, {"ssh-ed25519-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+                   "ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+                   "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com",
+                   "sk-ssh-ed25519-cert-v01@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com"});
+    return good_line("certificates",
+                     missing.empty() ? "of the authorities that `gerve ca list` lists" : missing);
 }
 
 CheckLine check_fingerprint_hash(const SshdSettings& settings) {

@@ -112,19 +112,28 @@ TEST_CASE("program, user and socket are read out of the settings") {
     CHECK_FALSE(uses_pam(parse_sshd_settings("usepam no\n")));
 }
 
-TEST_CASE("what security keys have to do is told, and which types sshd refuses") {
-    const auto told = [](const std::string& text) {
+TEST_CASE("what security keys have to do is told, and which types of keys and certificates sshd refuses") {
+    const auto told = [](const std::string& text, const std::string& what = "security keys") {
         for (const CheckLine& finding : check_sshd_settings(parse_sshd_settings(text), "daemon")) {
-            if (finding.what == "security keys") return finding.told;
+            if (finding.what == what) return finding.told;
         }
         return std::string();
     };
     CHECK(told(printed()) ==
-          "a touch for each login, unless its key is an exception, and a PIN where an "
+          "a touch for each login, unless the key was added with --no-touch-required, and a PIN where an "
           "organisation of its holder requires one");
     CHECK(told(printed("pubkeyauthoptions none", "pubkeyauthoptions touch-required verify-required")) ==
           "a touch and a PIN for each login");
     CHECK(told(printed(",sk-ecdsa-sha2-nistp256@openssh.com", "")) ==
           "not all of them can log in: add to PubkeyAcceptedAlgorithms: "
           "sk-ecdsa-sha2-nistp256@openssh.com");
+    const std::string certificates =
+        "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,"
+        "ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,"
+        "rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com,"
+        "sk-ssh-ed25519-cert-v01@openssh.com,sk-ecdsa-sha2-nistp256-cert-v01@openssh.com";
+    CHECK(told(printed(), "certificates") ==
+          "not all of them can log in: add to PubkeyAcceptedAlgorithms: " + certificates);
+    CHECK(told(printed("ssh-ed25519,", certificates + ","), "certificates") ==
+          "of the authorities that `gerve ca list` lists");
 }
