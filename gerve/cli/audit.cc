@@ -38,10 +38,6 @@ struct AuditValues {
     bool json = false;
 };
 
-Setter past_into(std::optional<UnixMillis>& into) {
-    return parsed(into, [](const std::string& text) { return parse_past(text, unix_now()); });
-}
-
 std::string all_kinds() {
     std::string names;
     for (const std::string_view name : event_kind_names)

@@ -152,6 +152,10 @@ Result<UnixMillis> parse_past(std::string_view text, UnixMillis now) {
         "' is not a time: write 2026-01-31, 2026-01-31T12:00:00Z, or 15m, 2h, 7d (before now)");
 }
 
+Setter past_into(std::optional<UnixMillis>& into) {
+    return parsed(into, [](const std::string& text) { return parse_past(text, unix_now()); });
+}
+
 std::string audit_who(const AuditJson& event) {
     for (const char* name : {"operator", "user", "deploy_key_of"}) {
         const std::string text = text_in(event, name);

@@ -12,6 +12,7 @@
 #include "authz/model/public_key.h"
 #include "authz/model/repo_path.h"
 #include "gerve/cli/audit_rows.h"
+#include "gerve/cli/command.h"
 
 namespace gerve {
 
@@ -39,6 +40,7 @@ struct AuditFilter {
 
 // "2026-01-31T12:00:00Z", or 90s, 15m, 2h, 7d before now. Error: client.
 [[nodiscard]] Result<UnixMillis> parse_past(std::string_view text, UnixMillis now);
+[[nodiscard]] Setter past_into(std::optional<UnixMillis>& into);
 
 // Of an event, for a person: who acted, or "-"; "2026-01-31 12:00:00". Put audit_who() through shown().
 [[nodiscard]] std::string audit_who(const AuditJson& event);

@@ -201,7 +201,7 @@ int drop(Site& site, const DropValues& values) {
                                        (is_listed(config) ? "add one to ssh.host_keys, behind the serving one"
                                                           : "gerve host-key new " + name)};
     }
-    const UnixMillis since = values.since ? *values.since : need(parse_past(usual_window, unix_now()));
+    const UnixMillis since = window_begin(values.since);
     if (!values.force || values.dry_run) {
         const auto readiness = judge_readiness(site, serving->key.fingerprint(), next->key.fingerprint(),
                                                keys_beside(keys, *serving), since);
@@ -275,7 +275,7 @@ void declare_drop(Command& host_key) {
         .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->type, parse_host_key_type))
         .option("--since", "TIME",
                 "Look at logins since then: 2026-01-31, or an age such as 30d; default: 90d",
-                parsed(values->since, [](const std::string& text) { return parse_past(text, unix_now()); }))
+                past_into(values->since))
         .flag("--dry-run", "Only list who would be warned of a changed host key", values->dry_run)
         .flag("--force", "Do it even if clients would be warned, without reading the audit events",
               values->force)

@@ -58,7 +58,7 @@ void print_report_json(const KeyExchangeReport& report, UnixMillis since, const 
 }
 
 int run_report(Site& site, const ReportValues& values) {
-    const UnixMillis since = values.since ? *values.since : need(parse_past(usual_window, unix_now()));
+    const UnixMillis since = window_begin(values.since);
     const auto report = report_key_exchange(read_recorded_logins(site, since));
     const std::string unknown = why_logins_unknown(site, since);
     values.json ? print_report_json(report, since, unknown) : print_report(report, since, unknown);
@@ -100,7 +100,7 @@ void declare_audit_reports(Command& audit) {
             [values](Site& site) { return run_report(site, *values); })
         .option("--since", "TIME",
                 "Look at logins since then: 2026-01-31, or an age such as 30d; default: 90d",
-                parsed(values->since, [](const std::string& text) { return parse_past(text, unix_now()); }))
+                past_into(values->since))
         .json(values->json);
     report.examples(
         {"gerve audit report key-exchange --since 30d", "gerve audit report key-exchange --json"});

@@ -135,7 +135,7 @@ void print_check(const PolicyCheck& check, const LoginPolicy& policy, UnixMillis
 // Exit status 1: somebody would be refused.
 int check(Site& site, const PolicyValues& values) {
     const Login& organization = *values.organization;
-    const UnixMillis since = values.since ? *values.since : need(parse_past(usual_window, unix_now()));
+    const UnixMillis since = window_begin(values.since);
     const LoginPolicy policy = change_of(values).over(need(site.registry().show_policy(organization)));
     const auto subjects = need_backend(site.registry().list_policy_subjects(organization));
     const auto found = check_policy(organization, policy, subjects, read_recorded_logins(site, since),
@@ -177,7 +177,7 @@ void declare_org_policy(Command& org) {
               values->check)
         .option("--since", "TIME",
                 "With --check, look at logins since then: 2026-01-31, or an age such as 30d; default: 90d",
-                parsed(values->since, [](const std::string& text) { return parse_past(text, unix_now()); }))
+                past_into(values->since))
         .json(values->json)
         .examples({"gerve org policy acme", "gerve org policy acme --check --post-quantum --touch push",
                    "gerve org policy acme --touch push --pin off"});

@@ -8,6 +8,10 @@
 
 namespace gerve {
 
+UnixMillis window_begin(const std::optional<UnixMillis>& since) {
+    return since ? *since : unix_now() - std::chrono::milliseconds(std::chrono::days(90)).count();
+}
+
 AuditJson parse_event(const std::string& body) {
     AuditJson event = AuditJson::parse(body, nullptr, false);
     return event.is_object() ? event : AuditJson::object();

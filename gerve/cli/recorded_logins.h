@@ -1,8 +1,8 @@
 // The logins that the table of audit events has, for lists of who would be affected by a change.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "authz/base/clock.h"
@@ -12,8 +12,8 @@ namespace gerve {
 
 class Site;
 
-// How far back such a list looks, unless told otherwise.
-constexpr std::string_view usual_window = "90d";
+// Since when such a list looks at logins: 90 days ago, unless told otherwise.
+[[nodiscard]] UnixMillis window_begin(const std::optional<UnixMillis>& since);
 
 // The body of an event, or an empty object.
 [[nodiscard]] AuditJson parse_event(const std::string& body);

@@ -126,7 +126,7 @@ void declare_repository_history(Command& repo) {
         .flag("--forced", "Only forced updates", values->filter.forced)
         .flag("--deleted", "Only deletions", values->filter.deleted)
         .option("--since", "TIME", "2026-01-31, 2026-01-31T12:00:00Z (UTC), or an age: 15m, 2h, 7d",
-                parsed(values->since, [](const std::string& text) { return parse_past(text, unix_now()); }))
+                past_into(values->since))
         .option("--limit", "N", "At most this many refs; default: 100", count_into(values->most))
         .json(values->json)
         .examples(
