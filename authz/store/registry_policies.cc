@@ -25,7 +25,8 @@ constexpr Statement select_people{
 constexpr Statement select_repos_with_keys{
     "list-policy-deploy-keys",
     "SELECT DISTINCT o.login, r.name FROM repositories r JOIN accounts o ON o.id = r.owner_id"
-    " JOIN public_keys k ON k.repo_id = r.id WHERE r.owner_id = ?"};
+    " JOIN public_keys k ON k.repo_id = r.id WHERE r.owner_id = ? AND k.revoked_at IS NULL"
+    " AND (k.expires_at IS NULL OR k.expires_at > ?)"};
 
 Result<LoginPolicy> find_policy(Database& database, AccountId organization) {
     const auto found = read_one<LoginPolicy>(database, select_policy, {number_of(organization)},
@@ -77,10 +78,11 @@ Result<std::vector<PolicySubject>> Registry::list_policy_subjects(const Login& o
         return std::optional(PolicySubject{row.text(), false});
     });
     if (!subjects) return pass_on(subjects);
-    const auto repos = read_all<PolicySubject>(database_, select_repos_with_keys, {id}, [](RowReader& row) {
-        const std::string owner = row.text();
-        return std::optional(PolicySubject{owner + "/" + row.text(), true});
-    });
+    const auto repos =
+        read_all<PolicySubject>(database_, select_repos_with_keys, {id, clock_()}, [](RowReader& row) {
+            const std::string owner = row.text();
+            return std::optional(PolicySubject{owner + "/" + row.text(), true});
+        });
     if (!repos) return pass_on(repos);
     subjects->insert(subjects->end(), repos->begin(), repos->end());
     return subjects;

@@ -82,11 +82,14 @@ int change_policy(Site& site, const PolicyValues& values) {
     return 0;
 }
 
-std::map<std::string, std::string> algorithms_of_keys(Site& site) {
-    std::map<std::string, std::string> algorithms;
-    for (const KeyRecord& key : need_backend(site.registry().list_keys()))
-        algorithms.emplace(key.fingerprint.text(), key.algorithm);
-    return algorithms;
+KeysNow keys_now(Site& site) {
+    KeysNow keys;
+    const UnixMillis now = unix_now();
+    for (const KeyRecord& key : need_backend(site.registry().list_keys())) {
+        const bool ended = key.revoked || (key.expires && *key.expires <= now);
+        keys.emplace(key.fingerprint.text(), KeyNow{key.algorithm, ended});
+    }
+    return keys;
 }
 
 const char* refused_what(const PolicyRefusal& refusal) {
@@ -138,8 +141,8 @@ int check(Site& site, const PolicyValues& values) {
     const UnixMillis since = window_begin(values.since);
     const LoginPolicy policy = change_of(values).over(need(site.registry().show_policy(organization)));
     const auto subjects = need_backend(site.registry().list_policy_subjects(organization));
-    const auto found = check_policy(organization, policy, subjects, read_recorded_logins(site, since),
-                                    algorithms_of_keys(site));
+    const auto found =
+        check_policy(organization, policy, subjects, read_recorded_logins(site, since), keys_now(site));
     const std::string unknown = why_logins_unknown(site, since);
     values.json ? print_check_json(found, policy_json(organization, policy), since, unknown)
                 : print_check(found, policy, since, unknown);

@@ -11,7 +11,7 @@ namespace {
 // What the trail has of one login. An event of an earlier version has no key exchange; sshd verifies
 // signatures itself, so nothing is known of a FIDO key's there. The directory does not have the keys of
 // certificates.
-LoginFacts facts_of_login(const AuditJson& login, const std::map<std::string, std::string>& algorithms) {
+LoginFacts facts_of_login(const AuditJson& login, const KeysNow& keys) {
     LoginFacts facts;
     facts.behind_sshd = text_in(login, "door") == "sshd";
     const std::string exchange = text_in(login, "key_exchange");
@@ -22,10 +22,16 @@ LoginFacts facts_of_login(const AuditJson& login, const std::map<std::string, st
         facts.security_key = SecurityKeyUse{attested->value("flags", std::uint8_t{0}), 0};
         return facts;
     }
-    const auto algorithm = algorithms.find(text_in(login, "fingerprint"));
-    const bool is_security_key = algorithm != algorithms.end() && algorithm->second.starts_with("sk-");
-    facts.attestation_known = !is_security_key && (algorithm != algorithms.end() || !facts.behind_sshd);
+    const auto key = keys.find(text_in(login, "fingerprint"));
+    const bool is_security_key = key != keys.end() && key->second.algorithm.starts_with("sk-");
+    facts.attestation_known = !is_security_key && (key != keys.end() || !facts.behind_sshd);
     return facts;
+}
+
+// Whether nobody can log in like that again, whatever the policy. In a certificate an expired key can.
+bool is_over(const AuditJson& login, const KeysNow& keys) {
+    const auto key = keys.find(text_in(login, "fingerprint"));
+    return key != keys.end() && key->second.ended && !login.contains("authority");
 }
 
 struct Judged {
@@ -52,7 +58,7 @@ Judged judge(const Login& organization, const LoginPolicy& policy, bool by_deplo
 
 PolicyCheck check_policy(const Login& organization, const LoginPolicy& policy,
                          const std::vector<PolicySubject>& subjects, const std::vector<AuditJson>& logins,
-                         const std::map<std::string, std::string>& algorithms) {
+                         const KeysNow& keys) {
     using Kind = std::tuple<std::string, std::string, std::string, std::string>;
     std::map<std::string, bool> deploys;  // by the name in one spelling
     for (const PolicySubject& one : subjects) deploys.emplace(fold_case(one.name), one.is_deploy_key);
@@ -62,9 +68,9 @@ PolicyCheck check_policy(const Login& organization, const LoginPolicy& policy,
     for (const AuditJson& login : logins) {
         const std::string who = fold_case(audit_who(login));
         const auto subject = deploys.find(who);
-        if (subject == deploys.end()) continue;
+        if (subject == deploys.end() || is_over(login, keys)) continue;
         seen.insert(who);
-        Judged judged = judge(organization, policy, subject->second, facts_of_login(login, algorithms));
+        Judged judged = judge(organization, policy, subject->second, facts_of_login(login, keys));
         if (judged.undecided && judged.why.empty()) undecided.insert(who);
         if (judged.why.empty()) continue;
         Kind kind{who, text_in(login, "fingerprint"), join(judged.why, ", "), text_in(login, "client")};

@@ -25,10 +25,16 @@ struct PolicyCheck {
     std::vector<PolicyRefusal> refusals;  // by name, the last login of each kind
 };
 
-// `logins`: as read_recorded_logins() has them. `algorithms`: of keys, by fingerprint.
+// A key of the directory.
+struct KeyNow {
+    std::string algorithm;
+    bool ended = false;  // revoked or expired
+};
+using KeysNow = std::map<std::string, KeyNow>;  // by fingerprint
+
+// `logins`: as read_recorded_logins() has them. Those by keys that have ended do not count.
 [[nodiscard]] PolicyCheck check_policy(const Login& organization, const LoginPolicy& policy,
                                        const std::vector<PolicySubject>& subjects,
-                                       const std::vector<AuditJson>& logins,
-                                       const std::map<std::string, std::string>& algorithms);
+                                       const std::vector<AuditJson>& logins, const KeysNow& keys);
 
 }  // namespace gerve

@@ -1,4 +1,6 @@
 // What an organisation asks of logins, and security keys that need no touch.
+#include <set>
+
 #include "tests/unit/authz/store/registry_site.h"
 
 using namespace gerve;
@@ -42,10 +44,33 @@ TEST_CASE("a policy is read with each repository of its organisation, by a forme
     CHECK(all[0].policy == now);
 }
 
-TEST_CASE("only organisations have a policy, and a malformed one is not guessed at") {
+TEST_CASE("only organisations have a policy") {
     RegistrySite site;
     CHECK_FALSE(site->change_policy(login("alice"), {.post_quantum = true}).has_value());
     CHECK_FALSE(site->show_policy(login("nobody")).has_value());
+}
+
+TEST_CASE("a policy concerns members, collaborators and repositories with a deploy key that can log in") {
+    RegistrySite site;
+    must(site->add_account(login("carol"), AccountKind::user));
+    for (const char* name : {"acme/own", "acme/shared", "acme/former", "acme/past"})
+        must(site->create_repository(repo(name), false));
+    must(site->set_org_member(login("acme"), login("bob"), OrgRole::member));
+    must(site->grant_access(repo("acme/shared"), login("carol"), Access::read));
+    must(site->grant_access(repo("acme/shared"), login("bob"), Access::write));
+    const KeyOptions live{.title = "machine"};
+    must(site->add_deploy_key(repo("acme/own"), make_key(31), false, live));
+    must(site->add_deploy_key(repo("acme/own"), make_key(32), true, live));
+    must(site->add_deploy_key(repo("acme/former"), make_key(33), false, live));
+    must(site->revoke_key(make_key(33).fingerprint()));
+    must(site->add_deploy_key(repo("acme/past"), make_key(34), false,
+                              {.title = "machine", .expires = 1, .as_declared = true}));
+    must(site->add_deploy_key(repo("alice/site"), make_key(35), false, live));
+    std::set<std::pair<std::string, bool>> subjects;
+    for (const PolicySubject& one : must(site->list_policy_subjects(login("acme"))))
+        subjects.emplace(one.name, one.is_deploy_key);
+    CHECK(subjects ==
+          std::set<std::pair<std::string, bool>>{{"acme/own", true}, {"bob", false}, {"carol", false}});
 }
 
 TEST_CASE("the strictest policy is that of the organisations that a key's holder belongs to or works for") {

@@ -22,7 +22,9 @@ PolicyCheck check(const LoginPolicy& policy, const std::vector<AuditJson>& login
     const std::vector<PolicySubject> subjects{
         {"alice", false}, {"Bob", false}, {"carol", false}, {"acme/site", true}};
     return check_policy(*Login::parse("acme"), policy, subjects, logins,
-                        {{"sk", "sk-ssh-ed25519@openssh.com"}, {"plain", "ssh-ed25519"}});
+                        {{"sk", {"sk-ssh-ed25519@openssh.com"}},
+                         {"plain", {"ssh-ed25519"}},
+                         {"ended", {"ssh-ed25519", true}}});
 }
 
 }  // namespace
@@ -53,6 +55,16 @@ TEST_CASE("a policy for everything refuses everything, of deploy keys only where
     policy.deploy_keys = true;
     REQUIRE(check(policy, logins).refusals.size() == 1);
     CHECK_FALSE(check(policy, logins).refusals[0].pushes_only);
+}
+
+TEST_CASE(
+    "a login by a key that is revoked or has expired does not count, unless a certificate has the key") {
+    const LoginPolicy policy{.touch = AskedFor::pushes};
+    AuditJson login = login_of("alice", "ended", {});
+    CHECK(check(policy, {login}).refusals.empty());
+    CHECK(check(policy, {login}).unseen == 4);
+    login["authority"] = "SHA256:x";
+    CHECK(check(policy, {login}).refusals.size() == 1);
 }
 
 TEST_CASE("what an event does not say is not decided, but that sshd keeps the exchange to itself is known") {
