@@ -201,7 +201,7 @@ AuditFact fact_of(const CounterFell& event) {
     JsonMembers members(EventKind::counter_fell);
     members.add("counter", event.counter);
     members.add("before", event.before);
-    // What the proof says of the key, and of who used it.
+    members.add("fingerprint", event.fingerprint);
     for (const auto& [name, json] : event.members) members.add_json(name, json);
     return {audit_now(), members.take()};
 }

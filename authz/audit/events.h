@@ -56,7 +56,8 @@ struct ClientRefused {
 struct CounterFell {
     std::uint32_t counter = 0;
     std::uint32_t before = 0;
-    std::vector<std::pair<std::string, std::string>> members;  // of the proof, as JSON
+    std::string fingerprint;                                   // of the key
+    std::vector<std::pair<std::string, std::string>> members;  // others of the proof, as JSON
 };
 // A command of an administrator's, at its end.
 struct AdminChange {

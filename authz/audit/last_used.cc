@@ -58,11 +58,15 @@ std::vector<std::pair<std::string, std::string>> members_of_proof(const std::str
     std::vector<std::pair<std::string, std::string>> members;
     const auto proof = nlohmann::json::parse(body, nullptr, false);
     if (!proof.is_object()) return members;
-    for (const char* name :
-         {"fingerprint", "key", "user", "deploy_key_of", "address", "client", "connection", "door"}) {
+    for (const char* name : {"key", "user", "deploy_key_of", "address", "client", "connection", "door"}) {
         if (proof.contains(name)) members.emplace_back(name, proof[name].dump());
     }
     return members;
+}
+
+CounterFell counter_fell(const AuditRow& row, std::uint32_t before) {
+    const auto key = Fingerprint::parse_bytes(row.fingerprint.value_or(""));
+    return {row.counter, before, key ? key->text() : "", members_of_proof(row.body)};
 }
 
 Result<void> write_groups(Database& database, const KeyUses& by_key, bool with_counters) {
@@ -189,7 +193,7 @@ void LastUses::judge_counters(Database& database) {
             if (counter != nullptr && at != nullptr) stored = {static_cast<std::uint32_t>(*counter), *at};
         }
         const auto before = signature_counters_.judge(row, stored);
-        if (before) tell_({row.counter, *before, members_of_proof(row.body)});
+        if (before) tell_(counter_fell(row, *before));
     }
 }
 

@@ -104,7 +104,8 @@ Result<std::unique_ptr<AuditTable>> open_audit_table(const Config& config, Audit
     return std::make_unique<AuditTable>(AuditTableParts{
         config.audit_file(), std::move(*connect), [&audit] { return audit.sync(); }, &counters,
         [&audit](const CounterFell& event) {
-            log::warn("a signature counter fell", {{"counter", event.counter}, {"before", event.before}});
+            log::warn("a signature counter fell",
+                      {{"key", event.fingerprint}, {"counter", event.counter}, {"before", event.before}});
             audit.record(event);
         }});
 }
