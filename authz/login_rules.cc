@@ -14,7 +14,7 @@ bool concerns(AskedFor what, Service service) {
 LoginVerdict judge_key_exchange(const Login& organization, const LoginFacts& facts) {
     LoginVerdict verdict{Rule::post_quantum_required, Is::fails, "", ""};
     if (facts.behind_sshd) {
-        verdict.why = "sshd keeps the key exchange to itself";
+        verdict.why = "sshd does not report the key exchange";
         verdict.told = messages::post_quantum_behind_sshd(organization);
     } else if (!facts.key_exchange) {
         verdict.is = Is::unknown;
@@ -39,8 +39,8 @@ struct Attested {
 };
 constexpr Attested touch{Rule::touch_required, &SecurityKeyUse::touched, "the key was touched",
                          "the key was not touched", messages::touch_required};
-constexpr Attested pin{Rule::pin_required, &SecurityKeyUse::verified, "the key checked its user",
-                       "the key did not check its user", messages::pin_required};
+constexpr Attested pin{Rule::pin_required, &SecurityKeyUse::verified, "a PIN or a fingerprint was checked",
+                       "no PIN or fingerprint was checked", messages::pin_required};
 
 LoginVerdict judge_attested(const Attested& asked, const Login& organization, Service service,
                             const LoginFacts& facts) {

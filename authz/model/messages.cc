@@ -90,8 +90,7 @@ std::string no_lfs_there(const RepoPath& repo) {
 std::string no_hg_there(const RepoPath& repo) {
     return "ERROR: The file server of " + repo.text() +
            " does not serve Mercurial. Ask the operator to install it there (package mercurial), to update "
-           "the "
-           "agent (gerve-agent), or to let it serve hg-read and hg-write.\n";
+           "the agent (gerve-agent), or to let it serve hg-read and hg-write.\n";
 }
 std::string no_hg_init() {
     return "ERROR: hg init does not create repositories here. Ask an administrator to run: gerve repo create "
@@ -100,8 +99,7 @@ std::string no_hg_init() {
 std::string fetch_only(const RepoPath& repo) {
     return "ERROR: " + repo.text() +
            " can only be fetched: its file server is a git daemon. To push or archive, ask the operator to "
-           "put "
-           "an agent (gerve-agent) there.\n";
+           "put an agent (gerve-agent) there.\n";
 }
 std::string other_kind(const RepoPath& repo, RepositoryKind kind) {
     const bool is_git = kind == RepositoryKind::git;
@@ -112,11 +110,10 @@ std::string fetching_alone() {
     return "ERROR: git:// is read-only. Use SSH to push or archive.\n";
 }
 std::string post_quantum_required(const Login& organization, std::string_view used) {
-    const std::string with = used.empty() ? "" : ", and this connection has " + std::string(used);
+    const std::string with = used.empty() ? "" : "; this connection uses " + std::string(used);
     return "ERROR: " + organization.text() + " requires a post-quantum key exchange" + with +
            ". Upgrade your SSH client: OpenSSH 9.0 or later has one, unless KexAlgorithms in its "
-           "configuration "
-           "leaves it out.\n";
+           "configuration leaves it out.\n";
 }
 std::string post_quantum_behind_sshd(const Login& organization) {
     return "ERROR: " + organization.text() +
@@ -128,14 +125,13 @@ std::string touch_required(const Login& organization, Service service) {
            ". Log in with a key made by: ssh-keygen -t ed25519-sk\n";
 }
 std::string pin_required(const Login& organization, Service service) {
-    return "ERROR: " + organization.text() + " requires a security key with PIN to " + verb_of(service) +
+    return "ERROR: " + organization.text() + " requires a security key with a PIN to " + verb_of(service) +
            ". Log in with a key made by: ssh-keygen -t ed25519-sk -O verify-required\n";
 }
 std::string unchecked_behind_sshd(const Login& organization) {
     return "ERROR: " + organization.text() +
            " requires more of your security key than this SSH server was told to check. Connect again, or "
-           "use "
-           "the address of a gateway.\n";
+           "use the address of a gateway.\n";
 }
 std::string suspended() {
     return "ERROR: Your account is suspended.\n";

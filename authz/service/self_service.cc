@@ -98,8 +98,7 @@ std::string_view reason_of(Rule rule) {
                    "it";
         case Rule::post_quantum_required: return "its organisation requires a post-quantum key exchange";
         case Rule::touch_required: return "its organisation requires a security key that is touched";
-        case Rule::pin_required: return "its organisation requires a security key with PIN";
-        case Rule::other_kind: return "it is not a git repository";
+        case Rule::pin_required: return "its organisation requires a security key with a PIN";
         case Rule::fetch_only_server: return "its file server is a git daemon, which only serves fetches";
         default: break;
     }

@@ -117,7 +117,7 @@ Setter role_into(OrgRole& into) {
 }
 
 void declare_org(Command& root) {
-    Command org = root.group("org", "Members of organisations, and what these require of logins.");
+    Command org = root.group("org", "Members of organisations, and what organisations require of logins.");
     Command member = org.group("member", "Members of an organisation; its owners may do anything in it.");
     const auto add = std::make_shared<AccountValues>();
     member

@@ -96,9 +96,10 @@ void print_setup(const Config& config, const std::string& user) {
         "# 5. sshd's configuration\n"
         "cat >/etc/ssh/sshd_config.d/gerve.conf <<'END'\n%sEND\n"
         "sshd -t && systemctl reload ssh\n"
-        "#    sshd reports neither what a security key signed nor the key exchange: the strictest touch and "
-        "PIN\n"
-        "#    of `gerve org policy` apply to all logins of a key, and --post-quantum refuses here\n\n"
+        "#    sshd reports neither what a security key signed nor the key exchange: each login has to meet\n"
+        "#    the strictest touch and PIN of `gerve org policy` that may concern its holder, and "
+        "repositories\n"
+        "#    of an organisation with --post-quantum are refused\n\n"
         "# 6. check all of it\n"
         "gerve sshd-setup --check\n",
         sshd_programs, user.c_str(), user.c_str(), keys.c_str(),

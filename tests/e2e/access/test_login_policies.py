@@ -15,7 +15,7 @@ pytestmark = pytest.mark.both_doors
 
 FETCH, PUSH = "git-upload-pack", "git-receive-pack"
 TOUCH = "requires the touch of a security key"
-PIN = "requires a security key with PIN"
+PIN = "requires a security key with a PIN"
 EXCHANGE = "requires a post-quantum key exchange"
 WITH_PIN = PRESENT | VERIFIED
 PLAIN = None  # the key that alice has anyway
@@ -186,7 +186,7 @@ def test_a_client_without_a_post_quantum_exchange_is_told_what_to_upgrade(site, 
         assert told == (f"ERROR: {acme} {EXCHANGE}, which this SSH server does not report to Gerve. Use the address of a "
                         "gateway, or ask the operator.\n")
     else:
-        assert told == (f"ERROR: {acme} {EXCHANGE}, and this connection has curve25519-sha256. Upgrade your SSH client: "
+        assert told == (f"ERROR: {acme} {EXCHANGE}; this connection uses curve25519-sha256. Upgrade your SSH client: "
                         "OpenSSH 9.0 or later has one, unless KexAlgorithms in its configuration leaves it out.\n")
         alice.clone(website, into="by-a-post-quantum-exchange")
     outsider = site.person("outsider", door)
