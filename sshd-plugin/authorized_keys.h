@@ -32,13 +32,12 @@ struct ForcedCommand {
 };
 
 // `restrict,command="SHELL [OPTIONS] HANDLE" TYPE BLOB` and a newline, for a FIDO key with no-touch-required
-// or verify-required as authz says, built from parsed values alone: no
-// byte of what sshd or a client sent is repeated as it came, but for a principal of plain characters. For a
-// certificate the key is its authority's, and in front of it stands
+// or verify-required as authz says. For a certificate the key is its authority's, and in front of it stands
 // `restrict,cert-authority[,principals="PRINCIPAL"],command=…`: sshd then judges the certificate itself as
-// well, by its signature, dates, source-address and principals. Errors: client (none of its principals can
-// stand in the line), internal (authz answered for another key or with a handle that is not base64, or a path
-// would need quoting).
+// well, by its signature, dates, source-address and principals. Built from parsed values alone: no byte that
+// sshd or a client sent is repeated as it came, but for a principal of plain characters. Errors: client (none
+// of the principals can stand in the line), internal (authz answered for another key or with a handle that is
+// not base64, or a path would need quoting).
 [[nodiscard]] Result<std::string> make_line(const ForcedCommand& command, const KeyFound& found,
                                             const Offer& offer);
 

@@ -102,7 +102,7 @@ Exit trouble(const std::string& what) {
     return in_trouble;
 }
 
-// Who it is; a certificate that a rule refuses is told to the system log.
+// The system log tells which rule refuses a certificate.
 Result<std::optional<KeyFound>> ask(AuthzClient& authz, const Offer& offer) {
     const ClientContext client{offer.address, "", "", Door::sshd};
     if (!offer.certificate) return authz.ask(KeyRequest{offer.key, offer.login, false, client, false, true});

@@ -10,7 +10,7 @@ namespace gerve::sshd {
 // are quoted by the caller.
 void tell_trouble(const char* program, const std::string& what);
 
-// The same for what is no trouble: why somebody is not let in.
+// The same for why a client is not let in, which needs no attention.
 void tell_refusal(const char* program, const std::string& what);
 
 }  // namespace gerve::sshd

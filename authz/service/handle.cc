@@ -8,7 +8,7 @@
 namespace gerve {
 namespace {
 
-// The second has one more byte in the end: the flags of checked_by_sshd.
+// The second has one more byte at the end: the flags of checked_by_sshd.
 constexpr char version = 1;
 constexpr char version_with_flags = 2;
 constexpr std::size_t max_bound = 255;

@@ -43,8 +43,8 @@ struct Inquiry {
                                             const RepoPath& repo, const LoginFacts& login,
                                             std::vector<Fact>* facts = nullptr);
 
-// The same, and the route, which is asked for what is allowed
-// alone. `facts`, unless null, gets each answer. Error: unavailable.
+// The same, and the route, which is asked for what is allowed alone. `facts`, unless null, gets each answer.
+// Error: unavailable.
 [[nodiscard]] Result<Inquiry> inquire(Directory& directory, const Principal& principal, Service service,
                                       const RepoPath& repo, const LoginFacts& login,
                                       std::vector<Fact>* facts = nullptr);
