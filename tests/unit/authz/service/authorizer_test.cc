@@ -90,6 +90,37 @@ TEST_CASE("what an organisation asks of logins is decided by the facts of the lo
     CHECK(hidden.told == "ERROR: Repository not found.\n");
 }
 
+TEST_CASE("a session of Mercurial that a policy lets only read, reads, and says so to whoever would write") {
+    Site site;
+    Registry registry = site.store.registry();
+    must(registry.add_account(login("acme"), AccountKind::organization));
+    must(registry.create_repository(repo("acme/old"), false, RepositoryKind::hg));
+    must(registry.set_org_member(login("acme"), login("alice"), OrgRole::owner));
+    auto client = site.client();
+    const std::string handle = must_find(client, 1).handle;
+    const auto ask = [&](std::optional<SecurityKeyUse> use) {
+        ClientContext context = from_gateway();
+        context.security_key = use;
+        return must(client.ask(ask_access(handle, Service::hg_read, "acme/old", context)));
+    };
+    const auto open_of = [](const Authorization& answer) {
+        return must(parse_open(std::get<Granted>(answer).destinations.at(0).open)).open;
+    };
+    must(registry.change_policy(login("acme"), {.touch = AskedFor::pushes}));
+    const Authorization reads = ask({});
+    CHECK_FALSE(std::get<Granted>(reads).service.has_value());
+    CHECK(open_of(reads).service == Service::hg_read);
+    CHECK(open_of(reads).write_refusal ==
+          "ERROR: acme requires the touch of a security key to push. Log in with a key made by: ssh-keygen "
+          "-t ed25519-sk");
+    const Authorization writes = ask(SecurityKeyUse{SecurityKeyUse::user_present, 1});
+    CHECK(std::get<Granted>(writes).service == Service::hg_write);
+    CHECK(open_of(writes).service == Service::hg_write);
+    CHECK(open_of(writes).write_refusal.empty());
+    must(registry.change_policy(login("acme"), {.touch = AskedFor::everything}));
+    CHECK(std::get<Refused>(ask({})).because == Rule::touch_required);
+}
+
 TEST_CASE("sshd is told what to insist on, and what it insists on is what counts") {
     Site site;
     Registry registry = site.store.registry();
