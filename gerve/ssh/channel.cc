@@ -155,7 +155,7 @@ void Channel::interrupt() {
     output_.notify();
 }
 
-// Libssh does not get to see it: it would copy it three times, and has a window of a fixed size.
+// libssh does not get to see these bytes: it would copy them three times, and has a window of a fixed size.
 void Channel::receive(std::string_view bytes) {
     if (received_taken_ > received_.size() / 2) {
         received_.erase(0, received_taken_);
@@ -179,7 +179,7 @@ std::size_t Channel::take_input(std::span<char> into) {
     window_.note_taken(taken, std::chrono::steady_clock::now());
     open_window();
     connection_->on_input_taken();
-    if (gone()) connection_->turn_soon();  // the client closed it before: nothing else comes that would tell
+    if (gone()) connection_->turn_soon();  // closed by the client before: no further packet tells of it
     return taken;
 }
 

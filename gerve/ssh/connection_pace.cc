@@ -27,7 +27,7 @@ constexpr std::chrono::microseconds longest_rest{4000};
 constexpr std::uint32_t long_line = 5000;  // microseconds of round trip
 
 // What the file server is too slow to take is better left with the kernel, and with the client, than gathered
-// in libssh, up to the receive window: by then it has left the CPU's cache, and libssh moves it about.
+// in the channel, up to the receive window: by then it has left the CPU's cache.
 constexpr std::uint64_t much_untaken = 256 * 1024;
 
 bool is_long_line(int socket) {
