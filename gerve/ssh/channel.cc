@@ -135,8 +135,7 @@ bool Channel::gone() const {
     if (client_closed_ && !runs) return true;
     if (ssh_channel_is_closed(channel_) == 0) return false;
     const bool works_on = client_closed_ && !finished_ && untaken() > 0;
-    return !works_on || connection_ == nullptr || connection_->session_ == nullptr ||
-           ssh_is_connected(connection_->session_) == 0;
+    return !works_on || ssh_is_connected(connection_->session_) == 0;
 }
 
 asio::awaitable<bool> Channel::wait_input(Deadline deadline) {

@@ -95,11 +95,13 @@ void Connection::accept_probe() {
     if (!held_ || session_ == nullptr) return;
     {
         const Call call(*this);
-        if (ssh_message message = held_message()) {
-            held_by_webauthn_ ? accept_webauthn_probe(message)
-                              : (void)ssh_message_auth_reply_pk_ok_simple(message);
-        } else {
+        ssh_message message = held_message();
+        if (message == nullptr) {
             ssh_auth_reply_default(session_, 0);
+        } else if (held_by_webauthn_) {
+            accept_webauthn_probe(message);
+        } else {
+            ssh_message_auth_reply_pk_ok_simple(message);
         }
         release_attempt();
     }
