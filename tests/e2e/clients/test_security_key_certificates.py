@@ -5,24 +5,24 @@ import subprocess
 import pytest
 
 from harness.certificates import Authority, bearer, certificate_of
-from harness.messages import greeting
-from harness.rawssh import CUT, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_SUCCESS, RawClient
+from harness.rawssh import RawClient
 from harness.security_key import (
     ECDSA,
     ED25519,
     PRESENT,
     PROVIDER,
+    REFUSED,
     VERIFIED,
     SoftAuthority,
     SoftKey,
     certified,
+    check_login,
     make_security_key,
+    needs_provider,
     prove,
 )
 
 pytestmark = pytest.mark.both_doors
-REFUSED = (USERAUTH_FAILURE, CUT)
-needs_provider = pytest.mark.skipif(not PROVIDER.exists(), reason="there is no sk-dummy.so (Debian's openssh-tests)")
 
 
 @pytest.fixture
@@ -53,15 +53,8 @@ def test_the_table(site, door, alice, authority, algorithm, case):
     said, options, let_in = CASES[case]
     key = SoftKey(algorithm)
     by_certificate = certified(key, authority, site.directory / site.fresh("soft"), principals=alice.login, options=options)
-    with RawClient(door) as raw:
-        raw.request_authentication()
-        assert raw.probe(by_certificate.blob, by_certificate.algorithm) == USERAUTH_PK_OK
-        answer = prove(raw, by_certificate, made_by=algorithm, **said)
-        if not let_in:
-            assert answer in REFUSED
-            return
-        assert answer == USERAUTH_SUCCESS
-        assert raw.whoami() == greeting(alice.login)
+    proof = lambda raw: prove(raw, by_certificate, made_by=algorithm, **said)
+    check_login(door, alice, by_certificate, by_certificate.algorithm, proof, let_in)
 
 
 def test_a_certificate_is_not_proven_by_signatures_of_web_browsers(site, door, alice, authority):
@@ -85,11 +78,10 @@ def test_an_authority_has_to_be_touched(site, door, algorithm, flags):
         client.ssh("whoami", exit=255, says="Permission denied (publickey)")
 
 
+@needs_provider
 @pytest.mark.gateway_only("sshd has no text for a certificate that it refuses")
-def test_who_gave_no_pin_reads_why(site, door, alice, authority):
-    key = make_security_key(alice.home / "keys" / "pin", "ed25519-sk") if PROVIDER.exists() else None
-    if key is None:
-        pytest.skip("there is no sk-dummy.so (Debian's openssh-tests)")
+def test_who_gave_no_pin_reads_why(alice, authority):
+    key = make_security_key(alice.home / "keys" / "pin", "ed25519-sk")
     authority.certify(key, principals=alice.login, options=("verify-required",))
     refused = alice.with_key(key).ssh("-o", f"SecurityKeyProvider={PROVIDER}", "-o", "LogLevel=INFO", exit=255)
     assert "asks for a PIN or fingerprint (verify-required)" in refused.stderr

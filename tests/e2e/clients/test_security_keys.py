@@ -4,25 +4,26 @@ through OpenSSH's own sshd as judge."""
 import pytest
 
 from harness.audit import events
-from harness.messages import greeting
 from harness.processes import wait_until
-from harness.rawssh import CUT, USERAUTH_BANNER, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_SUCCESS, RawClient
+from harness.rawssh import USERAUTH_BANNER, USERAUTH_FAILURE, USERAUTH_SUCCESS, RawClient
 from harness.security_key import (
     ECDSA,
     ED25519,
     PRESENT,
     PROVIDER,
+    REFUSED,
     VERIFIED,
     WEBAUTHN,
     SoftKey,
+    check_login,
     make_security_key,
+    needs_provider,
     prove,
     prove_by_web,
     register,
 )
 
 pytestmark = pytest.mark.both_doors
-REFUSED = (USERAUTH_FAILURE, CUT)
 
 # What is signed and said, and whether it logs in.
 CASES = {
@@ -54,15 +55,7 @@ def registered(site, alice):
 def test_the_table(door, alice, registered, algorithm, case):
     said, let_in = CASES[case]
     key = registered(algorithm)
-    with RawClient(door) as raw:
-        raw.request_authentication()
-        assert raw.probe(key.blob, algorithm) == USERAUTH_PK_OK
-        answer = prove(raw, key, **said)
-        if not let_in:
-            assert answer in REFUSED
-            return
-        assert answer == USERAUTH_SUCCESS
-        assert raw.whoami() == greeting(alice.login)
+    check_login(door, alice, key, algorithm, lambda raw: prove(raw, key, **said), let_in)
 
 
 def test_a_key_for_a_web_site_logs_in(door, alice, registered):
@@ -175,15 +168,7 @@ def test_the_table_of_web_signatures(door, alice, registered, case):
     said, let_in = WEB_CASES[case]
     let_in = let_in or (door.kind == "sshd" and case in WEB_CASES_OF_SSHD)
     key = registered(ECDSA)
-    with RawClient(door) as raw:
-        raw.request_authentication()
-        assert raw.probe(key.blob, WEBAUTHN) == USERAUTH_PK_OK
-        answer = prove_by_web(raw, key, **said)
-        if not let_in:
-            assert answer in REFUSED
-            return
-        assert answer == USERAUTH_SUCCESS
-        assert raw.whoami() == greeting(alice.login)
+    check_login(door, alice, key, WEBAUTHN, lambda raw: prove_by_web(raw, key, **said), let_in)
 
 
 def test_only_ecdsa_keys_sign_for_the_web(door, registered):
@@ -194,9 +179,6 @@ def test_only_ecdsa_keys_sign_for_the_web(door, registered):
 
 
 # ---- OpenSSH's own client, with a software authenticator
-
-
-needs_provider = pytest.mark.skipif(not PROVIDER.exists(), reason="there is no sk-dummy.so (Debian's openssh-tests)")
 
 
 @needs_provider

@@ -7,8 +7,10 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -17,11 +19,14 @@ from paramiko.message import Message
 
 from .certificates import Authority
 from .keys import Key, sign
+from .messages import greeting
 from .plainssh import string
-from .rawssh import USERAUTH_REQUEST, RawClient, encode
+from .rawssh import CUT, USERAUTH_FAILURE, USERAUTH_PK_OK, USERAUTH_REQUEST, USERAUTH_SUCCESS, RawClient, encode
 
 PROVIDER = Path(os.environ.get("GERVE_SK_DUMMY", "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"))
+needs_provider = pytest.mark.skipif(not PROVIDER.exists(), reason="there is no sk-dummy.so (Debian's openssh-tests)")
 
+REFUSED = (USERAUTH_FAILURE, CUT)
 PRESENT, VERIFIED = 0x01, 0x04
 WEBAUTHN = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"
 ED25519, ECDSA = "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"
@@ -33,6 +38,11 @@ def make_security_key(private: Path, kind: str, *options: str) -> Key:
     argv = ["ssh-keygen", "-q", "-t", kind, "-w", str(PROVIDER), "-N", "", "-C", "test", *options, "-f", str(private)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
     return Key(private)
+
+
+def attested(flags: int, counter: int) -> bytes:
+    """What a security key signs beside the data, and tells behind its signature."""
+    return flags.to_bytes(1, "big") + counter.to_bytes(4, "big")
 
 
 class SoftKey:
@@ -60,15 +70,10 @@ class SoftKey:
         given = base64.urlsafe_b64encode(data if challenge is None else challenge).decode().rstrip("=")
         client_data = f'{{"type":"{kind}","challenge":"{given}","origin":"{origin}"'
         client_data = (client_data + (',"crossOrigin":false}' if cross_origin else "}")).encode()
-        signed = hashlib.sha256(self.application.encode()).digest() + flags.to_bytes(1, "big") + counter.to_bytes(4, "big")
+        signed = hashlib.sha256(self.application.encode()).digest() + attested(flags, counter)
         signed += extensions + hashlib.sha256(client_data).digest()
-        r, s = decode_dss_signature(self._private.sign(signed, ec.ECDSA(hashes.SHA256())))
-        numbers = Message()
-        numbers.add_mpint(r)
-        numbers.add_mpint(s)
-        tail = flags.to_bytes(1, "big") + counter.to_bytes(4, "big")
-        tail += string(origin if said_origin is None else said_origin) + string(client_data) + string(extensions)
-        return string(WEBAUTHN) + string(numbers.asbytes()) + tail
+        tail = string(origin if said_origin is None else said_origin) + string(client_data) + string(extensions)
+        return string(WEBAUTHN) + string(self._sign_ecdsa(signed)) + attested(flags, counter) + tail
 
     def line(self) -> str:
         return f"{self.algorithm} {base64.b64encode(self.blob).decode()} token\n"
@@ -76,10 +81,12 @@ class SoftKey:
     def sign(self, data: bytes, flags: int = PRESENT, counter: int = 1, application: str | None = None) -> bytes:
         """The inner signature, without flags and counter."""
         name = self.application if application is None else application
-        attested = flags.to_bytes(1, "big") + counter.to_bytes(4, "big")
-        signed = hashlib.sha256(name.encode()).digest() + attested + hashlib.sha256(data).digest()
+        signed = hashlib.sha256(name.encode()).digest() + attested(flags, counter) + hashlib.sha256(data).digest()
         if isinstance(self._private, ed25519.Ed25519PrivateKey):
             return self._private.sign(signed)
+        return self._sign_ecdsa(signed)
+
+    def _sign_ecdsa(self, signed: bytes) -> bytes:
         r, s = decode_dss_signature(self._private.sign(signed, ec.ECDSA(hashes.SHA256())))
         numbers = Message()
         numbers.add_mpint(r)
@@ -106,8 +113,7 @@ class SoftAuthority:
         behind = len(string(other.key.blob)) + len(string(sign(other.key, b"", other.key.algorithm)))
         shutil.rmtree(self.directory / "other")
         signed = blob[:-behind] + string(self.key.blob)
-        attested = flags.to_bytes(1, "big") + (1).to_bytes(4, "big")
-        signature = string(self.key.algorithm) + string(self.key.sign(signed, flags, 1)) + attested
+        signature = string(self.key.algorithm) + string(self.key.sign(signed, flags, 1)) + attested(flags, 1)
         file.write_text(f"{kind} {base64.b64encode(signed + string(signature)).decode()}\n")
         return file
 
@@ -138,11 +144,23 @@ def prove(client: RawClient, key: SoftKey, flags: int = PRESENT, counter: int = 
     request = encode(USERAUTH_REQUEST, "git", "ssh-connection", "publickey", True, key.algorithm, key.blob)
     signature = key.sign(string(session or client.session_id) + request.asbytes(), flags, counter, application)
     if tail is None:
-        tail = bytes([flags if said_flags is None else said_flags])
-        tail += (counter if said_counter is None else said_counter).to_bytes(4, "big")
+        tail = attested(flags if said_flags is None else said_flags, counter if said_counter is None else said_counter)
     request.add_string(string(made_by or key.algorithm) + string(signature) + tail)
     client.send_message(request)
     return client.receive_number()
+
+
+def check_login(door, person, key: SoftKey, algorithm: str, proof: Callable[[RawClient], int | str], let_in: bool) -> None:
+    """Asks whether the key would do by that algorithm, which it does, and then logs in by `proof`."""
+    with RawClient(door) as client:
+        client.request_authentication()
+        assert client.probe(key.blob, algorithm) == USERAUTH_PK_OK
+        answer = proof(client)
+        if not let_in:
+            assert answer in REFUSED
+            return
+        assert answer == USERAUTH_SUCCESS
+        assert client.whoami() == greeting(person.login)
 
 
 def prove_by_web(client: RawClient, key: SoftKey, *, session: bytes | None = None, announced: str = WEBAUTHN,
