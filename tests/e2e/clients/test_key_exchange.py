@@ -16,7 +16,7 @@ from harness.plainssh import string
 from harness.processes import wait_until
 from harness.programs import program
 from harness.rawssh import USERAUTH_REQUEST, USERAUTH_SUCCESS, RawClient, encode
-from harness.security_key import ED25519, PRESENT, REFUSED, SoftKey, attested, register
+from harness.security_key import ECDSA, ED25519, PRESENT, REFUSED, WEBAUTHN, SoftKey, attested, register
 
 POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"]
 OTHERS = ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
@@ -198,10 +198,10 @@ def raw(door):
         yield client
 
 
-def bound_request(key: Key | SoftKey, host_key: bytes) -> Message:
-    """Without the signature."""
+def bound_request(key: Key | SoftKey, host_key: bytes, algorithm: str | None = None) -> Message:
+    """Without the signature. algorithm: if it is not the key's own."""
     method = "publickey-hostbound-v00@openssh.com"
-    return encode(USERAUTH_REQUEST, "git", "ssh-connection", method, True, key.algorithm, key.blob, host_key)
+    return encode(USERAUTH_REQUEST, "git", "ssh-connection", method, True, algorithm or key.algorithm, key.blob, host_key)
 
 
 def prove_bound(raw: RawClient, key: Key, named: bytes, signed: bytes | None = None):
@@ -225,6 +225,16 @@ def test_a_bound_signature_of_a_security_key_needs_a_touch_too(site, raw, alice,
     message = bound_request(key, raw.get_remote_server_key().asbytes())
     signature = key.sign(string(raw.session_id) + message.asbytes(), flags)
     message.add_string(string(ED25519) + string(signature) + attested(flags, 1))
+    raw.send_message(message)
+    assert raw.receive_number() in answers
+
+
+@pytest.mark.parametrize("of_this_host, answers", [(True, (USERAUTH_SUCCESS,)), (False, REFUSED)])
+def test_a_bound_signature_of_a_web_browser_has_to_name_this_host_key(site, raw, alice, of_this_host, answers):
+    key = register(site, alice, ECDSA)
+    host_key = raw.get_remote_server_key().asbytes() if of_this_host else alice.key.blob
+    message = bound_request(key, host_key, WEBAUTHN)
+    message.add_string(key.sign_for_web(string(raw.session_id) + message.asbytes()))
     raw.send_message(message)
     assert raw.receive_number() in answers
 
