@@ -209,7 +209,7 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
         refuse_certificate(attempt, *refused);
         co_return std::nullopt;
     }
-    // While authz is away nobody knows of an exception.
+    // While authz is away, an exception for this key is not known: it has to be touched.
     const bool needs_no_touch = found && *found && (*found)->key.no_touch_required;
     if (attempt.key->is_security_key() && !needs_no_touch && !(attempt.use && attempt.use->touched())) {
         note_untouched(attempt);
