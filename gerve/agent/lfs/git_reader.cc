@@ -17,7 +17,10 @@ namespace {
 
 constexpr std::size_t longest_complaint = 4096;
 
-// Of blobs_at_once blobs with a line in front of each; more is no answer to what was asked.
+// How many blobs one git cat-file reads; all of them are in memory at once.
+constexpr std::size_t blobs_at_once = 900;
+
+// More than blobs_at_once blobs have, with a line in front of each.
 constexpr std::size_t longest_answer = 2 << 20;
 
 // What comes in pieces, as lines.
@@ -62,26 +65,13 @@ std::optional<std::string_view> take_from(Fd& git, std::array<char, 65536>& buff
     return std::string_view(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
 }
 
-// "ID blob SIZE", the blob, and a line feed, for each.
-Result<void> take_blobs(std::string_view said, const OnBlob& on_blob) {
-    for (std::size_t index = 0; !said.empty(); ++index) {
-        const auto end = said.find('\n');
-        const auto words = split(said.substr(0, end), ' ');
-        const auto size = words.size() == 3 ? parse_decimal(words[2]) : std::nullopt;
-        if (end == std::string_view::npos || !size || words[1] != "blob" || said.size() < end + 2 + *size)
-            return internal_error("git cat-file: unexpected output");
-        if (auto taken = on_blob(index, said.substr(end + 1, *size)); !taken) return taken;
-        said.remove_prefix(end + 2 + *size);
-    }
-    return {};
-}
-
 // Hands over what git writes to its standard output as it comes. What it says beside that is not mixed in: it
 // may complain (of an alternate that is gone) and succeed.
 Result<void> each_piece(const GitReader& reader, const std::vector<std::string>& arguments,
                         std::string_view input, const OnLine& on_piece) {
-    GitStart start{reader.program, reader.front, reader.environment};
-    start.arguments.insert(start.arguments.end(), arguments.begin(), arguments.end());
+    GitStart start{reader.program, {"--no-replace-objects"}, reader.environment};
+    for (const auto* more : {&reader.front, &arguments})
+        start.arguments.insert(start.arguments.end(), more->begin(), more->end());
     start.own_group = reader.own_group;
     auto git = GitProcess::start(start);
     if (!git) return pass_on(git);
@@ -104,12 +94,60 @@ Result<void> each_piece(const GitReader& reader, const std::vector<std::string>&
     return {};
 }
 
+// The blobs that git rev-list lists, read a group at a time.
+class BlobGroups {
+  public:
+    BlobGroups(const GitReader& reader, const OnBlob& on_blob) : reader_(reader), on_blob_(on_blob) {}
+
+    // "ID PATH" or "ID".
+    Result<void> take(std::string_view line) {
+        const auto space = line.find(' ');
+        ids_.append(line.substr(0, space)).append("\n");
+        paths_.emplace_back(space == std::string_view::npos ? "" : line.substr(space + 1));
+        return paths_.size() < blobs_at_once ? Result<void>() : read();
+    }
+
+    Result<void> read() {
+        if (paths_.empty()) return {};
+        std::string answer;
+        auto done = each_piece(reader_, {"cat-file", "--batch", "--buffer"}, ids_,
+                               [&answer](std::string_view piece) -> Result<void> {
+                                   answer += piece;
+                                   if (answer.size() <= longest_answer) return {};
+                                   return internal_error("git cat-file: too much output");
+                               });
+        if (done) done = hand_over(answer);
+        ids_.clear();
+        paths_.clear();
+        return done;
+    }
+
+  private:
+    // "ID blob SIZE", the blob, and a line feed, for each.
+    Result<void> hand_over(std::string_view answer) {
+        for (const std::string& path : paths_) {
+            const auto end = answer.find('\n');
+            const auto words = split(answer.substr(0, end), ' ');
+            const auto size = words.size() == 3 ? parse_decimal(words[2]) : std::nullopt;
+            if (end == std::string_view::npos || !size || words[1] != "blob" ||
+                answer.size() < end + 2 + *size)
+                return internal_error("git cat-file: unexpected output");
+            if (auto taken = on_blob_(path, answer.substr(end + 1, *size)); !taken) return taken;
+            answer.remove_prefix(end + 2 + *size);
+        }
+        return {};
+    }
+
+    const GitReader& reader_;
+    const OnBlob& on_blob_;
+    std::string ids_;  // a line each
+    std::vector<std::string> paths_;
+};
+
 }  // namespace
 
 GitReader GitReader::of(const GitPlace& place) {
-    GitReader reader{place.git, {"--git-dir=" + place.path}, plain_git_environment(place.path)};
-    reader.environment.emplace_back("GIT_NO_REPLACE_OBJECTS=1");
-    return reader;
+    return {place.git, {"--git-dir=" + place.path}, plain_git_environment(place.path)};
 }
 
 Result<void> each_line(const GitReader& reader, const std::vector<std::string>& arguments,
@@ -118,22 +156,17 @@ Result<void> each_line(const GitReader& reader, const std::vector<std::string>& 
     return each_piece(reader, arguments, input, [&](std::string_view piece) { return lines.take(piece); });
 }
 
-Result<void> each_blob(const GitReader& reader, const std::vector<std::string>& ids, const OnBlob& on_blob) {
-    if (ids.empty()) return {};
-    std::string said;
-    auto read = each_piece(reader, {"cat-file", "--batch", "--buffer"}, join(ids, "\n") + "\n",
-                           [&](std::string_view piece) -> Result<void> {
-                               said += piece;
-                               if (said.size() <= longest_answer) return {};
-                               return internal_error("git cat-file: too much output");
-                           });
-    if (!read) return read;
-    return take_blobs(said, on_blob);
-}
-
-std::vector<std::string> small_blobs_only() {
-    return {"--filter=combine:object:type=blob+blob:limit=" + std::to_string(max_pointer),
-            "--filter-provided-objects"};
+Result<void> each_small_blob(const GitReader& reader, const std::vector<std::string>& arguments,
+                             std::string_view input, const OnBlob& on_blob) {
+    std::vector<std::string> words{
+        "rev-list", "--objects",
+        "--filter=combine:object:type=blob+blob:limit=" + std::to_string(max_pointer),
+        "--filter-provided-objects"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    BlobGroups groups(reader, on_blob);
+    auto read =
+        each_line(reader, words, input, [&groups](std::string_view line) { return groups.take(line); });
+    return read ? groups.read() : read;
 }
 
 }  // namespace gerve::lfs

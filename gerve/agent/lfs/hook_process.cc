@@ -72,7 +72,6 @@ int check_objects_of(std::string_view commands) {
     if (!places.repository())
         return cannot_check(unavailable(errno_text("cannot open the repository")).value());
     GitReader reader{text_of_variable(git_variable), {}, own_environment()};
-    reader.environment.emplace_back("GIT_NO_REPLACE_OBJECTS=1");
     reader.own_group = false;  // whoever ends the push ends what reads it
     const auto missing = find_missing(reader, places, tips);
     if (!missing) return cannot_check(missing.error());

@@ -66,25 +66,12 @@ Result<std::string> state_of_refs(const GitPlace& place) {
 }
 
 Result<std::set<Oid>> read_history(const GitPlace& place) {
-    const GitReader reader = GitReader::of(place);
     std::set<Oid> named;
-    std::vector<std::string> blobs;
-    const auto look_at_blobs = [&]() -> Result<void> {
-        auto read = each_blob(reader, blobs, [&](std::size_t, std::string_view content) -> Result<void> {
-            named.merge(named_by(content));
-            return {};
-        });
-        blobs.clear();
-        return read;
-    };
-    std::vector<std::string> arguments{"rev-list", "--objects", "--no-object-names", "--all", "--reflog"};
-    const auto filter = small_blobs_only();
-    arguments.insert(arguments.end(), filter.begin(), filter.end());
-    auto read = each_line(reader, std::move(arguments), "", [&](std::string_view line) -> Result<void> {
-        blobs.emplace_back(line);
-        return blobs.size() < blobs_at_once ? Result<void>() : look_at_blobs();
-    });
-    if (read) read = look_at_blobs();
+    auto read = each_small_blob(GitReader::of(place), {"--no-object-names", "--all", "--reflog"}, "",
+                                [&](std::string_view, std::string_view content) -> Result<void> {
+                                    named.merge(named_by(content));
+                                    return {};
+                                });
     if (!read) return pass_on(read);
     return named;
 }

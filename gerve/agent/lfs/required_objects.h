@@ -15,8 +15,7 @@ namespace gerve::lfs {
 class Places;
 
 struct MissingObject {
-    std::string
-        file;  // the path of the pointer in its commit, bytes of the client's, at most max_line of them
+    std::string file;  // the path of the pointer in its commit: the client's bytes, at most max_line
     Oid oid;
 };
 
@@ -29,10 +28,10 @@ struct MissingObjects {
     [[nodiscard]] std::string told() const;
 };
 
-// `tips`: ids of objects of any kind, a line each. Looks at the blobs that can be reached from them and not
-// from a ref, and reads those that are smaller than a pointer may be. A pointer to nothing (size 0) needs no
-// object. Blocks for as long as git takes; memory grows with the number of tips alone. Errors: of each_line
-// and each_blob; as disk_error.
+// `tips`: ids of objects of any kind, a line each; those that are missing do not count. Looks at the blobs
+// that can be reached from them and not from a ref, and reads those that are smaller than a pointer may be. A
+// pointer to nothing (size 0) needs no object. Blocks for as long as git takes; memory grows with the number
+// of tips alone. Errors: of each_small_blob; as disk_error.
 [[nodiscard]] Result<MissingObjects> find_missing(const GitReader& reader, const Places& places,
                                                   std::string_view tips);
 
