@@ -18,13 +18,16 @@ std::string too_many(const char* whose, unsigned limit, const char* what, const 
 constexpr const char* one_key = "This key";
 constexpr const char* one_account = "This account";
 constexpr const char* of_connections = "connections";
-constexpr std::array<const char*, 2> of_operations{"git operations", "Git LFS sessions"};
 constexpr const char* close_some = "Close some of them, then connect again.";
-
-// So many are there for one of git's. 0 stays 0: no limit.
-constexpr std::array<unsigned, 2> as_many{1, lfs_sessions};
-
 constexpr const char* wait_for_some = "Wait until some of them have ended, then try again.";
+
+// By Accounts::Kind. A limit of 0 stays 0, no limit, however many there are for each operation of git.
+struct OperationKind {
+    const char* name;
+    unsigned for_each_of_git;
+};
+constexpr std::array<OperationKind, 2> operation_kinds{
+    {{"git operations", 1}, {"Git LFS sessions", lfs_sessions}}};
 
 }  // namespace
 
@@ -58,17 +61,17 @@ void Accounts::leave(Guests::iterator guest) {
 
 Accounts::Admitted<Accounts::Operation> Accounts::Connection::begin(Kind kind) {
     const auto index = static_cast<std::size_t>(kind);
-    const unsigned many = as_many.at(index);
+    const auto& [name, factor] = operation_kinds.at(index);
     Holder& key = guest_->key->second;
     Holder& account = guest_->account->second;
     const AccountLimits& limits = accounts_->limits_;
     const AccountLimits& gateway = accounts_->gateway_;
-    const char* what = of_operations.at(index);
-    if (is_full(key.operations.at(index), many * limits.operations_per_key))
-        return tl::make_unexpected(too_many(one_key, many * gateway.operations_per_key, what, wait_for_some));
-    if (is_full(account.operations.at(index), many * limits.operations_per_account))
+    if (is_full(key.operations.at(index), factor * limits.operations_per_key))
         return tl::make_unexpected(
-            too_many(one_account, many * gateway.operations_per_account, what, wait_for_some));
+            too_many(one_key, factor * gateway.operations_per_key, name, wait_for_some));
+    if (is_full(account.operations.at(index), factor * limits.operations_per_account))
+        return tl::make_unexpected(
+            too_many(one_account, factor * gateway.operations_per_account, name, wait_for_some));
     ++key.operations.at(index);
     ++account.operations.at(index);
     ++guest_->operations;
