@@ -42,20 +42,20 @@ void plan_signals_and_group(SpawnPlan& plan, bool own_group) {
                                static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group));
 }
 
-std::vector<char*> pointers_to(const std::vector<std::string>& words) {
-    std::vector<char*> pointers;
-    pointers.reserve(words.size() + 1);
-    for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
-    pointers.push_back(nullptr);
-    return pointers;
-}
-
 bool is_named(const SpawnStart& start, int number) {
     return std::any_of(start.descriptors.begin(), start.descriptors.end(),
                        [number](const SpawnedDescriptor& one) { return one.childs == number; });
 }
 
 }  // namespace
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+}
 
 std::vector<std::string> own_environment() {
     std::vector<std::string> environment;

@@ -29,6 +29,9 @@ struct SpawnStart {
 // errno.
 [[nodiscard]] int spawn(const SpawnStart& start, pid_t& pid);
 
+// As execve(2) takes arguments and an environment: a null pointer ends it. Valid while `texts` is.
+[[nodiscard]] std::vector<char*> pointers_to(const std::vector<std::string>& texts);
+
 // The environment of this process.
 [[nodiscard]] std::vector<std::string> own_environment();
 

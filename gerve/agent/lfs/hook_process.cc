@@ -100,20 +100,13 @@ std::string own_hook(std::string_view name) {
     return (elsewhere ? repository + "/" : "") + own + "/" + std::string(name);
 }
 
-std::vector<char*> pointers_to(std::vector<std::string>& texts) {
-    std::vector<char*> pointers;
-    for (std::string& one : texts) pointers.push_back(one.data());
-    pointers.push_back(nullptr);
-    return pointers;
-}
-
-// In place of this process: so it has the parent, the place, the arguments and the streams that git gave it.
-// Comes back only if there is none, or if it cannot be run.
+// In place of this process: so it has the parent, the directory, the arguments and the streams that git gave
+// it. Returns only if there is none (0), or if it cannot be run.
 int become_own_hook(std::string_view name, std::vector<std::string> words, const Fd& input) {
     const std::string hook = own_hook(name);
     if (::access(hook.c_str(), X_OK) != 0) return 0;
     words.insert(words.begin(), hook);
-    auto environment = without_redirection(own_environment());
+    const auto environment = without_redirection(own_environment());
     if (input && ::dup2(input.get(), STDIN_FILENO) < 0)
         return cannot_check(unavailable(errno_text("dup2")).value());
     ::signal(SIGPIPE, SIG_DFL);
