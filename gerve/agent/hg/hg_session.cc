@@ -19,7 +19,8 @@ constexpr int hooks_number = 4;
 constexpr int notes_number = 5;
 constexpr int input_number = 6;
 
-constexpr std::size_t most_noted = 1 << 20;  // bytes that are read
+// Bytes that are read: hg notes nothing behind the first MiB, but ends the line that it has begun.
+constexpr std::size_t most_noted = (1 << 20) + 4096;
 
 using SharedFile = std::shared_ptr<const Fd>;
 
