@@ -19,15 +19,15 @@ GitStart start_of(const std::string& hg, std::vector<std::string> arguments) {
 
 }  // namespace
 
-std::vector<std::string> environment(std::vector<std::string> more) {
+std::vector<std::string> environment(const std::string& settings, const std::vector<std::string>& more) {
     std::vector<std::string> all{"PATH=/usr/local/bin:/usr/bin:/bin",
                                  "HOME=/nonexistent",
                                  "LANG=C.UTF-8",
                                  "HGPLAIN=1",
                                  "HGENCODING=UTF-8",
+                                 "HGRCPATH=" + settings,
                                  "PYTHONDONTWRITEBYTECODE=1"};
     all.insert(all.end(), more.begin(), more.end());
-    if (more.empty()) all.emplace_back("HGRCPATH=");
     return all;
 }
 

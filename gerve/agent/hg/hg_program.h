@@ -10,9 +10,11 @@
 
 namespace gerve::hg {
 
-// What hg gets, and nothing else, beside what `more` adds: no configuration of a user or of the system (see
-// `hg help environment`). Of the repository's own .hg/hgrc it takes what its owner has written, as git does.
-[[nodiscard]] std::vector<std::string> environment(std::vector<std::string> more = {});
+// What hg gets, and nothing else, beside what `more` adds: no configuration of a user or of the system, but
+// the file `settings` (see HGRCPATH in `hg help environment`; empty: none). Of the repository's own .hg/hgrc
+// it takes what its owner has written, as git does.
+[[nodiscard]] std::vector<std::string> environment(const std::string& settings = {},
+                                                   const std::vector<std::string>& more = {});
 
 // `hg verify`, whose words follow "hg".
 [[nodiscard]] GitStart verify_start(const std::string& hg, const std::string& path);

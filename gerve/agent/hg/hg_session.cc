@@ -50,9 +50,9 @@ Result<Session> make_session(const std::string& hg, const Operation& operation, 
     start.name = "hg";
     start.arguments = {"-R", operation.path, "serve", "--stdio"};
     start.files = {{*settings, settings_number}, {*module, hooks_number}};
-    std::vector<std::string> more{"HGRCPATH=/dev/fd/3", "GERVE_WRITE_REFUSAL=" + printable(refusal, 1024)};
+    std::vector<std::string> more{"GERVE_WRITE_REFUSAL=" + printable(refusal, 1024)};
     more.insert(more.end(), operation.environment.variables.begin(), operation.environment.variables.end());
-    start.environment = environment(std::move(more));
+    start.environment = environment("/dev/fd/" + std::to_string(settings_number), more);
     start.input = input_number;
     start.survives = writes;
     if (!writes) return session;

@@ -13,6 +13,7 @@
 
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
+#include "authz/model/repository_kind.h"
 #include "gerve/agent/hg/hg_program.h"
 #include "gerve/agent/lfs/receive_hooks.h"
 #include "gerve/agent/lfs/upkeep.h"
@@ -110,7 +111,7 @@ Result<std::string> Repositories::make_work_directory() const {
 }
 
 Result<void> Repositories::initialise(const std::string& path, const std::string& object_format) const {
-    if (object_format == "hg") return hg::initialise(hg_, path);
+    if (object_format == kind_name(RepositoryKind::hg)) return hg::initialise(hg_, path);
     GitStart start;
     start.program = git_;
     start.arguments = {"init",
