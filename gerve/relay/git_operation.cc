@@ -179,7 +179,7 @@ asio::awaitable<void> tell_self(OperationFront& front, SelfQuestion question, Se
     co_await say(front.streams(), answer->err);
 }
 
-// An authz that does not know the question yet would have the operation served, and gives no answer.
+// An older authz grants it as it grants git-lfs-transfer, without an answer for the client.
 asio::awaitable<void> give_token(OperationFront& front, const Granted& granted, SessionReport& report) {
     if (granted.answer.empty()) {
         const Error error{ErrorKind::client, messages::no_lfs(lfs_command(true)), ""};

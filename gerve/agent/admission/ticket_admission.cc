@@ -17,7 +17,7 @@
 namespace gerve {
 namespace {
 
-// Of the system: its configuration for everybody is /etc/gitconfig.
+// The distribution's, whose system-wide configuration is /etc/gitconfig.
 constexpr std::string_view usual_git = "/usr/bin/git";
 
 using grv1::FailCode;
@@ -189,7 +189,7 @@ bool runs_git(const Operation& operation) {
            operation.admin == AdminAction::large_files;
 }
 
-// Without it nothing is served, and the client is told what the operator has to do.
+// Without hg nothing is served, and the client reads what the operator has to do.
 Admitted<Place> look_at_hg(const AgentConfig& config, Place place) {
     const auto installed = hg::check_installed(config.hg);
     if (installed) return place;

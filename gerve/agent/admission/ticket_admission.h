@@ -92,7 +92,7 @@ struct Operation {
     std::chrono::days keep_lost{0};  // what a push takes the name from
     SizeLimits sizes;
     std::uint64_t max_object = 0;   // lfs-upload: bytes; 0: no limit
-    std::string write_refusal;      // hg-read: what whoever tries to write is told
+    std::string write_refusal;      // hg-read: for a client that tries to write
     bool requires_objects = false;  // receive-pack: those that its pointers of Git LFS name
     std::string account;            // as Claimant has it
     std::string connection;         // of the client, as the ticket names it; empty: it does not

@@ -6,8 +6,8 @@
 
 namespace gerve::hg {
 
-// A .hg/hgrc that is root's counts like one of the agent's user, as for git; about any other the client is
-// told nothing, for that has the path in it.
+// A .hg/hgrc of root's counts like one of the agent's user, as for git. About any other hg would warn the
+// client, with the path on this machine.
 inline constexpr std::string_view settings_of_all =
     "[trusted]\n"
     "users = root\n"
@@ -51,8 +51,8 @@ def serve_client(repo):
 
 )python";
 
-// What hg is configured with, and the module that its hooks are in, each behind what is of all. A hook that
-// cannot be loaded ends what it hooks on; that of `pre-serve` the session.
+// hg's settings, and the module of its hooks, each behind the part that readers and writers share. A hook
+// that cannot be loaded ends what it hooks on; that of `pre-serve` the session.
 struct Hooks {
     std::string_view settings;
     std::string_view module;
@@ -101,9 +101,9 @@ def prepare(ui, repo, **kwargs):
 
 
 def refuse_what_no_client_pushes():
-    """hg takes from a push also what it offers to those who pull: an address that it would fetch, past the size
-    limits and from the inside of the network; and files of the store, past every hook. What is compressed
-    may be of any size when it is not."""
+    """hg takes from a push also the parts that are for clients that pull: a URL that it would fetch, past the size
+    limits and from inside the network; and files of the store, past every hook. A compressed bundle may
+    have any size once it is decompressed."""
     for part in list(bundle2.parthandlermapping):
         if part.startswith((b'remote-', b'stream')):
             del bundle2.parthandlermapping[part]

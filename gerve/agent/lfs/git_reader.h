@@ -1,5 +1,4 @@
-// Reads a repository's history by git, as much of it as one call asks for and no more of it at once than a
-// few megabytes.
+// Reads a repository's history by git, with no more than a few megabytes of it in memory at a time.
 #pragma once
 
 #include <functional>

@@ -41,7 +41,7 @@ int decline(const std::string& told) {
     return declines;
 }
 
-// The client reads that there is trouble, the log what it is.
+// The client reads that the check failed; the reason goes to the log.
 int cannot_check(const Error& error) {
     const std::string request = text_of_variable("GERVE_REQUEST_ID");
     log::start_syslog("gerve-agent", log::Level::info);  // the standard error is the client's
@@ -91,8 +91,8 @@ Result<Fd> as_file(std::string_view bytes) {
     return file;
 }
 
-// As git names it: in $GIT_DIR, but where core.hooksPath leads, relative to the directory in which hooks run
-// (git-config(1)). Some run in a work tree.
+// As git names it: in $GIT_DIR; or where core.hooksPath leads, which may be relative to the directory in
+// which hooks run (git-config(1)). Some run in a work tree.
 std::string own_hook(std::string_view name) {
     const std::string own = text_of_variable(own_hooks_variable);
     const std::string repository = text_of_variable("GIT_DIR");

@@ -25,8 +25,8 @@ std::string link_target(int directory, const std::string& name) {
     return size <= 0 ? "" : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
-// git's complaints are among what it says, so a path with control characters is none: better no push than one
-// whose hooks are looked for in a wrong place.
+// run_in mixes git's complaints with its output, and these end with a line feed. So a path with control
+// characters is refused: better no push than one whose hooks are looked for in a wrong place.
 Result<std::string> find_own_hooks(const GitPlace& place) {
     const auto run = run_in(place, {"config", "--type=path", "--null", "--get", std::string(hooks_key)});
     if (!run) return pass_on(run);

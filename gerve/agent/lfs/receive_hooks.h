@@ -28,8 +28,7 @@ constexpr std::array<std::string_view, 9> hook_names{
     "pre-receive",           "update",      "proc-receive",     "post-receive",     "post-update",
     "reference-transaction", "pre-auto-gc", "push-to-checkout", "post-index-change"};
 
-// The variables by which a hook knows that it stands in front of others, where those are, and which git runs
-// them.
+// The variables that tell a hook of Gerve's where the repository's own hooks are, and which git to run.
 constexpr const char* own_hooks_variable = "GERVE_OWN_HOOKS";
 constexpr const char* git_variable = "GERVE_GIT";
 
@@ -42,12 +41,12 @@ struct ReceiveHooks {
 // The program that runs, by its path when it started; empty: that is not known.
 [[nodiscard]] const std::string& own_program();
 
-// Has a directory of hooks stand ready; makes it when it is missing. `has_hooks_path`: core.hooksPath may be
-// in a configuration, so that git has to be asked for it. Reads the disk. Errors: as run_in; unavailable.
+// Makes the directory of hooks, if it is missing. `has_hooks_path`: core.hooksPath may be in a configuration,
+// so that git has to be asked for it. Reads the disk. Errors: as run_in; unavailable.
 [[nodiscard]] Result<ReceiveHooks> redirect_hooks(const std::string& root, const Fd& repository,
                                                   const GitPlace& place, bool has_hooks_path);
 
-// Behind everything else that goes into the environment: see without_redirection.
+// After everything else that goes into the environment: see without_redirection.
 void add_hooks(GitEnvironment& environment, const ReceiveHooks& hooks);
 
 // The environment that the repository's own hook would have without them. `environment`: "NAME=value" each.
