@@ -1,25 +1,18 @@
 """Mercurial and the file server: one that does not serve it, one without hg, one whose hg does not find what it is
 configured with, and one whose agent is killed."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from harness.mercurial import Hg, hg_repository, on_disk
 from harness.outcome import NONZERO
 from harness.processes import wait_until
-from harness.production import Production
+from harness.production import running_production
 
 
 @pytest.fixture
 def house(workspace):
-    site = Production(Path(tempfile.mkdtemp(prefix="hg-", dir=workspace)))
-    try:
+    with running_production(workspace, start=False) as site:
         yield site
-        site.stop()
-    finally:
-        site.kill()
 
 
 def begin(house):

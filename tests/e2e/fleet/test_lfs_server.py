@@ -1,24 +1,19 @@
 """Git LFS and the file server: one that does not serve it, and one whose agent is killed during a push."""
 
 import os
-import tempfile
-from pathlib import Path
 
 import pytest
 
+from harness.large_files import add_files, with_lfs
 from harness.outcome import NONZERO
 from harness.processes import wait_until
-from harness.production import Production
+from harness.production import running_production
 
 
 @pytest.fixture
 def house(workspace):
-    site = Production(Path(tempfile.mkdtemp(prefix="lfs-", dir=workspace)))
-    try:
+    with running_production(workspace, start=False) as site:
         yield site
-        site.stop()
-    finally:
-        site.kill()
 
 
 def test_a_file_server_that_does_not_serve_it(house):
@@ -34,15 +29,9 @@ def test_a_file_server_that_does_not_serve_it(house):
 
 def test_an_agent_that_is_killed_during_a_push(house):
     house.start()
-    owner, repository = house.newcomer()
-    owner.git("lfs", "install", "--skip-repo")
-    work = owner.clone(repository)
-    work.git("lfs", "install", "--local")
-    work.git("lfs", "track", "*.bin")
-    for number in range(8):
-        work.write(f"{number}.bin", os.urandom(8 << 20))
-    work.git("add", ".")
-    work.git("commit", "--quiet", "--message", "Add large files")
+    owner, owner.project = house.newcomer()
+    repository, work = owner.project, with_lfs(owner, "*.bin")
+    add_files(work, {f"{number}.bin": os.urandom(8 << 20) for number in range(8)})
     push = work.start("git", "push", "--quiet")
     incoming = repository.disk / "lfs/incoming"
     wait_until(lambda: incoming.is_dir() and any(len(name) > 64 for name in os.listdir(incoming)), "an object comes")

@@ -108,11 +108,12 @@ class Production(Site):
 
 
 @contextmanager
-def running_production(workspace: Path, **settings):
-    """A Production in a directory of its own, started, and in the end stopped."""
+def running_production(workspace: Path, start: bool = True, **settings):
+    """A Production in a directory of its own, started unless the test does that, and in the end stopped."""
     site = Production(Path(tempfile.mkdtemp(prefix="production-", dir=workspace)), **settings)
     try:
-        site.start()
+        if start:
+            site.start()
         yield site
         site.stop()
     finally:

@@ -4,15 +4,11 @@ import re
 
 import pytest
 
+from harness.exec_strings import exec_strings
 from harness.messages import INVALID_PATH, NOT_FOUND, UNKNOWN_COMMAND
 from harness.rawssh import CUT, RawClient, in_order
 
 pytestmark = pytest.mark.both_doors
-
-
-@pytest.fixture(scope="module")
-def mallory(site, doors):
-    return site.person("mallory", doors["gateway"])
 
 
 @pytest.fixture(scope="module")
@@ -23,15 +19,7 @@ def target(site, mallory):
 
 @pytest.fixture
 def run(mallory, target, door):
-    """Runs an exec string on a connection of its own; {o} and {r} stand for OWNER and OWNER/NAME."""
-    with RawClient(door) as client:
-        client.log_in(mallory.key)
-
-        def run(command: str | bytes, stdin: bytes = b"0000"):
-            raw = command if isinstance(command, bytes) else command.encode()
-            raw = raw.replace(b"{o}", target.owner.encode()).replace(b"{r}", target.path.encode())
-            return client.open_session().exec(raw, stdin)
-
+    with exec_strings(door, mallory, target, stdin=b"0000") as run:
         yield run
 
 

@@ -9,19 +9,15 @@ from pathlib import Path
 import pytest
 
 from harness.audit import events
+from harness.exec_strings import exec_strings
 from harness.mercurial import hg_repository, on_disk
 from harness.messages import INVALID_PATH, UNKNOWN_COMMAND
 from harness.processes import wait_until
-from harness.rawssh import RawClient, in_order
+from harness.rawssh import in_order
 
 pytestmark = pytest.mark.both_doors
 
 MARK = "/tmp/gerve-e2e-hg-owned"
-
-
-@pytest.fixture(scope="module")
-def mallory(site, doors):
-    return site.person("mallory", doors["gateway"])
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +28,7 @@ def target(site, mallory):
 
 @pytest.fixture
 def run(mallory, target, door):
-    with RawClient(door) as client:
-        client.log_in(mallory.key)
-
-        def run(command: str | bytes, stdin: bytes = b"hello\n"):
-            raw = command if isinstance(command, bytes) else command.encode()
-            raw = raw.replace(b"{o}", target.owner.encode()).replace(b"{r}", target.path.encode())
-            return client.open_session().exec(raw, stdin)
-
+    with exec_strings(door, mallory, target, stdin=b"hello\n") as run:
         yield run
     assert not Path(MARK).exists()
 
@@ -151,7 +140,7 @@ def unbundle(bundle: bytes) -> bytes:
         (b"STREAM2", b"s\x07\x05plantedhello", {"requirements": b"revlogv1", "filecount": b"1", "bytecount": b"5"}),
     ],
 )
-def test_a_push_has_no_part_that_is_for_those_who_pull(run, site, target, kind, payload, parameters):
+def test_a_push_has_no_part_for_clients_that_pull(run, target, kind, payload, parameters):
     answer = run("hg -R {r} serve --stdio", unbundle(b"HG20" + bytes(4) + part(kind, payload, **parameters) + bytes(4)))
     assert b"ERROR:UNSUPPORTEDCONTENT" in answer.stdout and b"parttype" + kind.lower() in answer.stdout
     assert answer.stderr == b""
