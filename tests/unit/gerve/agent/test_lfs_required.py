@@ -172,14 +172,15 @@ def test_what_only_looks_like_an_object_is_none(site, bare, work):
 
 ALL = ["pre-receive", "update", "reference-transaction", "post-receive", "post-update"]
 DUMP = """
-echo "$0 $* $(pwd -P)" >> {file}
+echo "$0 $* $(pwd -P) below $(cat /proc/$PPID/comm)" >> {file}
 env | grep -v QUARANTINE | grep -v OBJECT_DIRECTOR | grep -v '^_=' | sort >> {file}
 case $0 in *update) ;; *) cat >> {file} ;; esac
 """
 
 
 def test_own_hooks_run_as_they_would_without_it(site, bare, work):
-    """Their names, arguments, place, environment and input are the same; so are those of the gits that they start."""
+    """Their names, arguments, place, parent, environment and input are the same; so are those of the gits that they
+    start."""
     seen = []
     for turn, extra in enumerate([(), REQUIRES]):
         file = site.directory / f"seen{turn}"
@@ -192,7 +193,7 @@ def test_own_hooks_run_as_they_would_without_it(site, bare, work):
         text = file.read_text().replace(f"turn{turn}", "turn")
         seen.append(re.sub(r"incoming-\w+|GIT_PUSH_\w+=.*|GIT_CONFIG_VALUE_\d+=[0-9a-f]{32}\n", "", text))
     assert all(f"hooks/{name} " in seen[0] for name in ALL) and "HOOKS" not in seen[1]
-    assert seen[0] == seen[1]
+    assert seen[0] == seen[1] and "below git\n" in seen[1]
 
 
 @pytest.mark.parametrize("how", ["absolute", "relative", "included", "in config.worktree"])
