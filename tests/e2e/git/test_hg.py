@@ -83,7 +83,7 @@ def test_bookmarks_and_phases(site, hg, work, project, exchange):
 
 
 @pytest.mark.both_doors
-def test_who_may_only_read_writes_nothing(site, work, project, bob):
+def test_readers_write_nothing(site, work, project, bob):
     theirs = Hg(bob).clone(project, into="theirs")
     told = f"ERROR: Permission to {project.path} denied to {bob.login}."
     disk = on_disk(site, project)
@@ -113,7 +113,7 @@ def test_who_may_only_read_writes_nothing(site, work, project, bob):
         assert told in answer.stderr, answer.stderr
     assert (disk("log", "--template", "{node} {phase}\n").stdout, disk.bookmarks()) == before
     disk("verify", "--quiet")
-    # Reading goes on, and is told apart.
+    # Reading goes on, as a service of its own.
     assert Hg(bob).clone(project, into="again").tip("0") == first
     trail = [event for event in events(site, "--repo", project.path) if event.get("user") == bob.login]
     assert {event["service"] for event in trail if "service" in event} == {"hg-read"}
@@ -140,7 +140,7 @@ def test_readers_of_other_kinds(site, work, project, alice, door):
 
 
 @pytest.mark.both_doors
-def test_who_may_not_read_learns_nothing(site, alice, bob):
+def test_strangers_learn_nothing(site, alice, bob):
     hidden = hg_repository(site, alice, "hidden", private=True)
     answers = {(answer.exit, answer.stdout, answer.stderr) for answer in (
         bob.ssh(f"hg -R {path} serve --stdio", exit=1) for path in (hidden.path, f"{alice.login}/nothing"))}
@@ -185,7 +185,7 @@ def test_sessions_are_listed_and_end_when_access_does(site, work, project, bob):
     site.gerve("kill", listed()[0]["session"])
     wait_until(lambda: len(listed()) == 1, "one is ended")
     site.gerve("access", "grant", project.path, bob.login, "read")
-    wait_until(lambda: not listed(), "who may only read now has no session that could write", timeout=8)
+    wait_until(lambda: not listed(), "a reader has no session that could write", timeout=8)
     texts = [session.finish(exit=128, timeout=20).stderr for session in (killed, withdrawn)]
     assert sorted(texts) == ["ERROR: This session was ended by an administrator.\n", "ERROR: Your access was withdrawn.\n"]
 
@@ -246,7 +246,7 @@ def test_lfs_keeps_its_objects_elsewhere(hg, work, project):
 
 
 def test_what_the_repository_configures(site, work, project, bob):
-    """.hg/hgrc is the operator's: its hooks run for those who write, and it frees no reader."""
+    """.hg/hgrc is the operator's: its hooks run for clients that write, and readers stay readers."""
     (project.disk / ".hg/hgrc").write_text(
         "[hooks]\npretxnchangegroup.no = sh -c 'echo checked by $GERVE_USER $GERVE_KEY; exit 1'\n")
     work.commit("b.txt")

@@ -11,7 +11,7 @@ import pytest
 
 from harness.audit import events
 from harness.large_files import add_files, with_lfs
-from harness.lfs_http import LfsServer, decode
+from harness.lfs_http import LfsServer, WrongToken, decode
 from harness.outcome import NONZERO
 from harness.sshd import Sshd, running_site_for_sshd
 
@@ -118,7 +118,7 @@ def test_the_answer_is_what_a_forge_gives(house, alice, project):
         assert text not in log and text not in trail
 
 
-def test_who_may_do_what_is_decided_as_for_git(house, alice, project):
+def test_access_is_decided_as_for_git(house, alice, project):
     bob = house.person("bob")
     assert house.claims(bob.ssh(f"git-lfs-authenticate {project.path} download"))["Op"] == "download"
     refused = bob.ssh(f"git-lfs-authenticate {project.path} upload", exit=1)
@@ -159,12 +159,12 @@ def test_git_lfs_transfer_ends_at_once(house, alice, project):
     assert "owner" in house.site.gerve("explain", alice.login, f"git-lfs-authenticate {project.path} upload").stdout
 
 
-def test_a_token_of_another_secret_is_worth_nothing(house, alice, project):
+def test_a_forged_token_is_refused(house, alice, project):
     """The server's own check, without which the others would show little."""
     answer = json.loads(alice.ssh(f"git-lfs-authenticate {project.path} download").stdout)
     header, claims, signature = answer["header"]["Authorization"].split()[1].split(".")
     forged = base64.urlsafe_b64encode(decode(claims).replace(b"download", b"upload")).decode().rstrip("=")
-    with pytest.raises(Exception, match="wrong signature"):
+    with pytest.raises(WrongToken, match="wrong signature"):
         house.server.claims(f"Bearer {header}.{forged}.{signature}")
 
 
@@ -189,7 +189,7 @@ def test_a_push_may_last_longer_than_a_token(workspace):
 
 
 @pytest.mark.parametrize("content", ["", "short", "A" * 43 + "=", "A" * 42 + "/", "A" * 44])
-def test_a_secret_of_another_form_is_told(private_sites, tmp_path, content):
+def test_a_secret_of_another_form_is_refused_at_the_start(private_sites, tmp_path, content):
     file = tmp_path / "secret"
     file.write_text(content)
     file.chmod(0o600)

@@ -28,7 +28,6 @@ class LfsServer:
         self.secret = secret
         self.objects: dict[str, bytes] = {}
         self.tokens: list[dict] = []
-        self.requests: list[tuple] = []
         self.pause = 0.0  # seconds for each object
         outer = self
 
@@ -78,7 +77,6 @@ class LfsServer:
     def serve(self, request, method: str):
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         place = PLACE.fullmatch(request.path)
-        self.requests.append((method, request.path))
         try:
             claims = self.claims(request.headers.get("Authorization", ""))
         except WrongToken as wrong:
