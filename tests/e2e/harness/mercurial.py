@@ -5,6 +5,7 @@ from pathlib import Path
 from .client import Client
 from .outcome import Outcome
 from .site import Repository, Site
+from .terminal import Terminal
 
 HG = "/usr/bin/hg"
 
@@ -12,26 +13,30 @@ CONFIG = """\
 [ui]
 username = {login} <{login}@example.org>
 ssh = ssh -F {ssh}
-[experimental]
-{more}
 """
 
 
-class Hg:
-    """A client in front of a door, whose hg reads no configuration but this."""
+def config_of(client: Client) -> str:
+    file = client.home / f"hgrc-{client.ssh_config.parent.name}"
+    file.write_text(CONFIG.format(login=client.login, ssh=client.ssh_config))
+    return str(file)
 
-    def __init__(self, client: Client, cwd: Path | None = None, more: str = ""):
+
+class Hg:
+    """hg as a client runs it in a directory. config: the one file that it reads; for a client in front of a door, it is
+    made."""
+
+    def __init__(self, client: Client | Terminal, cwd: Path | None = None, config: str | None = None):
         self.client = client
         self.cwd = cwd or client.cwd
-        config = client.home / f"hgrc-{client.ssh_config.parent.name}"
-        config.write_text(CONFIG.format(login=client.login, ssh=client.ssh_config, more=more))
-        self.terminal = client.with_env(HGRCPATH=str(config)).at(self.cwd)
+        self.config = config_of(client) if config is None else config
+        self.terminal = client.with_env(HGRCPATH=self.config).at(self.cwd)
 
     def __call__(self, *args, **expected) -> Outcome:
         return self.terminal.run(HG, *args, **expected)
 
     def at(self, directory) -> "Hg":
-        return Hg(self.client, self.cwd / directory)
+        return Hg(self.client, self.cwd / directory, self.config)
 
     def clone(self, repository: Repository, *options: str, into: str | None = None) -> "Hg":
         directory = into or repository.name
@@ -66,7 +71,4 @@ def hg_repository(site: Site, owner: Client, name: str = "project", private: boo
 
 def on_disk(site: Site, repository: Repository) -> Hg:
     """hg on the file server's disk, and not through Gerve."""
-    admin = Hg.__new__(Hg)
-    admin.cwd = repository.disk
-    admin.terminal = site.admin.with_env(HGRCPATH="").at(repository.disk)
-    return admin
+    return Hg(site.admin, repository.disk, config="")
