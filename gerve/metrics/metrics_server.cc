@@ -55,7 +55,7 @@ class PageOf {
     std::optional<SharedPage> page_;
 };
 
-struct Answer {
+struct HttpAnswer {
     std::string_view status;
     std::string_view type = plain_text;
     std::string body;
@@ -219,12 +219,12 @@ class MetricsServer {
         if (!head && request->method != "GET") {
             co_return http_response("405 Method Not Allowed", plain_text, "GET and HEAD only\n", true);
         }
-        const Answer given = co_await answer_to(request->path);
+        const HttpAnswer given = co_await answer_to(request->path);
         co_return http_response(given.status, given.type, given.body, !head);
     }
 
-    asio::awaitable<Answer> answer_to(const std::string& path) {
-        Answer given{.status = "200 OK", .body = ""};
+    asio::awaitable<HttpAnswer> answer_to(const std::string& path) {
+        HttpAnswer given{.status = "200 OK", .body = ""};
         if (path == "/metrics") {
             given.type = "text/plain; version=0.0.4; charset=utf-8";
             given.body = expose(gateway_.get(), authz_.get(), maintenance_);

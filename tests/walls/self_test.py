@@ -12,6 +12,11 @@ import walls
 
 HEADER = "// A thing that is there for the test.\n#pragma once\n"
 
+
+def hidden(declarations: str) -> str:
+    return f"namespace gerve {{\nnamespace {{\n{declarations}}}  // namespace\n}}  // namespace gerve\n"
+
+
 GOOD = {
     "authz/base/result.h": HEADER + "#include <tl/expected.hpp>\n",
     "authz/base/clock.h": HEADER,
@@ -31,6 +36,9 @@ GOOD = {
     "gerve/master/crew.h": HEADER,
     "gerve/cli/user.cc": '#include "authz/store/directory.h"\n',
     "gerve/relay/pump.cc": '#include "authz/base/result.h"\n',
+    "gerve/relay/meson.build": "relay_lib = static_library('relay',\n  'pump.cc',\n  'tap.cc')\n",
+    "gerve/relay/tap.h": HEADER + "namespace gerve {\nconstexpr int most = 1;\n}  // namespace gerve\n",
+    "gerve/relay/tap.cc": '#include "gerve/relay/tap.h"\n' + hidden("constexpr int least = 0;\nvoid pour(int cups) {\n}\n"),
     "tests/unit/login_test.cc": '#include "authz/model/login.h"\n#include <libssh/libssh.h>\n',
     "build/generated.cc": '#include "nowhere.h"\n',
     "tests/unit/fd_test.cc": 'auto inside = directory.path + "/root/owner";\n',
@@ -88,6 +96,9 @@ PLANTED = [
     ("check_headers", "authz/base/fd.h", "// Owned descriptors\n#pragma once\n", "full stop"),
     ("check_file_length", "tests/run", "\n" * 351, "351 lines; split it"),
     ("check_function_length", "gerve/agent/run.cc", "int f() {\n" + "    g();\n" * 60 + "}\n", "of 62 lines"),
+    ("check_unity_names", "gerve/relay/pump.cc", hidden("constexpr int most = 2;\n"), "most is in gerve/relay/tap.h"),
+    ("check_unity_names", "gerve/relay/pump.cc", hidden("const int least = 2;\n"), "least is in gerve/relay/tap.cc"),
+    ("check_unity_names", "gerve/relay/pump.cc", hidden("void pour(int mugs) {\n}\n"), "pour(int) is in"),
 ]
 
 

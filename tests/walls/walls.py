@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import rules
+import unity
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^">]+)[">]', re.MULTILINE)
 LITERAL_OR_COMMENT = re.compile(
@@ -263,11 +264,29 @@ def check_function_length(tree: Tree):
                 yield f"{path}:{number}: a function of {count} lines: {line}"
 
 
+def check_unity_names(tree: Tree):
+    """A name that a file hides may stand neither in another file of its library nor in a header of theirs."""
+    product = tuple(f"{part}/*meson.build" for part in rules.PRODUCT)
+    build_files = {path: text for path, text in tree.texts.items() if matches(path, product)}
+    for library in unity.libraries(build_files):
+        together = [path for path in library if path in tree.texts]
+        headers = {name for path in together for name in reached(tree, path) if name in tree.texts}
+        places: dict[tuple[str, str], dict[str, unity.Name]] = {}
+        for path in [*together, *sorted(headers)]:
+            for name in unity.names(without(tree.texts[path], "literal")):
+                places.setdefault((name.scope, name.name), {}).setdefault(path, name)
+        for (scope, name), there in places.items():
+            hidden = next((path for path in there if there[path].hidden), None)
+            other = next((path for path in there if path != hidden), None)
+            if hidden and other:
+                yield f"{hidden}:{there[hidden].line}: {name} is in {other} as well: a release compiles both as one file"
+
+
 CHECKS = [
     check_walls, check_sole_includers, check_pure, check_include_paths, check_forbidden_calls, check_proofs, check_holders,
     check_dialect,
     check_machine_paths, check_named_files, check_conftest_imports, check_headers, check_file_length,
-    check_function_length,
+    check_function_length, check_unity_names,
 ]
 
 

@@ -14,8 +14,8 @@
 namespace gerve {
 namespace {
 
-constexpr std::int64_t tolerable_skew = 5'000;  // ms
-constexpr std::chrono::seconds patience{3};     // for one host
+constexpr std::int64_t tolerable_skew = 5'000;    // ms
+constexpr std::chrono::seconds host_patience{3};  // for one host
 
 // What only the serving account writes, and what only the administrative one may.
 constexpr const char* append_to_audit =
@@ -80,8 +80,8 @@ class MysqlCheck : FindingList {
             return take();
         }
         prepare_mysql_library();
-        access->connect_timeout = patience;
-        access->io_timeout = patience;
+        access->connect_timeout = host_patience;
+        access->io_timeout = host_patience;
         if (auto session = reach_hosts(*access)) check_serving(*session, *access);
         if (uses_own_tables()) check_administration();
         return take();
@@ -226,8 +226,8 @@ class MysqlCheck : FindingList {
     void check_administration() {
         auto access = load_mysql_access(config_, MysqlAccount::administrative);
         if (!access) return wrong(describe(access.error()), "correct [directory.mysql]");
-        access->connect_timeout = patience;
-        access->io_timeout = patience;
+        access->connect_timeout = host_patience;
+        access->io_timeout = host_patience;
         for (const MysqlHost& host : access->uri.hosts) {
             auto session = try_mysql_session(*access, host);
             if (session) return check_changes(*session, *access, host);

@@ -18,7 +18,7 @@
 namespace gerve {
 namespace {
 
-constexpr std::chrono::milliseconds patience{5'000};
+constexpr std::chrono::milliseconds lock_patience{5'000};
 
 constexpr Statement copy_all{"backup", "VACUUM INTO ?"};
 constexpr Statement check_all{"integrity-check", "PRAGMA integrity_check(1)"};
@@ -113,7 +113,7 @@ Result<void> copy_bytes(const std::string& from, const std::string& into) {
 
 // The copy of a backup is whole, and has the tables of this program. `name`: what the operator calls it.
 Result<BackupFacts> make_ready(const std::string& copy, const std::string& name) {
-    const auto database = open_sqlite(copy, SqliteMode::read_write_existing, patience);
+    const auto database = open_sqlite(copy, SqliteMode::read_write_existing, lock_patience);
     if (!database) return client_error(name + ": " + describe(database.error()));
     if (auto whole = check_whole(**database, name); !whole) return pass_on(whole);
     const auto version = read_schema_version(**database);
@@ -146,7 +146,7 @@ Result<std::string> keep_former(const std::string& database, UnixMillis now) {
 class HeldBack {
   public:
     explicit HeldBack(const std::string& file) {
-        auto opened = open_sqlite(file, SqliteMode::read_write_existing, patience);
+        auto opened = open_sqlite(file, SqliteMode::read_write_existing, lock_patience);
         if (!opened) return;
         database_ = std::move(*opened);
         if (auto begun = Transaction::begin(*database_)) transaction_.emplace(std::move(*begun));
@@ -166,14 +166,14 @@ Result<BackupFacts> backup_sqlite(const std::string& database, const std::string
     Draft draft(into + ".part");
     if (auto made = draft.make(); !made) return pass_on(made);
     {
-        const auto source = open_sqlite(database, SqliteMode::read_only, patience);
+        const auto source = open_sqlite(database, SqliteMode::read_only, lock_patience);
         if (!source) return pass_on(source);
         const auto copied = (*source)->execute(copy_all, {std::string_view(draft.path())});
         if (!copied) return pass_on(copied);
     }
     Result<BackupFacts> facts = unavailable("not read yet");
     {
-        const auto copy = open_sqlite(draft.path(), SqliteMode::read_only, patience);
+        const auto copy = open_sqlite(draft.path(), SqliteMode::read_only, lock_patience);
         if (!copy) return pass_on(copy);
         if (auto whole = check_whole(**copy, draft.path()); !whole) return pass_on(whole);
         facts = facts_of(**copy);
@@ -202,7 +202,8 @@ Result<BackupFacts> restore_sqlite(const std::string& from, const std::string& d
     const HeldBack held(database);
     auto former = keep_former(database, now);
     if (!former) return pass_on(former);
-    if (auto replaced = replace_sqlite(database, draft.path(), patience); !replaced) return pass_on(replaced);
+    if (auto replaced = replace_sqlite(database, draft.path(), lock_patience); !replaced)
+        return pass_on(replaced);
     draft.keep();
     if (auto synced = sync_file(database); !synced) return pass_on(synced);
     facts->former = std::move(*former);

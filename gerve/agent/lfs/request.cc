@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t oid_size = 64;
 constexpr std::size_t max_arguments = 32;
 constexpr std::size_t max_argument = max_locked_path + 64;  // bytes
-constexpr std::size_t max_line = 1024;                      // bytes, of a body
+constexpr std::size_t max_body_line = 1024;                 // bytes, of a body
 
 bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(),
@@ -132,7 +132,7 @@ Result<BodyLines> read_lines(PacketReader& packets, std::size_t most) {
         if (!*packet) return cut_off();
         if ((*packet)->kind == Packet::Kind::flush) return body;
         const std::string_view line = without_feed((*packet)->payload);
-        const bool fits = (*packet)->kind == Packet::Kind::data && line.size() <= max_line;
+        const bool fits = (*packet)->kind == Packet::Kind::data && line.size() <= max_body_line;
         body.too_many = body.too_many || !fits || body.lines.size() == most;
         if (!body.too_many) body.lines.emplace_back(line);
     }
