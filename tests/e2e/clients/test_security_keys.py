@@ -109,10 +109,14 @@ def test_a_counter_that_falls_is_an_event(site, door, alice, registered):
     key, uncounted = registered(ECDSA), registered(ED25519)
 
     def log_in(key, counter):
+        """Returns when its proof is recorded: a login that began before that has no order to this one."""
+        proofs = lambda: len(events(site, "--event", "proven", "--user", alice.login))
+        before = proofs()
         with RawClient(door) as raw:
             raw.request_authentication()
             assert prove(raw, key, counter=counter) == USERAUTH_SUCCESS
             raw.whoami()
+            wait_until(lambda: proofs() > before, "the proof")
 
     fallen = lambda: events(site, "--event", "counter-fell", "--user", alice.login)
     for counter in (7, 7, 9):
