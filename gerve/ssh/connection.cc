@@ -70,7 +70,7 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
     ssh_set_blocking(session_, 0);
     ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY);
     seam_.attach(session_);
-    if (ssh_handle_key_exchange(session_) == SSH_ERROR)
+    if (ssh_handle_key_exchange(session_) == SSH_ERROR || !seam_.send_first_kexinit(session_))
         return internal_error(std::string("libssh: ") + ssh_get_error(session_));
     return {};
 }

@@ -119,6 +119,14 @@ int __wrap_ssh_poll_ctx_dopoll(void* /*context*/, int /*timeout*/) {
     return SSH_AGAIN;
 }
 
+// libssh's own turn to send the server's first SSH_MSG_KEXINIT comes when the client's version is there.
+int __real_ssh_send_kex(ssh_session session);
+int __wrap_ssh_send_kex(ssh_session session);
+int __wrap_ssh_send_kex(ssh_session session) {
+    if (current != nullptr && current->take_first_kexinit()) return SSH_OK;
+    return __real_ssh_send_kex(session);
+}
+
 unsigned char* __real_ssh_packet_encrypt(ssh_session session, void* packet, PacketSize size);
 unsigned char* __wrap_ssh_packet_encrypt(ssh_session session, void* packet, PacketSize size);
 unsigned char* __wrap_ssh_packet_encrypt(ssh_session session, void* packet, PacketSize size) {
@@ -190,6 +198,11 @@ Seam::Inside::Inside(Seam& seam) : before_(std::exchange(current, &seam)) {}
 
 Seam::Inside::~Inside() {
     current = before_;
+}
+
+bool Seam::send_first_kexinit(ssh_session_struct* session) {
+    first_kexinit_sent_ = __real_ssh_send_kex(session) == SSH_OK;
+    return first_kexinit_sent_;
 }
 
 Seam::Reading Seam::read(int socket, std::size_t most, Portion portion) {

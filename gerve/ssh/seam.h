@@ -43,6 +43,13 @@ class Seam {
     // Before the session's key exchange starts; the seam must outlive the session.
     void attach(ssh_session_struct* session);
 
+    // Sends our SSH_MSG_KEXINIT right behind our version (RFC 4253 section 7.1), where libssh would wait for
+    // that of the client: once, when the session's key exchange has started. False: libssh has reported an
+    // error.
+    [[nodiscard]] bool send_first_kexinit(ssh_session_struct* session);
+    // Whether the one that libssh is about to send is the one that was sent.
+    [[nodiscard]] bool take_first_kexinit() { return std::exchange(first_kexinit_sent_, false); }
+
     // Stands around every call into libssh.
     class Inside {
       public:
@@ -108,6 +115,7 @@ class Seam {
     std::size_t out_taken_ = 0;
     std::uint64_t sent_ = 0;
     std::optional<std::string> answer_;
+    bool first_kexinit_sent_ = false;     // and libssh does not know yet
     std::deque<Adjustment> adjustments_;  // libssh was told of, and has not sent
 };
 

@@ -19,12 +19,12 @@ def packet(payload: bytes) -> bytes:
 
 
 class PlainClient:
-    """A TCP connection that has said its version. Use it in `with`."""
+    """A TCP connection that has said its version, or nothing if that is empty. Use it in `with`."""
 
-    def __init__(self, door, source: str = "127.0.0.1"):
+    def __init__(self, door, source: str = "127.0.0.1", version: bytes = b"SSH-2.0-plain\r\n"):
         self.socket = socket.create_connection((door.host, door.port), timeout=20, source_address=(source, 0))
         self.file = self.socket.makefile("rb")
-        self.socket.sendall(b"SSH-2.0-plain\r\n")
+        self.socket.sendall(version)
 
     def __enter__(self):
         return self

@@ -1,0 +1,49 @@
+"""How often a login has to cross a long line: no more often than with a stock sshd, and less often where it can be."""
+
+import dataclasses
+
+import pytest
+
+from harness.long_line import LongLine
+from harness.messages import greeting
+from harness.plainssh import KEXINIT, PlainClient
+from harness.sshd import why_not
+
+CROSSING = 0.1  # seconds; more than an end takes to answer
+
+
+def crossings(client, repository, early: bool) -> int:
+    """How many crossings, one after the other, it takes until git's first byte has arrived."""
+    with LongLine(client.door.port, CROSSING, early) as line:
+        far = client.through(dataclasses.replace(client.door, port=line.port))
+        running = far.start_ssh("-o", "KexAlgorithms=curve25519-sha256", f"git-upload-pack '{repository.path}'")
+        assert running.process.stdout.read(4) != b""
+        counted = line.crossings()
+        running.kill()
+    return counted
+
+
+def test_a_login_crosses_the_line_as_often_as_with_sshd_or_once_less(site, open_door):
+    if why_not():
+        pytest.skip(why_not())
+    owner = site.person("owner")
+    repository = site.repository(owner, "far")
+    owner.publish(repository)
+    behind_sshd = owner.through(open_door("sshd"))
+    # TCP lets the server see the connection together with the client's version. Whoever opens the connection for a
+    # client, such as a jump host, lets the server see it earlier.
+    assert crossings(owner, repository, early=False) == crossings(behind_sshd, repository, early=False)
+    assert crossings(owner, repository, early=True) == crossings(behind_sshd, repository, early=True) - 1
+
+
+@pytest.mark.gateway_only("sshd waits for the client's version")
+def test_the_first_kexinit_comes_before_the_client_has_said_anything(alice):
+    with PlainClient(alice.door, version=b"") as client:
+        assert client.read_version().startswith(b"SSH-2.0-Gerve_")
+        number, lists = client.read_packet()
+        assert number == KEXINIT and b"kex-strict-s-v00@openssh.com" in lists
+        # It came once: the next packet answers the one that is wrong.
+        client.socket.sendall(b"SSH-2.0-late\r\n")
+        client.send_kexinit("no-such-exchange")
+        assert client.read_disconnect_text().startswith("No common key exchange method.")
+    alice.ssh(exit=1, stderr=greeting(alice.login))
