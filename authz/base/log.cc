@@ -35,7 +35,8 @@ bool plain(std::string_view value) {
 void start(std::string_view role, Level least) {
     auto sink = std::make_shared<BoundedSink>(STDERR_FILENO);
     auto logger = std::make_shared<spdlog::logger>(std::string(role), std::move(sink));
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l [%P] %n: %v");
+    // %P would ask the kernel for each line.
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l [" + std::to_string(::getpid()) + "] %n: %v");
     logger->set_level(spdlog_level(least));
     spdlog::set_default_logger(std::move(logger));
 }

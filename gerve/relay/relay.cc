@@ -129,9 +129,15 @@ class Relay {
         std::string early = upstream_.take_early();
         bool going = co_await deliver(early);
         if (!going) co_return;
+        bool emptied = early.size() < receive_less / 2;  // the socket, as far as can be told
         while (!over_) {
             if (client_.gone()) give_up();
             if (over_) co_return;
+            if (std::exchange(emptied, false)) {
+                going = co_await upstream_.wait_readable();
+                if (!going) co_return;
+                continue;
+            }
             const std::size_t room = settling_ ? receive_size : client_.output_room();
             if (room == 0 && upstream_.payload_waits()) {
                 co_await client_.wait_output(no_deadline);
@@ -150,6 +156,7 @@ class Relay {
             going = co_await deliver(bytes);
             if (!going) co_return;
             if (*got == buffer.size()) co_await yield();
+            emptied = *got < receive_less;
         }
     }
 

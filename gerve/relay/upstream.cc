@@ -77,12 +77,10 @@ asio::awaitable<Opened<void>> Upstream::probe(Destined destined, Deadline deadli
 asio::awaitable<Opened<bool>> Upstream::await_answer(const Endpoint& endpoint, Deadline deadline) {
     char buffer[4096];
     while (true) {
+        const bool in_time = co_await wait_ready(socket_, socket_.wait_read, deadline);
+        if (!in_time) co_return false;
         const auto got = receive(buffer);
-        if (!got) {
-            const bool in_time = co_await wait_ready(socket_, socket_.wait_read, deadline);
-            if (!in_time) co_return false;
-            continue;
-        }
+        if (!got) continue;
         if (*got == 0) co_return missed(Missed::refused, endpoint, "connection lost before an answer");
         const auto done = take_answer(endpoint, std::string_view(buffer, *got));
         if (!done || *done) co_return done;

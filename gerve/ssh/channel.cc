@@ -100,6 +100,7 @@ void Channel::detach() {
 void Channel::requested() {
     callbacks_->channel_shell_request_function = nullptr;
     requested_ = true;
+    open_window();  // libssh begins with 32 KB; the rest goes out with the answer
 }
 
 void Channel::wake() {

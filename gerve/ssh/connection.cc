@@ -5,9 +5,6 @@
 #include <libssh/server.h>
 #include <sys/eventfd.h>
 
-#include <ctime>
-
-#include "authz/os/tcp_options.h"
 #include "gerve/ssh/channel.h"
 #include "gerve/ssh/negotiation.h"
 #include "gerve/ssh/packet_fields.h"
@@ -22,11 +19,11 @@ constexpr std::chrono::milliseconds time_per_turn{3};
 constexpr std::size_t bulk_read = 64 * 1024;
 constexpr std::size_t login_read = 16 * 1024;
 
-std::chrono::nanoseconds thread_time() {
-    timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-}
+thread_local CpuMeter cpu_meter;
+
+// Before login, packets are taken one after the other while they have cost no more; then others have their
+// turn.
+constexpr std::chrono::microseconds cheap_packets{200};
 
 }  // namespace
 
@@ -45,7 +42,6 @@ Result<std::shared_ptr<Connection>> Connection::open(asio::io_context& loop, con
 }
 
 Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
-    set_tcp_options(socket.get(), {.keepalive_every = std::chrono::seconds(30)});
     asio::error_code failed;
     socket_.assign(socket.get(), failed);
     if (failed) return internal_error("event loop: " + failed.message());
@@ -76,12 +72,12 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
 }
 
 Connection::Call::Call(Connection& connection) : connection_(connection), inside_(connection.seam_) {
-    if (connection.calls_++ == 0 && !connection.known_) began_ = thread_time();
+    if (connection.calls_++ == 0 && !connection.known_) began_ = cpu_meter.begin();
 }
 
 Connection::Call::~Call() {
     if (--connection_.calls_ != 0) return;
-    if (began_ != std::chrono::nanoseconds(0)) connection_.spend(thread_time() - began_);
+    if (began_) connection_.spend(cpu_meter.since(*began_));
     connection_.settle();
 }
 
@@ -153,6 +149,7 @@ void Connection::note_sent(std::uint8_t type, std::string_view payload) {
 void Connection::turn() {
     if (session_ == nullptr) return;
     const std::uint64_t received_before = received_;
+    const std::uint64_t sent_before = sent();
     turning_ = true;
     const bool may_read = logged_in_ ? takes_its_answers() : !held_;
     if (may_read && logged_in_) {
@@ -164,7 +161,7 @@ void Connection::turn() {
     }
     turning_ = false;
     const std::uint64_t got = received_ - received_before;
-    acknowledge(got);
+    acknowledge(got, sent() != sent_before);
     check_state();
     wake_channels();
     drop_closed_channels();
@@ -173,18 +170,28 @@ void Connection::turn() {
     arm();
 }
 
-// One packet at a time: each may cost a signature or an exchange of keys, and others wait meanwhile.
+// One packet at a time: each may cost a signature or an exchange of keys, and others wait meanwhile. What
+// costs little is answered together.
 void Connection::read_before_login() {
+    const auto began = std::chrono::steady_clock::now();
     Seam::Reading reading;
-    {
-        const Call call(*this);
+    const Call call(*this);
+    do {
         reading = seam_.read(wire(), packets_left_ ? 0 : login_read, Seam::Portion::packet);
         answer_service_requests();
-    }
-    received_ += reading.received;
-    gone_ = gone_ || reading.ended;
-    packets_left_ = reading.progress && reading.more;
+        received_ += reading.received;
+        gone_ = gone_ || reading.ended;
+        packets_left_ = reading.progress && reading.more;
+    } while (packets_left_ && !held_ && cut_.reason == EndReason::open && !given_up() &&
+             std::chrono::steady_clock::now() - began < cheap_packets);
     if (reading.more) turn_soon();
+}
+
+// Behind an answer to a request to log in, before which nothing is read.
+void Connection::go_on() {
+    if (seam_.holds_input()) return turn();
+    check_state();
+    arm();
 }
 
 void Connection::read_in_bulk() {
@@ -204,10 +211,14 @@ void Connection::read_in_bulk() {
 void Connection::check_state() {
     if (session_ == nullptr) return;
     if (cut_.reason != EndReason::open) return disconnect(cut_.reason, cut_.text);
-    if (ssh_is_connected(session_) == 0 || (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0)
-        return check_end();
+    if (given_up()) return check_end();
     if (gone_) return close(EndReason::client_closed, "client closed the connection");
     if (const Ending why = abuse(); why.reason != EndReason::open) disconnect(why.reason, why.text);
+}
+
+bool Connection::given_up() const {
+    return ssh_is_connected(session_) == 0 ||
+           (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
 }
 
 void Connection::check_end() {

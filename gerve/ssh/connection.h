@@ -15,8 +15,10 @@
 
 #include "authz/base/fd.h"
 #include "authz/model/public_key.h"
+#include "authz/os/tcp_options.h"
 #include "gerve/loop/event.h"
 #include "gerve/ssh/auth_request.h"
+#include "gerve/ssh/cpu_meter.h"
 #include "gerve/ssh/ending.h"
 #include "gerve/ssh/seam.h"
 #include "gerve/ssh/server_identity.h"
@@ -48,6 +50,9 @@ struct ConnectionLimits {
 // in.
 using AuthAttempt = AuthRequest;
 
+// Of the sockets of clients.
+constexpr TcpOptions options_for_clients{.keepalive_every = std::chrono::seconds(30)};
+
 // How long a connection without channels is left to its client: one that has all of its answer goes by
 // itself, and a disconnect at once would overtake the answer.
 constexpr std::chrono::seconds time_to_leave{1};
@@ -56,7 +61,8 @@ constexpr std::chrono::seconds time_to_leave{1};
 // thread-safe; all calls come from the event loop's thread.
 class Connection final : public std::enable_shared_from_this<Connection>, private PacketWatch {
   public:
-    // Takes over a connected, non-blocking TCP socket. `identity` outlives the connection. Errors: internal.
+    // Takes over a connected, non-blocking TCP socket, of a listener that has options_for_clients. `identity`
+    // outlives the connection. Errors: internal.
     [[nodiscard]] static Result<std::shared_ptr<Connection>> open(asio::io_context& loop,
                                                                   const ServerIdentity& identity, Fd socket,
                                                                   const ConnectionLimits& limits);
@@ -131,7 +137,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
       private:
         Connection& connection_;
         Seam::Inside inside_;
-        std::chrono::nanoseconds began_{0};
+        std::optional<CpuMeter::Mark> began_;
     };
     void settle();
     void spend(std::chrono::nanoseconds time);
@@ -151,7 +157,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
     // Gives libssh what has arrived, and sends what it has to send. The order of the steps matters:
     // - reading is first: the login and the channels see only what libssh has parsed;
-    // - acknowledge() makes TCP acknowledge at once, unless bulk data flows;
+    // - acknowledge() makes TCP acknowledge at once, unless bulk data flows or an answer does;
     // - check_state() may end the connection because of what was read;
     // - wake_channels() resumes coroutines later, not from here: none runs inside a call of libssh;
     // - drop_closed_channels() comes after that, so that each channel has seen its end;
@@ -163,11 +169,13 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     void answer_service_requests();
     [[nodiscard]] ssh_message_struct* held_message();  // made of the request that is held, by libssh
     void release_attempt();
-    void check_end();                    // of a session that libssh has given up
-    [[nodiscard]] Ending abuse() const;  // why the client has to go, or EndReason::open
+    void go_on();
+    [[nodiscard]] bool given_up() const;  // by libssh
+    void check_end();                     // of a session that libssh has given up
+    [[nodiscard]] Ending abuse() const;   // why the client has to go, or EndReason::open
     [[nodiscard]] std::uint64_t sent() const { return seam_.sent(); }  // bytes that the socket has taken
     [[nodiscard]] int wire();                                          // the socket's descriptor
-    void acknowledge(std::uint64_t received);
+    void acknowledge(std::uint64_t received, bool answered);
     void nudge(std::uint64_t received);  // a client that sends something behind the end of its last channel
     void consider_rest(std::uint64_t received);  // behind a turn that received so much
     void rest(std::chrono::microseconds time);   // leaves the socket alone so long

@@ -105,7 +105,7 @@ void Connection::accept_probe() {
         }
         release_attempt();
     }
-    turn();
+    go_on();
 }
 
 void Connection::release_attempt() {
@@ -135,7 +135,7 @@ void Connection::refuse_attempt() {
         ssh_auth_reply_default(session_, 0);
         release_attempt();
     }
-    turn();
+    go_on();
 }
 
 void Connection::show_banner(const std::string& text) {
@@ -170,7 +170,7 @@ void Connection::let_in(Announcement announcement) {
     }
     logged_in_ = true;
     packets_left_ = false;
-    turn();
+    go_on();
 }
 
 }  // namespace gerve::ssh

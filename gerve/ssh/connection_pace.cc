@@ -39,13 +39,14 @@ bool is_long_line(int socket) {
 }  // namespace
 
 // Does not stick: without it the client's Nagle waits 40 ms for our delayed acknowledgement. In bulk the
-// kernel acknowledges soon enough by itself, or our own data carry it.
-void Connection::acknowledge(std::uint64_t received) {
+// kernel acknowledges soon enough by itself, or our own data carry it; so does an answer. A client that waits
+// for the answer to its request to log in has nothing to send that could wait for an acknowledgement.
+void Connection::acknowledge(std::uint64_t received, bool answered) {
     if (received == 0) return;
     const auto now = std::chrono::steady_clock::now();
     const std::uint64_t sent_since = sent() - std::exchange(sent_at_acknowledgement_, sent());
     if (received > small_talk || sent_since > small_talk) last_bulk_ = now;
-    if (now - last_bulk_ < bulk_goes_on) return;
+    if (now - last_bulk_ < bulk_goes_on || answered || held_) return;
     const int on = 1;
     ::setsockopt(wire(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
@@ -54,6 +55,7 @@ void Connection::acknowledge(std::uint64_t received) {
 // reach it while its standard output is full, it writes the data, answers with CLOSE, and waits for ever.
 void Connection::nudge(std::uint64_t received) {
     if (received == 0 || session_ == nullptr || open_channels() || nudges_left_ == 0) return;
+    if (!client_version().starts_with("dropbear")) return;
     --nudges_left_;
     const Call call(*this);
     ssh_send_ignore(session_, "");

@@ -152,6 +152,12 @@ ssh_signature_struct* __wrap_pki_sign_data(ssh_key key, int hash, const unsigned
     return __real_pki_sign_data(key, hash, input, size);
 }
 
+// At each connection, in case that the process forks after it: all of OpenSSL's generators would then be
+// seeded anew, by the kernel, and again by each other. A worker does not fork, OpenSSL notices by itself
+// where one does, and seeds them anew when it is time.
+void __wrap_ssh_reseed();
+void __wrap_ssh_reseed() {}
+
 // For the padding of each packet, mostly. What is as long as a key libssh fetches by itself.
 int __real_ssh_get_random(void* where, int size, int strong);
 int __wrap_ssh_get_random(void* where, int size, int strong);
@@ -226,7 +232,8 @@ Seam::Reading Seam::read(int socket, std::size_t most, Portion portion) {
     }
     if (in_.empty() && in_.capacity() > receive_size) std::string().swap(in_);
     reading.progress = taken > 0;
-    reading.more = reading.received == most || (portion == Portion::packet && taken > 0 && !in_.empty());
+    reading.more =
+        (most > 0 && reading.received == most) || (portion == Portion::packet && taken > 0 && !in_.empty());
     return reading;
 }
 

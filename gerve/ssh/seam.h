@@ -78,7 +78,8 @@ class Seam {
     // Sends what is gathered, as far as the socket takes it. False: the socket is broken.
     [[nodiscard]] bool send(int socket);
     [[nodiscard]] std::size_t unsent() const { return out_.size() - out_taken_; }
-    [[nodiscard]] std::string take_unsent();  // leaves nothing behind
+    [[nodiscard]] bool holds_input() const { return !in_.empty(); }  // that libssh has not taken
+    [[nodiscard]] std::string take_unsent();                         // leaves nothing behind
     [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
     // From take_packet(), of a global request that libssh does not know and is going to refuse: the content

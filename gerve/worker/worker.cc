@@ -13,6 +13,7 @@
 #include "authz/base/rationed_log.h"
 #include "authz/base/text.h"
 #include "authz/os/shared_page.h"
+#include "authz/os/tcp_options.h"
 #include "gerve/loop/wait.h"
 #include "gerve/process/confinement.h"
 #include "gerve/process/control_words.h"
@@ -73,6 +74,7 @@ class Worker {
           control_(loop, sockets.control.release()) {
         context_.unauthenticated.show_in(context_.numbers.unauthenticated);
         for (Fd& listener : sockets.listeners) {
+            set_tcp_options(listener.get(), ssh::options_for_clients);  // who connects there inherits them
             listeners_.push_back(
                 {asio::posix::stream_descriptor(loop, listener.release()), serve_connection});
         }

@@ -264,7 +264,7 @@ class RawChannel:
         self.client = client
         self.number = number
         self.peer = 0
-        self.granted = 0  # bytes that this end may send, at first
+        self.granted = 0  # bytes that this end may send, as far as answers were read
 
     def request(self, name: str, want_reply: bool, *fields) -> None:
         self.client.send(CHANNEL_REQUEST, self.peer, name, want_reply, *fields)
@@ -318,12 +318,14 @@ class RawChannel:
 
     def take(self, answer: Answer, number: int, message: Message) -> None:
         """Adds a message to an answer if it is one for this channel."""
-        if number < CHANNEL_OPEN or number in ASIDES:
+        if number < CHANNEL_OPEN or number in ASIDES and number != CHANNEL_WINDOW_ADJUST:
             return
         message.rewind()
         if message.get_int() != self.number:
             return
-        if number == CHANNEL_DATA:
+        if number == CHANNEL_WINDOW_ADJUST:
+            self.granted += message.get_int()
+        elif number == CHANNEL_DATA:
             answer.stdout += message.get_string()
             answer.note("stdout")
         elif number == CHANNEL_EXTENDED_DATA:
