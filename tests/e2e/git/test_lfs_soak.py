@@ -6,15 +6,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
+from harness.large_files import PIECE, packet, put_request
 from harness.processes import command_line, resident_kib
 
 GB = 1 << 30
-PIECE = 32768
 PIECES = 8  # written at once
-
-
-def packet(data: bytes) -> bytes:
-    return b"%04x" % (len(data) + 4) + data
 
 
 def block_of(number: int) -> bytes:
@@ -30,8 +26,7 @@ def name_of(number: int, size: int) -> str:
 
 def upload(client, repository, number: int, size: int) -> None:
     session = client.start_ssh(f"git-lfs-transfer {repository.path} upload", stdin=subprocess.PIPE)
-    put = packet(f"put-object {name_of(number, size)}\n".encode()) + packet(f"size={size}\n".encode())
-    session.process.stdin.write(packet(b"version 1\n") + b"0000" + put + b"0001")
+    session.process.stdin.write(put_request(name_of(number, size), size))
     block = packet(block_of(number)) * PIECES
     for _ in range(size // PIECE // PIECES):
         session.process.stdin.write(block)

@@ -29,3 +29,21 @@ def stored(repository) -> list:
                 assert hashlib.file_digest(file, "sha256").hexdigest() == name
             found.append(name)
     return sorted(found)
+
+
+PIECE = 32768  # what a client sends of an object in one packet
+
+
+def packet(data: bytes) -> bytes:
+    return b"%04x" % (len(data) + 4) + data
+
+
+def put_request(oid: str, size: int) -> bytes:
+    """How an upload by git-lfs-transfer begins, up to the first byte of the object."""
+    put = packet(f"put-object {oid}\n".encode()) + packet(f"size={size}\n".encode())
+    return packet(b"version 1\n") + b"0000" + put + b"0001"
+
+
+def put_object(oid: str, content: bytes) -> bytes:
+    pieces = [packet(content[at : at + PIECE]) for at in range(0, len(content), PIECE)]
+    return put_request(oid, len(content)) + b"".join(pieces) + b"0000"
