@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from harness.processes import resident_kib
+from harness.processes import resident_kib, wait_until
 from harness.programs import sanitized
+from harness.push_book import NONE, refs
 from harness.rawssh import (
     CHANNEL_CLOSE,
     CHANNEL_DATA,
@@ -154,6 +155,30 @@ def test_the_end_of_a_channel_in_one_piece_with_its_last_data_is_answered(logged
             [(CHANNEL_DATA, channel.peer, b"0000"), (CHANNEL_EOF, channel.peer), (CHANNEL_CLOSE, channel.peer)],
         )
         assert channel.read_to_the_end(timeout=20, close=False).events[-1] == "close"
+
+
+def test_a_push_in_one_piece_with_the_end_of_its_channel_is_done(site, door):
+    """What came in front of the end goes to git, though nobody waits for the answer any more."""
+    owner = site.person("pusher", door)
+    repository = site.repository(owner)
+    work = owner.publish(repository)
+    old = repository.rev("main")
+    (work.cwd / "noise.bin").write_bytes(os.urandom(20_000))
+    work.git("add", ".")
+    work.git("commit", "--quiet", "--message", "large")
+    new = work.git("rev-parse", "HEAD").stdout.strip()
+    pack = work.git("pack-objects", "--stdout", "--revs", "--quiet", input=f"{new}\n^{old}\n".encode()).stdout_bytes
+    commands = f"{old} {new} refs/heads/main\0report-status\n", f"{NONE} {new} refs/tags/v1\n"
+    text = b"".join(map(pkt, commands)) + b"0000" + pack
+    with RawClient(door) as client:
+        channel = client.log_in(owner.key).open_session()
+        channel.request("exec", True, f"git-receive-pack '{repository.path}'")
+        read_advertisement(channel)
+        assert len(text) < channel.granted
+        pieces = [(CHANNEL_DATA, channel.peer, text[at : at + 4000]) for at in range(0, len(text), 4000)]
+        in_one_piece(client, [*pieces, (CHANNEL_EOF, channel.peer), (CHANNEL_CLOSE, channel.peer)])
+        assert channel.read_to_the_end(timeout=20, close=False).events[-1] == "close"
+        wait_until(lambda: refs(repository) == {"refs/heads/main": new, "refs/tags/v1": new}, "the push is done")
 
 
 def test_the_end_of_a_channel_with_data_that_nobody_reads_is_answered(logged_in):
