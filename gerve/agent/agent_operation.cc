@@ -244,6 +244,7 @@ asio::awaitable<void> AgentOperation::relay_git(const Operation& operation, std:
     Watchers watchers = reader->watchers();
     join_siblings(operation, watchers);
     watch_size(operation, watchers);
+    if (hg_.notes) watchers.has_written = [notes = hg_.notes] { return hg::has_written(*notes); };
     relay_->watch(std::move(watchers));
     grv1::Exit report = co_await relay_->run([this, &turn] {
         deadline_.cancel();

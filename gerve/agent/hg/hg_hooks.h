@@ -97,6 +97,7 @@ MOST_NOTED = 1 << 20
 def prepare(ui, repo, **kwargs):
     refuse_what_no_client_pushes()
     tell_early_end()
+    note_that_writing_begins()
     serve_client(repo)
 
 
@@ -130,6 +131,22 @@ def tell_early_end():
             raise error.Abort(b'the push ended early')
 
     handler.getpayload = getpayload
+
+
+def note_that_writing_begins():
+    """A session that has written nothing is ended when its client goes."""
+    for entry in wireprotov1server.commands.values():
+        if entry.permission not in (b'pull', 'pull'):
+            entry.func = noted(entry.func)
+
+
+def noted(serve):
+    def serve_noted(repo, proto, *args):
+        with open('/dev/fd/5', 'ab') as notes:
+            notes.write(b'begins\n')
+        return serve(repo, proto, *args)
+
+    return serve_noted
 
 
 def write(old, new, name):

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -61,6 +62,11 @@ Result<Session> make_session(const std::string& hg, const Operation& operation, 
     session.notes = std::move(*notes);
     start.files.emplace_back(session.notes, notes_number);
     return session;
+}
+
+bool has_written(const Fd& notes) {
+    struct stat status {};
+    return ::fstat(notes.get(), &status) != 0 || status.st_size > 0;
 }
 
 std::vector<RefChange> read_notes(const Session& session) {

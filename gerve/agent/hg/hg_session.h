@@ -29,6 +29,9 @@ constexpr std::uint64_t least_room = 1 << 20;
 [[nodiscard]] Result<Session> make_session(const std::string& hg, const Operation& operation,
                                            std::string_view refusal);
 
+// Whether hg has begun a command that writes, finished or not; true, too, if that is not known.
+[[nodiscard]] bool has_written(const Fd& notes);
+
 // What the session wrote, in the order of its transactions: "bookmarks/NAME", and "changesets" (the new id is
 // that of the last new one) or "phases" (both ids are the tip's). Each was taken.
 [[nodiscard]] std::vector<RefChange> read_notes(const Session& session);

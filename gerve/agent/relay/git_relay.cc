@@ -199,6 +199,7 @@ void GitRelay::abandon(std::string reason) {
     if (over_ || reason_) return;
     reason_ = std::move(reason);
     in_.close();
+    if (watchers_.has_written && !watchers_.has_written()) abandoned_ = Abandoned::ended;
     const auto after = abandoned_ == Abandoned::ended ? limits_.grace : limits_.abandoned;
     if (abandoned_ == Abandoned::ended) git_.signal_group(SIGTERM);
     deadline_.arm(after, [this] { abandoned_ == Abandoned::ended ? kill_group() : end_group(); });

@@ -35,6 +35,8 @@ struct Watchers {
     std::function<void(std::string_view)> input;
     std::function<void(std::string_view)> output;  // also what is dropped because the peer is gone
     std::function<void(std::string_view)> errors;  // likewise
+    // Asked when the peer goes. False: git has written nothing so far, and is ended even if it `finishes`.
+    std::function<bool()> has_written;
 };
 
 struct RelayCount {

@@ -6,10 +6,10 @@ import json
 import pytest
 
 from harness.audit import events
-from harness.mercurial import Hg, hg_repository, on_disk, url_of
+from harness.mercurial import HG, Hg, hg_repository, on_disk, url_of
 from harness.messages import NOT_FOUND
 from harness.outcome import NONZERO
-from harness.processes import wait_until
+from harness.processes import command_line, wait_until
 
 NOTHING = "0" * 40
 
@@ -190,6 +190,29 @@ def test_sessions_are_listed_and_end_when_access_does(site, work, project, bob):
     assert sorted(texts) == ["ERROR: This session was ended by an administrator.\n", "ERROR: Your access was withdrawn.\n"]
 
 
+def serving(site) -> list[int]:
+    return [pid for pid in site.gateway.family() if "serve --stdio" in " ".join(command_line(pid))]
+
+
+def test_when_the_client_goes_reading_ends_and_writing_is_finished(site, hg, work, project):
+    before = serving(site)
+    (project.disk / ".hg/hgrc").write_text("[hooks]\npreoutgoing.slow = touch .hg/sends; sleep 60\n")
+    cloning = hg.terminal.start(HG, "clone", "--quiet", url_of(project), "cut")
+    wait_until((project.disk / ".hg/sends").exists, "hg is about to send", timeout=20)
+    assert len(serving(site)) == len(before) + 1, "its owner's session could write"
+    cloning.kill()
+    wait_until(lambda: serving(site) == before, "hg is ended", timeout=10)
+
+    (project.disk / ".hg/hgrc").write_text("[hooks]\npretxnclose.slow = touch .hg/closes; sleep 2\n")
+    pushed = work.commit("b.txt")
+    pushing = work.terminal.start(HG, "push", "--quiet")
+    wait_until((project.disk / ".hg/closes").exists, "hg is about to finish", timeout=20)
+    pushing.kill()
+    wait_until(lambda: serving(site) == before, "hg has finished", timeout=20)
+    assert on_disk(site, project).tip("tip") == pushed
+    on_disk(site, project)("verify", "--quiet")
+
+
 def test_a_repository_without_room_takes_no_push(site, work, project):
     site.gerve("limit", "set", project.path, "--max-push", "2MiB")
     before = on_disk(site, project).tip("tip")
@@ -306,5 +329,9 @@ def test_the_kind_is_declared(private_sites):
     other.gerve("apply", file, stdout="nothing to change\n")
     file.write_text(text.replace('kind = "hg"\n', ""))
     other.gerve("apply", file, exit=1, says=["cannot change its kind", 'write kind = "hg"'])
-    other.gerve("repo", "fsck", f"{alice.login}/project")
     assert json.loads(other.gerve("repo", "list", "--json").stdout)
+
+    other.gateway.stop()  # the command checks by itself, and not by its user's configuration
+    (other.admin.home / ".hgrc").write_text("[hooks]\npre-verify = false\n")
+    other.admin = other.admin.with_env(HGRCPATH=str(other.admin.home / ".hgrc"))
+    other.gerve("repo", "fsck", f"{alice.login}/project", says="sound")
