@@ -1,16 +1,11 @@
 #include "gerve/agent/lfs/git_reader.h"
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
+#include <optional>
 
 #include "authz/base/text.h"
 #include "gerve/agent/lfs/pointers.h"
 #include "gerve/agent/repository/environment.h"
-#include "gerve/agent/repository/git_process.h"
+#include "gerve/agent/repository/git_run.h"
 
 namespace gerve::lfs {
 namespace {
@@ -47,28 +42,10 @@ class LineSplitter {
     std::string line_;
 };
 
-// What git has room for, off the front; false: there is no more to write, or git does not read.
-bool feed(const Fd& git, std::string_view& input) {
-    while (!input.empty()) {
-        const ssize_t put = ::write(git.get(), input.data(), input.size());
-        if (put < 0) return errno == EAGAIN || errno == EINTR;
-        input.remove_prefix(static_cast<std::size_t>(put));
-    }
-    return false;
-}
-
-// Nothing: there is nothing to read yet. An empty one: the stream has ended, and is closed.
-std::optional<std::string_view> take_from(Fd& git, std::array<char, 65536>& buffer) {
-    const ssize_t got = ::read(git.get(), buffer.data(), buffer.size());
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
-    if (got <= 0) git.reset();
-    return std::string_view(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-}
-
 // Hands over what git writes to its standard output as it comes. What it says beside that is not mixed in: it
 // may complain (of an alternate that is gone) and succeed.
 Result<void> each_piece(const GitReader& reader, const std::vector<std::string>& arguments,
-                        std::string_view input, const OnLine& on_piece) {
+                        std::string_view input, const OnPiece& on_piece) {
     GitStart start{reader.program, {"--no-replace-objects"}, reader.environment};
     for (const auto* more : {&reader.front, &arguments})
         start.arguments.insert(start.arguments.end(), more->begin(), more->end());
@@ -76,19 +53,11 @@ Result<void> each_piece(const GitReader& reader, const std::vector<std::string>&
     auto git = GitProcess::start(start);
     if (!git) return pass_on(git);
     std::string errors;
-    std::array<char, 65536> buffer{};
-    const auto number = [](const Fd& fd) { return fd ? fd.get() : -1; };
-    while (git->out || git->err) {
-        if (git->in && !feed(git->in, input)) git->in.reset();
-        std::array<pollfd, 3> ready{pollfd{number(git->out), POLLIN, 0}, pollfd{number(git->err), POLLIN, 0},
-                                    pollfd{number(git->in), POLLOUT, 0}};
-        if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR)
-            return internal_error(errno_text("poll"));
-        const auto output = git->out ? take_from(git->out, buffer) : std::nullopt;
-        if (auto taken = output ? on_piece(*output) : Result<void>(); !taken) return taken;
-        const auto complaint = git->err ? take_from(git->err, buffer) : std::nullopt;
-        if (complaint) errors += complaint->substr(0, longest_complaint - errors.size());
-    }
+    const auto keep = [&errors](std::string_view piece) -> Result<void> {
+        errors += piece.substr(0, longest_complaint - errors.size());
+        return {};
+    };
+    if (auto read = exchange_with(*git, input, no_deadline, on_piece, keep); !read) return read;
     const GitEnd end = git->reap();
     if (end.code != 0 || end.signal != 0) return internal_error("git failed: " + printable(trim(errors)));
     return {};

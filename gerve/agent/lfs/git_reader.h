@@ -11,7 +11,7 @@
 
 namespace gerve::lfs {
 
-// How git is started where history is read; by a process that ignores SIGPIPE.
+// How git is started where history is read.
 struct GitReader {
     std::string program;
     std::vector<std::string> front;  // arguments in front of the command

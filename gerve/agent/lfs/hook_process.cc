@@ -1,7 +1,6 @@
 #include "gerve/agent/lfs/hook_process.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -41,12 +40,15 @@ int decline(const std::string& told) {
     return declines;
 }
 
+void write_syslog(log::Level level, const std::string& text, const Error& error) {
+    log::start_syslog("gerve-agent", log::Level::info);  // the standard error is the client's
+    log::write(level, text, {{"request", text_of_variable("GERVE_REQUEST_ID")}, {"why", describe(error)}});
+}
+
 // The client reads that the check failed; the reason goes to the log.
 int cannot_check(const Error& error) {
     const std::string request = text_of_variable("GERVE_REQUEST_ID");
-    log::start_syslog("gerve-agent", log::Level::info);  // the standard error is the client's
-    log::error("a push cannot be checked for objects of Git LFS",
-               {{"request", request}, {"why", describe(error)}});
+    write_syslog(log::Level::error, "a push cannot be checked for objects of Git LFS", error);
     return decline(
         "ERROR: The file server cannot check the large files (Git LFS) of this push: tell its operator. "
         "(request " +
@@ -64,6 +66,22 @@ std::string tips_of(std::string_view commands) {
     return tips;
 }
 
+// Whether git can read what is new, as it has tried itself by now; it asks its hook all the same. What is
+// pushed may be malformed where `check_objects` of the agent is false.
+bool is_readable(const GitReader& reader, std::string_view tips) {
+    const auto pass = [](std::string_view) -> Result<void> { return {}; };
+    return each_line(reader, {"rev-list", "--objects", "--quiet", "--stdin", "--not", "--all"}, tips, pass)
+        .has_value();
+}
+
+int cannot_read(const Error& error) {
+    write_syslog(log::Level::info, "git cannot read what is pushed", error);
+    return decline(
+        "ERROR: git cannot read the objects of this push: run `git fsck` in your clone, and if it finds "
+        "nothing, "
+        "tell the operator of the file server.\n");
+}
+
 // 0: every object that the push needs is there.
 int check_objects_of(std::string_view commands) {
     const std::string tips = tips_of(commands);
@@ -74,6 +92,8 @@ int check_objects_of(std::string_view commands) {
     GitReader reader{text_of_variable(git_variable), {}, own_environment()};
     reader.own_group = false;  // whoever ends the push ends what reads it
     const auto missing = find_missing(reader, places, tips);
+    if (!missing && missing.error().kind == ErrorKind::internal && !is_readable(reader, tips))
+        return cannot_read(missing.error());
     if (!missing) return cannot_check(missing.error());
     return missing->count == 0 ? 0 : decline(missing->told());
 }
@@ -109,7 +129,6 @@ int become_own_hook(std::string_view name, std::vector<std::string> words, const
     const auto environment = without_redirection(own_environment());
     if (input && ::dup2(input.get(), STDIN_FILENO) < 0)
         return cannot_check(unavailable(errno_text("dup2")).value());
-    ::signal(SIGPIPE, SIG_DFL);
     ::execve(hook.c_str(), pointers_to(words).data(), pointers_to(environment).data());
     const std::string why =
         errno == ENOEXEC ? "its first line does not name a program (#!)" : std::strerror(errno);
@@ -127,7 +146,6 @@ bool is_hook(std::string_view program) {
 int run_hook(std::string_view program, const std::vector<std::string>& words) {
     const std::string_view name = last_part(program);
     if (name != hook_names.front()) return become_own_hook(name, words, Fd());
-    ::signal(SIGPIPE, SIG_IGN);
     const Fd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
     const auto commands = read_open_file(input, "the commands of the push", most_commands);
     if (!commands) return cannot_check(commands.error());

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <span>
 #include <thread>
@@ -14,14 +15,12 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Appends what has come; false at the end of the stream.
-bool read_some(int fd, std::string& output) {
-    char chunk[16384];
-    const ssize_t got = ::read(fd, chunk, sizeof chunk);
-    if (got < 0) return errno == EAGAIN || errno == EINTR;
-    const std::size_t room = max_git_output - std::min(max_git_output, output.size());
-    output.append(chunk, std::min(room, static_cast<std::size_t>(got)));
-    return got > 0;
+// Hands over what has come; at the end of the stream, closes it.
+Result<void> read_some(Fd& stream, std::span<char> buffer, const OnPiece& on_piece) {
+    const ssize_t got = ::read(stream.get(), buffer.data(), buffer.size());
+    if (got > 0) return on_piece({buffer.data(), static_cast<std::size_t>(got)});
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) stream.reset();
+    return {};
 }
 
 // A git that does not read ends nobody here, whatever the process does about SIGPIPE: this thread takes the
@@ -58,10 +57,18 @@ bool write_some(int fd, std::string_view& input) {
     return false;
 }
 
-int wait_for(pollfd* streams, nfds_t count, steady_clock::time_point deadline) {
-    if (deadline == steady_clock::time_point::max()) return ::poll(streams, count, -1);
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
-    return left <= 0 ? 0 : ::poll(streams, count, static_cast<int>(std::min<long>(left, 60'000)));
+// Until a stream is ready, for a minute at most. Errors: unavailable (the deadline); internal.
+Result<void> wait_for(std::span<pollfd> streams, steady_clock::time_point deadline) {
+    int patience = -1;
+    if (deadline != steady_clock::time_point::max()) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
+        if (left <= 0) return unavailable("git took too long");
+        patience = static_cast<int>(std::min<long>(left, 60'000));
+    }
+    if (::poll(streams.data(), streams.size(), patience) < 0 && errno != EINTR)
+        return internal_error(errno_text("poll"));
+    return {};
 }
 
 // A git that writes has locks, and removes them on SIGTERM. What is left of its group goes with `git`.
@@ -75,29 +82,36 @@ void end_git(GitProcess& git) {
 
 }  // namespace
 
+Result<void> exchange_with(GitProcess& git, std::string_view input, steady_clock::time_point deadline,
+                           const OnPiece& on_output, const OnPiece& on_errors) {
+    std::array<char, 65536> buffer{};
+    const auto number = [](const Fd& fd) { return fd ? fd.get() : -1; };
+    while (git.out || git.err) {
+        if (git.in && !write_some(git.in.get(), input)) git.in.reset();
+        std::array<pollfd, 3> streams{pollfd{number(git.out), POLLIN, 0}, pollfd{number(git.err), POLLIN, 0},
+                                      pollfd{number(git.in), POLLOUT, 0}};
+        if (auto waited = wait_for(streams, deadline); !waited) return waited;
+        if (streams[0].revents != 0) {
+            if (auto taken = read_some(git.out, buffer, on_output); !taken) return taken;
+        }
+        if (streams[1].revents != 0) {
+            if (auto taken = read_some(git.err, buffer, on_errors); !taken) return taken;
+        }
+    }
+    return {};
+}
+
 Result<GitRun> run_git(const GitStart& start, steady_clock::time_point deadline, std::string_view input) {
     auto git = GitProcess::start(start);
     if (!git) return pass_on(git);
     std::string output;
-    pollfd streams[] = {
-        {git->out.get(), POLLIN, 0}, {git->err.get(), POLLIN, 0}, {git->in.get(), POLLOUT, 0}};
-    pollfd& in = streams[2];
-    while (streams[0].fd >= 0 || streams[1].fd >= 0) {
-        if (in.fd >= 0 && !write_some(in.fd, input)) {
-            git->in.reset();
-            in.fd = -1;
-        }
-        if (steady_clock::now() >= deadline) {
-            end_git(*git);
-            return unavailable("git took too long");
-        }
-        const int ready = wait_for(streams, std::size(streams), deadline);
-        if (ready < 0 && errno != EINTR) return internal_error(errno_text("poll"));
-        if (ready <= 0) continue;
-        for (pollfd& stream : std::span(streams, 2)) {
-            if (stream.fd >= 0 && stream.revents != 0 && !read_some(stream.fd, output)) stream.fd = -1;
-        }
-    }
+    const auto keep = [&output](std::string_view piece) -> Result<void> {
+        output += piece.substr(0, max_git_output - output.size());
+        return {};
+    };
+    auto done = exchange_with(*git, input, deadline, keep, keep);
+    if (!done && done.error().kind == ErrorKind::unavailable) end_git(*git);
+    if (!done) return pass_on(done);
     return GitRun{git->reap(), std::move(output)};
 }
 

@@ -311,7 +311,7 @@ def test_a_push_that_cannot_be_checked_is_refused(site):
     """Here git fails when it is to list the new objects."""
     site.make_repository()
     broken = site.directory / "git"
-    broken.write_text('#!/bin/sh\ncase "$*" in *rev-list*) echo no such luck >&2; exit 3;; esac\nexec git "$@"\n')
+    broken.write_text('#!/bin/sh\ncase "$*" in *rev-list*--filter*) echo no such luck >&2; exit 3;; esac\nexec git "$@"\n')
     broken.chmod(0o755)
     site.start(f'git = "{broken}"\n')
     work = site.directory / "work"
