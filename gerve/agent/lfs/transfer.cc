@@ -144,7 +144,8 @@ Result<std::vector<std::string>> Transfer::actions(const std::vector<std::string
         } else {
             const auto found = find_object(places_, object->oid);
             if (!found) return pass_on(found);
-            if (*found) action = "download";
+            // Also what is missing: git-lfs takes "noop" for done, and reads from get-object what is wrong.
+            action = "download";
             if (*found) size = (*found)->size;
         }
         answer.push_back(object->oid.text() + " " + std::to_string(size) + " " + std::string(action));
