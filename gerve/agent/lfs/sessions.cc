@@ -10,7 +10,8 @@ namespace gerve::lfs {
 namespace {
 
 // After which nobody is at work in a session whose client has quit another: git-lfs quits when all is done.
-constexpr std::int64_t left_behind_after = 3000;  // ms
+// It waits as long, in vain.
+constexpr std::int64_t left_behind_after = 1000;  // ms
 
 }  // namespace
 
