@@ -27,6 +27,9 @@ GIT_CONFIG = """\
     allow = always
 """
 
+# A directory of programs that are taken instead of the distribution's, such as another version of git-lfs.
+OTHER_CLIENTS = [os.environ["GERVE_CLIENTS"]] if "GERVE_CLIENTS" in os.environ else []
+
 
 class Running:
     """A command that goes on while the scenario does something else."""
@@ -85,7 +88,7 @@ class Terminal:
         self.cwd = home
         self.env = {
             "HOME": str(home),
-            "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "PATH": ":".join([*OTHER_CLIENTS, "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"]),
             "LC_ALL": "C.UTF-8",
             "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
             "GIT_CONFIG_NOSYSTEM": "1",
