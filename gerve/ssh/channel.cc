@@ -5,11 +5,9 @@
 #include <libssh/server.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "authz/model/git_command.h"
 #include "gerve/ssh/connection.h"
-#include "gerve/ssh/spare_buffers.h"
 
 namespace gerve::ssh {
 namespace {
@@ -26,8 +24,6 @@ constexpr std::uint32_t small_window = 1 << 20;
 // Windows beyond the first size, all together.
 constexpr std::uint64_t most_window_growth = 512ULL << 20;
 WindowBudget window_budget(most_window_growth);
-
-thread_local SpareBuffers input_spares(4);
 
 Channel& self_of(void* user) {
     return *static_cast<Channel*>(user);
@@ -81,7 +77,6 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
 }
 
 Channel::~Channel() {
-    input_spares.release(received_);
     if (channel_ == nullptr) return;
     ssh_remove_channel_callbacks(channel_, callbacks_.get());
     ssh_channel_free(channel_);
@@ -157,24 +152,14 @@ void Channel::interrupt() {
 
 // libssh does not get to see these bytes: it would copy them three times, and has a window of a fixed size.
 void Channel::receive(std::string_view bytes) {
-    if (received_taken_ > received_.size() / 2) {
-        received_.erase(0, received_taken_);
-        received_taken_ = 0;
-    }
-    input_spares.append(received_, bytes);
+    received_.append(bytes);
     input_.notify();
 }
 
 std::size_t Channel::take_input(std::span<char> into) {
     if (gone()) return 0;
-    const std::size_t taken = std::min<std::size_t>(into.size(), untaken());
+    const std::size_t taken = received_.take(into);
     if (taken == 0) return 0;
-    std::memcpy(into.data(), received_.data() + received_taken_, taken);
-    received_taken_ += taken;
-    if (untaken() == 0) {
-        received_taken_ = 0;
-        input_spares.release(received_);
-    }
     bytes_in_ += taken;
     window_.note_taken(taken, std::chrono::steady_clock::now());
     open_window();

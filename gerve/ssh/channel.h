@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gerve/relay/client_streams.h"
+#include "gerve/ssh/byte_queue.h"
 #include "gerve/ssh/receive_window.h"
 
 struct ssh_channel_struct;
@@ -55,7 +56,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     };
     void receive(std::string_view bytes);
     void open_window();
-    [[nodiscard]] std::uint64_t untaken() const { return received_.size() - received_taken_; }
+    [[nodiscard]] std::uint64_t untaken() const { return received_.size(); }
     [[nodiscard]] bool lives_on_its_window() const;
     void requested();  // the one request of this channel is complete
     void detach();     // it has ended, or its connection does: forget the libssh object
@@ -75,8 +76,7 @@ class Channel final : public ClientStreams, public std::enable_shared_from_this<
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
     std::optional<Numbers> numbers_;  // once the channel is confirmed
-    std::string received_;            // what the client has sent
-    std::size_t received_taken_ = 0;  // so much of it is taken
+    ByteQueue received_;              // what the client has sent
     ReceiveWindow window_;
     std::uint32_t largest_window_ = 0;  // of the client's
     std::size_t refused_ = 0;           // room that put_output() waits for

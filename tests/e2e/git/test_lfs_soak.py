@@ -96,4 +96,5 @@ def test_memory_does_not_grow_with_objects(private_site, sizes):
         assert own < 24 * 1024, f"{carry.__name__}: a session has {own} KiB, most of it the program itself"
         for what in ("worker", "gerve-agent"):
             grown = max(memory.of(what)) - max(idle.of(what))
+            print(f"{carry.__name__}: {what} grew by {grown} KiB; the largest session had {own} KiB")
             assert grown < bound, f"{carry.__name__}: {what} grew by {grown} KiB"

@@ -64,6 +64,22 @@ TEST_CASE("a window stays as it is where it is the file server that is waited fo
     CHECK(window.size() > first);
 }
 
+TEST_CASE("a window that has grown shrinks where it is the file server that is waited for") {
+    WindowBudget budget(64 << 20);
+    ReceiveWindow window(budget, {});
+    Transfer transfer{window};
+    transfer.run(40 * first, 5ms);
+    CHECK(window.size() == ReceiveWindow::largest);
+    CHECK(window.adjustment(0, window.size()) == 0);
+    transfer.run(ReceiveWindow::largest, 2ms);
+    CHECK(window.size() == ReceiveWindow::largest);
+    transfer.run(40 * first, 2ms);
+    CHECK(window.size() == first);
+    CHECK(budget.taken() == 0);
+    transfer.run(4 * first, 5ms);
+    CHECK(window.size() > first);
+}
+
 TEST_CASE("windows grow within what all of them may") {
     WindowBudget budget(first);
     ReceiveWindow one(budget, {});
