@@ -114,6 +114,7 @@ class ConfigReader {
         SshConfig& ssh = config_.ssh;
         ssh.host_keys = table.paths("host_keys");
         expect_files(table, "host_keys", ssh.host_keys, "create it: ssh-keygen -t ed25519 -N '' -f ");
+        ssh.host_certificates = table.paths("host_certificates");
         ssh.logins = table.texts("logins", ssh.logins);
         if (ssh.logins.empty()) table.complain("logins", "must list at least one SSH user name");
         expect_names(table, "logins", ssh.logins, 32, name_characters);

@@ -39,7 +39,8 @@ struct AnonymousConfig {
 };
 
 struct SshConfig {
-    std::vector<std::string> host_keys;  // empty: made in the state directory
+    std::vector<std::string> host_keys;          // empty: made in the state directory
+    std::vector<std::string> host_certificates;  // OpenSSH certificates of some of them
     std::vector<std::string> logins{"git"};
     std::chrono::milliseconds login_grace{120'000};
     unsigned workers = 0;                            // 0: one per core; see worker_count()

@@ -67,6 +67,8 @@ AuditFact fact_of(const KeyProven& event) {
         members.add("fingerprint", event.fingerprint);
     if (event.client.security_key)
         put_security_key(members, *event.client.security_key, event.client.connected_at);
+    const auto& announced = event.client.host_keys_announced;
+    if (!announced.empty()) members.add_texts("host_keys_announced", announced);
     if (!event.client.host_key.empty()) members.add("host_key", event.client.host_key);
     if (!event.client.key_exchange.empty()) members.add("key_exchange", event.client.key_exchange);
     put_client(members, event.client);

@@ -23,6 +23,13 @@ constexpr Statement select_gateway_proofs{
     " AND happened_at >= ? AND body LIKE '%\"door\":\"gateway\"%' GROUP BY gateway) m"
     " ON e.gateway = m.gateway AND e.happened_at = m.last_time"
     " WHERE e.kind = 'proven' AND e.body LIKE '%\"door\":\"gateway\"%' ORDER BY e.gateway"};
+constexpr Statement select_announcements{
+    "host-key-announcements",
+    "SELECT e.body FROM audit_events e JOIN"
+    " (SELECT gateway, MAX(happened_at) AS last_time FROM audit_events WHERE kind = 'proven'"
+    " AND happened_at >= ? AND body LIKE '%\"host_keys_announced\":[%' GROUP BY gateway) m"
+    " ON e.gateway = m.gateway AND e.happened_at = m.last_time"
+    " WHERE e.kind = 'proven' AND e.body LIKE '%\"host_keys_announced\":[%' ORDER BY e.gateway"};
 constexpr Statement select_learning_sessions{
     "learning-sessions",
     "SELECT body FROM audit_events WHERE kind = 'session' AND body LIKE '%\"host_keys_learned\":[%'"};
@@ -42,6 +49,10 @@ Result<std::vector<std::string>> read_host_key_proofs(Database& database, UnixMi
 
 Result<std::vector<std::string>> read_gateway_proofs(Database& database, UnixMillis since) {
     return read_bodies(database, select_gateway_proofs, {since});
+}
+
+Result<std::vector<std::string>> read_announcements(Database& database, UnixMillis since) {
+    return read_bodies(database, select_announcements, {since});
 }
 
 Result<std::vector<std::string>> read_learning_sessions(Database& database) {

@@ -16,6 +16,8 @@ namespace gerve {
 [[nodiscard]] Result<std::vector<std::string>> read_host_key_proofs(Database& database, UnixMillis since);
 // The last `proven` of each gateway.
 [[nodiscard]] Result<std::vector<std::string>> read_gateway_proofs(Database& database, UnixMillis since);
+// The last `proven` of each gateway that tells which host keys the gateway announces.
+[[nodiscard]] Result<std::vector<std::string>> read_announcements(Database& database, UnixMillis since);
 // Each `session` whose client had host keys proven, of any age.
 [[nodiscard]] Result<std::vector<std::string>> read_learning_sessions(Database& database);
 // Whether the table lacks the beginning of a trail, and may therefore lack events since then. Errors: as

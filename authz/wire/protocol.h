@@ -29,7 +29,8 @@ struct ClientContext {
     std::string connection;  // one id for all that happens on one SSH connection
     Door door = Door::gateway;
     std::optional<SecurityKeyUse> security_key{};  // of the signature that logged in
-    std::string host_key{};      // the fingerprint of the gateway's key that the client accepted
+    std::string host_key{};  // the fingerprint of the gateway's key that the client accepted
+    std::vector<std::string> host_keys_announced{};  // by the gateway, in order; told with a few logins alone
     std::string key_exchange{};  // the algorithm of the login; empty where sshd keeps it to itself
     std::optional<std::int64_t> connected_at{};  // UnixMillis; of a login with a security key alone
 
@@ -39,6 +40,7 @@ struct ClientContext {
                           wire::field("connection", &C::connection), wire::field("door", &C::door),
                           wire::omissible("security_key", &C::security_key),
                           wire::omissible("host_key", &C::host_key),
+                          wire::omissible<wire::FirstOf<16>>("host_keys_announced", &C::host_keys_announced),
                           wire::omissible("key_exchange", &C::key_exchange),
                           wire::omissible("connected_at", &C::connected_at));
     }

@@ -21,11 +21,11 @@
 #include "gerve/cli/check_line.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/gateway_host_keys.h"
+#include "gerve/cli/host_key_check.h"
 #include "gerve/cli/local_user.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
 #include "gerve/cli/sshd_surroundings.h"
-#include "gerve/ssh/host_keys.h"
 
 namespace gerve {
 namespace {
@@ -71,36 +71,9 @@ class Check {
     }
 
     void check_host_key_files() {
-        std::vector<std::string> files = config_.ssh.host_keys;
-        const bool own = files.empty();  // of the state directory
-        if (own) {
-            auto found = find_host_keys(config_.state);
-            if (!found) {
-                return wrong("host keys",
-                             describe(found.error()) + "; run this as root, or as the user that runs Gerve",
-                             refused_status);
-            }
-            files = std::move(*found);
-        }
-        if (files.empty()) return good("host keys", "`gerve serve` makes them at its first start");
-        std::string types;
-        for (const std::string& file : files) {
-            const auto key = read_host_key(file);
-            if (!key) {
-                wrong("host keys", describe(key.error()), usage_status);
-                continue;
-            }
-            types += (types.empty() ? "" : ", ") + key->algorithm();
-            host_keys_.push_back(key->fingerprint().text());
-        }
-        if (host_keys_.size() < files.size()) return;
-        const bool lacks = types.find("ecdsa-") == std::string::npos;
-        const char* hint = "; without an ECDSA key some clients (JSch) cannot connect: ";
-        good("host keys", std::to_string(files.size()) + " usable: " + types +
-                              (lacks ? hint + std::string(own ? "gerve host-key new ecdsa"
-                                                              : "ssh-keygen -t ecdsa, and add it to "
-                                                                "ssh.host_keys")
-                                     : ""));
+        HostKeyCheck found = check_host_keys_of(config_);
+        for (CheckLine& line : found.lines) findings_.push_back(std::move(line));
+        host_keys_ = std::move(found.keys);
     }
 
     void check_ticket_key_files() {
@@ -178,12 +151,18 @@ class Check {
         compare_with_other_gateways(**database);
     }
 
-    // By what their clients accepted last: each has its files for itself.
+    // By what they had recorded with their clients' logins: each has its files for itself. A gateway that had
+    // a login within a day has told what it announces at most an hour before.
     void compare_with_other_gateways(Database& database) {
-        constexpr UnixMillis a_day = 24 * 3600 * 1000;
-        const auto proofs = read_gateway_proofs(database, unix_now() - a_day);
+        constexpr UnixMillis an_hour = 3600 * 1000;
+        const UnixMillis since = unix_now() - 24 * an_hour;
+        const auto proofs = read_gateway_proofs(database, since);
         if (!proofs) return good("host keys of gateways", "not compared: " + describe(proofs.error()));
-        for (CheckLine& line : compare_gateways(*proofs, host_keys_)) findings_.push_back(std::move(line));
+        const auto announcements = read_announcements(database, since - 2 * an_hour);
+        if (!announcements)
+            return good("host keys of gateways", "not compared: " + describe(announcements.error()));
+        for (CheckLine& line : compare_gateways(*proofs, *announcements, host_keys_))
+            findings_.push_back(std::move(line));
     }
 
     Result<void> list_servers(Database& database) {
@@ -294,7 +273,7 @@ class Check {
     Site& site_;
     const Config& config_;
     std::optional<TicketKey> ticket_key_;
-    std::vector<std::string> host_keys_;  // fingerprints
+    std::vector<OwnHostKey> host_keys_;
     std::vector<ServerRecord> servers_;
     std::vector<CheckLine> findings_;
 };

@@ -4,12 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "authz/base/digest.h"
-#include "authz/base/text.h"
 #include "authz/state_directory.h"
 #include "gerve/cli/audit_view.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/host_key_readiness.h"
+#include "gerve/cli/host_keys_here.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/recorded_logins.h"
 #include "gerve/cli/site.h"
@@ -17,44 +16,32 @@
 namespace gerve {
 namespace {
 
-struct HostKey {
-    std::string file;
-    PublicKey key;
-    HostKeyRole role;  // serving or announced
-
-    [[nodiscard]] const char* state() const { return role == HostKeyRole::serving ? "serving" : "announced"; }
-};
-
-bool is_listed(const Config& config) {
-    return !config.ssh.host_keys.empty();
-}
-
-// What a worker would load now: of each type the first serves.
-std::vector<HostKey> host_keys_of(const Config& config) {
-    const auto files = is_listed(config) ? config.ssh.host_keys : need(find_host_keys(config.state));
-    std::vector<HostKey> keys;
-    for (const std::string& file : files) {
-        PublicKey key = need(read_host_key(file));
-        const bool first = std::none_of(keys.begin(), keys.end(),
-                                        [&](const HostKey& one) { return type_of(one.key) == type_of(key); });
-        keys.push_back({file, std::move(key), first ? HostKeyRole::serving : HostKeyRole::announced});
-    }
-    return keys;
+Json as_json(const HostCertificate& one) {
+    const Certificate& certificate = one.certificate;
+    return {{"file", one.file},
+            {"key_id", certificate.key_id()},
+            {"serial", std::to_string(certificate.serial())},
+            {"authority", certificate.authority().fingerprint().text()},
+            {"principals", certificate.principals()},
+            {"valid_before", end_text(certificate)}};
 }
 
 int list(Site& site, bool json) {
-    Table table({"TYPE", "BITS", "STATE", "FINGERPRINT", "FILE"});
+    Table table({"TYPE", "BITS", "STATE", "CERTIFICATE", "FINGERPRINT", "FILE"});
     Json rows = Json::array();
-    for (const HostKey& one : host_keys_of(site.config())) {
+    const auto keys = host_keys_of(site.config());
+    const HostCertificates certificates = host_certificates_of(site.config(), keys);
+    for (const HostKey& one : keys) {
         const PublicKey& key = one.key;
-        table.add({key.algorithm(), std::to_string(key.bits()), one.state(), key.fingerprint().text(),
-                   shown(one.file)});
-        rows.push_back({{"type", key.algorithm()},
-                        {"bits", key.bits()},
-                        {"state", one.state()},
-                        {"fingerprint", key.fingerprint().text()},
-                        {"public_key", key.text()},
-                        {"file", one.file}});
+        const auto* certificate = choose_certificate(certificates.usable, key.fingerprint(), unix_now());
+        table.add({key.algorithm(), std::to_string(key.bits()), one.state(),
+                   certificate == nullptr ? "-" : "until " + end_text(certificate->certificate),
+                   key.fingerprint().text(), shown(one.file)});
+        Json row{{"type", key.algorithm()},  {"bits", key.bits()},
+                 {"state", one.state()},     {"fingerprint", key.fingerprint().text()},
+                 {"public_key", key.text()}, {"file", one.file}};
+        if (certificate != nullptr) row["certificate"] = as_json(*certificate);
+        rows.push_back(std::move(row));
     }
     if (json) {
         print_json(rows);
@@ -224,49 +211,6 @@ int drop(Site& site, const DropValues& values) {
     return 0;
 }
 
-// ---- print
-
-enum class HostKeyFormat { known_hosts, sshfp };
-
-Result<HostKeyFormat> parse_host_key_format(const std::string& text) {
-    if (text == "known_hosts") return HostKeyFormat::known_hosts;
-    if (text == "sshfp") return HostKeyFormat::sshfp;
-    return client_error("'" + printable(text, 40) + "' is not a format: use known_hosts or sshfp");
-}
-
-// RFC 4255 section 3.1.1, RFC 6594 section 3.1 and RFC 7479 section 3.1; 2 is SHA-256.
-int sshfp_number(HostKeyType type) {
-    switch (type) {
-        case HostKeyType::rsa: return 1;
-        case HostKeyType::ecdsa: return 3;
-        case HostKeyType::ed25519: break;
-    }
-    return 4;
-}
-
-Result<std::string> parse_host_name(const std::string& text) {
-    constexpr std::string_view letters =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:*[]";
-    if (text.empty() || text.find_first_not_of(letters) != std::string::npos)
-        return client_error("'" + printable(text, 80) +
-                            "' is not a host: write NAME, or [NAME]:PORT for known_hosts");
-    return text;
-}
-
-int print(Site& site, HostKeyFormat format, const std::string& host) {
-    if (format == HostKeyFormat::sshfp && host.find_first_of(":*[]") != std::string::npos)
-        throw Stop{usage_status, "an SSHFP record needs a plain host name, without a port"};
-    for (const HostKey& one : host_keys_of(site.config())) {
-        if (format == HostKeyFormat::known_hosts) {
-            std::printf("%s %s\n", host.c_str(), one.key.text().c_str());
-        } else {
-            std::printf("%s%s IN SSHFP %d 2 %s\n", host.c_str(), host.ends_with('.') ? "" : ".",
-                        sshfp_number(type_of(one.key)), to_hex(one.key.fingerprint().bytes()).c_str());
-        }
-    }
-    return 0;
-}
-
 void declare_drop(Command& host_key) {
     const auto values = std::make_shared<DropValues>();
     host_key
@@ -280,21 +224,6 @@ void declare_drop(Command& host_key) {
         .flag("--force", "Do it even if clients would be warned, without reading the audit events",
               values->force)
         .json(values->json);
-}
-
-void declare_print(Command& host_key) {
-    struct Values {
-        std::optional<HostKeyFormat> format = HostKeyFormat::known_hosts;
-        std::optional<std::string> host;
-    };
-    const auto values = std::make_shared<Values>();
-    host_key
-        .command("print", "Print all host keys for publication, the announced ones too.",
-                 [values](Site& site) { return print(site, *values->format, *values->host); })
-        .argument("HOST", "The name by which clients connect; [NAME]:PORT for another port than 22",
-                  parsed(values->host, parse_host_name))
-        .option("--format", "FORMAT", "known_hosts (default), or sshfp for SSHFP records in the DNS",
-                parsed(values->format, parse_host_key_format));
 }
 
 }  // namespace
@@ -322,8 +251,9 @@ void declare_host_keys(Command& root) {
         .argument("TYPE", "ed25519, ecdsa or rsa", parsed(values->announced, parse_host_key_type))
         .flag("--force", "Do it even if another key is announced already, which is then lost", values->force);
     declare_drop(host_key);
-    declare_print(host_key);
+    declare_host_key_print(host_key);
     host_key.examples({"gerve host-key list", "gerve host-key print git.example.org >>known_hosts",
+                       "gerve host-key print --format cert-authority '*.example.org'",
                        "gerve host-key drop ed25519 --dry-run"});
 }
 

@@ -1,8 +1,10 @@
+#include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/base/text.h"
 #include "authz/service/run_authz.h"
 #include "authz/state_directory.h"
 #include "gerve/cli/commands.h"
+#include "gerve/cli/host_certificate_watch.h"
 #include "gerve/cli/programs.h"
 #include "gerve/cli/site.h"
 #include "gerve/master/master.h"
@@ -27,7 +29,20 @@ Setter address_into(std::vector<std::string>& into) {
     };
 }
 
-Result<void> prepare(const Config& config) {
+// Wrong certificates are no reason not to serve: clients that know the plain keys need none.
+Result<void> check_keys(const Config& config, const std::vector<std::string>& files,
+                        HostCertificateWatch& watch) {
+    std::vector<PublicKey> keys;
+    for (const std::string& file : files) {
+        auto key = read_host_key(file);
+        if (!key) return pass_on(key);
+        keys.push_back(std::move(*key));
+    }
+    watch.take(read_host_certificates(config.ssh.host_certificates, keys), unix_now());
+    return {};
+}
+
+Result<void> prepare(const Config& config, HostCertificateWatch& watch) {
     if (auto made = make_ticket_key(config); !made) return made;
     if (config.embedded) {
         if (auto made = make_agent_files(config); !made) return made;
@@ -40,8 +55,7 @@ Result<void> prepare(const Config& config) {
         if (!found) return pass_on(found);
         host_keys = std::move(*found);
     }
-    const std::vector<std::string> wrong = check_host_keys(host_keys);
-    return wrong.empty() ? Result<void>{} : internal_error(wrong.front());
+    return check_keys(config, host_keys, watch);
 }
 
 // How a client on this machine would reach what we listen at.
@@ -83,7 +97,9 @@ int serve(Site& site, const ServeValues& values) {
         if (config && !values.listen.empty()) config->listen.ssh = values.listen;
         return config;
     };
-    options.prepare = prepare;
+    HostCertificateWatch watch;
+    options.prepare = [&](const Config& config) { return prepare(config, watch); };
+    options.look = [&] { watch.look(unix_now()); };
     options.announce = [&](const Config& config, const std::vector<ListenAddress>& addresses) {
         announce(config, addresses, values);
     };

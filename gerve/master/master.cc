@@ -198,6 +198,7 @@ class Master {
     // the old ones finish what they do.
     void look_at_sockets(std::int64_t now) {
         sockets_looked_at_ = now + socket_look;
+        if (options_.look) options_.look();
         const std::string gone = crew_->sockets().unreachable();
         if (gone.empty()) return;
         log::warn("a socket file was removed: creating it again", {{"path", gone}});

@@ -19,6 +19,8 @@ struct MasterOptions {
     std::function<Result<void>(const Config&)> prepare;
     // Called once, when everybody is ready, with the addresses that are listened at.
     std::function<void(const Config&, const std::vector<ListenAddress>&)> announce;
+    // Called about once a second while the gateway serves; may be empty.
+    std::function<void()> look;
     Programs programs;
 };
 

@@ -30,7 +30,8 @@ struct AuthRequest {
 
 // ---- of requests by_webauthn, which parse_auth_request() has taken
 
-// Whether the signature is right. `host_key`: the fingerprint of ours, for a signature bound to it.
+// Whether the signature is right. `host_key`: the fingerprint of ours as the client was
+// shown it, for a signature bound to it.
 [[nodiscard]] bool verify_webauthn_request(std::string_view payload, std::string_view session_id,
                                            std::string_view host_key);
 // The blob of its key; borrowed.

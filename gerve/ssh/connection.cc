@@ -5,6 +5,7 @@
 #include <libssh/server.h>
 #include <sys/eventfd.h>
 
+#include "authz/base/clock.h"
 #include "gerve/ssh/channel.h"
 #include "gerve/ssh/negotiation.h"
 #include "gerve/ssh/packet_fields.h"
@@ -66,6 +67,7 @@ Result<void> Connection::start(const ServerIdentity& identity, Fd socket) {
     ssh_set_blocking(session_, 0);
     ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY);
     seam_.attach(session_);
+    seam_.offer_certificates(identity.offer_certificates(unix_now()));
     if (ssh_handle_key_exchange(session_) == SSH_ERROR || !seam_.send_first_kexinit(session_))
         return internal_error(std::string("libssh: ") + ssh_get_error(session_));
     return {};

@@ -95,7 +95,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
     [[nodiscard]] std::string client_version() const;  // untrusted, without "SSH-2.0-"
     [[nodiscard]] std::string key_exchange() const;    // the algorithm that was agreed on; empty at the end
-    // The fingerprint of the host key that the client accepted; empty before the first key exchange.
+    // The fingerprint of the host key that the client accepted, by itself or in a certificate; empty before
+    // the first key exchange.
     [[nodiscard]] const std::string& host_key() const { return host_key_; }
     // The fingerprints of host keys that were proven to the client at its request, since the last call.
     [[nodiscard]] std::vector<std::string> take_learned_host_keys();
@@ -208,7 +209,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     ssh_session_struct* session_ = nullptr;
     std::string session_id_;
     std::string host_key_;
-    std::string signed_with_;  // the algorithm of the host key's signature
+    std::string host_key_shown_;  // the same, or the fingerprint of its certificate
+    std::string signed_with_;     // the algorithm of the host key's signature
     std::vector<std::string> host_keys_learned_;
     std::optional<std::string> held_;        // the request to log in that waits for an answer, as it came
     bool held_by_webauthn_ = false;          // AuthRequest::by_webauthn

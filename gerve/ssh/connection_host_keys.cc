@@ -24,7 +24,8 @@ void Connection::note_key_exchange(std::uint8_t type, std::string_view payload) 
     if (type != message::kex_reply && type != message::kex_gex_reply) return;
     const auto reply = parse_key_exchange_reply(payload);
     if (!reply) return;
-    host_key_ = Fingerprint::of_blob(reply->host_key).text();
+    host_key_shown_ = Fingerprint::of_blob(reply->host_key).text();
+    host_key_ = identity_->fingerprint_of(reply->host_key).text();
     signed_with_ = reply->signature_algorithm;
 }
 

@@ -72,7 +72,7 @@ ssh_message_struct* Connection::held_message() {
 bool Connection::verify_attempt() {
     if (!held_ || session_ == nullptr) return false;
     const Call call(*this);  // verifying counts as time before login, too
-    if (held_by_webauthn_) return verified_ = verify_webauthn_request(*held_, session_id_, host_key_);
+    if (held_by_webauthn_) return verified_ = verify_webauthn_request(*held_, session_id_, host_key_shown_);
     ssh_message message = held_message();
     verified_ = message != nullptr && ssh_message_subtype(message) == SSH_AUTH_METHOD_PUBLICKEY &&
                 ssh_message_auth_publickey_state(message) == SSH_PUBLICKEY_STATE_VALID;

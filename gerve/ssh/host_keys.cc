@@ -253,12 +253,4 @@ Result<PublicKey> read_host_key(const std::string& file) {
     return accepted;
 }
 
-std::vector<std::string> check_host_keys(const std::vector<std::string>& files) {
-    std::vector<std::string> problems;
-    for (const std::string& file : files) {
-        if (const auto key = read_host_key(file); !key) problems.push_back(describe(key.error()));
-    }
-    return problems;
-}
-
 }  // namespace gerve

@@ -53,11 +53,8 @@ enum class HostKeyRole {
 [[nodiscard]] Result<void> drop_host_key(const std::string& directory, HostKeyType type,
                                          const Fingerprint& judged_serving, const Fingerprint& judged_next);
 
-// The public half of the host key in `file`. Error: internal, naming the file and the remedy.
+// The public half of the host key in `file`. Error: internal, naming the file and the remedy (unreadable,
+// readable by others, encrypted, a type or size not accepted).
 [[nodiscard]] Result<PublicKey> read_host_key(const std::string& file);
-
-// What is wrong with each of these files as a host key (unreadable, readable by others, encrypted, a type or
-// size not accepted); empty when nothing is.
-[[nodiscard]] std::vector<std::string> check_host_keys(const std::vector<std::string>& files);
 
 }  // namespace gerve

@@ -200,6 +200,10 @@ void Seam::attach(ssh_session_struct* session) {
     ssh_packet_set_callbacks(session, packet_callbacks_.get());
 }
 
+Seam* Seam::in_use() {
+    return current;
+}
+
 Seam::Inside::Inside(Seam& seam) : before_(std::exchange(current, &seam)) {}
 
 Seam::Inside::~Inside() {

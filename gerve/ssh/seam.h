@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 struct ssh_session_struct;
 struct ssh_packet_callbacks_struct;
@@ -31,6 +32,13 @@ class PacketWatch {
     ~PacketWatch() = default;
 };
 
+// A certificate that key exchanges may use in place of the plain host key. All is borrowed.
+struct CertificateOffer {
+    const char* algorithm;            // "rsa-sha2-512-cert-v01@openssh.com"
+    const char* signature_algorithm;  // by which the host key signs: "rsa-sha2-512"
+    std::string_view blob;
+};
+
 // The static libssh is linked so that its socket and poll functions, and the one that encrypts a packet, come
 // out here (see meson.build and docs/decisions/0016-libssh-without-a-socket.md).
 class Seam {
@@ -39,6 +47,9 @@ class Seam {
     ~Seam();
     Seam(const Seam&) = delete;
     Seam& operator=(const Seam&) = delete;
+
+    // The one that stands around the call into libssh that is under way; null: none does.
+    [[nodiscard]] static Seam* in_use();
 
     // Before the session's key exchange starts; the seam must outlive the session.
     void attach(ssh_session_struct* session);
@@ -98,6 +109,15 @@ class Seam {
     [[nodiscard]] Adjustment take_adjustment();                                   // there is one
     [[nodiscard]] std::uint64_t unsent_window(std::uint32_t recipient) const;     // bytes
 
+    // Of all key exchanges, the later ones too: a client that knows only the authority of the certificate
+    // would not go on with a plain key. Before the first of them; in the order in which they are offered, in
+    // front of the plain keys. What is borrowed must outlive the session.
+    void offer_certificates(std::vector<CertificateOffer> offers) { certificates_ = std::move(offers); }
+    [[nodiscard]] const std::vector<CertificateOffer>& certificates() const { return certificates_; }
+    // Notes which of them, or none, the key exchange that is under way has agreed on.
+    void agree_on(const CertificateOffer* offer) { agreed_certificate_ = offer; }
+    [[nodiscard]] const CertificateOffer* agreed_certificate() const { return agreed_certificate_; }
+
     void set_socket_callbacks(void* callbacks) { socket_callbacks_ = callbacks; }
     void gather(std::string_view bytes);
     PacketWatch& watch() { return watch_; }
@@ -118,6 +138,8 @@ class Seam {
     std::optional<std::string> answer_;
     bool first_kexinit_sent_ = false;     // and libssh does not know yet
     std::deque<Adjustment> adjustments_;  // libssh was told of, and has not sent
+    std::vector<CertificateOffer> certificates_;
+    const CertificateOffer* agreed_certificate_ = nullptr;  // by the last key exchange
 };
 
 }  // namespace gerve::ssh

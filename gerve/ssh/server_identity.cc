@@ -4,6 +4,7 @@
 #include <libssh/server.h>
 
 #include <algorithm>
+#include <array>
 
 #include "authz/base/ssh_fields.h"
 #include "authz/base/text.h"
@@ -41,6 +42,25 @@ constexpr const char* host_key_algorithms =
 constexpr const char* user_key_algorithms =
     "ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
     "sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256";
+
+// What the certificate of a key of this type is offered as, the best first. "ssh-rsa-cert-v01@openssh.com"
+// would be signed over SHA-1.
+struct CertifiedAlgorithm {
+    std::string_view certificate_type;
+    const char* algorithm;
+    const char* signature_algorithm;
+};
+constexpr std::array<CertifiedAlgorithm, 6> certified_algorithms{{
+    {"ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"},
+    {"ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+     "ecdsa-sha2-nistp256"},
+    {"ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+     "ecdsa-sha2-nistp384"},
+    {"ecdsa-sha2-nistp521-cert-v01@openssh.com", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+     "ecdsa-sha2-nistp521"},
+    {"ssh-rsa-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-512"},
+    {"ssh-rsa-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-256"},
+}};
 
 std::string joined(const std::vector<std::string>& names, const char* fallback) {
     return names.empty() ? fallback : join(names, ",");
@@ -128,7 +148,46 @@ Result<ServerIdentity> ServerIdentity::load(const SshConfig& config,
     for (const std::string& file : host_keys) {
         if (auto taken = identity.take(file); !taken) return pass_on(taken);
     }
+    if (auto taken = identity.take_certificates(config.host_certificates); !taken) return pass_on(taken);
     return identity;
+}
+
+Result<void> ServerIdentity::take_certificates(const std::vector<std::string>& files) {
+    std::vector<PublicKey> keys;
+    for (const HostKey& one : keys_) {
+        auto key = PublicKey::parse_blob(one.blob);
+        if (!key) return pass_on(key);
+        keys.push_back(std::move(*key));
+    }
+    certificates_ = read_host_certificates(files, keys).usable;
+    return {};
+}
+
+std::vector<std::string> ServerIdentity::announced() const {
+    std::vector<std::string> fingerprints;
+    for (const HostKey& one : keys_) fingerprints.push_back(Fingerprint::of_blob(one.blob).text());
+    return fingerprints;
+}
+
+std::vector<CertificateOffer> ServerIdentity::offer_certificates(UnixMillis now) const {
+    std::vector<CertificateOffer> offers;
+    if (certificates_.empty()) return offers;
+    for (const auto& algorithm : certified_algorithms) {
+        for (const HostKey& key : keys_) {
+            if (!key.serves) continue;
+            const auto* one = choose_certificate(certificates_, Fingerprint::of_blob(key.blob), now);
+            if (one == nullptr || one->certificate.type() != algorithm.certificate_type) continue;
+            offers.push_back({algorithm.algorithm, algorithm.signature_algorithm, one->certificate.blob()});
+        }
+    }
+    return offers;
+}
+
+Fingerprint ServerIdentity::fingerprint_of(std::string_view shown) const {
+    for (const HostCertificate& one : certificates_) {
+        if (one.certificate.blob() == shown) return one.certificate.key().fingerprint();
+    }
+    return Fingerprint::of_blob(shown);
 }
 
 Result<void> ServerIdentity::take(const std::string& file) {
@@ -140,7 +199,7 @@ Result<void> ServerIdentity::take(const std::string& file) {
     const HostKeyType type = type_of(*known);
     const bool serves =
         std::none_of(keys_.begin(), keys_.end(), [&](const HostKey& one) { return one.type == type; });
-    keys_.push_back({known->blob(), type, std::unique_ptr<ssh_key_struct, FreeKey>(*key)});
+    keys_.push_back({known->blob(), type, serves, std::unique_ptr<ssh_key_struct, FreeKey>(*key)});
     put_field(announcement_, known->blob());
     if (!serves) return {};
     ssh_key served = ssh_key_dup(*key);

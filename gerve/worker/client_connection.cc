@@ -34,6 +34,17 @@ constexpr std::chrono::seconds proof_patience{2};
 // So long a connection beyond its account's limit has to ask for something, and to read that.
 constexpr std::chrono::seconds limit_patience{10};
 
+// How often each worker has the host keys that it announces recorded. `gerve check` counts on it.
+constexpr std::chrono::hours announcement_every{1};
+
+// Empty: they are on record, by a login not long ago.
+std::vector<std::string> announced_if_due(WorkerContext& worker) {
+    const auto now = steady_clock::now();
+    if (now < worker.host_keys_told_again) return {};
+    worker.host_keys_told_again = now + announcement_every;
+    return worker.identity.announced();
+}
+
 // To whoever was let in to be told of maintenance, and asks for something when it has ended.
 constexpr const char* maintenance_over = "Maintenance is over. Try again.\n";
 
@@ -220,6 +231,7 @@ asio::awaitable<std::optional<LoggedIn>> ClientConnection::answer(const AuthAtte
     client_.security_key = attempt.use;
     if (attempt.use) client_.connected_at = connected_at_;
     client_.host_key = connection_->host_key();
+    if (found && *found) client_.host_keys_announced = announced_if_due(worker_);
     client_.key_exchange = connection_->key_exchange();
     LoggedIn login{attempt.user, *attempt.key, std::nullopt};
     if (attempt.certificate) login.certificate = attempt.certificate->blob();

@@ -10,6 +10,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/config.h"
+#include "gerve/loop/deadline.h"
 #include "gerve/metrics/gateway_metrics.h"
 #include "gerve/relay/authz_link.h"
 #include "gerve/relay/file_servers.h"
@@ -48,6 +49,7 @@ struct WorkerContext {
     std::unordered_set<ssh::Connection*> connections;
     unsigned git_connections = 0;  // of git://
     bool draining = false;
+    Deadline host_keys_told_again{};  // when a login has the announced host keys recorded once more
 };
 
 }  // namespace gerve

@@ -17,9 +17,10 @@ def site(workspace):
         yield made
 
 
-def _insert_login(site, gateway: str, host_key: str) -> None:
+def _insert_login(site, gateway: str, host_key: str, announced: list[str] | None = None) -> None:
     """The event of a login through another gateway, which writes to the same table."""
-    body = json.dumps({"event": "proven", "gateway": gateway, "door": "gateway", "host_key": host_key,
+    told = {"host_keys_announced": announced} if announced else {}
+    body = json.dumps({"event": "proven", "gateway": gateway, "door": "gateway", "host_key": host_key, **told,
                        "time": "2026-01-01T00:00:00.000000Z"}, separators=(",", ":"))
     site.database.ask(
         "INSERT INTO audit_events (chain, seq, happened_at, gateway, kind, denied, body) VALUES"
@@ -42,11 +43,18 @@ def test_check_finds_a_gateway_with_another_host_key(site):
     alice = site.person("alice")
     alice.ssh(exit=1)
     line = "host keys of gateways"
-    assert line in site.gerve("check").stdout
-    own = next(key["fingerprint"] for key in site.gerve_json("host-key", "list"))
-    _insert_login(site, "alike", own)
-    site.gerve("check", says=line)
+    own = [key["fingerprint"] for key in site.gerve_json("host-key", "list")]
+    told = wait_until(lambda: (found := site.gerve("check").stdout) and line in found and found, "the login in the table")
+    assert "1 with logins in the last 24 hours, which announce the same keys" in told
+    assert "only the key of the last login" not in told, "this gateway told nothing of its own keys"
+    _insert_login(site, "alike", own[0], own)
+    _insert_login(site, "earlier-version", own[0])
+    site.gerve("check", says="3 with logins in the last 24 hours, which announce the same keys; of 1 of them")
     stranger = fingerprint_of(b"another key")
     _insert_login(site, "different", stranger)
+    _insert_login(site, "announces-more", own[0], [*own, stranger])
+    _insert_login(site, "announces-less", own[0], own[:-1])
     told = site.gerve("check", exit=1).stdout
-    assert f"different served {stranger}" in told and "ssh.host_keys" in told
+    assert f"different, at 2026-01-01 00:00:00, served {stranger}" in told and "ssh.host_keys" in told
+    assert f"announces-more, at 2026-01-01 00:00:00, announced {stranger}, which is not a host key here" in told
+    assert f"announces-less, at 2026-01-01 00:00:00, did not announce {own[-1]}" in told

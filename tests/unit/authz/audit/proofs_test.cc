@@ -34,6 +34,7 @@ TEST_CASE(
     ClientContext client = ask_key(1).client;
     sink->record(KeyProven{client, "git", "", &alice});
     client.host_key = make_key(2).fingerprint().text();
+    client.host_keys_announced = {client.host_key, make_key(3).fingerprint().text()};
     client.key_exchange = "mlkem768x25519-sha256";
     client.security_key = SecurityKeyUse{SecurityKeyUse::user_present, 0xffffffff};
     sink->record(KeyProven{client, "git", "", &alice});
@@ -41,8 +42,10 @@ TEST_CASE(
     REQUIRE(lines.size() == 4);
     CHECK_FALSE(lines[2].contains("security_key"));
     CHECK_FALSE(lines[2].contains("host_key"));
+    CHECK_FALSE(lines[2].contains("host_keys_announced"));
     CHECK_FALSE(lines[2].contains("key_exchange"));
     CHECK(lines[3]["host_key"] == client.host_key);
+    CHECK(lines[3]["host_keys_announced"] == client.host_keys_announced);
     CHECK(lines[3]["key_exchange"] == "mlkem768x25519-sha256");
     CHECK(lines[3]["security_key"]["flags"] == 1);
     CHECK(lines[3]["security_key"]["counter"] == 4294967295);

@@ -84,7 +84,9 @@ TEST_CASE("what a login was proven by, and which host key it relied on, say the 
     CHECK_FALSE(there_and_back({1, 2}, report).client.security_key);
     report.client.security_key = SecurityKeyUse{0xff, 0xffffffff};
     report.client.host_key = sample_key().fingerprint().text();
+    report.client.host_keys_announced = {"SHA256:a", "SHA256:b"};
     const auto got = there_and_back({1, 2}, report);
+    CHECK(got.client.host_keys_announced == report.client.host_keys_announced);
     CHECK(got.client.security_key == report.client.security_key);
     CHECK(got.client.host_key == report.client.host_key);
     SessionReport session = sample_report();

@@ -83,20 +83,58 @@ TEST_CASE("a key that nobody knows counts for nothing, and one with two events o
     CHECK(unprepared(readiness) == std::vector<std::string>{"a"});
 }
 
+namespace {
+
+std::string login_through(const std::string& gateway, const std::string& host_key,
+                          const std::vector<std::string>& announced = {}) {
+    AuditJson event{{"event", "proven"}, {"time", "2026-11-30T08:00:00.000000Z"}, {"gateway", gateway}};
+    if (!host_key.empty()) event["host_key"] = host_key;
+    if (!announced.empty()) event["host_keys_announced"] = announced;
+    return event.dump();
+}
+
+const std::vector<OwnHostKey> own_keys{{serving.text(), HostKeyType::ed25519},
+                                       {next.text(), HostKeyType::ed25519}};
+
+}  // namespace
+
 TEST_CASE("a gateway whose clients accepted a key that is not listed here is named") {
-    const auto by = [](const std::string& gateway, const std::string& host_key) {
-        AuditJson event{{"event", "proven"}, {"time", "2026-11-30T08:00:00.000000Z"}, {"gateway", gateway}};
-        if (!host_key.empty()) event["host_key"] = host_key;
-        return event.dump();
-    };
-    const std::vector<std::string> own{serving.text(), next.text()};
-    const auto well =
-        compare_gateways({by("one", serving.text()), by("two", next.text()), by("old", "")}, own);
+    const auto well = compare_gateways(
+        {login_through("one", serving.text()), login_through("two", next.text()), login_through("old", "")},
+        {}, own_keys);
     REQUIRE(well.size() == 1);
     CHECK(well[0].status == 0);
-    CHECK(well[0].told.starts_with("2 with logins in the last 24 hours"));
-    const auto different = compare_gateways({by("one", serving.text()), by("two", other.text())}, own);
+    CHECK(well[0].told.starts_with("3 with logins in the last 24 hours"));
+    CHECK(well[0].told.find("of 3 of them, only the key of the last login is known") != std::string::npos);
+    const auto different = compare_gateways(
+        {login_through("one", serving.text()), login_through("two", other.text())}, {}, own_keys);
     REQUIRE(different.size() == 1);
     CHECK(different[0].status == 1);
-    CHECK(different[0].told.starts_with("two served " + other.text() + " at 2026-11-30 08:00:00"));
+    CHECK(different[0].told.starts_with("two, at 2026-11-30 08:00:00, served " + other.text()));
+}
+
+TEST_CASE("a gateway that announces other host keys is named, with each key that differs") {
+    const auto compare = [](const std::vector<std::string>& announced) {
+        std::vector<std::string> told;
+        for (const CheckLine& line :
+             compare_gateways({login_through("one", serving.text()), login_through("gone", serving.text())},
+                              {login_through("one", serving.text(), announced),
+                               login_through("gone", serving.text(), {serving.text(), next.text()})},
+                              own_keys)) {
+            CHECK(line.status == (line.told.starts_with("2 with") ? 0 : 1));
+            told.push_back(line.told.substr(0, line.told.find(';')));
+        }
+        return told;
+    };
+    using Told = std::vector<std::string>;
+    const std::string at = "one, at 2026-11-30 08:00:00, ";
+    CHECK(compare({serving.text(), next.text()}) ==
+          Told{"2 with logins in the last 24 hours, which announce the same keys"});
+    CHECK(compare({serving.text()}) ==
+          Told{at + "did not announce " + next.text() + ", which is a host key here"});
+    CHECK(compare({serving.text(), next.text(), other.text()}) ==
+          Told{at + "announced " + other.text() + ", which is not a host key here"});
+    CHECK(compare({other.text(), serving.text()}).size() == 2);
+    CHECK(compare({next.text(), serving.text()}) ==
+          Told{at + "served " + next.text() + " and announced " + serving.text() + ", which serves here"});
 }

@@ -1,0 +1,93 @@
+#include "gerve/cli/host_key_check.h"
+
+#include "authz/base/clock.h"
+#include "authz/base/text.h"
+#include "gerve/cli/command.h"
+#include "gerve/ssh/host_certificates.h"
+#include "gerve/ssh/host_keys.h"
+
+namespace gerve {
+namespace {
+
+class HostKeyLook {
+  public:
+    explicit HostKeyLook(const Config& config) : config_(config) {}
+
+    HostKeyCheck run() {
+        look_at_keys();
+        look_at_certificates();
+        return std::move(found_);
+    }
+
+  private:
+    void say(std::string what, std::string told, int status) {
+        found_.lines.push_back({std::move(what), std::move(told), status});
+    }
+
+    void look_at_keys() {
+        std::vector<std::string> files = config_.ssh.host_keys;
+        const bool own = files.empty();  // of the state directory
+        if (own) {
+            auto there = find_host_keys(config_.state);
+            if (!there) {
+                return say("host keys",
+                           describe(there.error()) + "; run this as root, or as the user that runs Gerve",
+                           refused_status);
+            }
+            files = std::move(*there);
+        }
+        if (files.empty()) return say("host keys", "`gerve serve` makes them at its first start", 0);
+        std::vector<std::string> types;
+        for (const std::string& file : files) {
+            auto key = read_host_key(file);
+            if (!key) {
+                say("host keys", describe(key.error()), usage_status);
+                continue;
+            }
+            types.push_back(key->algorithm());
+            found_.keys.push_back({key->fingerprint().text(), type_of(*key)});
+            keys_.push_back(std::move(*key));
+        }
+        if (keys_.size() < files.size()) return;
+        const std::string listed = join(types, ", ");
+        const bool lacks = listed.find("ecdsa-") == std::string::npos;
+        const char* hint = "; without an ECDSA key some clients (JSch) cannot connect: ";
+        say("host keys",
+            std::to_string(files.size()) + " usable: " + listed +
+                (lacks ? hint + std::string(own ? "gerve host-key new ecdsa"
+                                                : "ssh-keygen -t ecdsa, and add it to ssh.host_keys")
+                       : ""),
+            0);
+    }
+
+    void look_at_certificates() {
+        const auto& files = config_.ssh.host_certificates;
+        if (files.empty()) return;
+        const char* what = "host certificates";
+        const HostCertificates all = read_host_certificates(files, keys_);
+        for (const std::string& problem : all.problems) say(what, problem, usage_status);
+        const UnixMillis now = unix_now();
+        std::vector<std::string> valid;
+        for (const HostCertificate& one : all.usable) {
+            const std::string advice = advice_on(one, now);
+            const bool ended = state_of(one.certificate, now) == HostCertificateState::ended;
+            if (!advice.empty())
+                say(what, ended ? advice : "warning: " + advice, ended ? usage_status : 0);
+            else
+                valid.push_back(one.certificate.type() + " until " + end_text(one.certificate));
+        }
+        if (!valid.empty()) say(what, std::to_string(valid.size()) + " valid: " + join(valid, ", "), 0);
+    }
+
+    const Config& config_;
+    std::vector<PublicKey> keys_;
+    HostKeyCheck found_;
+};
+
+}  // namespace
+
+HostKeyCheck check_host_keys_of(const Config& config) {
+    return HostKeyLook(config).run();
+}
+
+}  // namespace gerve

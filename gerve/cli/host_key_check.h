@@ -1,0 +1,18 @@
+// What `gerve check` says of the host keys and host certificates of the gateway where it runs.
+#pragma once
+
+#include <vector>
+
+#include "authz/config.h"
+#include "gerve/cli/check_line.h"
+#include "gerve/cli/gateway_host_keys.h"
+
+namespace gerve {
+
+struct HostKeyCheck {
+    std::vector<CheckLine> lines;
+    std::vector<OwnHostKey> keys;  // those that can be used, in their order
+};
+[[nodiscard]] HostKeyCheck check_host_keys_of(const Config& config);
+
+}  // namespace gerve
