@@ -61,8 +61,8 @@ constexpr std::chrono::seconds time_to_leave{1};
 // thread-safe; all calls come from the event loop's thread.
 class Connection final : public std::enable_shared_from_this<Connection>, private PacketWatch {
   public:
-    // Takes over a connected, non-blocking TCP socket, of a listener that has options_for_clients. `identity`
-    // outlives the connection. Errors: internal.
+    // Takes over a connected, non-blocking TCP socket that has options_for_clients. `identity` outlives the
+    // connection. Errors: internal.
     [[nodiscard]] static Result<std::shared_ptr<Connection>> open(asio::io_context& loop,
                                                                   const ServerIdentity& identity, Fd socket,
                                                                   const ConnectionLimits& limits);

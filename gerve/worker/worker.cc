@@ -76,11 +76,11 @@ class Worker {
         for (Fd& listener : sockets.listeners) {
             set_tcp_options(listener.get(), ssh::options_for_clients);  // who connects there inherits them
             listeners_.push_back(
-                {asio::posix::stream_descriptor(loop, listener.release()), serve_connection});
+                {asio::posix::stream_descriptor(loop, listener.release()), serve_connection, true});
         }
         for (Fd& listener : sockets.git_listeners) {
             listeners_.push_back(
-                {asio::posix::stream_descriptor(loop, listener.release()), serve_git_connection});
+                {asio::posix::stream_descriptor(loop, listener.release()), serve_git_connection, false});
         }
     }
 
@@ -98,6 +98,7 @@ class Worker {
     struct Listener {
         asio::posix::stream_descriptor socket;
         asio::awaitable<void> (*serve)(WorkerContext&, Fd, IpAddress);
+        bool holds_earlier_ones;  // perhaps, in its queue: they connected before it had its options
     };
 
     asio::awaitable<void> accept(Listener& listener) {
@@ -118,10 +119,12 @@ class Worker {
             if (socket) {
                 const auto address = IpAddress::of_socket(peer);
                 if (!address) continue;
+                if (listener.holds_earlier_ones) set_tcp_options(socket.get(), ssh::options_for_clients);
                 ++serving_;
                 asio::co_spawn(loop_, listener.serve(context_, std::move(socket), *address),
                                [this](std::exception_ptr) { --serving_; });
             } else if (errno == EAGAIN) {
+                listener.holds_earlier_ones = false;
                 return true;
             } else if (errno != EINTR && errno != ECONNABORTED) {
                 rationed_log().write(log::Level::warn, "cannot accept", "", {{"why", errno_text("accept4")}});
