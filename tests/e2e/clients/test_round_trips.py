@@ -7,7 +7,7 @@ import pytest
 
 from harness.long_line import LongLine
 from harness.messages import greeting
-from harness.plainssh import KEXINIT, PlainClient
+from harness.plainssh import DISCONNECT, KEXINIT, PlainClient
 from harness.sshd import why_not
 
 CROSSING = 0.25  # seconds; more than an end takes to answer
@@ -56,5 +56,6 @@ def test_the_first_kexinit_comes_before_the_client_has_said_anything(alice):
         # It came once: the next packet answers the one that is wrong.
         client.socket.sendall(b"SSH-2.0-late\r\n")
         client.send_kexinit("no-such-exchange")
-        assert client.read_disconnect_text().startswith("No common key exchange method.")
+        number, told = client.read_packet()
+        assert number == DISCONNECT and b"No common key exchange method." in told
     alice.ssh(exit=1, stderr=greeting(alice.login))
