@@ -29,8 +29,9 @@ TEST_CASE("a call is charged no less than it took") {
         const auto begun = meter.begin();
         const auto inner = meter.begin();
         work_for(time);
-        CHECK(meter.since(inner) >= time);
-        CHECK(meter.since(begun) >= time);
+        const auto least = time - time / 1000;  // the two clocks need not run equally fast
+        CHECK(meter.since(inner) >= least);
+        CHECK(meter.since(begun) >= least);
     }
 }
 
