@@ -160,7 +160,7 @@ class Relay {
             going = co_await deliver(bytes);
             if (!going) co_return;
             if (*got == buffer.size()) co_await yield();
-            emptied = *got < receive_less;
+            emptied = *got < std::min(receive_less, buffer.size());
         }
     }
 
