@@ -152,9 +152,9 @@ ssh_signature_struct* __wrap_pki_sign_data(ssh_key key, int hash, const unsigned
     return __real_pki_sign_data(key, hash, input, size);
 }
 
-// At each connection, in case that the process forks after it: all of OpenSSL's generators would then be
-// seeded anew, by the kernel, and again by each other. A worker does not fork, OpenSSL notices by itself
-// where one does, and seeds them anew when it is time.
+// libssh calls it at each connection, in case the process forks afterwards, and all of OpenSSL's generators
+// are then seeded anew, by the kernel and by each other. A worker does not fork, OpenSSL notices a fork by
+// itself, and it seeds them anew when it is time.
 void __wrap_ssh_reseed();
 void __wrap_ssh_reseed() {}
 
