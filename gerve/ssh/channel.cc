@@ -66,6 +66,7 @@ Channel::Channel(Connection& connection, ssh_channel_struct* channel, unsigned m
         if (self.callbacks_->channel_shell_request_function == nullptr) return 1;
         self.command_ = command;
         self.requested();
+        self.open_window();  // libssh begins with 32 KB; the rest goes out with the answer
         return 0;
     };
     callbacks_->channel_shell_request_function = [](ssh_session, ssh_channel, void* user) {
@@ -95,7 +96,6 @@ void Channel::detach() {
 void Channel::requested() {
     callbacks_->channel_shell_request_function = nullptr;
     requested_ = true;
-    open_window();  // libssh begins with 32 KB; the rest goes out with the answer
 }
 
 void Channel::wake() {

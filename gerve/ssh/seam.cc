@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "authz/base/clock.h"
 #include "gerve/ssh/packet_fields.h"
 #include "gerve/ssh/spare_buffers.h"
 
@@ -153,10 +154,18 @@ ssh_signature_struct* __wrap_pki_sign_data(ssh_key key, int hash, const unsigned
 }
 
 // libssh calls it at each connection, in case the process forks afterwards, and all of OpenSSL's generators
-// are then seeded anew, by the kernel and by each other. A worker does not fork, OpenSSL notices a fork by
-// itself, and it seeds them anew when it is time.
+// are then seeded anew, by the kernel and by each other. A worker does not fork, and OpenSSL notices a fork
+// by itself; but copies of a running virtual machine are alike until the next seed.
+void __real_ssh_reseed();
 void __wrap_ssh_reseed();
-void __wrap_ssh_reseed() {}
+void __wrap_ssh_reseed() {
+    constexpr std::int64_t interval = 10'000;  // ms
+    thread_local std::int64_t next = 0;
+    const std::int64_t now = monotonic_now();
+    if (now < next) return;
+    next = now + interval;
+    __real_ssh_reseed();
+}
 
 // For the padding of each packet, mostly. What is as long as a key libssh fetches by itself.
 int __real_ssh_get_random(void* where, int size, int strong);
