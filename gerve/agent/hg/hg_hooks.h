@@ -134,7 +134,8 @@ def tell_early_end():
 
 
 def note_that_writing_begins():
-    """A session that has written nothing is ended when its client goes."""
+    """A session that has written nothing is ended when its client goes. Noted once: a client may send any number of
+    commands, and what they do has to find room behind it."""
     for entry in wireprotov1server.commands.values():
         if entry.permission not in (b'pull', 'pull'):
             entry.func = noted(entry.func)
@@ -143,7 +144,8 @@ def note_that_writing_begins():
 def noted(serve):
     def serve_noted(repo, proto, *args):
         with open('/dev/fd/5', 'ab') as notes:
-            notes.write(b'begins\n')
+            if notes.tell() == 0:
+                notes.write(b'begins\n')
         return serve(repo, proto, *args)
 
     return serve_noted
