@@ -190,25 +190,26 @@ def test_sessions_are_listed_and_end_when_access_does(site, work, project, bob):
     assert sorted(texts) == ["ERROR: This session was ended by an administrator.\n", "ERROR: Your access was withdrawn.\n"]
 
 
-def serving(site) -> list[int]:
-    return [pid for pid in site.gateway.family() if "serve --stdio" in " ".join(command_line(pid))]
+def serving(site, project) -> list[int]:
+    wanted = f"{project.path}.git serve --stdio"
+    return [pid for pid in site.gateway.family() if wanted in " ".join(command_line(pid))]
 
 
 def test_when_the_client_goes_reading_ends_and_writing_is_finished(site, hg, work, project):
-    before = serving(site)
+    wait_until(lambda: not serving(site, project), "the sessions of the fixtures are over", timeout=20)
     (project.disk / ".hg/hgrc").write_text("[hooks]\npreoutgoing.slow = touch .hg/sends; sleep 60\n")
     cloning = hg.terminal.start(HG, "clone", "--quiet", url_of(project), "cut")
     wait_until((project.disk / ".hg/sends").exists, "hg is about to send", timeout=20)
-    assert len(serving(site)) == len(before) + 1, "its owner's session could write"
+    assert len(serving(site, project)) == 1, "its owner's session could write"
     cloning.kill()
-    wait_until(lambda: serving(site) == before, "hg is ended", timeout=10)
+    wait_until(lambda: not serving(site, project), "hg is ended", timeout=10)
 
     (project.disk / ".hg/hgrc").write_text("[hooks]\npretxnclose.slow = touch .hg/closes; sleep 2\n")
     pushed = work.commit("b.txt")
     pushing = work.terminal.start(HG, "push", "--quiet")
     wait_until((project.disk / ".hg/closes").exists, "hg is about to finish", timeout=20)
     pushing.kill()
-    wait_until(lambda: serving(site) == before, "hg has finished", timeout=20)
+    wait_until(lambda: not serving(site, project), "hg has finished", timeout=20)
     assert on_disk(site, project).tip("tip") == pushed
     on_disk(site, project)("verify", "--quiet")
 
