@@ -1,5 +1,8 @@
 # Sourced by the tests of git-lfs after their own t/testhelpers.sh: the server is Gerve, not their lfstest-gitserver.
-# tests/borrowed/git-lfs sets GERVE_PROGRAM, GERVE_STATE, GERVE_URL and GERVE_OWNER.
+# tests/borrowed/git-lfs sets the variables GERVE_….
+
+# git-lfs leaves a directory here for each ssh that it starts. Theirs is too long for the name of a socket.
+export TMPDIR="$GERVE_TEMPORARY"
 
 gerve() {
   "$GERVE_PROGRAM" --state "$GERVE_STATE" "$@"
