@@ -23,7 +23,7 @@ constexpr std::size_t receive_less = 4 * 1024;  // while the client takes nothin
 constexpr std::size_t max_run = 128 * 1024;     // bytes written at once to the client
 constexpr std::size_t large = 32 * 1024;        // an SSH packet of the usual client
 
-// Bytes taken at once from the client: two frames. A session holds as much while its file server does not
+// Bytes taken at once from the client: two frames. A session holds that much while its file server does not
 // read; taking all that came, which may be megabytes, saves no time.
 constexpr std::size_t take_size = 512 * 1024;
 

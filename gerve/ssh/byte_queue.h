@@ -13,8 +13,8 @@
 
 namespace gerve::ssh {
 
-// Takes no more memory than its bytes and one block, however many have gone through it, and none when it is
-// empty. Blocks that are free are kept for others of the same thread.
+// Takes no more memory than its bytes and two blocks, however many have gone through it; an empty one has no
+// block. Blocks that are free are kept for others of the same thread.
 class ByteQueue {
   public:
     ByteQueue() = default;

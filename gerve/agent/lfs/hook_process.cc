@@ -77,9 +77,8 @@ bool is_readable(const GitReader& reader, std::string_view tips) {
 int cannot_read(const Error& error) {
     write_syslog(log::Level::info, "git cannot read what is pushed", error);
     return decline(
-        "ERROR: git cannot read the objects of this push: run `git fsck` in your clone, and if it finds "
-        "nothing, "
-        "tell the operator of the file server.\n");
+        "ERROR: git cannot read the objects of this push: run `git fsck` in your clone, "
+        "and if it finds nothing, tell the operator of the file server.\n");
 }
 
 // 0: every object that the push needs is there.

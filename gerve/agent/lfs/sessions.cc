@@ -9,8 +9,8 @@
 namespace gerve::lfs {
 namespace {
 
-// After which nobody is at work in a session whose client has quit another: git-lfs quits when all is done.
-// It waits as long, in vain.
+// A session that its client has not used for so long since it quit another is ended: git-lfs quits all of
+// them in a row, one round trip each, when all is done. git-lfs before 3.6 waits meanwhile.
 constexpr std::int64_t left_behind_after = 1000;  // ms
 
 }  // namespace

@@ -57,7 +57,8 @@ bool write_some(int fd, std::string_view& input) {
     return false;
 }
 
-// Until a stream is ready, for a minute at most. Errors: unavailable (the deadline); internal.
+// Until a stream is ready, or for a minute if there is a deadline. Errors: unavailable (the deadline);
+// internal.
 Result<void> wait_for(std::span<pollfd> streams, steady_clock::time_point deadline) {
     int patience = -1;
     if (deadline != steady_clock::time_point::max()) {
