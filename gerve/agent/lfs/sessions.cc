@@ -53,6 +53,7 @@ void Seat::send(std::string_view bytes) {
 void Seat::move() {
     moved_ = monotonic_now();
     client_->moved.store(moved_, std::memory_order_relaxed);
+    connection_->moved.store(moved_, std::memory_order_relaxed);
 }
 
 void Seat::quit() {
@@ -69,10 +70,15 @@ bool Seat::client_moved() {
     return std::exchange(seen_, moved) != moved;
 }
 
-bool Seat::is_left_behind() const {
+bool Seat::is_left_behind() {
+    const std::int64_t now = monotonic_now();
+    if (has_request()) {
+        connection_->moved.store(now, std::memory_order_relaxed);
+        return false;
+    }
     const std::int64_t quit = connection_->quit;
-    return quit != 0 && joined_ <= quit && moved_ <= quit && !has_request() &&
-           monotonic_now() - quit >= left_behind_after;
+    const std::int64_t last = std::max(quit, connection_->moved.load(std::memory_order_relaxed));
+    return quit != 0 && joined_ <= quit && moved_ <= quit && now - last >= left_behind_after;
 }
 
 std::shared_ptr<Seat> Sessions::join(const std::string& client, const std::string& connection) {

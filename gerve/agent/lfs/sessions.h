@@ -47,8 +47,9 @@ class Seat {
     [[nodiscard]] bool client_moved();
     // The client has quit a session on this connection and does nothing on this one, which it had by then:
     // git-lfs before 3.6 waits for it to end, for as long as two minutes, and it waits for the client. One
-    // that has a request open, or that moved since then, is at work for another git-lfs.
-    [[nodiscard]] bool is_left_behind() const;
+    // that has a request open, or that moved since then, is at work for another git-lfs, and so may those be
+    // that are idle meanwhile. To be asked more often than every second: the others learn of an open request.
+    [[nodiscard]] bool is_left_behind();
 
   private:
     void move();

@@ -138,6 +138,16 @@ def test_a_sibling_that_is_at_work_is_let_finish(site, bare):
     assert check_objects(bare) == 1
 
 
+def test_an_idle_session_next_to_one_at_work_is_not_left_behind(site, bare):
+    """Another git-lfs has both, and sends the last of its objects."""
+    first, second, third = (LfsClient(site, **on_connection(b"one")) for _ in range(3))
+    first.quit()
+    assert second.put_slowly(os.urandom(25 * 32768)).status == 200
+    assert third.batch().status == 200
+    for client in (second, third):
+        client.quit()
+
+
 def test_a_session_whose_request_is_open_is_not_left_behind(site, bare):
     first, second = (LfsClient(site, **on_connection(b"one")) for _ in range(2))
     second.begin_put(oid_of(b"x"), 1)
