@@ -161,7 +161,7 @@ void __wrap_ssh_reseed();
 void __wrap_ssh_reseed() {
     constexpr std::int64_t interval = 10'000;  // ms
     thread_local std::int64_t next = 0;
-    const std::int64_t now = monotonic_now();
+    const std::int64_t now = gerve::monotonic_now();
     if (now < next) return;
     next = now + interval;
     __real_ssh_reseed();
