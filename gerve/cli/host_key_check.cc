@@ -30,6 +30,7 @@ class HostKeyLook {
         if (own) {
             auto there = find_host_keys(config_.state);
             if (!there) {
+                found_.complete = false;
                 return say("host keys",
                            describe(there.error()) + "; run this as root, or as the user that runs Gerve",
                            refused_status);
@@ -42,13 +43,14 @@ class HostKeyLook {
             auto key = read_host_key(file);
             if (!key) {
                 say("host keys", describe(key.error()), usage_status);
+                found_.complete = false;
                 continue;
             }
             types.push_back(key->algorithm());
             found_.keys.push_back({key->fingerprint().text(), type_of(*key)});
             keys_.push_back(std::move(*key));
         }
-        if (keys_.size() < files.size()) return;
+        if (!found_.complete) return;
         const std::string listed = join(types, ", ");
         const bool lacks = listed.find("ecdsa-") == std::string::npos;
         const char* hint = "; without an ECDSA key some clients (JSch) cannot connect: ";
@@ -64,6 +66,7 @@ class HostKeyLook {
         const auto& files = config_.ssh.host_certificates;
         if (files.empty()) return;
         const char* what = "host certificates";
+        if (!found_.complete) return say(what, "not checked: not all host keys can be read", 0);
         const HostCertificates all = read_host_certificates(files, keys_);
         for (const std::string& problem : all.problems) say(what, problem, usage_status);
         const UnixMillis now = unix_now();

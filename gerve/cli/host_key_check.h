@@ -11,7 +11,8 @@ namespace gerve {
 
 struct HostKeyCheck {
     std::vector<CheckLine> lines;
-    std::vector<OwnHostKey> keys;  // those that can be used, in their order
+    std::vector<OwnHostKey> keys;  // in their order
+    bool complete = true;          // false: some could not be read, so `keys` compares with nothing
 };
 [[nodiscard]] HostKeyCheck check_host_keys_of(const Config& config);
 

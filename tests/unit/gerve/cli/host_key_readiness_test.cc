@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gerve/cli/gateway_host_keys.h"
+#include "gerve/cli/host_key_check.h"
 
 using namespace gerve;
 
@@ -137,4 +138,15 @@ TEST_CASE("a gateway that announces other host keys is named, with each key that
     CHECK(compare({other.text(), serving.text()}).size() == 2);
     CHECK(compare({next.text(), serving.text()}) ==
           Told{at + "served " + next.text() + " and announced " + serving.text() + ", which serves here"});
+}
+
+TEST_CASE("while a host key cannot be read, no certificate is said to be of none") {
+    Config config;
+    config.ssh.host_keys = {"/nonexistent/key"};
+    config.ssh.host_certificates = {"/nonexistent/key-cert.pub"};
+    const HostKeyCheck found = check_host_keys_of(config);
+    CHECK_FALSE(found.complete);
+    REQUIRE(found.lines.size() == 2);
+    CHECK(found.lines[0].status == 2);
+    CHECK(found.lines[1].told.starts_with("not checked"));
 }
