@@ -172,12 +172,16 @@ std::vector<std::string> ServerIdentity::announced() const {
 std::vector<CertificateOffer> ServerIdentity::offer_certificates(UnixMillis now) const {
     std::vector<CertificateOffer> offers;
     if (certificates_.empty()) return offers;
+    std::vector<const Certificate*> chosen;
+    for (const HostKey& key : keys_) {
+        if (!key.serves) continue;
+        const auto* one = choose_certificate(certificates_, Fingerprint::of_blob(key.blob), now);
+        if (one != nullptr) chosen.push_back(&one->certificate);
+    }
     for (const auto& algorithm : certified_algorithms) {
-        for (const HostKey& key : keys_) {
-            if (!key.serves) continue;
-            const auto* one = choose_certificate(certificates_, Fingerprint::of_blob(key.blob), now);
-            if (one == nullptr || one->certificate.type() != algorithm.certificate_type) continue;
-            offers.push_back({algorithm.algorithm, algorithm.signature_algorithm, one->certificate.blob()});
+        for (const Certificate* one : chosen) {
+            if (one->type() == algorithm.certificate_type)
+                offers.push_back({algorithm.algorithm, algorithm.signature_algorithm, one->blob()});
         }
     }
     return offers;
