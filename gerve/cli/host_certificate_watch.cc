@@ -11,11 +11,13 @@ constexpr UnixMillis said_every = std::chrono::milliseconds(std::chrono::hours(2
 
 }  // namespace
 
-void HostCertificateWatch::take(HostCertificates loaded, UnixMillis now) {
+void HostCertificateWatch::take(const HostCertificates& loaded, UnixMillis now) {
     for (const std::string& problem : loaded.problems)
         log::error("a host certificate is left out: clients get the plain host keys", {{"why", problem}});
     watched_.clear();
-    for (HostCertificate& one : loaded.usable) watched_.push_back({std::move(one)});
+    for (const HostCertificate& one : loaded.usable) {
+        if (!is_replaced(one, loaded.usable)) watched_.push_back({one});
+    }
     look(now);
 }
 

@@ -13,8 +13,9 @@ class HostCertificateWatch {
   public:
     // Those of a start or a reload: what is wrong with them is logged at once, and how long they have left as
     // by look().
-    void take(HostCertificates loaded, UnixMillis now);
-    // Logs a certificate that ends soon or has ended: when it comes to that, and once a day from then on.
+    void take(const HostCertificates& loaded, UnixMillis now);
+    // Logs a certificate that ends soon or has ended, and is not replaced by another one: when it comes to
+    // that, and once a day from then on.
     void look(UnixMillis now);
 
   private:

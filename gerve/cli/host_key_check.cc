@@ -72,8 +72,11 @@ class HostKeyLook {
         const UnixMillis now = unix_now();
         std::vector<std::string> valid;
         for (const HostCertificate& one : all.usable) {
-            const std::string advice = advice_on(one, now);
             const bool ended = state_of(one.certificate, now) == HostCertificateState::ended;
+            const bool replaced = is_replaced(one, all.usable);
+            if (ended && replaced) continue;
+            const bool well = replaced && is_valid(one.certificate, now);
+            const std::string advice = well ? "" : advice_on(one, now);
             if (!advice.empty())
                 say(what, ended ? advice : "warning: " + advice, ended ? usage_status : 0);
             else

@@ -111,6 +111,14 @@ std::string advice_on(const HostCertificate& one, UnixMillis now) {
     return "";
 }
 
+bool is_replaced(const HostCertificate& one, const std::vector<HostCertificate>& all) {
+    const std::uint64_t end = one.certificate.valid_before();
+    return std::any_of(all.begin(), all.end(), [&](const HostCertificate& other) {
+        return other.certificate.key().blob() == one.certificate.key().blob() &&
+               other.certificate.valid_after() <= end && other.certificate.valid_before() > end;
+    });
+}
+
 const HostCertificate* choose_certificate(const std::vector<HostCertificate>& all,
                                           const Fingerprint& host_key, UnixMillis now) {
     const HostCertificate* chosen = nullptr;

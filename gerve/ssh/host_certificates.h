@@ -50,6 +50,9 @@ enum class HostCertificateState {
 // What to do about a certificate that is not plainly valid, naming the file; empty: nothing.
 [[nodiscard]] std::string advice_on(const HostCertificate& one, UnixMillis now);
 
+// Whether another one of the same key in `all` is valid by the time this one ends, and ends later.
+[[nodiscard]] bool is_replaced(const HostCertificate& one, const std::vector<HostCertificate>& all);
+
 // The certificate that clients get for this key: of those that are valid, the one that ends last. Borrowed
 // from `all`; null: there is none.
 [[nodiscard]] const HostCertificate* choose_certificate(const std::vector<HostCertificate>& all,

@@ -198,6 +198,23 @@ TEST_CASE("a warning comes 14 days before the end, or when a third of a shorter 
     CHECK(end_text(read(world, forever)) == "the end of time");
 }
 
+TEST_CASE("a certificate is replaced by one of the same key that is valid when it ends, and ends later") {
+    World world;
+    const auto made = [&](const std::string& key, std::uint64_t from, std::uint64_t to) {
+        HostParts parts;
+        parts.after = now + from * a_day;
+        parts.before = now + to * a_day;
+        const std::string file = world.certify(key, parts);
+        return HostCertificate{file, read(world, file)};
+    };
+    const HostCertificate one = made(world.ed25519, 0, 10);
+    CHECK_FALSE(is_replaced(one, {one}));
+    CHECK(is_replaced(one, {one, made(world.ed25519, 10, 20)}));
+    CHECK_FALSE(is_replaced(one, {one, made(world.ed25519, 11, 20)}));
+    CHECK_FALSE(is_replaced(one, {one, made(world.ed25519, 0, 9)}));
+    CHECK_FALSE(is_replaced(one, {one, made(world.next, 0, 20)}));
+}
+
 TEST_CASE("of a key's certificates the one that ends last is offered, while it is valid and its key serves") {
     World world;
     HostParts shorter;
