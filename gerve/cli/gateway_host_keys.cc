@@ -24,7 +24,7 @@ std::vector<std::string> announced_in(const AuditJson& proof) {
     return keys;
 }
 
-bool has(const std::vector<std::string>& keys, const std::string& key) {
+bool is_among(const std::vector<std::string>& keys, const std::string& key) {
     return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
@@ -54,7 +54,7 @@ std::vector<std::string> differences(const std::vector<OwnHostKey>& own,
             found.push_back("announced " + key + ", which is not a host key here");
     }
     for (const OwnHostKey& one : own) {
-        if (!has(keys, one.fingerprint))
+        if (!is_among(keys, one.fingerprint))
             found.push_back("did not announce " + one.fingerprint + ", which is a host key here");
     }
     if (!found.empty()) return found;
