@@ -81,6 +81,7 @@ std::optional<std::string> parse_hg_word(std::string_view word) {
 
 // Of `hg -R PATH serve --stdio`; or of `hg init PATH`, which is refused with a text.
 Result<GitCommand> parse_hg_command(std::string_view exec) {
+    std::string text(exec);
     constexpr std::string_view front = "hg -R ";
     constexpr std::string_view back = " serve --stdio";
     constexpr std::string_view init = "hg init ";
@@ -94,7 +95,7 @@ Result<GitCommand> parse_hg_command(std::string_view exec) {
     if (!word) return client_error(messages::unknown_command());
     auto repo = parse_url_path(*word);
     if (!repo) return pass_on(repo);
-    return GitCommand{Service::hg_read, std::move(*repo)};
+    return GitCommand{Service::hg_read, std::move(*repo), false, std::move(text)};
 }
 
 }  // namespace
@@ -110,7 +111,7 @@ Result<GitCommand> parse_git_command(std::string_view exec) {
         if (!lfs || lfs->program != lfs_command(wants_token)) continue;
         auto repo = parse_url_path(lfs->path);
         if (!repo) return pass_on(repo);
-        return GitCommand{lfs->service, std::move(*repo), wants_token};
+        return GitCommand{lfs->service, std::move(*repo), wants_token, std::string(exec)};
     }
     const auto service = take_verb(rest);
     if (!service) return client_error(messages::unknown_command());
@@ -118,7 +119,7 @@ Result<GitCommand> parse_git_command(std::string_view exec) {
     if (!word) return client_error(messages::unknown_command());
     auto repo = parse_url_path(*word);
     if (!repo) return pass_on(repo);
-    return GitCommand{*service, std::move(*repo)};
+    return GitCommand{*service, std::move(*repo), false, std::string(exec)};
 }
 
 std::string_view SelfQuestion::name() const {

@@ -18,6 +18,7 @@ struct GitCommand {
     RepoPath repo;
     // Of Git LFS: the client asks for an address and a token for it (git-lfs-authenticate), not to be served.
     bool wants_token = false;
+    std::string text{};  // the exec string, to the byte; empty where there was none
 };
 
 // The command of git-lfs.

@@ -3,11 +3,14 @@
 #include <algorithm>
 
 #include "authz/base/text.h"
+#include "authz/model/hook_variables.h"
 
 namespace gerve {
 namespace {
 
 using Names = std::vector<std::string>;
+
+constexpr std::string_view hook_prefix = "hook_";
 
 bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -64,6 +67,7 @@ class QueryParser {
             }
             at = end;
         }
+        query_.may_name_hooks = fold_case(query_.sql).find(hook_prefix) != std::string::npos;
         return std::move(query_);
     }
 
@@ -110,7 +114,7 @@ const Shape& shape_of(const std::string& name) {
          {{"owner", "name"},
           {"repository_id", "owner_id", "owner", "name", "is_public", "archived", "disabled"}}},
         {"permission",
-         {{"account_id", "repository_id", "owner_id"}, {"direct", "team", "organization_owner"}}},
+         {{"account_id", "repository_id", "owner_id", "key_id"}, {"direct", "team", "organization_owner"}}},
         {"route", {{"owner"}, {"server", "endpoint"}}},
     };
     return shapes.at(name);
@@ -123,6 +127,20 @@ const Names& query_parameters(const std::string& name) {
 }
 const Names& query_columns(const std::string& name) {
     return shape_of(name).columns;
+}
+
+Result<std::optional<std::string>> hook_variable_of(const std::string& query, const std::string& column) {
+    if (!fold_case(column).starts_with(hook_prefix)) return std::nullopt;
+    if (query != "repository" && query != "permission")
+        return client_error("its column " + printable(column, 80) +
+                            " would be a variable of hooks, which only repository and permission give");
+    std::string name = column.substr(hook_prefix.size());
+    if (!column.starts_with(hook_prefix) || name == original_command_variable || !is_hook_variable_name(name))
+        return client_error(
+            "its column " + printable(column, 80) +
+            " names a variable that hooks may not get: the form is hook_NAME, NAME in capital "
+            "letters, and none that the system, git or the agent sets");
+    return name;
 }
 
 Result<OwnQuery> parse_own_query(const std::string& name, std::string_view sql) {

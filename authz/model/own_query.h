@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,10 +17,13 @@ namespace gerve {
 struct OwnQuery {
     std::string sql;                      // with `?` for each parameter
     std::vector<std::size_t> parameters;  // for each `?`, in order: which of query_parameters(name)
+    // `hook_` stands somewhere in it: there may be columns that become variables of hooks.
+    bool may_name_hooks = false;
 };
 
 // What a statement may use, and what its answer has to have, by name; in the order of this program. A
-// statement may answer with further columns.
+// statement may answer with further columns. Of `repository` and `permission` those that are called
+// hook_NAME become the variable NAME of the hooks of a push.
 //
 //   key         the key by :fingerprint (32 bytes) or :fingerprint_text ('SHA256:' and base64 without '='):
 //               key_id, key (wire format, or the line of a .pub file), account_id, account, suspended,
@@ -27,12 +31,19 @@ struct OwnQuery {
 //               repository_id for a user's.
 //   repository  by :owner and :name, both in lower case:
 //               repository_id, owner_id, owner, name, is_public, archived, disabled
-//   permission  of :account_id on :repository_id of :owner_id:
+//   permission  of :account_id on :repository_id of :owner_id, by the key :key_id; for the variables of hooks
+//   it
+//               is asked for owners and deploy keys, too, of which the latter have an :account_id of NULL:
 //               direct, team (NULL or 0 none, 1 read, 2 write, 3 admin), organization_owner
 //   route       of :owner: server, endpoint; a row for each endpoint, in the order they are tried. Where
 //               server is NULL: the agent of this machine
 [[nodiscard]] const std::vector<std::string>& query_parameters(const std::string& name);
 [[nodiscard]] const std::vector<std::string>& query_columns(const std::string& name);
+
+// The variable of hooks that a column is for, by its name; nothing: it is for none. Error: client, the column
+// of a statement that gives none, or a variable that no statement may give.
+[[nodiscard]] Result<std::optional<std::string>> hook_variable_of(const std::string& query,
+                                                                  const std::string& column);
 
 using OwnQueries = std::map<std::string, OwnQuery>;
 

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 
 #include "authz/base/clock.h"
+#include "authz/model/hook_variables.h"
 #include "authz/model/ids.h"
 #include "authz/model/login_policy.h"
 #include "authz/model/repo_path.h"
@@ -14,6 +16,12 @@
 namespace gerve {
 
 enum class Access : int { none = 0, read = 1, write = 2, admin = 3 };
+
+// What another program's tables give to the hooks of a push.
+struct GivenHooks {
+    HookVariables variables{};
+    std::string wrong{};  // why they are not all there; empty: they are. No push runs without them
+};
 
 struct Repository {
     RepoId id;
@@ -26,6 +34,7 @@ struct Repository {
     OwnSizeLimits limits;  // its own, and for those that it lacks its owner's
     RepositoryKind kind = RepositoryKind::git;
     LoginPolicy policy{};  // its owner's
+    GivenHooks hooks{};
 };
 
 // The three ways to a permission, each `none` when there is no such row.
@@ -33,6 +42,7 @@ struct Permission {
     Access direct = Access::none;
     Access team = Access::none;
     Access organization = Access::none;
+    GivenHooks hooks{};
     [[nodiscard]] Access strongest() const { return std::max({direct, team, organization}); }
 };
 

@@ -30,6 +30,8 @@ enum class Tlv : std::uint16_t {
     connection = 22,
     write_refusal = 23,
     requires_objects = 24,
+    // Critical, too: hooks that lack what they decide by must not run.
+    hook_variable = 0x8019,
     object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
 };
 
@@ -75,6 +77,7 @@ std::string encode_tlvs(const Open& open, const TicketKey* key) {
     if (open.max_object != 0) put_tlv(out, Tlv::max_object, number_bytes(open.max_object));
     if (!open.connection.empty()) put_tlv(out, Tlv::connection, open.connection);
     if (open.requires_objects) put_tlv(out, Tlv::requires_objects, number_bytes(std::uint8_t{1}));
+    for (const auto& [name, value] : open.hooks.list()) put_tlv(out, Tlv::hook_variable, name + "=" + value);
     return out;
 }
 
@@ -105,6 +108,12 @@ Result<void> take_pair(std::vector<NameValue>& list, std::string_view value, std
     }
     list.emplace_back(value.substr(0, equals), value.substr(equals + 1));
     return {};
+}
+
+Result<void> take_hook_variable(HookVariables& hooks, std::string_view value, std::uint16_t type) {
+    const auto equals = value.find('=');
+    if (equals == std::string_view::npos) return bad_tlv(type);
+    return hooks.add(value.substr(0, equals), value.substr(equals + 1));
 }
 
 Result<void> take_service(Service& service, std::string_view value, std::uint16_t type) {
@@ -163,6 +172,7 @@ Result<void> take_tlv(ReceivedOpen& received, std::uint16_t type, std::string_vi
         case Tlv::write_refusal: return take_text(open.write_refusal, value, type);
         case Tlv::connection: return take_text(open.connection, value, type, 16);
         case Tlv::requires_objects: return take_flag(open.requires_objects, value, type);
+        case Tlv::hook_variable: return take_hook_variable(open.hooks, value, type);
         case Tlv::object_format:
             if (!open.object_format.empty()) return client_error("repeated TLV " + std::to_string(type));
             return take_text(open.object_format, value, type);

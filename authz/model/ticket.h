@@ -14,6 +14,7 @@
 #include "authz/base/digest.h"
 #include "authz/base/result.h"
 #include "authz/model/git_command.h"
+#include "authz/model/hook_variables.h"
 #include "authz/model/ids.h"
 #include "authz/model/messages.h"
 #include "authz/model/size_limits.h"
@@ -47,8 +48,6 @@ constexpr std::size_t grv1_open_header_size = 12;  // the magic, ver_min, ver_ma
 constexpr std::size_t grv1_max_tlvs = 65536;       // bytes
 constexpr std::size_t grv1_mac_size = 32;
 
-using NameValue = std::pair<std::string, std::string>;
-
 // What the gateway asks of an agent. With service `admin`, `admin` names the operation.
 struct Open {
     Service service = Service::upload_pack;
@@ -77,6 +76,7 @@ struct Open {
     std::string connection;  // 16 bytes: one for all operations on a client's connection; or empty
     // receive-pack: what the push's pointers of Git LFS name must be in the repository.
     bool requires_objects = false;
+    HookVariables hooks{};  // receive-pack: the agent refuses what its configuration does not allow
 };
 
 // The whole message, signed. With no key the MAC is 32 zero bytes: only a unix socket of an agent without

@@ -142,10 +142,12 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
         return Refused{messages::cannot_record(request.request), ExitStatus::unavailable, Rule::unrecorded};
     }
     if (wants_token) return grant_token(signer_, *inquiry, **principal, request);
+    auto hooks = hook_variables(*inquiry, decided);
+    if (!hooks) return pass_on(hooks);
     auto granted = grant(signer_, *inquiry,
                          {decided.service, request.repo, request.git_protocol, request.request,
                           hook_environment(**principal, *inquiry->repository, request), request.takes_report,
-                          request.client, std::string(trim(inquiry->write_refusal))});
+                          request.client, std::string(trim(inquiry->write_refusal)), std::move(*hooks)});
     if (auto* given = granted ? std::get_if<Granted>(&*granted) : nullptr;
         given != nullptr && decided.service != request.service)
         given->service = decided.service;

@@ -217,6 +217,8 @@ Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject&
         explanation.facts.emplace_back(std::string(query_name(fact.query)) + " " + fact.asked,
                                        std::move(fact.answer));
     }
+    for (const auto& [name, value] : inquiry->hooks.list())
+        explanation.facts.emplace_back("variable of hooks " + name, value);
     for (const LoginVerdict& one : inquiry->verdicts) {
         explanation.facts.emplace_back(
             "policy of " + inquiry->repository->path.owner().text() + ", " + std::string(rule_name(one.rule)),

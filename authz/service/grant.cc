@@ -20,6 +20,7 @@ Open make_open(const Repository& repository, Errand errand, const ServerName& se
     open.env = std::move(errand.environment);
     open.takes_report = errand.takes_report;
     open.write_refusal = std::move(errand.write_refusal);
+    open.hooks = std::move(errand.hooks);
     open.connection = sha256(errand.client.address + " " + errand.client.connection).substr(0, 16);
     open.repo_id = static_cast<std::uint64_t>(number_of(repository.id));
     return open;
@@ -63,6 +64,19 @@ std::vector<NameValue> hook_environment(const Principal& principal, const Reposi
     environment.emplace_back("GERVE_USER_ID", std::move(id));
     environment.emplace_back("GERVE_KEY", principal.key().fingerprint.text());
     return environment;
+}
+
+// Whoever asks says what the command was; only one that means the same operation is believed. Without one, it
+// is as git would have written it.
+Result<HookVariables> hook_variables(const Inquiry& inquiry, const AuthorizeRequest& request) {
+    HookVariables hooks = inquiry.hooks;
+    if (hooks.empty()) return hooks;
+    const auto command = parse_git_command(request.command);
+    const bool same = command && command->service == request.service && command->repo == request.repo;
+    const std::string usual = std::string(service_name(request.service)) + " '" + request.repo.text() + "'";
+    auto added = hooks.add(original_command_variable, same ? request.command : usual);
+    if (!added) return unavailable(added.error().told);
+    return hooks;
 }
 
 Result<Authorization> grant(const Signer& signer, const Inquiry& inquiry, Errand errand) {

@@ -22,6 +22,7 @@ struct Errand {
     bool takes_report;
     const ClientContext& client;
     std::string write_refusal = {};  // one line without its end
+    HookVariables hooks = {};
 };
 
 // Of hooks; with a principal, who pushes as well.
@@ -30,6 +31,10 @@ struct Errand {
 [[nodiscard]] std::vector<NameValue> hook_environment(const Principal& principal,
                                                       const Repository& repository,
                                                       const AuthorizeRequest& request);
+
+// Of a push, what another program's tables give to its hooks, and with it the client's command. None, if they
+// give nothing. Error: unavailable, they are too many.
+[[nodiscard]] Result<HookVariables> hook_variables(const Inquiry& inquiry, const AuthorizeRequest& request);
 
 // For a decision that allows it. Error: unavailable (no route, or a server without endpoints).
 [[nodiscard]] Result<Authorization> grant(const Signer& signer, const Inquiry& inquiry, Errand errand);

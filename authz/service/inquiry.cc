@@ -65,6 +65,27 @@ Result<void> add_route(Directory& directory, Service service, Inquiry& inquiry, 
     return {};
 }
 
+// The variables of a push that is allowed; for any other operation, none. An owner's decision needs no
+// permission, and a deploy key's neither, but the statement may say what hooks need.
+Result<void> add_hooks(Directory& directory, const Principal& principal, Inquiry& inquiry) {
+    if (!allowed(inquiry.decision) || inquiry.service != Service::receive_pack) return {};
+    const Repository& repository = *inquiry.repository;
+    if (!inquiry.permission_asked && directory.permission_may_give_hooks()) {
+        const User* user = user_of(principal.holder());
+        auto found = directory.find_permission(user == nullptr ? std::nullopt : std::optional(user->id),
+                                               repository, principal.key().id);
+        if (!found) return pass_on(found);
+        inquiry.permission = std::move(*found);
+        inquiry.permission_asked = true;
+    }
+    for (const GivenHooks& given : {repository.hooks, inquiry.permission.hooks}) {
+        if (!given.wrong.empty()) return unavailable(given.wrong + " (" + repository.path.text() + ")");
+        if (auto added = inquiry.hooks.add(given.variables); !added)
+            return unavailable(added.error().told + " (" + repository.path.text() + ")");
+    }
+    return {};
+}
+
 // For whoever may know that there is such a repository.
 void check_kind(Service service, Inquiry& inquiry) {
     if (!inquiry.repository || inquiry.repository->kind == kind_of(service)) return;
@@ -133,7 +154,8 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
     Service decided = most_of(service);
     const bool asks_permission = needs_permission(principal, decided, *repository);
     if (asks_permission) {
-        const auto found = directory.find_permission(user_of(principal.holder())->id, **repository);
+        const auto found =
+            directory.find_permission(user_of(principal.holder())->id, **repository, principal.key().id);
         if (!found) return pass_on(found);
         permission = *found;
         note(facts, Query::permission, principal.name() + " on " + (*repository)->path.text(),
@@ -150,8 +172,11 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
         auto rest = ask_the_rest(directory, user_of(principal.holder()), repo, *repository, asks_permission);
         if (!rest) return pass_on(rest);
     }
-    return Inquiry{std::move(decision), std::move(*repository), std::nullopt, decided,
-                   std::move(write_refusal)};
+    Inquiry inquiry{std::move(decision), std::move(*repository), std::nullopt, decided,
+                    std::move(write_refusal)};
+    inquiry.permission = std::move(permission);
+    inquiry.permission_asked = asks_permission;
+    return inquiry;
 }
 
 Result<Inquiry> inquire_login(Directory& directory, const Principal& principal, Service service,
@@ -168,6 +193,7 @@ Result<Inquiry> inquire(Directory& directory, const Principal& principal, Servic
     auto inquiry = inquire_login(directory, principal, service, repo, login, facts);
     if (!inquiry) return inquiry;
     if (auto found = add_route(directory, service, *inquiry, facts); !found) return pass_on(found);
+    if (auto added = add_hooks(directory, principal, *inquiry); !added) return pass_on(added);
     return inquiry;
 }
 

@@ -9,6 +9,7 @@
 #include "authz/login_rules.h"
 #include "authz/model/decision.h"
 #include "authz/model/git_command.h"
+#include "authz/model/hook_variables.h"
 #include "authz/model/principal.h"
 #include "authz/store/directory.h"
 
@@ -28,6 +29,9 @@ struct Inquiry {
     Service service = Service::upload_pack;  // that was decided on: the one asked for, or most_of() it
     std::string write_refusal = {};          // what keeps it from being most_of() it, as a client is told
     std::vector<LoginVerdict> verdicts{};    // on what the owner asks of logins, for whom access is allowed
+    Permission permission{};                 // nothing, unless it was asked
+    bool permission_asked = false;
+    HookVariables hooks{};  // inquire(), of a push that is allowed: what its hooks get
 };
 
 // Without the route, and without a word on how somebody logged in: what runs is not ended by a new policy. A

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "authz/base/result.h"
+#include "authz/model/own_query.h"
 
 namespace gerve {
 
@@ -70,6 +71,9 @@ class Database {
     // Whether it has the tables of packaging/schema. If not, it takes the statements of Directory by their
     // names, and no variation of them.
     [[nodiscard]] virtual bool has_own_tables() const { return true; }
+
+    // The operator's statement that stands for the one of Directory with that name; null: there is none.
+    [[nodiscard]] virtual const OwnQuery* own_statement(std::string_view /*name*/) const { return nullptr; }
 
     // To be called at least once a second while nothing is asked: notices a file that was replaced. May break
     // it.

@@ -76,6 +76,7 @@ Result<std::optional<Repository>> read_repository(const Row& columns, const Stat
     limits.repository = row.maybe_size();
     limits.owner = row.maybe_size();
     const LoginPolicy policy = row.policy();
+    GivenHooks hooks = row.hooks();
     if (!row.good()) return row.malformed();
     return Repository{RepoId{id},
                       RepoPath(std::move(*owner), std::move(*name)),
@@ -86,7 +87,8 @@ Result<std::optional<Repository>> read_repository(const Row& columns, const Stat
                       moved,
                       limits,
                       kind,
-                      policy};
+                      policy,
+                      std::move(hooks)};
 }
 
 Access read_level(RowReader& row) {
@@ -103,6 +105,7 @@ Result<Permission> read_permission(const Row& columns) {
     permission.direct = read_level(row);
     permission.team = read_level(row);
     const auto role = row.maybe_integer();
+    permission.hooks = row.hooks();
     if (!row.good() || (role && (*role < 1 || *role > 2))) return row.malformed();
     // Members of an organisation reach its repositories by teams; its owners own them all.
     if (role == 2) permission.organization = Access::admin;
@@ -237,21 +240,31 @@ Result<std::optional<Repository>> Directory::find_redirect(const RepoPath& path)
     return counted(Query::redirect, look_up_repository(redirect_statement, path, true));
 }
 
-Result<Permission> Directory::find_permission(AccountId account, const Repository& repository) {
-    const std::int64_t who = number_of(account);
+Result<Permission> Directory::find_permission(std::optional<AccountId> account, const Repository& repository,
+                                              std::optional<KeyId> key) {
+    const Bind who = account ? Bind(number_of(*account)) : Bind();
     const std::int64_t what = number_of(repository.id);
     const std::int64_t owner = number_of(repository.owner);
+    std::vector<Bind> binds{what, who, who, what, owner, who};
+    if (database_.own_statement(permission_statement.name) != nullptr)
+        binds.push_back(key ? Bind(number_of(*key)) : Bind());
     const Stopwatch watch(counters_.times(Query::permission));
     const auto row =
-        at_most_one(ask(StatementKind::permission, permission_statement, {what, who, who, what, owner, who}),
-                    permission_statement);
+        at_most_one(ask(StatementKind::permission, permission_statement, binds), permission_statement);
     const auto permission = [&]() -> Result<Permission> {
         if (!row) return pass_on(row);
         if (!*row) return unavailable("permission: no row");
         return read_permission(**row);
     };
-    return counted(Query::permission,
-                   about(permission(), "account " + std::to_string(who) + ", " + repository.path.text()));
+    return counted(
+        Query::permission,
+        about(permission(), (account ? "account " + std::to_string(number_of(*account)) : "a deploy key") +
+                                ", " + repository.path.text()));
+}
+
+bool Directory::permission_may_give_hooks() const {
+    const OwnQuery* own = database_.own_statement(permission_statement.name);
+    return own != nullptr && own->may_name_hooks;
 }
 
 }  // namespace gerve

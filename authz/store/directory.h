@@ -91,7 +91,13 @@ class Directory {
     [[nodiscard]] Result<std::optional<Repository>> find_redirect(const RepoPath& path);
 
     // What is granted directly, by teams and by the organisation that owns it; three times `none` is missing.
-    [[nodiscard]] Result<Permission> find_permission(AccountId account, const Repository& repository);
+    // No account: that of a deploy key, which is asked for its hooks alone. `key` is for another program's
+    // statement.
+    [[nodiscard]] Result<Permission> find_permission(std::optional<AccountId> account,
+                                                     const Repository& repository,
+                                                     std::optional<KeyId> key = std::nullopt);
+    // Whether a push needs the answer of find_permission() for its hooks, also where its decision does not.
+    [[nodiscard]] bool permission_may_give_hooks() const;
 
     // Where an owner's repositories live: by the hint, if it names a server that the directory knows; by the
     // table otherwise, and the hint then learns it.

@@ -13,9 +13,9 @@ const Column null_column{};
 // A row in the order of query_columns; remembers whether anything made no sense.
 class Own {
   public:
-    Own(const Row& row, const std::vector<std::size_t>& places) {
-        for (const std::size_t place : places)
-            columns_.push_back(place < row.size() ? row[place] : null_column);
+    Own(const Row& row, const Places& places) {
+        for (const std::size_t place : places.columns) columns_.push_back(column_of(row, place));
+        for (const auto& [name, place] : places.hooks) add_hook(name, column_of(row, place));
     }
     [[nodiscard]] const Column& at(std::size_t place) const { return columns_[place]; }
 
@@ -48,9 +48,21 @@ class Own {
         if (!key) good_ = false;
         return key ? Column(key->blob()) : null_column;
     }
+    // Behind the columns of a standard row.
+    [[nodiscard]] const Row& hooks() const { return hooks_; }
     [[nodiscard]] bool good() const { return good_; }
 
   private:
+    static const Column& column_of(const Row& row, std::size_t place) {
+        return place < row.size() ? row[place] : null_column;
+    }
+    void add_hook(const std::string& name, const Column& value) {
+        const auto* number = std::get_if<std::int64_t>(&value);
+        hooks_.emplace_back(name);
+        hooks_.push_back(number == nullptr ? value : Column(std::to_string(*number)));
+    }
+
+    Row hooks_;
     Row columns_;
     bool good_ = true;
 };
@@ -90,16 +102,21 @@ Row standard_row(std::string_view name, Own& own) {
 
 }  // namespace
 
-Result<Rows> as_standard(std::string_view name, const Rows& rows, const std::vector<std::size_t>& places) {
+Result<Rows> as_standard(std::string_view name, const Rows& rows, const Places& places) {
     Rows standard;
     for (const Row& row : rows) {
         Own own(row, places);
         standard.push_back(standard_row(name, own));
+        standard.back().insert(standard.back().end(), own.hooks().begin(), own.hooks().end());
         if (!own.good())
             return unavailable(std::string(name) + ": the configured statement returned a malformed row");
     }
     // Of these the directory's statements always have a row.
-    if (standard.empty() && name == "permission") standard.push_back(Row(3));
+    if (standard.empty() && name == "permission") {
+        standard.push_back(Row(3));
+        for (const auto& [variable, place] : places.hooks)
+            standard.back().insert(standard.back().end(), {Column(variable), null_column});
+    }
     if (standard.empty() && name == "route") standard.push_back({{}, {}, std::int64_t{1}});
     return standard;
 }

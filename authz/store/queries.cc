@@ -31,20 +31,32 @@ void log_unfit(const std::string& query, const Error& error) {
                          query, {{"why", describe(error)}});
 }
 
-// Where each column of query_columns(name) stands in the answer.
-Result<std::vector<std::size_t>> find_columns(Database& database, const std::string& name,
-                                              const OwnQuery& query) {
+// What the answer's further columns are to hooks. Error: as hook_variable_of.
+Result<void> find_hooks(const std::string& name, const Names& there, own_rows::Places& places) {
+    for (std::size_t i = 0; i < there.size(); ++i) {
+        auto variable = hook_variable_of(name, there[i]);
+        if (!variable) return refuse(name, variable.error().told);
+        if (*variable) places.hooks.emplace_back(std::move(**variable), i);
+    }
+    return {};
+}
+
+// Where each column of query_columns(name) stands in the answer, and each variable of hooks.
+Result<own_rows::Places> find_columns(Database& database, const std::string& name, const OwnQuery& query) {
     const auto there = database.columns({name, query.sql});
     if (!there && there.error().kind != ErrorKind::client) return pass_on(there);
     if (!there) return refuse(name, std::string(not_prepared) + describe(there.error()));
-    std::vector<std::size_t> places;
+    own_rows::Places places;
     Names missing;
     for (const std::string& column : query_columns(name)) {
         const auto found = std::find(there->begin(), there->end(), column);
         if (found == there->end()) missing.push_back(column);
-        places.push_back(static_cast<std::size_t>(found - there->begin()));
+        places.columns.push_back(static_cast<std::size_t>(found - there->begin()));
     }
-    if (missing.empty()) return places;
+    if (missing.empty()) {
+        if (auto hooks = find_hooks(name, *there, places); !hooks) return pass_on(hooks);
+        return places;
+    }
     return refuse(name, "its result lacks " + join(missing, ", ") + " (it has " + join(*there, ", ") +
                             "): name columns with AS");
 }
@@ -58,8 +70,9 @@ std::vector<Bind> parameters_of(std::string_view name, const std::vector<Bind>& 
         text = fingerprint->text();
         return {asked[0], std::string_view(text)};
     }
-    // The directory's own statement binds repository, account, account, repository, owner, account.
-    if (name == "permission" && asked.size() == 6) return {asked[1], asked[0], asked[4]};
+    // The directory's own statement binds repository, account, account, repository, owner, account; behind
+    // them comes the key.
+    if (name == "permission" && asked.size() == 7) return {asked[1], asked[0], asked[4], asked[6]};
     return asked;
 }
 
@@ -85,8 +98,7 @@ class OwnSchema final : public Database {
     }
 
     Result<Rows> query(const Statement& statement, Binds binds) override {
-        const auto found = queries_->find(std::string(statement.name));
-        if (found != queries_->end()) return ask(statement, found->second, binds);
+        if (const OwnQuery* own = own_statement(statement.name)) return ask(statement, *own, binds);
         // Another program's tables know no redirects of ours, and no servers.
         if (statement.name == "redirect" && queries_->contains("repository")) return Rows{};
         if (statement.name == "server" && queries_->contains("route")) return Rows{};
@@ -109,6 +121,10 @@ class OwnSchema final : public Database {
     void rollback() override { below_->rollback(); }
     [[nodiscard]] Dialect dialect() const override { return below_->dialect(); }
     [[nodiscard]] bool has_own_tables() const override { return false; }
+    [[nodiscard]] const OwnQuery* own_statement(std::string_view name) const override {
+        const auto found = queries_->find(std::string(name));
+        return found == queries_->end() ? nullptr : &found->second;
+    }
 
   private:
     Result<Rows> ask(const Statement& statement, const OwnQuery& query, Binds binds) {
@@ -128,7 +144,7 @@ class OwnSchema final : public Database {
         return own_rows::as_standard(statement.name, *rows, **places);
     }
 
-    Result<const std::vector<std::size_t>*> find_places(std::string_view name, const OwnQuery& query) {
+    Result<const own_rows::Places*> find_places(std::string_view name, const OwnQuery& query) {
         auto found = places_.find(name);
         if (found == places_.end()) {
             auto places = find_columns(*below_, std::string(name), query);
@@ -140,7 +156,7 @@ class OwnSchema final : public Database {
 
     std::unique_ptr<Database> below_;
     std::shared_ptr<const OwnQueries> queries_;
-    std::map<std::string, std::vector<std::size_t>, std::less<>> places_;
+    std::map<std::string, own_rows::Places, std::less<>> places_;
 };
 
 }  // namespace

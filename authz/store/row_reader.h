@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "authz/model/login_policy.h"
+#include "authz/model/repository.h"
 #include "authz/model/size_limits.h"
 #include "authz/store/database.h"
 
@@ -55,6 +56,21 @@ class RowReader {
         policy.pin = static_cast<AskedFor>(integer_within(0, 2));
         policy.deploy_keys = flag();
         return policy;
+    }
+    // All that is left of the row: names and values, in turn. A value that is none is a matter of pushes
+    // alone.
+    GivenHooks hooks() {
+        GivenHooks hooks;
+        while (place_ < row_.size()) {
+            const std::string& name = text();
+            if (next_is_null()) {
+                hooks.wrong = "variable '" + name + "' of hooks is NULL";
+                skip();
+            } else if (auto added = hooks.variables.add(name, text()); !added) {
+                hooks.wrong = added.error().told;
+            }
+        }
+        return hooks;
     }
     const std::string& text() {
         static const std::string empty;

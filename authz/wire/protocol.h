@@ -242,6 +242,7 @@ struct AuthorizeRequest {
     std::string proven_as{};
     bool takes_report = false;  // the gateway accepts REPORT frames of GRV1
     bool wants_token = false;   // of Git LFS: see GitCommand
+    std::string command{};      // receive-pack: GitCommand::text, for hooks; empty: an older peer's
 
     static constexpr std::string_view name = "authorize";
     using Reply = Authorization;
@@ -252,7 +253,8 @@ struct AuthorizeRequest {
                           wire::field("git_protocol", &R::git_protocol), wire::field("request", &R::request),
                           wire::field("client", &R::client), wire::omissible("proven_as", &R::proven_as),
                           wire::omissible("takes_report", &R::takes_report),
-                          wire::omissible("wants_token", &R::wants_token));
+                          wire::omissible("wants_token", &R::wants_token),
+                          wire::omissible<wire::Text<max_command>>("command", &R::command));
     }
     [[nodiscard]] std::string_view misfit() const { return service == Service::admin ? "service" : ""; }
 };

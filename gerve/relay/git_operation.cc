@@ -229,6 +229,7 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
     const auto protocol = GitProtocol::parse(git_protocol);
     if (protocol) report.git_protocol = protocol->text();
 
+    const bool of_hooks = command.service == Service::receive_pack;  // which read it
     const AuthorizeRequest question{.handle = {},
                                     .service = command.service,
                                     .repo = command.repo,
@@ -236,7 +237,8 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
                                     .request = report.request,
                                     .client = report.client,
                                     .takes_report = true,
-                                    .wants_token = command.wants_token};
+                                    .wants_token = command.wants_token,
+                                    .command = of_hooks ? command.text : std::string()};
     const auto granted = co_await front.authorize(question, report);
     if (!granted) co_return co_await refuse(front, granted.error(), report);
     report.repo = granted->repo.text();

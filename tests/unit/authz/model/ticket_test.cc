@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "authz/base/big_endian.h"
+
 using namespace gerve;
 
 namespace {
@@ -23,6 +25,8 @@ Open sample() {
     open.write_refusal = "ERROR: No.";
     open.connection = std::string(16, '\0');
     open.requires_objects = true;
+    REQUIRE(open.hooks.add("GITEA_PUSHER_ID", "5").has_value());
+    REQUIRE(open.hooks.add("GITEA_PUSHER_EMAIL", "").has_value());
     return open;
 }
 
@@ -49,6 +53,7 @@ TEST_CASE("an OPEN says the same on the other side") {
     CHECK(received->open.write_refusal == "ERROR: No.");
     CHECK(received->open.connection == std::string(16, '\0'));
     CHECK(received->open.requires_objects);
+    CHECK(received->open.hooks == sample().hooks);
 }
 
 TEST_CASE("no byte of an OPEN can be altered") {
@@ -112,4 +117,32 @@ TEST_CASE("a push says how long what it takes away is kept, and how much it may 
     CHECK_FALSE(parse_open(encode_open(open, nullptr)));
     open.service = Service::upload_pack;
     CHECK(parse_open(encode_open(open, nullptr))->open.keep_lost == std::chrono::days(90));
+}
+
+TEST_CASE(
+    "variables of hooks are critical to an agent that does not know them, and are none that it must not "
+    "set") {
+    const auto variable = [](std::string_view value, std::uint16_t type = 0x8019) {
+        std::string message = encode_open(sample(), nullptr);
+        message.resize(message.size() - grv1_mac_size);
+        for (const unsigned number : {unsigned{type}, static_cast<unsigned>(value.size())}) {
+            message += static_cast<char>(number >> 8);
+            message += static_cast<char>(number & 0xff);
+        }
+        message += value;
+        std::string size;
+        put_number(size, static_cast<std::uint32_t>(message.size() - grv1_open_header_size));
+        message.replace(8, 4, size);
+        return parse_open(message + std::string(grv1_mac_size, '\0'));
+    };
+    const auto more = variable("HOST_KEY=a=b");
+    REQUIRE(more.has_value());
+    CHECK(*more->open.hooks.find("HOST_KEY") == "a=b");
+    for (const char* wrong : {"HOST_KEY", "=1", "PATH=/tmp", "GITEA_INTERNAL_PUSH=true", "GITEA_PUSHER_ID=6",
+                              "LD_PRELOAD=x", "host=1", "HOST_KEY=a\nb"}) {
+        CAPTURE(wrong);
+        CHECK_FALSE(variable(wrong).has_value());
+    }
+    CHECK_FALSE(variable("X=1", 0x801a).has_value());  // as an agent reads this one that is older
+    CHECK(encode_open(sample(), nullptr).find(std::string("\x80\x19\0\x11", 4)) != std::string::npos);
 }
