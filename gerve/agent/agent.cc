@@ -14,6 +14,7 @@
 
 #include "authz/base/rationed_log.h"
 #include "authz/os/service_manager.h"
+#include "gerve/agent/forge/forge_proof.h"
 #include "gerve/agent/lane.h"
 #include "gerve/agent/repository/git_process.h"
 #include "gerve/agent/repository/repositories.h"
@@ -85,6 +86,7 @@ class Agent {
                               {"threads", lanes_.size()}});
         notify_service_manager("READY=1\nSTATUS=Serving.");
         state_.administration.post({}, [config] { Repositories(config->root, config->layout).clean_up(); });
+        prove(config);
         loop_.run();
         for (std::thread& thread : threads_) thread.join();
         // No operation waits for them any more. A thread that waits for a disk cannot be joined.
@@ -95,6 +97,18 @@ class Agent {
     }
 
   private:
+    // Fetches do not wait for it; a push is refused for as long as something of the machine is not proven.
+    void prove(const std::shared_ptr<const AgentConfig>& config) {
+        if (!config->forge) return;
+        state_.administration.post({}, [config] {
+            for (const ProofLine& line : prove_forge(*config->forge, config->root)) {
+                log::write(line.holds ? log::Level::info : log::Level::error,
+                           line.holds ? "the forge's hooks: proven" : "the forge's hooks would not work",
+                           {{"what", line.text}});
+            }
+        });
+    }
+
     void run_lane(AcceptingLane& lane) {
         lane.run();
         asio::post(loop_, [this] {
@@ -235,6 +249,7 @@ class Agent {
         log::set_level(next->log.level);
         state_.replace_config(std::move(*next));
         log::info("configuration reloaded");
+        prove(state_.config());
     }
 
     AgentState state_;

@@ -230,6 +230,7 @@ ConfigResult<AgentConfig> parse_agent_config(std::string text, const std::string
     read_services(table, config);
     config.threads = small_number(table, "threads", 0, 0, 256);
     read_limits(table, config.limits);
+    config.forge = read_forge_settings(table.table("forge"));
     config.log = read_log(table.table("log"));
     if (auto problems = reader.finish(); !problems.empty()) return tl::make_unexpected(std::move(problems));
     return config;

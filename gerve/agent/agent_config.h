@@ -13,6 +13,7 @@
 #include "authz/model/git_command.h"
 #include "authz/model/ticket.h"
 #include "gerve/agent/admission/operation_count.h"
+#include "gerve/agent/forge/forge_settings.h"
 #include "gerve/agent/repository/layout.h"
 
 namespace gerve {
@@ -64,14 +65,17 @@ struct AgentConfig {
     std::vector<TicketKey> ticket_keys;   // empty: unsigned OPENs, on unix sockets only
     std::string standby_file;             // empty: none
     std::string git = "/usr/bin/git";
-    std::string hg = "/usr/bin/hg";  // needed for repositories of Mercurial alone
-    std::string template_directory;  // of new repositories; empty: no hooks
-    bool check_objects = true;       // that are pushed, as git fsck does
+    std::string hg = "/usr/bin/hg";      // needed for repositories of Mercurial alone
+    std::string template_directory;      // of new repositories; empty: no hooks
+    bool check_objects = true;           // that are pushed, as git fsck does
+    std::optional<ForgeSettings> forge;  // whose hooks pushes run
     ServiceSet services = ServiceSet::all();
     unsigned threads = 0;  // 0: one per core, at most 4
     AgentLimits limits;
     LogConfig log;
 
+    // Of git, where the forge has one; else empty.
+    [[nodiscard]] std::string git_home() const { return forge ? forge->home : std::string(); }
     [[nodiscard]] unsigned thread_count() const;
     [[nodiscard]] unsigned starting_limit() const;  // for the whole agent
     // `most`: what the process has room for, whatever is configured.

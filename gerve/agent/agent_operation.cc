@@ -131,6 +131,9 @@ asio::awaitable<void> AgentOperation::serve() {
     what_ = service_text(received->open) + " " + received->open.storage_path;
     const Admitted<Operation> operation = co_await admit(*received);
     if (!operation) co_return co_await tell(operation.error());
+    if (!operation->hooks_problem.empty())
+        co_return co_await refuse_push(*operation, operation->hooks_problem);
+    if (!place_.hooks_problem.empty()) co_return co_await refuse_push(*operation, place_.hooks_problem);
     Claimant claimant = claimant_of(received->open);
     // A push waits for the sessions of its client's git-lfs: they have places of their own.
     const bool lfs = is_lfs(operation->service);

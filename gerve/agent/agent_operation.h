@@ -89,6 +89,7 @@ class AgentOperation : public std::enable_shared_from_this<AgentOperation> {
     void leave_siblings(const Operation& operation, const grv1::Exit& exit);
     [[nodiscard]] asio::awaitable<void> pause(std::chrono::milliseconds time);
     [[nodiscard]] asio::awaitable<void> tell(Refusal refusal);
+    [[nodiscard]] asio::awaitable<void> refuse_push(const Operation& operation, std::string problem);
     [[nodiscard]] asio::awaitable<void> deliver(grv1::Exit report, std::string frames);
     [[nodiscard]] asio::awaitable<void> close_politely();
     void leave_handshakes();

@@ -98,7 +98,8 @@ asio::awaitable<Admitted<std::optional<PushAllowance>>> AgentOperation::find_roo
                      usage = lane_.state.usage](Usage how) {
         return find_allowance(limits, config->layout, path, *usage, how);
     };
-    std::function<Found()> work = [by, has_own, place = GitPlace{config_->git, operation.path, place_.head},
+    GitPlace place{config_->git, operation.path, place_.head, config_->git_home()};
+    std::function<Found()> work = [by, has_own, place = std::move(place),
                                    deadline = std::chrono::steady_clock::now() + patience]() -> Found {
         const auto allowance = by(Usage::measured);
         return allowance && has_own ? with_own_limit(*allowance, place, deadline) : allowance;

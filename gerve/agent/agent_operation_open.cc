@@ -1,6 +1,7 @@
 // The first part of an operation: the OPEN is received, found to be true, and found to be possible here.
 #include <algorithm>
 
+#include "authz/base/text.h"
 #include "gerve/agent/agent_operation.h"
 
 namespace gerve {
@@ -126,6 +127,21 @@ asio::awaitable<Admitted<Place>> AgentOperation::look(const Operation& operation
                                      config_->limits.storage_timeout);
     if (place) co_return std::move(*place);
     co_return refuse_storage(operation.service, silent_disk(operation.path));
+}
+
+// git would run without hooks that check the push, or with hooks that check it by half. As an operation that
+// was served: only so does the client read what is wrong.
+asio::awaitable<void> AgentOperation::refuse_push(const Operation& operation, std::string problem) {
+    log::error("a push is refused, since its hooks would not do their work",
+               {{"request", request_}, {"repo", operation.path}, {"why", problem}});
+    const std::string told = "ERROR: The hooks of " + operation.repo.text() +
+                             " would not check this push, so it is refused: " + printable(problem, 300) +
+                             ". Tell the operator of the file server. (request " + request_ + ")\n";
+    const grv1::Exit exit{static_cast<std::uint32_t>(ExitStatus::refused), 0, "hooks"};
+    const std::string frames = grv1::encode_open_ok(grv1_version) +
+                               grv1::encode_frame(grv1::FrameType::stderr_data, told) +
+                               grv1::encode_exit(exit);
+    co_await deliver(exit, frames);
 }
 
 }  // namespace gerve

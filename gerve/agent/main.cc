@@ -15,6 +15,7 @@
 #include "authz/os/hardening.h"
 #include "authz/os/privileges.h"
 #include "gerve/agent/agent.h"
+#include "gerve/agent/forge/forge_proof.h"
 #include "gerve/agent/lfs/hook_process.h"
 #include "gerve/agent/lfs/receive_hooks.h"
 #include "gerve/agent/lfs/transfer_process.h"
@@ -50,7 +51,8 @@ void declare(CLI::App& app, Options& options) {
     app.add_option(
         "--control-fd", options.control_fd,
         "A SOCK_SEQPACKET socket to a master, which gets \"ready\"; when it closes, the agent drains");
-    app.add_flag("--check", options.check, "Only validate the configuration");
+    app.add_flag("--check", options.check,
+                 "Only validate the configuration and, with [forge], what the forge's hooks need here");
 }
 
 ConfigResult<AgentConfig> load(const Options& options) {
@@ -87,6 +89,17 @@ AgentSockets inherited(const Options& options) {
     return sockets;
 }
 
+// What has to hold for the hooks of a forge, a line for each. 0: all of it does.
+int check_forge(const AgentConfig& config) {
+    if (!config.forge) return 0;
+    int status = 0;
+    for (const ProofLine& line : prove_forge(*config.forge, config.root)) {
+        std::printf("%s  %s\n", line.holds ? "ok    " : "FAILED", line.text.c_str());
+        if (!line.holds) status = 1;
+    }
+    return status;
+}
+
 int run(const Options& options) {
     const auto config = load(options);
     if (!config) {
@@ -94,7 +107,7 @@ int run(const Options& options) {
             std::fprintf(stderr, "%s\n", problem.format().c_str());
         return usage_status;
     }
-    if (options.check) return 0;
+    if (options.check) return check_forge(*config);
     log::set_level(config->log.level);
     if (::chdir("/") != 0) return 1;
     return run_agent(*config, inherited(options), [options] { return load(options); });

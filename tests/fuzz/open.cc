@@ -1,5 +1,7 @@
 // The OPEN message of GRV1, and what an agent makes of it. The input is taken as a whole message, and as the
 // TLVs of one whose frame is right.
+#include <algorithm>
+
 #include "authz/base/text.h"
 #include "authz/model/ticket.h"
 #include "gerve/agent/repository/environment.h"
@@ -24,7 +26,7 @@ void require_same(const Open& a, const Open& b) {
             "same operation");
     require(a.git_protocol == b.git_protocol && a.request_id == b.request_id, "same request");
     require(a.time == b.time && a.nonce == b.nonce && a.audience == b.audience, "same ticket");
-    require(a.env == b.env && a.config == b.config, "same environment");
+    require(a.env == b.env && a.config == b.config && a.hooks == b.hooks, "same environment");
     require(a.repo_id == b.repo_id && a.admin == b.admin && a.admin_argument == b.admin_argument &&
                 a.object_format == b.object_format,
             "same rest");
@@ -40,6 +42,13 @@ void check_use(const Open& open) {
                 require(!part.empty() && part != "." && part != "..", "a repository lies below the root");
             }
         }
+    }
+    for (const auto& [name, value] : open.hooks.list()) {
+        require(is_hook_variable_name(name) && !name.starts_with("GIT_") && name != "PATH",
+                "hooks get no variable that something else goes by");
+        require(std::none_of(value.begin(), value.end(),
+                             [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }),
+                "and a clean value");
     }
     const auto environment = git_environment(open, "/srv/git/o/r.git");
     if (!environment) return;

@@ -8,17 +8,12 @@
 
 #include "authz/base/fd.h"
 #include "authz/base/text.h"
-#include "gerve/agent/hg/hg_program.h"
+#include "gerve/agent/forge/forge_variables.h"
 #include "gerve/agent/repository/adoption_source.h"
-#include "gerve/agent/repository/default_branch.h"
 #include "gerve/agent/repository/environment.h"
-#include "gerve/agent/repository/repository_check.h"
 
 namespace gerve {
 namespace {
-
-// The distribution's, whose system-wide configuration is /etc/gitconfig.
-constexpr std::string_view usual_git = "/usr/bin/git";
 
 using grv1::FailCode;
 
@@ -182,25 +177,17 @@ Admitted<void> resolve_admin(const Open& open, Operation& operation) {
     return {};
 }
 
-// Moving a damaged repository away, measuring or deleting it needs no git.
-bool runs_git(const Operation& operation) {
-    return operation.admin == AdminAction::none || operation.admin == AdminAction::fsck ||
-           operation.admin == AdminAction::set_head || operation.admin == AdminAction::restore_ref ||
-           operation.admin == AdminAction::large_files;
-}
-
-// Without hg nothing is served, and the client reads what the operator has to do.
-Admitted<Place> look_at_hg(const AgentConfig& config, Place place) {
-    const auto installed = hg::check_installed(config.hg);
-    if (installed) return place;
-    Refusal refusal = refuse(FailCode::service_disabled, describe(installed.error())).value();
-    refusal.fail.text = refusal.why;
-    return tl::make_unexpected(std::move(refusal));
-}
-
-tl::unexpected<Refusal> refuse_place(const Operation& operation, const Error& error) {
-    if (error.kind == ErrorKind::denied) return refuse(FailCode::no_such_repository, describe(error));
-    return refuse_storage(operation.service, error);
+// A push whose hooks lack something is told why; for any other operation a ticket has no variables of hooks.
+Admitted<void> resolve_hooks(const Open& open, const AgentConfig& config, Operation& operation) {
+    const bool pushes = open.service == Service::receive_pack;
+    if (!pushes && !open.hooks.empty())
+        return refuse(FailCode::bad_request, "variables of hooks for an operation that runs none");
+    const auto checked = pushes ? check_hook_variables(config.forge, open) : Result<void>{};
+    if (!checked) operation.hooks_problem = describe(checked.error());
+    const ServiceRow* row = find_row(open.service);
+    if (checked && config.forge && row != nullptr && is_of_git(*row))
+        add_forge_environment(operation.environment, *config.forge, open);
+    return {};
 }
 
 }  // namespace
@@ -275,6 +262,8 @@ Admitted<Operation> resolve_operation(const Open& open, const AgentConfig& confi
     auto environment = git_environment(open, operation.path);
     if (!environment) return refuse(FailCode::bad_request, describe(environment.error()));
     operation.environment = std::move(*environment);
+    if (auto resolved = resolve_hooks(open, config, operation); !resolved)
+        return tl::make_unexpected(std::move(resolved.error()));
     return operation;
 }
 
@@ -296,37 +285,6 @@ std::optional<Refusal> refusal_of(const std::optional<StandbyLook>& look) {
 
 Error silent_disk(const std::string& path) {
     return Error{ErrorKind::unavailable, "", path + ": the disk does not answer"};
-}
-
-Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operation) {
-    Place place;
-    if (operation.admin == AdminAction::create || adopts(operation.admin)) return place;
-    auto directory = runs_git(operation) ? open_repository(config.root, operation.directory)
-                                         : open_below(config.root, operation.directory);
-    if (!directory) return refuse_place(operation, directory.error());
-    if (!runs_git(operation)) return place;
-    place.kind = is_hg_repository(*directory) ? RepositoryKind::hg : RepositoryKind::git;
-    if (place.kind != kind_of(operation.service) && operation.admin != AdminAction::fsck) {
-        const std::string why = operation.path + ": a " + std::string(kind_title(place.kind)) + " repository";
-        return refuse_place(operation, unavailable(why).value());
-    }
-    if (place.kind == RepositoryKind::hg) return look_at_hg(config, place);
-    auto head = read_head(*directory, operation.path);
-    if (!head) return refuse_place(operation, head.error());
-    place.head = std::move(*head);
-    const bool pushes = operation.service == Service::receive_pack;
-    place.is_empty = pushes && !has_branches(*directory, operation.path, place.head);
-    if (operation.service == Service::upload_pack) place.settings = fetch_settings(ConfigWords(*directory));
-    if (!pushes) return place;
-    const ConfigWords words(*directory);
-    place.settings = push_settings(words, config.check_objects, operation.keep_lost.count() > 0);
-    if (!operation.requires_objects) return place;
-    // Another git may have another system-wide configuration than the one in `words`.
-    const bool asks = words.has("hookspath") || config.git != usual_git;
-    auto hooks = lfs::redirect_hooks(config.root, *directory, {config.git, operation.path, place.head}, asks);
-    if (!hooks) return refuse_place(operation, hooks.error());
-    place.hooks = std::move(*hooks);
-    return place;
 }
 
 }  // namespace gerve

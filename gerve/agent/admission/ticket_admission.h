@@ -95,6 +95,7 @@ struct Operation {
     std::string write_refusal;      // hg-read: for a client that tries to write
     bool requires_objects = false;  // receive-pack: those that its pointers of Git LFS name
     std::string account;            // as Claimant has it
+    std::string hooks_problem{};    // receive-pack: why the ticket is not enough for its hooks; empty: it is
     std::string connection;         // of the client, as the ticket names it; empty: it does not
     bool yields = false;            // nobody has logged in: git runs with the lowest priority
 };
@@ -125,6 +126,8 @@ struct Place {
     RepositoryKind kind = RepositoryKind::git;
     GitSettings settings;
     std::optional<lfs::ReceiveHooks> hooks;  // in front of the repository's own
+    std::string
+        hooks_problem;  // receive-pack: why the repository's own would not do their work; empty: they do
 };
 
 // Whether the operation can begin: the repository exists, unless it is to be created, and git can be run in

@@ -79,10 +79,10 @@ bool GitEnvironment::sets(std::string_view end) const {
                        [&](const NameValue& value) { return fold_case(value.first).ends_with(end); });
 }
 
-// PATH is fixed, and HOME leads nowhere: no file of a user configures git here. /etc/gitconfig does, for it
-// is the operator's.
+// PATH is fixed, and HOME leads nowhere unless the agent's configuration names one. /etc/gitconfig configures
+// git, for it is the operator's.
 std::vector<std::string> GitEnvironment::lines() const {
-    std::vector<std::string> all{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "LANG=C.UTF-8"};
+    std::vector<std::string> all{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + home, "LANG=C.UTF-8"};
     put_config(all, config);
     all.insert(all.end(), variables.begin(), variables.end());
     return all;
@@ -102,14 +102,16 @@ bool is_allowed_git_config(std::string_view name) {
     return std::find(allowed_config.begin(), allowed_config.end(), fold_case(name)) != allowed_config.end();
 }
 
-std::vector<std::string> plain_git_environment(const std::string& path) {
-    return GitEnvironment{{{"safe.directory", path}}, {}}.lines();
+std::vector<std::string> plain_git_environment(const std::string& path, const std::string& home) {
+    GitEnvironment environment{.config = {{"safe.directory", path}}, .variables = {}};
+    if (!home.empty()) environment.home = home;
+    return environment.lines();
 }
 
 Result<GitEnvironment> git_environment(const Open& open, const std::string& path) {
     if (auto checked = check_config(open.config); !checked) return pass_on(checked);
     if (auto checked = check_variables(open.env); !checked) return pass_on(checked);
-    GitEnvironment environment{{{"safe.directory", path}}, {}};
+    GitEnvironment environment{.config = {{"safe.directory", path}}, .variables = {}};
     environment.config.insert(environment.config.end(), open.config.begin(), open.config.end());
     if (open.git_protocol) {
         auto protocol = GitProtocol::parse(*open.git_protocol);

@@ -14,6 +14,7 @@ namespace gerve {
 struct GitEnvironment {
     std::vector<NameValue> config;       // as GIT_CONFIG_*: for this git, above all files
     std::vector<std::string> variables;  // "NAME=value": GIT_PROTOCOL, GERVE_*
+    std::string home = "/nonexistent";   // by default no file of a user configures git
 
     // Whether `config` has a key that ends so, in small letters: ".hiderefs".
     [[nodiscard]] bool sets(std::string_view end) const;
@@ -29,8 +30,9 @@ struct GitEnvironment {
 // What a gateway says of an operation by a variable of git's environment; empty: nothing.
 [[nodiscard]] std::string variable_of(const Open& open, std::string_view name);
 
-// The part that does not depend on an operation: what `git init` and `git fsck` get.
-[[nodiscard]] std::vector<std::string> plain_git_environment(const std::string& path);
+// The part that does not depend on an operation: what `git init` and `git fsck` get. `home`: empty, none.
+[[nodiscard]] std::vector<std::string> plain_git_environment(const std::string& path,
+                                                             const std::string& home = {});
 
 [[nodiscard]] bool is_allowed_variable(std::string_view name);    // GERVE_USER, …
 [[nodiscard]] bool is_allowed_git_config(std::string_view name);  // without regard to case

@@ -11,7 +11,7 @@ namespace gerve {
 Result<GitRun> run_in(const GitPlace& place, std::vector<std::string> arguments, Deadline deadline,
                       std::string_view input) {
     arguments.insert(arguments.begin(), {"--no-replace-objects", "--git-dir=" + place.path});
-    GitStart start{place.git, std::move(arguments), plain_git_environment(place.path)};
+    GitStart start{place.git, std::move(arguments), plain_git_environment(place.path, place.home)};
     start.directory = place.path;
     return run_git(start, deadline, input);
 }

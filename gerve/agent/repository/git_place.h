@@ -14,9 +14,10 @@ namespace gerve {
 
 // See open_repository and read_head.
 struct GitPlace {
-    std::string git;   // the program
-    std::string path;  // absolute
-    std::string head;  // the ref that HEAD names; empty when it names a commit
+    std::string git;        // the program
+    std::string path;       // absolute
+    std::string head;       // the ref that HEAD names; empty when it names a commit
+    std::string home = {};  // of git; empty: none
 };
 
 // Runs git with these arguments, whatever its status is. It looks past refs/replace: that is the word of

@@ -34,15 +34,23 @@ void add_object_checks(GitEnvironment& environment) {
 
 }  // namespace
 
-ConfigWords::ConfigWords(const Fd& repository) {
+ConfigWords::ConfigWords(const Fd& repository, const std::string& home) {
     const auto own = config_content(repository.get(), "config");
+    std::string at_home;
+    bool is_home_known = true;
+    for (const char* file : {"/.gitconfig", "/.config/git/config"}) {
+        const auto content =
+            home.empty() ? std::optional(std::string()) : config_content(AT_FDCWD, (home + file).c_str());
+        is_home_known = is_home_known && content;
+        if (content) at_home += fold_case(*content);
+    }
     const auto everybodys = config_content(AT_FDCWD, "/etc/gitconfig");
-    if (own && everybodys) text_ = fold_case(*own + *everybodys);
+    if (own && everybodys) text_ = fold_case(*own + *everybodys) + at_home;
     // extensions.worktreeConfig: git reads a second file in the repository, also in a bare one.
     const bool has_second = text_.find("worktreeconfig") != std::string::npos;
     const auto second = has_second ? config_content(repository.get(), "config.worktree") : std::string();
     if (second) text_ += fold_case(*second);
-    unknown_ = !own || !everybodys || !second || text_.find("include") != std::string::npos;
+    unknown_ = !own || !everybodys || !second || !is_home_known || text_.find("include") != std::string::npos;
 }
 
 GitSettings fetch_settings(const ConfigWords& words) {

@@ -11,11 +11,11 @@
 namespace gerve {
 
 // Which words stand in the configuration that git reads in a repository: in its own `config`, in its
-// `config.worktree` if that counts, and in /etc/gitconfig, in small letters. All of them, if one of these
-// cannot be read or includes other files. Reads the disk.
+// `config.worktree` if that counts, in /etc/gitconfig, and in the two files that git reads in `home`, in
+// small letters. All of them, if one of these cannot be read or includes other files. Reads the disk.
 class ConfigWords {
   public:
-    explicit ConfigWords(const Fd& repository);
+    explicit ConfigWords(const Fd& repository, const std::string& home = {});
     [[nodiscard]] bool has(std::string_view word) const {
         return unknown_ || text_.find(word) != std::string::npos;
     }

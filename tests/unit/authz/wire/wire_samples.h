@@ -69,6 +69,7 @@ inline AuthorizeRequest sample(std::type_identity<AuthorizeRequest>) {
     AuthorizeRequest request = sample_authorize();
     request.proven_as = "git";
     request.takes_report = true;
+    request.command = "git-receive-pack '/Alice/Site.git'";
     return request;
 }
 inline SessionReport sample(std::type_identity<SessionReport>) {

@@ -59,7 +59,8 @@ class Agent:
         site.write_settings(settings)
         self.log_file = site.directory / f"agent{len(site.agents)}.log"
         with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen([PROGRAM, "-c", str(site.config_file), *arguments], stderr=log,
+            argv = [*site.prefix, PROGRAM, "-c", str(site.config_file), *arguments]
+            self.process = subprocess.Popen(argv, stderr=log,
                                             stdin=subprocess.DEVNULL, pass_fds=pass_fds,
                                             preexec_fn=files and (lambda: limit_files(files)),
                                             env={**sanitizer_options(), **environment})
@@ -132,6 +133,7 @@ class Site:
         self.agents: list[Agent] = []
         self.sessions: list[grv1.Session] = []
         self.layout = "flat"
+        self.prefix: list[str] = []  # before an agent's command line
 
     def write_key(self, key: grv1.TicketKey, name: str) -> Path:
         file = self.directory / name
