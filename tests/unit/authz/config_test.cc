@@ -287,7 +287,7 @@ TEST_CASE("keys that need each other") {
         ":fingerprint_text\n"
         "7:9 directory.mysql.queries.route is not a SELECT\n"
         "8:14 directory.mysql.queries.permission has a '?': write :NAME, one of :account_id, :repository_id, "
-        ":owner_id\n"
+        ":owner_id, :key_id\n"
         "9:14 directory.mysql.queries.repository must be a string, not 1\n");
     CHECK(problems_in("[directory.mysql.queries]\nkeys = \"\"\n[directory]\nbackend = \"mysql\"\n"
                       "mysql.uri = \"tcp://a\"")

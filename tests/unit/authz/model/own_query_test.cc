@@ -54,3 +54,20 @@ TEST_CASE("statements are one, without marks of another kind of bind") {
     CHECK(told("SELECT '?;', \"?;\", `?;` --\t?;\n -- ?;") == "");
     CHECK(told("SELECT 'it\\'s ?'") == "");
 }
+
+TEST_CASE("a column called hook_NAME is for the variable NAME, which only two statements give") {
+    const auto of = [](const char* query, const char* column) { return hook_variable_of(query, column); };
+    CHECK(of("repository", "hook_HOST_KEY").value() == "HOST_KEY");
+    CHECK(of("permission", "hook_GITEA_PUSHER_ID").value() == "GITEA_PUSHER_ID");
+    for (const char* column : {"name", "webhook_id", "hook"})
+        CHECK_FALSE(of("repository", column).value().has_value());
+    for (const char* column : {"hook_PATH", "hook_host_key", "HOOK_HOST_KEY", "hook_",
+                               "hook_SSH_ORIGINAL_COMMAND", "hook_GITEA_INTERNAL_PUSH", "hook_GIT_DIR"}) {
+        CAPTURE(column);
+        CHECK_FALSE(of("permission", column).has_value());
+    }
+    CHECK_FALSE(of("route", "hook_HOST_KEY").has_value());
+    CHECK_FALSE(of("key", "hook_HOST_KEY").has_value());
+    CHECK(parse_own_query("permission", "SELECT 1 AS hook_A")->may_name_hooks);
+    CHECK_FALSE(parse_own_query("permission", "SELECT 1 AS a")->may_name_hooks);
+}
