@@ -61,6 +61,8 @@ class ConfigReader {
         config_.lfs = read_lfs(lfs);
         static_cast<void>(existing_file(lfs, "token_secret_file"));
         config_.log = read_log(reader_.root().table("log"));
+        config_.forge = read_forge(reader_.root().table("forge"), config_.backend == Backend::mysql,
+                                   config_.mysql.queries);
         Problems problems = reader_.finish();
         if (!problems.empty()) return tl::make_unexpected(std::move(problems));
         return std::move(config_);

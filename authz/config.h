@@ -14,6 +14,7 @@
 #include "authz/base/enum_names.h"
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
+#include "authz/forge_config.h"
 #include "authz/lfs_config.h"
 #include "authz/log_config.h"
 #include "authz/repositories_config.h"
@@ -134,7 +135,10 @@ struct Config {
     RepositoriesConfig repositories;
     LfsConfig lfs;
     LogConfig log;
+    std::optional<ForgeConfig> forge;  // the directory is its tables
 
+    // Keys, repositories and permissions are in Gerve's own tables.
+    [[nodiscard]] bool has_own_tables() const { return mysql.queries.empty() && !forge; }
     [[nodiscard]] std::string authz_socket() const {
         return authz.socket.empty() ? state + "/authz.sock" : authz.socket;
     }

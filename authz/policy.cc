@@ -40,7 +40,7 @@ Deny refuse_write(const Principal& principal, const Repository& repository) {
             return Deny{messages::write_denied(repository.path, as_user(user).login.text()),
                         Rule::no_write_access};
         },
-        [&](const DeployKey&) {
+        [&](const SomeDeployKey auto&) {
             return Deny{messages::write_denied(repository.path, "deploy key"), Rule::read_only_deploy_key};
         });
 }
@@ -53,6 +53,10 @@ Reach reach_of(const KeyHolder& holder, const Repository& repository, const Perm
     return match(
         holder, [&](const User& user) { return reach_of_user(user, repository, permission); },
         [&](const DeployKey& key) { return reach_of_deploy_key(key, repository); },
+        // Where a key is shared, the rules are another program's: authz/forge_policy.
+        [](const SharedDeployKey&) {
+            return Reach{Access::none, Rule::other_repository};
+        },
         [&](const CertifiedUser& certified) {
             return reach_of_certified(certified, repository, permission);
         });
@@ -71,7 +75,7 @@ bool needs_permission(const Principal& principal, Service service,
             const User& user = as_user(some);
             return !user.suspended && user.id != repository->owner;
         },
-        [](const DeployKey&) { return false; });
+        [](const SomeDeployKey auto&) { return false; });
     return asks && (!repository->is_public || needs_write(service));
 }
 

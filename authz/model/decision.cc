@@ -26,6 +26,13 @@ std::string_view rule_name(Rule rule) {
         case Rule::touch_required: return "touch-required";
         case Rule::pin_required: return "pin-required";
         case Rule::other_kind: return "other-kind";
+        case Rule::forge_access: return "forge-access";
+        case Rule::mirror: return "mirror";
+        case Rule::owner_disabled: return "owner-disabled";
+        case Rule::being_created: return "being-created";
+        case Rule::broken: return "broken";
+        case Rule::second_factor_required: return "second-factor-required";
+        case Rule::wiki_disabled: return "wiki-disabled";
     }
     return "unknown";
 }

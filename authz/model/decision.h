@@ -35,8 +35,16 @@ enum class Rule {
     post_quantum_required,
     touch_required,
     pin_required,
+    // By the rules of a Forgejo or Gitea (authz/forge_policy).
+    forge_access,            // what they allow a user in the unit that is asked for: its code, or its wiki
+    mirror,                  // a copy of a repository elsewhere takes no pushes
+    owner_disabled,          // its owner's account
+    being_created,           // by a migration that has not ended
+    broken,                  // by one that failed
+    second_factor_required,  // the account has none
+    wiki_disabled,
 };
-constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::pin_required) + 1;
+constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::wiki_disabled) + 1;
 
 [[nodiscard]] std::string_view rule_name(Rule rule);  // "owner", "public-read", …
 

@@ -3,6 +3,7 @@
 // away. What only a user has (permissions of an account, a login) is asked by user_of().
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/base/match.h"
+#include "authz/base/text.h"
 #include "authz/model/ids.h"
 #include "authz/model/login.h"
 #include "authz/model/public_key.h"
@@ -31,6 +33,13 @@ struct DeployKey {
     bool can_write = false;
 };
 
+// A key that several repositories may accept, each for itself: which of them does, and whether it may write
+// there, is looked up for the repository that is asked for.
+struct SharedDeployKey {
+    KeyId id;
+    std::string title;  // as somebody typed it
+};
+
 // What was seen of a certificate when it was judged, as far as it matters afterwards.
 struct CertificateFacts {
     AuthorityId authority;
@@ -48,7 +57,7 @@ struct CertifiedUser {
     User user;
 };
 
-using KeyHolder = std::variant<User, DeployKey, CertifiedUser>;
+using KeyHolder = std::variant<User, DeployKey, CertifiedUser, SharedDeployKey>;
 
 // What says the same of a user, whether by a key of their own or by a certificate.
 [[nodiscard]] inline const User& as_user(const User& user) {
@@ -62,36 +71,41 @@ concept SomeUser = requires(const Holder& holder) {
     as_user(holder);
 };
 
-// By which it is greeted and listed: LOGIN, or OWNER/REPO of a deploy key.
+template <class Holder>
+concept SomeDeployKey = std::same_as<Holder, DeployKey> || std::same_as<Holder, SharedDeployKey>;
+
+// By which it is greeted and listed: LOGIN, or OWNER/REPO of a deploy key, or "deploy key TITLE".
 [[nodiscard]] inline std::string name_of(const KeyHolder& holder) {
     return match(
         holder, [](const SomeUser auto& user) { return as_user(user).login.text(); },
-        [](const DeployKey& key) { return key.repo.text(); });
+        [](const DeployKey& key) { return key.repo.text(); },
+        [](const SharedDeployKey& key) { return "deploy key " + printable(key.title, 100); });
 }
 
 // The member that has its name in the audit trail.
 [[nodiscard]] inline std::string_view audit_member_of(const KeyHolder& holder) {
     return match(
         holder, [](const SomeUser auto&) { return std::string_view("user"); },
-        [](const DeployKey&) { return std::string_view("deploy_key_of"); });
+        [](const DeployKey&) { return std::string_view("deploy_key_of"); },
+        [](const SharedDeployKey&) { return std::string_view("shared_deploy_key"); });
 }
 
 [[nodiscard]] inline bool is_suspended(const KeyHolder& holder) {
     return match(
         holder, [](const SomeUser auto& user) { return as_user(user).suspended; },
-        [](const DeployKey&) { return false; });
+        [](const SomeDeployKey auto&) { return false; });
 }
 
 [[nodiscard]] inline bool is_deploy_key(const KeyHolder& holder) {
     return match(
-        holder, [](const SomeUser auto&) { return false; }, [](const DeployKey&) { return true; });
+        holder, [](const SomeUser auto&) { return false; }, [](const SomeDeployKey auto&) { return true; });
 }
 
 // Null: not a user's.
 [[nodiscard]] inline const User* user_of(const KeyHolder& holder) {
     return match(
         holder, [](const SomeUser auto& user) { return &as_user(user); },
-        [](const DeployKey&) { return static_cast<const User*>(nullptr); });
+        [](const SomeDeployKey auto&) { return static_cast<const User*>(nullptr); });
 }
 
 // Null: by a key that the directory has.
@@ -105,7 +119,8 @@ concept SomeUser = requires(const Holder& holder) {
 [[nodiscard]] inline std::int64_t number_of(const KeyHolder& holder) {
     return match(
         holder, [](const SomeUser auto& user) { return number_of(as_user(user).id); },
-        [](const DeployKey& key) { return number_of(key.repo_id); });
+        [](const DeployKey& key) { return number_of(key.repo_id); },
+        [](const SharedDeployKey& key) { return number_of(key.id); });
 }
 
 // Whatever it is called now.
@@ -123,7 +138,8 @@ concept SomeUser = requires(const Holder& holder) {
     return match(
         holder,
         [&](const SomeUser auto& user) { return "user " + std::to_string(number_of(as_user(user).id)) + by; },
-        [](const DeployKey& key) { return "repository " + std::to_string(number_of(key.repo_id)); });
+        [](const DeployKey& key) { return "repository " + std::to_string(number_of(key.repo_id)); },
+        [](const SharedDeployKey& key) { return "key " + std::to_string(number_of(key.id)); });
 }
 
 }  // namespace gerve

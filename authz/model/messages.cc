@@ -64,6 +64,25 @@ std::string write_denied(const RepoPath& repo, std::string_view who) {
 std::string archived(const RepoPath& repo) {
     return "ERROR: " + repo.text() + " is archived and read-only.\n";
 }
+std::string mirror(const RepoPath& repo) {
+    return "ERROR: " + repo.text() + " is a mirror and read-only. Push to the repository that it copies.\n";
+}
+std::string owner_disabled(const RepoPath& repo) {
+    return "ERROR: " + repo.text() + " cannot be accessed: the account of its owner is disabled.\n";
+}
+std::string being_created(const RepoPath& repo) {
+    return "ERROR: " + repo.text() + " is still being created. Try again when that is finished.\n";
+}
+std::string broken(const RepoPath& repo) {
+    return "ERROR: " + repo.text() + " is broken: its migration has failed. Ask an administrator.\n";
+}
+std::string wiki_disabled(const RepoPath& repo) {
+    return "ERROR: The wiki of " + repo.text() + " is disabled.\n";
+}
+std::string second_factor_required(std::string_view forge, std::string_view root_url) {
+    return "ERROR: " + std::string(forge) + " requires two-factor authentication. Enable it at " +
+           std::string(root_url) + "user/settings/security\n";
+}
 std::string push_too_large(const RepoPath& repo, std::uint64_t most) {
     return "ERROR: This push is larger than " + size_text(most) + ", the limit for one push to " +
            repo.text() +

@@ -44,6 +44,13 @@ namespace messages {
 [[nodiscard]] std::string write_denied(const RepoPath& repo,
                                        std::string_view who);  // who: login | "deploy key"
 [[nodiscard]] std::string archived(const RepoPath& repo);
+// Of a Forgejo's or Gitea's repositories and accounts.
+[[nodiscard]] std::string mirror(const RepoPath& repo);
+[[nodiscard]] std::string owner_disabled(const RepoPath& repo);
+[[nodiscard]] std::string being_created(const RepoPath& repo);
+[[nodiscard]] std::string broken(const RepoPath& repo);
+[[nodiscard]] std::string wiki_disabled(const RepoPath& repo);
+[[nodiscard]] std::string second_factor_required(std::string_view forge, std::string_view root_url);
 [[nodiscard]] std::string push_too_large(const RepoPath& repo, std::uint64_t most);  // bytes
 [[nodiscard]] std::string repository_full(const RepoPath& repo, std::uint64_t used, std::uint64_t most);
 [[nodiscard]] std::string owner_full(const Login& owner, std::uint64_t used, std::uint64_t most);

@@ -35,6 +35,7 @@ struct Repository {
     RepositoryKind kind = RepositoryKind::git;
     LoginPolicy policy{};  // its owner's
     GivenHooks hooks{};
+    bool folded_on_disk = false;  // its directory has its name in lower case
 };
 
 // The three ways to a permission, each `none` when there is no such row.

@@ -11,8 +11,9 @@ namespace {
 Open make_open(const Repository& repository, Errand errand, const ServerName& server) {
     Open open;
     open.service = errand.service;
-    open.owner = repository.path.owner().text();
-    open.storage_path = repository.path.text() + ".git";
+    const RepoPath& path = repository.path;
+    open.owner = repository.folded_on_disk ? path.owner().folded() : path.owner().text();
+    open.storage_path = (repository.folded_on_disk ? path.folded() : path.text()) + ".git";
     if (errand.git_protocol) open.git_protocol = errand.git_protocol->text();
     open.request_id = errand.request.bytes();
     open.time = unix_now();
@@ -58,7 +59,7 @@ std::vector<NameValue> hook_environment(const Principal& principal, const Reposi
             const User& user = as_user(some);
             return Named(user.login.text(), std::to_string(number_of(user.id)));
         },
-        [](const DeployKey&) { return Named("deploy-key", ""); });
+        [](const SomeDeployKey auto&) { return Named("deploy-key", ""); });
     auto environment = hook_environment(repository, request.request, request.client, "ssh");
     environment.emplace_back("GERVE_USER", std::move(login));
     environment.emplace_back("GERVE_USER_ID", std::move(id));

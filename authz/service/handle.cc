@@ -11,7 +11,7 @@ namespace {
 // The second has one more byte at the end: the flags of checked_by_sshd.
 constexpr char version = 1;
 constexpr char version_with_flags = 2;
-constexpr std::size_t max_bound = 255;
+constexpr std::size_t max_text = 255;
 
 // Inside the seal: fixed-size big-endian numbers, and texts behind one byte of length.
 void put_text(std::string& out, std::string_view text) {
@@ -57,6 +57,12 @@ void put_holder(std::string& out, const DeployKey& key) {
     put_number(out, number_of(key.repo_id));
     out += static_cast<char>(key.can_write);
     put_text(out, key.repo.text());
+}
+
+void put_holder(std::string& out, const SharedDeployKey& key) {
+    out += 's';
+    put_number(out, number_of(key.id));
+    put_text(out, std::string_view(key.title).substr(0, max_text));
 }
 
 void put_holder(std::string& out, const CertifiedUser& certified) {
@@ -107,6 +113,10 @@ std::optional<KeyHolder> read_certified(Reader& reader) {
 
 std::optional<KeyHolder> read_holder(Reader& reader) {
     const char kind = static_cast<char>(reader.byte());
+    if (kind == 's') {
+        const KeyId id{reader.number()};
+        return SharedDeployKey{id, std::string(reader.text())};
+    }
     return kind == 'c' ? read_certified(reader) : read_plain_holder(reader, kind);
 }
 
@@ -122,7 +132,7 @@ std::string HandleSeal::seal(const Handle& handle) const {
     std::string plain(1, handle.checked_by_sshd ? version_with_flags : version);
     plain += static_cast<char>(handle.given_to);
     put_number(plain, handle.issued);
-    put_text(plain, std::string_view(handle.bound).substr(0, max_bound));
+    put_text(plain, std::string_view(handle.bound).substr(0, max_text));
     put_number(plain, number_of(handle.key.id));
     plain += handle.key.fingerprint.bytes();
     std::visit([&](const auto& holder) { put_holder(plain, holder); }, handle.key.holder);

@@ -1,6 +1,7 @@
 #include "authz/service/inquiry.h"
 
 #include "authz/policy.h"
+#include "authz/service/inquiry_forge.h"
 #include "authz/store/records.h"
 
 namespace gerve {
@@ -111,13 +112,6 @@ void apply_policy(const Principal& principal, Service asked, const LoginFacts& l
     if (failure != nullptr) inquiry.decision = Deny{failure->told, failure->rule};
 }
 
-// Whether what is told leaves it open whether there is such a repository.
-bool hides(const Decision& decision) {
-    const auto* deny = std::get_if<Deny>(&decision);
-    return deny != nullptr &&
-           (deny->because == Rule::suspended || deny->told == messages::repository_not_found());
-}
-
 // Under an owner's own login nothing is hidden from them; but from an organisation that certifies them it is.
 bool is_own_name(const Principal& principal, const RepoPath& repo) {
     const User* user = user_of(principal.holder());
@@ -144,8 +138,16 @@ Result<void> ask_the_rest(Directory& directory, const User* user, const RepoPath
 
 }  // namespace
 
+bool hides(const Decision& decision) {
+    const auto* deny = std::get_if<Deny>(&decision);
+    return deny != nullptr &&
+           (deny->because == Rule::suspended || deny->because == Rule::second_factor_required ||
+            deny->told == messages::repository_not_found());
+}
+
 Result<Inquiry> inquire_access(Directory& directory, const Principal& principal, Service service,
                                const RepoPath& repo, std::vector<Fact>* facts) {
+    if (directory.forge() != nullptr) return inquire_forge(directory, principal, service, repo, facts);
     auto repository = directory.find_repository(repo);
     if (!repository) return pass_on(repository);
     note(facts, Query::repository, repo.text(), describe_repository(*repository));
@@ -198,6 +200,13 @@ Result<Inquiry> inquire(Directory& directory, const Principal& principal, Servic
 }
 
 Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo) {
+    if (directory.forge() != nullptr) {
+        auto inquiry = inquire_forge_anonymously(directory, repo);
+        if (!inquiry) return inquiry;
+        if (auto found = add_route(directory, Service::upload_pack, *inquiry, nullptr); !found)
+            return pass_on(found);
+        return inquiry;
+    }
     auto repository = directory.find_repository(repo);
     if (!repository) return pass_on(repository);
     Decision decision = decide_anonymous(*repository);

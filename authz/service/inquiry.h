@@ -34,6 +34,9 @@ struct Inquiry {
     HookVariables hooks{};  // inquire(), of a push that is allowed: what its hooks get
 };
 
+// Whether what is told leaves it open whether there is such a repository.
+[[nodiscard]] bool hides(const Decision& decision);
+
 // Without the route, and without a word on how somebody logged in: what runs is not ended by a new policy. A
 // refusal that does not tell whether there is such a repository costs the same statements for each reason
 // behind it, but for a name below the asker's own login. Error: unavailable.

@@ -14,7 +14,7 @@ constexpr std::int64_t clock_difference = 60;  // seconds
 std::int64_t user_of_token(const Principal& principal, const Repository& repository) {
     return match(
         principal.holder(), [](const SomeUser auto& some) { return number_of(as_user(some).id); },
-        [&](const DeployKey&) { return number_of(repository.owner); });
+        [&](const SomeDeployKey auto&) { return number_of(repository.owner); });
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ unsigned thread_count(const Config& config) {
     if (config.authz.threads != 0) return config.authz.threads;
     // Beside the database fewer threads find more lookups waiting, and put them into one statement; an
     // operator's own statements take one key each.
-    const bool shares = database_is_near(config) && config.mysql.queries.empty();
+    const bool shares = database_is_near(config) && config.has_own_tables();
     const unsigned each_core = shares ? 1 : 2;
     return std::max(2U, each_core * std::thread::hardware_concurrency());
 }

@@ -20,6 +20,9 @@ SelfAnswer refused(std::string text) {
 SelfAnswer tell_who(const Principal& principal) {
     const std::string who = match(
         principal.holder(), [](const SomeUser auto& user) { return as_user(user).login.text(); },
+        [](const SharedDeployKey& key) {
+            return "the deploy key \"" + displayed(key.title) + "\", which some repositories accept";
+        },
         [](const DeployKey& key) {
             return "a deploy key of " + key.repo.text() +
                    (key.can_write ? ", which may read and push" : ", which may read");
@@ -60,7 +63,7 @@ Result<SelfAnswer> tell_keys(Directory& directory, const Principal& principal, U
     // Whoever has a deploy key or a certificate has that one; who else has some is none of its business.
     const auto account = match(
         principal.holder(), [](const User& user) { return std::optional(user.id); },
-        [](const DeployKey&) { return std::optional<AccountId>(); },
+        [](const SomeDeployKey auto&) { return std::optional<AccountId>(); },
         [](const CertifiedUser&) { return std::optional<AccountId>(); });
     if (!account) return tell_who(principal);
     const auto keys = directory.list_keys(*account, most_keys + 1);
@@ -99,6 +102,12 @@ std::string_view reason_of(Rule rule) {
         case Rule::post_quantum_required: return "its organisation requires a post-quantum key exchange";
         case Rule::touch_required: return "its organisation requires a security key that is touched";
         case Rule::pin_required: return "its organisation requires a security key with a PIN";
+        case Rule::forge_access: return "access was given to you";
+        case Rule::mirror: return "it is a mirror and read-only";
+        case Rule::owner_disabled: return "the account of its owner is disabled";
+        case Rule::being_created: return "it is still being created";
+        case Rule::broken: return "its migration has failed";
+        case Rule::wiki_disabled: return "the wiki is disabled";
         case Rule::fetch_only_server: return "its file server is a git daemon, which only serves fetches";
         default: break;
     }
@@ -117,9 +126,7 @@ Result<SelfAnswer> tell_why(Directory& directory, const Principal& principal, co
         if (!inquiry) return pass_on(inquiry);
     }
     const auto* deny = std::get_if<Deny>(&inquiry->decision);
-    const bool hidden = deny != nullptr &&
-                        (deny->because == Rule::suspended || deny->told == messages::repository_not_found());
-    if (hidden) return refused(deny->told);
+    if (hides(inquiry->decision)) return refused(deny->told);
     const Rule because = std::visit([](const auto& decision) { return decision.because; }, inquiry->decision);
     const std::string name = inquiry->repository->path.text();
     std::string text =

@@ -42,6 +42,8 @@ struct Change {
 
 enum class Dialect { sqlite, mysql };
 
+struct ForgeTables;
+
 // One connection; used by one thread at a time. Errors of every call:
 //   client       a constraint refused the statement (unique, foreign key, check): the backend is well
 //   unavailable  anything else
@@ -72,6 +74,8 @@ class Database {
     // names, and no variation of them.
     [[nodiscard]] virtual bool has_own_tables() const { return true; }
 
+    // Not null: the directory is a forge's tables (forge_schema.h). Owned by the connection.
+    [[nodiscard]] virtual const ForgeTables* forge() const { return nullptr; }
     // The operator's statement that stands for the one of Directory with that name; null: there is none.
     [[nodiscard]] virtual const OwnQuery* own_statement(std::string_view /*name*/) const { return nullptr; }
 

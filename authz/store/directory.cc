@@ -137,6 +137,7 @@ Result<std::optional<KnownKey>> Directory::look_up_key(const Fingerprint& key, c
                                                        UnixMillis now) {
     const Stopwatch watch(counters_.times(Query::key));
     const auto found = [&]() -> Result<std::optional<KnownKey>> {
+        if (database_.forge() != nullptr) return look_up_forge_key(key, blob);
         auto row =
             at_most_one(ask(StatementKind::key, key_statement, {BlobView{key.bytes()}}), key_statement);
         if (!row) return pass_on(row);

@@ -9,6 +9,7 @@
 #include "authz/base/clock.h"
 #include "authz/base/directory_counters.h"
 #include "authz/certificate_rules.h"
+#include "authz/model/forge_facts.h"
 #include "authz/model/principal.h"
 #include "authz/model/repository.h"
 #include "authz/model/route.h"
@@ -103,6 +104,21 @@ class Directory {
     // table otherwise, and the hint then learns it.
     [[nodiscard]] Result<std::optional<Route>> find_route(const Login& owner);
 
+    // ---- of a forge's tables (directory_forge.cc), which answer with facts; authz/forge_policy judges them.
+
+    // Null: the tables are no forge's.
+    [[nodiscard]] const ForgeTables* forge() const { return database_.forge(); }
+    // By its name now, or by one that it or its owner had. The name is without ".wiki".
+    [[nodiscard]] Result<std::optional<ForgeRepository>> find_forge_repository(ForgeUnit unit,
+                                                                               const RepoPath& path);
+    [[nodiscard]] Result<std::optional<ForgeRepository>> find_forge_redirect(ForgeUnit unit,
+                                                                             const RepoPath& path);
+    // Null: no repository, for which nobody has anything.
+    [[nodiscard]] Result<std::optional<ForgeUser>> find_forge_user(AccountId user, ForgeUnit unit,
+                                                                   const ForgeRepository* repository);
+    [[nodiscard]] Result<std::optional<ForgeDeployKey>> find_forge_deploy_key(
+        KeyId key, const ForgeRepository* repository);
+
   private:
     Result<Rows> ask(StatementKind kind, const Statement& statement, Binds binds);
     Result<void> name_repository(Row& row);
@@ -117,6 +133,9 @@ class Directory {
     Result<std::optional<KnownKey>> find_own_key_again(const KnownKey& key, UnixMillis now);
     Result<std::optional<KnownKey>> find_certificate_again(const KnownKey& key,
                                                            const CertifiedUser& certified, UnixMillis now);
+    Result<std::optional<KnownKey>> look_up_forge_key(const Fingerprint& key, const std::string* blob);
+    Result<std::optional<ForgeRepository>> look_up_forge_repository(const Statement& statement, Binds binds,
+                                                                    const RepoPath& path, bool moved);
     Result<FoundKeys> look_up_keys(std::span<const PublicKey* const> keys, UnixMillis now);
     template <class T>
     T counted(Query query, T result);

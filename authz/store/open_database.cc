@@ -7,6 +7,7 @@
 
 #include "authz/base/fd.h"
 #include "authz/state_directory.h"
+#include "authz/store/forge_schema.h"
 #include "authz/store/mysql/mysql_access.h"
 #include "authz/store/queries.h"
 #include "authz/store/schema.h"
@@ -19,6 +20,21 @@ namespace {
 constexpr std::chrono::milliseconds serving_patience{200};
 constexpr std::chrono::milliseconds command_patience{5000};
 constexpr std::chrono::seconds recording_patience{5};
+
+Result<std::shared_ptr<const ForgeTables>> load_forge_tables(const ForgeConfig& config) {
+    const auto rules = load_forge_rules(config);
+    if (!rules) return pass_on(rules);
+    std::optional<Route> route;
+    if (auto server = ServerName::parse(config.server)) {
+        route = Route{std::move(*server), {}};
+        for (const std::string& text : config.endpoints) {
+            auto endpoint = Endpoint::parse(text);
+            if (!endpoint) return pass_on(endpoint);
+            route->endpoints.push_back(std::move(*endpoint));
+        }
+    }
+    return std::make_shared<const ForgeTables>(*rules, std::move(route));
+}
 
 Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
     const bool serves = use == DatabaseUse::serve;
@@ -40,14 +56,21 @@ Result<Connect> choose_mysql(const Config& config, DatabaseUse use) {
     if (!queries) return pass_on(queries);
     const auto own =
         serves && !queries->empty() ? std::make_shared<const OwnQueries>(std::move(*queries)) : nullptr;
+    std::shared_ptr<const ForgeTables> forge;
+    if (config.forge && serves) {
+        auto tables = load_forge_tables(*config.forge);
+        if (!tables) return pass_on(tables);
+        forge = std::move(*tables);
+    }
     prepare_mysql_library();
     // Read again for each connection: a password that is changed in the file needs no restart.
-    return [access = std::move(*access), file = mysql_password_file(config.mysql, account),
-            own]() mutable -> Result<std::unique_ptr<Database>> {
+    return [access = std::move(*access), file = mysql_password_file(config.mysql, account), own,
+            forge]() mutable -> Result<std::unique_ptr<Database>> {
         auto password = load_mysql_password(file);
         if (!password) return pass_on(password);
         access.password = std::move(*password);
         auto database = open_mysql(access);
+        if (database && forge != nullptr) database = with_forge(std::move(*database), forge);
         if (!database || own == nullptr) return database;
         return with_own_queries(std::move(*database), own);
     };
@@ -71,10 +94,10 @@ bool database_is_near(const Config& config) {
 }
 
 Result<std::unique_ptr<Database>> open_for_administration(const Config& config) {
-    if (!config.mysql.queries.empty()) {
-        return client_error(
-            "[directory.mysql.queries]: the directory is in another program's tables: view and change "
-            "it there (`gerve explain SHA256:… COMMAND` and `gerve check` still work here)");
+    if (!config.has_own_tables()) {
+        return client_error(std::string(config.forge ? "[forge]" : "[directory.mysql.queries]") +
+                            ": the directory is in another program's tables: view and change "
+                            "it there (`gerve explain SHA256:… COMMAND` and `gerve check` still work here)");
     }
     if (config.backend == Backend::sqlite) {
         if (auto made = make_state_directory(config.state); !made) return pass_on(made);

@@ -121,6 +121,7 @@ class OwnSchema final : public Database {
     void rollback() override { below_->rollback(); }
     [[nodiscard]] Dialect dialect() const override { return below_->dialect(); }
     [[nodiscard]] bool has_own_tables() const override { return false; }
+    [[nodiscard]] const ForgeTables* forge() const override { return below_->forge(); }
     [[nodiscard]] const OwnQuery* own_statement(std::string_view name) const override {
         const auto found = queries_->find(std::string(name));
         return found == queries_->end() ? nullptr : &found->second;

@@ -116,13 +116,16 @@ Result<void> read_links(Database& database, DeclaredState& state) {
 Result<DeclaredKey> declared(const KeyRecord& record) {
     auto key = PublicKey::parse_line(record.public_key);
     if (!key) return pass_on(key);
+    using Holder = std::optional<DeclaredHolder>;
     auto holder = match(
-        record.holder, [](const SomeUser auto& user) { return DeclaredHolder(as_user(user).login); },
-        [](const DeployKey& bound) { return DeclaredHolder(bound.repo); });
+        record.holder, [](const SomeUser auto& user) { return Holder(as_user(user).login); },
+        [](const DeployKey& bound) { return Holder(bound.repo); },
+        [](const SharedDeployKey&) { return Holder(); });
+    if (!holder) return internal_error("a key of several repositories in Gerve's own tables");
     const bool can_write = match(
-        record.holder, [](const SomeUser auto&) { return false; },
-        [](const DeployKey& bound) { return bound.can_write; });
-    return DeclaredKey{std::move(*key), std::move(holder),          record.title, record.expires,
+        record.holder, [](const DeployKey& bound) { return bound.can_write; },
+        [](const auto&) { return false; });
+    return DeclaredKey{std::move(*key), std::move(*holder),         record.title, record.expires,
                        can_write,       record.revoked.has_value(), {},           record.no_touch_required};
 }
 

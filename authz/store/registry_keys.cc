@@ -151,15 +151,16 @@ struct NewKey {
 bool has_same_holder(const KeyRecord& key, const NewKey& add) {
     return match(
         key.holder, [&](const SomeUser auto& user) { return add.account == number_of(as_user(user).id); },
-        [&](const DeployKey& bound) { return add.repo == number_of(bound.repo_id); });
+        [&](const DeployKey& bound) { return add.repo == number_of(bound.repo_id); },
+        [](const SharedDeployKey&) { return false; });
 }
 
 // What the command says and the key does not, with the remedy; empty: they agree.
 std::string difference(const KeyRecord& key, const NewKey& add) {
     const std::string fingerprint = key.fingerprint.text();
     const bool other_rights = match(
-        key.holder, [](const SomeUser auto&) { return false; },
-        [&](const DeployKey& bound) { return bound.can_write != add.can_write; });
+        key.holder, [&](const DeployKey& bound) { return bound.can_write != add.can_write; },
+        [](const auto&) { return false; });
     if (other_rights)
         return std::string(add.can_write ? "it is read-only" : "it may push") +
                ": revoke it, and add a new key with other rights";

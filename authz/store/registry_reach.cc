@@ -182,8 +182,8 @@ Result<std::vector<AccountReach>> find_reachers(Database& database, const Reposi
 
 DeployKeyReach reach_of_key(KeyRecord key, const RepositoryRecord& repository, UnixMillis now) {
     const bool can_write = match(
-        key.holder, [](const SomeUser auto&) { return false; },
-        [](const DeployKey& bound) { return bound.can_write; });
+        key.holder, [](const DeployKey& bound) { return bound.can_write; },
+        [](const auto&) { return false; });
     Standing standing = standing_of(key.holder, repository,
                                     {{can_write ? Access::write : Access::read, Rule::deploy_key, ""}});
     const auto state = key.state(now);
@@ -199,6 +199,7 @@ Result<std::vector<ReachRecord>> Registry::list_reach(const KeyRecord& key) {
     auto reach = match(
         key.holder,
         [this](const SomeUser auto& user) -> Records { return find_reach(database_, as_user(user)); },
+        [](const SharedDeployKey&) -> Records { return std::vector<ReachRecord>{}; },
         [&](const DeployKey& bound) -> Records {
             auto record = need_repository(database_, bound.repo);
             if (!record) return pass_on(record);

@@ -73,6 +73,13 @@ struct Fields<DeployKey> {
 };
 
 template <>
+struct Fields<SharedDeployKey> {
+    static constexpr auto list() {
+        return std::tuple(field("shared_key", &SharedDeployKey::id), field("title", &SharedDeployKey::title));
+    }
+};
+
+template <>
 struct Fields<CertificateFacts> {
     static constexpr auto list() {
         using C = CertificateFacts;

@@ -145,6 +145,7 @@ class Check {
         const bool well = tell("directory", check_mysql(config_));
         // Servers of configured statements are known to these alone.
         if (!well || config_.mysql.queries.contains("route")) return;
+        if (config_.forge) return list_forge_servers(*config_.forge);
         const auto connect = choose_database(config_, DatabaseUse::serve);
         auto database = connect ? (*connect)() : Result<std::unique_ptr<Database>>(pass_on(connect));
         const auto listed = database ? list_servers(**database) : Result<void>(pass_on(database));
@@ -166,6 +167,16 @@ class Check {
             return good("host keys of gateways", "not compared: " + describe(announcements.error()));
         for (CheckLine& line : compare_gateways(*proofs, *announcements, host_keys_))
             findings_.push_back(std::move(line));
+    }
+
+    void list_forge_servers(const ForgeConfig& forge) {
+        const auto name = ServerName::parse(forge.server);
+        if (!name) return;
+        ServerRecord server{*name, {}};
+        for (const std::string& text : forge.endpoints) {
+            if (auto endpoint = Endpoint::parse(text)) server.endpoints.push_back(std::move(*endpoint));
+        }
+        servers_.push_back(std::move(server));
     }
 
     Result<void> list_servers(Database& database) {

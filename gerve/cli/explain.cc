@@ -105,11 +105,11 @@ int run_explain(Site& site, const ExplainValues& values) {
     const Route local = local_route(site.config().local_agent_socket());
     RedisCounters counters;
     const auto redis = routes_in_redis(site.config(), counters);
-    const auto& own = site.config().mysql.queries;
-    const ExplainSources sources{own.empty() ? site.database() : site.serving_database(),
+    const Config& config = site.config();
+    const ExplainSources sources{config.has_own_tables() ? site.database() : site.serving_database(),
                                  local,
                                  redis.get(),
-                                 own.contains("key"),
+                                 config.forge.has_value() || config.mysql.queries.contains("key"),
                                  values.address,
                                  site.config().lfs.mode};
     const auto explanation = need(explain(sources, who, *values.command, unix_now()));

@@ -100,7 +100,7 @@ void print_reach(const KeyFacts& facts) {
     const char* rest = match(
         facts.key.holder,
         [](const SomeUser auto&) { return ", and read the public ones, which are not listed."; },
-        [](const DeployKey&) { return ", and nothing else."; });
+        [](const SomeDeployKey auto&) { return ", and nothing else."; });
     std::printf("%s\n", rest);
 }
 
@@ -109,6 +109,7 @@ void print_reach(const KeyFacts& facts) {
 std::string kind_of(const KeyRecord& key) {
     return match(
         key.holder, [](const SomeUser auto&) { return "user"; },
+        [](const SharedDeployKey&) { return "deploy"; },
         [](const DeployKey& bound) {
             return bound.can_write ? "deploy, read and write" : "deploy, read-only";
         });
@@ -128,6 +129,7 @@ Json key_json(const KeyRecord& key) {
     if (key.algorithm.starts_with("sk-")) out["touch_required"] = !key.no_touch_required;
     match(
         key.holder, [&](const SomeUser auto& user) { out["login"] = as_user(user).login.text(); },
+        [](const SharedDeployKey&) {},
         [&](const DeployKey& bound) {
             out["repository"] = bound.repo.text();
             out["can_write"] = bound.can_write;

@@ -57,7 +57,7 @@ SOLE_INCLUDERS = [
 ]
 
 # The model and the policy do no I/O: they include their own kind, and of the rest only what stands here.
-PURE = ("authz/model/*", "authz/policy.*", "authz/certificate_rules.*", "authz/login_rules.*")
+PURE = ("authz/model/*", "authz/policy.*", "authz/forge_policy.*", "authz/certificate_rules.*", "authz/login_rules.*")
 PURE_INCLUDES = {
     "authz/base/address.h",
     "authz/base/big_endian.h",
@@ -95,7 +95,7 @@ PROOF_MINTS: dict[str, dict[str, int]] = {
 PROOF_HOME = "authz/model/principal.h"
 
 # What differs between kinds of key holders is asked by match(), which a new kind does not get past.
-HOLDER_BY_ELSE = r"\b(?:get_if|holds_alternative|get)<(?:User|DeployKey|CertifiedUser)>"
+HOLDER_BY_ELSE = r"\b(?:get_if|holds_alternative|get)<(?:User|DeployKey|CertifiedUser|SharedDeployKey)>"
 
 # Turns that a reader of the trade has to read twice, in what users meet: texts of the programs, manuals, documents.
 # The right hand says what is written in their place.

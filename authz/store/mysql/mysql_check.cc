@@ -5,6 +5,7 @@
 
 #include "authz/base/clock.h"
 #include "authz/store/directory_statements.h"
+#include "authz/store/forge_schema.h"
 #include "authz/store/mysql/mysql_access.h"
 #include "authz/store/mysql/mysql_errors.h"
 #include "authz/store/mysql/mysql_session.h"
@@ -71,7 +72,8 @@ bool is_of_own_tables(const Statement& statement) {
 
 class MysqlCheck : FindingList {
   public:
-    explicit MysqlCheck(const Config& config) : config_(config.mysql) {}
+    explicit MysqlCheck(const Config& config)
+        : config_(config.mysql), own_tables_(config.has_own_tables()), forge_(config.forge) {}
 
     Findings run() {
         auto access = load_mysql_access(config_, MysqlAccount::serving);
@@ -89,7 +91,7 @@ class MysqlCheck : FindingList {
 
   private:
     // With configured statements, the accounts and all else are another program's to change.
-    [[nodiscard]] bool uses_own_tables() const { return config_.queries.empty(); }
+    [[nodiscard]] bool uses_own_tables() const { return own_tables_; }
     [[nodiscard]] bool is_replaced(std::string_view statement) const {
         return config_.queries.contains(std::string(replaced_by(statement)));
     }
@@ -134,8 +136,30 @@ class MysqlCheck : FindingList {
                 "synchronise the clocks (NTP): tickets and key expiry use this machine's clock");
     }
 
+    // The statements fit whatever tables these columns are of.
+    void check_forge(const MysqlAccess& access) {
+        const auto rules = load_forge_rules(*forge_);
+        if (!rules) return wrong(describe(rules.error()), "correct [forge]");
+        auto database = open_mysql(access);
+        if (!database) return wrong(describe(database.error()), "see the server's log");
+        if (const auto fits = check_forge_tables(**database, *rules); !fits) {
+            return wrong(describe(fits.error()),
+                         "if the forge was upgraded, set forge.version; else grant "
+                         "SELECT on its tables to " +
+                             access.user);
+        }
+        const ForgeStatements statements(*rules);
+        for (const Statement& statement : statements.all()) {
+            if (const auto fits = database->get()->columns(statement); !fits)
+                wrong(describe(fits.error()), "grant SELECT on the forge's tables to " + access.user);
+        }
+        good("the tables are those of " + std::string(name_in(forge_family_names, rules->family)));
+    }
+
     void check_serving(MysqlSession& session, const MysqlAccess& access) {
+        if (forge_) check_forge(access);
         for (const auto& [name, sql] : config_.queries) check_own_statement(name, sql, access);
+        if (forge_) return;
         const auto statements = directory_statements();
         const auto stays = [&](const Statement& each) {
             return !is_replaced(each.name) && (uses_own_tables() || !is_of_own_tables(each));
@@ -256,6 +280,8 @@ class MysqlCheck : FindingList {
     }
 
     const MysqlConfig& config_;
+    const bool own_tables_;
+    const std::optional<ForgeConfig>& forge_;
 };
 
 }  // namespace

@@ -11,7 +11,7 @@ std::string why_not_added(const KeyRecord& there, const Login& login) {
     const std::string holder = name_of(there.holder);
     const bool is_own = match(
         there.holder, [&](const SomeUser auto& user) { return as_user(user).login == login; },
-        [](const DeployKey&) { return false; });
+        [](const SomeDeployKey auto&) { return false; });
     if (there.revoked) return "the key was revoked in Gerve";
     if (!is_own) return "the key belongs to " + holder + " in Gerve (`gerve key move` changes that)";
     if (there.expires && *there.expires <= unix_now()) return "the key has expired in Gerve";
