@@ -8,17 +8,17 @@ using namespace gerve;
 
 namespace {
 
-const std::string tables =
+const std::string in_mysql =
     "[directory]\nbackend = \"mysql\"\n[directory.mysql]\nuri = \"tcp://db:3306/forge\"\n";
 const std::string forgejo = "kind = \"forgejo\"\nversion = \"12.0.4\"\n";
-const std::string root = "root_url = \"https://git.example.org/\"\n";
+const std::string at_root = "root_url = \"https://git.example.org/\"\n";
 
-std::string forge_problem(const std::string& lines, const std::string& directory = tables) {
+std::string forge_problem(const std::string& lines, const std::string& directory = in_mysql) {
     const auto config = parse_config(directory + "[forge]\n" + lines, "g.toml");
     return config ? std::string() : config.error().front().text;
 }
 
-ForgeRules rules_of(ForgeKind kind, const char* version) {
+ForgeRules forge_rules(ForgeKind kind, const char* version) {
     ForgeRules rules;
     rules.kind = kind;
     rules.version = ForgeVersion::parse(version).value();
@@ -28,62 +28,60 @@ ForgeRules rules_of(ForgeKind kind, const char* version) {
 
 std::string app_ini_error(const std::string& text, ForgeKind kind = ForgeKind::forgejo,
                           const char* version = "13.0.5") {
-    const auto rules = with_app_ini(rules_of(kind, version), text, "app.ini");
+    const auto rules = with_app_ini(forge_rules(kind, version), text, "app.ini");
     return rules ? std::string() : rules.error().told;
 }
 
 }  // namespace
 
 TEST_CASE("a forge is a kind and a complete version") {
-    const auto config = parse_config(tables + "[forge]\n" + forgejo + root, "g.toml");
+    const auto config = parse_config(in_mysql + "[forge]\n" + forgejo + at_root, "g.toml");
     REQUIRE(config.has_value());
     REQUIRE(config->forge.has_value());
     CHECK(config->forge->rules.family == ForgeFamily::forgejo);
     CHECK_FALSE(config->forge->rules.readers_push);
     CHECK_FALSE(config->has_own_tables());
-    CHECK(forge_problem(root + "version = \"12.0.4\"\n").find("forge.kind is missing") == 0);
-    CHECK(forge_problem("kind = \"forgejo\"\n" + root).find("forge.version is missing") == 0);
-    CHECK(forge_problem("kind = \"gitea\"\nversion = \"1.25\"\n" + root).find("forge.version must be") == 0);
-    CHECK(
-        forge_problem("kind = \"forgejo\"\nversion = \"6.0.1\"\n" + root).find("forge.version is too old") ==
-        0);
-    CHECK(
-        forge_problem("kind = \"gitea\"\nversion = \"2.0.0\"\n" + root).find("forge.version is not known") ==
-        0);
+    CHECK(forge_problem(at_root + "version = \"12.0.4\"\n").find("forge.kind is missing") == 0);
+    CHECK(forge_problem("kind = \"forgejo\"\n" + at_root).find("forge.version is missing") == 0);
+    CHECK(forge_problem("kind = \"gitea\"\nversion = \"1.25\"\n" + at_root).find("forge.version must be") ==
+          0);
+    CHECK(forge_problem("kind = \"forgejo\"\nversion = \"6.0.1\"\n" + at_root)
+              .find("forge.version is too old") == 0);
+    CHECK(forge_problem("kind = \"gitea\"\nversion = \"2.0.0\"\n" + at_root)
+              .find("forge.version is not known") == 0);
 }
 
 TEST_CASE("a forge's settings come from app.ini or from gerve.toml") {
     CHECK(forge_problem(forgejo).find("forge.root_url must be") == 0);
     CHECK(forge_problem(forgejo + "app_ini = \"/etc/app.ini\"\n").empty());
-    CHECK(
-        forge_problem(forgejo + "app_ini = \"/etc/app.ini\"\n" + root).find("forge.root_url is taken from") ==
-        0);
-    CHECK(forge_problem(forgejo + root + "disabled_repo_units = [\"wiki\"]\n")
+    CHECK(forge_problem(forgejo + "app_ini = \"/etc/app.ini\"\n" + at_root)
+              .find("forge.root_url is taken from") == 0);
+    CHECK(forge_problem(forgejo + at_root + "disabled_repo_units = [\"wiki\"]\n")
               .find("forge.disabled_repo_units") == 0);
-    CHECK(forge_problem(forgejo + root + "server = \"fs1\"\n").find("forge.server and endpoints") == 0);
-    CHECK(forge_problem(forgejo + root, "").find("forge.kind needs the forge's database") == 0);
+    CHECK(forge_problem(forgejo + at_root + "server = \"fs1\"\n").find("forge.server and endpoints") == 0);
+    CHECK(forge_problem(forgejo + at_root, "").find("forge.kind needs the forge's database") == 0);
     const std::string key = "[directory.mysql.queries]\nkey = \"SELECT 1\"\n";
-    CHECK(forge_problem(forgejo + root, tables + key).find("exclude each other") != std::string::npos);
+    CHECK(forge_problem(forgejo + at_root, in_mysql + key).find("exclude each other") != std::string::npos);
     const std::string route = "[directory.mysql.queries]\nroute = \"SELECT 1\"\n";
-    CHECK(forge_problem(forgejo + root, tables + route).empty());
+    CHECK(forge_problem(forgejo + at_root, in_mysql + route).empty());
 }
 
 TEST_CASE("families and rules change at the borders of versions") {
-    CHECK(rules_of(ForgeKind::gitea, "1.21.11").family == ForgeFamily::gitea_1_21);
-    CHECK(rules_of(ForgeKind::gitea, "1.22.0").family == ForgeFamily::gitea_1_22);
-    CHECK(rules_of(ForgeKind::gitea, "1.23.8").family == ForgeFamily::gitea_1_22);
-    CHECK(rules_of(ForgeKind::gitea, "1.24.0").family == ForgeFamily::gitea_1_24);
-    CHECK_FALSE(rules_of(ForgeKind::gitea, "1.24.7").restricted_see_public());
-    CHECK(rules_of(ForgeKind::gitea, "1.25.0").restricted_see_public());
-    CHECK_FALSE(rules_of(ForgeKind::gitea, "1.25.2").follows_redirects());
-    CHECK(rules_of(ForgeKind::gitea, "1.25.3").follows_redirects());
-    CHECK_FALSE(rules_of(ForgeKind::forgejo, "15.0.3").follows_redirects());
-    CHECK(rules_of(ForgeKind::gitea, "1.20.6").folds_names());
+    CHECK(forge_rules(ForgeKind::gitea, "1.21.11").family == ForgeFamily::gitea_1_21);
+    CHECK(forge_rules(ForgeKind::gitea, "1.22.0").family == ForgeFamily::gitea_1_22);
+    CHECK(forge_rules(ForgeKind::gitea, "1.23.8").family == ForgeFamily::gitea_1_22);
+    CHECK(forge_rules(ForgeKind::gitea, "1.24.0").family == ForgeFamily::gitea_1_24);
+    CHECK_FALSE(forge_rules(ForgeKind::gitea, "1.24.7").restricted_see_public());
+    CHECK(forge_rules(ForgeKind::gitea, "1.25.0").restricted_see_public());
+    CHECK_FALSE(forge_rules(ForgeKind::gitea, "1.25.2").follows_redirects());
+    CHECK(forge_rules(ForgeKind::gitea, "1.25.3").follows_redirects());
+    CHECK_FALSE(forge_rules(ForgeKind::forgejo, "15.0.3").follows_redirects());
+    CHECK(forge_rules(ForgeKind::gitea, "1.20.6").folds_names());
     CHECK(ForgeVersion::parse("12.0.4+gitea-1.22.0").value().text() == "12.0.4");
 }
 
 TEST_CASE("app.ini is read as the forge reads it") {
-    const auto rules = with_app_ini(rules_of(ForgeKind::forgejo, "13.0.5"),
+    const auto rules = with_app_ini(forge_rules(ForgeKind::forgejo, "13.0.5"),
                                     "RUN_USER = git\n; a comment\n[server]\nDOMAIN = git.example.org\n"
                                     "ROOT_URL = https://%(DOMAIN)s ; where it is\n"
                                     "[service]\nREQUIRE_SIGNIN_VIEW = \"true\"\n"
