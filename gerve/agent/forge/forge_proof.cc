@@ -11,7 +11,6 @@
 #include <cstdlib>
 
 #include "authz/base/text.h"
-#include "authz/os/system_user.h"
 #include "gerve/agent/lfs/receive_hooks.h"
 
 namespace gerve {
@@ -36,8 +35,9 @@ std::string real(const std::string& path) {
     return ::realpath(path.c_str(), resolved.data()) == nullptr ? "" : resolved.data();
 }
 
-ProofLine prove_user(const AppIniFacts& facts) {
-    const std::string here = system_user_text(::geteuid());
+ProofLine prove_user(const ForgeSettings& forge) {
+    const AppIniFacts& facts = forge.facts;
+    const std::string& here = forge.user;
     if (::geteuid() == 0)
         return {false,
                 "user: the agent runs as root, as which the forge's hooks refuse to run: "
@@ -128,8 +128,8 @@ Result<void> check_executable(const Fd& repository, std::string_view name, bool 
 
 std::vector<ProofLine> prove_machine(const ForgeSettings& forge, const std::string& root) {
     if (!forge.kind) return {prove_execution(root)};
-    return {prove_user(forge.facts), prove_app_ini(forge),    prove_program(forge),
-            prove_home(forge),       prove_root(forge, root), prove_execution(root)};
+    return {prove_user(forge), prove_app_ini(forge),    prove_program(forge),
+            prove_home(forge), prove_root(forge, root), prove_execution(root)};
 }
 
 std::vector<ProofLine> prove_forge(const ForgeSettings& forge, const std::string& root) {

@@ -1,6 +1,7 @@
 #include "gerve/agent/forge/forge_settings.h"
 
 #include <openssl/crypto.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include "authz/base/text.h"
 #include "authz/base/toml.h"
 #include "authz/model/hook_variables.h"
+#include "authz/os/system_user.h"
 
 namespace gerve {
 namespace {
@@ -146,6 +148,7 @@ Result<AppIniFacts> parse_app_ini(std::string_view text, const std::string& name
 std::optional<ForgeSettings> read_forge_settings(TomlTable table) {
     if (!table.present()) return std::nullopt;
     ForgeSettings settings;
+    settings.user = system_user_text(::geteuid());
     if (!table.has("kind"))
         table.complain("kind", "is missing: write kind = \"forgejo\", kind = \"gitea\" or kind = \"other\"");
     const std::string kind = table.choice("kind", settings_kinds, "other");

@@ -28,6 +28,7 @@ struct ForgeSettings {
     ForgeVersion version{};
     std::string home;                         // of git and its hooks; empty: none
     std::vector<std::string> hook_variables;  // names that a ticket may set, beside those of the kind
+    std::string user;  // of this process; asked once, since a name service may take its time
     // Of a Forgejo or Gitea:
     std::string app_ini;    // absolute
     std::string program;    // that its hooks run, absolute

@@ -1,7 +1,5 @@
 #include "gerve/agent/forge/forge_variables.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 
@@ -10,7 +8,6 @@
 #include "authz/model/git_command.h"
 #include "authz/model/login.h"
 #include "authz/model/repo_path.h"
-#include "authz/os/system_user.h"
 
 namespace gerve {
 namespace {
@@ -97,7 +94,7 @@ Result<void> check_hook_variables(const std::optional<ForgeSettings>& forge, con
 
 void add_forge_environment(GitEnvironment& environment, const ForgeSettings& forge, const Open& open) {
     if (!forge.home.empty()) environment.home = forge.home;
-    set(environment, "USER", system_user_text(::geteuid()));
+    set(environment, "USER", forge.user);
     if (forge.kind) {
         set(environment, "GIT_NO_REPLACE_OBJECTS", "1");
         if (forge.ignores_system_config()) set(environment, "GIT_CONFIG_NOSYSTEM", "1");
