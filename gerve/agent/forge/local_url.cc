@@ -17,6 +17,12 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using namespace std::string_view_literals;
+
+// The header of the PROXY protocol, version 2, with the command LOCAL, as the hooks send it. A forge refuses
+// "PROXY UNKNOWN" of version 1, unless PROXY_PROTOCOL_ACCEPT_UNKNOWN is set.
+constexpr std::string_view proxy_header = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"sv;
+static_assert(proxy_header.size() == 16);
 
 // "http://HOST:PORT/PATH" or "unix:/PATH", in parts.
 struct LocalUrl {
@@ -92,7 +98,7 @@ Fd connect_local(const LocalUrl& url, steady_clock::time_point deadline, std::st
 bool answers_http(const Fd& socket, const LocalUrl& url, bool wants_proxy,
                   steady_clock::time_point deadline) {
     const std::string host = url.unix_socket ? "localhost" : url.host;
-    const std::string request = std::string(wants_proxy ? "PROXY UNKNOWN\r\n" : "") +
+    const std::string request = std::string(wants_proxy ? proxy_header : "") +
                                 "GET /api/healthz HTTP/1.1\r\nHost: " + host +
                                 "\r\nUser-Agent: gerve-agent\r\nConnection: close\r\n\r\n";
     if (::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) !=

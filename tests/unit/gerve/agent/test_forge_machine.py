@@ -1,7 +1,10 @@
 """In front of a Forgejo or Gitea: what its hooks need of the machine is proven, and named where it does not hold."""
 
 import os
+import re
+import socket
 import subprocess
+import threading
 
 import pytest
 from conftest import PROGRAM, wait_until
@@ -68,6 +71,30 @@ def test_a_forge_that_does_not_answer_fails_the_check_and_not_the_start(forge, b
     finally:
         forge.machine.api.start()
     assert check(forge, forge.machine.settings())[0] == 0
+
+
+def test_a_forge_that_wants_a_proxy_header_is_asked_with_that_of_its_hooks(forge):
+    heard = []
+    kept = forge.machine.app_ini.read_text()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def answer():
+            with server.accept()[0] as connection:
+                heard.append(connection.recv(4096))
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\n\r\n")
+
+        asked = threading.Thread(target=answer, daemon=True)
+        asked.start()
+        url = f"LOCAL_ROOT_URL = http://127.0.0.1:{server.getsockname()[1]}/\nLOCAL_USE_PROXY_PROTOCOL = true"
+        try:
+            forge.machine.app_ini.write_text(re.sub("LOCAL_ROOT_URL = .*", url, kept))
+            status, said = check(forge, forge.machine.settings())
+        finally:
+            forge.machine.app_ini.write_text(kept)
+        asked.join(20)
+    assert status == 0, said
+    assert heard[0].startswith(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0GET /")
 
 
 def test_the_user_root_runs_no_hooks_of_a_forge(forge, bare):
