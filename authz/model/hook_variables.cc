@@ -8,25 +8,31 @@
 namespace gerve {
 namespace {
 
-// The first rows are names of the system, of shells and of the C library; then come those of a Forgejo or
-// Gitea that no ticket may set.
-constexpr std::array<std::string_view, 48> reserved_names{
+// The first rows are names of the system, of shells, of git and of the C library.
+constexpr std::array<std::string_view, 47> reserved_names{
     "PATH", "HOME", "ENV", "IFS", "SHELL", "SHELLOPTS", "USER", "LOGNAME", "PWD", "OLDPWD", "CDPATH",
     "GLOBIGNORE", "PROMPT_COMMAND", "PS1", "PS2", "PS4", "FPATH", "ZDOTDIR", "POSIXLY_CORRECT", "TMPDIR",
     "TERM", "TERMINFO", "LANG", "LANGUAGE", "TZ", "TZDIR", "EDITOR", "VISUAL", "PAGER", "HOSTALIASES",
     "LOCALDOMAIN", "RES_OPTIONS", "NLSPATH", "LOCPATH", "GCONV_PATH", "GETCONF_DIR", "GNUPGHOME", "CLASSPATH",
-    // Of a forge: its switches, and what it is installed by. GITEA_PR_ID is 0 for every push of a client.
-    "GITEA_INTERNAL_PUSH", "GITEA_PUSH_TRIGGER", "GITEA_ACTION_PERM", "GITEA_ACTIONS_TASK_ID",
-    "GITEA_PR_INDEX", "GITEA_PR_ID", "GITEA_WORK_DIR", "GITEA_CUSTOM", "FORGEJO_WORK_DIR", "FORGEJO_CUSTOM"};
+    "EXECIGNORE", "FUNCNEST", "TMOUT", "EMAIL", "AWKPATH", "SSLKEYLOGFILE",
+    // Of Go, in which forges are written.
+    "GOGC", "GORACE", "ZONEINFO"};
 
-constexpr std::array<std::string_view, 30> reserved_beginnings{
-    "BASH",       "LD_",    "DYLD_",  "GIT_",     "GERVE_",  "SSH_",        "LC_",        "XDG_",
-    "MALLOC_",    "GLIBC_", "PYTHON", "PERL",     "RUBY",    "NODE_",       "NPM_",       "JAVA_",
-    "JDK_",       "_JAVA_", "PHP",    "LUA_",     "GODEBUG", "GOTRACEBACK", "GOCOVERDIR", "GOMEMLIMIT",
-    "GOMAXPROCS", "CURL_",  "SSL_",   "OPENSSL_", "GITEA__", "FORGEJO__"};
+constexpr std::array<std::string_view, 28> reserved_beginnings{
+    "BASH",        "LD_",        "DYLD_",      "GIT_",       "GERVE_", "SSH_", "LC_",
+    "XDG_",        "MALLOC_",    "GLIBC_",     "PYTHON",     "PERL",   "RUBY", "NODE_",
+    "NPM_",        "JAVA_",      "JDK_",       "_JAVA_",     "PHP",    "LUA_", "GODEBUG",
+    "GOTRACEBACK", "GOCOVERDIR", "GOMEMLIMIT", "GOMAXPROCS", "CURL_",  "SSL_", "OPENSSL_"};
 
 // HTTP_PROXY, ALL_PROXY …: where a hook's own requests would go.
 constexpr std::string_view reserved_end = "_PROXY";
+
+constexpr std::array<std::string_view, 2> beginnings_of_forges{"GITEA_", "FORGEJO_"};
+
+bool begins_with_one_of(std::string_view name, const auto& beginnings) {
+    return std::any_of(beginnings.begin(), beginnings.end(),
+                       [&](std::string_view beginning) { return name.starts_with(beginning); });
+}
 
 bool is_name_form(std::string_view name) {
     const auto fits = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
@@ -41,11 +47,11 @@ bool is_control(char c) {
 }  // namespace
 
 bool is_hook_variable_name(std::string_view name) {
-    if (name == original_command_variable) return true;
+    const auto& known = variables_of_forges;
+    if (std::find(known.begin(), known.end(), name) != known.end()) return true;
     if (!is_name_form(name) || name.ends_with(reserved_end)) return false;
     if (std::find(reserved_names.begin(), reserved_names.end(), name) != reserved_names.end()) return false;
-    return std::none_of(reserved_beginnings.begin(), reserved_beginnings.end(),
-                        [&](std::string_view beginning) { return name.starts_with(beginning); });
+    return !begins_with_one_of(name, reserved_beginnings) && !begins_with_one_of(name, beginnings_of_forges);
 }
 
 Result<void> HookVariables::add(std::string_view name, std::string_view value) {

@@ -2,6 +2,7 @@
 // ticket carries it.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,12 +17,19 @@ using NameValue = std::pair<std::string, std::string>;
 // The client's command, to the byte, once it has passed the grammar of commands. authz alone sets it.
 constexpr std::string_view original_command_variable = "SSH_ORIGINAL_COMMAND";
 
+// What a Forgejo's or Gitea's hooks read of a push.
+constexpr std::array<std::string_view, 11> variables_of_forges{
+    original_command_variable, "GITEA_REPO_USER_NAME", "GITEA_REPO_NAME",
+    "GITEA_REPO_IS_WIKI",      "GITEA_PUSHER_ID",      "GITEA_PUSHER_NAME",
+    "GITEA_PUSHER_EMAIL",      "GITEA_REPO_ID",        "GITEA_KEY_ID",
+    "GITEA_DEPLOY_KEY_ID",     "GITEA_ROOT_URL"};
+
 // [A-Z][A-Z0-9_]*, at most HookVariables::max_name bytes, and neither of these:
 //   - what changes how git, a shell, the loader or an interpreter works, or where they look for anything:
 //     PATH, HOME, ENV, IFS, BASH_*, LD_*, GIT_*, …
-//   - what the agent sets itself: GERVE_*, SSH_* (but SSH_ORIGINAL_COMMAND), GITEA_PR_ID
-//   - what switches off checks of a Forgejo or Gitea, or leads its hook to another installation:
-//     GITEA_INTERNAL_PUSH, GITEA_WORK_DIR, …
+//   - what the agent sets itself: GERVE_*, SSH_* (but SSH_ORIGINAL_COMMAND)
+//   - GITEA_* and FORGEJO_* but variables_of_forges: some switch off checks, or lead a hook to another
+//     installation
 [[nodiscard]] bool is_hook_variable_name(std::string_view name);
 
 // A set of variables, in the order in which they were added: each name once, each value without control

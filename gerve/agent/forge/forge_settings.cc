@@ -101,17 +101,8 @@ void read_facts(ForgeSettings& settings) {
 
 }  // namespace
 
-const std::vector<std::string_view>& variables_of_forges() {
-    static const std::vector<std::string_view> names{
-        original_command_variable, "GITEA_REPO_USER_NAME", "GITEA_REPO_NAME",
-        "GITEA_REPO_IS_WIKI",      "GITEA_PUSHER_ID",      "GITEA_PUSHER_NAME",
-        "GITEA_PUSHER_EMAIL",      "GITEA_REPO_ID",        "GITEA_KEY_ID",
-        "GITEA_DEPLOY_KEY_ID",     "GITEA_ROOT_URL"};
-    return names;
-}
-
 bool ForgeSettings::allows(std::string_view variable) const {
-    const auto& known = variables_of_forges();
+    const auto& known = variables_of_forges;
     return variable == original_command_variable ||
            std::find(hook_variables.begin(), hook_variables.end(), variable) != hook_variables.end() ||
            (kind && std::find(known.begin(), known.end(), variable) != known.end());

@@ -49,7 +49,4 @@ struct ForgeSettings {
 [[nodiscard]] Result<AppIniFacts> parse_app_ini(std::string_view text, const std::string& name,
                                                 const std::string& program, const std::string& work_path);
 
-// What a Forgejo's or Gitea's hooks read: see forge_variables.h.
-[[nodiscard]] const std::vector<std::string_view>& variables_of_forges();
-
 }  // namespace gerve

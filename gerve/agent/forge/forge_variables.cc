@@ -44,7 +44,7 @@ bool is_right(std::string_view name, const std::string& value, const RepoPath& p
 Result<void> check_of_forge(const Open& open, const AppIniFacts& facts) {
     const auto path = RepoPath::parse(open.storage_path);
     if (!path) return pass_on(path);
-    for (const std::string_view name : variables_of_forges()) {
+    for (const std::string_view name : variables_of_forges) {
         const std::string* value = open.hooks.find(name);
         if (value == nullptr && name == root_url_variable && !facts.root_url.empty()) continue;
         if (value == nullptr)

@@ -54,7 +54,12 @@ TEST_CASE("a variable of hooks is none that the system, git, the agent or a forg
                              "GITEA_CUSTOM",
                              "FORGEJO_WORK_DIR",
                              "GITEA__SERVER__ROOT_URL",
-                             "FORGEJO__SECURITY__INTERNAL_TOKEN"}) {
+                             "FORGEJO__SECURITY__INTERNAL_TOKEN",
+                             "GITEA_RUN_MODE",
+                             "GITEA_NOT_KNOWN_YET",
+                             "FORGEJO_NOT_KNOWN_YET",
+                             "SSLKEYLOGFILE",
+                             "TMOUT"}) {
         CAPTURE(name);
         CHECK_FALSE(is_hook_variable_name(name));
     }
