@@ -67,10 +67,19 @@ void add_connection(GitEnvironment& environment, const Open& open) {
     if (address) set(environment, "SSH_CONNECTION", address->text() + " 0 0.0.0.0 0");
 }
 
+// Both also stand in the forge's .gitconfig. Without them git makes a reference of a push for review, which
+// readers may send, and accepts those that the hooks of Forgejo 14 and later leave to git.
+void add_references(GitEnvironment& environment, const ForgeSettings& forge) {
+    environment.config.emplace_back("receive.procReceiveRefs", "refs/for");
+    if (forge.kind == ForgeKind::forgejo && forge.version >= ForgeVersion{14, 0, 0})
+        environment.config.emplace_back("receive.hideRefs", "refs/pull/");
+}
+
 void add_push(GitEnvironment& environment, const ForgeSettings& forge, const Open& open) {
     add_connection(environment, open);
     for (const auto& [name, value] : open.hooks.list()) set(environment, name, value);
     if (!forge.kind) return;
+    add_references(environment, forge);
     set(environment, "GITEA_PR_ID", "0");
     if (open.hooks.find(root_url_variable) == nullptr)
         set(environment, root_url_variable, forge.facts.root_url);

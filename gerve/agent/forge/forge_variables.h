@@ -16,7 +16,7 @@ namespace gerve {
 // hooks that decide by half of what they need decide wrongly. Error: client, naming the variable.
 [[nodiscard]] Result<void> check_hook_variables(const std::optional<ForgeSettings>& forge, const Open& open);
 
-// Adds HOME, what git itself needs of the forge and, for a push, the variables of hooks, which have passed
+// Adds HOME, what git itself needs of the forge, and, for a push, the variables of hooks, which have passed
 // check_hook_variables().
 void add_forge_environment(GitEnvironment& environment, const ForgeSettings& forge, const Open& open);
 

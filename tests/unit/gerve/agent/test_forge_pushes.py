@@ -35,6 +35,27 @@ def test_a_push_for_review_reaches_proc_receive_and_makes_no_reference(forge, ba
     assert list(refs(bare)) == ["refs/heads/main"]
 
 
+def test_a_home_that_says_nothing_makes_no_reference_of_a_push_for_review(forge, bare, work):
+    """A reader may send one, so git must not go by the .gitconfig alone; nor for refs/pull/ of Forgejo 14."""
+    accepted(forge.push(work))
+    home = forge.machine.home / ".gitconfig"
+    kept = home.read_text()
+    try:
+        home.write_text("[safe]\n\tdirectory = *\n")
+        forge.start(forge.machine.settings(version="14.0.5"))
+        forge.machine.forget()
+        forge.machine.api.decide = lambda call, body: (200, {} if call != "proc-receive" else {
+            "results": [{"originalRef": ref, "ref": "refs/pull/1/head"} for ref in body["RefFullNames"]]})
+        accepted(forge.push(work, "HEAD:refs/for/main/topic"))
+        assert [call["call"] for call in forge.machine.api.calls][:2] == ["pre-receive", "proc-receive"]
+        pushed = forge.push(work, "HEAD:refs/pull/1/head")
+        assert pushed.returncode == 1 and "deny updating a hidden ref" in pushed.stderr, pushed.stderr
+        assert list(refs(bare)) == ["refs/heads/main"]
+    finally:
+        home.write_text(kept)
+        forge.start()
+
+
 def test_the_forge_reads_the_objects_of_a_push_in_its_quarantine(forge, bare, work):
     """Behaviour 9: what a protected branch is judged by."""
     new = commit(work, "protected")
