@@ -124,6 +124,16 @@ Result<void> check_executable(const Fd& repository, std::string_view name, bool 
     return fail(ErrorKind::denied, "", errno_text(hook + " cannot be executed"));
 }
 
+// With such a file git takes hooks and configuration from the directory that it names
+// (gitrepository-layout(5)).
+Result<void> check_common_directory(const Fd& repository) {
+    struct stat status {};
+    if (::fstatat(repository.get(), "commondir", &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+        return {};
+    return fail(ErrorKind::denied, "",
+                "there is a file commondir, so that git would not run the hooks of the repository");
+}
+
 }  // namespace
 
 std::vector<ProofLine> prove_machine(const ForgeSettings& forge, const std::string& root) {
@@ -140,6 +150,7 @@ std::vector<ProofLine> prove_forge(const ForgeSettings& forge, const std::string
 
 Result<void> check_hooks(const ForgeSettings& forge, const Fd& repository, const GitPlace& place,
                          const GitEnvironment& environment, bool asks_git) {
+    if (auto checked = check_common_directory(repository); !checked) return checked;
     if (forge.kind) {
         for (const std::string_view name : hooks_of_forges) {
             if (auto checked = check_executable(repository, name, true); !checked) return checked;

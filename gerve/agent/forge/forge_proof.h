@@ -31,7 +31,8 @@ struct ProofLine {
 [[nodiscard]] std::vector<ProofLine> prove_forge(const ForgeSettings& forge, const std::string& root);
 
 // Whether git will run every hook that checks or announces a push: those that the forge makes are there, none
-// of git's names is a file that cannot be executed, and core.hooksPath leads to no other directory.
+// of git's names is a file that cannot be executed, and neither core.hooksPath (not looked at before hooks of
+// another program) nor `commondir` leads to another directory.
 // `asks_git`: it may be set. `environment`: that the push will have. Errors: denied, naming what is wrong;
 // unavailable.
 [[nodiscard]] Result<void> check_hooks(const ForgeSettings& forge, const Fd& repository,

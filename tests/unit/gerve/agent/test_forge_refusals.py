@@ -75,6 +75,10 @@ def test_other_hooks_that_cannot_be_executed_and_other_directories_refuse_the_pu
     more.chmod(0o644)
     forge.refuse("hooks/reference-transaction cannot be executed")
     more.unlink()
+    elsewhere = bare / "commondir"
+    elsewhere.write_text("/tmp\n")
+    forge.refuse("there is a file commondir")
+    elsewhere.unlink()
     (bare / "config").write_text((bare / "config").read_text() + "[core]\n\thooksPath = /tmp\n")
     forge.refuse("core.hooksPath is set to /tmp")
     home = forge.machine.home / ".gitconfig"
