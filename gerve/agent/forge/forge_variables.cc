@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view wiki_end = ".wiki";
 constexpr std::string_view root_url_variable = "GITEA_ROOT_URL";
+constexpr std::string_view deploy_key_login = "deploy-key";  // GERVE_USER; there is no GERVE_USER_ID then
 
 bool is_number(std::string_view text, std::int64_t least) {
     std::int64_t number = 0;
@@ -21,8 +22,16 @@ bool is_number(std::string_view text, std::int64_t least) {
     return !text.empty() && error == std::errc() && end == text.data() + text.size() && number >= least;
 }
 
+// A deploy key that is told as 0 is judged by its owner's rights, and a user who is told with one by the
+// key's.
+bool is_right_deploy_key(const std::string& value, const Open& open) {
+    const bool of_user = !variable_of(open, "GERVE_USER_ID").empty();
+    const bool of_key = !of_user && variable_of(open, "GERVE_USER") == deploy_key_login;
+    return is_number(value, of_key ? 1 : 0) && !(of_user && value != "0");
+}
+
 // What each variable of a Forgejo or Gitea has to be. `path`: of the repository, as stored.
-bool is_right(std::string_view name, const std::string& value, const RepoPath& path) {
+bool is_right(std::string_view name, const std::string& value, const RepoPath& path, const Open& open) {
     const bool is_wiki = path.name().folded().ends_with(wiki_end);
     std::string repo = path.name().folded();
     if (is_wiki) repo.resize(repo.size() - wiki_end.size());
@@ -36,7 +45,7 @@ bool is_right(std::string_view name, const std::string& value, const RepoPath& p
     if (name == "GITEA_REPO_IS_WIKI") return value == (is_wiki ? "true" : "false");
     if (name == "GITEA_PUSHER_ID" || name == "GITEA_REPO_ID" || name == "GITEA_KEY_ID")
         return is_number(value, 1);
-    if (name == "GITEA_DEPLOY_KEY_ID") return is_number(value, 0);
+    if (name == "GITEA_DEPLOY_KEY_ID") return is_right_deploy_key(value, open);
     if (name == "GITEA_PUSHER_NAME") return !value.empty();
     return true;  // an address or a URL, which no check of the forge goes by
 }
@@ -50,7 +59,7 @@ Result<void> check_of_forge(const Open& open, const AppIniFacts& facts) {
         if (value == nullptr)
             return client_error("the ticket lacks the variable " + std::string(name) +
                                 ", which the forge's hooks read: check [forge] in gerve.toml");
-        if (!is_right(name, *value, *path))
+        if (!is_right(name, *value, *path, open))
             return client_error("the ticket has " + std::string(name) + "='" + printable(*value, 80) +
                                 "', which is not possible for " + path->text());
     }

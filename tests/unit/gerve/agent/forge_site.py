@@ -29,6 +29,7 @@ VALUES = {
     "GITEA_ROOT_URL": "http://forge.example/",
 }
 OF_GERVE = {"GERVE_USER": "bob", "GERVE_USER_ID": str(WRITER), "GERVE_REMOTE_ADDR": PEER}
+OF_A_DEPLOY_KEY = {**OF_GERVE, "GERVE_USER": "deploy-key", "GERVE_USER_ID": ""}
 # What the agent is started with, and hooks never see.
 OF_THE_OPERATOR = {"GITEA_INTERNAL_PUSH": "true", "GITEA_REPO_IS_WIKI": "true", "GITEA_PR_ID": "1", "HOME": "/tmp",
                    "BASH_ENV": "/nonexistent/rc", "GITEA_WORK_DIR": "/tmp", "GIT_CONFIG_PARAMETERS": "'core.hooksPath'='/tmp'"}
@@ -61,8 +62,10 @@ class Forge:
         settings = self.machine.settings() if settings is None else settings
         self.agent = self.site.start(settings, environment=OF_THE_OPERATOR)
 
-    def push(self, work: Path, *refs, values=None, without=(), extra=(), path="alice/project", **more):
-        return self.site.git("push", f"fs:{path}.git", *(refs or ["HEAD:main"]), cwd=work, hooks=OF_GERVE, check=False,
+    def push(self, work: Path, *refs, values=None, without=(), extra=(), path="alice/project", hooks=None,
+             **more):
+        hooks = hooks or OF_GERVE
+        return self.site.git("push", f"fs:{path}.git", *(refs or ["HEAD:main"]), cwd=work, hooks=hooks, check=False,
                              extra=[*ticket(without, **(values or {})), *extra], **more)
 
     def refuse(self, *words, values=None, without=(), extra=(), path="alice/project", env=None):

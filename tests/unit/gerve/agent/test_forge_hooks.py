@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from forge_site import OF_GERVE, ORGANISATION, PEER, VALUES, WRITER, accepted, bare, forge, refs, work
+from forge_site import OF_A_DEPLOY_KEY, OF_GERVE, ORGANISATION, PEER, VALUES, WRITER, accepted, bare, forge, refs, work
 from harness.forge_hooks import run_user
 
 __all__ = ["bare", "forge", "work"]  # fixtures
@@ -52,7 +52,7 @@ def test_a_wiki_and_a_deploy_key_are_told_to_the_hooks(forge, bare, work):
     forge.machine.api.decide = lambda call, body: (200, {}) if body["DeployKeyID"] == 3 else (403, {"user_msg": "No."})
     key = {"GITEA_PUSHER_ID": ORGANISATION, "GITEA_PUSHER_NAME": "Alice"}
     assert "Forgejo: No." in forge.push(work, values=key).stderr and refs(bare) == {}
-    accepted(forge.push(work, values={**key, "GITEA_DEPLOY_KEY_ID": "3"}))
+    accepted(forge.push(work, values={**key, "GITEA_DEPLOY_KEY_ID": "3"}, hooks=OF_A_DEPLOY_KEY))
     asked = forge.machine.api.of("pre-receive")[-1]["body"]
     assert (asked["UserID"], asked["UserName"], asked["DeployKeyID"]) == (ORGANISATION, "Alice", 3)
     shutil.rmtree(forge.machine.root / "alice/project.wiki.git")

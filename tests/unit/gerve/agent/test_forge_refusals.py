@@ -2,7 +2,7 @@
 
 import pytest
 from conftest import wait_until
-from forge_site import VALUES, accepted, bare, forge, grv1, still, ticket, work
+from forge_site import OF_A_DEPLOY_KEY, VALUES, accepted, bare, forge, grv1, still, ticket, work
 from harness.forge_hooks import HOOKS
 
 __all__ = ["bare", "forge", "still", "work"]  # fixtures
@@ -30,6 +30,12 @@ def test_the_address_of_the_forge_may_come_from_app_ini(forge, bare, work):
     ("GITEA_DEPLOY_KEY_ID", "-1"), ("GITEA_DEPLOY_KEY_ID", ""), ("GITEA_REPO_ID", "x"), ("GITEA_REPO_IS_WIKI", "")])
 def test_a_value_that_is_not_possible_refuses_the_push(forge, still, name, value):
     forge.refuse(f"{name}='", values={name: value})
+
+
+def test_a_deploy_key_is_told_as_one_and_nobody_else_is(forge, still):
+    """Behaviour 37: told as 0, a deploy key would pass by its owner's rights."""
+    forge.refuse("GITEA_DEPLOY_KEY_ID='0'", env=OF_A_DEPLOY_KEY)
+    forge.refuse("GITEA_DEPLOY_KEY_ID='3'", values={"GITEA_DEPLOY_KEY_ID": "3"})
 
 
 @pytest.mark.parametrize("name", [
