@@ -1,5 +1,7 @@
 #include "authz/base/ini.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 
 #include "authz/base/text.h"
@@ -89,7 +91,8 @@ class IniFile::Parser {
                                     "a quoted value does not end: " + std::string(quote) + " is missing");
             text += "\n" + std::string(take_line());
         }
-        return text.substr(0, text.find(quote));
+        text.resize(text.find(quote));
+        return text;
     }
 
     IniFile file_;
@@ -97,6 +100,12 @@ class IniFile::Parser {
     std::string section_;
     std::size_t line_ = 0;
 };
+
+IniFile::~IniFile() {
+    for (auto& [name, section] : sections_) {
+        for (auto& [key, value] : section) OPENSSL_cleanse(value.text.data(), value.text.size());
+    }
+}
 
 Result<IniFile> IniFile::parse(std::string_view text, std::string name) {
     return Parser(text, std::move(name)).parse();

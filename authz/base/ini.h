@@ -13,6 +13,10 @@ namespace gerve {
 
 class IniFile final {
   public:
+    IniFile(IniFile&&) = default;
+    IniFile& operator=(IniFile&&) = default;
+    ~IniFile();  // wipes all values: some are the forge's secrets
+
     // `name` is what errors call the file. Error: client, "NAME:LINE: what is wrong there".
     [[nodiscard]] static Result<IniFile> parse(std::string_view text, std::string name);
 
@@ -33,6 +37,7 @@ class IniFile final {
     using Section = std::map<std::string, Value>;
 
     class Parser;
+    IniFile() = default;
     [[nodiscard]] const Value* look_up(const std::string& section, const std::string& key) const;
     [[nodiscard]] Result<std::string> expand(const std::string& section, const Value& value,
                                              unsigned depth) const;
