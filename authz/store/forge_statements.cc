@@ -21,7 +21,8 @@ bool has_column(ForgeFamily family, std::string_view column) {
     return family == ForgeFamily::gitea_1_22 || family == ForgeFamily::gitea_1_24;
 }
 
-// A column that older rows may have NULL in is what the forge takes NULL for.
+// A column that older rows may have NULL in is what the forge takes NULL for. Only r.is_private is not: the
+// forge takes it for public.
 std::string repository_columns(ForgeFamily family) {
     std::string columns =
         "r.id, o.name, r.name, o.id, COALESCE(o.type, 0), COALESCE(o.is_active, 0), o.visibility, "
@@ -129,7 +130,7 @@ ForgeStatements::ForgeStatements(const ForgeRules& rules) {
         second_factor_column(rules) +
         ", (SELECT MAX(c.id) FROM collaboration c WHERE c.repo_id = ? AND c.user_id = ?),"
         " (SELECT MAX(m.id) FROM org_user m WHERE m.org_id = ? AND m.uid = ?),"
-        " (SELECT MAX(a.mode) FROM access a WHERE a.user_id = ? AND a.repo_id = ?),"
+        " (SELECT MAX(COALESCE(a.mode, 0)) FROM access a WHERE a.user_id = ? AND a.repo_id = ?),"
         " teams.total, teams.authorize, teams.unit_rows, teams.unit_mode"
         " FROM `user` u JOIN (SELECT COUNT(*) AS total, COALESCE(MAX(t.authorize), 0) AS authorize,"
         " COUNT(tu.id) AS unit_rows, COALESCE(MAX(tu.access_mode), 0) AS unit_mode"
