@@ -174,6 +174,8 @@ std::optional<ForgeConfig> read_forge(TomlTable table, bool uses_mysql,
     config.app_ini = table.path("app_ini");
     config.rules.readers_push = table.flag("readers_push", config.rules.readers_push);
     read_file_server(table, config);
+    if (!config.server.empty() && queries.contains("route"))
+        table.complain("server", "and directory.mysql.queries.route exclude each other");
     if (config.app_ini.empty()) {
         read_settings(table, config.rules);
         return config;

@@ -3,6 +3,7 @@
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
 #include "authz/base/rationed_log.h"
+#include "authz/store/directory_statements.h"
 
 namespace gerve {
 namespace {
@@ -14,6 +15,12 @@ constexpr std::int64_t misfit_holds = 1'000;   // likewise, while they do not fi
 void log_misfit(const std::string& why) {
     rationed_log().write(log::Level::error, "the forge's tables are not those of its configured version",
                          "forge", {{"why", why}, {"remedy", "set forge.version, and restart Gerve"}});
+}
+
+// The directory's own question: an operator's statement of that name comes through here as well.
+bool asks_for_route(const Statement& statement) {
+    return statement.sql == directory_sql::route_statement.sql ||
+           statement.sql == directory_sql::server_statement.sql;
 }
 
 class ForgeSchema final : public Database {
@@ -33,7 +40,7 @@ class ForgeSchema final : public Database {
     }
 
     Result<Rows> query(const Statement& statement, Binds binds) override {
-        if (statement.name == "route" || statement.name == "server") return route(statement, binds);
+        if (asks_for_route(statement)) return route(statement, binds);
         const std::int64_t holds = misfit_.empty() ? columns_hold : misfit_holds;
         if (monotonic_now() - looked_ >= holds) {
             if (auto looked = look(); !looked) return pass_on(looked);

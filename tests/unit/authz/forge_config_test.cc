@@ -64,6 +64,10 @@ TEST_CASE("a forge's settings come from app.ini or from gerve.toml") {
     CHECK(forge_problem(forgejo + at_root, in_mysql + key).find("exclude each other") != std::string::npos);
     const std::string route = "[directory.mysql.queries]\nroute = \"SELECT 1\"\n";
     CHECK(forge_problem(forgejo + at_root, in_mysql + route).empty());
+    const std::string fs1 = "server = \"fs1\"\nendpoints = [\"fs1:9419\"]\n";
+    CHECK(forge_problem(forgejo + at_root + fs1).empty());
+    CHECK(forge_problem(forgejo + at_root + fs1, in_mysql + route)
+              .find("forge.server and directory.mysql.queries.route") == 0);
 }
 
 TEST_CASE("families and rules change at the borders of versions") {
