@@ -43,6 +43,10 @@ void read_version(TomlTable& table, ForgeRules& rules) {
     rules.family = *family;
 }
 
+bool knows_second_factor(const ForgeRules& rules) {
+    return rules.kind == ForgeKind::forgejo && rules.version.major >= 13;
+}
+
 // What app.ini says otherwise.
 void read_settings(TomlTable& table, ForgeRules& rules) {
     rules.root_url = table.text("root_url");
@@ -55,6 +59,8 @@ void read_settings(TomlTable& table, ForgeRules& rules) {
     rules.require_signin = table.flag("require_signin_view", rules.require_signin);
     rules.force_private = table.flag("force_private", rules.force_private);
     rules.two_factor = table.choice("two_factor_requirement", two_factor_names, rules.two_factor);
+    if (rules.two_factor != TwoFactorDemand::none && !knows_second_factor(rules))
+        table.complain("two_factor_requirement", "is a setting of Forgejo 13 or later");
     const auto units = table.texts("disabled_repo_units");
     for (std::size_t i = 0; i < units.size(); ++i) {
         if (std::find(unit_names.begin(), unit_names.end(), units[i]) == unit_names.end())
@@ -105,7 +111,7 @@ class AppIni {
         take("repository", "FORCE_PRIVATE",
              [&](const std::string& text) { return take_flag(text, rules_.force_private); });
         take("repository", "DISABLED_REPO_UNITS", [&](const std::string& text) { return take_units(text); });
-        if (rules_.kind == ForgeKind::forgejo && rules_.version.major >= 13) {
+        if (knows_second_factor(rules_)) {
             take("security", "GLOBAL_TWO_FACTOR_REQUIREMENT", [&](const std::string& text) -> std::string {
                 const auto demand = find_in<TwoFactorDemand>(two_factor_names, text);
                 if (demand) rules_.two_factor = *demand;

@@ -64,6 +64,9 @@ TEST_CASE("a forge's settings come from app.ini or from gerve.toml") {
     CHECK(forge_problem(forgejo + at_root, in_mysql + key).find("exclude each other") != std::string::npos);
     const std::string route = "[directory.mysql.queries]\nroute = \"SELECT 1\"\n";
     CHECK(forge_problem(forgejo + at_root, in_mysql + route).empty());
+    const std::string all = "two_factor_requirement = \"all\"\n";
+    CHECK(forge_problem(forgejo + at_root + all).find("forge.two_factor_requirement is a setting of") == 0);
+    CHECK(forge_problem("kind = \"forgejo\"\nversion = \"13.0.5\"\n" + at_root + all).empty());
     const std::string fs1 = "server = \"fs1\"\nendpoints = [\"fs1:9419\"]\n";
     CHECK(forge_problem(forgejo + at_root + fs1).empty());
     CHECK(forge_problem(forgejo + at_root + fs1, in_mysql + route)
