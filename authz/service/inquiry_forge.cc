@@ -136,6 +136,13 @@ std::optional<Repository> as_repository(const std::optional<ForgeRepository>& fo
     return repository;
 }
 
+// A decision that does not hide the repository names it. That of a wiki may not fit, when it was found by an
+// old name.
+Result<void> need_name(const Inquiry& inquiry, const RepoPath& repo) {
+    if (inquiry.repository || hides(inquiry.decision)) return {};
+    return unavailable(repo.text() + ": its name is too long");
+}
+
 // A name that was not found, or found by an old name, has been looked up both ways.
 Result<void> ask_for_redirect(Directory& directory, const Place& place,
                               const std::optional<ForgeRepository>& repository) {
@@ -171,7 +178,7 @@ Result<Inquiry> inquire_forge(Directory& directory, const Principal& principal, 
     }
     const bool is_allowed = allowed(decision);
     Inquiry inquiry{std::move(decision), as_repository(answer.repository, place.unit), std::nullopt, service};
-    if (is_allowed && !inquiry.repository) return unavailable(repo.text() + ": its name is too long");
+    if (auto named = need_name(inquiry, repo); !named) return pass_on(named);
     if (!is_allowed || service != Service::receive_pack) return inquiry;
     auto hooks = forge_hooks(rules, principal, place, answer);
     if (!hooks) return unavailable(repo.text() + ": " + hooks.error().told);
@@ -188,8 +195,10 @@ Result<Inquiry> inquire_forge_anonymously(Directory& directory, const RepoPath& 
     if (hides(decision)) {
         if (auto asked = ask_for_redirect(directory, place, *repository); !asked) return pass_on(asked);
     }
-    return Inquiry{std::move(decision), as_repository(*repository, place.unit), std::nullopt,
-                   Service::upload_pack};
+    Inquiry inquiry{std::move(decision), as_repository(*repository, place.unit), std::nullopt,
+                    Service::upload_pack};
+    if (auto named = need_name(inquiry, repo); !named) return pass_on(named);
+    return inquiry;
 }
 
 }  // namespace gerve
