@@ -150,7 +150,7 @@ class AppIni {
     }
     std::string take_units(const std::string& text) {
         for (const std::string_view word : split(text, ',')) {
-            const std::string_view unit = trim(word);
+            const std::string unit = fold_case(trim(word));
             if (unit.empty()) continue;
             if (std::find(unit_names.begin(), unit_names.end(), unit) == unit_names.end())
                 return "names \"" + printable(unit, 60) + "\", which is no unit";

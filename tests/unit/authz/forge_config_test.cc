@@ -92,7 +92,7 @@ TEST_CASE("app.ini is read as the forge reads it") {
                                     "RUN_USER = git\n; a comment\n[server]\nDOMAIN = git.example.org\n"
                                     "ROOT_URL = https://%(DOMAIN)s ; where it is\n"
                                     "[service]\nREQUIRE_SIGNIN_VIEW = \"true\"\n"
-                                    "[repository]\nDISABLED_REPO_UNITS = repo.wiki, repo.issues\n"
+                                    "[repository]\nDISABLED_REPO_UNITS = Repo.Wiki, repo.issues\n"
                                     "FORCE_PRIVATE=on\n[mailer]\nPASSWD = `a#b\nc`\n"
                                     "[security]\nGLOBAL_TWO_FACTOR_REQUIREMENT = admin\n",
                                     "app.ini");
