@@ -44,7 +44,8 @@ Result<ForgeFamily> family_of(ForgeKind kind, const ForgeVersion& version) {
         return ForgeFamily::forgejo;
     }
     if (version < ForgeVersion{1, 19, 0}) return client_error("is too old: Gerve knows Gitea from 1.19.0 on");
-    if (version.major > 1) return client_error("is not known: Gerve knows Gitea 1.19 to 1.27");
+    if (version >= ForgeVersion{1, 28, 0})
+        return client_error("is not known: Gerve knows Gitea 1.19 to 1.27");
     if (version.minor <= 21) return ForgeFamily::gitea_1_21;
     return version.minor <= 23 ? ForgeFamily::gitea_1_22 : ForgeFamily::gitea_1_24;
 }
