@@ -105,8 +105,7 @@ std::vector<Needed> needed_columns(const ForgeRules& rules) {
 ForgeStatements::ForgeStatements(const ForgeRules& rules) {
     key_ =
         "SELECT k.id, k.type, k.name, k.content, u.id, u.name, COALESCE(u.is_active, 0),"
-        " COALESCE(u.prohibit_login, 0),"
-        " (SELECT MIN(d.id) FROM deploy_key d WHERE d.key_id = k.id)"
+        " COALESCE(u.prohibit_login, 0)"
         " FROM public_key k LEFT JOIN `user` u ON u.id = k.owner_id AND k.type = 1"
         " WHERE k.fingerprint = ? AND k.type IN (1, 2) ORDER BY k.id";
     repository_ = "SELECT " + repository_columns(rules.family) +

@@ -18,7 +18,7 @@ class ForgeStatements final {
     ForgeStatements& operator=(const ForgeStatements&) = delete;
 
     // By a fingerprint, as text: the rows with it, the first made first. A key's id, type, name and content;
-    // its user's id, name and two flags; and the first of the repositories that accept it as a deploy key.
+    // and its user's id, name and two flags.
     [[nodiscard]] Statement key() const { return {"key", key_}; }
     // By unit type, owner and name, both in lower case.
     [[nodiscard]] Statement repository() const { return {"repository", repository_}; }
