@@ -96,7 +96,7 @@ def database():
 @pytest.fixture(scope="module")
 def answered(database, workspace, pytestconfig):
     """Asks once for each family; the seed is printed with what fails."""
-    number = 20_000 if pytestconfig.getoption("soak") else 200
+    number = 20_000 if pytestconfig.getoption("soak") else 400
     kept: dict[Family, list[Answer]] = {}
 
     def ask(family: Family) -> list[Answer]:

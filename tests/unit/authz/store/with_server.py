@@ -75,6 +75,8 @@ class Server:
             self.options += [f"--ssl-{kind}={self.directory / name}"
                              for kind, name in (("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key"))]
         self.user = pwd.getpwuid(os.geteuid()).pw_name
+        # At its start a server removes the temporary tables of every other server that uses the same directory.
+        self.environment_of_server = {**os.environ, "TMPDIR": str(self.directory)}
         self.log = open(self.directory / "log", "ab")  # pylint: disable=consider-using-with
         try:
             self.initialize()
@@ -91,7 +93,7 @@ class Server:
         else:
             command = [self.program, "--no-defaults", "--initialize-insecure", f"--datadir={data}",
                        f"--user={self.user}"]
-        done = subprocess.run(command, stdout=self.log, stderr=self.log, check=False)
+        done = subprocess.run(command, env=self.environment_of_server, stdout=self.log, stderr=self.log, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{command[0]} failed:\n{self.tail()}")
 
@@ -104,7 +106,7 @@ class Server:
              f"--user={self.user}", "--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2",
              "--innodb-buffer-pool-size=512M",
              "--skip-name-resolve", "--max-connections=200", *self.options],
-            stdout=self.log, stderr=self.log)
+            env=self.environment_of_server, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
