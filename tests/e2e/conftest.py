@@ -75,6 +75,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip_soak)
         if "timing" in item.keywords and sanitized():
             item.add_marker(skip_sanitized)
+    # A file is one process's: the longest goes first, or the others wait for it at the end.
+    items.sort(key=lambda item: item.path.name != "test_trouble.py")
 
 
 @pytest.hookimpl(trylast=True)

@@ -236,6 +236,7 @@ def test_what_gerve_gives_besides_is_listed(private_site, gitolite, everything):
 @needs_gitolite
 def test_an_import_is_on_record_as_its_commands_are(private_site, gitolite, everything):
     site = private_site
+    wait_until((site.state / "audit.jsonl").exists, "the trail begins, a moment after the gateway listens")
     before = len(events(site, "--event", "admin"))
     report = run_import(site, gitolite, "--owner", "acme")
     assert site.gerve("user", "list", says="no accounts")
