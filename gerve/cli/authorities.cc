@@ -29,7 +29,7 @@ struct AuthorityValues {
     bool json = false;
 };
 
-constexpr std::size_t most_key_bytes = 64 * 1024;
+constexpr std::size_t most_authority_bytes = 64 * 1024;
 constexpr std::string_view login_mark = "login@";
 
 Result<AuthorityIdentity> parse_identity(const std::string& text) {
@@ -79,7 +79,7 @@ Result<LifeBound> parse_life_bound(const std::string& text) {
 }
 
 PublicKey read_authority_key(const std::string& file) {
-    const auto keys = parse_key_file(read_input(file, most_key_bytes));
+    const auto keys = parse_key_file(read_input(file, most_authority_bytes));
     const std::string name = input_name(file);
     if (!keys) throw Stop{refused_status, name + ": " + describe(keys.error())};
     if (keys->size() != 1)

@@ -99,6 +99,7 @@ PLANTED = [
     ("check_unity_names", "gerve/relay/pump.cc", hidden("constexpr int most = 2;\n"), "most is in gerve/relay/tap.h"),
     ("check_unity_names", "gerve/relay/pump.cc", hidden("const int least = 2;\n"), "least is in gerve/relay/tap.cc"),
     ("check_unity_names", "gerve/relay/pump.cc", hidden("void pour(int mugs) {\n}\n"), "pour(int) is in"),
+    ("check_unity_names", "gerve/ssh/meson.build", "ssh_lib = static_library('ssh', sources)\n", "does not understand"),
 ]
 
 

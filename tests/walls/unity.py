@@ -4,7 +4,8 @@ import posixpath
 import re
 from typing import Iterator, NamedTuple
 
-SOURCES = re.compile(r"(?:static_library|executable)\('[\w-]+',(?P<files>(?:\s*'[\w./-]+\.cc',?)+)(?P<rest>[^)]*)")
+TARGET = re.compile(r"(?:static_library|executable)\((?!'version',\s*vcs_tag)")
+SOURCES = re.compile(r"(?:static_library|executable)\('[\w-]+',(?:\s*\w+,)*(?P<files>(?:\s*'[\w./-]+\.cc',?)+)(?P<rest>[^)]*)")
 OPENS = re.compile(r"(?:inline )?namespace(?P<name> [\w:]+)? \{")
 CLOSES = re.compile(r"\}  // namespace")
 DECLARED = (
@@ -30,6 +31,13 @@ def libraries(build_files: dict[str, str]) -> Iterator[list[str]]:
             if "each_by_itself" not in found["rest"] and "unity=off" not in found["rest"]:
                 folder = posixpath.dirname(path)
                 yield [posixpath.normpath(f"{folder}/{name}") for name in re.findall(r"'([^']+)'", found["files"])]
+
+
+def unread(build_files: dict[str, str]) -> Iterator[str]:
+    """The build files with a library or program whose list of files libraries() does not understand."""
+    for path, text in build_files.items():
+        if len(TARGET.findall(text)) != len(SOURCES.findall(text)):
+            yield path
 
 
 def names(text: str) -> Iterator[Name]:

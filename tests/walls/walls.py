@@ -268,6 +268,8 @@ def check_unity_names(tree: Tree):
     """A name that a file hides may stand neither in another file of its library nor in a header of theirs."""
     product = tuple(f"{part}/*meson.build" for part in rules.PRODUCT)
     build_files = {path: text for path, text in tree.texts.items() if matches(path, product)}
+    for path in unity.unread(build_files):
+        yield f"{path}: a list of sources that tests/walls/unity.py does not understand"
     for library in unity.libraries(build_files):
         together = [path for path in library if path in tree.texts]
         headers = {name for path in together for name in reached(tree, path) if name in tree.texts}

@@ -24,14 +24,14 @@ struct ImportValues {
     bool json = false;
 };
 
-enum class Verdict { ready, there_already, refused, adopted, failed };
+enum class ImportState { ready, there_already, refused, adopted, failed };
 constexpr std::array<std::string_view, 5> verdict_names{"ready", "there already", "refused", "adopted",
                                                         "failed"};
 
 struct Candidate {
     Inspection found;
     std::optional<RepoPath> repo;  // what it is to be, with its owner as stored where it has an account
-    Verdict verdict = Verdict::ready;
+    ImportState verdict = ImportState::ready;
     std::vector<std::string> refusals;
     std::optional<RepositoryRecord> entry;
 };
@@ -81,7 +81,7 @@ class ImportPlan {
 
   private:
     Candidate judge(Inspection found) {
-        Candidate one{std::move(found), std::nullopt, Verdict::ready, {}, std::nullopt};
+        Candidate one{std::move(found), std::nullopt, ImportState::ready, {}, std::nullopt};
         auto repo = name_of(one.found);
         if (repo) {
             one.repo = std::move(*repo);
@@ -90,9 +90,9 @@ class ImportPlan {
         } else {
             one.refusals.push_back(explanation_of(repo.error()));
         }
-        if (one.verdict == Verdict::there_already) return one;
+        if (one.verdict == ImportState::there_already) return one;
         for (const std::string& why : one.found.refusals) one.refusals.push_back(why);
-        if (!one.refusals.empty()) one.verdict = Verdict::refused;
+        if (!one.refusals.empty()) one.verdict = ImportState::refused;
         return one;
     }
 
@@ -144,7 +144,7 @@ class ImportPlan {
         const RepositoryRecord* entry = entry_of(*one.repo);
         if (entry == nullptr) return;
         if (stays) {
-            one.verdict = Verdict::there_already;
+            one.verdict = ImportState::there_already;
             return;
         }
         const auto size = server_.size(entry->path, entry->id);
@@ -172,8 +172,8 @@ class ImportPlan {
             if (is_new) continue;
             for (Candidate* each : {first->second, &one}) {
                 const Candidate& other = each == &one ? *first->second : one;
-                if (each->verdict == Verdict::there_already) continue;
-                each->verdict = Verdict::refused;
+                if (each->verdict == ImportState::there_already) continue;
+                each->verdict = ImportState::refused;
                 each->refusals.push_back(shown(other.found.directory) +
                                          " has the same name: adopt it by another with `gerve repo adopt`");
             }
@@ -193,7 +193,7 @@ void print_candidates(const std::vector<Candidate>& all) {
     for (const Candidate& one : all) {
         const Inspection& found = one.found;
         std::string verdict(name_in(verdict_names, one.verdict));
-        if (one.verdict == Verdict::refused) verdict += ": " + join(one.refusals, "; ");
+        if (one.verdict == ImportState::refused) verdict += ": " + join(one.refusals, "; ");
         const auto text = [](const std::string& what) { return what.empty() ? "-" : shown(what); };
         table.add({one.repo ? one.repo->text() : "-", text(found.name), text(found.owner), text(found.head),
                    text(found.object_format), size_text(found.bytes), text(join(found.hooks, ", ")),
@@ -226,7 +226,7 @@ Json candidate_json(const Candidate& one) {
 void adopt_all(Site& site, FileServer& server, const std::string& tree, std::vector<Candidate>& all,
                bool is_public, bool prints) {
     for (Candidate& one : all) {
-        if (one.verdict != Verdict::ready) continue;
+        if (one.verdict != ImportState::ready) continue;
         const int status = run_on_record(site, "repo adopt", [&](Site& here) {
             here.details().add("repo", one.repo->text());
             try {
@@ -240,20 +240,20 @@ void adopt_all(Site& site, FileServer& server, const std::string& tree, std::vec
             }
             return 0;
         });
-        one.verdict = status == 0 ? Verdict::adopted : Verdict::failed;
+        one.verdict = status == 0 ? ImportState::adopted : ImportState::failed;
         std::fflush(stdout);
     }
 }
 
-std::size_t count_of(const std::vector<Candidate>& all, Verdict verdict) {
+std::size_t count_of(const std::vector<Candidate>& all, ImportState verdict) {
     return static_cast<std::size_t>(
         std::count_if(all.begin(), all.end(), [&](const Candidate& one) { return one.verdict == verdict; }));
 }
 
 std::string summary_of(const std::vector<Candidate>& all) {
     std::string text;
-    for (const Verdict verdict :
-         {Verdict::adopted, Verdict::ready, Verdict::there_already, Verdict::refused, Verdict::failed}) {
+    for (const ImportState verdict : {ImportState::adopted, ImportState::ready, ImportState::there_already,
+                                      ImportState::refused, ImportState::failed}) {
         const std::size_t count = count_of(all, verdict);
         if (count > 0)
             text += (text.empty() ? "" : ", ") + std::to_string(count) + " " +
@@ -278,11 +278,11 @@ int import_repositories(Site& site, const ImportValues& values) {
         for (const Candidate& one : all) out.push_back(candidate_json(one));
         print_json(out);
     } else if (!all.empty()) {
-        const bool waits = count_of(all, Verdict::ready) > 0;
+        const bool waits = count_of(all, ImportState::ready) > 0;
         std::printf("%s%s\n", summary_of(all).c_str(),
                     waits ? "; nothing was changed: --yes adopts what is ready" : "");
     }
-    return count_of(all, Verdict::refused) + count_of(all, Verdict::failed) == 0 ? 0 : refused_status;
+    return count_of(all, ImportState::refused) + count_of(all, ImportState::failed) == 0 ? 0 : refused_status;
 }
 
 }  // namespace
