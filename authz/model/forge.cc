@@ -41,6 +41,7 @@ std::string ForgeVersion::text() const {
 Result<ForgeFamily> family_of(ForgeKind kind, const ForgeVersion& version) {
     if (kind == ForgeKind::forgejo) {
         if (version.major < 7) return client_error("is too old: Gerve knows Forgejo from 7.0.0 on");
+        if (version.major > 16) return client_error("is not known: Gerve knows Forgejo 7 to 16");
         return ForgeFamily::forgejo;
     }
     if (version < ForgeVersion{1, 19, 0}) return client_error("is too old: Gerve knows Gitea from 1.19.0 on");

@@ -47,6 +47,9 @@ TEST_CASE("a forge is a kind and a complete version") {
           0);
     CHECK(forge_problem("kind = \"forgejo\"\nversion = \"6.0.1\"\n" + at_root)
               .find("forge.version is too old") == 0);
+    CHECK(forge_problem("kind = \"forgejo\"\nversion = \"16.0.9\"\n" + at_root).empty());
+    CHECK(forge_problem("kind = \"forgejo\"\nversion = \"17.0.0\"\n" + at_root)
+              .find("forge.version is not known") == 0);
     CHECK(forge_problem("kind = \"gitea\"\nversion = \"1.27.9\"\n" + at_root).empty());
     CHECK(forge_problem("kind = \"gitea\"\nversion = \"1.28.0\"\n" + at_root)
               .find("forge.version is not known") == 0);
