@@ -1,6 +1,6 @@
 #include "authz/model/forge.h"
 
-#include <charconv>
+#include <limits>
 #include <optional>
 
 #include "authz/base/text.h"
@@ -8,11 +8,11 @@
 namespace gerve {
 namespace {
 
-std::optional<unsigned> whole_number(std::string_view text) {
-    unsigned number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
+// A part of a version.
+std::optional<unsigned> number_of_part(std::string_view text) {
+    const auto number = parse_decimal(text);
+    if (!number || *number > std::numeric_limits<unsigned>::max()) return std::nullopt;
+    return static_cast<unsigned>(*number);
 }
 
 }  // namespace
@@ -24,7 +24,7 @@ std::string_view forge_title(ForgeKind kind) {
 Result<ForgeVersion> ForgeVersion::parse(std::string_view text) {
     const auto parts = split(text.substr(0, text.find_first_of("+-")), '.');
     const auto part = [&](std::size_t at) {
-        return parts.size() == 3 ? whole_number(parts[at]) : std::nullopt;
+        return parts.size() == 3 ? number_of_part(parts[at]) : std::nullopt;
     };
     const auto major = part(0);
     const auto minor = part(1);
