@@ -85,18 +85,6 @@ void read_file_server(TomlTable& table, ForgeConfig& config) {
     }
 }
 
-// The words that the forges take for true and false.
-std::optional<bool> parse_flag(std::string_view text) {
-    const std::string folded = fold_case(text);
-    for (const std::string_view yes : {"true", "1", "t", "yes", "y", "on"}) {
-        if (folded == yes) return true;
-    }
-    for (const std::string_view no : {"false", "0", "f", "no", "n", "off"}) {
-        if (folded == no) return false;
-    }
-    return std::nullopt;
-}
-
 // Takes settings out of an app.ini, and remembers the first error.
 class AppIni {
   public:
@@ -137,7 +125,7 @@ class AppIni {
         }
     }
     static std::string take_flag(const std::string& text, bool& flag) {
-        const auto value = parse_flag(text);
+        const auto value = parse_ini_flag(text);
         if (value) flag = *value;
         return value ? "" : "must be true or false";
     }

@@ -25,7 +25,7 @@ class IniFile final {
     [[nodiscard]] Result<std::optional<std::string>> find(const std::string& section,
                                                           const std::string& key) const;
 
-    // An error at the place of a key: "NAME:LINE: KEY TEXT".
+    // An error at the place of a key: "NAME:LINE: KEY TEXT"; without the line, if it is not set.
     [[nodiscard]] tl::unexpected<Error> complaint(const std::string& section, const std::string& key,
                                                   const std::string& text) const;
 
@@ -39,11 +39,15 @@ class IniFile final {
     class Parser;
     IniFile() = default;
     [[nodiscard]] const Value* look_up(const std::string& section, const std::string& key) const;
-    [[nodiscard]] Result<std::string> expand(const std::string& section, const Value& value,
-                                             unsigned depth) const;
+    [[nodiscard]] const Value* look_up_named(const std::string& section, const std::string& name,
+                                             const Value* by) const;
+    [[nodiscard]] Result<std::string> expand(const std::string& section, const Value& value) const;
 
     std::string name_;
     std::map<std::string, Section> sections_;
 };
+
+// As the library takes words for true and false. Nothing: neither.
+[[nodiscard]] std::optional<bool> parse_ini_flag(std::string_view word);
 
 }  // namespace gerve

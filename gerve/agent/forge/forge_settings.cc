@@ -8,7 +8,6 @@
 
 #include "authz/base/fd.h"
 #include "authz/base/ini.h"
-#include "authz/base/text.h"
 #include "authz/base/toml.h"
 #include "authz/model/hook_variables.h"
 #include "authz/os/system_user.h"
@@ -38,8 +37,7 @@ class IniKeys {
         return value && *value ? std::move(**value) : std::move(fallback);
     }
     bool flag(const std::string& section, const std::string& key, bool fallback = false) {
-        const std::string word = fold_case(text(section, key));
-        return word.empty() ? fallback : word == "true" || word == "1" || word == "yes" || word == "on";
+        return parse_ini_flag(text(section, key)).value_or(fallback);
     }
     [[nodiscard]] const Result<void>& outcome() const { return outcome_; }
 

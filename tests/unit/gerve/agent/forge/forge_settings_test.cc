@@ -49,6 +49,7 @@ TEST_CASE("where hooks reach the forge is given, or made of protocol, address an
         facts_of("[server]\nUSE_PROXY_PROTOCOL = true\nLOCAL_USE_PROXY_PROTOCOL = false\n").wants_proxy);
     CHECK(facts_of("[server]\nROOT_URL = https://git.example.org\n").root_url == "https://git.example.org/");
     CHECK(facts_of("[server]\nSTART_SSH_SERVER = true\n").any_user);
+    CHECK(facts_of("[server]\nSTART_SSH_SERVER = t\n").any_user);
 }
 
 TEST_CASE("a file that is none is an error with its place") {
