@@ -90,13 +90,6 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def database():
-    server = SqlServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def keys(workspace) -> dict[str, Key]:
     directory = Path(tempfile.mkdtemp(prefix="keys-", dir=workspace))
     return {name: make_key(directory / name) for name in ("Alice", "bob", "root", "rita", "pat", "sleepy", "mia", "deploy")}

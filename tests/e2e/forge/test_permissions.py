@@ -15,7 +15,6 @@ from harness.forge_model import CODE, READ, WIKI, WRITE, Family, Rules, Settings
 from harness.forge_site import ForgeTables
 from harness.forge_worlds import Rows, path_of, random_world
 from harness.keys import fingerprint_of
-from harness.sql_server import SqlServer
 
 SETTINGS = [Settings(), Settings(require_signin=True), Settings(force_private=True),
             Settings(disabled_units=frozenset({WIKI})), Settings(disabled_units=frozenset({CODE}))]
@@ -84,13 +83,6 @@ def _ask(tables: ForgeTables, directory: Path, worlds: list[World], blobs: list[
         return answers
     finally:
         authz.kill()
-
-
-@pytest.fixture(scope="module")
-def database():
-    server = SqlServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")
