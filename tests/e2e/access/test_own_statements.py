@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from harness.client import Client
+from harness.forge_model import Family
+from harness.forge_site import PROFILE_ROWS, ForgeTables
 from harness.messages import NOT_FOUND, write_denied
 from harness.metrics import Metrics
-from harness.processes import free_port, wait_until
+from harness.processes import wait_until
 from harness.programs import SOURCE_ROOT
 from harness.rawssh import RawClient
 from harness.site import Site
 from harness.sql_server import SqlServer
 
-BOB, RITA, PAT = 2, 4, 5  # of forgejo.sql: reads alice/secret; restricted; may not log in
+BOB, RITA, PAT = 2, 4, 5  # of PROFILE_ROWS: reads alice/secret; restricted; may not log in
 ALICE = 1
 
 OWN = """\
@@ -28,14 +30,14 @@ metrics = "127.0.0.1:0"
 
 
 class Forge(Site):
-    """Its tables are forgejo.sql; its agent is the gateway's own."""
+    """Its tables are a Forgejo's, with PROFILE_ROWS; its agent is the gateway's own."""
 
     def __init__(self, directory: Path):
         directory.mkdir(parents=True, exist_ok=True)
         self.database = SqlServer()
-        self.schema = f"forge_{free_port()}"
-        tables = (SOURCE_ROOT / "tests/unit/authz/store/forgejo.sql").read_text()
-        self.database.run(f"CREATE DATABASE {self.schema}; USE {self.schema};\n{tables}")
+        tables = ForgeTables(self.database, Family.FORGEJO)
+        tables.run(PROFILE_ROWS.read_text())
+        self.schema = tables.schema
         profile = (SOURCE_ROOT / "packaging/profiles/forgejo.toml").read_text()
         profile = re.sub(r'^uri = .*', f'uri = "unix://{self.database.socket}?schema={self.schema}"', profile, flags=re.M)
         profile = re.sub(r'^user = .*', 'user = "root"', profile, flags=re.M)

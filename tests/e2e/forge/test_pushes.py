@@ -11,16 +11,14 @@ from harness.client import Client
 from harness.fileserver import FileServer
 from harness.forge_hooks import ForgeMachine, as_run_user, run_user
 from harness.forge_model import Family
-from harness.forge_site import ROOT_URL, ForgeTables
+from harness.forge_site import PROFILE_ROWS, ROOT_URL, ForgeTables
 from harness.messages import NOT_FOUND, write_denied
-from harness.processes import free_port
 from harness.programs import SOURCE_ROOT
 from harness.rawssh import RawClient
 from harness.site import Site
 from harness.sql_server import SqlServer
 
-ROWS = SOURCE_ROOT / "tests/unit/authz/store/forgejo.sql"
-ALICE, BOB, ACME = 1, 2, 10  # of ROWS
+ALICE, BOB, ACME = 1, 2, 10  # of PROFILE_ROWS
 SECRET, OPEN, ENGINE = 1, 2, 5  # repositories: alice/secret, alice/open, acme/engine
 
 OWN = """\
@@ -72,18 +70,16 @@ class ForgeSite(Site):
         self.database = SqlServer()
         key = self.files.key.write(directory / "ticket.key")
         endpoint = f"unix:{self.files.socket}"
-        tables = ROWS.read_text()
+        tables = ForgeTables(self.database, Family.FORGEJO)
+        self.sql = tables.run
+        self.sql(PROFILE_ROWS.read_text())
         if by == "forge":
-            made = ForgeTables(self.database, Family.FORGEJO)
-            self.schema = made.schema
-            made.run(tables[tables.index("INSERT INTO"):] + """
+            self.sql("""
                 INSERT INTO repo_unit (repo_id, type) SELECT id, 1 FROM repository;
                 UPDATE `user` SET email = CONCAT(lower_name, '@example.org'), keep_email_private = (id = 2);""")
-            directory_text = made.config(further=f'server = "fs1"\nendpoints = ["{endpoint}"]\n')
+            directory_text = tables.config(further=f'server = "fs1"\nendpoints = ["{endpoint}"]\n')
         else:
-            self.schema = f"forge_{free_port()}"
-            self.database.run(f"CREATE DATABASE {self.schema}; USE {self.schema};\n{tables}")
-            directory_text = statements(self.database.socket, self.schema, endpoint)
+            directory_text = statements(self.database.socket, tables.schema, endpoint)
         self.sql("INSERT INTO access (user_id, repo_id, mode) VALUES (2, 2, 2)")  # bob writes to alice/open
         super().__init__(directory, OWN.format(key=key) + directory_text)
 
@@ -94,9 +90,6 @@ class ForgeSite(Site):
     def told(self, *names: str) -> list[str]:
         """As the client reads them: the profile's statements give names in lower case."""
         return [name if self.by == "forge" else name.lower() for name in names]
-
-    def sql(self, text: str) -> str:
-        return self.database.run(f"USE {self.schema};\n{text}")
 
     def start(self):
         self.files.start()

@@ -12,7 +12,6 @@ from typing import Callable, Optional
 CODE, WIKI = 1, 5
 NONE, READ, WRITE, ADMIN, OWNER = range(5)
 PERSON, ORGANIZATION = 0, 1
-DEPLOY = 2
 
 
 class Family(Enum):

@@ -6,6 +6,8 @@ from .programs import SOURCE_ROOT
 from .sql_server import SqlServer
 
 TABLES = SOURCE_ROOT / "tests/e2e/harness/forge_tables"
+# Users, repositories and permissions, as the tests of the profile have them.
+PROFILE_ROWS = SOURCE_ROOT / "tests/unit/authz/store/forgejo.sql"
 ROOT_URL = "https://forge.example.org/"
 
 # A release of each family that the model knows.

@@ -1,38 +1,4 @@
--- The tables of a Forgejo or Gitea that the profile reads, with the columns it has to do with, and a row for each
--- case.
-CREATE TABLE `user` (id BIGINT PRIMARY KEY AUTO_INCREMENT, lower_name VARCHAR(255) NOT NULL UNIQUE,
-    name VARCHAR(255) NOT NULL, type INT, is_active TINYINT(1), is_admin TINYINT(1),
-    is_restricted TINYINT(1) NOT NULL DEFAULT 0, prohibit_login TINYINT(1) NOT NULL DEFAULT 0,
-    visibility INT NOT NULL DEFAULT 0);
-CREATE TABLE public_key (id BIGINT PRIMARY KEY AUTO_INCREMENT, owner_id BIGINT NOT NULL,
-    name VARCHAR(255) NOT NULL, fingerprint VARCHAR(255) NOT NULL, content MEDIUMTEXT NOT NULL,
-    mode INT NOT NULL DEFAULT 2, type INT NOT NULL DEFAULT 1, login_source_id BIGINT NOT NULL DEFAULT 0,
-    created_unix BIGINT, updated_unix BIGINT, verified TINYINT(1) NOT NULL DEFAULT 0, INDEX (owner_id),
-    INDEX (fingerprint));
-CREATE TABLE deploy_key (id BIGINT PRIMARY KEY AUTO_INCREMENT, key_id BIGINT, repo_id BIGINT,
-    name VARCHAR(255), fingerprint VARCHAR(255), mode INT NOT NULL DEFAULT 1, created_unix BIGINT,
-    updated_unix BIGINT, UNIQUE (key_id, repo_id));
-CREATE TABLE repository (id BIGINT PRIMARY KEY AUTO_INCREMENT, owner_id BIGINT, owner_name VARCHAR(255),
-    lower_name VARCHAR(255) NOT NULL, name VARCHAR(255) NOT NULL, is_private TINYINT(1),
-    is_archived TINYINT(1), is_mirror TINYINT(1), status INT NOT NULL DEFAULT 0, UNIQUE (owner_id,
-    lower_name));
-CREATE TABLE access (id BIGINT PRIMARY KEY AUTO_INCREMENT, user_id BIGINT, repo_id BIGINT, mode INT,
-    UNIQUE (user_id, repo_id));
-CREATE TABLE collaboration (id BIGINT PRIMARY KEY AUTO_INCREMENT, repo_id BIGINT NOT NULL,
-    user_id BIGINT NOT NULL, mode INT NOT NULL DEFAULT 2, created_unix BIGINT, updated_unix BIGINT,
-    UNIQUE (repo_id, user_id));
-CREATE TABLE org_user (id BIGINT PRIMARY KEY AUTO_INCREMENT, uid BIGINT, org_id BIGINT,
-    is_public TINYINT(1), UNIQUE (uid, org_id));
-CREATE TABLE team (id BIGINT PRIMARY KEY AUTO_INCREMENT, org_id BIGINT, lower_name VARCHAR(255),
-    name VARCHAR(255), description VARCHAR(255), authorize INT, num_repos INT, num_members INT,
-    includes_all_repositories TINYINT(1) NOT NULL DEFAULT 0,
-    can_create_org_repo TINYINT(1) NOT NULL DEFAULT 0);
-CREATE TABLE team_user (id BIGINT PRIMARY KEY AUTO_INCREMENT, org_id BIGINT, team_id BIGINT, uid BIGINT,
-    UNIQUE (team_id, uid));
-CREATE TABLE team_repo (id BIGINT PRIMARY KEY AUTO_INCREMENT, org_id BIGINT, team_id BIGINT,
-    repo_id BIGINT, UNIQUE (team_id, repo_id));
-CREATE TABLE team_unit (id BIGINT PRIMARY KEY AUTO_INCREMENT, org_id BIGINT, team_id BIGINT, type INT,
-    access_mode INT, UNIQUE (team_id, type));
+-- A row for each case of the profile, in the tables of tests/e2e/harness/forge_tables/common.sql.
 INSERT INTO `user` (id, lower_name, name, type, is_active, is_admin, is_restricted, prohibit_login,
     visibility) VALUES (1, 'alice', 'Alice', 0, 1, 0, 0, 0, 0), (2, 'bob', 'Bob', 0, 1, 0, 0, 0, 0), (3,
     'root', 'root', 0, 1, 1, 0, 0, 0), (4, 'rita', 'Rita', 0, 1, 0, 1, 0, 0), (5, 'pat', 'Pat', 0, 1, 0, 0,

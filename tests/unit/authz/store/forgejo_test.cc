@@ -21,6 +21,7 @@ std::string content_of(const char* file) {
 
 struct Forge : TemporarySchema {
     Forge() {
+        sql(content_of(FORGE_TABLES_SQL));
         sql(content_of(FORGEJO_SQL));
         auto parsed = parse_config(content_of(FORGEJO_TOML), "forgejo.toml");
         REQUIRE(parsed.has_value());
