@@ -59,19 +59,16 @@ class ForgeAccess {
         return is_public() || (!repository_.is_private && is_open_to_restricted()) ? read : none;
     }
 
-    [[nodiscard]] ForgeMode everyone() const {
-        const bool forced = rules_.family == ForgeFamily::gitea_1_24 && rules_.force_private;
-        return forced ? none : repository_.unit->everyone;
-    }
     // What nobody in particular has: everyone who is signed in, or anybody at all.
     [[nodiscard]] ForgeMode without_login() const {
         switch (rules_.family) {
             case ForgeFamily::forgejo:
             case ForgeFamily::gitea_1_21: return none;
-            case ForgeFamily::gitea_1_22: return everyone();
+            case ForgeFamily::gitea_1_22: return repository_.unit->everyone;
             case ForgeFamily::gitea_1_24: break;
         }
-        return rules_.force_private ? none : std::max(everyone(), repository_.unit->anonymous);
+        if (rules_.force_private) return none;
+        return std::max(repository_.unit->everyone, repository_.unit->anonymous);
     }
 
     // Of a public repository, where nothing else gives access.
