@@ -67,11 +67,8 @@ void read_names(TomlTable& table, ForgeSettings& settings) {
 }
 
 void read_version(TomlTable& table, ForgeSettings& settings) {
-    const std::string text = table.text("version");
-    const auto version = ForgeVersion::parse(text);
-    if (text.empty() || !version)
-        return table.complain("version",
-                              "must be the forge's complete version, as in \"12.0.4\" or \"1.25.3\"");
+    const auto version = ForgeVersion::parse(table.text("version"));
+    if (!version) return table.complain("version", version.error().told);
     settings.version = *version;
     if (const auto family = family_of(*settings.kind, *version); !family)
         table.complain("version", family.error().told);
