@@ -40,7 +40,7 @@ class World:
 
     def __init__(self, database: SqlServer, family: Family, directory: Path, keys: dict[str, Key]):
         self.tables, self.directory, self.keys, self.family = ForgeTables(database, family), directory, keys, family
-        self.running: dict[tuple, AuthzProcess] = {}
+        self.running: dict[str, AuthzProcess] = {}
         rows = Rows()
         for id, name, columns in USERS:
             rows.add("user", **{"id": id, "lower_name": name.lower(), "name": name, "type": 0, "is_active": 1,
@@ -55,9 +55,8 @@ class World:
                                       "is_private": 0, "status": 0, **others})
             for unit in units:
                 rows.add("repo_unit", repo_id=id, type=unit)
-        for key_id, name in ((90, "deploy"),):
-            rows.add("public_key", id=key_id, owner_id=0, type=2, name="robot", mode=2,
-                     fingerprint=keys[name].fingerprint, content=keys[name].public.read_text().strip())
+        rows.add("public_key", id=90, owner_id=0, type=2, name="robot", mode=2,
+                 fingerprint=keys["deploy"].fingerprint, content=keys["deploy"].public.read_text().strip())
         rows.add("deploy_key", id=70, key_id=90, repo_id=2, mode=1)
         rows.add("deploy_key", id=71, key_id=90, repo_id=12, mode=2)
         self.tables.run(rows.sql())
@@ -73,9 +72,9 @@ class World:
 
     def authz(self, settings: Settings = Settings(), **more) -> AuthzProcess:
         config = self.tables.config(settings, **more)
-        if (config,) not in self.running:
-            self.running[(config,)] = AuthzProcess(Path(tempfile.mkdtemp(prefix="authz-", dir=self.directory)), config)
-        return self.running[(config,)]
+        if config not in self.running:
+            self.running[config] = AuthzProcess(Path(tempfile.mkdtemp(prefix="authz-", dir=self.directory)), config)
+        return self.running[config]
 
     def told(self, who: str, service: str, path: str, authz: AuthzProcess | None = None) -> str:
         """"served", or what the client reads."""
