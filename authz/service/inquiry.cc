@@ -79,9 +79,9 @@ Result<void> add_hooks(Directory& directory, const Principal& principal, Inquiry
         inquiry.permission = std::move(*found);
         inquiry.permission_asked = true;
     }
-    for (const GivenHooks& given : {repository.hooks, inquiry.permission.hooks}) {
-        if (!given.wrong.empty()) return unavailable(given.wrong + " (" + repository.path.text() + ")");
-        if (auto added = inquiry.hooks.add(given.variables); !added)
+    for (const GivenHooks* given : {&repository.hooks, &std::as_const(inquiry).permission.hooks}) {
+        if (!given->wrong.empty()) return unavailable(given->wrong + " (" + repository.path.text() + ")");
+        if (auto added = inquiry.hooks.add(given->variables); !added)
             return unavailable(added.error().told + " (" + repository.path.text() + ")");
     }
     return {};
@@ -136,6 +136,20 @@ Result<void> ask_the_rest(Directory& directory, const User* user, const RepoPath
     return {};
 }
 
+// As inquire_anonymously(), without the route.
+Result<Inquiry> inquire_without_login(Directory& directory, const RepoPath& repo) {
+    auto repository = directory.find_repository(repo);
+    if (!repository) return pass_on(repository);
+    Decision decision = decide_anonymous(*repository);
+    if (hides(decision)) {
+        if (auto rest = ask_the_rest(directory, nullptr, repo, *repository, true); !rest)
+            return pass_on(rest);
+    }
+    Inquiry inquiry{std::move(decision), std::move(*repository), std::nullopt, Service::upload_pack};
+    if (!hides(inquiry.decision)) check_kind(Service::upload_pack, inquiry);
+    return inquiry;
+}
+
 }  // namespace
 
 bool hides(const Decision& decision) {
@@ -156,10 +170,10 @@ Result<Inquiry> inquire_access(Directory& directory, const Principal& principal,
     Service decided = most_of(service);
     const bool asks_permission = needs_permission(principal, decided, *repository);
     if (asks_permission) {
-        const auto found =
+        auto found =
             directory.find_permission(user_of(principal.holder())->id, **repository, principal.key().id);
         if (!found) return pass_on(found);
-        permission = *found;
+        permission = std::move(*found);
         note(facts, Query::permission, principal.name() + " on " + (*repository)->path.text(),
              describe_permission(permission));
     }
@@ -200,23 +214,10 @@ Result<Inquiry> inquire(Directory& directory, const Principal& principal, Servic
 }
 
 Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo) {
-    if (directory.forge() != nullptr) {
-        auto inquiry = inquire_forge_anonymously(directory, repo);
-        if (!inquiry) return inquiry;
-        if (auto found = add_route(directory, Service::upload_pack, *inquiry, nullptr); !found)
-            return pass_on(found);
-        return inquiry;
-    }
-    auto repository = directory.find_repository(repo);
-    if (!repository) return pass_on(repository);
-    Decision decision = decide_anonymous(*repository);
-    if (hides(decision)) {
-        if (auto rest = ask_the_rest(directory, nullptr, repo, *repository, true); !rest)
-            return pass_on(rest);
-    }
-    Inquiry inquiry{std::move(decision), std::move(*repository), std::nullopt, Service::upload_pack};
-    if (!hides(inquiry.decision)) check_kind(Service::upload_pack, inquiry);
-    if (auto found = add_route(directory, Service::upload_pack, inquiry, nullptr); !found)
+    auto inquiry = directory.forge() != nullptr ? inquire_forge_anonymously(directory, repo)
+                                                : inquire_without_login(directory, repo);
+    if (!inquiry) return inquiry;
+    if (auto found = add_route(directory, Service::upload_pack, *inquiry, nullptr); !found)
         return pass_on(found);
     return inquiry;
 }

@@ -94,13 +94,15 @@ Result<std::optional<ForgeUser>> read_forge_user(const Row& columns, const State
     user.has_second_factor = row.integer() > 0;
     user.collaborates = row.maybe_integer().has_value();
     user.is_member = row.maybe_integer().has_value();
-    if (const auto mode = row.maybe_integer()) user.access = static_cast<ForgeMode>(*mode);
-    const bool access_makes_sense = !user.access || (*user.access >= 0 && *user.access <= highest_mode);
+    if (row.next_is_null())
+        row.skip();
+    else
+        user.access = read_mode(row);
     user.teams.count = row.integer();
     user.teams.authorize = read_mode(row);
     user.teams.unit_rows = row.integer();
     user.teams.unit_mode = read_mode(row);
-    if (!row.good() || !access_makes_sense) return row.malformed();
+    if (!row.good()) return row.malformed();
     return user;
 }
 
