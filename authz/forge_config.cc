@@ -93,7 +93,7 @@ class AppIni {
     Result<void> read() {
         take("server", "ROOT_URL", [&](const std::string& url) -> std::string {
             rules_.root_url = url.ends_with('/') ? url : url + "/";
-            return is_root_url(rules_.root_url) ? "" : "is no URL";
+            return is_root_url(rules_.root_url) ? "" : "is not a URL";
         });
         take("service", "REQUIRE_SIGNIN_VIEW", [&](const std::string& text) { return take_signin(text); });
         take("repository", "FORCE_PRIVATE",
@@ -141,7 +141,7 @@ class AppIni {
             const std::string unit = fold_case(trim(word));
             if (unit.empty()) continue;
             if (std::find(unit_names.begin(), unit_names.end(), unit) == unit_names.end())
-                return "names \"" + printable(unit, 60) + "\", which is no unit";
+                return "names \"" + printable(unit, 60) + "\", which is not a unit";
             disable(rules_, unit);
         }
         return "";

@@ -30,9 +30,8 @@ enum class Tlv : std::uint16_t {
     connection = 22,
     write_refusal = 23,
     requires_objects = 24,
-    // Critical, too: hooks that lack what they decide by must not run.
-    hook_variable = 0x8019,
     object_format = 0x800f,  // critical: an agent that does not know it must not make a repository of SHA-1
+    hook_variable = 0x8019,  // critical: hooks that lack what they decide by must not run
 };
 
 constexpr std::uint16_t critical_bit = 0x8000;

@@ -16,7 +16,7 @@ constexpr const char* key_refused = "Permission denied (publickey).\n";
 std::string describe_holder(const KeyHolder& holder) {
     return match(
         holder, [](const SomeUser auto& user) { return "of " + as_user(user).login.text(); },
-        [](const SharedDeployKey& key) { return "of repositories, \"" + printable(key.title, 100) + "\""; },
+        [](const SharedDeployKey& key) { return "deploy key \"" + printable(key.title, 100) + "\""; },
         [](const DeployKey& key) {
             return (key.can_write ? "deploy key (may write) of " : "deploy key (read-only) of ") +
                    key.repo.text();

@@ -119,12 +119,12 @@ TEST_CASE("what is wrong in app.ini is told with its line") {
           "app.ini:2: %(X)s names no key of this section or of the top");
     CHECK(app_ini_error("[server]\nROOT_URL = %(ROOT_URL)s\n") ==
           "app.ini:2: %(ROOT_URL)s leads back to itself");
-    CHECK(app_ini_error("[server]\nROOT_URL = git\n") == "app.ini:2: ROOT_URL is no URL");
+    CHECK(app_ini_error("[server]\nROOT_URL = git\n") == "app.ini:2: ROOT_URL is not a URL");
     CHECK(app_ini_error("") == "app.ini: ROOT_URL is missing: Gerve needs it in [server]");
     CHECK(app_ini_error(url + "[repository]\nFORCE_PRIVATE = maybe\n") ==
           "app.ini:4: FORCE_PRIVATE must be true or false");
     CHECK(app_ini_error(url + "[repository]\nDISABLED_REPO_UNITS = wiki\n") ==
-          "app.ini:4: DISABLED_REPO_UNITS names \"wiki\", which is no unit");
+          "app.ini:4: DISABLED_REPO_UNITS names \"wiki\", which is not a unit");
     const std::string expensive = url + "[service]\nREQUIRE_SIGNIN_VIEW = expensive\n";
     CHECK(app_ini_error(expensive, ForgeKind::gitea, "1.23.8").empty());
     CHECK(app_ini_error(expensive, ForgeKind::gitea, "1.22.6") ==
