@@ -221,7 +221,8 @@ def test_what_a_client_sends_sets_no_variable(forge):
     assert seen["SSH_ORIGINAL_COMMAND"] == "git-receive-pack 'ALICE/open.git'"
     asked = forge.machine.api.of("pre-receive")[-1]
     assert (asked["body"]["UserID"], asked["body"]["PullRequestID"], asked["address"]) == (BOB, 0, "127.0.0.1")
-    assert asked["path"].endswith("/".join(["", *forge.names("ALICE/open", "Alice/Open")])) and len(forge.machine.api.of("pre-receive")) == 2
+    assert asked["path"].endswith("/".join(["", *forge.names("ALICE/open", "Alice/Open")]))
+    assert len(forge.machine.api.of("pre-receive")) == 2
 
     forge.machine.forget()
     with RawClient(bob.door) as raw:
