@@ -35,8 +35,9 @@ class ForgejoTables final : public Database {
         if (statement.name != "forge-columns") return Rows{Row{std::string("fs7"), std::string("fs7:9419")}};
         Rows rows;
         for (const auto& [table, columns] : columns_of_forgejo) {
-            for (const std::string_view column : split(columns, ' '))
-                rows.push_back({table, std::string(column)});
+            for (const std::string_view column : split(columns, ' ')) {
+                if (table + "." + std::string(column) != hidden) rows.push_back({table, std::string(column)});
+            }
         }
         return rows;
     }
@@ -49,6 +50,8 @@ class ForgejoTables final : public Database {
     Result<void> commit() override { return {}; }
     void rollback() override {}
     [[nodiscard]] Dialect dialect() const override { return Dialect::mysql; }
+
+    std::string hidden{};  // "TABLE.COLUMN": the account may not read it
 };
 
 ForgeRules forgejo_rules() {
@@ -94,4 +97,25 @@ TEST_CASE("tables of another family do not fit") {
     const auto fits = check_forge_tables(tables, gitea);
     REQUIRE_FALSE(fits.has_value());
     CHECK(fits.error().told.find("the tables are those of Forgejo 7 or later") == 0);
+    const auto forge = std::make_shared<const ForgeTables>(gitea, std::nullopt);
+    const auto database = must(with_forge(std::make_unique<ForgejoTables>(), forge));
+    const auto answer = database->query(forge->statements.key(), {std::string_view("SHA256:x")});
+    REQUIRE_FALSE(answer.has_value());
+    CHECK(answer.error().kind == ErrorKind::unavailable);
+}
+
+TEST_CASE("a column that is missing or hidden is named, and a table by itself") {
+    ForgejoTables tables;
+    const auto lacks = [&](const std::string& hidden) {
+        tables.hidden = hidden;
+        const auto fits = check_forge_tables(tables, forgejo_rules());
+        return fits ? std::string() : fits.error().told;
+    };
+    const std::string lack = "the forge's tables lack, or this account may not read: ";
+    CHECK(lacks("team.authorize") == lack + "team.authorize");
+    CHECK(lacks("user.prohibit_login") == lack + "user.prohibit_login");
+    ForgeRules with_second_factor = forgejo_rules();
+    with_second_factor.two_factor = TwoFactorDemand::all;
+    CHECK(check_forge_tables(tables, with_second_factor).error().told ==
+          lack + "user.prohibit_login, two_factor, webauthn_credential");
 }
