@@ -1,5 +1,6 @@
 // IniFile: a reader of app.ini, the configuration of Forgejo and Gitea, as the library that they read it with
-// (gopkg.in/ini.v1) understands it. Strict: a line that is no line of such a file is an error.
+// (gopkg.in/ini.v1) understands it. Stricter in two things: a zero byte is an error, and so is a %(NAME)s
+// that names no key.
 #pragma once
 
 #include <map>
