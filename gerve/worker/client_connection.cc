@@ -101,6 +101,7 @@ asio::awaitable<void> ClientConnection::run(UnauthenticatedLimit::Place place) {
         if (!was_known && steady_clock::now() >= deadline) co_await end_unless_known();
     }
     (void)tell_learned();
+    if (owes_proof()) tell_proof();  // of a client that was gone before it was waited for
 }
 
 std::chrono::milliseconds ClientConnection::patience() const {

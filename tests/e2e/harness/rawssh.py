@@ -172,38 +172,32 @@ class RawClient(paramiko.Transport):
     def probe_key(self, key: Key, user: str = "git"):
         return self.probe(key.blob, key.algorithm, user)
 
-    def prove(
-        self,
-        key: Key,
-        *,
-        user="git",
-        claimed: Key | None = None,
-        algorithm: str | None = None,
-        made_with: str | None = None,
-        signed_user=None,
-        signed_session: bytes | None = None,
-        spoil=False,
-    ):
-        """Sends a request with a signature by `key`; the number of the answer.
+    def prove(self, key: Key, **how):
+        """Sends a request as proof() makes it; the number of the answer."""
+        self.send_message(self.proof(key, **how))
+        return self.receive_number()
 
-        claimed: the key that the request names, if it is another. made_with: the algorithm of the signature,
-        if the request names another. signed_user, signed_session: what the
-        signature is made over, where it differs from the request. spoil: alter one bit of the signature.
+    def proof(self, key: Key, *, user="git", claimed: Key | None = None, algorithm: str | None = None,
+              made_with: str | None = None, signed_user=None, signed_session: bytes | None = None,
+              spoil=False) -> Message:
+        """A request with a signature by `key`.
+
+        claimed: the key that the request names, if it is another. made_with: the algorithm of the signature, if the
+        request names another. signed_user, signed_session: what the signature is made over, where it differs from the
+        request. spoil: alter one bit of the signature.
         """
         named = claimed or key
         algorithm = algorithm or named.algorithm
         request = encode(USERAUTH_REQUEST, user, "ssh-connection", "publickey", True, algorithm, named.blob)
-        signed = encode(
-            USERAUTH_REQUEST, signed_user or user, "ssh-connection", "publickey", True, algorithm, named.blob
-        )
+        who = signed_user or user
+        signed = encode(USERAUTH_REQUEST, who, "ssh-connection", "publickey", True, algorithm, named.blob)
         prefix = Message()
         prefix.add_string(signed_session or self.session_id)
         signature = sign(key, prefix.asbytes() + signed.asbytes(), made_with or algorithm)
         if spoil:
             signature = signature[:-1] + bytes([signature[-1] ^ 1])
         request.add_string(signature)
-        self.send_message(request)
-        return self.receive_number()
+        return request
 
     def log_in(self, key: Key) -> "RawClient":
         self.request_authentication()

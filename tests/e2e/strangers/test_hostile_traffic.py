@@ -3,7 +3,9 @@
 import os
 
 import pytest
+from paramiko.message import Message
 
+from harness.audit import events
 from harness.processes import resident_kib, wait_until
 from harness.programs import sanitized
 from harness.push_book import NONE, refs
@@ -14,10 +16,12 @@ from harness.rawssh import (
     CHANNEL_EXTENDED_DATA,
     CHANNEL_WINDOW_ADJUST,
     CUT,
+    DISCONNECT,
     IGNORE,
     SILENCE,
     Answer,
     RawClient,
+    encode,
 )
 
 pytestmark = pytest.mark.gateway_only("sshd has a flow control of its own")
@@ -42,13 +46,13 @@ def pkt(line: str) -> bytes:
 
 
 def in_one_piece(client: RawClient, messages) -> None:
-    """Sends several messages by one write to the socket."""
+    """Sends several messages by one write to the socket: each as Message, or as number and fields."""
     gathered = bytearray()
     write_all = client.packetizer.write_all
     client.packetizer.write_all = gathered.extend
     try:
         for message in messages:
-            client.send(*message)
+            client.send_message(message if isinstance(message, Message) else encode(*message))
     finally:
         client.packetizer.write_all = write_all
     client.sock.sendall(bytes(gathered))
@@ -179,6 +183,15 @@ def test_a_push_in_one_piece_with_the_end_of_its_channel_is_done(site, door):
         in_one_piece(client, [*pieces, (CHANNEL_EOF, channel.peer), (CHANNEL_CLOSE, channel.peer)])
         assert channel.read_to_the_end(timeout=20, close=False).events[-1] == "close"
         wait_until(lambda: refs(repository) == {"refs/heads/main": new, "refs/tags/v1": new}, "the push is done")
+
+
+def test_a_login_in_one_piece_with_the_end_of_its_connection_is_on_record(site, door):
+    person = site.person("hasty", door)
+    with RawClient(door) as client:
+        client.request_authentication()
+        in_one_piece(client, [client.proof(person.key), (DISCONNECT, 11, "", "")])
+        assert client.is_cut()
+    wait_until(lambda: events(site, "--event", "proven", "--user", person.login), "the proof")
 
 
 def test_the_end_of_a_channel_with_data_that_nobody_reads_is_answered(logged_in):
