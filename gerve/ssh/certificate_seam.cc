@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 
+#include "gerve/ssh/libssh_string.h"
 #include "gerve/ssh/seam.h"
 
 namespace {
@@ -72,11 +73,7 @@ int __wrap_ssh_dh_import_next_pubkey_blob(ssh_session session, ssh_string blob) 
     const gerve::ssh::Seam* seam = gerve::ssh::Seam::in_use();
     const auto* offer = seam == nullptr ? nullptr : seam->agreed_certificate();
     if (offer == nullptr) return __real_ssh_dh_import_next_pubkey_blob(session, blob);
-    ssh_string certificate = ssh_string_new(offer->blob.size());
-    if (certificate == nullptr) return SSH_ERROR;
-    const bool filled = ssh_string_fill(certificate, offer->blob.data(), offer->blob.size()) == 0;
-    const int taken = filled ? __real_ssh_dh_import_next_pubkey_blob(session, certificate) : SSH_ERROR;
-    ssh_string_free(certificate);
-    return taken;
+    const auto certificate = gerve::ssh::make_libssh_string(offer->blob);
+    return certificate ? __real_ssh_dh_import_next_pubkey_blob(session, certificate.get()) : SSH_ERROR;
 }
 }

@@ -6,6 +6,7 @@
 #include "authz/base/text.h"
 #include "authz/base/webauthn_signature.h"
 #include "gerve/ssh/connection.h"
+#include "gerve/ssh/libssh_string.h"
 #include "gerve/ssh/packet_fields.h"
 
 // Functions of libssh that its headers do not declare.
@@ -81,14 +82,9 @@ bool Connection::verify_attempt() {
 
 // RFC 4252 section 7: the answer names the algorithm that was asked about.
 void Connection::accept_webauthn_probe(ssh_message_struct* message) {
-    const std::string algorithm(webauthn_algorithm);
-    const std::string_view blob = key_blob_in(*held_);
-    ssh_string name = ssh_string_from_char(algorithm.c_str());
-    ssh_string key = ssh_string_new(blob.size());
-    if (name != nullptr && key != nullptr && ssh_string_fill(key, blob.data(), blob.size()) == 0)
-        ssh_message_auth_reply_pk_ok(message, name, key);
-    ssh_string_free(name);
-    ssh_string_free(key);
+    const LibsshString name = make_libssh_string(webauthn_algorithm);
+    const LibsshString key = make_libssh_string(key_blob_in(*held_));
+    if (name && key) ssh_message_auth_reply_pk_ok(message, name.get(), key.get());
 }
 
 void Connection::accept_probe() {

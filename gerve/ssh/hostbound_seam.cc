@@ -2,6 +2,7 @@
 // compares the host key in them with a copy of the one that it sent, and cannot copy a certificate.
 #include <libssh/libssh.h>
 
+#include "gerve/ssh/libssh_string.h"
 #include "gerve/ssh/seam.h"
 
 // A function of libssh that its headers do not declare, and one that is linked in place of libssh's own.
@@ -14,11 +15,7 @@ int __wrap_ssh_get_server_publickey(ssh_session session, ssh_key* key) {
     const gerve::ssh::Seam* seam = gerve::ssh::Seam::in_use();
     const auto* offer = seam == nullptr ? nullptr : seam->agreed_certificate();
     if (offer == nullptr) return __real_ssh_get_server_publickey(session, key);
-    ssh_string certificate = ssh_string_new(offer->blob.size());
-    if (certificate == nullptr) return SSH_ERROR;
-    const bool filled = ssh_string_fill(certificate, offer->blob.data(), offer->blob.size()) == 0;
-    const int made = filled ? ssh_pki_import_pubkey_blob(certificate, key) : SSH_ERROR;
-    ssh_string_free(certificate);
-    return made;
+    const auto certificate = gerve::ssh::make_libssh_string(offer->blob);
+    return certificate ? ssh_pki_import_pubkey_blob(certificate.get(), key) : SSH_ERROR;
 }
 }
