@@ -7,6 +7,7 @@
 #include <array>
 
 #include "authz/base/ssh_fields.h"
+#include "authz/base/ssh_signature.h"
 #include "authz/base/text.h"
 #include "authz/base/version.h"
 
@@ -43,23 +44,19 @@ constexpr const char* user_key_algorithms =
     "ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
     "sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256";
 
-// What the certificate of a key of this type is offered as, the best first. "ssh-rsa-cert-v01@openssh.com"
-// would be signed over SHA-1.
+// What certificates are offered as, the best first, and what their keys sign by.
+// "ssh-rsa-cert-v01@openssh.com" would be signed over SHA-1.
 struct CertifiedAlgorithm {
-    std::string_view certificate_type;
     const char* algorithm;
     const char* signature_algorithm;
 };
 constexpr std::array<CertifiedAlgorithm, 6> certified_algorithms{{
-    {"ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"},
-    {"ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-     "ecdsa-sha2-nistp256"},
-    {"ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp384-cert-v01@openssh.com",
-     "ecdsa-sha2-nistp384"},
-    {"ecdsa-sha2-nistp521-cert-v01@openssh.com", "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-     "ecdsa-sha2-nistp521"},
-    {"ssh-rsa-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-512"},
-    {"ssh-rsa-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-256"},
+    {"ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"},
+    {"ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp256"},
+    {"ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp384"},
+    {"ecdsa-sha2-nistp521-cert-v01@openssh.com", "ecdsa-sha2-nistp521"},
+    {"rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-512"},
+    {"rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-256"},
 }};
 
 std::string joined(const std::vector<std::string>& names, const char* fallback) {
@@ -178,10 +175,10 @@ std::vector<CertificateOffer> ServerIdentity::offer_certificates(UnixMillis now)
         const auto* one = choose_certificate(certificates_, Fingerprint::of_blob(key.blob), now);
         if (one != nullptr) chosen.push_back(&one->certificate);
     }
-    for (const auto& algorithm : certified_algorithms) {
+    for (const auto& [algorithm, signature_algorithm] : certified_algorithms) {
         for (const Certificate* one : chosen) {
-            if (one->type() == algorithm.certificate_type)
-                offers.push_back({algorithm.algorithm, algorithm.signature_algorithm, one->blob()});
+            if (signs_by(one->key().algorithm(), signature_algorithm))
+                offers.push_back({algorithm, signature_algorithm, one->blob()});
         }
     }
     return offers;
