@@ -12,7 +12,9 @@ import pytest
 from harness.audit import events
 from harness.certificates import Authority
 from harness.clock import Clock
-from harness.git_clients.ssh_programs import Dbclient, Paramiko, Plink
+from harness.git_clients.own_git import GoGit, JGit
+from harness.git_clients.ssh_programs import Asyncssh, Dbclient, Paramiko, Plink, Ssh2
+from harness.git_clients.trouble import ClientFailed
 from harness.keys import make_key
 from harness.processes import wait_until
 from harness.rawssh import RawClient
@@ -38,7 +40,7 @@ def listed(files) -> str:
 
 
 class World:
-    """A gateway with host keys of its own and an authority that certifies them under the name `gerve`."""
+    """A gateway with host keys of its own and an authority that certifies them under the names by which clients connect."""
 
     def __init__(self, directory: Path, prefix: list[str] | None = None):
         self.directory = directory
@@ -47,7 +49,8 @@ class World:
         self.prefix = prefix
 
     def certify(self, *kinds: str, authority=None, **how) -> list[Path]:
-        return [(authority or self.authority).certify(self.keys[kind], "gerve", host=True, **how) for kind in kinds]
+        names = "gerve,127.0.0.1"
+        return [(authority or self.authority).certify(self.keys[kind], names, host=True, **how) for kind in kinds]
 
     def config(self, certificates) -> str:
         keys = listed(key.private for key in self.keys.values())
@@ -151,16 +154,51 @@ def test_a_client_that_knows_neither_gets_the_plain_keys(world, alice):
     assert "cert" not in known
 
 
-@pytest.mark.parametrize("program", [Dbclient, Plink, Paramiko], ids=lambda one: one.name)
-def test_clients_that_ask_for_no_certificate_see_no_difference(world, program):
+@pytest.mark.parametrize("program", [Dbclient, Plink, Paramiko, Asyncssh, Ssh2, JGit], ids=lambda one: one.name)
+def test_clients_that_know_no_authority_see_no_difference(world, program):
     if (why := program.why_not()) is not None:
         pytest.skip(why)
-    person = world.site.person("other")
+    person = world.site.person("other", **program.key)
     repository = world.site.repository(person)
     person.publish(repository)
-    program(person).clone(repository, person.home / "bare.git", timeout=60)
-    accepted = {one["host_key"] for one in events(world.site, "--event", "proven", "--user", person.login)}
-    assert accepted <= {key.fingerprint for key in world.keys.values()}
+    count = len(_accepted_by(world, person))
+    client = program(person)
+    try:
+        client.clone(repository, person.home / "bare.git", timeout=60)
+    finally:
+        client.close()
+    accepted = wait_until(lambda: _accepted_by(world, person)[count:], "the login of the client")
+    assert set(accepted) <= {key.fingerprint for key in world.keys.values()}
+
+
+def _accepted_by(world, person) -> list[str]:
+    return [one["host_key"] for one in events(world.site, "--event", "proven", "--user", person.login)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_go_needs_the_line_of_the_authority(world):
+    """docs/clients.md, "Go". Later versions of go-git name the algorithms of the keys in known_hosts, and need no line."""
+    if (why := GoGit.why_not()) is not None:
+        pytest.skip(why)
+    person = world.site.person("gopher")
+    repository = world.site.repository(person)
+    person.publish(repository)
+    client = GoGit(person)
+    try:
+        client.clone(repository, person.home / "by-key.git", timeout=60)
+    except ClientFailed as failed:
+        assert "no authorities for hostname" in str(failed)
+    finally:
+        client.close()  # it has read known_hosts
+    door = person.door
+    line = world.site.gerve("host-key", "print", "--format", "cert-authority", f"[{door.host}]:{door.port}").stdout
+    with (person.home / ".ssh/known_hosts").open("a") as known_hosts:
+        known_hosts.write(line)
+    try:
+        client.clone(repository, person.home / "by-authority.git", timeout=60)
+    finally:
+        client.close()
 
 
 def test_certificates_come_first_and_none_over_sha1(world):
