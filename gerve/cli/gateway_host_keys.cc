@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "authz/base/text.h"
 #include "gerve/cli/audit_view.h"
 #include "gerve/cli/output.h"
 
@@ -68,11 +69,23 @@ std::vector<std::string> differences(const std::vector<OwnHostKey>& own,
     return found;
 }
 
-std::string served_elsewhere(const std::vector<OwnHostKey>& own, const AuditJson& proof) {
+// The same, by a login that tells no announcement.
+std::vector<std::string> difference_of_login(const std::vector<OwnHostKey>& own, const AuditJson& proof) {
     const std::string key = text_in(proof, "host_key");
     if (key.empty() || find_own(own, key) != nullptr)
-        return "";  // empty: of a version that did not record it
-    return "served " + key + ", which is not a host key here";
+        return {};  // empty: of a version that did not record it
+    return {"served " + key + ", which is not a host key here"};
+}
+
+std::string agreement(std::size_t announcing, std::size_t silent) {
+    std::vector<std::string> clauses;
+    if (announcing > 0 || silent == 0)
+        clauses.push_back(std::to_string(announcing) +
+                          " with logins in the last 24 hours, which announce the same keys");
+    if (silent > 0)
+        clauses.push_back(std::to_string(silent) +
+                          " of an earlier version, compared by the host key of the last login");
+    return join(clauses, "; ");
 }
 
 }  // namespace
@@ -86,34 +99,24 @@ std::vector<CheckLine> compare_gateways(const std::vector<std::string>& last_pro
         if (proof.is_object()) told.insert_or_assign(text_in(proof, "gateway"), std::move(proof));
     }
     std::vector<CheckLine> lines;
-    std::size_t alike = 0;
+    std::size_t announcing = 0;
     std::size_t silent = 0;
     for (const std::string& body : last_proofs) {
         const AuditJson last = AuditJson::parse(body, nullptr, false);
         if (!last.is_object()) continue;
         const std::string gateway = text_in(last, "gateway");
         const auto announcement = told.find(gateway);
-        const AuditJson& proof = announcement == told.end() ? last : announcement->second;
-        std::vector<std::string> found;
-        if (announcement != told.end()) {
-            found = differences(own, announced_in(proof));
-        } else {
-            ++silent;
-            if (std::string one = served_elsewhere(own, last); !one.empty()) found.push_back(std::move(one));
-        }
-        if (found.empty()) ++alike;
+        const bool announces = announcement != told.end();
+        const AuditJson& proof = announces ? announcement->second : last;
+        const auto found =
+            announces ? differences(own, announced_in(proof)) : difference_of_login(own, proof);
+        ++(announces ? announcing : silent);
         for (const std::string& one : found) {
             lines.push_back(bad_line(what_of_gateways, shown(gateway) + ", at " + audit_clock(proof) + ", " +
                                                            one + "; " + same_files));
         }
     }
-    if (!lines.empty()) return lines;
-    std::string well =
-        std::to_string(alike) + " with logins in the last 24 hours, which announce the same keys";
-    if (silent > 0)
-        well += "; of " + std::to_string(silent) +
-                " of them, only the key of the last login is known: they run an earlier version";
-    lines.push_back(good_line(what_of_gateways, well));
+    if (lines.empty()) lines.push_back(good_line(what_of_gateways, agreement(announcing, silent)));
     return lines;
 }
 
