@@ -30,9 +30,9 @@ void HostCertificateWatch::look(UnixMillis now) {
         one.said_at = now;
         const std::string advice = advice_on(one.certificate, now);
         if (state == HostCertificateState::ended)
-            log::error("a host certificate has ended", {{"why", advice}});
+            log::error("a host certificate has expired", {{"why", advice}});
         else if (state == HostCertificateState::ends_soon)
-            log::warn("a host certificate ends soon", {{"why", advice}});
+            log::warn("a host certificate expires soon", {{"why", advice}});
         else if (state == HostCertificateState::early)
             log::info("a host certificate is not valid yet", {{"why", advice}});
     }

@@ -39,12 +39,12 @@ std::string fault_of(const Certificate& certificate, const std::vector<PublicKey
         return "has the critical option " + printable(certificate.critical_options().front().first, 64) +
                ", which clients refuse in a host certificate; sign the host key without it";
     if (!signs_by(certificate.authority().algorithm(), certificate.signature_algorithm()))
-        return "is signed by " + printable(certificate.signature_algorithm(), 64) +
+        return "is signed with " + printable(certificate.signature_algorithm(), 64) +
                ", which clients refuse; sign it with `ssh-keygen -t rsa-sha2-512`";
     if (!certificate.is_signed())
         return "has a signature that is not its authority's; sign the host key again, or copy the file again";
     if (certificate.valid_before() <= certificate.valid_after())
-        return "ends before it begins; sign the host key again, with other dates (`ssh-keygen -V`)";
+        return "expires before it becomes valid; sign the host key again, with other dates (`ssh-keygen -V`)";
     return "";
 }
 
@@ -60,8 +60,8 @@ Result<HostCertificate> read_host_certificate(const std::string& file,
     if (!certificate)
         return internal_error(
             file + ": " + describe(certificate.error()) +
-            "; ssh.host_certificates wants what `ssh-keygen -s AUTHORITY -h -I NAME -n HOST "
-            "KEY.pub` writes, KEY-cert.pub");
+            "; ssh.host_certificates takes the file KEY-cert.pub that `ssh-keygen -s AUTHORITY -h -I NAME -n "
+            "HOST KEY.pub` writes");
     const std::string fault = fault_of(*certificate, host_keys);
     if (!fault.empty()) return internal_error(file + " " + fault);
     return HostCertificate{file, std::move(*certificate)};
@@ -97,16 +97,16 @@ std::string end_text(const Certificate& certificate) {
 std::string advice_on(const HostCertificate& one, UnixMillis now) {
     const std::string end = end_text(one.certificate);
     const std::string renew = "sign " + one.certificate.key().fingerprint().text() +
-                              " anew, put the certificate there and reload (SIGHUP)";
+                              " again, put the certificate there and reload (SIGHUP)";
     switch (state_of(one.certificate, now)) {
         case HostCertificateState::valid: break;
         case HostCertificateState::early:
             return one.file + " is not valid before " +
                    validity_text(millis_from(one.certificate.valid_after())) +
                    ", and is offered from then on";
-        case HostCertificateState::ends_soon: return one.file + " ends at " + end + ": " + renew;
+        case HostCertificateState::ends_soon: return one.file + " expires at " + end + ": " + renew;
         case HostCertificateState::ended:
-            return one.file + " ended at " + end + " and is not offered any more: " + renew;
+            return one.file + " expired at " + end + " and is no longer offered: " + renew;
     }
     return "";
 }

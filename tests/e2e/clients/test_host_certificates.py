@@ -241,7 +241,7 @@ def _wrong_certificates(world: World) -> dict[str, Path]:
         "is a certificate for a user": keep("user", world.authority.certify(world.keys["ed25519"], "gerve")),
         "which is not a host key here": keep("stranger", world.authority.certify(stranger, "gerve", host=True)),
         "names no host": keep("nameless", world.authority.certify(world.keys["ed25519"], None, host=True)),
-        "is signed by ssh-rsa": keep("sha1", of_rsa.certify(world.keys["ed25519"], "gerve", host=True, algorithm="ssh-rsa")),
+        "is signed with ssh-rsa": keep("sha1", of_rsa.certify(world.keys["ed25519"], "gerve", host=True, algorithm="ssh-rsa")),
         "has a signature that is not its authority's": keep("spoiled", _spoiled(world)),
         "the form is TYPE BASE64": garbage,
         "No such file": place / "none",
@@ -277,8 +277,8 @@ def test_wrong_certificates_are_named_and_the_plain_keys_serve(workspace):
             [line] = [line for line in log.splitlines() if f"{file}" in line]
             assert why in line and "left out" in line and "error" in line.lower(), line
             assert any(str(file) in one and why in one for one in said), why
-        assert str(ended[0]) in log and "not offered any more" in log
-        assert any(str(ended[0]) in one and "ended at" in one for one in said)
+        assert str(ended[0]) in log and "no longer offered" in log
+        assert any(str(ended[0]) in one and "expired at" in one for one in said)
         assert any(str(early[0]) in one and one.startswith("warning: ") and "is not valid before" in one for one in said)
         site.gerve("host-key", "print", "--format", "cert-authority", "gerve", says="@cert-authority gerve")
     finally:
@@ -303,9 +303,9 @@ def test_a_certificate_ends_while_the_gateway_runs(workspace):
         held = alice.start_ssh(*options, *anew, "-E", str(log), f"git-upload-pack '{repository.path}'", stdin=-1)
         wait_until(lambda: log.exists() and NEW_KEYS.search(log.read_text()), "the session")
         clock.jump(20 * 86400)
-        wait_until(lambda: "a host certificate ends soon" in site.gateway.log(), "the warning")
+        wait_until(lambda: "a host certificate expires soon" in site.gateway.log(), "the warning")
         clock.jump(31 * 86400)
-        wait_until(lambda: "a host certificate has ended" in site.gateway.log(), "the error")
+        wait_until(lambda: "a host certificate has expired" in site.gateway.log(), "the error")
         exchanges = len(NEW_KEYS.findall(log.read_text()))
         wait_until(lambda: len(NEW_KEYS.findall(log.read_text())) > exchanges + 1, "new keys behind the end", timeout=30)
         alice.ssh("whoami")

@@ -132,7 +132,8 @@ TEST_CASE(
                    "has the critical option force-command"},
              Fault{[](HostParts& parts) { parts.spoiled = true; },
                    "has a signature that is not its authority's; sign"},
-             Fault{[](HostParts& parts) { parts.before = parts.after; }, "ends before it begins; sign"},
+             Fault{[](HostParts& parts) { parts.before = parts.after; },
+                   "expires before it becomes valid; sign"},
          }) {
         HostParts parts;
         fault.make(parts);
@@ -143,8 +144,8 @@ TEST_CASE(
     CHECK(refusal(world, stranger).find("which is not a host key here") != std::string::npos);
     CHECK(refusal(world, world.directory.path + "/none").find("remove it from ssh.host_certificates") !=
           std::string::npos);
-    CHECK(refusal(world, world.ed25519 + ".pub").find("ssh.host_certificates wants") != std::string::npos);
-    CHECK(refusal(world, world.write("")).find("ssh.host_certificates wants") != std::string::npos);
+    CHECK(refusal(world, world.ed25519 + ".pub").find("ssh.host_certificates takes") != std::string::npos);
+    CHECK(refusal(world, world.write("")).find("ssh.host_certificates takes") != std::string::npos);
 }
 
 TEST_CASE("a wrong certificate leaves the others and the plain keys as they are") {
@@ -188,9 +189,9 @@ TEST_CASE("a warning comes 14 days before the end, or when a third of a shorter 
           file + " is not valid before 2027-01-15T08:00:01Z, and is offered from then on");
     CHECK(advice_on(first, now_ms + 1000) == "");
     const UnixMillis end = (static_cast<UnixMillis>(now + 100 * a_day)) * 1000;
-    CHECK(advice_on(first, end - 1).starts_with(file + " ends at 2027-04-25T08:00:00Z: sign SHA256:"));
+    CHECK(advice_on(first, end - 1).starts_with(file + " expires at 2027-04-25T08:00:00Z: sign SHA256:"));
     CHECK(advice_on(first, end)
-              .starts_with(file + " ended at 2027-04-25T08:00:00Z and is not offered any more"));
+              .starts_with(file + " expired at 2027-04-25T08:00:00Z and is no longer offered"));
     parts.after = 0;
     parts.before = ~0ULL;
     const std::string forever = world.certify(world.ed25519, parts);
