@@ -72,15 +72,20 @@ class HostKeyLook {
         const UnixMillis now = unix_now();
         std::vector<std::string> valid;
         for (const HostCertificate& one : all.usable) {
-            const bool ended = state_of(one.certificate, now) == HostCertificateState::ended;
+            const HostCertificateState state = state_of(one.certificate, now);
+            const bool ended = state == HostCertificateState::ended;
             const bool replaced = is_replaced(one, all.usable);
             if (ended && replaced) continue;
             const bool well = replaced && is_valid(one.certificate, now);
             const std::string advice = well ? "" : advice_on(one, now);
-            if (!advice.empty())
-                say(what, ended ? advice : "warning: " + advice, ended ? usage_status : 0);
-            else
+            if (advice.empty()) {
                 valid.push_back(one.certificate.type() + " until " + end_text(one.certificate));
+                continue;
+            }
+            const Fingerprint key = one.certificate.key().fingerprint();
+            const bool is_next =
+                state == HostCertificateState::early && choose_certificate(all.usable, key, now) != nullptr;
+            say(what, (ended || is_next ? "" : "warning: ") + advice, ended ? usage_status : 0);
         }
         if (!valid.empty()) say(what, std::to_string(valid.size()) + " valid: " + join(valid, ", "), 0);
     }

@@ -225,6 +225,17 @@ def test_a_reload_takes_another_certificate(world, alice):
                    "the former certificates")
 
 
+def test_the_next_certificate_is_listed_early_without_a_warning(world):
+    early = world.certify("ed25519", validity="+12h:+60d")[0].rename(world.directory / "next-cert.pub")
+    now = world.certify(*KINDS)
+    world.site.gateway.configure(world.config([*now, early]))
+    try:
+        told = world.site.gerve("check").stdout
+    finally:
+        world.site.gateway.configure(world.config(now))
+    assert "3 valid" in told and f"{early} is not valid before" in told and f"warning: {early}" not in told
+
+
 def _wrong_certificates(world: World) -> dict[str, Path]:
     """Files by what is said of them."""
     place = world.directory / "wrong"
