@@ -28,7 +28,7 @@ class WindowBudget {
 // The window doubles each time four times its size was received, up to the largest, as long as it is the
 // client that is waited for: where it is the file server, a larger window only fills memory, and what is read
 // comes from beyond the cache; there it halves each time four times its size was received, down to the first
-// size.
+// size. What has shrunk grows again as soon as the client is waited for.
 class ReceiveWindow {
   public:
     using Clock = std::chrono::steady_clock;
@@ -57,9 +57,9 @@ class ReceiveWindow {
     WindowBudget& budget_;
     std::uint32_t size_ = first;
     std::uint64_t taken_ = 0;         // bytes, in all
-    std::uint64_t since_judged_ = 0;  // bytes
     std::uint64_t unwaited_ = 0;      // bytes, since the client was last waited for
-    Clock::duration waited_{0};       // since then
+    std::uint64_t since_judged_ = 0;  // bytes
+    Clock::duration waited_{0};       // since judged_
     Clock::time_point judged_;
 };
 
