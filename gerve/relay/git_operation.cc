@@ -229,7 +229,7 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
     const auto protocol = GitProtocol::parse(git_protocol);
     if (protocol) report.git_protocol = protocol->text();
 
-    const bool of_hooks = command.service == Service::receive_pack;  // which read it
+    const bool is_push = command.service == Service::receive_pack;  // its hooks read the command
     const AuthorizeRequest question{.handle = {},
                                     .service = command.service,
                                     .repo = command.repo,
@@ -238,7 +238,7 @@ asio::awaitable<void> serve_command(OperationFront& front, const GitCommand& com
                                     .client = report.client,
                                     .takes_report = true,
                                     .wants_token = command.wants_token,
-                                    .command = of_hooks ? command.text : std::string()};
+                                    .command = is_push ? command.text : std::string()};
     const auto granted = co_await front.authorize(question, report);
     if (!granted) co_return co_await refuse(front, granted.error(), report);
     report.repo = granted->repo.text();
