@@ -82,7 +82,7 @@ class HostKeyLook {
                 valid.push_back(one.certificate.type() + " until " + end_text(one.certificate));
                 continue;
             }
-            const Fingerprint key = one.certificate.key().fingerprint();
+            const std::string& key = one.certificate.key().blob();
             const bool is_next =
                 state == HostCertificateState::early && choose_certificate(all.usable, key, now) != nullptr;
             say(what, (ended || is_next ? "" : "warning: ") + advice, ended ? usage_status : 0);

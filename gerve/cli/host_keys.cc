@@ -33,7 +33,7 @@ int list(Site& site, bool json) {
     const HostCertificates certificates = host_certificates_of(site.config(), keys);
     for (const HostKey& one : keys) {
         const PublicKey& key = one.key;
-        const auto* certificate = choose_certificate(certificates.usable, key.fingerprint(), unix_now());
+        const auto* certificate = choose_certificate(certificates.usable, key.blob(), unix_now());
         table.add({key.algorithm(), std::to_string(key.bits()), one.state(),
                    certificate == nullptr ? "-" : "until " + end_text(certificate->certificate),
                    key.fingerprint().text(), shown(one.file)});

@@ -119,11 +119,11 @@ bool is_replaced(const HostCertificate& one, const std::vector<HostCertificate>&
     });
 }
 
-const HostCertificate* choose_certificate(const std::vector<HostCertificate>& all,
-                                          const Fingerprint& host_key, UnixMillis now) {
+const HostCertificate* choose_certificate(const std::vector<HostCertificate>& all, std::string_view host_key,
+                                          UnixMillis now) {
     const HostCertificate* chosen = nullptr;
     for (const HostCertificate& one : all) {
-        if (one.certificate.key().fingerprint() != host_key || !is_valid(one.certificate, now)) continue;
+        if (one.certificate.key().blob() != host_key || !is_valid(one.certificate, now)) continue;
         if (chosen == nullptr || one.certificate.valid_before() > chosen->certificate.valid_before())
             chosen = &one;
     }

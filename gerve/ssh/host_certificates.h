@@ -2,8 +2,8 @@
 // certificate is loaded, and how long it has left.
 #pragma once
 
-#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "authz/base/clock.h"
@@ -53,9 +53,9 @@ enum class HostCertificateState {
 // Whether another one of the same key in `all` is valid by the time this one ends, and ends later.
 [[nodiscard]] bool is_replaced(const HostCertificate& one, const std::vector<HostCertificate>& all);
 
-// The certificate that clients get for this key: of those that are valid, the one that ends last. Borrowed
-// from `all`; null: there is none.
+// The certificate that clients get for the host key with this blob: of those that are valid, the one that
+// ends last. Borrowed from `all`; null: there is none.
 [[nodiscard]] const HostCertificate* choose_certificate(const std::vector<HostCertificate>& all,
-                                                        const Fingerprint& host_key, UnixMillis now);
+                                                        std::string_view host_key, UnixMillis now);
 
 }  // namespace gerve

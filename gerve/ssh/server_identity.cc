@@ -172,7 +172,7 @@ std::vector<CertificateOffer> ServerIdentity::offer_certificates(UnixMillis now)
     std::vector<const Certificate*> chosen;
     for (const HostKey& key : keys_) {
         if (!key.serves) continue;
-        const auto* one = choose_certificate(certificates_, Fingerprint::of_blob(key.blob), now);
+        const auto* one = choose_certificate(certificates_, key.blob, now);
         if (one != nullptr) chosen.push_back(&one->certificate);
     }
     for (const auto& [algorithm, signature_algorithm] : certified_algorithms) {
