@@ -74,7 +74,7 @@ class Worker {
           control_(loop, sockets.control.release()) {
         context_.unauthenticated.show_in(context_.numbers.unauthenticated);
         for (Fd& listener : sockets.listeners) {
-            set_tcp_options(listener.get(), ssh::options_for_clients);  // who connects there inherits them
+            set_tcp_options(listener.get(), ssh::options_for_clients);  // accepted sockets inherit them
             listeners_.push_back(
                 {asio::posix::stream_descriptor(loop, listener.release()), serve_connection, true});
         }
