@@ -80,7 +80,9 @@ Admitted<Place> look_at_place(const AgentConfig& config, const Operation& operat
         if (!proven) place.hooks_problem = describe(proven.error());
     }
     if (!operation.requires_objects || !place.hooks_problem.empty()) return place;
-    auto hooks = lfs::redirect_hooks(config.root, *directory, git, asks);
+    // That of a forge's push has been found not to be set, in the environment that the push has.
+    const bool is_known = config.forge && config.forge->kind;
+    auto hooks = lfs::redirect_hooks(config.root, *directory, git, asks && !is_known);
     if (!hooks) return refuse_place(operation, hooks.error());
     place.hooks = std::move(*hooks);
     return place;

@@ -3,7 +3,8 @@
 import shutil
 
 import pytest
-from forge_site import OF_A_DEPLOY_KEY, OF_GERVE, ORGANISATION, PEER, VALUES, WRITER, accepted, bare, forge, refs, work
+from forge_site import (NEEDS_OBJECTS, OF_A_DEPLOY_KEY, OF_GERVE, ORGANISATION, PEER, VALUES, WRITER, accepted, bare, forge,
+                        refs, work)
 from harness.forge_hooks import run_user
 
 __all__ = ["bare", "forge", "work"]  # fixtures
@@ -65,5 +66,24 @@ def test_gitea_from_1_24_on_reads_no_system_configuration(forge, bare, work, ver
         accepted(forge.push(work, extra=[(0x8019, b"HOST_NOTE=a b")]))
         seen = forge.machine.records("post-receive")[0]["environment"]
         assert seen.get("GIT_CONFIG_NOSYSTEM") == nosystem and seen["HOST_NOTE"] == "a b"
+    finally:
+        forge.start()
+
+
+def test_hooks_of_a_system_configuration_that_gitea_does_not_read_are_not_run(forge, bare, work):
+    """Behind the agent's own hooks as well, the repository's are those that the forge made."""
+    system = forge.machine.directory / "system.gitconfig"
+    system.write_text("[core]\n\thooksPath = /var/empty\n")
+    wrapper = forge.machine.directory / "git"
+    wrapper.write_text(f'#!/bin/sh\nGIT_CONFIG_SYSTEM={system} exec /usr/bin/git "$@"\n')
+    wrapper.chmod(0o755)
+    program = f'git = "{wrapper}"\n'
+    try:
+        forge.start(program + forge.machine.settings())
+        forge.machine.forget()
+        forge.refuse("core.hooksPath is set to /var/empty", extra=[NEEDS_OBJECTS])
+        forge.start(program + forge.machine.settings("gitea", "1.24.0"))
+        accepted(forge.push(work, extra=[NEEDS_OBJECTS]))
+        assert [one["hook"] for one in forge.machine.records()] == ["pre-receive", "update", "post-receive"]
     finally:
         forge.start()
