@@ -46,11 +46,12 @@ class IniKeys {
     Result<void> outcome_{};
 };
 
-// As the forge makes it up, where app.ini does not say it.
-std::string default_local_url(IniKeys& keys) {
+// As the forge makes it up, where app.ini does not say it (modules/setting/server.go). `work`: its work path.
+std::string default_local_url(IniKeys& keys, const std::string& work) {
     const std::string protocol = keys.text("server", "PROTOCOL", "http");
     const std::string address = keys.text("server", "HTTP_ADDR", "0.0.0.0");
-    if (protocol == "http+unix" || protocol == "unix") return "unix:" + address;
+    if (protocol == "http+unix" || protocol == "unix") return "unix:" + below(work, address);
+    if (protocol == "fcgi" || protocol == "fcgi+unix") return keys.text("server", "ROOT_URL");
     const std::string host = address == "0.0.0.0" || address == "::" ? "localhost" : address;
     const std::string named = host.find(':') == std::string::npos ? host : "[" + host + "]";
     return protocol + "://" + named + ":" + keys.text("server", "HTTP_PORT", "3000") + "/";
@@ -84,8 +85,9 @@ std::string need_path(TomlTable& table, std::string_view key, const std::string&
 void read_facts(ForgeSettings& settings) {
     if (settings.app_ini.empty()) return;
     auto text = read_file(settings.app_ini);
-    auto facts = text ? parse_app_ini(*text, settings.app_ini, settings.program, settings.work_path)
-                      : Result<AppIniFacts>(pass_on(text));
+    auto facts =
+        text ? parse_app_ini(*text, settings.app_ini, *settings.kind, settings.program, settings.work_path)
+             : Result<AppIniFacts>(pass_on(text));
     if (text) OPENSSL_cleanse(text->data(), text->size());
     if (facts)
         settings.facts = std::move(*facts);
@@ -107,8 +109,8 @@ bool ForgeSettings::ignores_system_config() const {
     return kind == ForgeKind::gitea && version >= ForgeVersion{1, 24, 0};
 }
 
-Result<AppIniFacts> parse_app_ini(std::string_view text, const std::string& name, const std::string& program,
-                                  const std::string& work_path) {
+Result<AppIniFacts> parse_app_ini(std::string_view text, const std::string& name, ForgeKind kind,
+                                  const std::string& program, const std::string& work_path) {
     const auto file = IniFile::parse(text, name);
     if (!file) return pass_on(file);
     IniKeys keys(*file);
@@ -118,13 +120,15 @@ Result<AppIniFacts> parse_app_ini(std::string_view text, const std::string& name
     const std::string work =
         keys.text("", "WORK_PATH", work_path.empty() ? directory_of(program) : work_path);
     const std::string data = below(work, keys.text("server", "APP_DATA_PATH", "data"));
-    facts.root = below(work, keys.text("repository", "ROOT", data + "/gitea-repositories"));
+    const std::string repositories(kind == ForgeKind::forgejo ? "forgejo-repositories"
+                                                              : "gitea-repositories");
+    facts.root = below(work, keys.text("repository", "ROOT", data + "/" + repositories));
     facts.home = below(data, keys.text("git", "HOME_PATH", "home"));
     facts.root_url = keys.text("server", "ROOT_URL");
     if (!facts.root_url.empty() && !facts.root_url.ends_with('/')) facts.root_url += '/';
     facts.local_url = keys.text("server", "LOCAL_ROOT_URL");
     if (facts.local_url.empty() || facts.local_url == "http://unix/")
-        facts.local_url = default_local_url(keys);
+        facts.local_url = default_local_url(keys, work);
     facts.wants_proxy =
         keys.flag("server", "LOCAL_USE_PROXY_PROTOCOL", keys.flag("server", "USE_PROXY_PROTOCOL"));
     if (!keys.outcome()) return pass_on(keys.outcome());

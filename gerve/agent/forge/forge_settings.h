@@ -47,6 +47,7 @@ struct ForgeSettings {
 
 // Of the text of an app.ini, whose name is `name`. `program` and `work_path` as above. Error: client.
 [[nodiscard]] Result<AppIniFacts> parse_app_ini(std::string_view text, const std::string& name,
-                                                const std::string& program, const std::string& work_path);
+                                                ForgeKind kind, const std::string& program,
+                                                const std::string& work_path);
 
 }  // namespace gerve

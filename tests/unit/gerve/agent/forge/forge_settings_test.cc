@@ -6,8 +6,9 @@ using namespace gerve;
 
 namespace {
 
-AppIniFacts facts_of(std::string_view text, const std::string& work_path = "") {
-    const auto facts = parse_app_ini(text, "app.ini", "/usr/local/bin/forgejo", work_path);
+AppIniFacts facts_of(std::string_view text, const std::string& work_path = "",
+                     ForgeKind kind = ForgeKind::forgejo) {
+    const auto facts = parse_app_ini(text, "app.ini", kind, "/usr/local/bin/forgejo", work_path);
     REQUIRE(facts.has_value());
     return *facts;
 }
@@ -18,13 +19,14 @@ TEST_CASE("what app.ini leaves out is as the forge makes it up") {
     const AppIniFacts facts = facts_of("RUN_USER = git\n", "/var/lib/forgejo");
     CHECK(facts.user == "git");
     CHECK_FALSE(facts.any_user);
-    CHECK(facts.root == "/var/lib/forgejo/data/gitea-repositories");
+    CHECK(facts.root == "/var/lib/forgejo/data/forgejo-repositories");
+    CHECK(facts_of("", "/var/lib/gitea", ForgeKind::gitea).root == "/var/lib/gitea/data/gitea-repositories");
     CHECK(facts.home == "/var/lib/forgejo/data/home");
     CHECK(facts.local_url == "http://localhost:3000/");
     CHECK(facts.root_url.empty());
     CHECK_FALSE(facts.wants_proxy);
     // Without any word on it, the work path is where the program is.
-    CHECK(facts_of("").root == "/usr/local/bin/data/gitea-repositories");
+    CHECK(facts_of("").root == "/usr/local/bin/data/forgejo-repositories");
 }
 
 TEST_CASE("paths are relative to the one that they belong to, and app.ini goes before the setting") {
@@ -42,6 +44,8 @@ TEST_CASE("where hooks reach the forge is given, or made of protocol, address an
     CHECK(url("PROTOCOL = https\nHTTP_ADDR = 10.0.0.1\nHTTP_PORT = 443\n") == "https://10.0.0.1:443/");
     CHECK(url("HTTP_ADDR = ::1\n") == "http://[::1]:3000/");
     CHECK(url("PROTOCOL = http+unix\nHTTP_ADDR = /run/forge.sock\n") == "unix:/run/forge.sock");
+    CHECK(url("PROTOCOL = http+unix\nHTTP_ADDR = forge.sock\n") == "unix:/usr/local/bin/forge.sock");
+    CHECK(url("PROTOCOL = fcgi\nROOT_URL = https://git.example.org/\n") == "https://git.example.org/");
     CHECK(url("LOCAL_ROOT_URL = %(PROTOCOL)s://localhost:%(HTTP_PORT)s/\nPROTOCOL = http\nHTTP_PORT = "
               "3001\n") == "http://localhost:3001/");
     CHECK(facts_of("[server]\nUSE_PROXY_PROTOCOL = true\n").wants_proxy);
@@ -53,7 +57,7 @@ TEST_CASE("where hooks reach the forge is given, or made of protocol, address an
 }
 
 TEST_CASE("a file that is none is an error with its place") {
-    const auto facts = parse_app_ini("[server\n", "app.ini", "/p", "");
+    const auto facts = parse_app_ini("[server\n", "app.ini", ForgeKind::gitea, "/p", "");
     REQUIRE_FALSE(facts.has_value());
     CHECK(facts.error().told.starts_with("app.ini:1: "));
 }
