@@ -25,9 +25,9 @@ constexpr std::array<std::string_view, 7> hooks_of_forges{
 // As long as the forge's own hooks wait for a connection.
 constexpr std::chrono::seconds local_url_patience{10};
 
-bool is_file(int directory, const std::string& path) {
+bool is_file(const std::string& path) {
     struct stat status {};
-    return ::fstatat(directory, path.c_str(), &status, 0) == 0 && S_ISREG(status.st_mode);
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
 std::string real(const std::string& path) {
@@ -40,7 +40,7 @@ ProofLine prove_user(const ForgeSettings& forge) {
     const std::string& here = forge.user;
     if (::geteuid() == 0)
         return {false,
-                "user: the agent runs as root, as which the forge's hooks refuse to run: "
+                "user: the agent runs as root, and the forge's hooks refuse to run as root: "
                 "run it as the forge's user"};
     if (facts.any_user || facts.user.empty() || facts.user == here)
         return {true, "user: the agent runs as " + here};
@@ -51,17 +51,16 @@ ProofLine prove_user(const ForgeSettings& forge) {
 ProofLine prove_app_ini(const ForgeSettings& forge) {
     const std::string named = "app_ini: " + forge.app_ini;
     if (::access(forge.app_ini.c_str(), R_OK) != 0)
-        return {false, errno_text(named + " cannot be read, which hooks have to")};
+        return {false, errno_text(named + " cannot be read") + ". The hooks have to read it, too"};
     if (!forge.unread.empty())
-        return {false, "app_ini: " + forge.unread + " (reload the agent when it is right)"};
+        return {false, "app_ini: " + forge.unread + " (reload the agent when it is corrected)"};
     return {true, named + " can be read"};
 }
 
 ProofLine prove_program(const ForgeSettings& forge) {
     const std::string named = "program: " + forge.program;
-    if (!is_file(AT_FDCWD, forge.program))
-        return {false, errno_text(named + " is not a file that hooks can run")};
     if (::access(forge.program.c_str(), X_OK) != 0) return {false, errno_text(named + " cannot be executed")};
+    if (!is_file(forge.program)) return {false, named + " is not a file"};
     return {true, named + " can be executed"};
 }
 
@@ -70,9 +69,8 @@ ProofLine prove_home(const ForgeSettings& forge) {
     if (forge.home.empty()) return {false, "home: it is not known: set forge.home to HOME_PATH of app.ini"};
     const std::string config = forge.home + "/.gitconfig";
     if (::access(config.c_str(), R_OK) != 0)
-        return {false, errno_text("home: " + config +
-                                  " cannot be read, which the forge writes when it starts: "
-                                  "set forge.home to HOME_PATH of app.ini")};
+        return {false, errno_text("home: " + config + " cannot be read") +
+                           ". The forge writes it when it starts: set forge.home to HOME_PATH of app.ini"};
     return {true, "home: " + config + " can be read"};
 }
 
@@ -82,19 +80,20 @@ ProofLine prove_root(const ForgeSettings& forge, const std::string& root) {
     const std::string theirs = real(forge.facts.root);
     if (theirs == root) return {true, "root: " + root + " is the forge's ROOT"};
     return {false, "root: it is " + root + " here, and ROOT of the forge is " + forge.facts.root +
-                       ": both have to see the repositories under the same path"};
+                       ": set root to ROOT, under which both have to see the repositories"};
 }
 
 ProofLine prove_execution(const std::string& root) {
     struct statvfs status {};
     if (::statvfs(root.c_str(), &status) != 0)
-        return {false, errno_text("mount: " + root + " cannot be asked")};
+        return {false, errno_text("mount: the options of " + root + " cannot be read")};
     if ((status.f_flag & ST_NOEXEC) != 0)
-        return {false,
-                "mount: " + root + " is mounted with noexec, so that git skips all hooks: mount it without"};
+        return {false, "mount: " + root +
+                           " is mounted with noexec, so git cannot run hooks: mount it without noexec"};
     return {true, "mount: programs on the file system of " + root + " may be executed"};
 }
 
+// Looked at, not set for the push: a git that a hook runs in another repository would go by it, too.
 Result<void> check_hooks_path(const GitPlace& place, const GitEnvironment& environment) {
     GitStart start{place.git,
                    {"--git-dir=" + place.path, "config", "--type=path", "--get", "core.hooksPath"},
@@ -117,7 +116,8 @@ Result<void> check_executable(const Fd& repository, std::string_view name, bool 
     struct stat status {};
     if (::fstatat(repository.get(), hook.c_str(), &status, 0) != 0) {
         if (errno == ENOENT && !must_be_there) return {};
-        return fail(ErrorKind::denied, "", errno_text(hook + " is not there"));
+        return fail(ErrorKind::denied, "",
+                    errno == ENOENT ? hook + " is missing" : errno_text("cannot access " + hook));
     }
     if (!S_ISREG(status.st_mode)) return fail(ErrorKind::denied, "", hook + " is not a file");
     if (::faccessat(repository.get(), hook.c_str(), X_OK, AT_EACCESS) == 0) return {};

@@ -66,7 +66,7 @@ def test_a_hook_that_git_would_skip_refuses_the_push(forge, still, hook):
     file.chmod(0o644)
     forge.refuse(f"hooks/{hook} cannot be executed: Permission denied")
     away = file.rename(file.with_name("away"))
-    forge.refuse(f"hooks/{hook} is not there")
+    forge.refuse(f"hooks/{hook} is missing")
     file.mkdir()
     forge.refuse(f"hooks/{hook} is not a file")
     file.rmdir()
