@@ -1,15 +1,16 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <optional>
 
 #include "authz/base/text.h"
+#include "authz/os/unix_socket.h"
 #include "gerve/agent/forge/forge_proof.h"
 
 namespace gerve {
@@ -56,43 +57,40 @@ bool wait_for_socket(int socket, short events, steady_clock::time_point deadline
     return ready > 0;
 }
 
-Fd connect_socket(int family, const sockaddr* address, socklen_t size, steady_clock::time_point deadline) {
+Result<Fd> connect_socket(int family, const sockaddr* address, socklen_t size,
+                          steady_clock::time_point deadline) {
+    const auto failed = [] { return unavailable(std::strerror(errno)); };
     Fd socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!socket) return {};
+    if (!socket) return failed();
     if (::connect(socket.get(), address, size) == 0) return socket;
-    if (errno != EINPROGRESS || !wait_for_socket(socket.get(), POLLOUT, deadline)) return {};
-    socklen_t length = sizeof errno;
+    if (errno != EINPROGRESS || !wait_for_socket(socket.get(), POLLOUT, deadline)) return failed();
     int error = 0;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) return {};
-    errno = error;
-    return error == 0 ? std::move(socket) : Fd();
+    socklen_t length = sizeof error;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) return failed();
+    if (error != 0) return unavailable(std::strerror(error));
+    return socket;
 }
 
-// Sets errno, or `why` where the name has no address.
-Fd connect_local(const LocalUrl& url, steady_clock::time_point deadline, std::string& why) {
-    if (url.unix_socket) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        if (url.host.size() >= sizeof address.sun_path) {
-            errno = ENAMETOOLONG;
-            return {};
-        }
-        url.host.copy(address.sun_path, sizeof address.sun_path - 1);
-        return connect_socket(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
-    }
+Result<Fd> connect_unix(const std::string& path, steady_clock::time_point deadline) {
+    const auto address = UnixAddress::of(path);
+    if (!address) return pass_on(address);
+    return connect_socket(AF_UNIX, address->get(), UnixAddress::size(), deadline);
+}
+
+// Error: unavailable, with the reason alone.
+Result<Fd> connect_local(const LocalUrl& url, steady_clock::time_point deadline) {
+    if (url.unix_socket) return connect_unix(url.host, deadline);
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    if (const int error = ::getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &found); error != 0) {
-        why = ::gai_strerror(error);
-        return {};
-    }
+    const int error = ::getaddrinfo(url.host.c_str(), url.port.c_str(), &hints, &found);
+    if (error != 0) return unavailable(::gai_strerror(error));
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
-    for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-        if (Fd socket = connect_socket(one->ai_family, one->ai_addr, one->ai_addrlen, deadline))
-            return socket;
+    Result<Fd> socket = unavailable("no address");
+    for (const addrinfo* one = found; one != nullptr && !socket; one = one->ai_next) {
+        socket = connect_socket(one->ai_family, one->ai_addr, one->ai_addrlen, deadline);
     }
-    return {};
+    return socket;
 }
 
 bool answers_http(const Fd& socket, const LocalUrl& url, bool wants_proxy,
@@ -120,20 +118,14 @@ bool answers_http(const Fd& socket, const LocalUrl& url, bool wants_proxy,
 ProofLine prove_local_url(const AppIniFacts& facts, milliseconds patience) {
     const std::string named = "local_url: " + printable(facts.local_url, 200);
     const std::string todo =
-        ": hooks cannot ask the forge, and it refuses pushes. Start the forge, or correct "
-        "LOCAL_ROOT_URL in app.ini";
+        ". The hooks cannot ask the forge, and refuse pushes: start it, or correct LOCAL_ROOT_URL in app.ini";
     const auto url = parse_local_url(facts.local_url);
     if (!url) return {false, named + " is neither http:// nor https:// nor a unix socket" + todo};
     const auto deadline = steady_clock::now() + patience;
-    std::string why;
-    errno = 0;
-    const Fd socket = connect_local(*url, deadline, why);
-    if (!socket) {
-        const std::string reason = why.empty() ? errno_text("") : ": " + why;
-        return {false, named + " does not accept a connection" + reason + todo};
-    }
+    const auto socket = connect_local(*url, deadline);
+    if (!socket) return {false, named + " does not accept a connection: " + describe(socket.error()) + todo};
     if (url->tls) return {true, named + " accepts connections (TLS is not checked)"};
-    if (!answers_http(socket, *url, facts.wants_proxy, deadline))
+    if (!answers_http(*socket, *url, facts.wants_proxy, deadline))
         return {false, named + " accepts a connection, but does not answer over HTTP" + todo};
     return {true, named + " answers"};
 }
