@@ -45,14 +45,17 @@ void write_syslog(log::Level level, const std::string& text, const Error& error)
     log::write(level, text, {{"request", text_of_variable("GERVE_REQUEST_ID")}, {"why", describe(error)}});
 }
 
+// Behind a text that sends the client to the operator.
+std::string request_text() {
+    return " (request " + printable(text_of_variable("GERVE_REQUEST_ID")) + ")\n";
+}
+
 // The client reads that the check failed; the reason goes to the log.
 int cannot_check(const Error& error) {
-    const std::string request = text_of_variable("GERVE_REQUEST_ID");
     write_syslog(log::Level::error, "a push cannot be checked for objects of Git LFS", error);
     return decline(
-        "ERROR: The file server cannot check the large files (Git LFS) of this push: tell its operator. "
-        "(request " +
-        printable(request) + ")\n");
+        "ERROR: The file server cannot check the large files (Git LFS) of this push: tell its operator." +
+        request_text());
 }
 
 // What each ref is to name; deletions name nothing.
@@ -74,11 +77,13 @@ bool is_readable(const GitReader& reader, std::string_view tips) {
         .has_value();
 }
 
+// Most likely the client's objects are malformed, but the repository's own may be.
 int cannot_read(const Error& error) {
-    write_syslog(log::Level::info, "git cannot read what is pushed", error);
+    write_syslog(log::Level::warn, "git cannot read what is pushed", error);
     return decline(
         "ERROR: git cannot read the objects of this push: run `git fsck` in your clone, "
-        "and if it finds nothing, tell the operator of the file server.\n");
+        "and if it finds nothing, tell the operator of the file server." +
+        request_text());
 }
 
 // 0: every object that the push needs is there.

@@ -22,9 +22,10 @@ def test_what_git_cannot_read_is_the_clients_to_mend(site):
     for one in (tree, made):
         (bare / "objects" / one[:2] / one[2:]).unlink()
     command = f"{'0' * 40} {made} refs/heads/broken\0report-status".encode()
-    session = site.open(grv1.RECEIVE_PACK, extra=REQUIRES).until_opened()
+    session = site.open(grv1.RECEIVE_PACK, extra=REQUIRES, env={"GERVE_REQUEST_ID": "ab" * 16}).until_opened()
     session.write(b"%04x" % (len(command) + 4) + command + b"0000" + pack)
     session.finish()
     assert b"git cannot read the objects of this push: run `git fsck` in your clone" in session.stderr
+    assert b"tell the operator of the file server. (request " + b"ab" * 16 + b")" in session.stderr
     assert b"refs/heads/broken" in session.stdout and b"ng " in session.stdout
     assert git("for-each-ref", "refs/heads/broken", cwd=bare).stdout == ""
