@@ -19,13 +19,10 @@ namespace {
 // packets of the client's maximum less 10 bytes, which is 32 KB or 16 KB with nearly all: so much fills them,
 // where 128 KB would need a fifth packet for its last 40 bytes.
 constexpr std::size_t receive_size = 8 * (16 * 1024 - 10);
+static_assert(receive_size <= Scratch::size);
 constexpr std::size_t receive_less = 4 * 1024;  // while the client takes nothing: what is no payload is small
 constexpr std::size_t max_run = 128 * 1024;     // bytes written at once to the client
 constexpr std::size_t large = 32 * 1024;        // an SSH packet of the usual client
-
-// Bytes taken at once from the client: two frames. A session holds that much while its file server does not
-// read; taking all that came, which may be megabytes, saves no time.
-constexpr std::size_t take_size = 512 * 1024;
 
 using std::chrono::steady_clock;
 
@@ -82,7 +79,7 @@ class Relay {
     // False: there is nothing to move now.
     asio::awaitable<bool> upload_some(bool& agent_reads) {
         BufferPool::Buffer buffer = scratch_.lend();
-        const std::size_t got = client_.take_input(buffer.bytes().first(take_size));
+        const std::size_t got = client_.take_input(buffer.bytes());
         if (got == 0) co_return false;
         outcome_.bytes_in += got;
         const std::string_view bytes(buffer.bytes().data(), got);

@@ -5,11 +5,12 @@
 
 namespace gerve {
 
-// Each is 8 MiB of address space, so that the largest receive window fits; pages are touched only as far as
-// bytes come.
 class Scratch {
   public:
-    static constexpr std::size_t size = (8 << 20) + 4096;
+    // Bytes taken at once from a client: two frames. A session holds that much while its file server does not
+    // read; taking all that came, which may be megabytes, saves no time. Pages are touched only as far as
+    // bytes come.
+    static constexpr std::size_t size = 512 * 1024;
 
     // The one that is everybody's: bytes stay in it only between two suspensions.
     [[nodiscard]] std::span<char> bytes() { return shared_.bytes(); }
