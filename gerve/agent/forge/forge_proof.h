@@ -30,11 +30,10 @@ struct ProofLine {
 // Both of these, as at the start of an agent: all that the hooks of the kind need.
 [[nodiscard]] std::vector<ProofLine> prove_forge(const ForgeSettings& forge, const std::string& root);
 
-// Whether git will run every hook that checks or announces a push: those that the forge makes are there, none
-// of git's names is a file that cannot be executed, and neither core.hooksPath (not looked at before hooks of
-// another program) nor `commondir` leads to another directory.
-// `asks_git`: it may be set. `environment`: that the push will have. Errors: denied, naming what is wrong;
-// unavailable.
+// Whether git will run the hooks of a push: none of git's names is a file that cannot be executed, and no
+// file `commondir` leads to other hooks. Of a Forgejo or Gitea also, whether those that it makes are there,
+// and core.hooksPath is not set; `asks_git`: it may be. `environment`: that the push will have. Errors:
+// denied, naming what is wrong; unavailable.
 [[nodiscard]] Result<void> check_hooks(const ForgeSettings& forge, const Fd& repository,
                                        const GitPlace& place, const GitEnvironment& environment,
                                        bool asks_git);
