@@ -21,7 +21,7 @@ from harness.fileserver import FileServer
 from harness.programs import sanitized
 from harness.site import Repository, Site
 from harness.sql_server import ENGINES, SqlServer
-from harness.terminal import Running
+from harness.terminal import Running, Terminal
 from harness.sshd import Sshd, running_site_for_sshd, why_not
 
 DOORS = ("gateway", "sshd")
@@ -102,6 +102,7 @@ def workspace(pytestconfig):
     """A directory with a short name: a unix socket's path has 107 bytes at most."""
     directory = Path(tempfile.mkdtemp(prefix="gerve-e2e-", dir="/tmp"))
     pytestconfig.stash[WORKSPACE] = directory
+    Terminal.temporary = directory
     return directory
 
 

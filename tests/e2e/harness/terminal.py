@@ -81,6 +81,10 @@ class Running:
 class Terminal:
     """Commands typed in one directory of one home. `at` gives the same terminal in another directory."""
 
+    # TMPDIR of all terminals, if it is set. git-lfs leaves a directory there for each ssh that it starts, with a socket
+    # whose name is 79 bytes longer than this, of the 107 that it may have.
+    temporary: Path | None = None
+
     def __init__(self, home: Path, name: str):
         home.mkdir(parents=True)
         (home / ".gitconfig").write_text(GIT_CONFIG.format(name=name))
@@ -94,6 +98,8 @@ class Terminal:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_TERMINAL_PROMPT": "0",
         }
+        if Terminal.temporary is not None:
+            self.env["TMPDIR"] = str(Terminal.temporary)
 
     def at(self, directory: str | Path):
         """This terminal after `cd directory`."""
