@@ -1,7 +1,6 @@
 """The machine of a forge that does not exist: its user, app.ini, HOME, program, repositories with their hooks, and its
 internal API, which can be dead. The hooks' wrappers and what lies where are those of a Forgejo or Gitea."""
 
-import grp
 import json
 import os
 import pwd
@@ -192,10 +191,10 @@ class ForgeMachine:
         """All of it to the forge's user."""
         if os.geteuid() != 0:
             return
-        user, group = pwd.getpwnam(run_user()).pw_uid, grp.getgrgid(pwd.getpwnam(run_user()).pw_gid).gr_gid
-        for directory, names, files in os.walk(self.directory):
-            for name in [".", *names, *files]:
-                os.chown(os.path.join(directory, name), user, group, follow_symlinks=False)
+        user = pwd.getpwnam(run_user())
+        for directory, _, files in os.walk(self.directory):
+            for name in [".", *files]:
+                os.chown(os.path.join(directory, name), user.pw_uid, user.pw_gid, follow_symlinks=False)
 
     def records(self, hook: str | None = None) -> list[dict]:
         """The calls of the program, oldest first."""

@@ -193,7 +193,7 @@ class Site:
                 "key": [self.key.id.hex(), self.key.secret.hex()] if signed else None}
         file = self.directory / f"site-{os.urandom(4).hex()}.json"
         file.write_text(json.dumps(site))
-        return git(*words, env={"GIT_SSH_COMMAND": f"/usr/bin/python3 {HERE / 'bridge.py'}", "GIT_SSH_VARIANT": "ssh",
+        return git(*words, env={"GIT_SSH_COMMAND": f"/usr/bin/python3 -IS {HERE / 'bridge.py'}", "GIT_SSH_VARIANT": "ssh",
                                 "GRV1_SITE": str(file), **(env or {})}, **more)
 
     def stop(self):

@@ -170,10 +170,11 @@ class Session:
         return self
 
     def finish(self):
-        """Reads on to EXIT, and to the end of the connection behind it."""
+        """Reads on to EXIT, and to the end of the connection behind it; closes, for which the agent waits."""
         while self.exit is None:
             self.step()
         assert self.socket.recv(1) == b""
+        self.close()
         return self
 
     @property

@@ -72,7 +72,8 @@ def test_a_hook_that_git_would_skip_refuses_the_push(forge, still, hook):
     file.rmdir()
     away.rename(file)
     file.chmod(0o755)
-    assert forge.site.open(grv1.RECEIVE_PACK, "alice/project.git", extra=ticket()).until_opened()
+    with forge.site.open(grv1.RECEIVE_PACK, "alice/project.git", extra=ticket()) as session:
+        session.until(lambda s: s.stdout)
 
 
 def test_other_hooks_that_cannot_be_executed_and_other_directories_refuse_the_push(forge, bare, work):
