@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
-#include <cstdlib>
 #include <thread>
 
 #include "authz/base/fd.h"
@@ -28,18 +26,13 @@ bool is_directory(const std::string& path) {
     return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-// Without symbolic links: git compares safe.directory with the path that it works out itself.
-std::string real_path(const std::string& path) {
-    char resolved[PATH_MAX];
-    return ::realpath(path.c_str(), resolved) != nullptr ? std::string(resolved) : std::string();
-}
-
 void read_identity(TomlTable& table, AgentConfig& config) {
     config.name = table.text("name");
     if (auto name = ServerName::parse(config.name); !name) {
         table.complain("name", "must be the file server's name, as in `gerve server add NAME`");
     }
     const std::string root = table.path("root");
+    // git compares safe.directory with the path that it works out itself.
     config.root = root.empty() ? "" : real_path(root);
     if (root.empty()) {
         table.complain("root", "must be given: the directory that holds the repositories");

@@ -1,17 +1,16 @@
 #include "gerve/agent/forge/forge_proof.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 
 #include "authz/base/text.h"
 #include "gerve/agent/lfs/receive_hooks.h"
+#include "gerve/agent/repository/layout.h"
 
 namespace gerve {
 namespace {
@@ -28,11 +27,6 @@ constexpr std::chrono::seconds local_url_patience{10};
 bool is_file(const std::string& path) {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
-}
-
-std::string real(const std::string& path) {
-    std::array<char, PATH_MAX> resolved{};
-    return ::realpath(path.c_str(), resolved.data()) == nullptr ? "" : resolved.data();
 }
 
 ProofLine prove_user(const ForgeSettings& forge) {
@@ -77,8 +71,7 @@ ProofLine prove_home(const ForgeSettings& forge) {
 // The forge looks at the objects of a push where git has put them: under the same name.
 ProofLine prove_root(const ForgeSettings& forge, const std::string& root) {
     if (!forge.unread.empty()) return {false, "root: ROOT of the forge is not known, since app_ini is not"};
-    const std::string theirs = real(forge.facts.root);
-    if (theirs == root) return {true, "root: " + root + " is the forge's ROOT"};
+    if (real_path(forge.facts.root) == root) return {true, "root: " + root + " is the forge's ROOT"};
     return {false, "root: it is " + root + " here, and ROOT of the forge is " + forge.facts.root +
                        ": set root to ROOT, under which both have to see the repositories"};
 }

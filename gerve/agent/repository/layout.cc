@@ -8,6 +8,8 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 
 #include "authz/base/digest.h"
 #include "authz/base/text.h"
@@ -77,6 +79,11 @@ Result<std::string> repository_directory(Layout layout, const RepoPath& repo, st
     }
     if (id == 0) return client_error("the layout hashed-id needs the repository's id");
     return hashed_directory(id);
+}
+
+std::string real_path(const std::string& path) {
+    std::array<char, PATH_MAX> resolved{};
+    return ::realpath(path.c_str(), resolved.data()) == nullptr ? "" : resolved.data();
 }
 
 Result<Fd> open_below(const std::string& root, const std::string& relative) {

@@ -27,6 +27,10 @@ constexpr std::array<std::string_view, 3> layout_names{"flat", "md5-owner", "has
 // The repository's directory relative to the root. Error: client, when the layout needs an id and `id` is 0.
 [[nodiscard]] Result<std::string> repository_directory(Layout layout, const RepoPath& repo, std::uint64_t id);
 
+// The path without symbolic links, as git and programs that it starts work it out themselves; empty, with
+// errno set, if it cannot be followed. Reads the disk.
+[[nodiscard]] std::string real_path(const std::string& path);
+
 // Opens a directory strictly below `root` (O_PATH): no component is a symbolic link, a "..", or empty.
 // Errors: denied (ENOENT or ENOTDIR: there is no such directory), unavailable (it may well be there, and
 // cannot be opened: permission, a symbolic link, an I/O error, no descriptors; `detail` has the path and the
