@@ -126,8 +126,7 @@ struct Place {
     RepositoryKind kind = RepositoryKind::git;
     GitSettings settings;
     std::optional<lfs::ReceiveHooks> hooks;  // in front of the repository's own
-    std::string
-        hooks_problem;  // receive-pack: why the repository's own would not do their work; empty: they do
+    std::string hooks_problem;  // receive-pack: why its hooks would not do their work; empty: they would
 };
 
 // Whether the operation can begin: the repository exists, unless it is to be created, and git can be run in
