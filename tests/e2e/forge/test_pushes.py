@@ -152,7 +152,7 @@ def told(environment: dict, *names) -> tuple:
 
 
 def test_hooks_learn_who_pushes_from_the_forges_tables(forge):
-    """Behaviours 1, 2 and 35: an owner, whose decision asks no permission; a collaborator; a deploy key."""
+    """An owner, whose decision asks no permission; a collaborator; a deploy key."""
     who = ("PUSHER_ID", "PUSHER_NAME", "KEY_ID", "DEPLOY_KEY_ID")
     alice, bob = forge.holder(ALICE), forge.holder(BOB)
     seen = hook_environment(forge, work_tree(alice), "gerve:Alice/OPEN.git", "main")
@@ -176,7 +176,6 @@ def test_hooks_learn_who_pushes_from_the_forges_tables(forge):
 
 
 def test_a_push_that_is_denied_reaches_no_hook(forge):
-    """Behaviours 8, 13, 14 and 34."""
     reader = forge.deploy_key(ENGINE, 1)
     for client, path, text in (
             (forge.holder(BOB), "alice/secret", write_denied(*forge.told("Alice/Secret", "Bob"))),
@@ -202,7 +201,7 @@ FORGED = {**SWITCHES, "GITEA_REPO_USER_NAME": "acme", "GITEA_REPO_NAME": "engine
 
 
 def test_what_a_client_sends_sets_no_variable(forge):
-    """Behaviour 3: SendEnv, push options, names and commands. Only four variables depend on what the client says."""
+    """SendEnv, push options, names and commands. Only four variables depend on what the client says."""
     bob = forge.holder(BOB)
     work = work_tree(bob)
     honest = hook_environment(forge, work, "gerve:alice/open", "honest")
@@ -238,7 +237,7 @@ def test_what_a_client_sends_sets_no_variable(forge):
 
 
 def test_what_the_forge_refuses_and_what_cannot_run_reads_so_at_the_client(forge):
-    """Behaviours 5, 48 and 49, through the gateway; the trail has the first as a push that was declined."""
+    """The trail has what the forge refuses as a push that was declined."""
     alice = forge.holder(ALICE)
     work = work_tree(alice)
     place = forge.machine.root / "alice/secret.git"

@@ -10,7 +10,7 @@ from harness.forge_hooks import run_user
 __all__ = ["bare", "forge", "work"]  # fixtures
 
 def test_a_push_runs_the_hooks_with_exactly_their_variables(forge, bare, work):
-    """Behaviours 1 and 2: a custom hook sees them, too."""
+    """A custom hook sees them, too."""
     dump = bare / "hooks/pre-receive.d/custom"
     dump.write_text(f"#!/bin/sh\nenv -0 > {forge.machine.directory}/dump\n")
     dump.chmod(0o755)
@@ -37,7 +37,7 @@ def test_a_push_runs_the_hooks_with_exactly_their_variables(forge, bare, work):
 
 
 def test_a_wiki_and_a_deploy_key_are_told_to_the_hooks(forge, bare, work):
-    """Behaviours 33, 35 and 37: the numbers pass through; for a wiki the forge is asked nothing."""
+    """The numbers pass through; for a wiki the forge is asked nothing."""
     forge.machine.repository("Alice/Project", wiki=True)
     forge.machine.forget()
     wiki = {"GITEA_REPO_IS_WIKI": "true"}

@@ -37,7 +37,7 @@ def test_the_check_has_a_line_for_everything_that_hooks_need(forge, bare):
     ("app_ini", {"mode": "app_ini"}),
 ])
 def test_what_does_not_hold_on_the_machine_is_named_and_refuses_pushes(forge, bare, work, what, wrong):
-    """Behaviour 10, among others: found at the start and by the check, not by the first push that fails."""
+    """Found at the start and by the check, not by the first push that fails."""
     kept = forge.machine.app_ini.read_text()
     try:
         if "app_ini" in wrong:

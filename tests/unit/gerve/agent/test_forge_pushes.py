@@ -10,7 +10,7 @@ __all__ = ["bare", "forge", "work"]  # fixtures
 
 @pytest.mark.parametrize("extra", [(), (NEEDS_OBJECTS,)])
 def test_what_pre_receive_refuses_leaves_nothing(forge, bare, work, extra):
-    """Behaviours 4 and 48: a reader reaches the hook, which decides; also behind the agent's own hooks."""
+    """A reader reaches the hook, which decides; also behind the agent's own hooks."""
     accepted(forge.push(work, extra=extra))
     forge.machine.api.decide = lambda call, body: (
         (403, {"user_msg": "User permission denied for writing."}) if body["UserID"] == READER else (200, {}))
@@ -22,7 +22,6 @@ def test_what_pre_receive_refuses_leaves_nothing(forge, bare, work, extra):
 
 @pytest.mark.parametrize("extra", [(), (NEEDS_OBJECTS,)])
 def test_a_push_for_review_reaches_proc_receive_and_makes_no_reference(forge, bare, work, extra):
-    """Behaviour 6."""
     accepted(forge.push(work, extra=extra))
     forge.machine.forget()
     forge.machine.api.decide = lambda call, body: (200, {} if call != "proc-receive" else {
@@ -57,7 +56,7 @@ def test_a_home_that_says_nothing_makes_no_reference_of_a_push_for_review(forge,
 
 
 def test_the_forge_reads_the_objects_of_a_push_in_its_quarantine(forge, bare, work):
-    """Behaviour 9: what a protected branch is judged by."""
+    """What a protected branch is judged by."""
     new = commit(work, "protected")
     said = []
 
@@ -75,7 +74,6 @@ def test_the_forge_reads_the_objects_of_a_push_in_its_quarantine(forge, bare, wo
 
 
 def test_push_options_and_hidden_refs_are_those_of_the_forges_home(forge, bare, work):
-    """Behaviours 11 and 12."""
     accepted(forge.push(work, "-o", "repo.private=true", "-o", "GITEA_PR_ID=1", "HEAD:main"))
     asked = forge.machine.api.of("post-receive")[0]["body"]
     assert asked["GitPushOptions"] == {"repo.private": "true", "GITEA_PR_ID": "1"} and asked["PullRequestID"] == 0
@@ -97,7 +95,6 @@ def test_a_limit_in_the_forges_home_counts(forge, bare, work):
 
 
 def test_without_the_forge_pushes_are_refused_and_what_is_written_stays(forge, bare, work):
-    """Behaviour 49."""
     accepted(forge.push(work))
     first = refs(bare)
     api = forge.machine.api
@@ -117,7 +114,6 @@ def test_without_the_forge_pushes_are_refused_and_what_is_written_stays(forge, b
 
 
 def test_fetches_follow_the_forges_home(forge, bare, work):
-    """Behaviour 50."""
     accepted(forge.push(work))
     first = refs(bare)["refs/heads/main"]
     commit(work, "second")
@@ -134,7 +130,6 @@ def test_fetches_follow_the_forges_home(forge, bare, work):
 
 
 def test_a_repository_of_sha256(forge, bare, tmp_path):
-    """Behaviour 51."""
     place = forge.machine.repository("Alice/Wide", object_format="sha256")
     work = make_work(tmp_path / "wide", "sha256")
     accepted(forge.push(work, path="alice/wide", values={"GITEA_REPO_NAME": "Wide"}))

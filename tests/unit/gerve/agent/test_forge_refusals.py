@@ -33,7 +33,7 @@ def test_a_value_that_is_not_possible_refuses_the_push(forge, still, name, value
 
 
 def test_a_deploy_key_is_told_as_one_and_nobody_else_is(forge, still):
-    """Behaviour 37: told as 0, a deploy key would pass by its owner's rights."""
+    """Told as 0, a deploy key would pass by its owner's rights."""
     forge.refuse("GITEA_DEPLOY_KEY_ID='0'", env=OF_A_DEPLOY_KEY)
     forge.refuse("GITEA_DEPLOY_KEY_ID='3'", values={"GITEA_DEPLOY_KEY_ID": "3"})
 
@@ -61,7 +61,6 @@ def test_variables_of_hooks_are_for_pushes_alone(forge, still):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_hook_that_git_would_skip_refuses_the_push(forge, still, hook):
-    """Behaviour 5."""
     file = still / "hooks" / hook
     file.chmod(0o644)
     forge.refuse(f"hooks/{hook} cannot be executed: Permission denied")
