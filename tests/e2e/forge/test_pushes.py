@@ -13,6 +13,7 @@ from harness.forge_hooks import ForgeMachine, as_run_user, run_user
 from harness.forge_model import Family
 from harness.forge_site import PROFILE_ROWS, ROOT_URL, ForgeTables
 from harness.messages import NOT_FOUND, write_denied
+from harness.processes import wait_until
 from harness.programs import SOURCE_ROOT
 from harness.rawssh import RawClient
 from harness.site import Site
@@ -245,7 +246,7 @@ def test_what_the_forge_refuses_and_what_cannot_run_reads_so_at_the_client(forge
     forge.machine.api.decide = lambda call, body: (403, {"user_msg": "Not allowed to push to protected branch main"})
     work.git("push", "gerve:alice/secret", "HEAD:main", exit=1, says="remote: Forgejo: Not allowed to push to protected")
     assert forge.machine.files_in(place) == before
-    assert "ended=declined" in forge.gateway.log()
+    wait_until(lambda: "ended=declined" in forge.gateway.log(), "the session is told")
     gitea = place / "hooks/pre-receive.d/gitea"
     gitea.chmod(0o644)
     try:

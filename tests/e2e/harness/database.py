@@ -72,10 +72,13 @@ class Database(SqlServer):
 
     def kill_connections(self) -> int:
         """KILL for every connection of Gerve's; how many there were."""
-        lines = [line.split("\t") for line in self.ask("SHOW PROCESSLIST").splitlines()]
-        ids = [number for number, user, *_ in lines if user == "gerve"]
+        ids = self._connections_of("gerve")
         self.ask("".join(f"KILL {number};\n" for number in ids), force=True)
         return len(ids)
+
+    def _connections_of(self, user: str) -> list[str]:
+        lines = [line.split("\t") for line in self.ask("SHOW PROCESSLIST").splitlines()]
+        return [number for number, name, *_ in lines if name == user]
 
     # ---- troubles
 
@@ -118,7 +121,9 @@ class Database(SqlServer):
         crowd: list[socket.socket] = []
         try:
             deadline = time.monotonic() + 10
-            while self._add_to(crowd) or self.kill_connections():
+            # One of Gerve's that is still logging in has no user yet: it stands among those of the crowd.
+            while (self._add_to(crowd) or self.kill_connections()
+                   or len(self._connections_of("unauthenticated user")) != len(crowd)):
                 assert time.monotonic() < deadline, "the crowd never was a crowd"
             yield
         finally:
