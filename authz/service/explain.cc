@@ -188,6 +188,10 @@ Route local_route(const std::string& agent_socket) {
     return Route{std::move(*server), {std::move(*endpoint)}};
 }
 
+std::optional<Route> embedded_route(const Config& config) {
+    return config.embedded ? std::optional(local_route(config.local_agent_socket())) : std::nullopt;
+}
+
 Result<Explanation> explain(const ExplainSources& sources, const ExplainSubject& who,
                             const GitCommand& command, UnixMillis now) {
     // As a login finds out, before anything is looked up.

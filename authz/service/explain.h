@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "authz/certificate_rules.h"
+#include "authz/config.h"
 #include "authz/lfs_config.h"
 #include "authz/model/git_command.h"
 #include "authz/service/inquiry.h"
@@ -32,7 +33,7 @@ struct Explanation {
 // What is asked. `hints`, unless null, are asked for the route first, and learn nothing.
 struct ExplainSources {
     Database& database;
-    const Route& local;  // of the embedded default
+    std::optional<Route> local;  // Directory's
     RouteHints* hints = nullptr;
     // Keys come by a statement of the operator's, over another program's tables.
     bool accounts_elsewhere = false;
@@ -51,5 +52,8 @@ using ExplainSubject = std::variant<Login, Fingerprint, Certificate>;
 
 // The embedded server `local`, at its unix socket.
 [[nodiscard]] Route local_route(const std::string& agent_socket);
+
+// That of the configuration; nothing: it has file servers of its own, and no embedded one.
+[[nodiscard]] std::optional<Route> embedded_route(const Config& config);
 
 }  // namespace gerve

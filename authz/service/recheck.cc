@@ -144,8 +144,8 @@ RecheckRound recheck(Directory& directory, LiveSessions& live, UnixMillis now,
     return Round(directory, live, now, pace).run(from);
 }
 
-Recheck::Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::milliseconds every,
-                 LiveCounters& counters)
+Recheck::Recheck(LiveSessions& live, Connect connect, std::optional<Route> local,
+                 std::chrono::milliseconds every, LiveCounters& counters)
     : live_(live),
       connect_(std::move(connect)),
       local_(std::move(local)),

@@ -40,7 +40,7 @@ std::size_t end_expired(LiveSessions& live, UnixMillis now);
 class Recheck {
   public:
     // `live` and `counters` are not owned. `every`: from the end of a round to the beginning of the next.
-    Recheck(LiveSessions& live, Connect connect, Route local, std::chrono::milliseconds every,
+    Recheck(LiveSessions& live, Connect connect, std::optional<Route> local, std::chrono::milliseconds every,
             LiveCounters& counters);
     Recheck(const Recheck&) = delete;
     Recheck& operator=(const Recheck&) = delete;
@@ -53,7 +53,7 @@ class Recheck {
 
     LiveSessions& live_;
     Connect connect_;
-    Route local_;
+    std::optional<Route> local_;
     std::chrono::milliseconds every_;
     LiveCounters& counters_;
     StoppableThread thread_;

@@ -140,7 +140,7 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
         listener = std::move(*bound);
         socket = SocketFile::at(config.authz_socket());
     }
-    const Route local = local_route(config.local_agent_socket());
+    const std::optional<Route> local = embedded_route(config);
     ServerParts parts{
         *connect,
         std::move(*peers),

@@ -36,7 +36,7 @@ struct ServerParts {
     Connect connect;
     PeerTable peers;
     Signer signer;
-    Route local;
+    std::optional<Route> local;  // Directory's
     AuditSink* audit;
     unsigned threads;
     RouteHints* hints = nullptr;      // asked for routes before the table

@@ -34,8 +34,9 @@ struct OwnKey {
 // that does not make sense (a login that is no login, two rows for one key) is unavailable, not guessed at.
 class Directory {
   public:
-    // Owns neither. `local` is the route of every owner as long as no server was added.
-    Directory(Database& database, QueryCounters& counters, Route local)
+    // Owns neither. `local` is the route of every owner as long as no server was added; nothing: an owner
+    // without a route has none.
+    Directory(Database& database, QueryCounters& counters, std::optional<Route> local)
         : database_(database), counters_(counters), local_(std::move(local)) {}
 
     // Asks `hints` for routes before the table, and keeps what it learns of servers in `servers`. Neither is
@@ -142,7 +143,7 @@ class Directory {
 
     Database& database_;
     QueryCounters& counters_;
-    Route local_;
+    std::optional<Route> local_;
     RouteHints* hints_ = nullptr;
     ServerCache* servers_ = nullptr;
     Turns* turns_ = nullptr;

@@ -10,7 +10,7 @@ namespace {
 
 using namespace directory_sql;
 
-Result<std::optional<Route>> read_route(const Rows& rows, const Route& local) {
+Result<std::optional<Route>> read_route(const Rows& rows, const std::optional<Route>& local) {
     if (rows.empty()) return unavailable("route: no row");
     std::optional<Route> route;
     for (const Row& columns : rows) {
@@ -100,7 +100,7 @@ Result<std::optional<Route>> Directory::find_route(const Login& owner) {
     if (auto route = follow_hint(owner, hint_is_missing)) return route;
     auto route = find_route_in_table(owner);
     // `local` stands for having no servers at all; it is nobody's route.
-    if (hint_is_missing && route && *route && (*route)->server != local_.server) {
+    if (hint_is_missing && route && *route && (!local_ || (*route)->server != local_->server)) {
         hints_->learn(owner, (*route)->server);
     }
     return route;

@@ -208,10 +208,8 @@ class Check {
     }
 
     void check_servers() {
-        if (servers_.empty() && config_.embedded) {
-            const Route local = local_route(config_.local_agent_socket());
-            servers_.push_back({local.server, local.endpoints});
-        }
+        if (const auto local = embedded_route(config_); local && servers_.empty())
+            servers_.push_back({local->server, local->endpoints});
         for (const ServerRecord& server : servers_) check_server(server);
     }
 

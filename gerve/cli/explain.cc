@@ -102,7 +102,7 @@ std::unique_ptr<RedisRoutes> routes_in_redis(const Config& config, RedisCounters
 
 int run_explain(Site& site, const ExplainValues& values) {
     const ExplainSubject who = load_subject(*values.who);
-    const Route local = local_route(site.config().local_agent_socket());
+    const std::optional<Route> local = embedded_route(site.config());
     RedisCounters counters;
     const auto redis = routes_in_redis(site.config(), counters);
     const Config& config = site.config();

@@ -53,7 +53,7 @@ AgentAnswer as_answer(const std::string& said) {
 
 std::optional<Route> find_route_of(Site& site, const Login& owner) {
     QueryCounters counters;
-    Directory directory(site.database(), counters, local_route(site.config().local_agent_socket()));
+    Directory directory(site.database(), counters, embedded_route(site.config()));
     return need(directory.find_route(owner));
 }
 

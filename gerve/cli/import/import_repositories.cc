@@ -39,9 +39,8 @@ struct Candidate {
 // The one that was named, or the only one.
 Route choose_server(Site& site, const std::optional<ServerName>& name) {
     const auto servers = need(site.registry().list_servers());
-    if (site.config().embedded) {
-        Route local = local_route(site.config().local_agent_socket());
-        if (name ? *name == local.server : servers.empty()) return local;
+    if (auto local = embedded_route(site.config())) {
+        if (name ? *name == local->server : servers.empty()) return std::move(*local);
     }
     for (const ServerRecord& server : servers) {
         if (name ? server.name == *name : servers.size() == 1) return {server.name, server.endpoints};

@@ -273,6 +273,13 @@ TEST_CASE("routes: the embedded server as long as there is no other, then those 
     CHECK_FALSE(must(site.directory().find_route(login("nobody"))).has_value());
 }
 
+TEST_CASE("where there is no embedded server, no server is nobody's route") {
+    Site site;
+    QueryCounters counters;
+    Directory fleet(site.database(), counters, std::nullopt);
+    CHECK_FALSE(must(fleet.find_route(login("alice"))).has_value());
+}
+
 TEST_CASE("a route's row that makes no sense is unavailable, never the embedded server") {
     for (const char* damage : {"UPDATE servers SET name = 'a b'", "UPDATE endpoints SET address = 'nonsense'",
                                "DELETE FROM endpoints"}) {
