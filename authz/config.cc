@@ -55,7 +55,7 @@ class ConfigReader {
         read_authz(reader_.root().table("authz"));
         config_.upstream = read_upstream(reader_.root().table("upstream"));
         (void)read_limits(reader_.root().table("limits"));  // workers read it again: limits_of()
-        read_audit(reader_.root().table("audit"));
+        config_.audit = read_audit(reader_.root().table("audit"));
         config_.repositories = read_repositories(reader_.root().table("repositories"));
         TomlTable lfs = reader_.root().table("lfs");
         config_.lfs = read_lfs(lfs);
@@ -63,6 +63,7 @@ class ConfigReader {
         config_.log = read_log(reader_.root().table("log"));
         config_.forge = read_forge(reader_.root().table("forge"), config_.backend == Backend::mysql,
                                    config_.mysql.queries);
+        read_shadow(reader_.root().table("shadow"));
         Problems problems = reader_.finish();
         if (!problems.empty()) return tl::make_unexpected(std::move(problems));
         return std::move(config_);
@@ -225,17 +226,16 @@ class ConfigReader {
         expect_names(table, "administrators", authz.administrators, 32, name_characters);
     }
 
-    void read_audit(TomlTable table) {
-        AuditConfig& audit = config_.audit;
-        audit.enabled = table.flag("enabled", audit.enabled);
-        audit.file = table.path("file");
-        audit.key_file = table.path("key_file");
-        audit.gateway = table.text("gateway");
-        if (audit.gateway.size() > 255) table.complain("gateway", "is too long: at most 255 bytes");
-        audit.sync_events = small_number(table, "sync_events", audit.sync_events, 1, 1'000'000);
-        audit.sync_interval = table.duration("sync_interval", audit.sync_interval, 10ms, 1h);
-        audit.table = table.flag("table", audit.table);
-        audit.keep = table.duration("keep", audit.keep, 0s, 24h * 36'500);
+    void read_shadow(TomlTable table) {
+        if (!table.present()) return;
+        config_.shadow_file = existing_file(table, "config");
+        if (config_.shadow_file.empty())
+            table.complain("config",
+                           "is missing: name the gerve.toml whose [directory] and [forge] are to be asked");
+        else if (config_.shadow_file == config_.file)
+            table.complain("config", "names this file");
+        if (!config_.audit.enabled)
+            table.complain("config", "needs the audit trail: remove audit.enabled = false");
     }
 
     static unsigned small_number(TomlTable& table, std::string_view key, unsigned fallback, unsigned least,

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "authz/audit_config.h"
 #include "authz/base/enum_names.h"
 #include "authz/base/problem.h"
 #include "authz/base/result.h"
@@ -103,17 +104,6 @@ struct AuthzConfig {
     }
 };
 
-struct AuditConfig {
-    bool enabled = true;
-    std::string file;             // empty: audit.jsonl in the state directory
-    std::string key_file;         // empty: audit.key in the state directory; made unless it is there
-    std::string gateway;          // what events call this machine; empty: its host name
-    unsigned sync_events = 1000;  // the file goes to the disk after so many events, or …
-    std::chrono::milliseconds sync_interval{1'000};  // … after this time
-    bool table = true;                               // events go into audit_events as well
-    std::chrono::milliseconds keep{0};  // how long `gerve audit prune` keeps them there; 0: it must be told
-};
-
 // Where the directory is kept.
 enum class Backend { sqlite, mysql };
 constexpr std::array<std::string_view, 2> backend_names{"sqlite", "mysql"};
@@ -136,6 +126,7 @@ struct Config {
     LfsConfig lfs;
     LogConfig log;
     std::optional<ForgeConfig> forge;  // the directory is its tables
+    std::string shadow_file;           // another gerve.toml, whose policy is asked beside; empty: none
 
     // Keys, repositories and permissions are in Gerve's own tables.
     [[nodiscard]] bool has_own_tables() const { return mysql.queries.empty() && !forge; }

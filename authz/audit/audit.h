@@ -58,6 +58,8 @@ class AuditSink {
     // Once for each part of a request, as below.
     void record(const RefsPushed& event);
     void record(const CounterFell& event) { record(fact_of(event)); }
+    void record(const PoliciesDiffer& event) { record(fact_of(event)); }
+    void record(const PoliciesCompared& event) { record(fact_of(event)); }
     // Of git://, where nobody logs in. Whether it is to be in the log as well: it is within its source's
     // ration.
     [[nodiscard]] bool record(const DecidedAnonymously& event);

@@ -20,10 +20,12 @@ enum class EventKind {
     trail,
     lost,
     counter_fell,
+    differed,
+    compared,
 };
-constexpr std::array<std::string_view, 13> event_kind_names{
-    "offered",  "proven", "refused", "decision", "push", "session",     "ended",
-    "left-out", "admin",  "service", "trail",    "lost", "counter-fell"};
+constexpr std::array<std::string_view, 15> event_kind_names{
+    "offered", "proven",  "refused", "decision", "push",         "session",  "ended",   "left-out",
+    "admin",   "service", "trail",   "lost",     "counter-fell", "differed", "compared"};
 
 [[nodiscard]] constexpr std::string_view event_kind_name(EventKind kind) {
     return name_in(event_kind_names, kind);

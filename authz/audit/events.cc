@@ -208,6 +208,49 @@ AuditFact fact_of(const CounterFell& event) {
     return {audit_now(), members.take()};
 }
 
+namespace {
+
+constexpr std::size_t longest_fact = 512;  // as JSON
+
+std::string answer_object(const PolicyAnswer& answer) {
+    JsonMembers members;
+    members.add("is", answer.allowed ? "allow" : "deny");
+    members.add("because", answer.because);
+    if (answer.hidden) members.add_flag("hidden", true);
+    if (answer.writes) members.add_flag("writes", true);
+    if (!answer.user.empty()) members.add("user", answer.user);
+    if (!answer.repo.empty()) members.add("repo", answer.repo);
+    std::vector<std::string> facts;
+    for (const std::string& fact : answer.facts) facts.push_back(short_text(fact, longest_fact));
+    members.add_texts("facts", facts);
+    return members.take_object();
+}
+
+}  // namespace
+
+AuditFact fact_of(const PoliciesDiffer& event) {
+    JsonMembers members(EventKind::differed);
+    members.add("request", event.request.text());
+    members.add("service", service_name(event.service));
+    members.add("repo", event.repo.text());
+    const auto in = differences(event.served, event.shadow);
+    members.add_texts("in", {in.begin(), in.end()});
+    members.add_json("served", answer_object(event.served));
+    members.add_json("shadow", answer_object(event.shadow));
+    if (event.key) put_key(members, *event.key);
+    return {audit_now(), members.take()};
+}
+
+AuditFact fact_of(const PoliciesCompared& event) {
+    JsonMembers members(EventKind::compared);
+    members.add("same", event.same);
+    members.add("differed", event.differed);
+    members.add("unanswered", event.unanswered);
+    members.add("not_asked", event.not_asked);
+    members.add("dropped", event.dropped);
+    return {audit_now(), members.take()};
+}
+
 AuditFact service_fact(std::string_view is) {
     JsonMembers members(EventKind::service);
     members.add("is", is);

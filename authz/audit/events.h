@@ -9,6 +9,7 @@
 #include "authz/audit/chain.h"
 #include "authz/audit/json_members.h"
 #include "authz/model/decision.h"
+#include "authz/model/policy_answer.h"
 #include "authz/wire/reports.h"
 
 namespace gerve {
@@ -59,6 +60,25 @@ struct CounterFell {
     std::string fingerprint;                                   // of the key
     std::vector<std::pair<std::string, std::string>> members;  // others of the proof, as JSON
 };
+// Two policies say different things of an operation. `key` as in SessionEnded; everything is borrowed.
+struct PoliciesDiffer {
+    const RequestId& request;
+    const std::optional<KnownKey>& key;
+    Service service;  // that was asked for
+    const RepoPath& repo;
+    const PolicyAnswer& served;
+    const PolicyAnswer& shadow;
+};
+// How many decisions were compared with those of a second policy, since the event before.
+struct PoliciesCompared {
+    std::uint64_t same = 0;
+    std::uint64_t differed = 0;
+    std::uint64_t unanswered = 0;
+    std::uint64_t not_asked = 0;
+    std::uint64_t dropped = 0;
+
+    [[nodiscard]] std::uint64_t all() const { return same + differed + unanswered + not_asked + dropped; }
+};
 // A command of an administrator's, at its end.
 struct AdminChange {
     std::string user;                    // who ran it, by the kernel's word: a name, or the number of a user
@@ -76,6 +96,8 @@ struct AdminChange {
 [[nodiscard]] AuditFact fact_of(const SessionEnded& event);
 [[nodiscard]] AuditFact fact_of(const AdminChange& event);
 [[nodiscard]] AuditFact fact_of(const CounterFell& event);
+[[nodiscard]] AuditFact fact_of(const PoliciesDiffer& event);
+[[nodiscard]] AuditFact fact_of(const PoliciesCompared& event);
 // Of somebody who had logged in.
 [[nodiscard]] AuditFact fact_of(const RefusalReport& report, const KnownKey& key);
 [[nodiscard]] AuditFact service_fact(std::string_view is);  // "started", "stopped"

@@ -29,6 +29,8 @@ class Proof final {
     [[nodiscard]] static Proof from_sealed_handle(Fingerprint key) { return Proof(std::move(key)); }
     // An administrator asks what would be decided (`gerve explain`); nothing is served by it.
     [[nodiscard]] static Proof from_administrator(Fingerprint key) { return Proof(std::move(key)); }
+    // A second policy is asked what it would have decided (authz/service/shadow); nothing is served by it.
+    [[nodiscard]] static Proof for_comparison(Fingerprint key) { return Proof(std::move(key)); }
 
     [[nodiscard]] const Fingerprint& key() const { return key_; }
 

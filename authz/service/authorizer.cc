@@ -6,6 +6,7 @@
 #include "authz/service/grant.h"
 #include "authz/service/inquiry.h"
 #include "authz/service/self_service.h"
+#include "authz/service/shadow.h"
 #include "authz/service/sshd_session.h"
 #include "authz/wire/session_log.h"
 
@@ -122,6 +123,11 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     auto inquiry = look(*directory_, **principal, request.service, request.repo,
                         login_facts(**handle, asker, request.client), nullptr);
     if (!inquiry) return pass_on(inquiry);
+    if (shadow_ != nullptr) {
+        shadow_->ask({request.request, (*principal)->key(), request.service, request.repo,
+                      login_facts(**handle, asker, request.client),
+                      answer_of(*inquiry, user_of((*principal)->holder()))});
+    }
     AuthorizeRequest decided = request;
     decided.service = inquiry->service;
     log_decision(*inquiry, request.request, (*principal)->name(), (*principal)->key().fingerprint.text(),
@@ -158,6 +164,10 @@ Result<Authorization> Authorizer::anonymous(const AnonymousRequest& request) {
     if (directory_ == nullptr) return no_connection();
     const auto inquiry = inquire_anonymously(*directory_, request.repo);
     if (!inquiry) return pass_on(inquiry);
+    if (shadow_ != nullptr) {
+        shadow_->ask({request.request, std::nullopt, Service::upload_pack, request.repo, LoginFacts{},
+                      answer_of(*inquiry, nullptr)});
+    }
     if (audit_.record(DecidedAnonymously{request, inquiry->decision, found_by(*inquiry)}))
         log_decision(*inquiry, request.request, "", "", Service::upload_pack, request.repo, request.client);
     if (const auto* deny = std::get_if<Deny>(&inquiry->decision)) {

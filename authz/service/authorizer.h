@@ -16,6 +16,8 @@
 
 namespace gerve {
 
+class Shadow;
+
 // What every thread shares and none changes.
 struct Signer {
     explicit Signer(TicketKey first, const std::vector<TicketKey>& others = {},
@@ -55,8 +57,9 @@ class Authorizer {
   public:
     // Owns none of them. `directory` is null while there is no connection: then every question that needs it
     // is answered unavailable.
-    Authorizer(Directory* directory, const Signer& signer, AuditSink& audit)
-        : directory_(directory), signer_(signer), audit_(audit) {}
+    // `shadow`, unless null, is told of each decision.
+    Authorizer(Directory* directory, const Signer& signer, AuditSink& audit, Shadow* shadow = nullptr)
+        : directory_(directory), signer_(signer), audit_(audit), shadow_(shadow) {}
 
     // In the order of the questions. At most directory_sql::max_keys_at_once.
     [[nodiscard]] std::vector<Result<std::optional<KeyFound>>> keys(std::span<const KeyAsked> asked);
@@ -103,6 +106,7 @@ class Authorizer {
     Directory* directory_;
     const Signer& signer_;
     AuditSink& audit_;
+    Shadow* shadow_;
 };
 
 }  // namespace gerve

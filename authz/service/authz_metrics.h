@@ -23,9 +23,18 @@ struct LiveCounters {
     Counter unanswered_rounds;  // broken off: the directory did not answer
 };
 
+// Of the decisions that a second policy is asked about: each is counted once.
+struct ShadowCounters {
+    Counter same;
+    Counter differed;
+    Counter unanswered;  // one of the two policies was out of reach
+    Counter not_asked;   // by a certificate, which only the directory of the first knows
+    Counter dropped;     // too many waited
+};
+
 // Lies in memory that authz shares with whoever shows it.
 struct AuthzMetrics {
-    static constexpr std::uint64_t layout = 5;
+    static constexpr std::uint64_t layout = 6;
 
     QueryCounters queries;
     std::array<std::array<Counter, answer_kind_count>, request_count> questions;  // of Request
@@ -41,6 +50,7 @@ struct AuthzMetrics {
     RedisCounters redis;
     AuditCounters audit;
     LiveCounters live;
+    ShadowCounters shadow;
 };
 
 }  // namespace gerve

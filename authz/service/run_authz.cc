@@ -28,6 +28,7 @@
 #include "authz/service/lfs_token.h"
 #include "authz/service/recheck.h"
 #include "authz/service/server.h"
+#include "authz/service/shadow.h"
 #include "authz/service/ticket_keys.h"
 #include "authz/store/open_database.h"
 #include "authz/store/redis/redis_routes.h"
@@ -74,7 +75,8 @@ struct Ground {
     std::unique_ptr<AuditSink> audit;
     std::unique_ptr<AuditTable> table;  // reads what the sink writes; null: events stay in the file
     std::unique_ptr<RedisRoutes> redis;
-    std::unique_ptr<AuthzServer> server;  // asks the two above
+    std::unique_ptr<Shadow> shadow;       // null: there is no second policy
+    std::unique_ptr<AuthzServer> server;  // asks the three above
     std::optional<SocketFile> socket;     // of a listener that is not the master's
     Alarm socket_alarm;                   // while it cannot be made again
     std::unique_ptr<Recheck> recheck;     // of the server's live sessions
@@ -117,10 +119,20 @@ Result<std::optional<Secret>> find_lfs_secret(const LfsConfig& config) {
     });
 }
 
+// One that cannot be asked is no reason not to start.
+std::optional<Connect> find_shadow(const Config& config) {
+    if (config.shadow_file.empty()) return std::nullopt;
+    auto connect = choose_shadow_database(config);
+    if (connect) return std::move(*connect);
+    log::error("decisions are not compared", {{"why", describe(connect.error())}});
+    return std::nullopt;
+}
+
 Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMetrics& metrics) {
     if (auto prepared = prepare_schema(config); !prepared) return pass_on(prepared);
     auto connect = choose_database(config, DatabaseUse::serve);
     if (!connect) return pass_on(connect);
+    auto shadow_connect = find_shadow(config);
     auto peers = PeerTable::make(config.authz, ::geteuid());
     if (!peers) return pass_on(peers);
     const auto keys = load_ticket_keys(config);
@@ -141,6 +153,10 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
         socket = SocketFile::at(config.authz_socket());
     }
     const std::optional<Route> local = embedded_route(config);
+    std::unique_ptr<Shadow> shadow;
+    if (shadow_connect)
+        shadow =
+            std::make_unique<Shadow>(*connect, std::move(*shadow_connect), local, **audit, metrics.shadow);
     ServerParts parts{
         *connect,
         std::move(*peers),
@@ -150,13 +166,19 @@ Result<Ground> prepare(const Config& config, std::optional<Fd> listener, AuthzMe
         thread_count(config),
         redis->get(),
         &metrics,
-        config.authz.deadline};
+        config.authz.deadline,
+        shadow.get()};
     auto server = std::make_unique<AuthzServer>(std::move(*listener), std::move(parts));
     if (auto started = server->start(); !started) return pass_on(started);
     auto recheck = std::make_unique<Recheck>(server->live(), std::move(*connect), local, config.authz.recheck,
                                              metrics.live);
-    return Ground{std::move(*audit), std::move(*table), std::move(*redis),
-                  std::move(server), std::move(socket), Alarm(socket_alarm_interval),
+    return Ground{std::move(*audit),
+                  std::move(*table),
+                  std::move(*redis),
+                  std::move(shadow),
+                  std::move(server),
+                  std::move(socket),
+                  Alarm(socket_alarm_interval),
                   std::move(recheck)};
 }
 
@@ -227,10 +249,11 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     // The server first: it takes no more questions while the others' rounds end.
     const bool answered = ground->server->stop(farewell);
     const bool rechecked = ground->recheck->stop(std::chrono::milliseconds(100));
+    const bool compared = ground->shadow == nullptr || ground->shadow->stop(std::chrono::milliseconds(700));
     const bool told = ground->table == nullptr || ground->table->stop(table_farewell);
     ground->audit->stop();
-    if (!answered || !rechecked || !told) {
-        log::error(answered && rechecked
+    if (!answered || !rechecked || !compared || !told) {
+        log::error(answered && rechecked && compared
                        ? "audit events are left for the next process: the database does not accept them"
                        : "a request is still running at the end: the database does not answer");
         std::_Exit(0);

@@ -42,7 +42,8 @@ struct ServerParts {
     RouteHints* hints = nullptr;      // asked for routes before the table
     AuthzMetrics* metrics = nullptr;  // counted in; null: in the server's own
     std::chrono::milliseconds deadline{
-        400};  // from taking a question to its answer, whatever the database does
+        400};                  // from taking a question to its answer, whatever the database does
+    Shadow* shadow = nullptr;  // told of each decision; null: there is no second policy
 };
 
 // All threads wait on one epoll. A connection is armed for one thread at a time: it takes a few messages,

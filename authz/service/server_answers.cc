@@ -101,7 +101,7 @@ void AuthzServer::answer_keys(Desk& desk) {
         const Permit* permit = find_permit(peer, question.request.index(), request.client.door);
         asked.push_back({&request, Asker{permit->kind, peer.user, peer.pid, peer.uid}});
     }
-    Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit);
+    Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit, parts_.shadow);
     const auto found = authorizer.keys(asked);
     std::vector<std::string> answers(found.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
@@ -135,7 +135,7 @@ std::string AuthzServer::answer_to(Desk& desk, const Connection& connection,
         log_trouble("a request was not permitted", peer, "this peer may not make it");
         return encode_error(id, denied);
     }
-    Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit);
+    Authorizer authorizer(desk.directory.get(), parts_.signer, *parts_.audit, parts_.shadow);
     const Asker asker{permit->kind, peer.user, peer.pid, peer.uid};
     Visit visit{id, authorizer, asker, peer, connection.id, live_, *parts_.audit};
     Answered outcome = permit->answer(visit, request);

@@ -87,6 +87,14 @@ Result<Connect> choose_database(const Config& config, DatabaseUse use) {
     return [file = config.sqlite_file(), mode, patience] { return open_sqlite(file, mode, patience); };
 }
 
+Result<Connect> choose_shadow_database(const Config& config) {
+    const auto shadow = load_config(config.shadow_file);
+    if (shadow) return choose_database(*shadow, DatabaseUse::serve);
+    std::string told;
+    for (const ConfigProblem& problem : shadow.error()) told += (told.empty() ? "" : "\n") + problem.format();
+    return client_error("shadow.config: " + told);
+}
+
 bool database_is_near(const Config& config) {
     if (config.backend != Backend::mysql) return true;
     const auto uri = MysqlUri::parse(config.mysql.uri);

@@ -4,16 +4,13 @@
 #include <csignal>
 #include <ctime>
 #include <fstream>
-#include <iostream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "authz/audit/events.h"
 #include "authz/audit/new_chain.h"
 #include "authz/audit/operator.h"
 #include "authz/audit/prune.h"
 #include "authz/audit/settings.h"
-#include "authz/audit/spool.h"
 #include "authz/audit/verify.h"
 #include "authz/base/text.h"
 #include "authz/os/system_user.h"
@@ -21,12 +18,10 @@
 #include "gerve/cli/commands.h"
 #include "gerve/cli/output.h"
 #include "gerve/cli/site.h"
+#include "gerve/cli/trail_lines.h"
 
 namespace gerve {
 namespace {
-
-constexpr std::size_t lines_at_once = 1000;
-constexpr std::chrono::milliseconds follow_interval{200};
 
 struct AuditValues {
     AuditFilter filter;
@@ -51,19 +46,6 @@ Result<EventKind> need_event_kind(const std::string& name) {
         return client_error("'" + printable(name, 40) +
                             "' is not a kind of event; the kinds are: " + all_kinds());
     return *kind;
-}
-
-Setter word_onto(std::vector<std::string>& list) {
-    return [&list](const std::string& text) -> Result<void> {
-        list.push_back(text);
-        return {};
-    };
-}
-
-const Config& audited(Site& site) {
-    if (!site.config().audit.enabled)
-        throw Stop{refused_status, "audit.enabled is false: there is no audit trail"};
-    return site.config();
 }
 
 class Printer {
@@ -91,47 +73,14 @@ class Printer {
     bool headed_ = false;
 };
 
-void show_stream(Printer& printer, std::istream& in) {
-    for (std::string line; std::getline(in, line);) printer.show(line);
-}
-
-// Of files that are not the trail's own, in the order in which they are named.
-void show_files(Printer& printer, const std::vector<std::string>& files) {
-    for (const std::string& file : files) {
-        if (file == "-") {
-            show_stream(printer, std::cin);
-            continue;
-        }
-        std::ifstream in(file, std::ios::binary);
-        if (!in) throw Stop{refused_status, errno_text("cannot read " + file)};
-        show_stream(printer, in);
-    }
-}
-
 int show(Site& site, const AuditValues& values) {
     Printer printer(values);
-    if (!values.files.empty()) {
+    const auto take = [&](std::string_view line) { printer.show(line); };
+    if (values.files.empty()) {
+        read_own_trail(site, values.follow, take);
+    } else {
         if (values.follow) throw Stop{usage_status, "--follow cannot be combined with --file"};
-        show_files(printer, values.files);
-        printer.finish();
-        return 0;
-    }
-    const std::string file = audited(site).audit_file();
-    if (::access(file.c_str(), R_OK) != 0 && (errno != ENOENT || list_trail_files(file).empty()))
-        throw Stop{refused_status, errno_text("cannot read " + file)};
-    Spool spool(file, [](const std::string&) { return Result<std::uint64_t>(0); });
-    bool waited = false;
-    while (true) {
-        const auto lines = need(spool.read(lines_at_once));
-        for (const SpooledLine& line : lines) printer.show(line.text);
-        if (!lines.empty()) continue;
-        const bool more = spool.bytes_left() > 0;
-        if (!values.follow && (!more || waited)) break;
-        std::fflush(stdout);
-        std::this_thread::sleep_for(follow_interval);
-        // Of a writer that was killed: one that lives would have noted it by now.
-        if (!values.follow) spool.read_to_the_end();
-        waited = true;
+        read_trail_files(values.files, take);
     }
     printer.finish();
     return 0;

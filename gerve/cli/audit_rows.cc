@@ -63,6 +63,13 @@ std::string outcome(const AuditJson& event) {
     return text_in(event, "done") == "true" ? "done" : "failed: " + text_in(event, "why");
 }
 
+// "allow: owner, shadow deny: no-read-access"
+std::string both_answers(const AuditJson& event) {
+    const AuditJson served = event.value("served", AuditJson::object());
+    const AuditJson shadow = event.value("shadow", AuditJson::object());
+    return decision(served) + ", shadow " + decision(shadow);
+}
+
 struct RowOfKind {
     EventKind kind;
     std::string (*what)(const AuditJson& event);
@@ -90,6 +97,11 @@ constexpr std::array rows_of_kinds{
     RowOfKind{EventKind::counter_fell,
               [](const AuditJson& event) { return "signature counter " + text_in(event, "counter"); },
               [](const AuditJson& event) { return "after " + text_in(event, "before"); }},
+    RowOfKind{EventKind::differed, operation, both_answers},
+    RowOfKind{EventKind::compared, [](const AuditJson&) { return std::string("decisions of two policies"); },
+              [](const AuditJson& event) {
+                  return text_in(event, "same") + " same, " + text_in(event, "differed") + " differed";
+              }},
 };
 
 constexpr bool each_kind_has_its_row() {

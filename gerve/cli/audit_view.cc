@@ -157,7 +157,7 @@ Setter past_into(std::optional<UnixMillis>& into) {
 }
 
 std::string audit_who(const AuditJson& event) {
-    for (const char* name : {"operator", "user", "deploy_key_of"}) {
+    for (const char* name : {"operator", "user", "deploy_key_of", "shared_deploy_key"}) {
         const std::string text = text_in(event, name);
         if (!text.empty()) return text;
     }

@@ -47,6 +47,7 @@ class Check {
         check_host_key_files();
         check_ticket_key_files();
         check_directory();
+        check_shadow();
         check_routes();
         check_servers();
         check_authz();
@@ -201,6 +202,22 @@ class Check {
             }
         }
         return well;
+    }
+
+    // The gateway serves all the same, and compares nothing.
+    void check_shadow() {
+        if (config_.shadow_file.empty()) return;
+        const auto connect = choose_shadow_database(config_);
+        if (!connect) return wrong("shadow", describe(connect.error()), usage_status);
+        const auto shadow = load_config(config_.shadow_file);
+        if (shadow && !shadow->has_own_tables()) return (void)tell("shadow", check_mysql(*shadow));
+        auto database = (*connect)();
+        if (!database) return wrong("shadow", describe(database.error()), refused_status);
+        QueryCounters counters;
+        Directory directory(**database, counters, embedded_route(config_));
+        const auto answers = directory.answers();
+        if (!answers) return wrong("shadow", describe(answers.error()), refused_status);
+        good("shadow", config_.shadow_file + ": its directory answers");
     }
 
     void check_routes() {

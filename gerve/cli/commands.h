@@ -38,6 +38,7 @@ void declare_maintenance(Command& root);             // maintenance
 void declare_audit(Command& root);                   // audit
 void declare_audit_reports(Command& audit);          // audit report
 void declare_explain(Command& root);                 // explain
+void declare_shadow(Command& root);                  // shadow
 void declare_sessions(Command& root);                // sessions, kill
 
 }  // namespace gerve

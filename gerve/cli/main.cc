@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
     gerve::declare_import(root);
     gerve::declare_access(root);
     gerve::declare_explain(root);
+    gerve::declare_shadow(root);
     gerve::declare_sessions(root);
     gerve::declare_audit(root);
     gerve::declare_export(root);

@@ -51,7 +51,7 @@ SOLE_INCLUDERS = [
     SoleIncluder("libssh", r"libssh/", ("gerve/ssh/*",)),
     SoleIncluder("MySQL Connector/C++", r"(cppconn/|mysql|mariadb)", ("authz/store/mysql/*",)),
     SoleIncluder("hiredis", r"hiredis", ("authz/store/redis/*",)),
-    SoleIncluder("prometheus-cpp", r"prometheus/", ("gerve/metrics/exposition.cc",)),
+    SoleIncluder("prometheus-cpp", r"prometheus/", ("gerve/metrics/page.cc",)),
     SoleIncluder("SQLite", r"sqlite3", ("authz/store/sqlite/*",)),
     SoleIncluder("toml++", r"toml(\+\+|plusplus)?[/.]", ("authz/base/toml.cc",)),
 ]
@@ -91,6 +91,7 @@ FORBIDDEN_STRINGS = r'"(?:/bin/|/usr/bin/)?(?:ba|da)?sh"|"sh -c'
 PROOF_MINTS: dict[str, dict[str, int]] = {
     "from_sealed_handle": {"authz/service/authorizer.cc": 1},
     "from_administrator": {"authz/service/explain.cc": 3},
+    "for_comparison": {"authz/service/shadow.cc": 1},
 }
 PROOF_HOME = "authz/model/principal.h"
 

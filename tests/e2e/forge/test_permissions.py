@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives import serialization
 
 from harness.authz_process import AuthzProcess
-from harness.forge_model import CODE, READ, WIKI, WRITE, Family, Rules, Settings, World
+from harness.forge_model import CODE, READ, WIKI, Family, Rules, Settings, World
 from harness.forge_site import ForgeTables
-from harness.forge_worlds import Rows, path_of, random_world
+from harness.forge_worlds import QUESTIONS, Rows, path_of, public_line, random_blob, random_world
 from harness.keys import fingerprint_of
 
 SETTINGS = [Settings(), Settings(require_signin=True), Settings(force_private=True),
             Settings(disabled_units=frozenset({WIKI})), Settings(disabled_units=frozenset({CODE}))]
-QUESTIONS = [(CODE, READ, "git-upload-pack"), (CODE, WRITE, "git-receive-pack"), (WIKI, READ, "git-upload-archive"),
-             (WIKI, WRITE, "git-receive-pack")]
 
 # Each cell of the table of rules, by its column; every one of them has to decide in some world.
 _ALL = {"VIS open", "VIS member", "VIS none", "ACC row", "ACC public", "ACC none", "not HAS", "not VIS", "administrator",
@@ -48,16 +44,6 @@ class Answer:
     wanted: int
     allowed: bool
     told: str
-
-
-def _blob(dice: random.Random) -> bytes:
-    """Of a key that nobody can sign with. authz does not verify signatures."""
-    return b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + dice.randbytes(32)
-
-
-def _line(blob: bytes) -> str:
-    key = Ed25519PublicKey.from_public_bytes(blob[-32:])
-    return key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
 
 
 def _ask(tables: ForgeTables, directory: Path, worlds: list[World], blobs: list[bytes], settings: Settings,
@@ -96,10 +82,10 @@ def answered(database, workspace, pytestconfig):
             return kept[family]
         dice = random.Random(f"{family.value} {number}")
         worlds = [random_world(dice) for _ in range(number)]
-        blobs = [_blob(dice) for _ in worlds]
+        blobs = [random_blob(dice) for _ in worlds]
         rows = Rows()
         for i, (world, blob) in enumerate(zip(worlds, blobs)):
-            rows.add_world(i, world, family, _line(blob), fingerprint_of(blob))
+            rows.add_world(i, world, family, public_line(blob), fingerprint_of(blob))
         tables = ForgeTables(database, family)
         tables.run(f"BEGIN; {rows.sql()} COMMIT")
         # Each world under each of the settings.

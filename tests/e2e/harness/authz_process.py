@@ -15,14 +15,17 @@ AT_ONCE = 24  # requests that are under way; authz has a queue of bounded length
 
 
 class AuthzProcess:
-    """Runs from its making until stop(). `config`: gerve.toml, but for what a test need not care for."""
+    """Runs from its making until stop(). `config`: gerve.toml, but for what a test need not care for. `audit`: with a
+    trail, in its file alone."""
 
-    def __init__(self, directory: Path, config: str):
+    def __init__(self, directory: Path, config: str, audit: bool = False):
         directory.mkdir(parents=True, exist_ok=True)
         self.file = directory / "gerve.toml"
+        self.directory = directory
         self.log = directory / "authz.log"
         # A signing key of its own, and no agent: nothing is served here.
-        self.file.write_text(f'state = "{directory}/state"\n[authz]\ndeadline = "30s"\n[audit]\nenabled = false\n{config}')
+        trail = "table = false" if audit else "enabled = false"
+        self.file.write_text(f'state = "{directory}/state"\n[authz]\ndeadline = "30s"\n[audit]\n{trail}\n{config}')
         (directory / "state").mkdir(mode=0o700, exist_ok=True)
         self.path = directory / "state" / "authz.sock"
         subprocess.run([program("gerve"), "ticket-key", "new", str(directory / "state" / "ticket.key")], check=True,

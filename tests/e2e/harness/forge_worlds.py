@@ -3,10 +3,16 @@
 import random
 from dataclasses import replace
 
-from .forge_model import CODE, ORGANIZATION, PERSON, WIKI, Family, Team, Unit, World
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from .forge_model import CODE, ORGANIZATION, PERSON, READ, WIKI, WRITE, Family, Team, Unit, World
 
 # Of one world; a further one, which owns nothing, is for a team of another organisation.
 USERS_EACH = 3
+# What each user is asked about: unit, access, service.
+QUESTIONS = [(CODE, READ, "git-upload-pack"), (CODE, WRITE, "git-receive-pack"), (WIKI, READ, "git-upload-archive"),
+             (WIKI, WRITE, "git-receive-pack")]
 
 
 def user_id(world: int) -> int:
@@ -25,6 +31,16 @@ def path_of(world: int, facts: World) -> str:
     """As a client names the repository."""
     owner = f"User{world}" if facts.user_is_owner else f"Owner{world}"
     return f"{owner}/Repo{world}"
+
+
+def random_blob(dice: random.Random) -> bytes:
+    """Of a key that nobody can sign with. authz does not verify signatures."""
+    return b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + dice.randbytes(32)
+
+
+def public_line(blob: bytes) -> str:
+    key = Ed25519PublicKey.from_public_bytes(blob[-32:])
+    return key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
 
 
 def _odds(dice: random.Random, likely: float) -> bool:

@@ -21,7 +21,7 @@ KnownKey deploy_key() {
 }  // namespace
 
 TEST_CASE("a proof of one key never makes a principal of another") {
-    for (const auto mint : {&Proof::from_sealed_handle, &Proof::from_administrator}) {
+    for (const auto mint : {&Proof::from_sealed_handle, &Proof::from_administrator, &Proof::for_comparison}) {
         CHECK(Principal::make(mint(key_of_alice), user_key()).has_value());
         CHECK_FALSE(Principal::make(mint(key_of_mallory), user_key()).has_value());
         CHECK_FALSE(Principal::make(mint(key_of_mallory), deploy_key()).has_value());

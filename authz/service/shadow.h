@@ -1,0 +1,83 @@
+// Shadow: asks a second policy what the first has decided, and records where the two differ.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_set>
+
+#include "authz/audit/audit.h"
+#include "authz/login_rules.h"
+#include "authz/model/policy_answer.h"
+#include "authz/model/principal.h"
+#include "authz/os/stoppable_thread.h"
+#include "authz/service/authz_metrics.h"
+#include "authz/service/inquiry.h"
+
+namespace gerve {
+
+// An operation that the policy in force has decided on.
+struct ShadowQuestion {
+    RequestId request;
+    std::optional<KnownKey> key;  // nothing: nobody has logged in
+    Service service;              // that was asked for
+    RepoPath repo;
+    LoginFacts login;
+    PolicyAnswer served;  // without facts
+};
+
+// `user`: of the principal; null: none.
+[[nodiscard]] PolicyAnswer answer_of(const Inquiry& inquiry, const User* user);
+
+// What has been recorded lately, at most so much of it.
+class RecordedLately {
+  public:
+    // Whether it is new; from now on it is not, for an hour or two.
+    [[nodiscard]] bool add(std::string what, std::int64_t now);
+
+  private:
+    static constexpr std::size_t most = 8192;                   // of a generation
+    static constexpr std::int64_t generation_life = 3'600'000;  // ms
+    std::unordered_set<std::string> young_;
+    std::unordered_set<std::string> old_;
+    std::int64_t since_ = 0;
+};
+
+// A thread with connections of its own. Who decides leaves a question and goes on at once: it is dropped, and
+// counted, where too many wait. Where the answers differ both policies are asked again, which also gives the
+// facts: what changed between the two questions is no difference. One that lasts is recorded once an hour for
+// each key, service and repository; the sums are recorded every ten minutes, and at the end.
+class Shadow {
+  public:
+    // `audit` and `counters` are not owned.
+    Shadow(Connect served, Connect shadow, std::optional<Route> local, AuditSink& audit,
+           ShadowCounters& counters);
+    Shadow(const Shadow&) = delete;
+    Shadow& operator=(const Shadow&) = delete;
+
+    // Used by many threads. Waits for nothing but a lock that is held for the time of a move.
+    void ask(ShadowQuestion question);
+
+    // Whether the thread has ended in time; one that hangs in its database has to die with the process.
+    [[nodiscard]] bool stop(std::chrono::milliseconds patience) { return thread_.stop(patience); }
+
+  private:
+    void run(StoppableThread& thread);
+    [[nodiscard]] std::optional<ShadowQuestion> next();
+
+    Connect served_;
+    Connect shadow_;
+    std::optional<Route> local_;
+    AuditSink& audit_;
+    ShadowCounters& counters_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<ShadowQuestion> waiting_;
+    StoppableThread thread_;
+};
+
+}  // namespace gerve

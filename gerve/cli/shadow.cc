@@ -1,0 +1,182 @@
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "authz/audit/events.h"
+#include "authz/base/text.h"
+#include "gerve/cli/audit_view.h"
+#include "gerve/cli/commands.h"
+#include "gerve/cli/output.h"
+#include "gerve/cli/trail_lines.h"
+
+namespace gerve {
+namespace {
+
+constexpr UnixMillis usual_window = 7 * 24 * 3'600'000LL;
+
+struct ShadowValues {
+    std::optional<UnixMillis> since;
+    std::vector<std::string> files;
+    bool each = false;
+    bool json = false;
+};
+
+std::string answer_text(const AuditJson& event, const char* policy) {
+    const AuditJson answer = event.value(policy, AuditJson::object());
+    return text_in(answer, "is") + ": " + text_in(answer, "because");
+}
+
+std::vector<std::string> texts_in(const AuditJson& object, const char* name) {
+    std::vector<std::string> texts;
+    for (const AuditJson& one : object.value(name, AuditJson::array())) {
+        if (one.is_string()) texts.push_back(one.get<std::string>());
+    }
+    return texts;
+}
+
+// Differences of one kind: what they differ in, what each policy said, and of which service.
+struct Group {
+    std::vector<AuditJson> events;
+    std::set<std::pair<std::string, std::string>> cases;  // keys and repositories
+
+    void add(AuditJson event) {
+        cases.emplace(text_in(event, "fingerprint"), text_in(event, "repo"));
+        events.push_back(std::move(event));
+    }
+};
+using GroupName = std::tuple<std::string, std::string, std::string, std::string>;
+
+class Report {
+  public:
+    explicit Report(UnixMillis since) { filter_.since = since; }
+
+    void take(std::string_view line) {
+        AuditJson event = AuditJson::parse(line, nullptr, false);
+        if (!event.is_object() || !filter_.takes(event)) return;
+        const auto kind = parse_event_kind(text_in(event, "event"));
+        if (kind == EventKind::compared) add_sums(event);
+        if (kind == EventKind::differed) add_difference(std::move(event));
+    }
+
+    void print(bool each) const {
+        print_sums();
+        if (groups_.empty()) return;
+        std::printf("\n");
+        each ? print_each() : print_groups();
+    }
+
+    void print_as_json() const {
+        Json groups = Json::array();
+        for (const auto& [name, group] : groups_) {
+            const auto& [in, served, shadow, service] = name;
+            groups.push_back({{"in", in},
+                              {"served", served},
+                              {"shadow", shadow},
+                              {"service", service},
+                              {"cases", group.cases.size()},
+                              {"events", group.events}});
+        }
+        print_json({{"since", time_text(*filter_.since)},
+                    {"same", sums_.same},
+                    {"differed", sums_.differed},
+                    {"unanswered", sums_.unanswered},
+                    {"not_asked", sums_.not_asked},
+                    {"dropped", sums_.dropped},
+                    {"groups", std::move(groups)}});
+    }
+
+  private:
+    void add_sums(const AuditJson& event) {
+        const auto number = [&](const char* name) {
+            const auto found = event.find(name);
+            return found != event.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+        };
+        sums_.same += number("same");
+        sums_.differed += number("differed");
+        sums_.unanswered += number("unanswered");
+        sums_.not_asked += number("not_asked");
+        sums_.dropped += number("dropped");
+    }
+
+    void add_difference(AuditJson event) {
+        const GroupName name{join(texts_in(event, "in"), ", "), answer_text(event, "served"),
+                             answer_text(event, "shadow"), text_in(event, "service")};
+        groups_[name].add(std::move(event));
+    }
+
+    void print_sums() const {
+        const auto number = [](std::uint64_t count) { return static_cast<unsigned long long>(count); };
+        std::printf("%llu decisions compared since %s: %llu the same, %llu different.\n",
+                    number(sums_.same + sums_.differed), time_text(*filter_.since).c_str(),
+                    number(sums_.same), number(sums_.differed));
+        const std::uint64_t left_out = sums_.unanswered + sums_.not_asked + sums_.dropped;
+        if (left_out == 0) return;
+        std::printf("Not compared: %llu without an answer, %llu by a certificate, %llu dropped.\n",
+                    number(sums_.unanswered), number(sums_.not_asked), number(sums_.dropped));
+    }
+
+    void print_groups() const {
+        Table table({"SERVED", "SHADOW", "DIFFERENT", "SERVICE", "CASES", "LAST (UTC)", "WHO", "REPOSITORY"});
+        for (const auto& [name, group] : groups_) {
+            const auto& [in, served, shadow, service] = name;
+            const AuditJson& last = group.events.back();
+            table.add({one_line(served), one_line(shadow), one_line(in), one_line(service),
+                       std::to_string(group.cases.size()), audit_clock(last), shown(audit_who(last)),
+                       shown(text_in(last, "repo"))});
+        }
+        table.print("");
+    }
+
+    void print_each() const {
+        for (const auto& [name, group] : groups_) {
+            for (const AuditJson& event : group.events) print_event(event);
+        }
+    }
+
+    static void print_event(const AuditJson& event) {
+        std::printf("%s %s, %s %s, request %s: different in %s\n", audit_clock(event).c_str(),
+                    shown(audit_who(event)).c_str(), one_line(text_in(event, "service")).c_str(),
+                    shown(text_in(event, "repo")).c_str(), one_line(text_in(event, "request")).c_str(),
+                    one_line(join(texts_in(event, "in"), ", ")).c_str());
+        for (const char* policy : {"served", "shadow"}) {
+            std::printf("  %s: %s\n", policy, one_line(answer_text(event, policy)).c_str());
+            for (const std::string& fact : texts_in(event.value(policy, AuditJson::object()), "facts"))
+                std::printf("    %s\n", one_line(fact).c_str());
+        }
+    }
+
+    AuditFilter filter_;
+    PoliciesCompared sums_;
+    std::map<GroupName, Group> groups_;
+};
+
+int run_shadow_report(Site& site, const ShadowValues& values) {
+    Report report(values.since ? *values.since : unix_now() - usual_window);
+    const auto take = [&](std::string_view line) { report.take(line); };
+    values.files.empty() ? read_own_trail(site, false, take) : read_trail_files(values.files, take);
+    values.json ? report.print_as_json() : report.print(values.each);
+    return 0;
+}
+
+}  // namespace
+
+void declare_shadow(Command& root) {
+    Command shadow = root.group("shadow", "Compare the policy that serves with the one that [shadow] names.");
+    const auto values = std::make_shared<ShadowValues>();
+    shadow
+        .command("report", "List the decisions that the two policies differ in, by kind.",
+                 [values](Site& site) { return run_shadow_report(site, *values); })
+        .option("--since", "TIME",
+                "Look at decisions since then: 2026-01-31, or an age such as 30d; default: 7d",
+                past_into(values->since))
+        .option("--file", "FILE",
+                "Read this file, or - for standard input, instead of this machine's trail; repeatable",
+                word_onto(values->files), true)
+        .flag("--each", "Print each of them with the facts that the policies went by", values->each)
+        .json(values->json);
+    shadow.examples({"gerve shadow report --since 7d", "gerve shadow report --each",
+                     "ssh gw2 cat /var/lib/gerve/audit.jsonl | gerve shadow report --file -"});
+}
+
+}  // namespace gerve
