@@ -145,8 +145,8 @@ bool RecordedLately::add(std::string what, std::int64_t now) {
         old_ = std::exchange(young_, {});
         since_ = now;
     }
-    const bool is_new = !old_.contains(what);
-    return young_.insert(std::move(what)).second && is_new;
+    // What goes on happening is recorded again all the same.
+    return !old_.contains(what) && young_.insert(std::move(what)).second;
 }
 
 Shadow::Shadow(Connect served, Connect shadow, std::optional<Route> local, AuditSink& audit,

@@ -204,8 +204,10 @@ TEST_CASE("a policy out of reach is counted, and what comes meanwhile waits for 
 
 TEST_CASE("one that hangs costs nothing but its questions") {
     TwoPolicies both;
+    std::atomic<bool> hangs{false};
     std::atomic<bool> go_on{false};
     const auto shadow = both.shadow([&]() -> Result<std::unique_ptr<Database>> {
+        hangs = true;
         while (!go_on) std::this_thread::sleep_for(std::chrono::milliseconds(5));
         return unavailable("away");
     });
@@ -219,6 +221,7 @@ TEST_CASE("one that hangs costs nothing but its questions") {
                      deny("no-such-repository", true)});
     }
     CHECK(both.counters.dropped.value() >= count - 4097);
+    for (int i = 0; i < 500 && !hangs; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK_FALSE(shadow->stop(std::chrono::milliseconds(20)));
     go_on = true;
     CHECK(shadow->stop(std::chrono::seconds(5)));
