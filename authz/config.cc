@@ -228,11 +228,11 @@ class ConfigReader {
 
     void read_shadow(TomlTable table) {
         if (!table.present()) return;
-        config_.shadow_file = existing_file(table, "config");
+        config_.shadow_file = table.path("config");
         if (config_.shadow_file.empty())
             table.complain("config",
                            "is missing: name the gerve.toml whose [directory] and [forge] are to be asked");
-        else if (config_.shadow_file == config_.file)
+        else if (config_.shadow_file == std::filesystem::absolute(config_.file).lexically_normal())
             table.complain("config", "names this file");
         if (!config_.audit.enabled)
             table.complain("config", "needs the audit trail: remove audit.enabled = false");

@@ -214,9 +214,9 @@ constexpr std::size_t longest_fact = 512;  // as JSON
 
 std::string answer_object(const PolicyAnswer& answer) {
     JsonMembers members;
-    members.add("is", answer.allowed ? "allow" : "deny");
-    members.add("because", answer.because);
-    if (answer.hidden) members.add_flag("hidden", true);
+    members.add("is", name_in(policy_answer_names, answer.is));
+    if (!answer.because.empty()) members.add("because", answer.because);
+    if (answer.is == PolicyAnswer::Is::deny) members.add("told", name_in(policy_told_names, answer.told));
     if (answer.writes) members.add_flag("writes", true);
     if (!answer.user.empty()) members.add("user", answer.user);
     if (!answer.repo.empty()) members.add("repo", answer.repo);

@@ -1,6 +1,7 @@
 // PolicyAnswer: what a policy says of one operation, in the terms in which two policies can be compared.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,26 +11,36 @@
 namespace gerve {
 
 struct PolicyAnswer {
-    bool allowed = false;
-    std::string because;  // the rule that decided; "unknown-key", "revoked-key": it has no such live key
-    bool hidden = false;  // denied in the words for a repository that does not exist
-    bool writes = false;  // allowed, and the operation may write
-    std::string user;     // whose key it is; empty: a deploy key's, or nobody's
-    std::string repo;     // its name now; empty: there is none
-    std::vector<std::string> facts{};  // what was asked, and the answers
-};
+    // unavailable: its directory was reached and gave no answer that makes sense.
+    enum class Is { allow, deny, unavailable };
+    // How a denial is told: in the words for a repository that does not exist, as a matter of the account, or
+    // with its reason.
+    enum class Told { missing, account, reason };
 
-// In what two answers differ: "decision", "hidden", "writes", "repository", "user". Rules and the case of
-// names are another policy's own. Of operations that both deny, nothing but what is told counts.
+    Is is = Is::deny;
+    bool knows_key = true;
+    std::string because;  // the rule that decided; empty if none did
+    Told told = Told::reason;
+    bool writes = false;               // allowed, and the operation may write
+    std::string user;                  // whose key it is; empty: a deploy key's, or nobody's
+    std::string repo;                  // its name now; empty: there is none
+    std::vector<std::string> facts{};  // what was asked, and the answers; or why there is none
+};
+constexpr std::array<std::string_view, 3> policy_answer_names{"allow", "deny", "unavailable"};
+constexpr std::array<std::string_view, 3> policy_told_names{"missing", "account", "reason"};
+
+// In what two answers differ: "key", "decision", "told", "writes", "repository", "user". Rules and the case
+// of names are another policy's own.
 [[nodiscard]] inline std::vector<std::string_view> differences(const PolicyAnswer& one,
                                                                const PolicyAnswer& other) {
-    if (one.allowed != other.allowed) return {"decision"};
+    if (one.knows_key != other.knows_key) return {"key"};
+    if (one.is != other.is) return {"decision"};
     std::vector<std::string_view> found;
     const auto note = [&](bool differs, std::string_view what) {
         if (differs) found.push_back(what);
     };
-    if (!one.allowed) {
-        note(one.hidden != other.hidden, "hidden");
+    if (one.is != PolicyAnswer::Is::allow) {
+        note(one.told != other.told, "told");
         return found;
     }
     note(one.writes != other.writes, "writes");

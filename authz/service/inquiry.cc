@@ -213,9 +213,13 @@ Result<Inquiry> inquire(Directory& directory, const Principal& principal, Servic
     return inquiry;
 }
 
+Result<Inquiry> inquire_anonymous_access(Directory& directory, const RepoPath& repo) {
+    return directory.forge() != nullptr ? inquire_forge_anonymously(directory, repo)
+                                        : inquire_without_login(directory, repo);
+}
+
 Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo) {
-    auto inquiry = directory.forge() != nullptr ? inquire_forge_anonymously(directory, repo)
-                                                : inquire_without_login(directory, repo);
+    auto inquiry = inquire_anonymous_access(directory, repo);
     if (!inquiry) return inquiry;
     if (auto found = add_route(directory, Service::upload_pack, *inquiry, nullptr); !found)
         return pass_on(found);

@@ -56,7 +56,8 @@ struct Inquiry {
                                       const RepoPath& repo, const LoginFacts& login,
                                       std::vector<Fact>* facts = nullptr);
 
-// The same for somebody who has not logged in, and fetches.
+// For somebody who has not logged in, and fetches: without the route, and with it. Error: unavailable.
+[[nodiscard]] Result<Inquiry> inquire_anonymous_access(Directory& directory, const RepoPath& repo);
 [[nodiscard]] Result<Inquiry> inquire_anonymously(Directory& directory, const RepoPath& repo);
 
 }  // namespace gerve

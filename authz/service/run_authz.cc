@@ -39,7 +39,7 @@ namespace {
 
 constexpr std::int64_t socket_alarm_interval = 60'000;  // ms
 constexpr int socket_look = 1'000;                      // ms between two looks at the socket's file
-constexpr std::chrono::milliseconds farewell{1'600};    // of the two seconds that an end may take
+constexpr std::chrono::milliseconds farewell{1'500};    // of the two seconds that an end may take
 constexpr std::chrono::milliseconds table_farewell{300};
 
 void harden() {
@@ -249,7 +249,7 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     // The server first: it takes no more questions while the others' rounds end.
     const bool answered = ground->server->stop(farewell);
     const bool rechecked = ground->recheck->stop(std::chrono::milliseconds(100));
-    const bool compared = ground->shadow == nullptr || ground->shadow->stop(std::chrono::milliseconds(700));
+    const bool compared = ground->shadow == nullptr || ground->shadow->stop(std::chrono::milliseconds(100));
     const bool told = ground->table == nullptr || ground->table->stop(table_farewell);
     ground->audit->stop();
     if (!answered || !rechecked || !compared || !told) {

@@ -1,4 +1,4 @@
-// Shadow: asks a second policy what the first has decided, and records where the two differ.
+// Shadow: puts what one policy has decided to a second one, and records where the two differ.
 #pragma once
 
 #include <chrono>
@@ -33,24 +33,37 @@ struct ShadowQuestion {
 // `user`: of the principal; null: none.
 [[nodiscard]] PolicyAnswer answer_of(const Inquiry& inquiry, const User* user);
 
-// What has been recorded lately, at most so much of it.
+// What has been recorded lately. No more than `most` things an hour, so that nobody fills the trail.
 class RecordedLately {
   public:
-    // Whether it is new; from now on it is not, for an hour or two.
+    explicit RecordedLately(std::size_t most) : most_(most) {}
+    // Whether it is to be recorded: it is new, and there is room. It is new again after an hour or two.
     [[nodiscard]] bool add(std::string what, std::int64_t now);
 
   private:
-    static constexpr std::size_t most = 8192;                   // of a generation
     static constexpr std::int64_t generation_life = 3'600'000;  // ms
+    std::size_t most_;
     std::unordered_set<std::string> young_;
     std::unordered_set<std::string> old_;
     std::int64_t since_ = 0;
 };
 
+// What is counted for the next event `compared`, by several threads.
+class ShadowSums {
+  public:
+    using Sum = std::uint64_t PoliciesCompared::*;
+    void add(Sum sum, std::uint64_t count = 1);
+    [[nodiscard]] PoliciesCompared take();
+
+  private:
+    std::mutex mutex_;
+    PoliciesCompared sums_;
+};
+
 // A thread with connections of its own. Who decides leaves a question and goes on at once: it is dropped, and
 // counted, where too many wait. Where the answers differ both policies are asked again, which also gives the
-// facts: what changed between the two questions is no difference. One that lasts is recorded once an hour for
-// each key, service and repository; the sums are recorded every ten minutes, and at the end.
+// facts: what changes meanwhile is no difference. One that lasts is recorded once an hour or two for each
+// key, service and repository; the sums are recorded each minute, and at the end.
 class Shadow {
   public:
     // `audit` and `counters` are not owned.
@@ -58,24 +71,29 @@ class Shadow {
            ShadowCounters& counters);
     Shadow(const Shadow&) = delete;
     Shadow& operator=(const Shadow&) = delete;
+    ~Shadow() { (void)stop(std::chrono::milliseconds(0)); }
 
     // Used by many threads. Waits for nothing but a lock that is held for the time of a move.
     void ask(ShadowQuestion question);
 
-    // Whether the thread has ended in time; one that hangs in its database has to die with the process.
-    [[nodiscard]] bool stop(std::chrono::milliseconds patience) { return thread_.stop(patience); }
+    // Drops what waits, and records the sums. Whether the thread has ended in time; one that hangs in its
+    // database has to die with the process.
+    [[nodiscard]] bool stop(std::chrono::milliseconds patience);
 
   private:
     void run(StoppableThread& thread);
     [[nodiscard]] std::optional<ShadowQuestion> next();
+    void record_sums();
 
     Connect served_;
     Connect shadow_;
     std::optional<Route> local_;
     AuditSink& audit_;
     ShadowCounters& counters_;
+    ShadowSums sums_;
     std::mutex mutex_;
     std::condition_variable changed_;
+    bool stopping_ = false;
     std::deque<ShadowQuestion> waiting_;
     StoppableThread thread_;
 };

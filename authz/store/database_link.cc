@@ -1,6 +1,7 @@
 #include "authz/store/database_link.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
@@ -9,13 +10,18 @@ namespace gerve {
 namespace {
 
 constexpr int tend_interval = 1'000;  // ms
+
+std::vector<log::Field> whose(const std::string& of) {
+    return of.empty() ? std::vector<log::Field>{} : std::vector<log::Field>{{"of", of}};
+}
+
 }  // namespace
 
 bool DatabaseLink::maintain() {
     bool changed = false;
     if (database_ != nullptr) database_->tend();
     if (database_ != nullptr && database_->broken()) {
-        if (dropped_.due("")) log::warn("database connection dropped");
+        if (dropped_.due("")) log::write(log::Level::warn, "database connection dropped", whose(of_));
         database_.reset();
         due_ = 0;
         changed = true;
@@ -25,10 +31,15 @@ bool DatabaseLink::maintain() {
     if (!opened) {
         due_ = monotonic_now() + pauses_.next().count();
         const std::string why = describe(opened.error());
-        if (away_.due(why)) log::error("database out of reach", {{"why", why}});
+        if (away_.due(why)) {
+            auto fields = whose(of_);
+            fields.push_back({"why", why});
+            // The directory that serves is an alarm; another is not.
+            log::write(of_.empty() ? log::Level::error : log::Level::warn, "database out of reach", fields);
+        }
         return changed;
     }
-    if (away_.over()) log::info("database connection opened");
+    if (away_.over()) log::write(log::Level::info, "database connection opened", whose(of_));
     database_ = std::move(*opened);
     pauses_.reset();
     return true;

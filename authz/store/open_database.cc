@@ -88,11 +88,16 @@ Result<Connect> choose_database(const Config& config, DatabaseUse use) {
 }
 
 Result<Connect> choose_shadow_database(const Config& config) {
-    const auto shadow = load_config(config.shadow_file);
-    if (shadow) return choose_database(*shadow, DatabaseUse::serve);
-    std::string told;
-    for (const ConfigProblem& problem : shadow.error()) told += (told.empty() ? "" : "\n") + problem.format();
-    return client_error("shadow.config: " + told);
+    auto shadow = load_config(config.shadow_file);
+    if (shadow) {
+        shadow->authz.deadline = config.authz.deadline;
+        return choose_database(*shadow, DatabaseUse::serve);
+    }
+    ConfigProblem first = shadow.error().front();
+    first.source.clear();  // one line
+    const std::size_t more = shadow.error().size() - 1;
+    return client_error("shadow.config: " + first.format() +
+                        (more == 0 ? "" : " (and " + std::to_string(more) + " more)"));
 }
 
 bool database_is_near(const Config& config) {

@@ -24,7 +24,8 @@ struct ShadowValues {
 
 std::string answer_text(const AuditJson& event, const char* policy) {
     const AuditJson answer = event.value(policy, AuditJson::object());
-    return text_in(answer, "is") + ": " + text_in(answer, "because");
+    const std::string because = text_in(answer, "because");
+    return text_in(answer, "is") + (because.empty() ? "" : ": " + because);
 }
 
 std::vector<std::string> texts_in(const AuditJson& object, const char* name) {
@@ -37,21 +38,21 @@ std::vector<std::string> texts_in(const AuditJson& object, const char* name) {
 
 // Differences of one kind: what they differ in, what each policy said, and of which service.
 struct Group {
-    std::vector<AuditJson> events;
+    AuditJson last;
+    std::vector<AuditJson> events;                        // if they are wanted
     std::set<std::pair<std::string, std::string>> cases;  // keys and repositories
-
-    void add(AuditJson event) {
-        cases.emplace(text_in(event, "fingerprint"), text_in(event, "repo"));
-        events.push_back(std::move(event));
-    }
 };
 using GroupName = std::tuple<std::string, std::string, std::string, std::string>;
 
 class Report {
   public:
-    explicit Report(UnixMillis since) { filter_.since = since; }
+    // `in_full`: each event is wanted.
+    Report(UnixMillis since, bool in_full) : in_full_(in_full) { filter_.since = since; }
 
     void take(std::string_view line) {
+        const bool may_be = line.find(R"("event":"differed")") != std::string_view::npos ||
+                            line.find(R"("event":"compared")") != std::string_view::npos;
+        if (!may_be) return;
         AuditJson event = AuditJson::parse(line, nullptr, false);
         if (!event.is_object() || !filter_.takes(event)) return;
         const auto kind = parse_event_kind(text_in(event, "event"));
@@ -78,8 +79,10 @@ class Report {
                               {"events", group.events}});
         }
         print_json({{"since", time_text(*filter_.since)},
+                    {"first", first_.empty() ? Json() : Json(first_)},
+                    {"last", last_.empty() ? Json() : Json(last_)},
                     {"same", sums_.same},
-                    {"differed", sums_.differed},
+                    {"differed", differed()},
                     {"unanswered", sums_.unanswered},
                     {"not_asked", sums_.not_asked},
                     {"dropped", sums_.dropped},
@@ -97,33 +100,48 @@ class Report {
         sums_.unanswered += number("unanswered");
         sums_.not_asked += number("not_asked");
         sums_.dropped += number("dropped");
+        last_ = text_in(event, "time");
+        if (first_.empty()) first_ = last_;
     }
 
     void add_difference(AuditJson event) {
         const GroupName name{join(texts_in(event, "in"), ", "), answer_text(event, "served"),
                              answer_text(event, "shadow"), text_in(event, "service")};
-        groups_[name].add(std::move(event));
+        Group& group = groups_[name];
+        group.cases.emplace(text_in(event, "fingerprint"), text_in(event, "repo"));
+        ++events_;
+        if (in_full_) group.events.push_back(event);
+        group.last = std::move(event);
     }
+
+    // A difference is recorded at once, and counted in an event within a minute.
+    [[nodiscard]] std::uint64_t differed() const { return std::max(sums_.differed, events_); }
 
     void print_sums() const {
         const auto number = [](std::uint64_t count) { return static_cast<unsigned long long>(count); };
-        std::printf("%llu decisions compared since %s: %llu the same, %llu different.\n",
-                    number(sums_.same + sums_.differed), time_text(*filter_.since).c_str(),
-                    number(sums_.same), number(sums_.differed));
+        if (first_.empty() && events_ == 0) {
+            std::printf("Nothing was compared since %s.\n", time_text(*filter_.since).c_str());
+            return;
+        }
+        std::printf(
+            "%llu decisions compared since %s, the last of them by %s: %llu the same, %llu different.\n",
+            number(sums_.same + differed()), time_text(*filter_.since).c_str(),
+            last_.empty() ? "now" : one_line(last_.substr(0, 19) + "Z").c_str(), number(sums_.same),
+            number(differed()));
         const std::uint64_t left_out = sums_.unanswered + sums_.not_asked + sums_.dropped;
         if (left_out == 0) return;
-        std::printf("Not compared: %llu without an answer, %llu by a certificate, %llu dropped.\n",
+        std::printf("Not compared: %llu without an answer, %llu of logins by certificate, %llu dropped.\n",
                     number(sums_.unanswered), number(sums_.not_asked), number(sums_.dropped));
     }
 
     void print_groups() const {
-        Table table({"SERVED", "SHADOW", "DIFFERENT", "SERVICE", "CASES", "LAST (UTC)", "WHO", "REPOSITORY"});
+        Table table(
+            {"SERVED", "SHADOW", "DIFFERS IN", "SERVICE", "CASES", "LAST (UTC)", "WHO", "REPOSITORY"});
         for (const auto& [name, group] : groups_) {
             const auto& [in, served, shadow, service] = name;
-            const AuditJson& last = group.events.back();
             table.add({one_line(served), one_line(shadow), one_line(in), one_line(service),
-                       std::to_string(group.cases.size()), audit_clock(last), shown(audit_who(last)),
-                       shown(text_in(last, "repo"))});
+                       std::to_string(group.cases.size()), audit_clock(group.last),
+                       shown(audit_who(group.last)), shown(text_in(group.last, "repo"))});
         }
         table.print("");
     }
@@ -146,13 +164,17 @@ class Report {
         }
     }
 
+    bool in_full_;
     AuditFilter filter_;
     PoliciesCompared sums_;
+    std::uint64_t events_ = 0;
+    std::string first_;  // times of events `compared`
+    std::string last_;
     std::map<GroupName, Group> groups_;
 };
 
 int run_shadow_report(Site& site, const ShadowValues& values) {
-    Report report(values.since ? *values.since : unix_now() - usual_window);
+    Report report(values.since ? *values.since : unix_now() - usual_window, values.each || values.json);
     const auto take = [&](std::string_view line) { report.take(line); };
     values.files.empty() ? read_own_trail(site, false, take) : read_trail_files(values.files, take);
     values.json ? report.print_as_json() : report.print(values.each);
@@ -165,7 +187,7 @@ void declare_shadow(Command& root) {
     Command shadow = root.group("shadow", "Compare the policy that serves with the one that [shadow] names.");
     const auto values = std::make_shared<ShadowValues>();
     shadow
-        .command("report", "List the decisions that the two policies differ in, by kind.",
+        .command("report", "List the decisions on which the two policies differ, by kind.",
                  [values](Site& site) { return run_shadow_report(site, *values); })
         .option("--since", "TIME",
                 "Look at decisions since then: 2026-01-31, or an age such as 30d; default: 7d",

@@ -90,7 +90,7 @@ void show_shadow(Page& page, const ShadowCounters& shadow) {
     show("same", shadow.same);
     show("differed", shadow.differed);
     show("unanswered", shadow.unanswered);
-    show("not-asked", shadow.not_asked);
+    show("not_asked", shadow.not_asked);
     show("dropped", shadow.dropped);
 }
 

@@ -18,15 +18,22 @@ namespace {
 using Json = nlohmann::json;
 
 PolicyAnswer allow(std::string because, std::string user, std::string repo, bool writes = false) {
-    return {.allowed = true,
-            .because = std::move(because),
-            .writes = writes,
-            .user = std::move(user),
-            .repo = std::move(repo)};
+    PolicyAnswer answer;
+    answer.is = PolicyAnswer::Is::allow;
+    answer.because = std::move(because);
+    answer.writes = writes;
+    answer.user = std::move(user);
+    answer.repo = std::move(repo);
+    return answer;
 }
-PolicyAnswer deny(std::string because, bool hidden) {
-    return {.because = std::move(because), .hidden = hidden};
+PolicyAnswer deny(std::string because, PolicyAnswer::Told told) {
+    PolicyAnswer answer;
+    answer.because = std::move(because);
+    answer.told = told;
+    return answer;
 }
+constexpr auto as_missing = PolicyAnswer::Told::missing;
+constexpr auto with_reason = PolicyAnswer::Told::reason;
 
 // Two directories that are alike, until a test changes the second.
 class TwoPolicies {
@@ -109,19 +116,31 @@ TEST_CASE("answers differ in what a client or an operator would notice") {
     const auto own = allow("owner", "alice", "alice/site", true);
     CHECK(differences(own, own) == Names{});
     CHECK(differences(own, allow("forge-access", "Alice", "Alice/Site", true)) == Names{});
-    CHECK(differences(own, deny("suspended", true)) == Names{"decision"});
+    CHECK(differences(own, deny("suspended", as_missing)) == Names{"decision"});
     CHECK(differences(own, allow("owner", "alice", "alice/site", false)) == Names{"writes"});
     CHECK(differences(own, allow("owner", "bob", "alice/new", true)) == Names{"repository", "user"});
-    CHECK(differences(deny("no-read-access", true), deny("no-such-repository", true)) == Names{});
-    CHECK(differences(deny("no-read-access", true), deny("no-write-access", false)) == Names{"hidden"});
+    CHECK(differences(deny("no-read-access", as_missing), deny("no-such-repository", as_missing)) == Names{});
+    CHECK(differences(deny("no-read-access", as_missing), deny("no-write-access", with_reason)) ==
+          Names{"told"});
+    CHECK(differences(deny("no-read-access", as_missing), deny("suspended", PolicyAnswer::Told::account)) ==
+          Names{"told"});
+    auto unknown = deny("unknown-key", with_reason);
+    unknown.knows_key = false;
+    CHECK(differences(deny("no-write-access", with_reason), unknown) == Names{"key"});
+    PolicyAnswer none;
+    none.is = PolicyAnswer::Is::unavailable;
+    CHECK(differences(own, none) == Names{"decision"});
+    CHECK(differences(deny("no-read-access", as_missing), none) == Names{"decision"});
 }
 
-TEST_CASE("what was recorded is not recorded again within the hour") {
-    RecordedLately lately;
+TEST_CASE("what was recorded is not recorded again within the hour, and not too much is") {
+    RecordedLately lately(2);
     CHECK(lately.add("one", 1));
     CHECK_FALSE(lately.add("one", 2));
     CHECK(lately.add("two", 3));
+    CHECK_FALSE(lately.add("three", 4));
     CHECK_FALSE(lately.add("one", 3'600'002));
+    CHECK(lately.add("three", 3'600'003));
     CHECK(lately.add("one", 3 * 3'600'000));
 }
 
@@ -157,7 +176,7 @@ TEST_CASE("what differs is recorded with both answers and their facts, and once"
     CHECK(differed["served"]["because"] == "collaborator");
     CHECK(differed["served"]["facts"][1] == "permission bob on alice/site: read granted directly");
     CHECK(differed["shadow"]["is"] == "deny");
-    CHECK(differed["shadow"]["hidden"] == true);
+    CHECK(differed["shadow"]["told"] == "missing");
     CHECK(differed["shadow"]["facts"][1] == "permission bob on alice/site: none");
     CHECK(events[1]["same"] == 1);
     CHECK(events[1]["differed"] == 3);
@@ -170,6 +189,7 @@ TEST_CASE("a key that the second policy does not know is a difference") {
     both.ask(*shadow, 2, Service::upload_pack, "alice/site");
     const auto events = both.events(*shadow, 1);
     REQUIRE(events.size() == 2);
+    CHECK(events[0]["in"] == Json{"key"});
     CHECK(events[0]["shadow"]["because"] == "unknown-key");
 }
 
@@ -186,13 +206,65 @@ TEST_CASE("what the first policy has changed its mind about meanwhile is no diff
                  Service::upload_pack,
                  repo("alice/site"),
                  {},
-                 deny("no-read-access", true)});
+                 deny("no-read-access", as_missing)});
     const auto events = both.events(*shadow, 1);
     REQUIRE(events.size() == 1);
     CHECK(events[0]["same"] == 1);
 }
 
-TEST_CASE("a policy out of reach is counted, and what comes meanwhile waits for nobody") {
+TEST_CASE("what the second policy has no sensible answer to is a difference, not silence") {
+    TwoPolicies both;
+    both.second.by_hand("UPDATE accounts SET login = '..' WHERE login_folded = 'bob'");
+    const auto shadow = both.shadow();
+    both.ask(*shadow, 2, Service::upload_pack, "alice/site");
+    both.ask(*shadow, 1, Service::upload_pack, "alice/site");
+    const auto events = both.events(*shadow, 2);
+    REQUIRE(events.size() == 2);
+    CHECK(events[0]["in"] == Json{"decision"});
+    CHECK(events[0]["shadow"]["is"] == "unavailable");
+    CHECK(events[0]["shadow"]["facts"].size() == 1);
+    CHECK(events[1]["same"] == 1);
+    CHECK(events[1]["differed"] == 1);
+}
+
+TEST_CASE("fetches of nobody are compared, and a name is one however it is spelled") {
+    TwoPolicies both;
+    must(both.second.registry().set_repository_public(repo("alice/site"), true));
+    const auto shadow = both.shadow();
+    for (const char* name : {"alice/site", "Alice/SITE", "alice/other"}) {
+        shadow->ask({RequestId::make(),
+                     std::nullopt,
+                     Service::upload_pack,
+                     repo(name),
+                     {},
+                     deny("no-such-repository", as_missing)});
+    }
+    const auto events = both.events(*shadow, 3);
+    REQUIRE(events.size() == 2);
+    CHECK(events[0]["shadow"]["because"] == "public-read");
+    CHECK_FALSE(events[0].contains("fingerprint"));
+    CHECK(events[1]["same"] == 1);
+    CHECK(events[1]["differed"] == 2);
+}
+
+TEST_CASE("logins by certificate are counted as not asked") {
+    TwoPolicies both;
+    const auto shadow = both.shadow();
+    const Fingerprint key = make_key(1).fingerprint();
+    const CertifiedUser holder{{AuthorityId{1}, key, std::nullopt, 1, "id", key, 0},
+                               {AccountId{1}, login("alice")}};
+    shadow->ask({RequestId::make(),
+                 KnownKey{KeyId{0}, key, holder},
+                 Service::upload_pack,
+                 repo("alice/site"),
+                 {},
+                 allow("owner", "alice", "alice/site")});
+    const auto events = both.events(*shadow, 1);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0]["not_asked"] == 1);
+}
+
+TEST_CASE("a policy out of reach is counted") {
     TwoPolicies both;
     const auto shadow =
         both.shadow([]() -> Result<std::unique_ptr<Database>> { return unavailable("away"); });
@@ -212,17 +284,23 @@ TEST_CASE("one that hangs costs nothing but its questions") {
         return unavailable("away");
     });
     constexpr std::uint64_t count = 5000;
+    const auto began = monotonic_now();
     for (std::uint64_t i = 0; i < count; ++i) {
         shadow->ask({RequestId::make(),
                      std::nullopt,
                      Service::upload_pack,
                      repo("alice/site"),
                      {},
-                     deny("no-such-repository", true)});
+                     deny("no-such-repository", as_missing)});
     }
-    CHECK(both.counters.dropped.value() >= count - 4097);
+    CHECK(monotonic_now() - began < 2'000);
+    CHECK(both.counters.dropped.value() >= count - 2049);  // half of the queue, and the one that is asked
     for (int i = 0; i < 500 && !hangs; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK_FALSE(shadow->stop(std::chrono::milliseconds(20)));
+    both.audit->stop();
+    std::ifstream in(both.trail);
+    const std::string trail((std::istreambuf_iterator<char>(in)), {});
+    CHECK(trail.find(R"("event":"compared")") != std::string::npos);  // all the same
     go_on = true;
     CHECK(shadow->stop(std::chrono::seconds(5)));
 }
