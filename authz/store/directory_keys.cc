@@ -2,6 +2,7 @@
 
 #include "authz/store/directory.h"
 #include "authz/store/directory_statements.h"
+#include "authz/store/forge_schema.h"
 #include "authz/store/registry_rows.h"
 
 namespace gerve {
@@ -50,9 +51,11 @@ Result<Directory::StrictestPolicy> Directory::find_strictest_policy(const KeyHol
 
 Result<void> Directory::answers() {
     const std::string nobody(32, '\0');
-    const auto rows = ask(StatementKind::key, directory_sql::key_statement, {BlobView{nobody}});
-    if (!rows) return pass_on(rows);
-    return {};
+    if (const ForgeTables* tables = forge()) {
+        const std::string text = Fingerprint::parse_bytes(nobody).value().text();
+        return without_value(ask(StatementKind::key, tables->statements.key(), {std::string_view(text)}));
+    }
+    return without_value(ask(StatementKind::key, directory_sql::key_statement, {BlobView{nobody}}));
 }
 
 }  // namespace gerve

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.authz_process import AuthzProcess
+from harness.authz_process import CLIENT, AuthzProcess
 from harness.forge_model import CODE, WIKI, Family, Settings
 from harness.forge_site import ROOT_URL, ForgeTables
 from harness.forge_worlds import Rows
@@ -99,6 +99,11 @@ def world(request, database, workspace, keys):
     made = World(database, request.param, workspace, keys)
     yield made
     made.close()
+
+
+def test_a_gateway_in_front_of_a_forge_is_ready(world):
+    answer = world.authz().ask([{"ask": "ready", "client": CLIENT}])[0]
+    assert "error" not in answer, answer
 
 
 # Who, how, what, and what the client reads.

@@ -3,6 +3,7 @@
 
 #include "authz/base/text.h"
 #include "authz/store/directory.h"
+#include "authz/store/directory_statements.h"
 #include "authz/store/queries.h"
 #include "tests/unit/authz/store/fixture.h"
 
@@ -32,6 +33,7 @@ const std::vector<std::pair<std::string, std::string>> columns_of_forgejo{
 class ForgejoTables final : public Database {
   public:
     Result<Rows> query(const Statement& statement, Binds) override {
+        if (statement.sql == directory_sql::key_statement.sql) return unavailable("there is no such table");
         if (statement.name != "forge-columns") return Rows{Row{std::string("fs7"), std::string("fs7:9419")}};
         Rows rows;
         for (const auto& [table, columns] : columns_of_forgejo) {
@@ -78,6 +80,13 @@ std::string server_of(Database& database) {
 TEST_CASE("a forge's repositories are where the configuration says") {
     CHECK(server_of(*forge_with(std::nullopt)) == "local");
     CHECK(server_of(*forge_with(Route{*ServerName::parse("fs1"), {*Endpoint::parse("fs1:9419")}})) == "fs1");
+}
+
+TEST_CASE("whether a forge's tables can be read is asked of them, not of Gerve's own") {
+    const auto database = forge_with(std::nullopt);
+    QueryCounters counters;
+    Directory directory(*database, counters, Route{*ServerName::parse("local"), {}});
+    CHECK(directory.answers().has_value());
 }
 
 TEST_CASE("an operator's statement of routes is asked beside a forge") {
