@@ -144,8 +144,9 @@ Result<std::vector<std::string>> Transfer::actions(const std::vector<std::string
         } else {
             const auto found = find_object(places_, object->oid);
             if (!found) return pass_on(found);
-            // Also what is missing: git-lfs takes "noop" for done, and reads from get-object what is wrong.
-            action = "download";
+            // Of what is missing, "download" would be better for `git lfs pull`, which takes "noop" for done;
+            // but `git lfs prune --verify-remote` would take it for there, and delete the last copy.
+            if (*found) action = "download";
             if (*found) size = (*found)->size;
         }
         answer.push_back(object->oid.text() + " " + std::to_string(size) + " " + std::string(action));

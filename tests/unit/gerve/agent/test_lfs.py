@@ -30,7 +30,7 @@ def test_an_object_comes_and_goes(site, bare):
     assert left_aside(bare) == []
 
     reader = LfsClient(site, DOWNLOAD, ALICE)
-    assert reader.batch((oid, 1), (NOWHERE, 5)).lines == [f"{oid} {len(data)} download", f"{NOWHERE} 5 download"]
+    assert reader.batch((oid, 1), (NOWHERE, 5)).lines == [f"{oid} {len(data)} download", f"{NOWHERE} 5 noop"]
     got = reader.get(oid)
     assert got.status == 200 and got.value("size") == str(len(data)) and got.data == data
     assert reader.get(oid_of(b"")).data == b""
