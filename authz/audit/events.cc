@@ -243,11 +243,7 @@ AuditFact fact_of(const PoliciesDiffer& event) {
 
 AuditFact fact_of(const PoliciesCompared& event) {
     JsonMembers members(EventKind::compared);
-    members.add("same", event.same);
-    members.add("differed", event.differed);
-    members.add("unanswered", event.unanswered);
-    members.add("not_asked", event.not_asked);
-    members.add("dropped", event.dropped);
+    for (std::size_t i = 0; i < compared_count; ++i) members.add(compared_names[i], event.sums[i]);
     return {audit_now(), members.take()};
 }
 

@@ -1,6 +1,8 @@
 // The events of the audit trail as facts: what each kind tells, and by which names. docs/audit.md lists them.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -71,13 +73,7 @@ struct PoliciesDiffer {
 };
 // How many decisions were compared with those of a second policy, since the event before.
 struct PoliciesCompared {
-    std::uint64_t same = 0;
-    std::uint64_t differed = 0;
-    std::uint64_t unanswered = 0;
-    std::uint64_t not_asked = 0;
-    std::uint64_t dropped = 0;
-
-    [[nodiscard]] std::uint64_t all() const { return same + differed + unanswered + not_asked + dropped; }
+    std::array<std::uint64_t, compared_count> sums{};  // of Compared
 };
 // A command of an administrator's, at its end.
 struct AdminChange {

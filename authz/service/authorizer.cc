@@ -120,12 +120,11 @@ Result<Authorization> Authorizer::authorize(const AuthorizeRequest& request, con
     if (!*principal) return StaleHandle{};
     const bool wants_token = is_lfs(request.service) && request.wants_token;
     const auto look = wants_token ? inquire_login : inquire;
-    auto inquiry = look(*directory_, **principal, request.service, request.repo,
-                        login_facts(**handle, asker, request.client), nullptr);
+    const LoginFacts login = login_facts(**handle, asker, request.client);
+    auto inquiry = look(*directory_, **principal, request.service, request.repo, login, nullptr);
     if (!inquiry) return pass_on(inquiry);
     if (shadow_ != nullptr) {
-        shadow_->ask({request.request, (*principal)->key(), request.service, request.repo,
-                      login_facts(**handle, asker, request.client),
+        shadow_->ask({request.request, (*principal)->key(), request.service, request.repo, login,
                       answer_of(*inquiry, user_of((*principal)->holder()))});
     }
     AuthorizeRequest decided = request;

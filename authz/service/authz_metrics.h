@@ -4,6 +4,7 @@
 #include "authz/base/audit_counters.h"
 #include "authz/base/directory_counters.h"
 #include "authz/model/decision.h"
+#include "authz/model/policy_answer.h"
 #include "authz/wire/requests.h"
 
 namespace gerve {
@@ -23,14 +24,8 @@ struct LiveCounters {
     Counter unanswered_rounds;  // broken off: the directory did not answer
 };
 
-// Of the decisions that a second policy is asked about: each is counted once.
-struct ShadowCounters {
-    Counter same;
-    Counter differed;
-    Counter unanswered;  // one of the two policies was out of reach
-    Counter not_asked;   // by a certificate, which only the directory of the first knows
-    Counter dropped;     // too many waited
-};
+// Of Compared: each decision that a second policy is to be asked about, once.
+using ShadowCounters = std::array<Counter, compared_count>;
 
 // Lies in memory that authz shares with whoever shows it.
 struct AuthzMetrics {

@@ -122,7 +122,8 @@ Result<std::optional<Secret>> find_lfs_secret(const LfsConfig& config) {
 // One that cannot be asked is no reason not to start.
 std::optional<Connect> find_shadow(const Config& config) {
     if (config.shadow_file.empty()) return std::nullopt;
-    auto connect = choose_shadow_database(config);
+    const auto shadow = load_shadow_config(config);
+    auto connect = shadow ? choose_database(*shadow, DatabaseUse::serve) : Result<Connect>(pass_on(shadow));
     if (connect) return std::move(*connect);
     log::error("decisions are not compared", {{"why", describe(connect.error())}});
     return std::nullopt;
@@ -252,12 +253,11 @@ int run_authz(const Config& config, std::optional<Fd> listener, std::optional<Fd
     const bool compared = ground->shadow == nullptr || ground->shadow->stop(std::chrono::milliseconds(100));
     const bool told = ground->table == nullptr || ground->table->stop(table_farewell);
     ground->audit->stop();
-    if (!answered || !rechecked || !compared || !told) {
-        log::error(answered && rechecked && compared
-                       ? "audit events are left for the next process: the database does not accept them"
-                       : "a request is still running at the end: the database does not answer");
-        std::_Exit(0);
-    }
+    if (!answered || !rechecked)
+        log::error("a request is still running at the end: the database does not answer");
+    else if (!told)
+        log::error("audit events are left for the next process: the database does not accept them");
+    if (!answered || !rechecked || !told || !compared) std::_Exit(0);
     log::info("stopped");
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "authz/service/shadow.h"
 
+#include <algorithm>
+
 #include "authz/base/alarm.h"
 #include "authz/base/clock.h"
 #include "authz/base/log.h"
@@ -30,8 +32,8 @@ PolicyAnswer no_such_key() {
 // What one policy says, over the tables that it goes by.
 class Policy {
   public:
-    Policy(Connect connect, std::optional<Route> local, std::string_view of)
-        : link_(std::move(connect), of), local_(std::move(local)) {}
+    Policy(Connect connect, std::optional<Route> local, std::string_view name)
+        : link_(std::move(connect), name), local_(std::move(local)) {}
 
     // With facts if `in_full`. What a connection that is well has no answer to, nobody would get an answer
     // to: that is an answer, too. Error: unavailable.
@@ -41,7 +43,7 @@ class Policy {
         QueryCounters counters;  // no login's
         Directory directory(*link_.get(), counters, local_);
         std::vector<Fact> facts;
-        auto answer = question.key ? ask_of(*question.key, directory, question, facts)
+        auto answer = question.key ? ask_of(*question.key, directory, question, in_full ? &facts : nullptr)
                                    : ask_of_nobody(directory, question.repo);
         if (!answer && link_.get()->broken()) return answer;
         if (!answer) {
@@ -50,21 +52,20 @@ class Policy {
             none.facts = {describe(answer.error())};
             return none;
         }
-        if (!in_full) return answer;
         for (const Fact& fact : facts) answer->facts.push_back(text_of(fact));
         return answer;
     }
 
   private:
     static Result<PolicyAnswer> ask_of(const KnownKey& key, Directory& directory,
-                                       const ShadowQuestion& question, std::vector<Fact>& facts) {
+                                       const ShadowQuestion& question, std::vector<Fact>* facts) {
         auto known = directory.find_key(key.fingerprint, unix_now());
         if (!known) return pass_on(known);
         if (!*known) return no_such_key();
         const auto principal = Principal::make(Proof::for_comparison(key.fingerprint), std::move(**known));
         if (!principal) return unavailable("the directory answered with another key");
         const auto inquiry =
-            inquire_login(directory, *principal, question.service, question.repo, question.login, &facts);
+            inquire_login(directory, *principal, question.service, question.repo, question.login, facts);
         if (!inquiry) return pass_on(inquiry);
         return answer_of(*inquiry, user_of(principal->holder()));
     }
@@ -81,29 +82,19 @@ class Policy {
 // The thread's: both policies, and what came of asking them.
 class Comparison {
   public:
-    Comparison(Policy served, Policy shadow, AuditSink& audit, ShadowCounters& counters, ShadowSums& sums)
-        : served_(std::move(served)),
-          shadow_(std::move(shadow)),
-          audit_(audit),
-          counters_(counters),
-          sums_(sums) {}
+    Comparison(Policy served, Policy shadow, AuditSink& audit, ShadowSums& sums)
+        : served_(std::move(served)), shadow_(std::move(shadow)), audit_(audit), sums_(sums) {}
 
     void compare(const ShadowQuestion& question) {
         if (question.key && certificate_of(question.key->holder) != nullptr)
-            return count(&PoliciesCompared::not_asked, counters_.not_asked);
+            return sums_.add(Compared::not_asked);
         const auto answer = shadow_.ask(question, false);
         if (!answer) return count_unanswered("shadow", answer.error());
-        if (differences(question.served, *answer).empty())
-            return count(&PoliciesCompared::same, counters_.same);
+        if (differences(question.served, *answer).empty()) return sums_.add(Compared::same);
         look_again(question);
     }
 
   private:
-    void count(ShadowSums::Sum sum, Counter& counter) {
-        sums_.add(sum);
-        counter.add();
-    }
-
     // A row may have changed between the answers; and what denied may have been the route, which is not
     // compared.
     void look_again(const ShadowQuestion& question) {
@@ -111,12 +102,11 @@ class Comparison {
         if (!served) return count_unanswered("served", served.error());
         const auto shadow = shadow_.ask(question, true);
         if (!shadow) return count_unanswered("shadow", shadow.error());
-        if (differences(*served, *shadow).empty()) return count(&PoliciesCompared::same, counters_.same);
+        if (differences(*served, *shadow).empty()) return sums_.add(Compared::same);
         const auto still = served_.ask(question, false);
         if (!still) return count_unanswered("served", still.error());
-        if (!differences(*served, *still).empty())
-            return count(&PoliciesCompared::unanswered, counters_.unanswered);
-        count(&PoliciesCompared::differed, counters_.differed);
+        if (!differences(*served, *still).empty()) return sums_.add(Compared::unanswered);
+        sums_.add(Compared::differed);
         std::string what = question.key ? question.key->fingerprint.text() : "";
         what += " " + std::string(service_name(question.service)) + " " + question.repo.folded() + " " +
                 served->because + " " + shadow->because;
@@ -127,7 +117,7 @@ class Comparison {
     }
 
     void count_unanswered(std::string_view policy, const Error& error) {
-        count(&PoliciesCompared::unanswered, counters_.unanswered);
+        sums_.add(Compared::unanswered);
         if (const std::string why = describe(error); away_.due(why))
             log::warn("a decision could not be compared", {{"policy", policy}, {"why", why}});
     }
@@ -135,7 +125,6 @@ class Comparison {
     Policy served_;
     Policy shadow_;
     AuditSink& audit_;
-    ShadowCounters& counters_;
     ShadowSums& sums_;
     RecordedLately recorded_{most_recorded};
     RecordedLately recorded_anonymous_{most_recorded_anonymous};
@@ -175,14 +164,18 @@ bool RecordedLately::add(std::string what, std::int64_t now) {
     return young_.insert(std::move(what)).second;
 }
 
-void ShadowSums::add(Sum sum, std::uint64_t count) {
+void ShadowSums::add(Compared what, std::uint64_t count) {
+    const auto i = static_cast<std::size_t>(what);
+    counters_[i].add(count);
     const std::lock_guard lock(mutex_);
-    sums_.*sum += count;
+    sums_.sums[i] += count;
 }
 
-PoliciesCompared ShadowSums::take() {
+std::optional<PoliciesCompared> ShadowSums::take() {
     const std::lock_guard lock(mutex_);
-    return std::exchange(sums_, {});
+    const PoliciesCompared taken = std::exchange(sums_, {});
+    const bool any = std::ranges::any_of(taken.sums, [](std::uint64_t sum) { return sum > 0; });
+    return any ? std::optional(taken) : std::nullopt;
 }
 
 Shadow::Shadow(Connect served, Connect shadow, std::optional<Route> local, AuditSink& audit,
@@ -191,7 +184,7 @@ Shadow::Shadow(Connect served, Connect shadow, std::optional<Route> local, Audit
       shadow_(std::move(shadow)),
       local_(std::move(local)),
       audit_(audit),
-      counters_(counters),
+      sums_(counters),
       thread_([this](StoppableThread& thread) { run(thread); }) {}
 
 void Shadow::ask(ShadowQuestion question) {
@@ -204,8 +197,7 @@ void Shadow::ask(ShadowQuestion question) {
             return;
         }
     }
-    sums_.add(&PoliciesCompared::dropped);
-    counters_.dropped.add();
+    sums_.add(Compared::dropped);
 }
 
 // Nothing: none came for a while, or the end has come.
@@ -219,13 +211,12 @@ std::optional<ShadowQuestion> Shadow::next() {
 }
 
 void Shadow::record_sums() {
-    const PoliciesCompared sums = sums_.take();
-    if (sums.all() > 0) audit_.record(sums);
+    if (const auto sums = sums_.take()) audit_.record(*sums);
 }
 
 void Shadow::run(StoppableThread& thread) {
     Comparison comparison(Policy(served_, local_, "served"), Policy(shadow_, local_, "shadow"), audit_,
-                          counters_, sums_);
+                          sums_);
     std::int64_t since = monotonic_now();
     while (!thread.stopping()) {
         if (const auto question = next()) comparison.compare(*question);
@@ -244,8 +235,7 @@ bool Shadow::stop(std::chrono::milliseconds patience) {
         waiting_.clear();
     }
     changed_.notify_all();
-    sums_.add(&PoliciesCompared::dropped, left);
-    counters_.dropped.add(left);
+    sums_.add(Compared::dropped, left);
     const bool ended = thread_.stop(patience);
     record_sums();
     return ended;

@@ -48,14 +48,17 @@ class RecordedLately {
     std::int64_t since_ = 0;
 };
 
-// What is counted for the next event `compared`, by several threads.
+// Counts for the metrics, which go on, and for the next event `compared`; by several threads. What another
+// process counts in the same metrics is none of the event's.
 class ShadowSums {
   public:
-    using Sum = std::uint64_t PoliciesCompared::*;
-    void add(Sum sum, std::uint64_t count = 1);
-    [[nodiscard]] PoliciesCompared take();
+    explicit ShadowSums(ShadowCounters& counters) : counters_(counters) {}
+    void add(Compared what, std::uint64_t count = 1);
+    // Since the last time; nothing: there is none.
+    [[nodiscard]] std::optional<PoliciesCompared> take();
 
   private:
+    ShadowCounters& counters_;
     std::mutex mutex_;
     PoliciesCompared sums_;
 };
@@ -89,7 +92,6 @@ class Shadow {
     Connect shadow_;
     std::optional<Route> local_;
     AuditSink& audit_;
-    ShadowCounters& counters_;
     ShadowSums sums_;
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int tend_interval = 1'000;  // ms
 
-std::vector<log::Field> whose(const std::string& of) {
-    return of.empty() ? std::vector<log::Field>{} : std::vector<log::Field>{{"of", of}};
+std::vector<log::Field> fields_of(const std::string& policy) {
+    return policy.empty() ? std::vector<log::Field>{} : std::vector<log::Field>{{"policy", policy}};
 }
 
 }  // namespace
@@ -21,7 +21,7 @@ bool DatabaseLink::maintain() {
     bool changed = false;
     if (database_ != nullptr) database_->tend();
     if (database_ != nullptr && database_->broken()) {
-        if (dropped_.due("")) log::write(log::Level::warn, "database connection dropped", whose(of_));
+        if (dropped_.due("")) log::write(log::Level::warn, "database connection dropped", fields_of(policy_));
         database_.reset();
         due_ = 0;
         changed = true;
@@ -32,14 +32,15 @@ bool DatabaseLink::maintain() {
         due_ = monotonic_now() + pauses_.next().count();
         const std::string why = describe(opened.error());
         if (away_.due(why)) {
-            auto fields = whose(of_);
+            auto fields = fields_of(policy_);
             fields.push_back({"why", why});
-            // The directory that serves is an alarm; another is not.
-            log::write(of_.empty() ? log::Level::error : log::Level::warn, "database out of reach", fields);
+            // While it only is compared, nobody is refused.
+            log::write(policy_.empty() ? log::Level::error : log::Level::warn, "database out of reach",
+                       fields);
         }
         return changed;
     }
-    if (away_.over()) log::write(log::Level::info, "database connection opened", whose(of_));
+    if (away_.over()) log::write(log::Level::info, "database connection opened", fields_of(policy_));
     database_ = std::move(*opened);
     pauses_.reset();
     return true;

@@ -18,9 +18,9 @@ namespace gerve {
 // happens again and again is logged every ten seconds.
 class DatabaseLink {
   public:
-    // `of`: whose it is, for the log, where that is not the directory that serves.
-    explicit DatabaseLink(Connect connect, std::string_view of = "")
-        : connect_(std::move(connect)), of_(of) {}
+    // `policy`: the one that is compared over it, for the log; empty: it serves.
+    explicit DatabaseLink(Connect connect, std::string_view policy = "")
+        : connect_(std::move(connect)), policy_(policy) {}
 
     // Drops a broken connection, and opens another when the time has come. Whether get() has changed.
     bool maintain();
@@ -35,7 +35,7 @@ class DatabaseLink {
     static constexpr std::chrono::milliseconds longest_pause{1'500};
 
     Connect connect_;
-    std::string of_;
+    std::string policy_;
     std::unique_ptr<Database> database_;
     std::int64_t due_ = 0;  // monotonic_now() of the next attempt
     Backoff pauses_{std::chrono::milliseconds(50), longest_pause};

@@ -87,17 +87,17 @@ Result<Connect> choose_database(const Config& config, DatabaseUse use) {
     return [file = config.sqlite_file(), mode, patience] { return open_sqlite(file, mode, patience); };
 }
 
-Result<Connect> choose_shadow_database(const Config& config) {
+Result<Config> load_shadow_config(const Config& config) {
     auto shadow = load_config(config.shadow_file);
-    if (shadow) {
-        shadow->authz.deadline = config.authz.deadline;
-        return choose_database(*shadow, DatabaseUse::serve);
+    if (!shadow) {
+        ConfigProblem first = shadow.error().front();
+        first.source.clear();  // one line
+        const std::size_t more = shadow.error().size() - 1;
+        return client_error("shadow.config: " + first.format() +
+                            (more == 0 ? "" : " (and " + std::to_string(more) + " more)"));
     }
-    ConfigProblem first = shadow.error().front();
-    first.source.clear();  // one line
-    const std::size_t more = shadow.error().size() - 1;
-    return client_error("shadow.config: " + first.format() +
-                        (more == 0 ? "" : " (and " + std::to_string(more) + " more)"));
+    shadow->authz.deadline = config.authz.deadline;
+    return std::move(*shadow);
 }
 
 bool database_is_near(const Config& config) {

@@ -16,9 +16,9 @@ enum class DatabaseUse {
 // Error: client (an address that is none, a password file that cannot be read or that others can read).
 [[nodiscard]] Result<Connect> choose_database(const Config& config, DatabaseUse use);
 
-// The same for the policy of [shadow], by a file that is read now; it answers within the deadline of this
-// configuration. Errors besides: client (the file cannot be read, or has problems).
-[[nodiscard]] Result<Connect> choose_shadow_database(const Config& config);
+// The configuration of [shadow], whose directory choose_database() takes: by its file, which is read now, and
+// with the deadline of this one. Error: client (the file cannot be read, or has problems).
+[[nodiscard]] Result<Config> load_shadow_config(const Config& config);
 
 // Whether the database runs beside its caller (SQLite; a server none of whose hosts is beyond a network): a
 // thread that looks something up then keeps a CPU busy, where it would otherwise wait for the network.

@@ -38,10 +38,6 @@ std::string reason(const AuditJson& event) {
     return because.empty() ? text_in(event, "reasons") : because;
 }
 
-std::string decision(const AuditJson& event) {
-    return text_in(event, "is") + ": " + text_in(event, "because");
-}
-
 std::string end_of_session(const AuditJson& event) {
     const std::string push = text_in(event, "push");
     return (push.empty() ? "" : "push " + push + ", ") + text_in(event, "ended") + " " +
@@ -67,7 +63,7 @@ std::string outcome(const AuditJson& event) {
 std::string both_answers(const AuditJson& event) {
     const AuditJson served = event.value("served", AuditJson::object());
     const AuditJson shadow = event.value("shadow", AuditJson::object());
-    return decision(served) + ", shadow " + decision(shadow);
+    return decision_text(served) + ", shadow " + decision_text(shadow);
 }
 
 struct RowOfKind {
@@ -81,7 +77,7 @@ constexpr std::array rows_of_kinds{
     RowOfKind{EventKind::proven, [](const AuditJson& event) { return "login " + text_in(event, "login"); },
               nothing},
     RowOfKind{EventKind::refused, number_of_times, reason},
-    RowOfKind{EventKind::decision, operation, decision},
+    RowOfKind{EventKind::decision, operation, decision_text},
     RowOfKind{EventKind::push, [](const AuditJson& event) { return "push " + text_in(event, "repo"); },
               refs_of},
     RowOfKind{EventKind::session, operation, end_of_session},
@@ -136,6 +132,21 @@ std::string ref_change_text(const AuditJson& change) {
     text += ": " + text_in(change, "outcome");
     const std::string why = text_in(change, "why");
     return why.empty() ? text : text + ", " + why;
+}
+
+std::string decision_text(const AuditJson& decision) {
+    const std::string because = text_in(decision, "because");
+    return text_in(decision, "is") + (because.empty() ? "" : ": " + because);
+}
+
+std::vector<std::string> texts_in(const AuditJson& object, const char* name) {
+    std::vector<std::string> texts;
+    const auto listed = object.find(name);
+    if (listed == object.end() || !listed->is_array()) return texts;
+    for (const AuditJson& one : *listed) {
+        if (one.is_string()) texts.push_back(one.get<std::string>());
+    }
+    return texts;
 }
 
 std::string audit_what(const AuditJson& event) {

@@ -184,6 +184,7 @@ class Check {
         auto servers = Registry(database).list_servers();
         if (!servers) return pass_on(servers);
         servers_ = std::move(*servers);
+        knows_servers_ = true;
         return {};
     }
 
@@ -207,11 +208,11 @@ class Check {
     // The gateway serves all the same, and compares nothing.
     void check_shadow() {
         if (config_.shadow_file.empty()) return;
-        const auto connect = choose_shadow_database(config_);
-        if (!connect) return wrong("shadow", describe(connect.error()), usage_status);
-        const auto shadow = load_config(config_.shadow_file);
-        if (shadow && !shadow->has_own_tables()) return (void)tell("shadow", check_mysql(*shadow));
-        auto database = (*connect)();
+        const auto shadow = load_shadow_config(config_);
+        if (!shadow) return wrong("shadow", describe(shadow.error()), usage_status);
+        if (!shadow->has_own_tables()) return (void)tell("shadow", check_mysql(*shadow));
+        const auto connect = choose_database(*shadow, DatabaseUse::serve);
+        auto database = connect ? (*connect)() : Result<std::unique_ptr<Database>>(pass_on(connect));
         if (!database) return wrong("shadow", describe(database.error()), refused_status);
         QueryCounters counters;
         Directory directory(**database, counters, embedded_route(config_));
@@ -227,6 +228,11 @@ class Check {
     void check_servers() {
         if (const auto local = embedded_route(config_); local && servers_.empty())
             servers_.push_back({local->server, local->endpoints});
+        if (knows_servers_ && servers_.empty())
+            wrong("file servers",
+                  "none is registered, so every git operation is refused: add one (gerve server add NAME "
+                  "ENDPOINT), and set routes to it",
+                  refused_status);
         for (const ServerRecord& server : servers_) check_server(server);
     }
 
@@ -305,6 +311,7 @@ class Check {
     std::vector<OwnHostKey> host_keys_;
     bool host_keys_complete_ = false;
     std::vector<ServerRecord> servers_;
+    bool knows_servers_ = false;  // they are in the directory, and could be read
     std::vector<CheckLine> findings_;
 };
 

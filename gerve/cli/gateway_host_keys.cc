@@ -16,12 +16,8 @@ constexpr const char* same_files =
     "put the same files into ssh.host_keys on all gateways, in the same order, and reload them";
 
 std::vector<std::string> announced_in(const AuditJson& proof) {
-    std::vector<std::string> keys;
-    const auto listed = proof.find("host_keys_announced");
-    if (listed == proof.end() || !listed->is_array()) return keys;
-    for (const AuditJson& one : *listed) {
-        if (one.is_string()) keys.push_back(one_line(one.get<std::string>()));
-    }
+    std::vector<std::string> keys = texts_in(proof, "host_keys_announced");
+    for (std::string& key : keys) key = one_line(key);
     return keys;
 }
 

@@ -1,10 +1,12 @@
+#include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
-#include "authz/audit/events.h"
 #include "authz/base/text.h"
+#include "authz/model/policy_answer.h"
 #include "gerve/cli/audit_view.h"
 #include "gerve/cli/commands.h"
 #include "gerve/cli/output.h"
@@ -23,17 +25,7 @@ struct ShadowValues {
 };
 
 std::string answer_text(const AuditJson& event, const char* policy) {
-    const AuditJson answer = event.value(policy, AuditJson::object());
-    const std::string because = text_in(answer, "because");
-    return text_in(answer, "is") + (because.empty() ? "" : ": " + because);
-}
-
-std::vector<std::string> texts_in(const AuditJson& object, const char* name) {
-    std::vector<std::string> texts;
-    for (const AuditJson& one : object.value(name, AuditJson::array())) {
-        if (one.is_string()) texts.push_back(one.get<std::string>());
-    }
-    return texts;
+    return decision_text(event.value(policy, AuditJson::object()));
 }
 
 // Differences of one kind: what they differ in, what each policy said, and of which service.
@@ -81,25 +73,20 @@ class Report {
         print_json({{"since", time_text(*filter_.since)},
                     {"first", first_.empty() ? Json() : Json(first_)},
                     {"last", last_.empty() ? Json() : Json(last_)},
-                    {"same", sums_.same},
+                    {"same", sum(Compared::same)},
                     {"differed", differed()},
-                    {"unanswered", sums_.unanswered},
-                    {"not_asked", sums_.not_asked},
-                    {"dropped", sums_.dropped},
+                    {"unanswered", sum(Compared::unanswered)},
+                    {"not_asked", sum(Compared::not_asked)},
+                    {"dropped", sum(Compared::dropped)},
                     {"groups", std::move(groups)}});
     }
 
   private:
     void add_sums(const AuditJson& event) {
-        const auto number = [&](const char* name) {
-            const auto found = event.find(name);
-            return found != event.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-        };
-        sums_.same += number("same");
-        sums_.differed += number("differed");
-        sums_.unanswered += number("unanswered");
-        sums_.not_asked += number("not_asked");
-        sums_.dropped += number("dropped");
+        for (std::size_t i = 0; i < compared_count; ++i) {
+            const auto found = event.find(compared_names[i]);
+            if (found != event.end() && found->is_number_unsigned()) sums_[i] += found->get<std::uint64_t>();
+        }
         last_ = text_in(event, "time");
         if (first_.empty()) first_ = last_;
     }
@@ -115,7 +102,8 @@ class Report {
     }
 
     // A difference is recorded at once, and counted in an event within a minute.
-    [[nodiscard]] std::uint64_t differed() const { return std::max(sums_.differed, events_); }
+    [[nodiscard]] std::uint64_t differed() const { return std::max(sum(Compared::differed), events_); }
+    [[nodiscard]] std::uint64_t sum(Compared what) const { return sums_[static_cast<std::size_t>(what)]; }
 
     void print_sums() const {
         const auto number = [](std::uint64_t count) { return static_cast<unsigned long long>(count); };
@@ -125,13 +113,15 @@ class Report {
         }
         std::printf(
             "%llu decisions compared since %s, the last of them by %s: %llu the same, %llu different.\n",
-            number(sums_.same + differed()), time_text(*filter_.since).c_str(),
-            last_.empty() ? "now" : one_line(last_.substr(0, 19) + "Z").c_str(), number(sums_.same),
+            number(sum(Compared::same) + differed()), time_text(*filter_.since).c_str(),
+            last_.empty() ? "now" : one_line(last_.substr(0, 19) + "Z").c_str(), number(sum(Compared::same)),
             number(differed()));
-        const std::uint64_t left_out = sums_.unanswered + sums_.not_asked + sums_.dropped;
+        const std::uint64_t left_out =
+            sum(Compared::unanswered) + sum(Compared::not_asked) + sum(Compared::dropped);
         if (left_out == 0) return;
         std::printf("Not compared: %llu without an answer, %llu of logins by certificate, %llu dropped.\n",
-                    number(sums_.unanswered), number(sums_.not_asked), number(sums_.dropped));
+                    number(sum(Compared::unanswered)), number(sum(Compared::not_asked)),
+                    number(sum(Compared::dropped)));
     }
 
     void print_groups() const {
@@ -166,7 +156,7 @@ class Report {
 
     bool in_full_;
     AuditFilter filter_;
-    PoliciesCompared sums_;
+    std::array<std::uint64_t, compared_count> sums_{};  // of Compared
     std::uint64_t events_ = 0;
     std::string first_;  // times of events `compared`
     std::string last_;

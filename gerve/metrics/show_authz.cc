@@ -82,16 +82,11 @@ void show_live(Page& page, const LiveCounters& live) {
 }
 
 void show_shadow(Page& page, const ShadowCounters& shadow) {
-    const auto show = [&](std::string_view result, const Counter& counter) {
+    for (std::size_t i = 0; i < compared_count; ++i) {
         page.counter("gerve_shadow_decisions_total",
                      "Decisions that were compared with those of the policy of [shadow], or could not be",
-                     {{"result", std::string(result)}}, counter);
-    };
-    show("same", shadow.same);
-    show("differed", shadow.differed);
-    show("unanswered", shadow.unanswered);
-    show("not_asked", shadow.not_asked);
-    show("dropped", shadow.dropped);
+                     {{"result", word(compared_names, i)}}, shadow[i]);
+    }
 }
 
 void show_audit(Page& page, const AuditCounters& audit) {

@@ -194,3 +194,13 @@ def test_what_cannot_be_looked_at_is_not_missing(private_sites):
     site.state.unlink()
     kept.rename(site.state)
     assert [one["login"] for one in site.gerve_json("user", "list")] == ["alice"]
+
+
+def test_check_says_that_there_is_no_file_server(private_sites):
+    site = private_sites(f'{SOUND}[routes]\n[authz]\nticket_keys = ["ticket.key"]\n', start=False)
+    site.gerve("ticket-key", "new", str(site.gateway.config_file.parent / "ticket.key"))
+    site.gateway.start()
+    says = "none is registered, so every git operation is refused"
+    wait_until(lambda: says in site.gerve("check", exit=(0, 1)).stdout, "the directory has been made")
+    site.gerve("server", "add", "fs1", "127.0.0.1:9")
+    site.gerve("check", exit=1, says="file server fs1", silent_about=says)

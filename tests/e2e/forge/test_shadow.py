@@ -173,6 +173,17 @@ def test_a_second_policy_that_hangs_costs_clients_nothing(worlds, workspace):
     assert not events(authz, "differed")
 
 
+def test_check_tries_the_second_policy(worlds, workspace):
+    config = worlds.tables.config()
+    for shadow, is_well in ((config, True), (worlds.tables.config(version="1.23.0"), False)):
+        with running(workspace, config, shadow) as authz:
+            checked = subprocess.run([program("gerve"), "-c", str(authz.file), "check", "--json"], capture_output=True,
+                                     text=True)
+        told = [one for one in json.loads(checked.stdout) if one["what"] == "shadow"]
+        assert told and all(one["result"] == "OK" for one in told) == is_well, told
+        assert is_well or any("if the forge was upgraded" in one["found"] for one in told), told
+
+
 def test_without_its_file_the_gateway_serves(worlds, workspace):
     with running(workspace, worlds.tables.config() + '[shadow]\nconfig = "gone.toml"\n') as authz:
         assert len(worlds.ask(authz, worlds.questions[:8])) == 8
