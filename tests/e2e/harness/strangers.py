@@ -75,14 +75,15 @@ class Written:
 
     def __init__(self, site):
         self._site = site
-        # What the start has left in the write-ahead log is not theirs.
+        # The tables, and what the start has left in the write-ahead log, are not theirs.
+        wait_until(lambda: site.metrics.get("/readyz")[0] == 200, "authz has made its tables")
         wait_until(self._checkpoint, "the write-ahead log is in the database")
         self._before = self._sizes()
 
     def _checkpoint(self) -> bool:
         with closing(sqlite3.connect(self._site.state / "gerve.db")) as database:
             busy, written, moved = database.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-        return not busy and written == moved >= 0  # -1: the database is not made yet
+        return not busy and written == moved >= 0  # -1: not opened with a write-ahead log
 
     def _sizes(self) -> dict[str, int]:
         state = self._site.state
