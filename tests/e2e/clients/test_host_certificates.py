@@ -326,5 +326,8 @@ def test_a_certificate_ends_while_the_gateway_runs(workspace):
         world.certify("ed25519", validity="-1d:+90d")
         site.gateway.hang_up()
         wait_until(lambda: alice.ssh(*options, "whoami", exit=(0, 255)).exit == 0, "the next certificate")
+    except AssertionError:  # pytest shows what is printed
+        print((alice.home / "held.log").read_text()[-4000:], site.gateway.log(), sep="\n")
+        raise
     finally:
         site.gateway.stop()
