@@ -73,7 +73,7 @@ struct PoliciesDiffer {
 };
 // How many decisions were compared with those of a second policy, since the event before.
 struct PoliciesCompared {
-    std::array<std::uint64_t, compared_count> sums{};  // of Compared
+    std::array<std::uint64_t, compared_count> sums{};  // by result (Compared)
 };
 // A command of an administrator's, at its end.
 struct AdminChange {

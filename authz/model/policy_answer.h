@@ -30,10 +30,14 @@ struct PolicyAnswer {
 constexpr std::array<std::string_view, 3> policy_answer_names{"allow", "deny", "unavailable"};
 constexpr std::array<std::string_view, 3> policy_told_names{"missing", "account", "reason"};
 
-// What comes of comparing one decision; dropped: too many waited, not_asked: by a certificate, which only the
-// directory of the first policy knows, unanswered: a policy was out of reach, or changed its answer
-// meanwhile.
-enum class Compared { same, differed, unanswered, not_asked, dropped };
+// The result of comparing one decision.
+enum class Compared {
+    same,
+    differed,
+    unanswered,  // a policy was out of reach, or changed its answer meanwhile
+    not_asked,   // a login by certificate, which only the directory of the first policy knows
+    dropped      // too many were waiting
+};
 constexpr std::size_t compared_count = 5;
 constexpr std::array<std::string_view, compared_count> compared_names{"same", "differed", "unanswered",
                                                                       "not_asked", "dropped"};

@@ -24,7 +24,7 @@ struct LiveCounters {
     Counter unanswered_rounds;  // broken off: the directory did not answer
 };
 
-// Of Compared: each decision that a second policy is to be asked about, once.
+// By result (Compared): each decision that is to be compared is counted once.
 using ShadowCounters = std::array<Counter, compared_count>;
 
 // Lies in memory that authz shares with whoever shows it.

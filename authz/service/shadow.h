@@ -48,13 +48,13 @@ class RecordedLately {
     std::int64_t since_ = 0;
 };
 
-// Counts for the metrics, which go on, and for the next event `compared`; by several threads. What another
-// process counts in the same metrics is none of the event's.
+// Counts results for the metrics, which are never reset and may be shared with another process, and for the
+// next event `compared`, which has what this process counted since the last one. Thread-safe.
 class ShadowSums {
   public:
     explicit ShadowSums(ShadowCounters& counters) : counters_(counters) {}
     void add(Compared what, std::uint64_t count = 1);
-    // Since the last time; nothing: there is none.
+    // What was counted since the last call; nothing: no decision was.
     [[nodiscard]] std::optional<PoliciesCompared> take();
 
   private:

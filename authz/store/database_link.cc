@@ -34,7 +34,7 @@ bool DatabaseLink::maintain() {
         if (away_.due(why)) {
             auto fields = fields_of(policy_);
             fields.push_back({"why", why});
-            // While it only is compared, nobody is refused.
+            // A policy that is only compared refuses nobody.
             log::write(policy_.empty() ? log::Level::error : log::Level::warn, "database out of reach",
                        fields);
         }

@@ -156,7 +156,7 @@ class Report {
 
     bool in_full_;
     AuditFilter filter_;
-    std::array<std::uint64_t, compared_count> sums_{};  // of Compared
+    std::array<std::uint64_t, compared_count> sums_{};  // by result (Compared)
     std::uint64_t events_ = 0;
     std::string first_;  // times of events `compared`
     std::string last_;

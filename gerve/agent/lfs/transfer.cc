@@ -144,8 +144,8 @@ Result<std::vector<std::string>> Transfer::actions(const std::vector<std::string
         } else {
             const auto found = find_object(places_, object->oid);
             if (!found) return pass_on(found);
-            // Of what is missing, "download" would be better for `git lfs pull`, which takes "noop" for done;
-            // but `git lfs prune --verify-remote` would take it for there, and delete the last copy.
+            // A missing object stays "noop", which `git lfs pull` takes for done: by "download",
+            // `git lfs prune --verify-remote` would take it for present, and delete the last copy.
             if (*found) action = "download";
             if (*found) size = (*found)->size;
         }

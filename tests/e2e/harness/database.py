@@ -130,8 +130,9 @@ class Database(SqlServer):
             self.ask(f"SET GLOBAL max_connections = {before}")
 
     def _is_full_of(self, crowd: list, limit: int) -> bool:
-        """The server lets one more than `limit` begin to log in, for an administrator: a place that Gerve had is free
-        until the crowd has that one, too. Who is still logging in has no user, and has one a moment later: one look.
+        """The server lets one more than `limit` begin to log in, for an administrator; without it, the crowd has left
+        Gerve a place. A connection of Gerve's that is still logging in has no user yet, and has one a moment later:
+        both are counted in one answer.
         """
         if len(crowd) <= limit:
             return False

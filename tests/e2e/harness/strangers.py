@@ -83,7 +83,7 @@ class Written:
     def _checkpoint(self) -> bool:
         with closing(sqlite3.connect(self._site.state / "gerve.db")) as database:
             busy, written, moved = database.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-        return not busy and written == moved >= 0  # -1: not opened with a write-ahead log
+        return not busy and written == moved >= 0  # -1: it has no write-ahead log
 
     def _sizes(self) -> dict[str, int]:
         state = self._site.state
